@@ -1,0 +1,25 @@
+# One image for every Airflow service of docker-compose.yaml: pinned packages, and the code that they run.
+FROM python:3.11.15-slim-bookworm
+
+ENV PYTHONUNBUFFERED=1 \
+    AIRFLOW_HOME=/var/lib/scoring/airflow \
+    PYTHONPATH=/opt/scoring \
+    SCORING_HOME=/opt/scoring
+
+# Owners of a new volume come from the folder that it covers.
+RUN useradd --uid 50000 --user-group --home-dir /var/lib/scoring --shell /usr/sbin/nologin scoring \
+    && install --directory --owner=scoring --group=scoring --mode=0700 \
+        /var/lib/scoring /var/lib/scoring/airflow /var/lib/scoring/auth /var/lib/scoring/logs /var/lib/scoring/store
+
+COPY requirements.txt /opt/requirements.txt
+RUN pip install --no-cache-dir --disable-pip-version-check --require-hashes --requirement /opt/requirements.txt
+
+COPY pipeline /opt/scoring/pipeline
+COPY sql /opt/scoring/sql
+COPY models /opt/scoring/models
+COPY dags /opt/scoring/dags
+RUN python -m compileall -q /opt/scoring
+
+WORKDIR /opt/scoring
+USER scoring
+CMD ["airflow", "version"]

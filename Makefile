@@ -1,0 +1,61 @@
+# `make` lists the targets. Everything that they write is in .venv and .local of this checkout.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help .venv demo up down psql test lint lock
+
+PY := .venv/bin/python
+STAMP := .venv/made-from-requirements
+PORT_OPTION = $(if $(PORT),--port $(PORT))
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[.a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+demo: $(STAMP) ## three nights of real flights under a real scheduler, then ten predictions
+	@$(PY) -m local demo $(PORT_OPTION)
+
+up: $(STAMP) ## Airflow in the foreground until Ctrl-C (PORT=8080)
+	@$(PY) -m local up $(PORT_OPTION)
+
+down: $(STAMP) ## stop what a crash left of this checkout
+	@$(PY) -m local down
+
+psql: $(STAMP) ## query the predictions as an analyst (ARGS='-c "SELECT ..."')
+	@$(PY) -m local psql $(ARGS)
+
+test: $(STAMP) ## the whole test suite (ARGS='-k name')
+	@$(PY) -m pytest $(ARGS)
+
+lint: $(STAMP) ## style, types
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+
+lock: ## pin requirements.in again, with hashes (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	  --custom-compile-command "make lock" requirements.in -o requirements.txt
+
+.venv: $(STAMP) ## the Python environment, from hashed requirements (PYTHON=python3.12)
+	@:
+
+# The first that runs and is new enough; a name on PATH alone proves nothing (version managers put up stand-ins).
+CANDIDATES = $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
+
+$(STAMP): requirements.txt
+	@python=; for candidate in $(CANDIDATES); do \
+	  if "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null; then \
+	    python=$$candidate; break; fi; done; \
+	if [ -z "$$python" ]; then \
+	  echo "No Python 3.11 or newer among: $(CANDIDATES). Install one, or name it: make PYTHON=/path/to/python" >&2; \
+	  exit 1; fi; \
+	echo "making .venv with $$("$$python" --version), some minutes the first time"; \
+	rm -rf .venv; \
+	if command -v uv > /dev/null; then \
+	  uv venv --quiet --python "$$python" .venv && \
+	  uv pip sync --quiet --python $(PY) --require-hashes --compile-bytecode requirements.txt; \
+	else \
+	  { "$$python" -m venv .venv || \
+	    { echo "On Debian: apt-get install python3-venv" >&2; exit 1; }; } && \
+	  $(PY) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.txt; \
+	fi
+	@touch $@

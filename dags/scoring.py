@@ -1,0 +1,273 @@
+"""Every job file next to this one becomes one DAG.
+
+The tasks stand here top to bottom; the work is in `pipeline`. Heavy imports stay inside the tasks: Airflow reads this
+file again and again.
+"""
+
+import logging
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import DAG, Asset, Connection, CronTriggerTimetable, Param, get_parsing_context, task
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+from pipeline import dates, places
+from pipeline import job as jobs
+from pipeline.errors import NothingToDo, ScoringError
+from pipeline.job import Job, JobError
+
+log = logging.getLogger(__name__)
+
+Json = dict[str, Any]
+
+PAGE = """
+Scores model **{job.model.name}** (alias `{job.model.alias}`) on `sql/{job.extract.query}`, at `{job.schedule}`
+{job.timezone}, for **{job.owner}**.
+
+extract → load_model → predict (one per part) → write (one per part) → log_metrics → publish
+
+Analysts keep the last published night until the last step, which moves one pointer. A night that fails its gate is
+held: `python -m pipeline approve RUN` publishes it. To score another day, trigger the DAG and fill in `score_date`.
+"""
+
+
+def params(job: Job) -> dict[str, Param]:
+    """The fields of the web form."""
+    return {
+        "score_date": Param(
+            None,
+            type=["null", "string"],
+            format="date",
+            title="Score date",
+            description="The day whose rows are scored. Blank: the day on which this run is due, in "
+            f"{job.timezone}" + (f", less {job.days_back} days." if job.days_back else "."),
+        ),
+        "model_version": Param(
+            None,
+            type=["null", "integer"],
+            minimum=1,
+            title="Model version",
+            description=f"A registered version of {job.model.name}. Blank: the alias {job.model.alias}.",
+        ),
+        "dry_run": Param(
+            False,
+            type="boolean",
+            title="Dry run",
+            description="Do everything but publish: analysts see nothing of it.",
+        ),
+    }
+
+
+def build(job: Job) -> DAG:
+    """The DAG of one job."""
+    asset = Asset(name=job.name, uri=f"scoring://predictions/{job.name}")
+    with DAG(
+        dag_id=job.name,
+        description=job.description,
+        doc_md=PAGE.format(job=job),
+        schedule=CronTriggerTimetable(job.schedule, timezone=job.timezone),
+        start_date=datetime.combine(job.start_date, datetime.min.time(), job.zone),
+        end_date=_end_of(job),
+        catchup=job.catchup,
+        max_active_runs=job.max_active_runs,
+        params=params(job),
+        tags=["scoring", job.owner],
+        default_args={
+            "owner": job.owner,
+            "retries": job.retries,
+            "retry_delay": timedelta(seconds=job.retry_delay_seconds),
+            "retry_exponential_backoff": True,
+            "max_retry_delay": timedelta(minutes=30),
+            "on_execute_callback": announce(job),
+            "on_failure_callback": report_failure(job),
+        },
+    ) as dag:
+
+        @task
+        def extract(**context: Any) -> Json:
+            """Stream the night's rows into parts; reject those that break the model's contract."""
+            from pipeline.extract import extract
+
+            with outcome():
+                return extract(_places(job), job, score_date(job, context), **_asked(context)).json_value()
+
+        @task
+        def load_model(run: Json) -> list[Json]:
+            """Verify the pinned model, and hand out the parts to score with it."""
+            from pipeline.predict import load_model
+            from pipeline.stage import Run
+
+            with outcome():
+                return [work.json_value() for work in load_model(_places(job), Run.read(run))]
+
+        @task
+        def predict(work: Json) -> Json:
+            """Score one part."""
+            from pipeline.predict import predict
+            from pipeline.stage import Work
+
+            with outcome():
+                return predict(_places(job), Work.read(work)).json_value()
+
+        @task
+        def write(scored: Json) -> Json:
+            """Load one part's scores into the unpublished run."""
+            from pipeline.stage import Scored
+            from pipeline.write import write
+
+            with outcome():
+                return write(_places(job), Scored.read(scored)).json_value()
+
+        @task
+        def log_metrics(run: Json, written: list[Json]) -> Json:
+            """Count what the run looked like, and hold it against the gate."""
+            from pipeline.metrics import log_metrics
+            from pipeline.stage import Run, Written
+
+            with outcome():
+                parts = [Written.read(part) for part in written]
+                return log_metrics(_places(job), job.gate, Run.read(run), parts).json_value()
+
+        @task(outlets=[asset])
+        def publish(run: Json, verdict: Json, **context: Any) -> Json:
+            """Audit the run and show it to the analysts; tell the DAGs that wait for it."""
+            from pipeline.stage import Run, Verdict
+            from pipeline.write import publish
+
+            with outcome():
+                publication = publish(_places(job), Run.read(run), Verdict.read(verdict)).json_value()
+            context["outlet_events"][asset].extra = publication
+            return publication
+
+        run: Any = extract()
+        work: Any = load_model(run)
+        scored = predict.expand(work=work)
+        written: Any = write.expand(scored=scored)
+        verdict: Any = log_metrics(run, written)
+        publish(run, verdict)
+    return dag
+
+
+def score_date(job: Job, context: Mapping[str, Any]) -> date:
+    """The day that this DAG run scores: one rule for every way of starting it."""
+    run = context["dag_run"]
+    return dates.score_date(
+        context["params"].get("score_date"), run.logical_date, run.run_after, job.zone, job.days_back
+    )
+
+
+def announce(job: Job) -> Callable[[Mapping[str, Any]], None]:
+    """Callback that puts the score date first into every task's log."""
+
+    def announce_score_date(context: Mapping[str, Any]) -> None:
+        log.info("%s: score date %s", job.name, score_date(job, context))
+
+    return announce_score_date
+
+
+def report_failure(job: Job) -> Callable[[Mapping[str, Any]], None]:
+    """Callback that says what failed, for which night, and what to do."""
+
+    def log_failure(context: Mapping[str, Any]) -> None:
+        failed = context["ti"].task_id
+        log.error(
+            "%s: score date %s: task %s failed: %s\nWhat was published before stays. The message says what to put right; "
+            "then clear the task %s and those after it, and the night goes on from there. Owner: %s",
+            job.name,
+            score_date(job, context),
+            failed,
+            context.get("exception"),
+            failed,
+            job.owner,
+        )
+
+    return log_failure
+
+
+@contextmanager
+def outcome() -> Iterator[None]:
+    """Say a stage's outcome in Airflow's words: skipped, failed for good, or (any other error) worth a retry."""
+    try:
+        yield
+    except NothingToDo as nothing:
+        raise AirflowSkipException(str(nothing)) from nothing
+    except ScoringError as error:
+        raise AirflowFailException(str(error)) from error
+
+
+def _asked(context: Mapping[str, Any]) -> Json:
+    """What the person who triggered the run asked for. Airflow accepts unknown keys in a run's conf; we do not."""
+    run, asked = context["dag_run"], context["params"]
+    unknown = sorted(set(run.conf or {}) - {"score_date", "model_version", "dry_run"})
+    if unknown:
+        raise JobError(
+            f"unknown parameter {unknown[0]!r} in the run's conf. Use score_date, model_version, dry_run."
+        )
+    return {
+        "trigger": run.run_id,
+        "model_version": asked.get("model_version"),
+        "dry_run": asked.get("dry_run", False),
+    }
+
+
+def _places(job: Job) -> "places.Places":
+    return places.Places(
+        home=places.home(),
+        store=places.store(),
+        warehouse=_uri(job.extract.connection),
+        predictions=_uri(job.write.connection),
+    )
+
+
+def _uri(conn_id: str) -> str:
+    from pipeline.warehouse import address
+
+    return address(Connection.get(conn_id).get_uri(), conn_id)
+
+
+def _end_of(job: Job) -> datetime | None:
+    last = job.end_date
+    return datetime.combine(last, datetime.max.time(), job.zone).astimezone(UTC) if last else None
+
+
+class BrokenJob(DAG):
+    """Stands in for a job file that cannot be used.
+
+    Airflow keeps one import error a file, and lets no DAG of that file run. So this one claims to come from the job
+    file, and fails when Airflow serializes it: the error stands beside the job file, and the other jobs go on.
+    """
+
+    job_file: str
+    error: JobError
+
+    @property
+    def relative_fileloc(self) -> str:
+        """The job file; Airflow would say scoring.py."""
+        return self.job_file
+
+    @relative_fileloc.setter
+    def relative_fileloc(self, _: str | None) -> None: ...
+
+    def get_serialized_fields(self) -> Any:  # type: ignore[override]
+        """Fail with the job file's error."""
+        raise self.error
+
+
+def dag_of(path: Path) -> DAG:
+    """The DAG of one job file."""
+    try:
+        return build(jobs.read(path))
+    except JobError as error:
+        broken = BrokenJob(re.sub(r"\W", "_", path.stem), schedule=None)
+        broken.job_file, broken.error = path.name, error
+        return broken
+
+
+_wanted = get_parsing_context().dag_id
+for _path in jobs.files(Path(__file__).parent):
+    if _wanted in (None, _path.stem):
+        globals()[_path.stem] = dag_of(_path)

@@ -1,0 +1,170 @@
+"""The commands: a demonstration from nothing to predictions, and the same Airflow in the foreground."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date, timedelta
+
+import sqlalchemy as sa
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from local import lease, nights, postgres, processes, setup
+from local.airflow import Airflow, started
+from local.environment import USER, Place
+from local.nights import Night
+from local.processes import LocalError
+from local.rest import FINISHED
+from pipeline import job as jobs
+from pipeline import warehouse
+from pipeline.embedded import Embedded
+
+DAYS = [date(2013, 7, 1) + timedelta(days=number) for number in range(3)]
+
+_RUNS = """
+SELECT score_date, run_id AS run, status, model_version AS model, rows_extracted AS extracted,
+       rows_rejected AS rejected, rows_scored AS scored, to_char(published_at, 'YYYY-MM-DD HH24:MI:SS') AS published
+FROM scoring.scoring_runs
+WHERE job = :job AND score_date BETWEEN :first AND :last AND status = 'published'
+ORDER BY score_date
+"""
+_PREDICTIONS = """
+SELECT score_date, entity_id, round(score::numeric, 4) AS score, label, model_version AS model, run_id AS run
+FROM scoring.predictions
+WHERE job = :job AND score_date = :last
+ORDER BY scoring.predictions.score DESC, entity_id
+LIMIT 10
+"""
+
+console = Console()
+
+
+def demo(place: Place, port: str | None) -> None:
+    """Run three nights under a real scheduler, and show what analysts see."""
+    begun = time.monotonic()
+    with _set_up(place, port) as (airflow, embedded):
+        job = jobs.find(place.dags, setup.JOB)
+        console.print(f"the scheduler runs {len(DAYS)} nights of {job.name}")
+        with _board() as show:
+            nights.run(airflow, job.name, DAYS, job.zone, show)
+        asked = {"job": job.name, "first": DAYS[0], "last": DAYS[-1]}
+        _print("Runs", setup.reader(embedded), _RUNS, asked)
+        _print("Ten predictions", setup.reader(embedded), _PREDICTIONS, asked)
+        _print_address(airflow, "Airflow was at")
+    console.print(f"Done in {time.monotonic() - begun:.0f} s; nothing is left running.")
+    console.print(
+        "  make up     Airflow again, until Ctrl-C\n  make psql   SELECT * FROM predictions LIMIT 10;"
+    )
+
+
+def up(place: Place, port: str | None) -> None:
+    """Keep Airflow running until Ctrl-C."""
+    with _set_up(place, port) as (airflow, _):
+        with airflow.rest() as rest, contextlib.suppress(LocalError):
+            # A job file that cannot be read is shown by the web UI.
+            nights.await_dag(airflow, rest, setup.JOB)
+        _print_address(airflow, "Airflow is at")
+        console.print("Ctrl-C stops it.")
+        while True:
+            airflow.check()
+            time.sleep(1)
+
+
+def down(place: Place) -> None:
+    """Stop what runs of this checkout, whether a crash left it or another terminal started it."""
+    if owner := lease.holder(place.airflow):
+        console.print(f"stopping process {owner.pid}")
+        owner.terminate()
+        owner.wait(timeout=60)
+    ended = processes.stop(place.folder)
+    console.print(f"Airflow: {ended} left-over processes stopped" if ended else "Airflow: nothing was left")
+    data = place.folder / "postgres"
+    if not postgres.is_running(data):
+        console.print("Postgres: not running")
+    elif holders := postgres.stop(data):
+        console.print(f"Postgres: left running, processes {', '.join(map(str, holders))} use it")
+    else:
+        console.print("Postgres: stopped")
+
+
+def psql(place: Place, arguments: Sequence[str]) -> int:
+    """Run psql as an analyst."""
+    if not (place.folder / "postgres" / "PG_VERSION").exists() and "AIRFLOW_CONN_ANALYST" not in os.environ:
+        raise LocalError("There are no predictions yet. Run `make demo` first.")
+    embedded = setup.server(place, lambda _: None)
+    command = [str(embedded.binaries / "psql"), setup.reader(embedded), *arguments]
+    # Ctrl-C is psql's: it ends a query, not the session.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    environ = {**os.environ, "PGOPTIONS": "-c search_path=scoring"}
+    return subprocess.run(command, env=environ, check=False).returncode
+
+
+@contextlib.contextmanager
+def _set_up(place: Place, port: str | None) -> Iterator[tuple[Airflow, Embedded]]:
+    with console.status("") as status:
+
+        def tell(line: str) -> None:
+            if line.startswith(("starting", "loading")):
+                status.update(line)
+            else:
+                console.print(line)
+
+        embedded = setup.server(place, tell)
+        with started(place, embedded, port=port, tell=tell) as airflow:
+            # Airflow's start keeps one core busy for 15 s; the set-up fits beside it.
+            setup.prepare(place, embedded, tell)
+            status.update(f"starting Airflow on {airflow.url}")
+            airflow.ready()
+            status.stop()
+            yield airflow, embedded
+
+
+@contextlib.contextmanager
+def _board() -> Iterator[Callable[[list[Night]], None]]:
+    """Show nights as they go: a live table, or lines where there is no terminal."""
+    if console.is_terminal:
+        with Live(console=console, auto_refresh=False) as live:
+            yield lambda found: live.update(_progress(found), refresh=True)
+        return
+    told: set[date] = set()
+
+    def tell(found: list[Night]) -> None:
+        for night in found:
+            if night.state in FINISHED and night.day not in told:
+                told.add(night.day)
+                console.print(_line(night))
+
+    yield tell
+
+
+def _progress(found: list[Night]) -> Table:
+    table = Table("night", *nights.TASKS, "seconds", box=None, header_style="bold")
+    for night in found:
+        table.add_row(str(night.day), *night.tasks.values(), f"{night.seconds:.1f}")
+    return table
+
+
+def _line(night: Night) -> str:
+    skipped = " (published already)" if night.tasks["publish"] == "skipped" else ""
+    return f"{night.day}: {night.state} in {night.seconds:.1f} s{skipped}"
+
+
+def _print(title: str, uri: str, query: str, values: dict[str, object]) -> None:
+    with warehouse.engine(uri).connect() as session:
+        rows = session.execute(sa.text(query), values).mappings().all()
+    if not rows:
+        raise LocalError(f"{title}: the database holds none. Look into the logs of the runs.")
+    table = Table(*rows[0], title=title, title_justify="left", box=None, header_style="bold")
+    for row in rows:
+        table.add_row(*("" if value is None else str(value) for value in row.values()))
+    console.print(table)
+
+
+def _print_address(airflow: Airflow, words: str) -> None:
+    console.print(
+        f"{words} [bold]{airflow.url}[/bold], user [bold]{USER}[/bold], password {airflow.password}"
+    )

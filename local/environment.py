@@ -1,0 +1,205 @@
+"""What the local Airflow is told through its environment: everything, so that no file of another Airflow counts."""
+
+import base64
+import json
+import os
+import secrets
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from local.processes import LocalError
+from pipeline.embedded import Embedded
+
+ROOT = Path(__file__).resolve().parents[1]
+HOST = "127.0.0.1"
+USER = "admin"
+PORT = 8080
+
+# The connections that tasks may see; the owners' are for `migrate` and `sample`.
+_TASK_CONNECTIONS = ("warehouse", "predictions")
+_NOT_FOR_TASKS = ("AIRFLOW_CONN_WAREHOUSE_OWNER", "AIRFLOW_CONN_PREDICTIONS_OWNER", "AIRFLOW_CONN_ANALYST")
+
+# Libraries that every stage imports, 2.5 s a task: loaded once, and shared by the forks that the tasks run in.
+# Not `pipeline` itself, so that an edit of it counts from the next task on.
+_PRELOAD = (
+    "airflow",
+    "airflow.executors.local_executor",
+    "airflow.sdk.execution_time.task_runner",
+    "adbc_driver_postgresql.dbapi",
+    "fsspec.core",
+    "joblib",
+    "pandas",
+    "psycopg",
+    "pyarrow.compute",
+    "pyarrow.parquet",
+    "sklearn.compose",
+    "sklearn.ensemble",
+    "sklearn.linear_model",
+    "sqlalchemy.dialects.postgresql.psycopg",
+)
+
+# A task waits for the scheduler's next look (1 s by default), and a finished one keeps its worker until the next
+# heartbeat (5 s): six short tasks took 9.4 s, with these two settings 4.2 s. Other intervals made no difference.
+_QUICK = {
+    "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
+    "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+    "AIRFLOW__SCHEDULER__MP_START_METHOD": "forkserver",
+    "AIRFLOW__SCHEDULER__MP_FORKSERVER_PRELOAD": ",".join(_PRELOAD),
+}
+
+@dataclass(frozen=True)
+class Place:
+    """Where a local Airflow lives.
+
+    Attributes:
+        home: the folder that holds dags/, sql/ and models/.
+        folder: what it writes: metadata, logs, store, secrets.
+    """
+
+    home: Path
+    folder: Path
+
+    @classmethod
+    def of(cls, home: Path, folder: Path | None = None) -> "Place":
+        """The usual place: `.local` in the home."""
+        return cls(home.resolve(), (folder or home / ".local").resolve())
+
+    @property
+    def dags(self) -> Path:
+        """Folder of the DAG files and the job files."""
+        return self.home / "dags"
+
+    @property
+    def airflow(self) -> Path:
+        """AIRFLOW_HOME."""
+        return self.folder / "airflow"
+
+    @property
+    def logs(self) -> Path:
+        """Logs of the components and of the tasks."""
+        return self.folder / "logs"
+
+
+def environment(
+    place: Place, embedded: Embedded, port: int, environ: Mapping[str, str] = os.environ
+) -> dict[str, str]:
+    """The environment of every Airflow process.
+
+    Args:
+        place: where this Airflow lives.
+        embedded: the server that holds its metadata, and the databases that `environ` names no connection for.
+        port: the port of its web address.
+        environ: the environment to build on. Settings of another Airflow in it are dropped.
+    """
+    kept = {name: value for name, value in environ.items() if not _foreign(name)}
+    store = environ.get("SCORING_STORE", str(place.folder / "store"))
+    connections = {
+        name: environ.get(name) or embedded.connections[conn_id]
+        for conn_id in _TASK_CONNECTIONS
+        for name in [f"AIRFLOW_CONN_{conn_id.upper()}"]
+    }
+    metadata = embedded.uri("airflow", "airflow").replace("postgresql://", "postgresql+psycopg2://", 1)
+    local = ",".join(filter(None, [environ.get("NO_PROXY", environ.get("no_proxy", "")), HOST, "localhost"]))
+    return {
+        **kept,
+        **connections,
+        **_QUICK,
+        **_secrets(place.airflow),
+        "PYTHONPATH": str(ROOT),
+        "SCORING_HOME": str(place.home),
+        "SCORING_STORE": store,
+        "NO_PROXY": local,
+        "no_proxy": local,
+        # Airflow sets process titles, which would overwrite the mark by which left-over processes are found.
+        "SPT_NOENV": "1",
+        "AIRFLOW_HOME": str(place.airflow),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(place.dags),
+        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+        "AIRFLOW__CORE__PARALLELISM": str(max(4, os.cpu_count() or 1)),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__HOSTNAME_CALLABLE": "socket.gethostname",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(place.airflow / "passwords.json"),
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://{HOST}:{port}/execution/",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": metadata,
+        # A loaded machine may take longer than 5 s for an answer; a task that gives up makes it slower still.
+        "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
+        "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
+        "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(place.logs),
+        "AIRFLOW__LOGGING__DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY": str(place.logs / "dag_processor"),
+        "AIRFLOW__LOGGING__COLORED_CONSOLE_LOG": "False",
+        "AIRFLOW__API__HOST": HOST,
+        "AIRFLOW__API__PORT": str(port),
+        "AIRFLOW__API__BASE_URL": f"http://{HOST}:{port}",
+    }
+
+
+def password(place: Place) -> str:
+    """The generated password of the user `admin`."""
+    return str(json.loads((place.airflow / "passwords.json").read_text())[USER])
+
+
+def choose_port(asked: str | None) -> int:
+    """The port that was asked for, else the usual one, else any free one.
+
+    Raises:
+        LocalError: the one that was asked for is taken, or is no port.
+    """
+    if asked:
+        if not asked.isdecimal() or not 0 < int(asked) < 65536:
+            raise LocalError(f"PORT={asked} is not a port. Give a number from 1 to 65535.")
+        if not is_free(int(asked)):
+            raise LocalError(
+                f"Port {asked} is taken. Stop what listens there, or leave PORT out: a free one is found."
+            )
+        return int(asked)
+    if is_free(PORT):
+        return PORT
+    with socket.socket() as any_port:
+        any_port.bind((HOST, 0))
+        return int(any_port.getsockname()[1])
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on the loopback's port."""
+    with socket.socket() as probe:
+        # As servers do, so that a port whose last connections are still dying away counts as free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+        return True
+
+
+def _foreign(name: str) -> bool:
+    return name.startswith("AIRFLOW__") or name in _NOT_FOR_TASKS
+
+
+def _secrets(folder: Path) -> dict[str, str]:
+    """Secrets of this Airflow: made once, kept in files that only this user reads."""
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    _private(folder / "passwords.json", {USER: secrets.token_urlsafe(12)})
+    kept = _private(
+        folder / "secrets.json",
+        {
+            "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_urlsafe(64),
+            "AIRFLOW__API__SECRET_KEY": secrets.token_urlsafe(32),
+            "AIRFLOW__CORE__FERNET_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+        },
+    )
+    return {name: str(value) for name, value in kept.items()}
+
+
+def _private(path: Path, fresh: Mapping[str, str]) -> dict[str, object]:
+    if not path.exists():
+        # Whole or not at all: a crash between making the file and filling it must not leave it empty.
+        draft = path.with_suffix(".new")
+        draft.unlink(missing_ok=True)
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            json.dump(dict(fresh), file)
+        draft.replace(path)
+    return dict(json.loads(path.read_text()))

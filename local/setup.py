@@ -1,0 +1,58 @@
+"""What must be there before the first night: schema, sample, model."""
+
+import os
+from collections.abc import Callable, Mapping
+
+from local import postgres
+from local.environment import Place
+from pipeline import embedded, warehouse
+from pipeline import job as jobs
+from pipeline.embedded import Embedded
+
+JOB = "flight_delay"
+
+Tell = Callable[[str], None]
+
+
+def server(place: Place, tell: Tell) -> Embedded:
+    """Start the embedded Postgres, or join it."""
+    tell("starting the embedded Postgres")
+    postgres.forget_dead(place.folder / "postgres")
+    return embedded.start(place.folder)
+
+
+def prepare(place: Place, running: Embedded, tell: Tell) -> None:
+    """Migrate the predictions, load the sample, verify the model; whatever is there already stays.
+
+    A database that the environment names is left alone, unless it names its owner's connection too.
+
+    Raises:
+        ScoringError: one of them failed.
+    """
+    from pipeline import migrate, model, sample
+
+    if uri := owner("predictions", running):
+        tell(f"predictions database at revision {migrate.migrate(uri)}")
+    if uri := owner("warehouse", running):
+        rows = sample.load(uri, lambda table, count: tell(f"loading {table}: {count:,} rows"))
+        tell(f"sample warehouse: {rows['flights']:,} flights")
+    job = jobs.find(place.dags, JOB)
+    pinned = model.resolve(place.home, job.model.name, job.model.alias)
+    model.load(pinned)
+    tell(f"model {pinned.manifest.name} version {pinned.manifest.version} verified")
+
+
+def owner(conn_id: str, running: Embedded, environ: Mapping[str, str] = os.environ) -> str | None:
+    """Address to set a database up with, or None when it is somebody else's to set up."""
+    name = f"AIRFLOW_CONN_{conn_id.upper()}"
+    if uri := environ.get(f"{name}_OWNER"):
+        return warehouse.address(uri, f"{conn_id}_owner")
+    return None if name in environ else running.connections[f"{conn_id}_owner"]
+
+
+def reader(running: Embedded, environ: Mapping[str, str] = os.environ) -> str:
+    """Address to query the predictions with, as an analyst where there is such a role."""
+    for conn_id in ("analyst", "predictions"):
+        if uri := environ.get(f"AIRFLOW_CONN_{conn_id.upper()}"):
+            return warehouse.address(uri, conn_id)
+    return running.connections["analyst"]

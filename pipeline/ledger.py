@@ -1,0 +1,254 @@
+"""The book of runs: who tried what, how far it came, and what it counted."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from pipeline.errors import NothingToDo, UsageError
+from pipeline.model import Pinned, library_versions
+from pipeline.warehouse import engine
+
+_CODE = Path(__file__).resolve().parent
+
+
+class LedgerError(UsageError):
+    """A run that is not there, or not in the state that the step needs."""
+
+
+class Superseded(NothingToDo):
+    """This try has been overtaken; it ends and changes nothing."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is known of a run when it begins.
+
+    Attributes:
+        job: the job's name.
+        score_date: the day whose rows are scored.
+        interval: when that day begins and ends.
+        trigger: what started the run: an Airflow DAG run's id, or the command line. A new try of the same trigger
+            takes over from the old one.
+        dry_run: whether the run is never to be published.
+        pinned: the model version.
+        query_sha256: digest of the query's text.
+        job_sha256: digest of the job file.
+    """
+
+    job: str
+    score_date: date
+    interval: tuple[datetime, datetime]
+    trigger: str
+    dry_run: bool
+    pinned: Pinned
+    query_sha256: str
+    job_sha256: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """One part's line of the ledger, as extraction enters it."""
+
+    part: int
+    rows_extracted: int
+    rows_rejected: int
+    input_sha256: str
+
+
+def begin(uri: str, entry: Entry) -> int:
+    """Open a run and return its id; unfinished tries of the same trigger are abandoned, so that they cannot publish."""
+    values = {
+        "job": entry.job,
+        "score_date": entry.score_date,
+        "trigger": entry.trigger,
+        "dry_run": entry.dry_run,
+        "interval_start": entry.interval[0],
+        "interval_end": entry.interval[1],
+        "model_name": entry.pinned.manifest.name,
+        "model_version": entry.pinned.manifest.version,
+        "model_sha256": entry.pinned.sha256,
+        "code_version": code_version(),
+        "query_sha256": entry.query_sha256,
+        "job_sha256": entry.job_sha256,
+        "library_versions": json.dumps(library_versions()),
+    }
+    with engine(uri).begin() as connection:
+        connection.execute(sa.text("SELECT scoring.ensure_partition(:score_date)"), values)
+        run_id: int = connection.execute(sa.text(_BEGIN), values).scalar_one()
+        connection.execute(sa.text(_TAKE_OVER), {**values, "run_id": run_id})
+    return run_id
+
+
+def extracted(uri: str, run_id: int, lines: Sequence[Line]) -> None:
+    """Enter a run's parts: rows extracted, rows rejected and the SHA-256 of each.
+
+    Raises:
+        Superseded: another try has taken over.
+    """
+    digest = hashlib.sha256("".join(line.input_sha256 for line in lines).encode()).hexdigest()
+    with engine(uri).begin() as connection:
+        _require_open(connection, run_id)
+        if lines:
+            connection.execute(sa.text(_PART), [{**asdict(line), "run_id": run_id} for line in lines])
+        connection.execute(sa.text(_EXTRACTED), {"run_id": run_id, "input_sha256": digest})
+
+
+def key(uri: str, run_id: int) -> str:
+    """The run's idempotency key, entered into its row: the digest of all that decides its scores.
+
+    Two runs of one key would publish the same rows.
+    """
+    with engine(uri).begin() as connection:
+        return str(connection.execute(sa.text(_KEY), {"run_id": run_id}).scalar_one())
+
+
+def published_twin(uri: str, run_id: int) -> int | None:
+    """The published run of the same job, score date and idempotency key, if there is one."""
+    with engine(uri).connect() as connection:
+        return connection.execute(sa.text(_TWIN), {"run_id": run_id}).scalar_one_or_none()
+
+
+def close(uri: str, run_id: int, status: str, reason: str) -> None:
+    """End an open run without publishing it: `abandoned`, `failed` or `held`. Other runs stay as they are."""
+    with engine(uri).begin() as connection:
+        connection.execute(sa.text(_CLOSE), {"run_id": run_id, "status": status, "reason": reason[:2000]})
+
+
+@contextmanager
+def working(uri: str, run_id: int) -> Iterator[None]:
+    """Around a stage's work: goes on with an open run, and notes a failure in its row for a person to read.
+
+    Raises:
+        Superseded: the run has been closed or published meanwhile.
+    """
+    with engine(uri).begin() as connection:
+        _require_open(connection, run_id)
+        connection.execute(sa.text(_RESUME), {"run_id": run_id})
+    try:
+        yield
+    except NothingToDo:
+        raise
+    except Exception as error:  # noted and raised again, whatever it is
+        # When the database is what failed, its error is the one to show.
+        with suppress(sa.exc.SQLAlchemyError):
+            close(uri, run_id, "failed", f"{type(error).__name__}: {error}")
+        raise
+
+
+def runs(uri: str, job: str | None = None, limit: int = 50) -> list[dict[str, Any]]:
+    """The newest runs first, each as a row of `scoring_runs`."""
+    with engine(uri).connect() as connection:
+        return [
+            dict(row) for row in connection.execute(sa.text(_RUNS), {"job": job, "limit": limit}).mappings()
+        ]
+
+
+def show(uri: str, run_id: int) -> dict[str, Any]:
+    """All that the database knows of one run: its row, its parts, its metrics and the rules that rejected rows.
+
+    Raises:
+        LedgerError: there is no such run.
+    """
+    with engine(uri).connect() as connection:
+        row = connection.execute(sa.text(_RUN), {"run_id": run_id}).mappings().one_or_none()
+        if row is None:
+            raise LedgerError(f"no run {run_id}. `python -m pipeline runs` lists them.")
+        return {**row, **{name: _rows(connection, query, run_id) for name, query in _DETAILS.items()}}
+
+
+def code_version() -> str:
+    """Digest of this package's source: the code that made a score, also where there is no git."""
+    digest = hashlib.sha256()
+    for file in sorted(_CODE.glob("*.py")):
+        digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def _require_open(connection: sa.Connection, run_id: int) -> None:
+    # FOR SHARE: nobody can close or publish the run before this transaction ends.
+    row = connection.execute(sa.text(f"{_RUN} FOR SHARE"), {"run_id": run_id}).mappings().one_or_none()
+    if row is None:
+        raise LedgerError(f"no run {run_id} in the predictions database. Clear the task `extract`.")
+    require_open(row)
+
+
+def require_open(row: Mapping[Any, Any]) -> None:
+    """Refuse to go on with a run that was closed or published.
+
+    Raises:
+        Superseded: it was.
+    """
+    if row["status"] not in ("running", "failed"):
+        raise Superseded(
+            f"run {row['run_id']} is {row['status']} ({row['status_reason'] or 'finished'}): nothing to do"
+        )
+
+
+def _rows(connection: sa.Connection, query: str, run_id: int) -> list[dict[str, Any]]:
+    return [dict(row) for row in connection.execute(sa.text(query), {"run_id": run_id}).mappings()]
+
+
+_BEGIN = """
+INSERT INTO scoring.scoring_runs (
+    job, score_date, trigger, dry_run, interval_start, interval_end, model_name, model_version, model_sha256,
+    code_version, query_sha256, job_sha256, library_versions)
+VALUES (
+    :job, :score_date, :trigger, :dry_run, :interval_start, :interval_end, :model_name, :model_version, :model_sha256,
+    :code_version, :query_sha256, :job_sha256, CAST(:library_versions AS jsonb))
+RETURNING run_id
+"""
+_TAKE_OVER = """
+UPDATE scoring.scoring_runs SET status = 'abandoned', status_reason = 'taken over by run ' || :run_id
+WHERE job = :job AND score_date = :score_date AND trigger = :trigger AND run_id < :run_id
+  AND status IN ('running', 'failed', 'held')
+"""
+_PART = """
+INSERT INTO scoring.run_parts (run_id, part, rows_extracted, rows_rejected, input_sha256)
+VALUES (:run_id, :part, :rows_extracted, :rows_rejected, :input_sha256)
+"""
+_EXTRACTED = """
+UPDATE scoring.scoring_runs AS run
+SET extracted_at = now(), input_sha256 = :input_sha256, parts = total.parts,
+    rows_extracted = total.rows_extracted, rows_rejected = total.rows_rejected
+FROM (SELECT count(*) AS parts, coalesce(sum(rows_extracted), 0) AS rows_extracted,
+             coalesce(sum(rows_rejected), 0) AS rows_rejected
+      FROM scoring.run_parts WHERE run_id = :run_id) AS total
+WHERE run.run_id = :run_id
+"""
+_KEY = """
+UPDATE scoring.scoring_runs
+SET idempotency_key = encode(sha256(convert_to(concat_ws(' ', job, score_date, input_sha256, model_sha256,
+                                                         code_version, query_sha256, job_sha256), 'UTF8')), 'hex')
+WHERE run_id = :run_id RETURNING idempotency_key
+"""
+_TWIN = """
+SELECT twin.run_id FROM scoring.scoring_runs AS run JOIN scoring.scoring_runs AS twin USING (idempotency_key)
+WHERE run.run_id = :run_id AND twin.run_id <> run.run_id AND twin.status = 'published'
+"""
+_CLOSE = """
+UPDATE scoring.scoring_runs SET status = :status, status_reason = :reason
+WHERE run_id = :run_id AND status IN ('running', 'failed')
+"""
+_RESUME = """
+UPDATE scoring.scoring_runs SET status = 'running', status_reason = NULL WHERE run_id = :run_id AND status = 'failed'
+"""
+_RUN = "SELECT * FROM scoring.scoring_runs WHERE run_id = :run_id"
+_RUNS = """
+SELECT * FROM scoring.scoring_runs WHERE CAST(:job AS text) IS NULL OR job = :job ORDER BY run_id DESC LIMIT :limit
+"""
+_DETAILS = {
+    "ledger": "SELECT * FROM scoring.run_parts WHERE run_id = :run_id ORDER BY part",
+    "metrics": "SELECT metric, value FROM scoring.run_metrics WHERE run_id = :run_id ORDER BY metric",
+    "features": """
+        SELECT feature, metric, value FROM scoring.feature_metrics WHERE run_id = :run_id ORDER BY feature, metric""",
+    "rejected": """
+        SELECT column_name, rule, count(*) AS rows FROM scoring.rejected_rows WHERE run_id = :run_id
+        GROUP BY column_name, rule ORDER BY rows DESC, column_name, rule""",
+}

@@ -1,0 +1,148 @@
+"""What a run looked like: counts, costs and the scores' spread, as tidy tables and as the gate's verdict."""
+
+import logging
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import sqlalchemy as sa
+
+from pipeline import ledger, parts, warehouse
+from pipeline.job import Gate
+from pipeline.places import Places
+from pipeline.stage import Clock, Run, Verdict, Written
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class ScoreSummary:
+    """The spread of a run's scores, added up batch by batch (Chan, Golub and LeVeque 1979 for the variance)."""
+
+    rows: int = 0
+    mean: float = 0.0
+    squares: float = 0.0
+    minimum: float = float("inf")
+    maximum: float = float("-inf")
+    labels: Counter[str] = field(default_factory=Counter)
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Count a batch of scored rows."""
+        scores = batch.column("score").to_numpy()
+        if not len(scores):
+            return
+        mean, total = float(scores.mean()), self.rows + len(scores)
+        apart = mean - self.mean
+        self.squares += float(((scores - mean) ** 2).sum()) + apart**2 * self.rows * len(scores) / total
+        self.mean += apart * len(scores) / total
+        self.rows = total
+        self.minimum, self.maximum = min(self.minimum, scores.min()), max(self.maximum, scores.max())
+        for count in pc.value_counts(batch.column("label").drop_null()).to_pylist():
+            self.labels[count["values"]] += count["counts"]
+
+    def metrics(self) -> dict[str, float]:
+        """The summary as named numbers."""
+        if not self.rows:
+            return {}
+        spread = {"score_mean": self.mean, "score_min": self.minimum, "score_max": self.maximum}
+        spread["score_std"] = float(np.sqrt(self.squares / self.rows))
+        return spread | {f"label_share:{label}": count / self.rows for label, count in self.labels.items()}
+
+
+def log_metrics(places: Places, gate: Gate, run: Run, written: Sequence[Written]) -> Verdict:
+    """Compute a run's metrics from its parts, keep them, and give the gate's verdict.
+
+    Raises:
+        PartError: a scored part is missing or altered.
+        Superseded: the run was closed or published meanwhile.
+    """
+    clock = Clock()
+    with ledger.working(places.predictions, run.run_id):
+        summary = ScoreSummary()
+        for part in written:
+            for batch in _scores(places, run, part):
+                summary.add(batch)
+        verdict = judge(gate, run, summary.rows)
+        _keep(places.predictions, run, {**_counts(run, summary), **_costs(run, written, clock)})
+    log.info(
+        "%s rows scored, mean %.6g; gate %s",
+        summary.rows,
+        summary.mean,
+        "passed" if verdict.passed else "failed",
+    )
+    return verdict
+
+
+def judge(gate: Gate, run: Run, rows_scored: int) -> Verdict:
+    """Hold a run's counts against the job's gate."""
+    reasons = []
+    if rows_scored < gate.min_rows:
+        reasons.append(f"{rows_scored} rows were scored, and gate.min_rows is {gate.min_rows}")
+    share = run.rows_rejected / run.rows_extracted if run.rows_extracted else 0.0
+    if share > gate.max_rejected_fraction:
+        reasons.append(
+            f"{run.rows_rejected} of {run.rows_extracted} rows were rejected ({share:.1%}), "
+            f"and gate.max_rejected_fraction is {gate.max_rejected_fraction}"
+        )
+    return Verdict(passed=not reasons, reasons=tuple(reasons), rows_scored=rows_scored)
+
+
+def _scores(places: Places, run: Run, written: Written) -> Iterator[pa.RecordBatch]:
+    path = parts.scored_path(run.job, run.score_date, run.run_id, written.part.number)
+    return parts.read(places.store, path, written.part)
+
+
+def _counts(run: Run, summary: ScoreSummary) -> dict[str, float]:
+    rows = {
+        "rows_extracted": run.rows_extracted,
+        "rows_rejected": run.rows_rejected,
+        "rows_scored": summary.rows,
+    }
+    return {**rows, "parts": len(run.parts), **summary.metrics()}
+
+
+def _costs(run: Run, written: Sequence[Written], clock: Clock) -> dict[str, float]:
+    here = clock.cost()
+    costs = {
+        "extract": [run.cost],
+        "predict": [part.predict for part in written],
+        "write": [part.write for part in written],
+        "log_metrics": [here],
+    }
+    seconds = {f"{stage}_seconds": sum(cost.seconds for cost in spent) for stage, spent in costs.items()}
+    peaks = {
+        f"{stage}_peak_mb": max((cost.peak_mb for cost in spent), default=0.0)
+        for stage, spent in costs.items()
+    }
+    return seconds | peaks
+
+
+def _keep(uri: str, run: Run, metrics: dict[str, float]) -> None:
+    features = [
+        {"run_id": run.run_id, "feature": feature, "metric": metric, "value": float(value)}
+        for feature, counts in run.features.items()
+        for metric, value in counts.items()
+    ]
+    values = [
+        {"run_id": run.run_id, "metric": name, "value": float(value)} for name, value in metrics.items()
+    ]
+    with warehouse.engine(uri).begin() as connection:
+        connection.execute(sa.text(_RUN_METRIC), values)
+        connection.execute(sa.text(_FEATURE_METRIC), features)
+        connection.execute(sa.text(_SCORED), {"run_id": run.run_id, "rows": int(metrics["rows_scored"])})
+
+
+_RUN_METRIC = """
+INSERT INTO scoring.run_metrics (run_id, metric, value) VALUES (:run_id, :metric, :value)
+ON CONFLICT (run_id, metric) DO UPDATE SET value = EXCLUDED.value
+"""
+_FEATURE_METRIC = """
+INSERT INTO scoring.feature_metrics (run_id, feature, metric, value) VALUES (:run_id, :feature, :metric, :value)
+ON CONFLICT (run_id, feature, metric) DO UPDATE SET value = EXCLUDED.value
+"""
+_SCORED = """
+UPDATE scoring.scoring_runs SET rows_scored = :rows, scored_at = now() WHERE run_id = :run_id
+"""

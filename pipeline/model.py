@@ -1,0 +1,306 @@
+"""The model store: one folder a version, its bytes pinned in git-reviewed text.
+
+    models/flight_delay/versions.toml    the SHA-256 of every version, and the aliases that jobs name
+    models/flight_delay/1/               model.joblib, manifest.json, reference.parquet, MODEL_CARD.md
+
+A pickle runs code when it is read. So the bytes are read once, held against the pinned SHA-256, and only then
+unpickled, from memory.
+"""
+
+import hashlib
+import io
+import json
+import os
+import tomllib
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from importlib.metadata import version as installed
+from pathlib import Path
+from typing import Any, Literal
+
+import joblib
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict, ValidationError
+from sklearn.exceptions import InconsistentVersionWarning
+
+from pipeline.contract import Column, Contract
+from pipeline.errors import ScoringError
+
+Task = Literal["binary", "multiclass", "regression"]
+Floats = npt.NDArray[np.float64]
+
+# Golden rows must get their recorded scores; the last bits may differ from one processor to another.
+GOLDEN_TOLERANCE = 1e-9
+
+LIBRARIES = ("scikit-learn", "numpy", "pandas", "joblib", "pyarrow")
+
+
+class ModelError(ScoringError):
+    """A model that may not be used: missing, unpinned, altered, of another library version, or wrong."""
+
+
+class Manifest(BaseModel):
+    """What is known of a version, as its manifest.json says it.
+
+    Attributes:
+        task: what the model predicts, which decides what `score`, `label` and `class_scores` hold.
+        classes: the classes' labels, in the order of the model's probabilities; empty for a regression.
+        threshold: binary only: the probability of the second class from which it is the label.
+        columns: the contract's columns, in the trained order.
+        outcome: the reference's column that holds the real result, if it has one.
+        golden_rows: rows of the reference that every load of the model scores again.
+        golden_scores: the scores that they must get: one number a row, or one a class.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    name: str
+    version: int
+    task: Task
+    classes: tuple[str, ...]
+    threshold: float | None
+    sha256: str
+    reference_sha256: str
+    reference_rows: int
+    outcome: str | None
+    training_start: date | None
+    training_end: date | None
+    created_at: str
+    libraries: dict[str, str]
+    metrics: dict[str, float]
+    columns: tuple[Column, ...]
+    golden_rows: tuple[dict[str, Any], ...]
+    golden_scores: tuple[float | tuple[float, ...], ...]
+
+    @property
+    def contract(self) -> Contract:
+        """The columns that the model takes."""
+        return Contract(self.columns)
+
+
+@dataclass(frozen=True)
+class Pinned:
+    """One version, with the digest that git-reviewed text gives its bytes."""
+
+    manifest: Manifest
+    sha256: str
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Scores:
+    """A batch's scores, one row a row of the batch.
+
+    Attributes:
+        score: float64 of shape (rows,): positive class's probability, the label's probability, or the value.
+        label: the predicted classes' indices into the manifest's classes, shape (rows,); None for a regression.
+        classes: float64 of shape (rows, classes); multiclass only.
+    """
+
+    score: Floats
+    label: npt.NDArray[np.int64] | None
+    classes: Floats | None
+
+
+@dataclass(frozen=True)
+class Model:
+    """A verified, loaded model."""
+
+    manifest: Manifest
+    estimator: Any
+
+    def score(self, frame: pd.DataFrame) -> Scores:
+        """Score a frame that has the trained columns.
+
+        Raises:
+            ModelError: the scores are not one finite number a row (and class), or no probabilities.
+        """
+        task = self.manifest.task
+        raw = self.estimator.predict(frame) if task == "regression" else self.estimator.predict_proba(frame)
+        values = np.asarray(raw, dtype=np.float64)
+        expected = (len(frame),) if task == "regression" else (len(frame), len(self.manifest.classes))
+        if values.shape != expected:
+            raise ModelError(
+                f"{self._name}: scores of shape {values.shape}, expected {expected}. Register it again."
+            )
+        self._audit(values)
+        if task == "regression":
+            return Scores(values, None, None)
+        if task == "binary":
+            positive = values[:, 1]
+            return Scores(positive, (positive >= (self.manifest.threshold or 0.5)).astype(np.int64), None)
+        return Scores(values.max(axis=1), values.argmax(axis=1), values)
+
+    def _audit(self, values: Floats) -> None:
+        good = np.isfinite(values)
+        if self.manifest.task != "regression":
+            good &= (values >= 0) & (values <= 1)
+        bad = np.flatnonzero(~good if good.ndim == 1 else ~good.all(axis=1))
+        if len(bad):
+            raise ScoreError(f"{self._name}: {len(bad)} rows got no usable score", bad[:5], values[bad[:5]])
+
+    @property
+    def _name(self) -> str:
+        return f"model {self.manifest.name} version {self.manifest.version}"
+
+
+class ScoreError(ModelError):
+    """Rows whose scores are not finite, or are no probabilities."""
+
+    def __init__(self, message: str, rows: npt.NDArray[np.int64], values: Floats) -> None:
+        """Remember which rows of the batch are meant."""
+        super().__init__(f"{message}, for example {values.tolist()}. Correct the model or its input.")
+        self.rows = rows
+
+
+def resolve(home: Path, name: str, alias: str, version: int | None = None) -> Pinned:
+    """Turn a job's alias, or an explicit version, into one pinned version. Unpickles nothing.
+
+    Raises:
+        ModelError: no such model, alias or version, or its manifest cannot be read.
+    """
+    pins, aliases = versions(home, name)
+    if version is None:
+        version = aliases.get(alias)
+        if version is None:
+            raise ModelError(
+                f"model {name!r} has no alias {alias!r}: {_versions(home, name)} knows "
+                f"{', '.join(aliases) or 'none'}. Add a line `{alias} = <version>` below [aliases]."
+            )
+    if version not in pins:
+        raise ModelError(
+            f"model {name!r} has no version {version}: {_versions(home, name)} pins "
+            f"{', '.join(map(str, pins)) or 'none'}. Register it, or name another."
+        )
+    folder = home / "models" / name / str(version)
+    try:
+        manifest = Manifest.model_validate_json((folder / "manifest.json").read_bytes())
+    except (FileNotFoundError, ValidationError) as error:
+        raise ModelError(
+            f"{folder / 'manifest.json'} cannot be used: {error}. Restore it from git."
+        ) from error
+    return Pinned(manifest, pins[version], folder)
+
+
+def versions(home: Path, name: str) -> tuple[dict[int, str], dict[str, int]]:
+    """The pinned SHA-256 of every version of a model, and its aliases.
+
+    Raises:
+        ModelError: the model is not in the store, or its versions.toml cannot be read.
+    """
+    path = _versions(home, name)
+    if not path.is_file():
+        known = sorted(found.parent.name for found in (home / "models").glob("*/versions.toml"))
+        raise ModelError(
+            f"no model {name!r} in {home / 'models'}: known are {', '.join(known) or 'none'}. "
+            f"Register it: python -m pipeline register {name} model.joblib --reference reference.parquet"
+        )
+    try:
+        said = tomllib.loads(path.read_text(encoding="utf-8"))
+        pins = {int(number): str(digest) for number, digest in said.get("versions", {}).items()}
+        return pins, {str(alias): int(number) for alias, number in said.get("aliases", {}).items()}
+    except (tomllib.TOMLDecodeError, ValueError, TypeError, AttributeError) as error:
+        raise ModelError(
+            f"{path}: not a list of versions and aliases: {error}. Restore it from git."
+        ) from error
+
+
+def load(pinned: Pinned) -> Model:
+    """Verify a version and load it: digest, library versions, unpickling, golden rows, in this order.
+
+    Raises:
+        ModelError: any of these does not hold. Nothing is unpickled before the digest and the versions do.
+    """
+    content = _read_once(pinned.folder / "model.joblib")
+    found = hashlib.sha256(content).hexdigest()
+    if found != pinned.sha256 or found != pinned.manifest.sha256:
+        raise ModelError(
+            f"{pinned.folder / 'model.joblib'} is not the registered model: its SHA-256 is {found}, pinned is "
+            f"{pinned.sha256}. It was not loaded. Restore the file from git or your model storage."
+        )
+    _check_libraries(pinned.manifest.libraries, pinned.folder)
+    model = Model(pinned.manifest, unpickle(content, str(pinned.folder)))
+    check_golden_rows(model)
+    return model
+
+
+def unpickle(content: bytes, origin: str) -> Any:
+    """Unpickle a model from bytes that are known to be trusted.
+
+    Raises:
+        ModelError: they are no joblib file, or were made by another scikit-learn.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", InconsistentVersionWarning)
+        try:
+            return joblib.load(io.BytesIO(content))
+        except Exception as error:  # unpickling runs the model's own code, which may raise anything
+            raise ModelError(
+                f"{origin}: the model cannot be loaded: {type(error).__name__}: {error}. "
+                "Train and register it with the libraries of requirements.txt."
+            ) from error
+
+
+def check_golden_rows(model: Model) -> None:
+    """Score the manifest's golden rows and compare.
+
+    Raises:
+        ModelError: a row does not get its recorded score.
+    """
+    manifest = model.manifest
+    scores = golden_scores(model, manifest.golden_rows)
+    recorded = np.asarray(manifest.golden_scores, dtype=np.float64)
+    if not np.allclose(scores, recorded, rtol=GOLDEN_TOLERANCE, atol=GOLDEN_TOLERANCE):
+        raise ModelError(
+            f"model {manifest.name} version {manifest.version} does not score its golden rows as it did when it was "
+            f"registered: got {scores.tolist()}, recorded {recorded.tolist()}. Its surroundings have changed: "
+            f"registered with {json.dumps(manifest.libraries)}. Install those, or register the model again."
+        )
+
+
+def golden_scores(model: Model, rows: tuple[dict[str, Any], ...]) -> Floats:
+    """Scores of golden rows: shape (rows,), or (rows, classes) for multiclass."""
+    contract = model.manifest.contract
+    schema = contract.schema.remove(0)
+    columns = [
+        # JSON has no timestamps: they are kept as text, which Arrow reads back exactly.
+        pa.array([row[field.name] for row in rows]).cast(field.type)
+        if pa.types.is_timestamp(field.type)
+        else pa.array([row[field.name] for row in rows], field.type)
+        for field in schema
+    ]
+    scores = model.score(contract.frame(pa.RecordBatch.from_arrays(columns, schema=schema)))
+    return scores.score if scores.classes is None else scores.classes
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of the libraries that a score depends on."""
+    return {library: installed(library) for library in LIBRARIES}
+
+
+def _check_libraries(registered: Mapping[str, str], folder: Path) -> None:
+    trained, here = registered.get("scikit-learn"), installed("scikit-learn")
+    if trained != here:
+        raise ModelError(
+            f"{folder}: the model was made with scikit-learn {trained}, and {here} is installed. It was not loaded. "
+            f"Install scikit-learn=={trained}, or train and register the model again."
+        )
+
+
+def _read_once(path: Path) -> bytes:
+    try:
+        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise ModelError(
+            f"{path} cannot be read: {error.strerror}. A model is a plain file, never a link; restore it from git."
+        ) from error
+
+
+def _versions(home: Path, name: str) -> Path:
+    return home / "models" / name / "versions.toml"

@@ -1,0 +1,99 @@
+"""The files of a run: Parquet with page checksums, written whole or not at all, and known by their SHA-256."""
+
+import hashlib
+import io
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from fsspec.core import url_to_fs
+from fsspec.implementations.local import LocalFileSystem
+
+from pipeline.errors import ScoringError
+from pipeline.stage import Part
+
+ROWS_PER_GROUP = 32_768
+
+
+class PartError(ScoringError):
+    """A part that is missing, or whose bytes are not those that were written."""
+
+
+class PartWriter:
+    """Collects one part's batches in memory, compressed, and saves them in one piece."""
+
+    def __init__(self, schema: pa.Schema) -> None:
+        """Start an empty part with the given columns."""
+        self._buffer = io.BytesIO()
+        self._writer = pq.ParquetWriter(
+            self._buffer, schema, compression="zstd", compression_level=1, write_page_checksum=True
+        )
+        self.rows = 0
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Append a batch."""
+        self._writer.write_batch(batch, row_group_size=ROWS_PER_GROUP)
+        self.rows += batch.num_rows
+
+    def save(self, store: str, path: str, number: int) -> Part:
+        """Close the part and put it at `path` below the store; a file of that name is replaced at once."""
+        self._writer.close()
+        content = self._buffer.getvalue()
+        _put(store, path, content)
+        return Part(number=number, rows=self.rows, sha256=hashlib.sha256(content).hexdigest())
+
+
+def folder(job: str, score_date: str, run_id: int) -> str:
+    """A run's folder below the store."""
+    return f"{job}/{score_date}/{run_id}"
+
+
+def input_path(job: str, score_date: str, run_id: int, number: int) -> str:
+    """Where a part's rows are."""
+    return f"{folder(job, score_date, run_id)}/part-{number:05d}.parquet"
+
+
+def scored_path(job: str, score_date: str, run_id: int, number: int) -> str:
+    """Where a part's scores are."""
+    return f"{folder(job, score_date, run_id)}/scored-{number:05d}.parquet"
+
+
+def read(store: str, path: str, part: Part) -> Iterator[pa.RecordBatch]:
+    """Yield a part's batches, after checking that its bytes are those that were written.
+
+    Raises:
+        PartError: the file is missing or differs from its SHA-256.
+    """
+    filesystem, root = url_to_fs(store)
+    try:
+        content = filesystem.cat_file(f"{root}/{path}")
+    except FileNotFoundError as error:
+        raise PartError(
+            f"part {path} is missing from {store}. Clear the task `extract` to make it again."
+        ) from error
+    found = hashlib.sha256(content).hexdigest()
+    if found != part.sha256:
+        raise PartError(
+            f"part {path} in {store} is not what was written: SHA-256 {found}, expected {part.sha256}. "
+            "Clear the task `extract` to make it again, and have the storage checked."
+        )
+    with pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True) as file:
+        yield from file.iter_batches(batch_size=ROWS_PER_GROUP)
+
+
+def _put(store: str, path: str, content: bytes) -> None:
+    filesystem, root = url_to_fs(store)
+    target = f"{root}/{path}"
+    if not isinstance(filesystem, LocalFileSystem):
+        filesystem.pipe_file(target, content)  # an object appears whole when its upload ends
+        return
+    Path(target).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    aside = f"{target}.{uuid4().hex}.tmp"
+    with open(os.open(aside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(aside, target)

@@ -1,0 +1,118 @@
+"""A part becomes a scored part."""
+
+import logging
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from pipeline import ledger, model, parts
+from pipeline.contract import ENTITY
+from pipeline.errors import NothingToDo, ScoringError
+from pipeline.model import Model, ScoreError
+from pipeline.places import Places
+from pipeline.stage import Clock, Run, Scored, Work
+
+log = logging.getLogger(__name__)
+
+SCORED = pa.schema(
+    {
+        "entity_id": pa.string(),
+        "score": pa.float64(),
+        "label": pa.string(),
+        "class_scores": pa.list_(pa.float64()),
+    }
+)
+
+
+class PredictError(ScoringError):
+    """Rows that the model could not score."""
+
+
+def load_model(places: Places, run: Run) -> list[Work]:
+    """Verify and load the run's pinned model once, before any part is scored.
+
+    Returns:
+        one piece of work for each part.
+
+    Raises:
+        ModelError: the model may not be used.
+        NothingToDo: the same input, model, code and configuration are published already.
+    """
+    with ledger.working(places.predictions, run.run_id):
+        model.load(_pin(places, run))
+        ledger.key(places.predictions, run.run_id)
+        twin = ledger.published_twin(places.predictions, run.run_id)
+        if twin is not None and not run.dry_run:
+            reason = f"run {twin} published the same input, model, code and configuration"
+            ledger.close(places.predictions, run.run_id, "abandoned", reason)
+            raise NothingToDo(f"{run.job} {run.score_date}: {reason}; it stays")
+    pin = {name: getattr(run, name) for name in Work.model_fields if name != "part"}
+    return [Work(**pin, part=part) for part in run.parts]
+
+
+def predict(places: Places, work: Work, loaded: Model | None = None) -> Scored:
+    """Score one part, batch by batch, into a file beside it.
+
+    Args:
+        places: folders, store and databases.
+        work: the part and its pinned model.
+        loaded: the model, where the process has loaded it already.
+
+    Raises:
+        ModelError: the model may not be used.
+        PartError: the part is missing or altered.
+        PredictError: the model failed, or gave rows no finite score; the rows are named.
+    """
+    clock = Clock()
+    with ledger.working(places.predictions, work.run_id):
+        loaded = loaded or model.load(_pin(places, work))
+        where = (work.job, work.score_date, work.run_id, work.part.number)
+        writer = parts.PartWriter(SCORED)
+        for batch in parts.read(places.store, parts.input_path(*where), work.part):
+            if batch.num_rows:
+                writer.write(_score(loaded, batch))
+        part = writer.save(places.store, parts.scored_path(*where), work.part.number)
+    log.info("part %s: %s rows scored", part.number, part.rows)
+    return Scored(run_id=work.run_id, job=work.job, score_date=work.score_date, part=part, cost=clock.cost())
+
+
+def _pin(places: Places, pinned: Run | Work) -> model.Pinned:
+    found = model.resolve(places.home, pinned.model_name, "", pinned.model_version)
+    if found.sha256 != pinned.model_sha256:
+        raise model.ModelError(
+            f"model {pinned.model_name} version {pinned.model_version} is pinned to {found.sha256} now, and was to "
+            f"{pinned.model_sha256} when the run began. Versions never change: restore versions.toml from git."
+        )
+    return found
+
+
+def _score(loaded: Model, batch: pa.RecordBatch) -> pa.RecordBatch:
+    entities = batch.column(ENTITY)
+    try:
+        scores = loaded.score(loaded.manifest.contract.frame(batch))
+    except ScoreError as error:
+        names = ", ".join(entities.take(pa.array(error.rows)).to_pylist())
+        raise PredictError(f"{error} The first rows are: {names}.") from error
+    except (ScoringError, MemoryError):
+        raise
+    except Exception as error:  # the model's own code may raise anything
+        raise PredictError(
+            f"model {loaded.manifest.name} version {loaded.manifest.version} failed on rows {entities[0]} to "
+            f"{entities[-1]}: {type(error).__name__}: {error}"
+        ) from error
+    labels, classes = _labels(loaded, scores.label, len(entities)), _lists(scores.classes, len(entities))
+    return pa.RecordBatch.from_arrays([entities, pa.array(scores.score), labels, classes], schema=SCORED)
+
+
+def _labels(loaded: Model, indices: npt.NDArray[np.int64] | None, rows: int) -> pa.Array:
+    if indices is None:
+        return pa.nulls(rows, pa.string())
+    return pa.array(loaded.manifest.classes, pa.string()).take(pa.array(indices))
+
+
+def _lists(classes: npt.NDArray[np.float64] | None, rows: int) -> pa.Array:
+    if classes is None:
+        return pa.nulls(rows, SCORED.field("class_scores").type)
+    offsets = pa.array(np.arange(0, classes.size + 1, classes.shape[1], dtype=np.int32))
+    return pa.ListArray.from_arrays(offsets, pa.array(classes.ravel()))

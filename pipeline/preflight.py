@@ -1,0 +1,107 @@
+"""Everything about a job that can be checked before its first night, without writing anything."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date
+
+import adbc_driver_manager.dbapi as adbc
+import sqlalchemy as sa
+
+from pipeline import dates, model, warehouse
+from pipeline.check import Checker, Policy
+from pipeline.errors import ScoringError
+from pipeline.job import Job
+from pipeline.places import Places
+
+# Enough rows to meet the contract's rules, few enough to be quick.
+SAMPLE_ROWS = 10_000
+
+_RIGHTS = """
+SELECT coalesce(string_agg(needed, ', '), '') FROM (VALUES
+    ('INSERT on scoring.prediction_rows', has_table_privilege('scoring.prediction_rows', 'INSERT')),
+    ('UPDATE on scoring.scoring_runs', has_table_privilege('scoring.scoring_runs', 'UPDATE')),
+    ('UPDATE on scoring.current_runs', has_table_privilege('scoring.current_runs', 'UPDATE')),
+    ('EXECUTE on scoring.ensure_partition', has_function_privilege('scoring.ensure_partition(date)', 'EXECUTE'))
+) AS rights (needed, granted) WHERE NOT granted
+"""
+
+
+class CheckError(ScoringError):
+    """Something that the first night would stumble over."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was checked.
+
+    Attributes:
+        what: what was checked.
+        passed: whether it will do.
+        detail: what was found.
+    """
+
+    what: str
+    passed: bool
+    detail: str
+
+
+def check(job: Job, places: Places, score_date: date) -> Iterator[Finding]:
+    """Check a job's model, query, rows and rights, and yield each finding; a failed one ends what depends on it."""
+    yield Finding("job file", True, f"{job.name}: {job.description}")
+    loaded: list[model.Model] = []
+    yield _find("model", lambda: _model(job, places, loaded))
+    if loaded:
+        yield _find("query and rows", lambda: _rows(job, places, score_date, loaded[0]))
+    yield _find("predictions database", lambda: _rights(places))
+
+
+def _find(what: str, step: Callable[[], str]) -> Finding:
+    try:
+        return Finding(what, True, step())
+    except (ScoringError, sa.exc.SQLAlchemyError, OSError, adbc.Error) as error:
+        return Finding(what, False, " ".join(str(error).split()))
+
+
+def _model(job: Job, places: Places, loaded: list[model.Model]) -> str:
+    pinned = model.resolve(places.home, job.model.name, job.model.alias)
+    loaded.append(model.load(pinned))
+    manifest = pinned.manifest
+    return (
+        f"{manifest.name} version {manifest.version} ({manifest.task}, {len(manifest.columns)} features): bytes as "
+        f"pinned, scikit-learn {manifest.libraries['scikit-learn']}, {len(manifest.golden_rows)} golden rows as recorded"
+    )
+
+
+def _rows(job: Job, places: Places, score_date: date, loaded: model.Model) -> str:
+    query = warehouse.read_query(places.home / "sql", job.extract.query)
+    start, end = dates.interval(score_date, job.zone)
+    values = {"score_date": score_date, "interval_start": start, "interval_end": end}
+    checker = Checker(
+        loaded.manifest.contract, Policy(job.extract.unknown_category, job.extract.out_of_range)
+    )
+    rows, rejected, reasons = 0, 0, set()
+    with warehouse.stream(places.warehouse, query, values, job.extract.query) as reader:
+        checker.schema(reader.schema, job.extract.query)
+        for batch in reader:
+            checked = checker.check(batch.slice(0, SAMPLE_ROWS - rows))
+            rows, rejected = rows + min(batch.num_rows, SAMPLE_ROWS - rows), rejected + checked.rejected_rows
+            reasons |= {(row["column_name"], row["rule"]) for row in checked.rejected.to_pylist()}
+            if checked.accepted.num_rows:
+                loaded.score(loaded.manifest.contract.frame(checked.accepted))
+            if rows >= SAMPLE_ROWS:
+                break
+    if not rows:
+        raise CheckError(
+            f"{job.extract.query} gives no rows on {score_date}. Name a date that has some: --date."
+        )
+    why = "; ".join(f"{column}: {rule}" for column, rule in sorted(reasons))
+    return f"{rows} rows of {score_date} read and scored, {rejected} would be rejected{f' ({why})' if why else ''}"
+
+
+def _rights(places: Places) -> str:
+    with warehouse.engine(places.predictions).connect() as connection:
+        version = connection.execute(sa.text("SELECT version_num FROM scoring.alembic_version")).scalar_one()
+        lacking = connection.execute(sa.text(_RIGHTS)).scalar_one()
+    if lacking:
+        raise CheckError(f"the role lacks {lacking}. GRANT scoring_writer TO it, as the owner.")
+    return f"schema at revision {version}, and the role may write"

@@ -1,0 +1,289 @@
+"""Take a trained scikit-learn model into the model store, with everything that a night needs to know of it."""
+
+import hashlib
+import io
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import is_classifier, is_regressor
+
+from pipeline import contract as contracts
+from pipeline.contract import ENTITY, Column, Contract
+from pipeline.errors import ScoringError, UsageError
+from pipeline.model import (
+    Manifest,
+    Model,
+    ModelError,
+    Pinned,
+    Task,
+    golden_scores,
+    library_versions,
+    unpickle,
+    versions,
+)
+
+GOLDEN_ROWS = 8
+NOT_FEATURES = (ENTITY, "score_date")
+UNKNOWN_TEXT = "a text that training never saw"
+
+_HEADER = """\
+# Every registered version with the SHA-256 of its model.joblib, and the aliases that jobs name.
+# To promote or roll back a model, change its line below [aliases] and have it reviewed.
+
+[versions]
+
+[aliases]
+"""
+
+
+def register(
+    home: Path,
+    name: str,
+    artefact: Path,
+    reference: Path,
+    *,
+    alias: str | None = None,
+    outcome: str | None = None,
+    threshold: float = 0.5,
+    metrics: Mapping[str, float] | None = None,
+    training_window: tuple[date, date] | None = None,
+    card: str | None = None,
+) -> Pinned:
+    """Register a model as the next version of `name`. It unpickles the artefact, so register only what you made.
+
+    Args:
+        home: the folder that holds models/.
+        name: the model's name, a lower-case word.
+        artefact: a joblib file of a scikit-learn classifier (binary or multiclass) or regressor.
+        reference: Parquet file of training rows: every feature in the dtype the model was trained on. It may carry
+            `entity_id`, `score_date` and outcome columns, which are not features.
+        alias: an alias to point at the new version.
+        outcome: the reference's column that holds the real result.
+        threshold: binary only: the probability from which a row gets the positive class's label.
+        metrics: figures of the model's evaluation, kept in the manifest.
+        training_window: first and last score date of the training data; else read off the reference's `score_date`.
+        card: the model card, Markdown; else a short one is written.
+
+    Raises:
+        UsageError: a file cannot be read, or a name is no lower-case word.
+        ModelError: the artefact cannot be loaded or is of no supported kind, or fails on the reference's rows.
+        ContractError: the reference lacks a feature, or holds values that no model takes.
+    """
+    _check_word("model", name)
+    if alias is not None:
+        _check_word("alias", alias)
+    content, reference_content = _read(artefact), _read(reference)
+    estimator = unpickle(content, str(artefact))
+    rows = pd.read_parquet(io.BytesIO(reference_content)).reset_index(drop=True)
+    if rows.empty:
+        raise ModelError(f"{reference}: no rows. The reference is a sample of the training rows.")
+    task, classes = _task(estimator, artefact)
+    contract = contracts.infer(rows, _features(estimator, rows, outcome, reference))
+    manifest = Manifest(
+        name=name,
+        version=0,
+        task=task,
+        classes=classes,
+        threshold=threshold if task == "binary" else None,
+        sha256=hashlib.sha256(content).hexdigest(),
+        reference_sha256=hashlib.sha256(reference_content).hexdigest(),
+        reference_rows=len(rows),
+        outcome=outcome,
+        training_start=(training_window or _window(rows))[0],
+        training_end=(training_window or _window(rows))[1],
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        libraries=library_versions(),
+        metrics=dict(metrics or {}),
+        columns=contract.columns,
+        golden_rows=_golden_rows(rows, contract),
+        golden_scores=(),
+    )
+    manifest = _probe(Model(manifest, estimator), artefact)
+    return _save(home, manifest, content, reference_content, card, alias)
+
+
+def _probe(model: Model, artefact: Path) -> Manifest:
+    """Score the golden rows, and find out which text columns may hold a text that training never saw."""
+    manifest = model.manifest
+    try:
+        scores = golden_scores(model, manifest.golden_rows)
+    except ScoringError:
+        raise
+    except Exception as error:  # the model's own code may raise anything
+        raise ModelError(
+            f"{artefact}: the model cannot score rows of the reference: {type(error).__name__}: {error}. "
+            "Write the reference with the columns and dtypes that the model was trained on."
+        ) from error
+    columns = tuple(
+        replace(column, accepts_unknown=_accepts_unknown(model, column)) if column.categories else column
+        for column in manifest.columns
+    )
+    return manifest.model_copy(update={"columns": columns, "golden_scores": tuple(scores.tolist())})
+
+
+def _accepts_unknown(model: Model, column: Column) -> bool:
+    row = {**model.manifest.golden_rows[0], column.name: UNKNOWN_TEXT}
+    try:
+        golden_scores(model, (row,))
+    except Exception:  # noqa: BLE001 - whatever the model raises, the answer is no
+        return False
+    return True
+
+
+def _task(estimator: Any, artefact: Path) -> tuple[Task, tuple[str, ...]]:
+    if is_regressor(estimator):
+        return "regression", ()
+    if not is_classifier(estimator):
+        raise ModelError(
+            f"{artefact}: {type(estimator).__name__} is neither a classifier nor a regressor of scikit-learn. "
+            "Wrap it in a scikit-learn Pipeline."
+        )
+    if not hasattr(estimator, "predict_proba"):
+        raise ModelError(
+            f"{artefact}: {type(estimator).__name__} gives no probabilities. Wrap it in CalibratedClassifierCV."
+        )
+    classes = tuple(_label(value) for value in np.asarray(estimator.classes_).tolist())
+    return ("binary" if len(classes) == 2 else "multiclass"), classes
+
+
+def _label(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _features(estimator: Any, rows: pd.DataFrame, outcome: str | None, reference: Path) -> list[str]:
+    if outcome is not None and outcome not in rows.columns:
+        raise ModelError(f"{reference}: no outcome column {outcome!r}. It has {', '.join(rows.columns)}.")
+    named = getattr(estimator, "feature_names_in_", None)
+    features = (
+        [str(name) for name in named]
+        if named is not None
+        else [name for name in rows.columns if name not in (*NOT_FEATURES, outcome)]
+    )
+    for name in (*NOT_FEATURES, outcome):
+        if name in features:
+            raise ModelError(
+                f"{reference}: the model was trained on {name!r}, which is no feature: it is not known at night or "
+                "names the row. Train without it."
+            )
+    return features
+
+
+def _window(rows: pd.DataFrame) -> tuple[date, date] | tuple[None, None]:
+    if "score_date" not in rows.columns:
+        return None, None
+    days = pd.to_datetime(rows["score_date"])
+    return days.min().date(), days.max().date()
+
+
+def _golden_rows(rows: pd.DataFrame, contract: Contract) -> tuple[dict[str, Any], ...]:
+    chosen = rows.iloc[np.unique(np.linspace(0, len(rows) - 1, GOLDEN_ROWS).astype(int))]
+    return tuple(
+        {column.name: _json(chosen[column.name].iloc[place], column) for column in contract.columns}
+        for place in range(len(chosen))
+    )
+
+
+def _json(value: Any, column: Column) -> Any:
+    if pd.isna(value):
+        return None
+    if column.kind in ("timestamp", "instant"):
+        return pd.Timestamp(value).isoformat()
+    plain = {"integer": int, "number": float, "boolean": bool}.get(column.kind, str)
+    return plain(value)
+
+
+def _save(
+    home: Path, manifest: Manifest, content: bytes, reference: bytes, card: str | None, alias: str | None
+) -> Pinned:
+    store = home / "models" / manifest.name
+    store.mkdir(parents=True, exist_ok=True)
+    pins, _ = versions(home, manifest.name) if (store / "versions.toml").exists() else ({}, {})
+    taken = [*pins, *(int(folder.name) for folder in store.iterdir() if folder.name.isdigit())]
+    manifest = manifest.model_copy(update={"version": max(taken, default=0) + 1})
+    aside = Path(tempfile.mkdtemp(prefix=".registering-", dir=store))
+    try:
+        (aside / "model.joblib").write_bytes(content)
+        (aside / "reference.parquet").write_bytes(reference)
+        (aside / "manifest.json").write_text(_pretty(manifest), encoding="utf-8")
+        (aside / "MODEL_CARD.md").write_text(card or _card(manifest), encoding="utf-8")
+        aside.chmod(0o755)
+        folder = store / str(manifest.version)
+        os.rename(aside, folder)  # refuses to replace a version: registered versions are immutable
+    except OSError:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise
+    _pin(store / "versions.toml", manifest, alias)
+    return Pinned(manifest, manifest.sha256, folder)
+
+
+def _pin(path: Path, manifest: Manifest, alias: str | None) -> None:
+    text = path.read_text(encoding="utf-8") if path.exists() else _HEADER
+    text = _set_line(text, "versions", str(manifest.version), f'"{manifest.sha256}"')
+    if alias is not None:
+        text = _set_line(text, "aliases", alias, str(manifest.version))
+    aside = path.with_suffix(".tmp")
+    aside.write_text(text, encoding="utf-8")
+    os.replace(aside, path)
+
+
+def _set_line(text: str, section: str, key: str, value: str) -> str:
+    """Set one key of one section and leave every other line, comments included, as it is."""
+    before, header, after = text.partition(f"[{section}]\n")
+    if not header:
+        before, header, after = f"{text.rstrip()}\n\n", f"[{section}]\n", ""
+    body, bracket, rest = after.partition("\n[")
+    line, pattern = f"{key} = {value}", rf"^{re.escape(key)} *=.*$"
+    if re.search(pattern, body, re.MULTILINE):
+        body = re.sub(pattern, line, body, flags=re.MULTILINE)
+    else:
+        body = f"{body.rstrip()}\n{line}\n".lstrip("\n")
+    return f"{before}{header}{body}{bracket}{rest}"
+
+
+def _pretty(manifest: Manifest) -> str:
+    """JSON with one line a column and a golden row: readable, and small diffs."""
+    said = {**manifest.model_dump(mode="json"), "columns": [asdict(column) for column in manifest.columns]}
+    lines = []
+    for key, value in said.items():
+        if key in ("columns", "golden_rows", "golden_scores") and value:
+            items = ",\n    ".join(json.dumps(item, ensure_ascii=False) for item in value)
+            lines.append(f'  "{key}": [\n    {items}\n  ]')
+        else:
+            lines.append(f'  "{key}": {json.dumps(value, ensure_ascii=False)}')
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def _card(manifest: Manifest) -> str:
+    figures = (
+        "\n".join(f"- {name}: {value:.4g}" for name, value in manifest.metrics.items()) or "- none given"
+    )
+    return (
+        f"# {manifest.name}, version {manifest.version}\n\n"
+        f"A {manifest.task} model of {len(manifest.columns)} features, registered {manifest.created_at}.\n"
+        f"Trained on {manifest.training_start or 'an unknown first day'} to {manifest.training_end or 'unknown'}.\n\n"
+        f"## Figures\n\n{figures}\n"
+    )
+
+
+def _check_word(what: str, word: str) -> None:
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,62}", word):
+        raise UsageError(f"{what} {word!r}: use a lower-case word of letters, digits and _.")
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UsageError(
+            f"{path} cannot be read: {error.strerror}. Give the path of an existing file."
+        ) from error

@@ -1,0 +1,130 @@
+"""What the stages hand to one another: small frozen values that Airflow carries as JSON, never data."""
+
+import resource
+import sys
+from time import perf_counter
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict
+
+# ru_maxrss counts kibibytes on Linux and bytes on macOS.
+_RSS_UNIT = 1 if sys.platform == "darwin" else 1024
+
+
+class Value(BaseModel):
+    """A frozen value with a JSON form."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    def json_value(self) -> dict[str, Any]:
+        """The value as plain JSON types."""
+        return self.model_dump(mode="json")
+
+    @classmethod
+    def read(cls, value: dict[str, Any]) -> Self:
+        """The value from its JSON form."""
+        return cls.model_validate(value)
+
+
+class Cost(Value):
+    """What a stage took: wall time, and the largest memory that its process has held so far."""
+
+    seconds: float
+    peak_mb: float
+
+
+class Part(Value):
+    """One Parquet file of a run.
+
+    Attributes:
+        number: from 0.
+        rows: the rows in the file.
+        sha256: digest of the file's bytes.
+    """
+
+    number: int
+    rows: int
+    sha256: str
+
+
+class Run(Value):
+    """One try at scoring one job for one score date, extracted and pinned to a model version."""
+
+    run_id: int
+    job: str
+    score_date: str
+    dry_run: bool
+    model_name: str
+    model_version: int
+    model_sha256: str
+    parts: tuple[Part, ...]
+    rows_extracted: int
+    rows_rejected: int
+    features: dict[str, dict[str, float]]
+    cost: Cost
+
+
+class Work(Value):
+    """A part to be scored, and the model version that scores it."""
+
+    run_id: int
+    job: str
+    score_date: str
+    model_name: str
+    model_version: int
+    model_sha256: str
+    part: Part
+
+
+class Scored(Value):
+    """A part's scores: a Parquet file beside the part."""
+
+    run_id: int
+    job: str
+    score_date: str
+    part: Part
+    cost: Cost
+
+
+class Written(Value):
+    """A part's scores in the database."""
+
+    run_id: int
+    part: Part
+    predict: Cost
+    write: Cost
+
+
+class Verdict(Value):
+    """Whether the gate lets a run be published; when not, why."""
+
+    passed: bool
+    reasons: tuple[str, ...]
+    rows_scored: int
+
+
+class Publication(Value):
+    """A published run, as downstream DAGs learn of it."""
+
+    run_id: int
+    job: str
+    score_date: str
+    model_name: str
+    model_version: int
+    rows_extracted: int
+    rows_rejected: int
+    rows_scored: int
+    replaced_run_id: int | None
+
+
+class Clock:
+    """Takes a stage's cost."""
+
+    def __init__(self) -> None:
+        """Start now."""
+        self._started = perf_counter()
+
+    def cost(self) -> Cost:
+        """The cost until now."""
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT / 1e6
+        return Cost(seconds=round(perf_counter() - self._started, 4), peak_mb=round(peak, 1))

@@ -1,0 +1,220 @@
+"""Scored parts become rows of an unpublished run; publishing moves one pointer.
+
+Nothing that an analyst reads changes before the pointer moves, and it moves in one short transaction that no reader
+waits for. A part is loaded once: whoever marks its line of the ledger first also copies its rows, in one transaction.
+"""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import adbc_driver_postgresql.dbapi as adbc
+import pyarrow as pa
+import sqlalchemy as sa
+
+from pipeline import ledger, parts, warehouse
+from pipeline.errors import NothingToDo, ScoringError
+from pipeline.ledger import LedgerError, Superseded
+from pipeline.places import Places
+from pipeline.predict import SCORED
+from pipeline.stage import Clock, Publication, Run, Scored, Verdict, Written
+
+log = logging.getLogger(__name__)
+
+_AUDITS = Path(__file__).resolve().parents[1] / "sql" / "audit"
+
+
+class WriteError(ScoringError):
+    """Scores that may not be published."""
+
+
+class Held(ScoringError):
+    """The run failed its gate and waits for a person."""
+
+
+def write(places: Places, scored: Scored) -> Written:
+    """Load one part's scores into the run, by COPY. A repeated or concurrent try changes nothing.
+
+    Raises:
+        PartError: the scored part is missing or altered.
+        WriteError: the part was written before with other scores.
+        Superseded: the run was closed or published meanwhile.
+    """
+    clock = Clock()
+    path = parts.scored_path(scored.job, scored.score_date, scored.run_id, scored.part.number)
+    line = (scored.part.rows, scored.part.sha256, scored.run_id, scored.part.number)
+    with ledger.working(places.predictions, scored.run_id):
+        batches = parts.read(places.store, path, scored.part)
+        with adbc.connect(places.predictions) as session, session.cursor() as cursor:
+            # Holds the run open until the commit: closing or publishing it waits for this part.
+            cursor.execute("SELECT * FROM scoring.scoring_runs WHERE run_id = $1 FOR SHARE", (scored.run_id,))
+            ledger.require_open(cursor.fetch_arrow_table().to_pylist()[0])
+            cursor.execute(_CLAIM, line)
+            if cursor.fetchall():
+                reader = pa.RecordBatchReader.from_batches(
+                    _TABLE, (_as_rows(scored, batch) for batch in batches)
+                )
+                warehouse.load(cursor, "scoring", "prediction_rows", reader)
+            else:
+                cursor.execute(_WRITTEN, line[2:])
+                _require_same(scored, cursor.fetchall())
+            session.commit()
+    log.info("part %s: %s rows written", scored.part.number, scored.part.rows)
+    return Written(run_id=scored.run_id, part=scored.part, predict=scored.cost, write=clock.cost())
+
+
+def publish(places: Places, run: Run, verdict: Verdict) -> Publication:
+    """Audit a written run, apply the gate's verdict, and make it the one that `predictions` shows.
+
+    Raises:
+        WriteError: the audit found rows missing, doubled or unaccounted for; they are named.
+        Held: the gate did not pass; a person decides.
+        Superseded: a newer run of the same night is published.
+        NothingToDo: it was a dry run, or the run is published already.
+    """
+    with ledger.working(places.predictions, run.run_id):
+        audit(places.predictions, run)
+        if run.dry_run:
+            ledger.close(places.predictions, run.run_id, "abandoned", "dry run")
+            raise NothingToDo(
+                f"run {run.run_id}: a dry run, {verdict.rows_scored} rows scored and not published"
+            )
+        if not verdict.passed:
+            reason = "; ".join(verdict.reasons)
+            ledger.close(places.predictions, run.run_id, "held", reason)
+            raise Held(
+                f"run {run.run_id} of {run.job} {run.score_date} is held: {reason}. Analysts keep what they had. "
+                f"Look at it: python -m pipeline show {run.run_id}; then approve or reject: "
+                f'python -m pipeline approve {run.run_id} --by NAME --reason "..."'
+            )
+        replaced = flip(places.predictions, run.run_id)
+    log.info("run %s published, %s replaced", run.run_id, replaced or "none")
+    return Publication(
+        run_id=run.run_id,
+        job=run.job,
+        score_date=run.score_date,
+        model_name=run.model_name,
+        model_version=run.model_version,
+        rows_extracted=run.rows_extracted,
+        rows_rejected=run.rows_rejected,
+        rows_scored=verdict.rows_scored,
+        replaced_run_id=replaced,
+    )
+
+
+def audit(uri: str, run: Run) -> None:
+    """Run every query of sql/audit; each must return no row.
+
+    Raises:
+        WriteError: one does; its first rows are in the message.
+    """
+    values = {"run_id": run.run_id, "score_date": run.score_date}
+    with warehouse.engine(uri).connect() as connection:
+        for file in sorted(_AUDITS.glob("*.sql")):
+            problems = (
+                connection.execute(sa.text(file.read_text(encoding="utf-8")), values).scalars().fetchmany(6)
+            )
+            if problems:
+                more = ", and more" if len(problems) > 5 else ""
+                raise WriteError(
+                    f"run {run.run_id} of {run.job} {run.score_date} cannot be published, {file.stem.replace('_', ' ')}: "
+                    f"{'; '.join(problems[:5])}{more}. What was published before stays. Correct the query or the "
+                    "warehouse, and clear the task `extract`."
+                )
+
+
+def flip(uri: str, run_id: int) -> int | None:
+    """Move the pointer to a run, in one transaction of about a millisecond; returns the run that it replaces.
+
+    The pointer only moves to a younger run, so a stalled old try that wakes up cannot overwrite a newer result.
+
+    Raises:
+        Superseded: a newer run of the same night is published.
+    """
+    with warehouse.engine(uri).begin() as connection:
+        row = dict(connection.execute(sa.text(_RUN), {"run_id": run_id}).mappings().one())
+        connection.execute(sa.text("SELECT scoring.summarize(:score_date)"), row)
+    with warehouse.engine(uri).begin() as connection:
+        connection.execute(sa.text(_NIGHT_LOCK), row)
+        row = dict(connection.execute(sa.text(f"{_RUN} FOR UPDATE"), {"run_id": run_id}).mappings().one())
+        if row["status"] not in ("running", "held"):
+            raise Superseded(
+                f"run {run_id} is {row['status']} ({row['status_reason'] or 'finished'}): nothing to do"
+            )
+        current = connection.execute(sa.text(_CURRENT), row).scalar_one_or_none()
+        if current is not None and current > run_id:
+            reason = f"run {current} is newer and published"
+            connection.execute(sa.text(_ABANDON), {"run_id": run_id, "reason": reason})
+        else:
+            connection.execute(sa.text(_SUPERSEDE), {"current": current, "run_id": run_id})
+            connection.execute(sa.text(_PUBLISH), {"run_id": run_id})
+            connection.execute(sa.text(_POINT), row)
+            return int(current) if current is not None else None
+    raise Superseded(f"run {run_id} of {row['job']} {row['score_date']} is not published: {reason}")
+
+
+def decide(uri: str, run_id: int, *, approve: bool, by: str, reason: str) -> int | None:
+    """Publish a held run, or abandon it, in a person's name; returns the run that it replaces, if any.
+
+    Raises:
+        LedgerError: the run is not held.
+        Superseded: a newer run of the same night is published.
+    """
+    values = {"run_id": run_id, "by": by, "reason": reason, "status": "held" if approve else "abandoned"}
+    with warehouse.engine(uri).begin() as connection:
+        if not connection.execute(sa.text(_DECIDE), values).rowcount:
+            raise LedgerError(f"run {run_id} is not held. `python -m pipeline runs` shows which are.")
+    return flip(uri, run_id) if approve else None
+
+
+def _as_rows(scored: Scored, batch: pa.RecordBatch) -> pa.RecordBatch:
+    constants = (
+        pa.scalar(scored.score_date).cast(pa.date32()),
+        scored.job,
+        pa.scalar(scored.run_id, pa.int64()),
+    )
+    columns = [
+        pa.repeat(value, batch.num_rows) for value in (*constants, pa.scalar(scored.part.number, pa.int32()))
+    ]
+    return pa.RecordBatch.from_arrays([*columns, *batch.columns], schema=_TABLE)
+
+
+def _require_same(scored: Scored, found: list[tuple[Any, ...]]) -> None:
+    if found != [(scored.part.rows, scored.part.sha256)]:
+        raise WriteError(
+            f"run {scored.run_id} has written part {scored.part.number} with other scores before: the model does not "
+            "give the same scores twice. Fix its random_state, and clear the task `extract`."
+        )
+    log.info("part %s was written before: nothing to do", scored.part.number)
+
+
+_TABLE = pa.schema(
+    [("score_date", pa.date32()), ("job", pa.string()), ("run_id", pa.int64()), ("part", pa.int32()), *SCORED]
+)
+_CLAIM = """
+UPDATE scoring.run_parts SET rows_scored = $1, scored_sha256 = $2, written_at = now()
+WHERE run_id = $3 AND part = $4 AND rows_scored IS NULL RETURNING part
+"""
+_WRITTEN = "SELECT rows_scored, scored_sha256 FROM scoring.run_parts WHERE run_id = $1 AND part = $2"
+_RUN = "SELECT * FROM scoring.scoring_runs WHERE run_id = :run_id"
+_NIGHT_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended(:job || ' ' || :score_date, 0))"
+_CURRENT = "SELECT run_id FROM scoring.current_runs WHERE job = :job AND score_date = :score_date"
+_SUPERSEDE = """
+UPDATE scoring.scoring_runs SET status = 'superseded', status_reason = 'replaced by run ' || :run_id
+WHERE run_id = :current
+"""
+_PUBLISH = """
+UPDATE scoring.scoring_runs SET status = 'published', status_reason = NULL, published_at = now() WHERE run_id = :run_id
+"""
+# The condition holds the rule in the database too: the pointer never moves back.
+_POINT = """
+INSERT INTO scoring.current_runs (job, score_date, run_id) VALUES (:job, :score_date, :run_id)
+ON CONFLICT (job, score_date) DO UPDATE SET run_id = EXCLUDED.run_id WHERE current_runs.run_id < EXCLUDED.run_id
+"""
+_ABANDON = (
+    "UPDATE scoring.scoring_runs SET status = 'abandoned', status_reason = :reason WHERE run_id = :run_id"
+)
+_DECIDE = """
+UPDATE scoring.scoring_runs SET status = :status, decided_by = :by, decision_reason = :reason
+WHERE run_id = :run_id AND status = 'held'
+"""

@@ -1,0 +1,10 @@
+"""Alembic's entry: runs the revisions over the connection that `pipeline.migrate` hands in."""
+
+import sqlalchemy as sa
+from alembic import context
+
+connection: sa.Connection = context.config.attributes["connection"]
+connection.execute(sa.text("CREATE SCHEMA IF NOT EXISTS scoring"))
+context.configure(connection=connection, version_table_schema="scoring", transaction_per_migration=False)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,265 @@
+"""The services of docker-compose.yaml as plain processes of this machine.
+
+Each gets the very command and the very environment that the file gives it, and nothing of ours: only names of hosts
+become the loopback, ports become free ones, and the containers' folders become folders of the test. What the two
+official images do by themselves is done here in their place.
+"""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import psutil
+
+from tests.compose_file import ROOT, Service, image_environment, image_files, services
+
+HOST = "127.0.0.1"
+PORTS = ("5432", "6379", "8080", "8974")
+UP_SECONDS = 120
+
+
+class StackError(Exception):
+    """A service did not come up."""
+
+
+@dataclass(frozen=True)
+class Container:
+    """One process that stands for a container.
+
+    Attributes:
+        name: its host name.
+        service: the service it belongs to.
+        environ: its whole environment.
+        process: what stands for its first process.
+        log: the file that takes what it prints.
+    """
+
+    name: str
+    service: Service
+    environ: Mapping[str, str]
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def healthy(self) -> bool:
+        """Whether the service's health check says so."""
+        return self.check().returncode == 0
+
+    def check(self) -> subprocess.CompletedProcess[str]:
+        """Run the service's health check once."""
+        return _run(self.service.health, self.environ, self.log.parent)
+
+    def processes(self) -> list[psutil.Process]:
+        """Its living processes: they alone have its home, and their children inherit that."""
+        found = []
+        for process in psutil.process_iter():
+            with suppress(psutil.Error, OSError):
+                if process.environ().get("HOME") == self.environ["HOME"]:
+                    found.append(process)
+        return [process for process in found if process.status() != psutil.STATUS_ZOMBIE]
+
+    def kill(self) -> None:
+        """End it at once, with all its children."""
+        _signal(self.processes(), signal.SIGKILL)
+        self.process.wait()
+
+    def end(self) -> str:
+        """The last lines that it printed."""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-40:])
+
+
+class Stack:
+    """All services of the compose file, in a folder of their own.
+
+    Args:
+        folder: for everything that they write.
+        secrets: what .env holds.
+        binaries: the folder of Postgres' programs.
+        checkout: where the files come from that the image holds.
+    """
+
+    def __init__(self, folder: Path, secrets: Mapping[str, str], binaries: Path, checkout: Path = ROOT) -> None:
+        self.folder, self._binaries, self._checkout = folder, binaries, checkout
+        self.ports = dict(zip(PORTS, _free_ports(len(PORTS)), strict=True))
+        self.services = services(secrets, change=self._place)
+        self.containers: dict[str, Container] = {}
+        # The server's own user must get there, and the folders of a test are closed to others.
+        self._database = Path(tempfile.mkdtemp(prefix="scoring-postgres-"))
+        self._build()
+
+    @property
+    def url(self) -> str:
+        """Address of the web UI."""
+        return f"http://{HOST}:{self.ports['8080']}"
+
+    def uri(self, role: str, password: str, database: str) -> str:
+        """Address of a database."""
+        return f"postgresql://{role}:{password}@{HOST}:{self.ports['5432']}/{database}"
+
+    def up(self, *profiles: str, scale: Mapping[str, int] | None = None) -> None:
+        """Start every service in its turn, and wait until all are healthy or have done their work.
+
+        Raises:
+            StackError: one did not; the message holds the end of its log.
+        """
+        wanted = {
+            name: service
+            for name, service in self.services.items()
+            if set(service.said.get("profiles", [])) <= set(profiles)
+        }
+        for name in TopologicalSorter({key: service.depends_on for key, service in wanted.items()}).static_order():
+            for other, condition in wanted[name].depends_on.items():
+                self._wait(other, condition)
+            for number in range((scale or {}).get(name, 1)):
+                self._start(wanted[name], f"{name}-{number + 1}")
+        for name, service in wanted.items():
+            self._wait(name, "service_completed_successfully" if service.one_shot else "service_healthy")
+
+    def run(self, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a one-shot service with further arguments, as `docker compose run` does."""
+        service = self.services[name]
+        return _run((*service.command, *arguments), self._environ(service, f"{name}-run"), self.folder)
+
+    def down(self) -> None:
+        """Stop everything, the database last, and forget it."""
+        others = [found for name, found in self.containers.items() if name != "postgres-1"]
+        _stop([process for found in others for process in found.processes()], signal.SIGTERM)
+        if "postgres-1" in self.containers:
+            server = self.containers["postgres-1"]
+            _stop([process for process in server.processes() if process.pid == server.process.pid], signal.SIGINT)
+        for container in self.containers.values():
+            container.process.wait()
+        shutil.rmtree(self._database, ignore_errors=True)
+
+    def _place(self, text: str) -> str:
+        """The same text with this machine's hosts, ports and folders."""
+        hosts = r"\b(?:postgres|redis|airflow-apiserver):(?=(?:" + "|".join(PORTS) + r")\b)"
+        text = re.sub(hosts, f"{HOST}:", text).replace("0.0.0.0", HOST)  # noqa: S104 - the other way round
+        text = re.sub(r"\b(" + "|".join(PORTS) + r")\b", lambda port: self.ports[port[1]], text)
+        text = re.sub(r"(?<![\w.])(/opt/scoring|/var/lib/scoring)(?![\w.])", rf"{self.folder}\1", text)
+        return re.sub(r"(?<![\w./])/sql/", f"{ROOT}/sql/docker/", text)
+
+    def _build(self) -> None:
+        """What building the image and making the volumes do."""
+        for source, target in image_files().items():
+            if (self._checkout / source).is_dir():
+                copy = Path(f"{self.folder}{target}")
+                shutil.copytree(self._checkout / source, copy, ignore=shutil.ignore_patterns("__pycache__"))
+        for volume in ("auth", "logs", "store"):
+            (self.folder / "var/lib/scoring" / volume).mkdir(mode=0o700, parents=True)
+
+    def _environ(self, service: Service, name: str) -> dict[str, str]:
+        home = self.folder / "containers" / name
+        home.mkdir(parents=True, exist_ok=True)
+        path = os.pathsep.join([str(Path(sys.executable).parent), str(self._binaries), "/usr/bin", "/bin"])
+        ours = {key: self._place(value) for key, value in image_environment().items()} if service.ours else {}
+        return {
+            "PATH": path,
+            "HOME": str(home),
+            "HOSTNAME": name,
+            **ours,
+            **({"AIRFLOW_HOME": str(home)} if service.ours else {}),
+            **service.environment,
+            # Without it Airflow's process titles overwrite the environment that the test looks at.
+            "SPT_NOENV": "1",
+        }
+
+    def _start(self, service: Service, name: str) -> None:
+        environ, home = self._environ(service, name), self.folder / "containers" / name
+        command = self._postgres(service) if service.name == "postgres" else service.command
+        workdir = self.folder / "opt/scoring" if service.ours else home
+        with (home / "log").open("wb") as log:
+            process = subprocess.Popen(  # noqa: S603 - commands of the compose file
+                command, env=environ, cwd=workdir, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                start_new_session=True,
+            )  # fmt: skip
+        self.containers[name] = Container(name, service, environ, process, home / "log")
+
+    def _postgres(self, service: Service) -> Sequence[str]:
+        """What the official image does at its first start; as root the server runs as a user of its own."""
+        user = ["setpriv", "--reuid=pgserver", "--regid=pgserver", "--clear-groups"] if os.geteuid() == 0 else []
+        password, data = self._database / "password", self._database / "data"
+        password.write_text(service.environment["POSTGRES_PASSWORD"])
+        if user:
+            shutil.chown(self._database, "pgserver", "pgserver")
+            shutil.chown(password, "pgserver", "pgserver")
+        arguments = service.environment["POSTGRES_INITDB_ARGS"].split()
+        made = _run(
+            [*user, str(self._binaries / "initdb"), f"--pgdata={data}", "--username=postgres",
+             f"--pwfile={password}", "--no-sync", *arguments],
+            {"PATH": "/usr/bin:/bin:/usr/sbin:/sbin"},
+            self._database,
+        )  # fmt: skip
+        if made.returncode != 0:
+            raise StackError(f"initdb failed: {made.stdout}")
+        with (data / "pg_hba.conf").open("a") as rules:
+            rules.write("host all all all scram-sha-256\n")
+        settings = {
+            "listen_addresses": HOST, "port": self.ports["5432"], "unix_socket_directories": "", "fsync": "off",
+        }  # fmt: skip
+        options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+        return [*user, str(self._binaries / "postgres"), "-D", str(data), *options]
+
+    def _wait(self, name: str, condition: str) -> None:
+        deadline = time.monotonic() + UP_SECONDS
+        for container in [found for found in self.containers.values() if found.service.name == name]:
+            if condition == "service_completed_successfully":
+                _completed(container, deadline)
+            else:
+                _became_healthy(container, deadline)
+
+
+def _completed(container: Container, deadline: float) -> None:
+    try:
+        code = container.process.wait(max(0, deadline - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        code = None
+    if code != 0:
+        raise StackError(f"{container.name} ended with {code}:\n{container.end()}")
+
+
+def _became_healthy(container: Container, deadline: float) -> None:
+    while (checked := container.check()).returncode != 0:
+        if time.monotonic() > deadline or container.process.poll() is not None:
+            raise StackError(f"{container.name} is not healthy: {checked.stdout}\n{container.end()}")
+        time.sleep(0.3)
+
+
+def _run(command: Sequence[str], environ: Mapping[str, str], folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603 - commands of the compose file
+        command, env=dict(environ), cwd=folder, text=True, stdin=subprocess.DEVNULL, check=False,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=UP_SECONDS,
+    )  # fmt: skip
+
+
+def _stop(processes: Sequence[psutil.Process], number: int) -> None:
+    _signal(processes, number)
+    _, left = psutil.wait_procs(processes, timeout=8)
+    _signal(left, signal.SIGKILL)
+
+
+def _signal(processes: Sequence[psutil.Process], number: int) -> None:
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.send_signal(number)
+
+
+def _free_ports(count: int) -> list[str]:
+    held = [socket.socket() for _ in range(count)]
+    try:
+        for one in held:
+            one.bind((HOST, 0))
+        return [str(one.getsockname()[1]) for one in held]
+    finally:
+        for one in held:
+            one.close()

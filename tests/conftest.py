@@ -1,0 +1,44 @@
+"""Fixtures: a real Postgres, the real sample warehouse, and small homes with jobs and models of their own."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline import embedded, warehouse
+from pipeline.embedded import Embedded
+from pipeline.migrate import migrate
+from tests.home import Home
+
+# Before anything imports Airflow, which reads its settings once: a home of its own, never the user's.
+os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="airflow-")
+os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Embedded:
+    """One embedded Postgres for the whole session, with the predictions schema migrated."""
+    running = embedded.start(tmp_path_factory.mktemp("server"))
+    migrate(warehouse.address(running.connections["predictions_owner"], "predictions_owner"))
+    return running
+
+
+@pytest.fixture(scope="session")
+def sample_warehouse(server: Embedded) -> str:
+    """Address of the loaded sample warehouse, as its owner."""
+    from pipeline.sample import load
+
+    uri = warehouse.address(server.connections["warehouse_owner"], "warehouse_owner")
+    load(uri)
+    return uri
+
+
+@pytest.fixture
+def home(server: Embedded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
+    """An empty home with jobs, queries, models and a store of its own, on the shared server."""
+    made = Home(tmp_path / "home", server)
+    for name, value in made.environment.items():
+        monkeypatch.setenv(name, value)
+    yield made

@@ -1,0 +1,172 @@
+"""dags/scoring.py: every job file becomes one DAG, and says what happens in Airflow's words."""
+
+import logging
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import structlog
+from airflow.dag_processing.dagbag import DagBag
+from airflow.dag_processing.processor import _serialize_dags
+from airflow.sdk import DAG
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, ParamValidationError
+
+from pipeline.errors import NothingToDo, ScoringError
+from pipeline.job import JobError
+from tests.home import Home, shop_model
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def job(home: Home) -> str:
+    """A job whose DAG can be looked at."""
+    shutil.copy(ROOT / "dags" / "scoring.py", home.path / "dags")
+    return home.job("SELECT 1", "shop")
+
+
+def load(home: Home) -> DagBag:
+    """Read a home's dags/ as Airflow's DAG processor does."""
+    folder = home.path / "dags"
+    return DagBag(str(folder), bundle_path=folder, bundle_name="tests")
+
+
+def module(dag: DAG) -> Any:
+    """The module that built a DAG."""
+    return __import__("sys").modules[dag.task_dict["extract"].python_callable.__module__]
+
+
+def test_every_job_file_becomes_one_dag(home: Home, job: str) -> None:
+    other = home.job("SELECT 1", "shop")
+    assert set(load(home).dags) == {job, other}
+
+
+def test_the_six_tasks_stand_in_their_order(home: Home, job: str) -> None:
+    dag = load(home).dags[job]
+    after = {name: sorted(task.downstream_task_ids) for name, task in dag.task_dict.items()}
+    assert after == {
+        "extract": ["load_model", "log_metrics", "publish"],
+        "load_model": ["predict"],
+        "predict": ["write"],
+        "write": ["log_metrics"],
+        "log_metrics": ["publish"],
+        "publish": [],
+    }
+    assert all(task.python_callable.__doc__ for task in dag.tasks)
+
+
+def test_publishing_updates_an_asset_named_after_the_job(home: Home, job: str) -> None:
+    dag = load(home).dags[job]
+    assert [asset.name for asset in dag.task_dict["publish"].outlets] == [job]
+    assert not any(task.outlets for task in dag.tasks if task.task_id != "publish")
+
+
+def test_retries_back_off_as_the_job_says(home: Home, job: str) -> None:
+    path = home.path / "dags" / f"{job}.toml"
+    path.write_text(path.read_text().replace("retries = 0", "retries = 7\nretry_delay_seconds = 11"))
+    tasks = load(home).dags[job].tasks
+    assert {task.retries for task in tasks} == {7}
+    assert {task.retry_delay.total_seconds() for task in tasks} == {11}
+    assert all(task.retry_exponential_backoff for task in tasks)
+
+
+def test_every_param_has_a_title_and_help(home: Home, job: str) -> None:
+    params = load(home).dags[job].params
+    said = {name: params.get_param(name) for name in params}
+    assert set(said) == {"score_date", "model_version", "dry_run"}
+    assert all(param.schema["title"] and param.description for param in said.values())
+
+
+@pytest.mark.parametrize(
+    ("params", "complaint"),
+    [
+        ({"score_date": "soon"}, "score_date"),
+        ({"score_date": "2024-03-01'; DROP TABLE x"}, "score_date"),
+        ({"model_version": 0}, "model_version"),
+        ({"model_version": "../2"}, "model_version"),
+        ({"dry_run": "maybe"}, "dry_run"),
+    ],
+)
+def test_params_out_of_range_are_refused(
+    home: Home, job: str, params: dict[str, Any], complaint: str
+) -> None:
+    defined = load(home).dags[job].params
+    with pytest.raises(ParamValidationError, match=f"Invalid input for param {complaint}"):
+        defined.update(params)
+
+
+def test_a_broken_job_file_breaks_its_own_dag_only(home: Home, job: str) -> None:
+    broken = home.job("SELECT 1", "shop")
+    path = home.path / "dags" / f"{broken}.toml"
+    path.write_text(path.read_text().replace("owner =", "ownr ="))
+    (home.path / "dags" / "not a name.toml").write_text("]")
+    bag = load(home)
+    good, errors = _serialize_dags(bag, structlog.get_logger())
+    assert not bag.import_errors
+    assert [dag.dag_id for dag in good] == [job]
+    assert set(errors) == {f"{broken}.toml", "not a name.toml"}
+    assert f"{broken}.toml: key 'ownr' is unknown. Did you mean 'owner'?" in errors[f"{broken}.toml"]
+    assert "not a name.toml: not a TOML file" in errors["not a name.toml"]
+
+
+@pytest.mark.parametrize(
+    ("raised", "seen"),
+    [
+        (NothingToDo("quiet"), AirflowSkipException),
+        (ScoringError("bad input"), AirflowFailException),
+        (ConnectionError("lost"), ConnectionError),
+    ],
+)
+def test_only_passing_faults_are_retried(
+    home: Home, job: str, raised: Exception, seen: type[Exception]
+) -> None:
+    scoring = module(load(home).dags[job])
+    with pytest.raises(seen, match=str(raised)), scoring.outcome():
+        raise raised
+
+
+def context(**given: Any) -> dict[str, Any]:
+    """What Airflow hands to a task, as far as the DAG file looks at it."""
+    run = {
+        "logical_date": None,
+        "run_after": datetime(2024, 3, 1, 7, tzinfo=UTC),
+        "run_id": "manual",
+        "conf": {},
+    }
+    params = given.pop("params", {})
+    return {
+        "dag_run": SimpleNamespace(**{**run, **given}),
+        "params": params,
+        "ti": SimpleNamespace(task_id="predict"),
+    }
+
+
+def test_an_unknown_key_in_a_runs_conf_is_refused(home: Home, job: str) -> None:
+    scoring = module(load(home).dags[job])
+    with pytest.raises(JobError, match="unknown parameter 'table' in the run's conf. Use score_date"):
+        scoring._asked(context(conf={"table": "secrets"}))
+
+
+def test_a_failed_task_says_job_night_task_and_remedy(
+    home: Home, job: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    dag = load(home).dags[job]
+    with caplog.at_level(logging.ERROR):
+        dag.default_args["on_failure_callback"]({**context(), "exception": ScoringError("the model is gone")})
+    for part in (
+        job,
+        "2024-03-01",
+        "task predict failed: the model is gone",
+        "clear the task predict",
+        "Owner: tests",
+    ):
+        assert part in caplog.text
+
+
+def test_a_model_is_not_needed_to_read_the_dags(home: Home, job: str) -> None:
+    assert not (home.path / "models" / "shop").exists()
+    assert not load(home).import_errors
+    home.model("shop", *shop_model())

@@ -1,0 +1,47 @@
+"""A real Airflow for the whole session: api-server, scheduler and dag-processor, on the session's Postgres."""
+
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local.airflow import Airflow, started
+from local.environment import Place
+from local.rest import Rest
+from pipeline.embedded import Embedded
+from tests.home import Home
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session")
+def nights_home(server: Embedded, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """The home whose jobs the scheduler runs: the real dags/scoring.py, and the jobs that tests write beside it."""
+    made = Home(tmp_path_factory.mktemp("nights") / "home", server)
+    shutil.copy(ROOT / "dags" / "scoring.py", made.path / "dags")
+    return made
+
+
+@pytest.fixture(scope="session")
+def airflow(nights_home: Home, server: Embedded) -> Iterator[Airflow]:
+    """A running Airflow over `nights_home`. A job file is read within seconds after it was written."""
+    # A test run that is terminated stops what it started, as one that is interrupted does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    settings = {
+        "SCORING_STORE": nights_home.store,
+        "AIRFLOW_CONN_WAREHOUSE": server.connections["warehouse"],
+        "AIRFLOW_CONN_PREDICTIONS": server.connections["predictions"],
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "2",
+    }
+    with started(Place.of(nights_home.path), server, settings=settings) as running:
+        running.ready()
+        yield running
+
+
+@pytest.fixture(scope="session")
+def rest(airflow: Airflow) -> Iterator[Rest]:
+    """Airflow's REST API, as its administrator."""
+    with airflow.rest() as client:
+        yield client

@@ -1,0 +1,154 @@
+"""A home for tests: write a job, a query and a model into it, run nights, and look at what analysts see."""
+
+import itertools
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import adbc_driver_postgresql.dbapi as adbc
+import joblib
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import sqlalchemy as sa
+from sklearn.compose import make_column_transformer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+
+from pipeline import job as jobs
+from pipeline import warehouse
+from pipeline.embedded import Embedded
+from pipeline.model import Pinned
+from pipeline.places import Places
+from pipeline.register import register
+from pipeline.score import score
+from pipeline.stage import Publication
+
+NIGHT = date(2024, 3, 1)
+
+_numbers = itertools.count(1)
+
+JOB = """
+description = "a test job"
+owner = "tests"
+schedule = "0 2 * * *"
+timezone = "America/New_York"
+start_date = 2024-01-01
+retries = 0
+
+[extract]
+query = "{name}.sql"
+rows_per_part = 40
+{extract}
+
+[model]
+name = "{model}"
+
+[gate]
+{gate}
+"""
+
+
+class Home:
+    """Folders dags/, sql/ and models/ of their own, and a warehouse on the session's server."""
+
+    def __init__(self, path: Path, server: Embedded) -> None:
+        self.path, self.server = path, server
+        for folder in ("dags", "sql", "models"):
+            (path / folder).mkdir(parents=True)
+        self.store = str(path / "store")
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a process needs to find this home."""
+        connections = {f"AIRFLOW_CONN_{name.upper()}": uri for name, uri in self.server.connections.items()}
+        return {"SCORING_HOME": str(self.path), "SCORING_STORE": self.store, **connections}
+
+    @property
+    def places(self) -> Places:
+        """The home as the stages take it."""
+        connections = self.server.connections
+        return Places(self.path, self.store, connections["warehouse"], connections["predictions"])
+
+    def name(self, word: str = "job") -> str:
+        """A job or table name that no other test uses: the predictions database is shared."""
+        return f"{word}_{next(_numbers)}"
+
+    def table(self, rows: pd.DataFrame | pa.Table) -> str:
+        """A new table in the warehouse that holds these rows; returns its name."""
+        name = self.name("input")
+        data = rows if isinstance(rows, pa.Table) else pa.Table.from_pandas(rows, preserve_index=False)
+        with adbc.connect(self.server.connections["warehouse_owner"], autocommit=True) as session:
+            with session.cursor() as cursor:
+                cursor.adbc_ingest(name, data, mode="create")
+                cursor.execute(f"GRANT SELECT ON {name} TO warehouse_reader")
+        return name
+
+    def model(self, name: str, estimator: Any, reference: pd.DataFrame, **options: Any) -> Pinned:
+        """Register a trained model with its reference, as champion unless told otherwise."""
+        artefact, rows = self.path / f"{name}.joblib", self.path / f"{name}.parquet"
+        joblib.dump(estimator, artefact)
+        reference.to_parquet(rows)
+        return register(self.path, name, artefact, rows, **{"alias": "champion", **options})
+
+    def job(
+        self, query: str, model: str, *, extract: str = "", gate: str = "min_rows = 1", name: str = ""
+    ) -> str:
+        """Write a job file and its query; returns the job's name."""
+        name = name or self.name()
+        (self.path / "sql" / f"{name}.sql").write_text(query)
+        said = JOB.format(name=name, model=model, extract=extract, gate=gate)
+        (self.path / "dags" / f"{name}.toml").write_text(said)
+        return name
+
+    def read(self, name: str) -> jobs.Job:
+        """A job as the stages take it."""
+        return jobs.find(self.path / "dags", name)
+
+    def score(self, name: str, day: date = NIGHT, **options: Any) -> Publication:
+        """Score one night in this process."""
+        return score(self.places, self.read(name), day, **{"trigger": self.name("trigger"), **options})
+
+    def sql(self, query: str, role: str = "predictions_owner", **values: Any) -> list[dict[str, Any]]:
+        """Rows of a query on one of the server's connections."""
+        with warehouse.engine(self.server.connections[role]).begin() as connection:
+            result = connection.execute(sa.text(query), values)
+            return [dict(row) for row in result.mappings()] if result.returns_rows else []
+
+    def predictions(self, name: str) -> pd.DataFrame:
+        """What an analyst sees of a job, in order of date and entity."""
+        query = "SELECT * FROM scoring.predictions WHERE job = :job ORDER BY score_date, entity_id"
+        return pd.DataFrame(self.sql(query, "analyst", job=name))
+
+    def last_run(self, name: str) -> dict[str, Any]:
+        """The newest run of a job."""
+        return self.sql(
+            "SELECT * FROM scoring.scoring_runs WHERE job = :job ORDER BY run_id DESC LIMIT 1", job=name
+        )[0]
+
+
+def shop_rows(rows: int = 100, seed: int = 0) -> pd.DataFrame:
+    """Rows of a small shop: a number with gaps, an integer, a category, a flag; and the entity."""
+    random = np.random.default_rng(seed)
+    return pd.DataFrame(
+        {
+            "entity_id": [f"customer-{number:05d}" for number in range(rows)],
+            "amount": np.where(random.random(rows) < 0.1, np.nan, random.normal(50, 10, rows).round(2)),
+            "visits": random.integers(0, 20, rows),
+            "channel": random.choice(["web", "shop", "phone"], rows),
+            "member": random.random(rows) < 0.5,
+        }
+    )
+
+
+def shop_model(seed: int = 0) -> tuple[Any, pd.DataFrame]:
+    """A binary classifier of the shop's rows, and its reference."""
+    reference = shop_rows(400, seed).drop(columns="entity_id")
+    bought = (reference["visits"] + 5 * reference["member"] + reference["amount"].fillna(0) / 20) > 14
+    columns = make_column_transformer(
+        (OneHotEncoder(handle_unknown="ignore"), ["channel"]), ("passthrough", ["visits", "member"])
+    )
+    model = make_pipeline(columns, LogisticRegression(max_iter=1000))
+    features = reference[["amount", "visits", "channel", "member"]]
+    return model.fit(features, bought), features.assign(bought=bought)

@@ -1,0 +1,132 @@
+"""What Airflow is told: this folder's settings, the pipeline's connections, and no owner's."""
+
+import json
+import socket
+import stat
+from pathlib import Path
+
+import pytest
+
+from local import environment
+from local.environment import Place, choose_port, is_free, password
+from local.processes import LocalError
+from pipeline.embedded import Embedded
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    """A place of its own."""
+    return Place.of(tmp_path / "home")
+
+
+@pytest.fixture
+def fake() -> Embedded:
+    """A server that is only named."""
+    return Embedded(socket=Path("/run/pg"), binaries=Path("/bin"), data=Path("/data"))
+
+
+def made(place: Place, fake: Embedded, **environ: str) -> dict[str, str]:
+    """The environment for port 8123."""
+    return environment.environment(place, fake, 8123, environ)
+
+
+def test_everything_is_in_the_folder(place: Place, fake: Embedded) -> None:
+    said = made(place, fake)
+    assert said["AIRFLOW_HOME"] == f"{place.home}/.local/airflow"
+    assert said["SCORING_HOME"] == str(place.home)
+    assert said["SCORING_STORE"] == f"{place.home}/.local/store"
+    assert said["AIRFLOW__CORE__DAGS_FOLDER"] == f"{place.home}/dags"
+    assert said["AIRFLOW__LOGGING__BASE_LOG_FOLDER"] == f"{place.home}/.local/logs"
+    assert (Path(said["PYTHONPATH"]) / "pipeline").is_dir()
+
+
+def test_addresses_are_on_the_loopback_and_agree(place: Place, fake: Embedded) -> None:
+    said = made(place, fake)
+    assert said["AIRFLOW__API__HOST"] == "127.0.0.1"
+    assert said["AIRFLOW__API__PORT"] == "8123"
+    assert said["AIRFLOW__API__BASE_URL"] == "http://127.0.0.1:8123"
+    assert said["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"] == "http://127.0.0.1:8123/execution/"
+    assert made(place, fake, NO_PROXY="example.org")["NO_PROXY"] == "example.org,127.0.0.1,localhost"
+
+
+def test_the_metadata_is_in_the_embedded_server_under_its_own_role(place: Place, fake: Embedded) -> None:
+    uri = made(place, fake)["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
+    assert uri == "postgresql+psycopg2://airflow@/airflow?host=%2Frun%2Fpg"
+
+
+def test_tasks_get_the_pipelines_connections_and_no_owners(place: Place, fake: Embedded) -> None:
+    mine = "postgres://me@db.example.org/warehouse"
+    said = made(
+        place,
+        fake,
+        AIRFLOW_CONN_WAREHOUSE=mine,
+        AIRFLOW_CONN_OTHER="postgres://x@y/z",
+        AIRFLOW_CONN_WAREHOUSE_OWNER=mine,
+        AIRFLOW_CONN_PREDICTIONS_OWNER=mine,
+        AIRFLOW_CONN_ANALYST=mine,
+    )
+    connections = {name: value for name, value in said.items() if name.startswith("AIRFLOW_CONN_")}
+    assert connections == {
+        "AIRFLOW_CONN_WAREHOUSE": mine,
+        "AIRFLOW_CONN_PREDICTIONS": fake.connections["predictions"],
+        "AIRFLOW_CONN_OTHER": "postgres://x@y/z",
+    }
+
+
+def test_settings_of_another_airflow_are_dropped(place: Place, fake: Embedded) -> None:
+    said = made(
+        place, fake, AIRFLOW__CORE__LOAD_EXAMPLES="True", AIRFLOW__SENTRY__SENTRY_ON="True", HOME="/home/me"
+    )
+    assert said["AIRFLOW__CORE__LOAD_EXAMPLES"] == "False"
+    assert "AIRFLOW__SENTRY__SENTRY_ON" not in said
+    assert said["HOME"] == "/home/me"
+
+
+def test_a_store_of_the_users_is_kept(place: Place, fake: Embedded) -> None:
+    assert made(place, fake, SCORING_STORE="s3://bucket")["SCORING_STORE"] == "s3://bucket"
+
+
+def test_secrets_are_made_once_and_private(place: Place, fake: Embedded) -> None:
+    first, second = made(place, fake), made(place, fake)
+    names = ("AIRFLOW__API_AUTH__JWT_SECRET", "AIRFLOW__API__SECRET_KEY", "AIRFLOW__CORE__FERNET_KEY")
+    assert [first[name] for name in names] == [second[name] for name in names]
+    assert len(first["AIRFLOW__API_AUTH__JWT_SECRET"]) >= 64
+    assert stat.S_IMODE(place.airflow.stat().st_mode) == 0o700
+    for name in ("secrets.json", "passwords.json"):
+        assert stat.S_IMODE((place.airflow / name).stat().st_mode) == 0o600
+    assert json.loads(Path(first["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"]).read_text()) == {
+        "admin": password(place)
+    }
+
+
+def test_two_folders_share_no_secret(fake: Embedded, tmp_path: Path) -> None:
+    one, two = (made(Place.of(tmp_path / name), fake) for name in ("one", "two"))
+    assert one["AIRFLOW__API_AUTH__JWT_SECRET"] != two["AIRFLOW__API_AUTH__JWT_SECRET"]
+
+
+def test_a_port_that_was_asked_for_must_be_free() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        assert not is_free(int(port))
+        with pytest.raises(LocalError, match=f"Port {port} is taken"):
+            choose_port(port)
+    assert choose_port(port) == int(port)
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "-1", "http", "80.5"])
+def test_what_is_no_port_is_refused(port: str) -> None:
+    with pytest.raises(LocalError, match="is not a port"):
+        choose_port(port)
+
+
+def test_the_usual_port_gives_way_to_a_free_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        monkeypatch.setattr(environment, "PORT", taken.getsockname()[1])
+        other = choose_port(None)
+        assert other != taken.getsockname()[1]
+        assert is_free(other)
+    assert choose_port(None) == environment.PORT

@@ -1,0 +1,37 @@
+"""Only databases of our own are set up."""
+
+from pathlib import Path
+
+import pytest
+
+from local import setup
+from pipeline.embedded import Embedded
+
+FAKE = Embedded(socket=Path("/run/pg"), binaries=Path("/bin"), data=Path("/data"))
+THEIRS = "postgres://them@db.example.org/theirs"
+READ = "postgresql://them@db.example.org/theirs"
+
+
+@pytest.mark.parametrize(
+    ("environ", "address"),
+    [
+        ({}, FAKE.connections["predictions_owner"]),
+        ({"AIRFLOW_CONN_WAREHOUSE": THEIRS}, FAKE.connections["predictions_owner"]),
+        ({"AIRFLOW_CONN_PREDICTIONS": THEIRS}, None),
+        ({"AIRFLOW_CONN_PREDICTIONS": THEIRS, "AIRFLOW_CONN_PREDICTIONS_OWNER": THEIRS}, READ),
+    ],
+)
+def test_a_database_of_somebody_elses_is_left_alone(environ: dict[str, str], address: str | None) -> None:
+    assert setup.owner("predictions", FAKE, environ) == address
+
+
+@pytest.mark.parametrize(
+    ("environ", "address"),
+    [
+        ({}, FAKE.connections["analyst"]),
+        ({"AIRFLOW_CONN_PREDICTIONS": THEIRS}, READ),
+        ({"AIRFLOW_CONN_PREDICTIONS": "postgres://x@y/z", "AIRFLOW_CONN_ANALYST": THEIRS}, READ),
+    ],
+)
+def test_predictions_are_read_where_they_are_written(environ: dict[str, str], address: str) -> None:
+    assert setup.reader(FAKE, environ) == address
