@@ -66,7 +66,7 @@ class Container:
             with suppress(psutil.Error, OSError):
                 if process.environ().get("HOME") == self.environ["HOME"]:
                     found.append(process)
-        return [process for process in found if process.status() != psutil.STATUS_ZOMBIE]
+        return found
 
     def kill(self) -> None:
         """End it at once, with all its children."""
