@@ -18,7 +18,8 @@ COPY pipeline /opt/scoring/pipeline
 COPY sql /opt/scoring/sql
 COPY models /opt/scoring/models
 COPY dags /opt/scoring/dags
-RUN python -m compileall -q /opt/scoring
+# A checkout may be closed to others; the image's user is one of them.
+RUN chmod --recursive a+rX /opt/scoring && python -m compileall -q /opt/scoring
 
 WORKDIR /opt/scoring
 USER scoring

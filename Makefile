@@ -17,7 +17,7 @@ demo: $(STAMP) ## three nights of real flights under a real scheduler, then ten 
 up: $(STAMP) ## Airflow in the foreground until Ctrl-C (PORT=8080)
 	@$(PY) -m local up $(PORT_OPTION)
 
-down: $(STAMP) ## stop what a crash left of this checkout
+down: $(if $(wildcard $(PY)),,$(STAMP)) ## stop what a crash left of this checkout
 	@$(PY) -m local down
 
 psql: $(STAMP) ## query the predictions as an analyst (ARGS='-c "SELECT ..."')
@@ -48,14 +48,16 @@ $(STAMP): requirements.txt
 	if [ -z "$$python" ]; then \
 	  echo "No Python 3.11 or newer among: $(CANDIDATES). Install one, or name it: make PYTHON=/path/to/python" >&2; \
 	  exit 1; fi; \
-	echo "making .venv with $$("$$python" --version), some minutes the first time"; \
-	rm -rf .venv; \
+	if command -v uv > /dev/null; then usable='import sys'; else usable='import pip'; fi; \
+	if ! $(PY) -c "$$usable" 2> /dev/null; then \
+	  echo "making .venv with $$("$$python" --version), some minutes the first time"; \
+	  rm -rf .venv; \
+	  if command -v uv > /dev/null; then uv venv --quiet --python "$$python" .venv; \
+	  else "$$python" -m venv .venv || { echo "On Debian: apt-get install python3-venv" >&2; exit 1; }; fi; \
+	else echo "bringing .venv to requirements.txt"; fi && \
 	if command -v uv > /dev/null; then \
-	  uv venv --quiet --python "$$python" .venv && \
 	  uv pip sync --quiet --python $(PY) --require-hashes --compile-bytecode requirements.txt; \
 	else \
-	  { "$$python" -m venv .venv || \
-	    { echo "On Debian: apt-get install python3-venv" >&2; exit 1; }; } && \
-	  $(PY) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.txt; \
+	  $(PY) -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements.txt; \
 	fi
 	@touch $@

@@ -1,20 +1,14 @@
 """A real Airflow on this machine: api-server, scheduler and dag-processor, each a child process of ours."""
 
-import importlib.metadata
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-import httpx
-import psycopg
-from psycopg import sql
-
-from local import lease
-from local.environment import HOST, USER, Place, choose_port, environment, is_free, password
-from local.processes import LocalError, spawn, stop, tail
+from local import lease, port, private
+from local.environment import Place, environment
+from local.metadata import Tell, command, migrate
+from local.processes import Child, LocalError, spawn, stop, tail
 from local.rest import Rest
 from pipeline.embedded import Embedded
 
@@ -28,8 +22,6 @@ COMPONENTS = {
 }
 TRIGGERER = {"triggerer": ("triggerer", "--skip-serve-logs")}
 
-Tell = Callable[[str], None]
-
 
 class Airflow:
     """An Airflow that was started, and is ready after `ready`.
@@ -39,7 +31,7 @@ class Airflow:
     Args:
         place: where it lives.
         embedded: the server for its metadata.
-        port: a port that must be had; else 8080 or any free one.
+        asked: a port that must be had; else 8080 or any free one.
         components: name of each component -> arguments of the `airflow` command.
         settings: environment that goes before the usual one.
         tell: takes a line for each step.
@@ -49,29 +41,29 @@ class Airflow:
         self,
         place: Place,
         embedded: Embedded,
-        port: str | None,
+        asked: str | None,
         components: Mapping[str, tuple[str, ...]],
         settings: Mapping[str, str],
         tell: Tell,
     ) -> None:
         self.place = place
-        self._embedded, self._asked, self._components = embedded, port, components
+        self._embedded, self._asked, self._components = embedded, asked, components
         self._settings, self._tell = settings, tell
         self._start()
 
     @property
     def url(self) -> str:
         """Address of the web UI."""
-        return f"http://{HOST}:{self._port}"
+        return f"http://{port.HOST}:{self._port}"
 
     @property
     def password(self) -> str:
         """The generated password of the user `admin`."""
-        return password(self.place)
+        return private.password(self.place.airflow)
 
     def rest(self) -> Rest:
         """A REST client, logged in as the administrator."""
-        return Rest(self.url, USER, self.password)
+        return Rest(self.url, private.USER, self.password)
 
     def check(self) -> None:
         """Raise when a component has died.
@@ -99,13 +91,13 @@ class Airflow:
                 self._start()
 
     def _start(self) -> None:
-        self._port = choose_port(self._asked)
+        self._port = port.choose(self._asked)
         environ = {**environment(self.place, self._embedded, self._port), **self._settings}
-        _migrate(self.place, self._embedded, environ, self._tell)
+        migrate(self.place, self._embedded, environ, self._tell)
         self._tell(f"starting Airflow on port {self._port}")
         self.started = datetime.now(UTC)
         self._children = [
-            spawn(name, _command(*arguments), environ, self.place.folder, self.place.logs / f"{name}.log")
+            spawn(name, command(*arguments), environ, self.place.folder, self.place.logs / f"{name}.log")
             for name, arguments in self._components.items()
         ]
 
@@ -126,13 +118,14 @@ class Airflow:
 
     def _missing(self, rest: Rest) -> list[str]:
         """Components without a heartbeat of this start; those of an earlier one do not count."""
-        try:
-            health = rest.health()
-        except httpx.TransportError:
+        if not self._server.listens(self._port):
+            # Whoever answers there is not ours.
             return ["api-server"]
+        health = rest.health()
         beats = {
             "scheduler": health["scheduler"]["latest_scheduler_heartbeat"],
             "dag-processor": health["dag_processor"]["latest_dag_processor_heartbeat"],
+            "triggerer": health["triggerer"]["latest_triggerer_heartbeat"],
         }
         return [
             name
@@ -141,8 +134,11 @@ class Airflow:
         ]
 
     def _lost_port(self) -> bool:
-        server = next(child for child in self._children if child.name == "api-server")
-        return server.process.poll() is not None and not is_free(self._port)
+        return self._server.process.poll() is not None and not port.is_free(self._port)
+
+    @property
+    def _server(self) -> Child:
+        return next(child for child in self._children if child.name == "api-server")
 
 
 @contextmanager
@@ -175,33 +171,7 @@ def started(
                 place, embedded, port, COMPONENTS | (TRIGGERER if triggerer else {}), settings or {}, tell
             )
         finally:
+            tell("stopping Airflow")
             # Tasks that are stopped tell the api-server how they ended; it has nothing to finish itself.
             stop(place.folder, spare="api-server")
             stop(place.folder, grace=1)
-
-
-def _migrate(place: Place, embedded: Embedded, environ: Mapping[str, str], tell: Tell) -> None:
-    version = f"migrated by apache-airflow-core {importlib.metadata.version('apache-airflow-core')}"
-    with psycopg.connect(embedded.uri("airflow", "airflow"), autocommit=True) as session:
-        # The note is kept by the database itself, so that it cannot outlive it.
-        query = (
-            "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = current_database()"
-        )
-        if session.execute(query).fetchone() == (version,):
-            return
-        tell("preparing Airflow's metadata (once)")
-        log = place.logs / "db-migrate.log"
-        child = spawn("airflow db migrate", _command("db", "migrate"), environ, place.folder, log)
-        try:
-            code = child.process.wait(READY_SECONDS)
-        except subprocess.TimeoutExpired:
-            code = None
-        if code != 0:
-            raise LocalError(
-                f"`airflow db migrate` failed (exit code {code}). The end of {log}:\n{tail(log)}"
-            )
-        session.execute(sql.SQL("COMMENT ON DATABASE airflow IS {}").format(sql.Literal(version)))
-
-
-def _command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "airflow", *arguments]

@@ -13,9 +13,9 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from local import lease, nights, postgres, processes, setup
+from local import lease, nights, postgres, private, processes, setup
 from local.airflow import Airflow, started
-from local.environment import USER, Place
+from local.environment import Place
 from local.nights import Night
 from local.processes import LocalError
 from local.rest import FINISHED
@@ -26,8 +26,8 @@ from pipeline.embedded import Embedded
 DAYS = [date(2013, 7, 1) + timedelta(days=number) for number in range(3)]
 
 _RUNS = """
-SELECT score_date, run_id AS run, status, model_version AS model, rows_extracted AS extracted,
-       rows_rejected AS rejected, rows_scored AS scored, to_char(published_at, 'YYYY-MM-DD HH24:MI:SS') AS published
+SELECT score_date, run_id AS run, model_version AS model, rows_extracted AS extracted, rows_rejected AS rejected,
+       rows_scored AS scored, to_char(published_at, 'YYYY-MM-DD HH24:MI') AS published
 FROM scoring.scoring_runs
 WHERE job = :job AND score_date BETWEEN :first AND :last AND status = 'published'
 ORDER BY score_date
@@ -52,13 +52,12 @@ def demo(place: Place, port: str | None) -> None:
         with _board() as show:
             nights.run(airflow, job.name, DAYS, job.zone, show)
         asked = {"job": job.name, "first": DAYS[0], "last": DAYS[-1]}
-        _print("Runs", setup.reader(embedded), _RUNS, asked)
+        _print("Published runs", setup.reader(embedded), _RUNS, asked)
         _print("Ten predictions", setup.reader(embedded), _PREDICTIONS, asked)
-        _print_address(airflow, "Airflow was at")
-    console.print(f"Done in {time.monotonic() - begun:.0f} s; nothing is left running.")
-    console.print(
-        "  make up     Airflow again, until Ctrl-C\n  make psql   SELECT * FROM predictions LIMIT 10;"
-    )
+        address = _address(airflow)
+    console.print(f"Done in {time.monotonic() - begun:.0f} s; nothing is left running. Look around:")
+    console.print(f"  make up     Airflow at {address}", soft_wrap=True)
+    console.print("  make psql   SELECT * FROM predictions LIMIT 10;")
 
 
 def up(place: Place, port: str | None) -> None:
@@ -67,11 +66,11 @@ def up(place: Place, port: str | None) -> None:
         with airflow.rest() as rest, contextlib.suppress(LocalError):
             # A job file that cannot be read is shown by the web UI.
             nights.await_dag(airflow, rest, setup.JOB)
-        _print_address(airflow, "Airflow is at")
-        console.print("Ctrl-C stops it.")
-        while True:
-            airflow.check()
-            time.sleep(1)
+        console.print(f"Airflow is at {_address(airflow)}\nCtrl-C stops it.", soft_wrap=True)
+        with contextlib.suppress(KeyboardInterrupt):
+            while True:
+                airflow.check()
+                time.sleep(1)
 
 
 def down(place: Place) -> None:
@@ -142,7 +141,9 @@ def _board() -> Iterator[Callable[[list[Night]], None]]:
 
 
 def _progress(found: list[Night]) -> Table:
-    table = Table("night", *nights.TASKS, "seconds", box=None, header_style="bold")
+    table = Table("night", box=None, header_style="bold")
+    for name in (*nights.TASKS, "seconds"):
+        table.add_column(name, min_width=11)
     for night in found:
         table.add_row(str(night.day), *night.tasks.values(), f"{night.seconds:.1f}")
     return table
@@ -164,7 +165,5 @@ def _print(title: str, uri: str, query: str, values: dict[str, object]) -> None:
     console.print(table)
 
 
-def _print_address(airflow: Airflow, words: str) -> None:
-    console.print(
-        f"{words} [bold]{airflow.url}[/bold], user [bold]{USER}[/bold], password {airflow.password}"
-    )
+def _address(airflow: Airflow) -> str:
+    return f"[bold]{airflow.url}[/bold], user [bold]{private.USER}[/bold], password [bold]{airflow.password}[/bold]"

@@ -1,22 +1,17 @@
 """What the local Airflow is told through its environment: everything, so that no file of another Airflow counts."""
 
-import base64
-import json
 import os
-import secrets
-import socket
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.processes import LocalError
+from local import private
+from local.port import HOST
+from local.private import USER
 from pipeline.embedded import Embedded
 
 ROOT = Path(__file__).resolve().parents[1]
-HOST = "127.0.0.1"
-USER = "admin"
-PORT = 8080
 
 # The connections that tasks may see; the owners' are for `migrate` and `sample`.
 _TASK_CONNECTIONS = ("warehouse", "predictions")
@@ -53,6 +48,7 @@ _QUICK = {
 if sys.platform == "linux":  # elsewhere a fork after these imports is not safe
     _QUICK["AIRFLOW__SCHEDULER__MP_START_METHOD"] = "forkserver"
     _QUICK["AIRFLOW__SCHEDULER__MP_FORKSERVER_PRELOAD"] = ",".join(_PRELOAD)
+
 
 @dataclass(frozen=True)
 class Place:
@@ -111,7 +107,7 @@ def environment(
         **kept,
         **connections,
         **_QUICK,
-        **_secrets(place.airflow),
+        **private.secrets_of(place.airflow),
         "PYTHONPATH": str(ROOT),
         "SCORING_HOME": str(place.home),
         "SCORING_STORE": store,
@@ -126,7 +122,6 @@ def environment(
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__HOSTNAME_CALLABLE": "socket.gethostname",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(place.airflow / "passwords.json"),
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://{HOST}:{port}/execution/",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": metadata,
         # A loaded machine may take longer than 5 s for an answer; a task that gives up makes it slower still.
@@ -141,70 +136,5 @@ def environment(
     }
 
 
-def password(place: Place) -> str:
-    """The generated password of the user `admin`."""
-    return str(json.loads((place.airflow / "passwords.json").read_text())[USER])
-
-
-def choose_port(asked: str | None) -> int:
-    """The port that was asked for, else the usual one, else any free one.
-
-    Raises:
-        LocalError: the one that was asked for is taken, or is no port.
-    """
-    if asked:
-        if not asked.isdecimal() or not 0 < int(asked) < 65536:
-            raise LocalError(f"PORT={asked} is not a port. Give a number from 1 to 65535.")
-        if not is_free(int(asked)):
-            raise LocalError(
-                f"Port {asked} is taken. Stop what listens there, or leave PORT out: a free one is found."
-            )
-        return int(asked)
-    if is_free(PORT):
-        return PORT
-    with socket.socket() as any_port:
-        any_port.bind((HOST, 0))
-        return int(any_port.getsockname()[1])
-
-
-def is_free(port: int) -> bool:
-    """Whether a server could listen on the loopback's port."""
-    with socket.socket() as probe:
-        # As servers do, so that a port whose last connections are still dying away counts as free.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-        return True
-
-
 def _foreign(name: str) -> bool:
     return name.startswith("AIRFLOW__") or name in _NOT_FOR_TASKS
-
-
-def _secrets(folder: Path) -> dict[str, str]:
-    """Secrets of this Airflow: made once, kept in files that only this user reads."""
-    folder.mkdir(parents=True, exist_ok=True)
-    folder.chmod(0o700)
-    _private(folder / "passwords.json", {USER: secrets.token_urlsafe(12)})
-    kept = _private(
-        folder / "secrets.json",
-        {
-            "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_urlsafe(64),
-            "AIRFLOW__API__SECRET_KEY": secrets.token_urlsafe(32),
-            "AIRFLOW__CORE__FERNET_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
-        },
-    )
-    return {name: str(value) for name, value in kept.items()}
-
-
-def _private(path: Path, fresh: Mapping[str, str]) -> dict[str, object]:
-    if not path.exists():
-        # Whole or not at all: a crash between making the file and filling it must not leave it empty.
-        draft = path.with_suffix(".new")
-        draft.unlink(missing_ok=True)
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            json.dump(dict(fresh), file)
-        draft.replace(path)
-    return dict(json.loads(path.read_text()))

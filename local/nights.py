@@ -74,13 +74,10 @@ def await_dag(airflow: Airflow, rest: Rest, dag_id: str) -> None:
     deadline = time.monotonic() + PARSED_SECONDS
     while (dag := rest.dag(dag_id)) is None or _time(dag["last_parsed_time"]) < airflow.started:
         airflow.check()
-        for error in rest.import_errors():
-            # What an earlier start said of the same file does not count, nor what is wrong with other jobs.
-            if (
-                error["filename"] in (f"{dag_id}.toml", "scoring.py")
-                and _time(error["timestamp"]) > airflow.started
-            ):
-                raise LocalError(f"{airflow.place.dags / error['filename']}:\n{error['stack_trace']}")
+        # What an earlier start said of the same file does not count, nor what is wrong with other jobs.
+        errors = rest.import_errors(since=airflow.started)
+        for name in {f"{dag_id}.toml", "scoring.py"} & set(errors):
+            raise LocalError(f"{airflow.place.dags / name}:\n{errors[name]}")
         if time.monotonic() > deadline:
             raise LocalError(f"Airflow found no DAG {dag_id} in {airflow.place.dags} in {PARSED_SECONDS} s.")
         time.sleep(0.2)
@@ -148,14 +145,15 @@ def _words(states: list[str | None]) -> str:
 
 
 def _explain(rest: Rest, dag_id: str, first: datetime, last: datetime, failed: list[Night]) -> str:
+    """Which nights failed, and what the first of them logged last."""
     said = [f"{len(failed)} night(s) failed: {', '.join(str(night.day) for night in failed)}"]
-    for run in rest.runs(dag_id, **_span(first, last)):
-        for task in rest.tasks(dag_id, run["dag_run_id"]):
-            if run["state"] == task["state"] == "failed":
-                name, number = task["task_id"], task["try_number"]
-                lines = rest.log(dag_id, run["dag_run_id"], name, number, task["map_index"])
-                said += [f"\n{run['dag_run_id']}: task {name}, the end of its log:", *lines[-15:]]
-                break
+    run_id = rest.runs(dag_id, state="failed", **_span(first, last))[0]["dag_run_id"]
+    for task in rest.tasks(dag_id, run_id):
+        if task["state"] == "failed":
+            name = task["task_id"]
+            lines = rest.log(dag_id, run_id, name, task["try_number"], task["map_index"])
+            lines = [line for line in lines if not line.startswith("::")]
+            return "\n".join([*said, f"The end of the log of task {name} of {run_id}:", *lines[-15:]])
     return "\n".join(said)
 
 

@@ -53,6 +53,14 @@ class Child:
                 f"{self.name} ended with exit code {code}. The end of {self.log}:\n{tail(self.log)}"
             )
 
+    def listens(self, port: int) -> bool:
+        """Whether the process itself, and no other, listens on a port."""
+        try:
+            found = psutil.Process(self.process.pid).net_connections("inet")
+        except psutil.Error:
+            return False
+        return any(one.status == psutil.CONN_LISTEN and one.laddr.port == port for one in found)
+
 
 def spawn(name: str, command: Sequence[str], environ: Mapping[str, str], folder: Path, log: Path) -> Child:
     """Start a marked process in a session of its own, so that no Ctrl-C reaches it but ours."""

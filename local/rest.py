@@ -41,7 +41,7 @@ class Rest:
 
     def login(self) -> None:
         """Take a token; `call` does this by itself when it is missing or has expired."""
-        answer = self._http.post("/auth/token", json=self._login)
+        answer = self._send("POST", "/auth/token", self._login)
         if answer.status_code != httpx.codes.CREATED:
             raise LocalError(f"{self.url} refused the login of {self._login['username']}: {answer.text}")
         self._http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
@@ -55,10 +55,10 @@ class Rest:
         params = {key: str(value) for key, value in query.items()}
         if "Authorization" not in self._http.headers:
             self.login()
-        answer = self._http.request(method, "/api/v2" + path, json=body, params=params)
+        answer = self._send(method, "/api/v2" + path, body, params)
         if answer.status_code == httpx.codes.UNAUTHORIZED:
             self.login()
-            answer = self._http.request(method, "/api/v2" + path, json=body, params=params)
+            answer = self._send(method, "/api/v2" + path, body, params)
         if not answer.is_success:
             raise LocalError(f"{method} {path}: HTTP {answer.status_code}: {answer.text[:2000]}")
         return answer.json() if answer.content else None
@@ -76,9 +76,14 @@ class Rest:
         found = self.call("GET", "/dags", dag_id_pattern=dag_id, exclude_stale=True)["dags"]
         return next((dict(dag) for dag in found if dag["dag_id"] == dag_id), None)
 
-    def import_errors(self) -> list[Json]:
-        """Files that could not be read, each with its `filename`, `stack_trace` and `timestamp`."""
-        return list(self.call("GET", "/importErrors")["import_errors"])
+    def import_errors(self, since: datetime | None = None) -> dict[str, str]:
+        """What went wrong with files that were read `since`, by file name."""
+        errors = self.call("GET", "/importErrors", limit=100)["import_errors"]
+        return {
+            error["filename"]: error["stack_trace"]
+            for error in errors
+            if since is None or datetime.fromisoformat(error["timestamp"]) >= since
+        }
 
     def unpause(self, dag_id: str) -> None:
         """Let the scheduler run a DAG."""
@@ -162,6 +167,14 @@ class Rest:
         return list(
             self.call("GET", "/assets/events", order_by="timestamp", limit=100, **query)["asset_events"]
         )
+
+    def _send(
+        self, method: str, path: str, body: object, params: dict[str, str] | None = None
+    ) -> httpx.Response:
+        try:
+            return self._http.request(method, path, json=body, params=params)
+        except httpx.TransportError as error:
+            raise LocalError(f"{self.url} does not answer: {error}") from error
 
 
 def _id(text: str) -> str:

@@ -31,12 +31,12 @@ def prepare(place: Place, running: Embedded, tell: Tell) -> None:
     """
     from pipeline import migrate, model, sample
 
+    job = jobs.find(place.dags, JOB)
     if uri := owner("predictions", running):
         tell(f"predictions database at revision {migrate.migrate(uri)}")
     if uri := owner("warehouse", running):
         rows = sample.load(uri, lambda table, count: tell(f"loading {table}: {count:,} rows"))
         tell(f"sample warehouse: {rows['flights']:,} flights")
-    job = jobs.find(place.dags, JOB)
     pinned = model.resolve(place.home, job.model.name, job.model.alias)
     model.load(pinned)
     tell(f"model {pinned.manifest.name} version {pinned.manifest.version} verified")

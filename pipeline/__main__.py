@@ -191,7 +191,7 @@ def score(
 
 @app.command()
 def runs(
-    name: Annotated[str | None, typer.Argument(metavar="[JOB]", help="Only this job's runs.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="JOB", help="Only this job's runs.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many, the newest first.")] = 20,
     as_json: AsJson = False,
 ) -> None:

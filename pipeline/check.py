@@ -120,12 +120,15 @@ class Checker:
         if pa.types.is_floating(values.type):
             yield "finite", pc.fill_null(pc.is_inf(values), False)
         if column.categories is not None:
-            unknown = pc.and_(pc.is_valid(values), pc.invert(pc.is_in(values, pa.array(column.categories))))
+            known = pc.is_in(values, pa.array(column.categories, pa.string()))
+            unknown = pc.and_not(pc.is_valid(values), known)
             counts.unknown_category += _count(unknown)
             if self.policy.unknown_category == "reject" or not column.accepts_unknown:
                 yield "unknown_category", unknown
         if column.minimum is not None and column.maximum is not None:
-            outside = pc.or_(pc.less(values, column.minimum), pc.greater(values, column.maximum))
+            # Bounds of the column's own type: Arrow would compare large integers with floats, and fail.
+            low, high = (pa.scalar(bound, values.type) for bound in (column.minimum, column.maximum))
+            outside = pc.or_(pc.less(values, low), pc.greater(values, high))
             outside = pc.fill_null(outside, False)
             counts.out_of_range += _count(outside)
             if self.policy.out_of_range == "reject":
@@ -182,8 +185,11 @@ def _cell(value: pa.Scalar, wanted: pa.DataType) -> pa.Scalar | None:
 
 
 def _entity_problems(found: pa.Schema) -> Iterable[str]:
-    if ENTITY not in found.names:
+    places = found.get_all_field_indices(ENTITY)
+    if not places:
         yield f"column {ENTITY!r} is missing{_nearest(ENTITY, found.names)}; name what gets a score AS {ENTITY}"
+    elif len(places) > 1:
+        yield f"column {ENTITY!r} comes {len(places)} times; name what gets a score once"
     elif _kind(found.field(ENTITY).type) not in ("text", "integer"):
         yield f"column {ENTITY!r} is {found.field(ENTITY).type}; make it text with CAST(... AS text)"
 

@@ -35,6 +35,7 @@ class Column:
         dtype: the pandas or NumPy dtype in which training saw it, and in which the model gets it.
         nullable: whether training saw nulls.
         categories: the texts that training saw, None for free text and other kinds.
+        ordered: dtype `category` only: whether the categories have an order.
         minimum: the smallest number that training saw.
         maximum: the largest number that training saw.
         accepts_unknown: whether the model can score a text that training never saw.
@@ -45,8 +46,9 @@ class Column:
     dtype: str
     nullable: bool
     categories: tuple[str, ...] | None = None
-    minimum: float | None = None
-    maximum: float | None = None
+    ordered: bool = False
+    minimum: int | float | None = None
+    maximum: int | float | None = None
     accepts_unknown: bool = True
 
     @property
@@ -55,7 +57,9 @@ class Column:
         if self.kind == "text":
             return pa.string()
         if self.kind in ("timestamp", "instant"):
-            return pa.timestamp("us", tz="UTC" if self.kind == "instant" else None)
+            # Nanoseconds reach from 1677 to 2262 only: a date beyond must be found before the model gets it.
+            unit = "ns" if "[ns" in self.dtype else "us"
+            return pa.timestamp(unit, tz="UTC" if self.kind == "instant" else None)
         return pa.from_numpy_dtype(self.dtype.lower().replace("boolean", "bool"))
 
 
@@ -98,6 +102,11 @@ def infer(reference: pd.DataFrame, features: list[str]) -> Contract:
 
 def _infer(series: pd.Series) -> Column:
     name, dtype, values = str(series.name), series.dtype, series.dropna()
+    if isinstance(dtype, pd.ArrowDtype) or dtype == "float16":
+        raise ContractError(
+            f"column {name!r} of the reference has dtype {dtype}, which no part can keep. "
+            "Train on a dtype of NumPy or pandas, such as float64, Int64 or category."
+        )
     nullable = len(values) < len(series)
     if pd.api.types.is_bool_dtype(dtype):
         return Column(name, "boolean", str(dtype), nullable)
@@ -108,7 +117,8 @@ def _infer(series: pd.Series) -> Column:
         return Column(name, kind, str(dtype), nullable, minimum=low, maximum=high)
     if pd.api.types.is_datetime64_any_dtype(dtype):
         return Column(name, "instant" if "," in str(dtype) else "timestamp", str(dtype), nullable)
-    texts = pd.unique(values)
+    # All the categories and in their order: the model's own codes follow it.
+    texts = dtype.categories if isinstance(dtype, pd.CategoricalDtype) else pd.unique(values)
     if not all(isinstance(text, str) for text in texts):
         raise ContractError(
             f"column {name!r} of the reference has dtype {dtype} with values that are not text, such as "
@@ -116,17 +126,18 @@ def _infer(series: pd.Series) -> Column:
             "Train on numbers, booleans, text or timestamps."
         )
     if isinstance(dtype, pd.CategoricalDtype):
-        texts = dtype.categories.to_numpy()  # the model's own codes follow this order
-    categories = tuple(str(text) for text in texts) if len(texts) <= MAX_CATEGORIES else None
-    if not isinstance(dtype, pd.CategoricalDtype) and categories is not None:
-        categories = tuple(sorted(categories))
+        return Column(name, "text", "category", nullable, tuple(texts), bool(dtype.ordered))
+    categories = tuple(sorted(texts)) if len(texts) <= MAX_CATEGORIES else None
     return Column(name, "text", str(dtype), nullable, categories=categories)
 
 
 def _series(values: pa.Array, column: Column) -> pd.Series:
     if column.dtype == "category":
-        return pd.Series(pd.Categorical(values.to_pandas(), categories=list(column.categories or ())))
+        known = list(column.categories or ())
+        return pd.Series(pd.Categorical(values.to_pandas(), categories=known, ordered=column.ordered))
     dtype = pd.api.types.pandas_dtype(column.dtype)
     if hasattr(dtype, "__from_arrow__"):
         return pd.Series(dtype.__from_arrow__(values))
-    return pd.Series(values.to_numpy(zero_copy_only=False)).astype(dtype)
+    # Said first: pandas would take text for `str`, and None for NaN.
+    first = dtype if dtype.kind == "O" else None
+    return pd.Series(values.to_numpy(zero_copy_only=False), dtype=first).astype(dtype)

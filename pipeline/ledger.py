@@ -129,8 +129,10 @@ def working(uri: str, run_id: int) -> Iterator[None]:
         Superseded: the run has been closed or published meanwhile.
     """
     with engine(uri).begin() as connection:
-        _require_open(connection, run_id)
+        # The change comes before the look: two stages that resume a failed run at once would else each wait for the
+        # other's shared lock to go away.
         connection.execute(sa.text(_RESUME), {"run_id": run_id})
+        _require_open(connection, run_id)
     try:
         yield
     except NothingToDo:

@@ -34,9 +34,13 @@ class ScoreSummary:
         scores = batch.column("score").to_numpy()
         if not len(scores):
             return
-        mean, total = float(scores.mean()), self.rows + len(scores)
-        apart = mean - self.mean
-        self.squares += float(((scores - mean) ** 2).sum()) + apart**2 * self.rows * len(scores) / total
+        # Scores may be as large as a float can be; then their spread is infinite, and no reason to stop.
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean, total = float(scores.mean()), self.rows + len(scores)
+            apart = mean - self.mean
+            self.squares += (
+                float(((scores - mean) ** 2).sum()) + apart * apart * self.rows * len(scores) / total
+            )
         self.mean += apart * len(scores) / total
         self.rows = total
         self.minimum, self.maximum = min(self.minimum, scores.min()), max(self.maximum, scores.max())
@@ -44,11 +48,12 @@ class ScoreSummary:
             self.labels[count["values"]] += count["counts"]
 
     def metrics(self) -> dict[str, float]:
-        """The summary as named numbers."""
+        """The summary as named numbers; what is beyond a float is left out."""
         if not self.rows:
             return {}
         spread = {"score_mean": self.mean, "score_min": self.minimum, "score_max": self.maximum}
         spread["score_std"] = float(np.sqrt(self.squares / self.rows))
+        spread = {name: value for name, value in spread.items() if np.isfinite(value)}
         return spread | {f"label_share:{label}": count / self.rows for label, count in self.labels.items()}
 
 

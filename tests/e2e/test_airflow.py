@@ -4,7 +4,9 @@ import psutil
 import pytest
 
 from local.airflow import Airflow, started
-from local.environment import HOST, USER, Place
+from local.environment import Place
+from local.port import HOST
+from local.private import USER
 from local.processes import LocalError, marked
 from local.rest import Rest
 from pipeline.embedded import Embedded

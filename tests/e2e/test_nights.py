@@ -1,14 +1,265 @@
 """Nights under a real scheduler: jobs without Python, every way of naming a date, faults as people see them."""
 
-from datetime import date
+import shutil
+import time
+from collections.abc import Callable
+from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
 
-import joblib
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_diabetes, load_wine
-from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import OneHotEncoder
+
+from local.airflow import Airflow
+from local.rest import Rest
+from tests.home import NIGHT, Home, shop_model, shop_rows
+
+ROOT = Path(__file__).resolve().parents[2]
+NEW_YORK = ZoneInfo("America/New_York")
+TASKS = ("extract", "load_model", "predict", "write", "log_metrics", "publish")
+
+
+@pytest.fixture(scope="module")
+def flights(nights_home: Home, sample_warehouse: str) -> str:
+    """The shipped sample job in the scheduler's home."""
+    for folder in ("models/flight_delay", "sql/flight_delay"):
+        shutil.copytree(ROOT / folder, nights_home.path / folder)
+    shutil.copy(ROOT / "dags" / "flight_delay.toml", nights_home.path / "dags")
+    return "flight_delay"
+
+
+@pytest.fixture(scope="module")
+def shop(nights_home: Home) -> str:
+    """A small binary job; its rows do not depend on the date."""
+    nights_home.model("shop", *shop_model(), outcome="bought")
+    return nights_home.job(f"SELECT * FROM {nights_home.table(shop_rows(100))} ORDER BY entity_id", "shop")
+
+
+def ready(airflow: Airflow, rest: Rest, name: str) -> None:
+    """Wait until the scheduler knows a job's DAG, and let it run."""
+    wait(lambda: rest.dag(name) is not None, f"DAG {name}: {rest.import_errors()}", airflow)
+    rest.unpause(name)
+
+
+def wait(done: Callable[[], bool], what: str, airflow: Airflow, seconds: float = 90) -> None:
+    """Poll until something holds."""
+    deadline = time.monotonic() + seconds
+    while not done():
+        airflow.check()
+        assert time.monotonic() < deadline, f"still waiting for {what}"
+        time.sleep(0.2)
+
+
+def states(rest: Rest, dag_id: str, run_id: str) -> dict[str, set[str]]:
+    """Task -> the states of its copies."""
+    found: dict[str, set[str]] = {}
+    for task in rest.tasks(dag_id, run_id):
+        found.setdefault(task["task_id"], set()).add(task["state"])
+    return found
+
+
+def told_first(rest: Rest, dag_id: str, run_id: str, task: str, map_index: int = -1) -> str:
+    """The first line of a task's log after Airflow has read the DAG."""
+    lines = rest.log(dag_id, run_id, task, map_index=map_index)
+    return lines[lines.index("Worker startup parse complete") + 1]
+
+
+def test_three_real_nights_as_a_backfill(
+    nights_home: Home, airflow: Airflow, rest: Rest, flights: str
+) -> None:
+    ready(airflow, rest, flights)
+    first, last = datetime(2013, 7, 1, tzinfo=NEW_YORK), datetime(2013, 7, 3, 23, tzinfo=NEW_YORK)
+    rest.backfill(flights, first, last, reprocess_behavior="completed", max_active_runs=3)
+    nights = [date(2013, 7, 1), date(2013, 7, 2), date(2013, 7, 3)]
+    wait(lambda: len(rest.runs(flights, state="success")) == 3, "three nights", airflow, 180)
+    for run, night in zip(rest.runs(flights), nights, strict=True):
+        assert states(rest, flights, run["dag_run_id"]) == {task: {"success"} for task in TASKS}
+        for task in TASKS:
+            copy = 0 if task in ("predict", "write") else -1
+            told = told_first(rest, flights, run["dag_run_id"], task, copy)
+            assert told == f"flight_delay: score date {night}"
+    seen = nights_home.sql(
+        "SELECT score_date, count(*) AS rows, count(DISTINCT entity_id) AS entities, "
+        "min(score) AS low, max(score) AS high "
+        "FROM scoring.predictions WHERE job = 'flight_delay' GROUP BY score_date ORDER BY score_date",
+        "analyst",
+    )
+    scheduled = nights_home.sql(
+        "SELECT flight_date AS score_date, count(*) AS rows FROM warehouse.flights "
+        "WHERE flight_date BETWEEN '2013-07-01' AND '2013-07-03' GROUP BY 1 ORDER BY 1",
+        "warehouse_owner",
+    )
+    assert [(row["score_date"], row["rows"]) for row in seen] == [
+        (row["score_date"], row["rows"]) for row in scheduled
+    ]
+    assert all(row["rows"] == row["entities"] and 0 <= row["low"] < row["high"] <= 1 for row in seen)
+
+
+def test_every_way_of_starting_a_run_scores_the_day_that_is_meant(
+    nights_home: Home, airflow: Airflow, rest: Rest, shop: str
+) -> None:
+    ready(airflow, rest, shop)
+    today = datetime.now(NEW_YORK).date()
+    started = {
+        rest.trigger(shop, None, {"score_date": "2024-02-29"}): date(2024, 2, 29),
+        # 02:00 UTC is still the evening before in New York, the job's time zone.
+        rest.trigger(shop, datetime(2024, 3, 10, 2, tzinfo=UTC)): date(2024, 3, 9),
+        rest.trigger(shop, datetime(2024, 3, 11, 7, tzinfo=UTC)): date(2024, 3, 11),
+        rest.trigger(shop, datetime(2024, 3, 12, 7, tzinfo=UTC), {"score_date": "2024-01-05"}): date(
+            2024, 1, 5
+        ),
+        rest.trigger(shop): today,
+    }
+    for run_id, day in started.items():
+        assert rest.wait(shop, run_id)["state"] == "success"
+        assert rest.xcom(shop, run_id, "extract")["score_date"] == day.isoformat()
+        assert told_first(rest, shop, run_id, "extract") == f"{shop}: score date {day}"
+    assert set(nights_home.predictions(shop)["score_date"]) == set(started.values())
+
+
+def test_a_scheduled_night_scores_the_day_on_which_it_is_due(
+    nights_home: Home, airflow: Airflow, rest: Rest, shop: str
+) -> None:
+    name = nights_home.job(
+        (nights_home.path / "sql" / f"{shop}.sql").read_text(), "shop", name=nights_home.name("every")
+    )
+    path = nights_home.path / "dags" / f"{name}.toml"
+    yesterday = datetime.now(NEW_YORK).date() - pd.Timedelta(days=1).to_pytimedelta()
+    said = path.read_text().replace(
+        "start_date = 2024-01-01", f"start_date = {yesterday}\ncatchup = true\ndays_back = 1"
+    )
+    path.write_text(said)
+    ready(airflow, rest, name)
+    wait(lambda: bool(rest.runs(name, state="success")), "a scheduled run", airflow)
+    run = rest.runs(name, state="success")[0]
+    due = datetime.fromisoformat(run["logical_date"]).astimezone(NEW_YORK)
+    assert run["run_type"] == "scheduled"
+    assert (due.date(), due.hour) == (yesterday, 2)
+    assert rest.xcom(name, run["dag_run_id"], "extract")["score_date"] == str(
+        yesterday - pd.Timedelta(days=1).to_pytimedelta()
+    )
+
+
+def test_publishing_tells_other_dags_what_was_published(airflow: Airflow, rest: Rest, shop: str) -> None:
+    ready(airflow, rest, shop)
+    run_id = rest.trigger(shop, None, {"score_date": "2024-05-01"})
+    assert rest.wait(shop, run_id)["state"] == "success"
+    events = rest.asset_events(source_dag_id=shop, source_run_id=run_id)
+    said = {key: events[0]["extra"][key] for key in ("job", "score_date", "model_version", "rows_scored")}
+    assert len(events) == 1
+    assert said == {"job": shop, "score_date": "2024-05-01", "model_version": 1, "rows_scored": 100}
+
+
+def test_a_dry_run_and_a_repeated_run_publish_nothing(
+    nights_home: Home, airflow: Airflow, rest: Rest, shop: str
+) -> None:
+    ready(airflow, rest, shop)
+    dry = rest.trigger(shop, None, {"score_date": "2024-06-01", "dry_run": True})
+    assert rest.wait(shop, dry)["state"] == "success"
+    assert states(rest, shop, dry)["write"] == {"success"}
+    assert states(rest, shop, dry)["publish"] == {"skipped"}
+    assert date(2024, 6, 1) not in set(nights_home.predictions(shop).get("score_date", ()))
+    first, second = (rest.trigger(shop, None, {"score_date": "2024-06-02"}) for _ in range(2))
+    assert rest.wait(shop, first)["state"] == rest.wait(shop, second)["state"] == "success"
+    runs = nights_home.sql(
+        "SELECT status FROM scoring.scoring_runs WHERE job = :job AND score_date = '2024-06-02' ORDER BY status",
+        job=shop,
+    )
+    assert [run["status"] for run in runs] == ["abandoned", "published"]
+    assert not rest.asset_events(source_dag_id=shop, source_run_id=dry)
+
+
+@pytest.mark.parametrize(
+    ("conf", "complaint"),
+    [
+        ({"score_date": "tomorrow"}, "Invalid input for param score_date"),
+        ({"model_version": 0}, "Invalid input for param model_version"),
+    ],
+)
+def test_a_wrong_param_is_refused_before_anything_runs(
+    airflow: Airflow, rest: Rest, shop: str, conf: dict[str, Any], complaint: str
+) -> None:
+    ready(airflow, rest, shop)
+    with pytest.raises(Exception, match=f"HTTP 400.*{complaint}"):
+        rest.trigger(shop, None, conf)
+
+
+def test_bad_input_fails_at_once_and_says_why(
+    nights_home: Home, airflow: Airflow, rest: Rest, shop: str
+) -> None:
+    name = nights_home.job(
+        "SELECT entity_id, visits, channel FROM nowhere", "shop", name=nights_home.name("bad")
+    )
+    path = nights_home.path / "dags" / f"{name}.toml"
+    path.write_text(path.read_text().replace("retries = 0", "retries = 5"))
+    ready(airflow, rest, name)
+    run_id = rest.trigger(name, None, {"score_date": "2024-07-01"})
+    assert rest.wait(name, run_id)["state"] == "failed"
+    failed = next(task for task in rest.tasks(name, run_id) if task["task_id"] == "extract")
+    assert (failed["state"], failed["try_number"]) == ("failed", 1)
+    log = "\n".join(rest.log(name, run_id, "extract"))
+    assert f'{name}.sql: the database refused the query: relation "nowhere" does not exist' in log
+    assert f"{name}: score date 2024-07-01: task extract failed" in log
+
+
+def test_a_broken_job_file_shows_its_error_and_the_others_go_on(
+    nights_home: Home, airflow: Airflow, rest: Rest, shop: str
+) -> None:
+    ready(airflow, rest, shop)
+    name = nights_home.job("SELECT 1", "shop", name=nights_home.name("broken"))
+    path = nights_home.path / "dags" / f"{name}.toml"
+    path.write_text(path.read_text().replace("owner =", "ownr ="))
+    complaint = f"{name}.toml: key 'ownr' is unknown. Did you mean 'owner'?"
+    wait(lambda: complaint in rest.import_errors().get(f"{name}.toml", ""), complaint, airflow)
+    assert set(rest.import_errors()) <= {f"{name}.toml"}
+    assert rest.wait(shop, rest.trigger(shop, None, {"score_date": "2024-07-02"}))["state"] == "success"
+    path.unlink()
+
+
+def wine() -> tuple[pd.DataFrame, Any]:
+    """A multiclass model: who made this wine? With a text category."""
+    data = load_wine(as_frame=True)
+    rows = data.data.rename(columns={"od280/od315_of_diluted_wines": "od280"})
+    rows["strength"] = np.where(rows["alcohol"] > 13, "strong", "light")
+    columns = make_column_transformer((OneHotEncoder(), ["strength"]), remainder="passthrough")
+    model = make_pipeline(columns, RandomForestClassifier(20, random_state=0))
+    return rows, model.fit(rows, data.target_names[data.target])
+
+
+def diabetes() -> tuple[pd.DataFrame, Any]:
+    """A regression: how far has the disease gone? With an integer that has gaps."""
+    data = load_diabetes(as_frame=True, scaled=False)
+    rows = data.data.assign(age=data.data["age"].astype("Int64").mask(data.data.index % 7 == 0))
+    return rows, HistGradientBoostingRegressor(max_iter=30, random_state=0).fit(rows, data.target)
+
+
+@pytest.mark.parametrize(("word", "made"), [("wine", wine), ("diabetes", diabetes)])
+def test_a_second_job_needs_no_python(
+    nights_home: Home, airflow: Airflow, rest: Rest, word: str, made: Callable[[], tuple[pd.DataFrame, Any]]
+) -> None:
+    rows, model = made()
+    nights_home.model(word, model, rows)
+    table = nights_home.table(rows.assign(clinic="north", number=range(len(rows))))
+    columns = ", ".join(f'"{name}"' for name in rows.columns)
+    query = (
+        f"SELECT clinic || '-' || lpad(number::text, 5, '0') AS entity_id, {columns} FROM {table} ORDER BY 1"
+    )
+    name = nights_home.job(query, word, name=nights_home.name(word))
+    ready(airflow, rest, name)
+    assert rest.wait(name, rest.trigger(name, None, {"score_date": str(NIGHT)}))["state"] == "success"
+    seen = nights_home.predictions(name).query("score_date == @NIGHT").reset_index(drop=True)
+    assert list(seen["entity_id"]) == [f"north-{number:05d}" for number in range(len(rows))]
+    if word == "wine":
+        probabilities = model.predict_proba(rows)
+        np.testing.assert_array_equal(np.array(seen["class_scores"].tolist()), probabilities)
+        np.testing.assert_array_equal(seen["label"], model.classes_[probabilities.argmax(axis=1)])
+    else:
+        np.testing.assert_array_equal(seen["score"], model.predict(rows))
+        assert seen["label"].isna().all()

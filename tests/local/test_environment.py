@@ -1,15 +1,11 @@
 """What Airflow is told: this folder's settings, the pipeline's connections, and no owner's."""
 
-import json
-import socket
-import stat
 from pathlib import Path
 
 import pytest
 
 from local import environment
-from local.environment import Place, choose_port, is_free, password
-from local.processes import LocalError
+from local.environment import Place
 from pipeline.embedded import Embedded
 
 
@@ -84,49 +80,3 @@ def test_settings_of_another_airflow_are_dropped(place: Place, fake: Embedded) -
 
 def test_a_store_of_the_users_is_kept(place: Place, fake: Embedded) -> None:
     assert made(place, fake, SCORING_STORE="s3://bucket")["SCORING_STORE"] == "s3://bucket"
-
-
-def test_secrets_are_made_once_and_private(place: Place, fake: Embedded) -> None:
-    first, second = made(place, fake), made(place, fake)
-    names = ("AIRFLOW__API_AUTH__JWT_SECRET", "AIRFLOW__API__SECRET_KEY", "AIRFLOW__CORE__FERNET_KEY")
-    assert [first[name] for name in names] == [second[name] for name in names]
-    assert len(first["AIRFLOW__API_AUTH__JWT_SECRET"]) >= 64
-    assert stat.S_IMODE(place.airflow.stat().st_mode) == 0o700
-    for name in ("secrets.json", "passwords.json"):
-        assert stat.S_IMODE((place.airflow / name).stat().st_mode) == 0o600
-    assert json.loads(Path(first["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"]).read_text()) == {
-        "admin": password(place)
-    }
-
-
-def test_two_folders_share_no_secret(fake: Embedded, tmp_path: Path) -> None:
-    one, two = (made(Place.of(tmp_path / name), fake) for name in ("one", "two"))
-    assert one["AIRFLOW__API_AUTH__JWT_SECRET"] != two["AIRFLOW__API_AUTH__JWT_SECRET"]
-
-
-def test_a_port_that_was_asked_for_must_be_free() -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = str(taken.getsockname()[1])
-        assert not is_free(int(port))
-        with pytest.raises(LocalError, match=f"Port {port} is taken"):
-            choose_port(port)
-    assert choose_port(port) == int(port)
-
-
-@pytest.mark.parametrize("port", ["0", "65536", "-1", "http", "80.5"])
-def test_what_is_no_port_is_refused(port: str) -> None:
-    with pytest.raises(LocalError, match="is not a port"):
-        choose_port(port)
-
-
-def test_the_usual_port_gives_way_to_a_free_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        monkeypatch.setattr(environment, "PORT", taken.getsockname()[1])
-        other = choose_port(None)
-        assert other != taken.getsockname()[1]
-        assert is_free(other)
-    assert choose_port(None) == environment.PORT

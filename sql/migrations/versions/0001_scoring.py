@@ -68,6 +68,7 @@ BEGIN
     END IF;
     RETURN NEW;
 END $$;
+COMMENT ON FUNCTION scoring.keep_published_run IS 'Refuses a change to a published run, save superseding it.';
 CREATE TRIGGER keep_published_run BEFORE UPDATE ON scoring.scoring_runs
     FOR EACH ROW EXECUTE FUNCTION scoring.keep_published_run();
 
@@ -137,7 +138,8 @@ CREATE TABLE scoring.feature_metrics (
     PRIMARY KEY (run_id, feature, metric)
 );
 COMMENT ON TABLE scoring.run_metrics IS 'One number about one run: counts, seconds, memory, the scores'' spread.';
-COMMENT ON TABLE scoring.feature_metrics IS 'One number about one feature of one run: nulls, unknown categories, range.';
+COMMENT ON TABLE scoring.feature_metrics IS
+    'One number about one feature of one run: nulls, unknown categories, range.';
 
 CREATE FUNCTION scoring.ensure_partition(day date) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -147,7 +149,9 @@ DECLARE
 BEGIN
     IF to_regclass('scoring.' || child) IS NOT NULL THEN RETURN; END IF;
     PERFORM pg_advisory_xact_lock(hashtextextended('scoring.' || child, 0));
-    IF to_regclass('scoring.' || child) IS NOT NULL THEN RETURN; END IF;
+    -- Not to_regclass again: it may remember, from the look above, that there is no such table.
+    PERFORM FROM pg_class WHERE relname = child AND relnamespace = 'scoring'::regnamespace;
+    IF FOUND THEN RETURN; END IF;
     -- ATTACH takes a lock that readers of the parent do not wait for; CREATE ... PARTITION OF takes one that they do.
     EXECUTE format('CREATE TABLE scoring.%I (LIKE scoring.prediction_rows INCLUDING ALL)', child);
     EXECUTE format('ALTER TABLE scoring.prediction_rows ATTACH PARTITION scoring.%I FOR VALUES FROM (%L) TO (%L)',
@@ -159,7 +163,9 @@ CREATE FUNCTION scoring.summarize(day date) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM brin_summarize_new_values(index.indexrelid)
-    FROM pg_index AS index JOIN pg_class AS class ON class.oid = index.indexrelid JOIN pg_am AS am ON am.oid = class.relam
+    FROM pg_index AS index
+    JOIN pg_class AS class ON class.oid = index.indexrelid
+    JOIN pg_am AS am ON am.oid = class.relam
     WHERE index.indrelid = to_regclass('scoring.prediction_rows_' || to_char(day, 'YYYYMM')) AND am.amname = 'brin';
 END $$;
 COMMENT ON FUNCTION scoring.summarize IS 'Brings the month''s BRIN index up to date, so that look-ups skip blocks.';
@@ -190,6 +196,7 @@ COMMENT ON VIEW scoring.rejections IS 'Which rows were not scored and why, witho
 """
 
 GRANTS = """
+COMMENT ON TABLE scoring.alembic_version IS 'Which revision of sql/migrations this schema is at.';
 GRANT USAGE ON SCHEMA scoring TO scoring_writer, scoring_janitor, scoring_analyst;
 REVOKE EXECUTE ON FUNCTION scoring.ensure_partition, scoring.summarize FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION scoring.ensure_partition, scoring.summarize TO scoring_writer;

@@ -1,0 +1,41 @@
+"""Ports of this machine's loopback."""
+
+import socket
+
+from local.processes import LocalError
+
+HOST = "127.0.0.1"
+USUAL = 8080
+
+
+def choose(asked: str | None) -> int:
+    """The port that was asked for, else the usual one, else any free one.
+
+    Raises:
+        LocalError: the one that was asked for is taken, or is no port.
+    """
+    if asked:
+        if not asked.isdecimal() or not 0 < int(asked) < 65536:
+            raise LocalError(f"PORT={asked} is not a port. Give a number from 1 to 65535.")
+        if not is_free(int(asked)):
+            raise LocalError(
+                f"Port {asked} is taken. Stop what listens there, or leave PORT out: a free one is found."
+            )
+        return int(asked)
+    if is_free(USUAL):
+        return USUAL
+    with socket.socket() as any_port:
+        any_port.bind((HOST, 0))
+        return int(any_port.getsockname()[1])
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on the loopback's port."""
+    with socket.socket() as probe:
+        # As servers do, so that a port whose last connections are still dying away counts as free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+        return True

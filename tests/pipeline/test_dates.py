@@ -1,0 +1,81 @@
+"""One rule decides which day a run scores, and when that day begins and ends."""
+
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from airflow.timetables.base import DataInterval, TimeRestriction
+from airflow.timetables.trigger import CronTriggerTimetable
+from hypothesis import given
+from hypothesis import strategies as st
+from pendulum import DateTime
+from pendulum import datetime as instant
+
+from pipeline import dates
+from pipeline.dates import DateError
+
+NEW_YORK = ZoneInfo("America/New_York")
+ZONES = st.sampled_from(
+    ["America/New_York", "Europe/Berlin", "Australia/Lord_Howe", "Asia/Kolkata", "UTC"]
+).map(ZoneInfo)
+DAYS = st.dates(date(2000, 1, 1), date(2049, 12, 31))
+INSTANTS = st.datetimes(datetime(2000, 1, 2), datetime(2049, 12, 30), timezones=st.just(UTC))  # noqa: DTZ001
+
+
+@given(DAYS, st.none() | INSTANTS, INSTANTS, ZONES, st.integers(0, 3))
+def test_what_a_person_asks_for_comes_first(
+    day: date, logical: datetime | None, now: datetime, zone: ZoneInfo, back: int
+) -> None:
+    assert dates.score_date(day.isoformat(), logical, now, zone, back) == day
+
+
+@given(INSTANTS, INSTANTS, ZONES, st.integers(0, 3))
+def test_else_it_is_the_local_day_on_which_the_run_is_due(
+    logical: datetime, now: datetime, zone: ZoneInfo, back: int
+) -> None:
+    day = dates.score_date(None, logical, now, zone, back) + timedelta(days=back)
+    start, end = dates.interval(day, zone)
+    assert start <= logical < end
+    assert dates.score_date("", None, logical, zone, back) + timedelta(days=back) == day
+
+
+@given(DAYS, ZONES)
+def test_days_tile_time(day: date, zone: ZoneInfo) -> None:
+    start, end = dates.interval(day, zone)
+    assert dates.interval(day + timedelta(days=1), zone)[0] == end
+    assert timedelta(hours=23) <= end - start <= timedelta(hours=25)
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "hours"),
+    [
+        ("America/New_York", date(2013, 3, 10), 23.0),
+        ("America/New_York", date(2013, 11, 3), 25.0),
+        ("Europe/Berlin", date(2024, 3, 31), 23.0),
+        ("Australia/Lord_Howe", date(2024, 4, 7), 24.5),
+        ("America/New_York", date(2013, 7, 1), 24.0),
+    ],
+)
+def test_days_on_which_the_clocks_change_are_as_long_as_they_are(zone: str, day: date, hours: float) -> None:
+    start, end = dates.interval(day, ZoneInfo(zone))
+    assert (end - start).total_seconds() / 3600 == hours
+
+
+def test_a_nightly_schedule_scores_every_day_of_the_year_once() -> None:
+    timetable = CronTriggerTimetable("0 2 * * *", timezone="America/New_York")
+    window = TimeRestriction(instant(2013, 1, 1, 5), instant(2014, 1, 1, 4), catchup=True)
+    scored, last = [], None
+    while info := timetable.next_dagrun_info(last_automated_data_interval=last, restriction=window):
+        logical: DateTime | None = info.logical_date
+        assert logical is not None
+        scored.append(dates.score_date(None, logical, logical, NEW_YORK))
+        last = DataInterval(info.data_interval.start, info.data_interval.end) if info.data_interval else None
+    assert scored == [date(2013, 1, 1) + timedelta(days=number) for number in range(365)]
+
+
+@pytest.mark.parametrize(
+    "text", ["soon", "2013-7-1", "20130701", "2013-02-30", "2013-07-01T00:00", " 2013-07-01"]
+)
+def test_anything_but_a_date_is_refused(text: str) -> None:
+    with pytest.raises(DateError, match=r"is not a date. Write it as YYYY-MM-DD, for example 2013-07-01"):
+        dates.parse(text)

@@ -1,0 +1,146 @@
+"""pipeline/extract.py: every row of the query is in a part or rejected with its reason, none twice."""
+
+from itertools import pairwise
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline import parts
+from pipeline.extract import ExtractError, _cut
+from pipeline.stage import Run
+from tests.home import NIGHT, Home, shop_rows
+from tests.pipeline.shop import Shop, open_shop
+
+
+@pytest.fixture
+def shop(home: Home) -> Shop:
+    """A night of 100 rows, 7 of which cannot be scored, in parts of 40."""
+    rows = shop_rows()
+    rows["visits"] = rows["visits"].astype("Int64").where(~rows.index.isin([0, 1, 39, 40, 99]))
+    rows["entity_id"] = rows["entity_id"].where(~rows.index.isin([50, 51]))
+    shop = open_shop(home, rows, gate="max_rejected_fraction = 0.5")
+    shop.query("SELECT * FROM {table} ORDER BY coalesce(entity_id, 'customer-00050')")
+    return shop
+
+
+def read(shop: Shop, run: Run) -> list[pa.Table]:
+    """A run's parts."""
+    paths = [parts.input_path(run.job, run.score_date, run.run_id, part.number) for part in run.parts]
+    return [
+        pa.Table.from_batches(parts.read(shop.home.store, path, part))
+        for path, part in zip(paths, run.parts, strict=True)
+    ]
+
+
+def test_extracted_is_scored_and_rejected_part_by_part(shop: Shop) -> None:
+    run = shop.extract()
+    query = "SELECT part, rows_extracted, rows_rejected FROM scoring.run_parts WHERE run_id = :run_id ORDER BY part"
+    ledger = [tuple(row.values()) for row in shop.home.sql(query, run_id=run.run_id)]
+    assert ledger == [(0, 40, 3), (1, 40, 3), (2, 20, 1)]
+    assert [part.rows for part in run.parts] == [37, 37, 19]
+    assert [table.num_rows for table in read(shop, run)] == [37, 37, 19]
+    assert (run.rows_extracted, run.rows_rejected) == (100, 7)
+
+
+def test_every_row_is_in_a_part_or_rejected(shop: Shop) -> None:
+    run = shop.extract()
+    scored = pa.concat_tables(read(shop, run))["entity_id"].to_pylist()
+    query = "SELECT row_number FROM scoring.rejected_rows WHERE run_id = :run_id"
+    rejected = [row["row_number"] for row in shop.home.sql(query, run_id=run.run_id)]
+    numbers = [int(entity.removeprefix("customer-")) for entity in scored] + rejected
+    assert sorted(numbers) == list(range(100))
+
+
+def test_a_rejected_row_keeps_its_reason_its_place_and_its_value(shop: Shop) -> None:
+    shop.configure("rows_per_part = 40", 'rows_per_part = 40\nunknown_category = "reject"')
+    shop.change("channel = 'pigeon'", "entity_id IN ('customer-00040', 'customer-00070')")
+    run = shop.extract()
+    query = """
+        SELECT part, row_number, entity_id, column_name, rule, value FROM scoring.rejected_rows
+        WHERE run_id = :run_id AND row_number IN (40, 50, 70) ORDER BY row_number, column_name
+    """
+    assert [tuple(row.values()) for row in shop.home.sql(query, run_id=run.run_id)] == [
+        (1, 40, "customer-00040", "channel", "unknown_category", "pigeon"),
+        (1, 40, "customer-00040", "visits", "null", None),
+        (1, 50, None, "entity_id", "null", None),
+        (1, 70, "customer-00070", "channel", "unknown_category", "pigeon"),
+    ]
+
+
+def test_a_row_that_breaks_two_rules_is_counted_once(shop: Shop) -> None:
+    shop.change("channel = NULL", "entity_id = 'customer-00040'")
+    assert shop.extract().rows_rejected == 7
+
+
+def test_a_part_keeps_the_rows_as_the_query_gave_them(home: Home) -> None:
+    rows = shop_rows()
+    shop = open_shop(home, rows)
+    shop.query(
+        "SELECT member, channel, visits, 'more' AS more, amount, entity_id FROM {table} ORDER BY entity_id"
+    )
+    found = pa.concat_tables(read(shop, shop.extract())).to_pandas()
+    pd.testing.assert_frame_equal(found, rows, check_dtype=False)
+
+
+def test_the_query_gets_the_score_date_and_its_local_day(home: Home) -> None:
+    shop = open_shop(home)
+    shop.query(
+        "SELECT concat_ws(' ', :score_date, CAST(extract(epoch FROM :interval_start) AS bigint),"
+        " CAST(extract(epoch FROM :interval_end) AS bigint)) AS entity_id, amount, visits, channel, member"
+        " FROM {table} LIMIT 1"
+    )
+    [part] = read(shop, shop.extract())
+    start, end = 1709269200, 1709355600  # midnight in New York is 05:00 UTC in winter
+    assert part["entity_id"].to_pylist() == [f"{NIGHT} {start} {end}"]
+
+
+def test_the_run_carries_what_was_counted_in_each_column(shop: Shop) -> None:
+    counts = shop.extract().features
+    assert counts["visits"] == {"null": 5, "unknown_category": 0, "out_of_range": 0}
+    assert list(counts) == ["amount", "visits", "channel", "member"]
+
+
+def test_an_empty_night_is_noted_in_the_ledger(shop: Shop) -> None:
+    shop.query("SELECT * FROM {table} WHERE false")
+    with pytest.raises(ExtractError, match="gave no rows"):
+        shop.extract()
+    run = shop.home.last_run(shop.job)
+    assert (run["status"], run["parts"], run["rows_extracted"]) == ("failed", 0, 0)
+    assert "gave no rows" in run["status_reason"]
+
+
+@given(
+    sizes=st.lists(st.integers(0, 50), max_size=12),
+    rows_per_part=st.integers(1, 70),
+)
+def test_a_stream_is_cut_into_whole_parts_in_order(sizes: list[int], rows_per_part: int) -> None:
+    ends = [sum(sizes[:count]) for count in range(len(sizes) + 1)]
+    schema = pa.schema({"row": pa.int64()})
+    batches = [
+        pa.RecordBatch.from_arrays([pa.array(range(start, end), pa.int64())], schema=schema)
+        for start, end in pairwise(ends)
+    ]
+    reader = pa.RecordBatchReader.from_batches(schema, batches)
+    cut = [
+        [row for batch in group for row in batch["row"].to_pylist()] for group in _cut(reader, rows_per_part)
+    ]
+    assert [row for group in cut for row in group] == list(range(sum(sizes)))
+    assert all(len(group) == rows_per_part for group in cut[:-1])
+    assert all(0 < len(group) <= rows_per_part for group in cut)
+
+
+def test_a_stream_is_never_held_as_a_whole() -> None:
+    read_so_far = []
+    schema = pa.schema({"row": pa.int64()})
+
+    def batches() -> pa.RecordBatch:
+        for number in range(100):
+            read_so_far.append(number)
+            yield pa.RecordBatch.from_arrays([pa.array([number] * 10)], schema=schema)
+
+    groups = _cut(pa.RecordBatchReader.from_batches(schema, batches()), 25)
+    next(next(groups))
+    assert len(read_so_far) <= 2

@@ -1,0 +1,158 @@
+"""A job file says everything in data; whatever is wrong with it, the error names file, key and remedy."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydantic import BaseModel
+
+from pipeline import job as jobs
+from pipeline.job import Job, JobError
+
+ROOT = Path(__file__).resolve().parents[2]
+GOOD = (ROOT / "dags" / "flight_delay.toml").read_text()
+
+
+def read(folder: Path, text: str) -> Job:
+    """Read a text as the job file night.toml."""
+    path = folder / "night.toml"
+    path.write_text(text)
+    return jobs.read(path)
+
+
+def test_the_shipped_jobs_can_be_read() -> None:
+    found = [jobs.read(path) for path in jobs.files(ROOT / "dags")]
+    assert [job.name for job in found] == ["flight_delay"]
+
+
+def test_every_key_says_what_it_means() -> None:
+    for model in (Job, *(field.annotation for field in Job.model_fields.values())):
+        if isinstance(model, type) and issubclass(model, BaseModel):
+            for name, field in model.model_fields.items():
+                section = isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+                assert field.description or section, name
+
+
+def test_the_digest_changes_with_the_file(tmp_path: Path) -> None:
+    assert read(tmp_path, GOOD).sha256 != read(tmp_path, GOOD + "\n# reviewed\n").sha256
+
+
+@pytest.mark.parametrize(
+    ("said", "instead", "complaint"),
+    [
+        (
+            "owner =",
+            "ownr =",
+            r"night.toml: key 'ownr' is unknown. Did you mean 'owner'\? Known: description",
+        ),
+        ("owner =", "ownr =", "night.toml: key 'owner' is missing. Add it: the team to call"),
+        (
+            "rows_per_part",
+            "row_per_part",
+            "key 'extract.row_per_part' is unknown. Did you mean 'rows_per_part'",
+        ),
+        ("[model]", "[modell]", "key 'model' is missing"),
+        (
+            '"0 2 * * *"',
+            '"nightly"',
+            "key 'schedule' = 'nightly': is not a cron expression of five fields, such as",
+        ),
+        ('"0 2 * * *"', '"0 25 * * *"', "key 'schedule' = '0 25"),
+        ("America/New_York", "New York", "key 'timezone' = 'New York': is not an IANA time zone"),
+        ("2013-07-01", '"soon"', "key 'start_date' = 'soon'"),
+        ("= 500", "= 0", "key 'extract.rows_per_part' = 0: Input should be greater than or equal to 1"),
+        ("= 500", '= "many"', "key 'extract.rows_per_part' = 'many'"),
+        (
+            "flight_delay/features.sql",
+            "../secret.sql",
+            "key 'extract.query' = '../secret.sql': is not a .sql file inside",
+        ),
+        (
+            "flight_delay/features.sql",
+            "/etc/passwd",
+            "key 'extract.query' = '/etc/passwd': is not a .sql file inside",
+        ),
+        ('name = "flight_delay"', 'name = "../other"', "key 'model.name' = '../other'"),
+        ("0.02", "2", "key 'gate.max_rejected_fraction' = 2: Input should be less than or equal to 1"),
+        (
+            'on_empty = "fail"',
+            'on_empty = "wipe"',
+            "key 'gate.on_empty' = 'wipe': Input should be 'skip' or 'fail'",
+        ),
+        ("retries = 3", "retries = -1", "key 'retries' = -1"),
+        ("[gate]", "[gate", "night.toml: not a TOML file"),
+        ("catchup", "sha256", "key 'sha256' is not yours to set"),
+    ],
+)
+def test_each_mistake_names_file_key_and_remedy(
+    tmp_path: Path, said: str, instead: str, complaint: str
+) -> None:
+    assert said in GOOD
+    with pytest.raises(JobError, match=complaint):
+        read(tmp_path, GOOD.replace(said, instead))
+
+
+def test_a_section_that_is_none_is_named(tmp_path: Path) -> None:
+    text = GOOD.split("[extract]")[0] + "extract = 3\n[model]\nname = 'm'\n"
+    with pytest.raises(JobError, match="night.toml: key 'extract' = 3"):
+        read(tmp_path, text)
+
+
+def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "night.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(JobError, match="night.toml: not a TOML file"):
+        jobs.read(tmp_path / "night.toml")
+
+
+def test_a_file_name_that_is_no_word_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "My-Job.toml").write_text(GOOD)
+    with pytest.raises(JobError, match="My-Job.toml: a job's file name is a lower-case word"):
+        jobs.read(tmp_path / "My-Job.toml")
+
+
+def test_an_unknown_job_is_named_with_its_nearest(tmp_path: Path) -> None:
+    read(tmp_path, GOOD)
+    with pytest.raises(JobError, match=r"no job 'nigth' in .*. Did you mean 'night'\? Known: night"):
+        jobs.find(tmp_path, "nigth")
+
+
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.text()
+    | st.lists(st.integers())
+)
+KEYS = st.sampled_from(sorted(Job.model_fields)) | st.text(max_size=5)
+SECTION = st.dictionaries(KEYS, SCALARS, max_size=4)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None)
+@given(st.dictionaries(KEYS, SCALARS | SECTION, max_size=6))
+def test_no_document_gives_anything_but_a_job_or_a_job_error(
+    tmp_path: Path, changes: dict[str, object]
+) -> None:
+    said = {**tomllib.loads(GOOD), **changes}
+    text = "\n".join(f"{_toml(key)} = {_toml(value)}" for key, value in said.items() if value is not None)
+    try:
+        assert read(tmp_path, text).name == "night"
+    except JobError as error:
+        assert "night.toml" in str(error)
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return (
+            '"' + "".join(f"\\U{ord(sign):08X}" for sign in value if not 0xD800 <= ord(sign) < 0xE000) + '"'
+        )
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    if isinstance(value, dict):
+        inner = ", ".join(f"{_toml(key)} = {_toml(item)}" for key, item in value.items() if item is not None)
+        return "{" + inner + "}"
+    return str(value)

@@ -1,0 +1,162 @@
+"""pipeline/ledger.py: what was tried, with what, and how far it came."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from pipeline import ledger, model
+from pipeline.ledger import LedgerError, Superseded
+from pipeline.parts import PartError
+from pipeline.predict import load_model, predict
+from tests.home import NIGHT, Home, shop_model
+from tests.pipeline.shop import Shop, open_shop
+
+
+@pytest.fixture
+def shop(home: Home) -> Shop:
+    return open_shop(home)
+
+
+@pytest.fixture
+def code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the package's source that may change."""
+    source = Path(ledger.__file__).parent
+    copied = shutil.copytree(source, tmp_path / "code", ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(ledger, "_CODE", copied)
+    return copied
+
+
+def test_a_run_names_all_that_it_was_made_of(shop: Shop) -> None:
+    shop.home.score(shop.job, trigger="by hand")
+    run = shop.home.last_run(shop.job)
+    pinned = model.resolve(shop.home.path, "shop", "champion")
+    assert (run["trigger"], run["score_date"], run["dry_run"]) == ("by hand", NIGHT, False)
+    assert (run["model_name"], run["model_version"], run["model_sha256"]) == ("shop", 1, pinned.sha256)
+    assert run["job_sha256"] == shop.home.read(shop.job).sha256
+    assert run["code_version"] == ledger.code_version()
+    assert run["library_versions"] == model.library_versions()
+    assert (run["interval_end"] - run["interval_start"]).total_seconds() == 24 * 3600
+    assert run["idempotency_key"]
+    assert run["started_at"] <= run["extracted_at"] <= run["scored_at"] <= run["published_at"]
+
+
+def test_a_failure_is_noted_in_the_runs_row_and_a_retry_resumes_it(shop: Shop) -> None:
+    run = shop.extract()
+    work = load_model(shop.home.places, run)
+    path = Path(shop.home.store) / run.job / run.score_date / str(run.run_id) / "part-00001.parquet"
+    aside = path.rename(path.with_suffix(".aside"))
+    with pytest.raises(PartError, match="is missing"):
+        predict(shop.home.places, work[1])
+    failed = shop.home.last_run(shop.job)
+    assert failed["status"] == "failed"
+    assert failed["status_reason"].startswith("PartError: part ")
+    aside.rename(path)
+    predict(shop.home.places, work[1])
+    resumed = shop.home.last_run(shop.job)
+    assert (resumed["status"], resumed["status_reason"]) == ("running", None)
+    assert shop.publish(run, shop.write(run)).rows_scored == 100
+
+
+def test_a_long_reason_is_cut(shop: Shop) -> None:
+    run = shop.extract()
+    with (
+        pytest.raises(MemoryError, match="xxx"),
+        ledger.working(shop.home.places.predictions, run.run_id),
+    ):
+        raise MemoryError("x" * 10_000)
+    assert len(shop.home.last_run(shop.job)["status_reason"]) == 2000
+
+
+@pytest.mark.parametrize("status", ["held", "abandoned"])
+def test_work_on_a_closed_run_ends(shop: Shop, status: str) -> None:
+    run = shop.extract()
+    ledger.close(shop.home.places.predictions, run.run_id, status, "enough")
+    with (
+        pytest.raises(Superseded, match=rf"run {run.run_id} is {status} \(enough\): nothing to do"),
+        ledger.working(shop.home.places.predictions, run.run_id),
+    ):
+        raise AssertionError("the work began")
+    assert shop.status(run.run_id) == status
+
+
+def test_a_published_run_is_not_closed(shop: Shop) -> None:
+    done = shop.home.score(shop.job)
+    ledger.close(shop.home.places.predictions, done.run_id, "failed", "late")
+    assert shop.status(done.run_id) == "published"
+
+
+def test_work_on_a_run_that_is_not_there_is_refused(shop: Shop) -> None:
+    with (
+        pytest.raises(LedgerError, match="no run 999999999 in the predictions database"),
+        ledger.working(shop.home.places.predictions, 999_999_999),
+    ):
+        raise AssertionError("the work began")
+
+
+def test_show_tells_all_of_a_run(shop: Shop) -> None:
+    shop.change("channel = NULL", "entity_id IN ('customer-00001', 'customer-00041')")
+    done = shop.home.score(shop.job)
+    seen = ledger.show(shop.home.places.predictions, done.run_id)
+    assert (seen["job"], seen["status"], seen["rows_scored"]) == (shop.job, "published", 98)
+    assert [
+        (line["rows_extracted"], line["rows_rejected"], line["rows_scored"]) for line in seen["ledger"]
+    ] == [
+        (40, 1, 39),
+        (40, 1, 39),
+        (20, 0, 20),
+    ]
+    assert seen["rejected"] == [{"column_name": "channel", "rule": "null", "rows": 2}]
+    assert {"metric": "rows_scored", "value": 98.0} in seen["metrics"]
+    assert {"feature": "channel", "metric": "null", "value": 2.0} in seen["features"]
+
+
+def test_show_of_a_run_that_is_not_there_says_how_to_find_one(shop: Shop) -> None:
+    with pytest.raises(LedgerError, match=r"no run 999999999\. `python -m pipeline runs` lists them"):
+        ledger.show(shop.home.places.predictions, 999_999_999)
+
+
+def test_runs_are_listed_newest_first(shop: Shop) -> None:
+    made = [shop.extract().run_id for _ in range(3)]
+    uri = shop.home.places.predictions
+    assert [run["run_id"] for run in ledger.runs(uri, shop.job)] == made[::-1]
+    assert [run["run_id"] for run in ledger.runs(uri, shop.job, limit=1)] == made[-1:]
+    assert ledger.runs(uri, "no_such_job") == []
+    assert {run["run_id"] for run in ledger.runs(uri, limit=1000)} >= set(made)
+
+
+def test_the_code_version_is_the_same_twice(code: Path) -> None:
+    assert ledger.code_version() == ledger.code_version()
+
+
+@pytest.mark.parametrize("change", ["edit", "add", "rename", "remove"])
+def test_the_code_version_changes_with_the_code(code: Path, change: str) -> None:
+    before, file = ledger.code_version(), code / "predict.py"
+    if change == "edit":
+        file.write_text(file.read_text() + "\n")
+    elif change == "add":
+        (code / "more.py").write_text("")
+    elif change == "rename":
+        file.rename(code / "forecast.py")
+    else:
+        file.unlink()
+    assert ledger.code_version() != before
+
+
+def test_other_code_is_another_key(shop: Shop, code: Path) -> None:
+    first = shop.home.score(shop.job)
+    (code / "predict.py").write_text("")
+    assert shop.home.score(shop.job).replaced_run_id == first.run_id
+
+
+def test_another_job_file_is_another_key(shop: Shop) -> None:
+    first = shop.home.score(shop.job)
+    shop.configure("a test job", "the same job, told otherwise")
+    assert shop.home.score(shop.job).replaced_run_id == first.run_id
+
+
+def test_another_model_version_is_another_key(shop: Shop) -> None:
+    first = shop.home.score(shop.job)
+    shop.home.model("shop", *shop_model(seed=3))
+    done = shop.home.score(shop.job)
+    assert (done.model_version, done.replaced_run_id) == (2, first.run_id)

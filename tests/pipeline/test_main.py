@@ -1,0 +1,389 @@
+"""pipeline/__main__.py: every command says what it did, ends with the right code, and shows nobody a traceback."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+import typer
+from joblib import dump
+
+from pipeline import __main__ as command_line
+from tests.home import NIGHT, Home, shop_model
+from tests.pipeline.shop import Shop, open_shop
+
+Command = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def shop(home: Home) -> Shop:
+    return open_shop(home)
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Run a command in this process: its exit code, what it printed, and what it complained of."""
+
+    def run_command(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["pipeline", *map(str, arguments)])
+        try:
+            command_line.main()
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else 0
+        else:
+            code = 0
+        said, complained = capsys.readouterr()
+        return code, " ".join(said.split()), " ".join(complained.split())
+
+    return run_command
+
+
+def test_a_night_is_scored_and_published(shop: Shop, run: Command) -> None:
+    code, said, _ = run("score", shop.job, NIGHT)
+    [done] = shop.runs()
+    assert code == 0
+    assert said == (
+        f"run {done['run_id']} published: {shop.job} 2024-03-01, 100 rows scored, 0 rejected, model shop version 1"
+    )
+    assert len(shop.predictions()) == 100
+
+
+def test_the_command_line_scores_as_the_stages_do(shop: Shop, run: Command) -> None:
+    shop.home.score(shop.job)
+    before = shop.predictions()
+    shop.configure("a test job", "the same job, told otherwise")
+    assert run("score", shop.job, NIGHT)[0] == 0
+    after = shop.predictions()
+    columns = ["entity_id", "score", "label"]
+    assert after[columns].equals(before[columns])
+    assert set(after["run_id"]).isdisjoint(before["run_id"])
+
+
+def test_nothing_to_do_is_done(shop: Shop, run: Command) -> None:
+    run("score", shop.job, NIGHT)
+    code, said, complained = run("score", shop.job, NIGHT)
+    assert (code, said) == (0, "")
+    assert "published the same input, model, code and configuration; it stays" in complained
+
+
+def test_a_dry_run_is_done_and_publishes_nothing(shop: Shop, run: Command) -> None:
+    code, _, complained = run("score", shop.job, NIGHT, "--dry-run")
+    assert code == 0
+    assert "a dry run, 100 rows scored and not published" in complained
+    assert shop.predictions().empty
+
+
+def test_another_version_than_the_alias_may_score(shop: Shop, run: Command) -> None:
+    shop.home.model("shop", *shop_model(seed=2), alias="challenger")
+    assert run("score", shop.job, NIGHT, "--model-version", 2)[0] == 0
+    assert set(shop.predictions()["model_version"]) == {2}
+
+
+def test_a_held_run_ends_with_3_and_is_approved(shop: Shop, run: Command) -> None:
+    shop.configure("min_rows = 1", "min_rows = 101")
+    code, _, complained = run("score", shop.job, NIGHT)
+    run_id = shop.home.last_run(shop.job)["run_id"]
+    assert code == 3
+    assert f"run {run_id} of {shop.job} 2024-03-01 is held: 100 rows were scored" in complained
+    assert f"python -m pipeline approve {run_id} --by NAME" in complained
+    code, said, _ = run("approve", run_id, "--by", "ada", "--reason", "a quiet day")
+    assert (code, said) == (0, f"run {run_id} published, approved by ada")
+    assert shop.home.last_run(shop.job)["decision_reason"] == "a quiet day"
+    assert len(shop.predictions()) == 100
+
+
+def test_a_held_run_is_rejected(shop: Shop, run: Command) -> None:
+    shop.configure("min_rows = 1", "min_rows = 101")
+    run("score", shop.job, NIGHT)
+    run_id = shop.home.last_run(shop.job)["run_id"]
+    code, said, _ = run("reject", run_id, "--by", "ada", "--reason", "wrong")
+    assert (code, said) == (0, f"run {run_id} abandoned, rejected by ada")
+    assert shop.predictions().empty
+    code, _, complained = run("approve", run_id, "--by", "bob", "--reason", "but why")
+    assert code == 2
+    assert f"run {run_id} is not held" in complained
+
+
+def test_a_decision_needs_a_reason(shop: Shop, run: Command) -> None:
+    code, _, complained = run("approve", 1, "--by", "ada")
+    assert code == 2
+    assert "Missing option '--reason'" in complained
+
+
+# What fails
+
+
+def spoil_query(shop: Shop) -> None:
+    shop.query("SELEC 1")
+
+
+def spoil_connection(shop: Shop) -> None:
+    shop.configure("rows_per_part", 'connection = "nowhere"\nrows_per_part')
+
+
+def spoil_model(shop: Shop) -> None:
+    (shop.home.path / "models" / "shop" / "1" / "model.joblib").write_bytes(b"")
+
+
+def spoil_job(shop: Shop) -> None:
+    shop.configure("owner =", "ownr =")
+
+
+def spoil_nothing(shop: Shop) -> None:
+    pass
+
+
+@pytest.mark.parametrize(
+    ("spoil", "arguments", "code", "complaint"),
+    [
+        (spoil_query, ("score", "JOB", "2024-03-01"), 1, "the database refused the query: syntax error"),
+        (spoil_model, ("score", "JOB", "2024-03-01"), 1, "is not the registered model"),
+        (spoil_nothing, ("score", "JOB", "2024-03-01", "--model-version", "9"), 1, "has no version 9"),
+        (
+            spoil_connection,
+            ("score", "JOB", "2024-03-01"),
+            2,
+            "no connection 'nowhere'. Set AIRFLOW_CONN_NOWHERE=",
+        ),
+        (spoil_connection, ("check", "JOB"), 2, "no connection 'nowhere'"),
+        (spoil_job, ("score", "JOB", "2024-03-01"), 2, "key 'ownr' is unknown. Did you mean 'owner'?"),
+        (spoil_job, ("jobs",), 2, "key 'ownr' is unknown"),
+        (spoil_nothing, ("score", "JOB", "tomorrow"), 2, "score date 'tomorrow' is not a date. Write it as"),
+        (spoil_nothing, ("score", "JOB", "20240301"), 2, "score date '20240301' is not a date"),
+        (spoil_nothing, ("check", "JOB", "--date", "2024-02-30"), 2, "score date '2024-02-30' is not a date"),
+        (spoil_nothing, ("score", "nothing", "2024-03-01"), 2, "no job 'nothing' in"),
+        (spoil_nothing, ("score", "JOB"), 2, "Missing argument 'DATE'"),
+        (spoil_nothing, ("score", "JOB", "2024-03-01", "--now"), 2, "No such option: --now"),
+        (spoil_nothing, ("scores",), 2, "No such command 'scores'"),
+        (spoil_nothing, ("show", "999999999"), 2, "no run 999999999. `python -m pipeline runs` lists them"),
+        (spoil_nothing, ("show", "first"), 2, "Invalid value for 'RUN': Input should be a valid integer"),
+        (spoil_nothing, ("approve", "999999999", "--reason", "x"), 2, "run 999999999 is not held"),
+        (
+            spoil_nothing,
+            ("runs", "--limit", "0"),
+            2,
+            "Invalid value for '--limit': Input should be greater than",
+        ),
+        (
+            spoil_nothing,
+            ("register", "shop", "no.joblib", "--reference", "no.parquet"),
+            2,
+            "no.joblib cannot be read",
+        ),
+    ],
+)
+def test_an_error_ends_with_its_code_and_its_message(
+    shop: Shop,
+    run: Command,
+    spoil: Callable[[Shop], None],
+    arguments: tuple[str, ...],
+    code: int,
+    complaint: str,
+) -> None:
+    spoil(shop)
+    ended, said, complained = run(*(shop.job if word == "JOB" else word for word in arguments))
+    assert ended == code
+    assert complaint in complained
+    assert "Traceback" not in said + complained
+    assert shop.predictions().empty
+
+
+@pytest.mark.parametrize("connection", ["WAREHOUSE", "PREDICTIONS"])
+def test_a_server_that_is_not_there_ends_with_1(
+    shop: Shop, run: Command, connection: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"AIRFLOW_CONN_{connection}", "postgres://ann:s3cret@127.0.0.1:1/nothing")
+    code, said, complained = run("score", shop.job, NIGHT)
+    assert code == 1
+    assert "refused" in complained
+    assert "Nothing was published; try again." in complained
+    assert "s3cret" not in said + complained
+
+
+def test_a_database_without_the_schema_ends_with_1(
+    shop: Shop, run: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_PREDICTIONS", shop.home.server.uri("postgres"))
+    code, _, complained = run("runs")
+    assert code == 1
+    assert 'relation "scoring.scoring_runs" does not exist' in complained
+
+
+def test_the_program_ends_as_its_function_does(shop: Shop) -> None:
+    shop.configure("min_rows = 1", "min_rows = 101")
+    command = [sys.executable, "-m", "pipeline", "score", shop.job, str(NIGHT)]
+    ended = subprocess.run(
+        command, env={**os.environ, **shop.home.environment}, capture_output=True, text=True
+    )
+    assert (ended.returncode, ended.stdout) == (3, "")
+    assert "is held: 100 rows were scored" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+# What looks
+
+
+def test_check_of_a_good_job_finds_everything_in_order(shop: Shop, run: Command) -> None:
+    code, said, _ = run("check", shop.job)
+    assert code == 0
+    assert said.count("ok ") == 4
+    assert "100 rows of 2024-01-01 read and scored, 0 would be rejected" in said
+    assert "schema at revision 0001, and the role may write" in said
+
+
+def test_check_writes_nothing(shop: Shop, run: Command) -> None:
+    counts = """
+        SELECT (SELECT count(*) FROM scoring.scoring_runs) AS runs,
+               (SELECT count(*) FROM scoring.prediction_rows) AS rows,
+               (SELECT count(*) FROM scoring.rejected_rows) AS rejected
+    """
+    shop.change("channel = NULL", "entity_id = 'customer-00001'")
+    before = shop.home.sql(counts)
+    code, said, _ = run("check", shop.job, "--date", NIGHT)
+    assert code == 0
+    assert "1 would be rejected (channel: null)" in said
+    assert shop.home.sql(counts) == before
+    assert not Path(shop.home.store).exists()
+
+
+def no_rows(shop: Shop) -> None:
+    shop.query("SELECT * FROM {table} WHERE false")
+
+
+def no_column(shop: Shop) -> None:
+    shop.query("SELECT entity_id, amount, visits, channel FROM {table}")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "finding"),
+    [
+        (spoil_query, "FAIL query and rows: "),
+        (no_column, "column 'member', which the model takes, is missing"),
+        (no_rows, "gives no rows on 2024-01-01. Name a date that has some: --date."),
+        (spoil_model, "FAIL model: "),
+    ],
+)
+def test_check_says_what_fails(shop: Shop, run: Command, spoil: Callable[[Shop], None], finding: str) -> None:
+    spoil(shop)
+    code, said, complained = run("check", shop.job)
+    assert code == 1
+    assert finding in said
+    assert "Traceback" not in said + complained
+    assert shop.runs() == []
+
+
+@pytest.mark.parametrize(
+    ("database", "role", "finding"),
+    [
+        ("predictions", "analyst", "the role lacks INSERT on scoring.prediction_rows"),
+        ("postgres", "scoring_pipeline", "it has no schema `scoring`. Run: python -m pipeline migrate"),
+        ("nowhere", "scoring_pipeline", 'database "nowhere" does not exist'),
+    ],
+)
+def test_check_says_what_is_wrong_with_the_predictions_database(
+    shop: Shop, run: Command, database: str, role: str, finding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_PREDICTIONS", shop.home.server.uri(database, role))
+    code, said, complained = run("check", shop.job, "--date", NIGHT)
+    assert code == 1
+    assert "FAIL predictions database: " in said
+    assert finding in said
+    assert "Traceback" not in said + complained
+
+
+def test_jobs_are_listed(shop: Shop, run: Command) -> None:
+    code, said, _ = run("jobs", "--json")
+    assert code == 0
+    [job] = json.loads(said)
+    assert (job["name"], job["extract"]["rows_per_part"], job["model"]["alias"]) == (shop.job, 40, "champion")
+    assert run("jobs")[1].count("champion") == 1
+
+
+def test_a_broken_job_file_does_not_hide_the_others(shop: Shop, run: Command) -> None:
+    (shop.home.path / "dags" / "broken.toml").write_text("=")
+    code, said, complained = run("jobs", "--json")
+    assert code == 2
+    assert [job["name"] for job in json.loads(said)] == [shop.job]
+    assert "broken.toml: not a TOML file" in complained
+
+
+def test_runs_are_listed(shop: Shop, run: Command) -> None:
+    run("score", shop.job, NIGHT)
+    code, said, _ = run("runs", shop.job, "--json")
+    [found] = json.loads(said)
+    assert code == 0
+    assert (found["status"], found["score_date"], found["rows_scored"]) == ("published", "2024-03-01", 100)
+    assert json.loads(run("runs", "no_such_job", "--json")[1]) == []
+    assert run("runs", "no_such_job")[1] == "none yet"
+
+
+def test_a_run_is_shown(shop: Shop, run: Command) -> None:
+    shop.change("channel = NULL", "entity_id = 'customer-00001'")
+    run("score", shop.job, NIGHT)
+    run_id = shop.home.last_run(shop.job)["run_id"]
+    code, said, _ = run("show", run_id, "--json")
+    found: dict[str, Any] = json.loads(said)
+    assert code == 0
+    assert (found["run_id"], found["model_name"], len(found["ledger"])) == (run_id, "shop", 3)
+    assert found["rejected"] == [{"column_name": "channel", "rule": "null", "rows": 1}]
+    code, said, _ = run("show", run_id)
+    assert code == 0
+    for word in ("model_sha256", found["model_sha256"], "ledger", "metrics", "features", "rejected"):
+        assert word in said
+
+
+def test_a_model_is_registered(home: Home, run: Command) -> None:
+    estimator, reference = shop_model()
+    dump(estimator, home.path / "m.joblib")
+    reference.to_parquet(home.path / "m.parquet")
+    figures = home.path / "figures.json"
+    options = ("--reference", home.path / "m.parquet", "--alias", "champion", "--metrics", figures)
+    figures.write_text('{"roc_auc": 0.75}')
+    code, said, _ = run(
+        "register", "shop", home.path / "m.joblib", *options, "--metrics", home.path / "figures.json"
+    )
+    assert code == 0
+    assert said.startswith("registered shop version 1: binary, 4 features, SHA-256 ")
+    figures.write_text("[1]")
+    code, _, complained = run(
+        "register", "shop", home.path / "m.joblib", *options, "--metrics", home.path / "figures.json"
+    )
+    assert code == 2
+    assert "not a JSON object of named numbers" in complained
+
+
+# Help
+
+TOP = typer.main.get_command(command_line.app)
+COMMANDS: dict[str, click.Command] = dict(TOP.commands)  # type: ignore[attr-defined]
+
+
+def test_the_commands_are_those_of_the_manual() -> None:
+    assert set(COMMANDS) == {
+        "migrate",
+        "sample",
+        "register",
+        "jobs",
+        "check",
+        "score",
+        "runs",
+        "show",
+        "approve",
+        "reject",
+    }
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_and_every_option_has_help(name: str, run: Command) -> None:
+    assert COMMANDS[name].help
+    for parameter in COMMANDS[name].params:
+        if parameter.name != "help":
+            assert getattr(parameter, "help", None), f"{name} {parameter.name} has no help"
+    code, said, _ = run(name, "--help")
+    assert code == 0
+    assert f"pipeline {name} [OPTIONS]" in said

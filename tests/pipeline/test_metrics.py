@@ -1,0 +1,170 @@
+"""pipeline/metrics.py: what a run looked like, the same however its rows were batched."""
+
+from math import isclose
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.job import Gate
+from pipeline.metrics import ScoreSummary, judge, log_metrics
+from pipeline.parts import PartError
+from pipeline.predict import SCORED
+from pipeline.stage import Cost, Run
+from tests.home import Home
+from tests.pipeline.shop import Shop, open_shop
+
+
+@pytest.fixture
+def shop(home: Home) -> Shop:
+    return open_shop(home)
+
+
+def batch(scores: list[float], labels: list[str | None]) -> pa.RecordBatch:
+    """Scored rows."""
+    entities = [str(number) for number in range(len(scores))]
+    rows = [entities, scores, labels, [None] * len(scores)]
+    columns = [pa.array(values, field.type) for values, field in zip(rows, SCORED, strict=True)]
+    return pa.RecordBatch.from_arrays(columns, schema=SCORED)
+
+
+def metrics(shop: Shop, run_id: int) -> dict[str, float]:
+    """A run's metrics, as an analyst reads them."""
+    query = "SELECT metric, value FROM scoring.run_metrics WHERE run_id = :run_id"
+    return {row["metric"]: row["value"] for row in shop.home.sql(query, "analyst", run_id=run_id)}
+
+
+rows = st.tuples(
+    st.floats(-1e6, 1e6, allow_nan=False), st.sampled_from(["yes", "no", "a label of spaces", None])
+)
+
+
+@given(batches=st.lists(st.lists(rows, max_size=20), max_size=10))
+def test_a_summary_of_batches_equals_one_pass(batches: list[list[tuple[float, str | None]]]) -> None:
+    summary = ScoreSummary()
+    for one in batches:
+        summary.add(batch([score for score, _ in one], [label for _, label in one]))
+    together = [row for one in batches for row in one]
+    scores = np.array([score for score, _ in together])
+    found = summary.metrics()
+    assert summary.rows == len(together)
+    if not together:
+        assert found == {}
+        return
+    assert (found["score_min"], found["score_max"]) == (scores.min(), scores.max())
+    assert isclose(found["score_mean"], scores.mean(), rel_tol=1e-9, abs_tol=1e-6)
+    assert isclose(found["score_std"], scores.std(), rel_tol=1e-6, abs_tol=1e-6)
+    labels = [label for _, label in together if label is not None]
+    shares = {f"label_share:{label}": labels.count(label) / len(together) for label in labels}
+    assert {name: value for name, value in found.items() if name.startswith("label_share")} == shares
+
+
+def test_the_variance_of_large_scores_close_together_is_kept() -> None:
+    summary = ScoreSummary()
+    for start in range(0, 1000, 10):
+        summary.add(batch([1e9 + number % 2 for number in range(start, start + 10)], [None] * 10))
+    assert isclose(summary.metrics()["score_std"], 0.5)
+
+
+def test_a_nights_metrics_are_kept(shop: Shop) -> None:
+    done = shop.home.score(shop.job)
+    found, seen = metrics(shop, done.run_id), shop.predictions()
+    assert (found["rows_extracted"], found["rows_rejected"], found["rows_scored"], found["parts"]) == (
+        100,
+        0,
+        100,
+        3,
+    )
+    assert isclose(found["score_mean"], seen["score"].mean())
+    assert isclose(found["score_std"], seen["score"].std(ddof=0))
+    assert (found["score_min"], found["score_max"]) == (seen["score"].min(), seen["score"].max())
+    assert found["label_share:true"] == (seen["label"] == "true").mean()
+    for stage in ("extract", "predict", "write", "log_metrics"):
+        assert found[f"{stage}_seconds"] >= 0
+        assert found[f"{stage}_peak_mb"] > 1
+
+
+def test_every_feature_has_its_counts(shop: Shop) -> None:
+    shop.change("amount = NULL", "entity_id < 'customer-00010'")
+    shop.change("amount = 5000", "entity_id = 'customer-00020'")
+    shop.change("channel = 'pigeon'", "entity_id IN ('customer-00030', 'customer-00099')")
+    nulls = shop.home.sql(f"SELECT count(*) FROM {shop.table} WHERE amount IS NULL", "warehouse_owner")[0][
+        "count"
+    ]
+    done = shop.home.score(shop.job)
+    query = "SELECT feature, metric, value FROM scoring.feature_metrics WHERE run_id = :run_id AND value > 0"
+    found = {
+        (row["feature"], row["metric"]): row["value"] for row in shop.home.sql(query, run_id=done.run_id)
+    }
+    assert found.pop(("amount", "null")) == nulls
+    assert found.pop(("channel", "unknown_category")) == 2
+    assert found.pop(("amount", "out_of_range")) >= 1
+    assert {metric for _, metric in found} <= {"out_of_range"}
+
+
+def test_a_retry_overwrites(shop: Shop) -> None:
+    run = shop.extract()
+    written = shop.write(run)
+    gate = shop.home.read(shop.job).gate
+    first = log_metrics(shop.home.places, gate, run, written)
+    shop.home.sql("UPDATE scoring.run_metrics SET value = -1 WHERE run_id = :run_id", run_id=run.run_id)
+    shop.home.sql("UPDATE scoring.feature_metrics SET value = -1 WHERE run_id = :run_id", run_id=run.run_id)
+    assert log_metrics(shop.home.places, gate, run, written) == first
+    assert min(metrics(shop, run.run_id).values()) >= 0
+    query = "SELECT min(value), count(*) FROM scoring.feature_metrics WHERE run_id = :run_id"
+    assert shop.home.sql(query, run_id=run.run_id) == [{"min": 0.0, "count": 12}]
+
+
+def test_the_metrics_are_of_the_very_bytes_that_were_written(shop: Shop) -> None:
+    run = shop.extract()
+    written = shop.write(run)
+    other = written[0].model_copy(update={"part": written[0].part.model_copy(update={"sha256": "0" * 64})})
+    with pytest.raises(PartError, match="is not what was written"):
+        log_metrics(shop.home.places, shop.home.read(shop.job).gate, run, [other, *written[1:]])
+
+
+@pytest.mark.parametrize(
+    ("gate", "scored", "rejected", "reasons"),
+    [
+        (Gate(min_rows=90, max_rejected_fraction=0.1), 90, 10, ()),
+        (Gate(min_rows=91), 90, 0, ("90 rows were scored, and gate.min_rows is 91",)),
+        (
+            Gate(max_rejected_fraction=0.09),
+            90,
+            10,
+            ("10 of 100 rows were rejected (10.0%), and gate.max_rejected_fraction is 0.09",),
+        ),
+        (
+            Gate(min_rows=1, max_rejected_fraction=0),
+            0,
+            3,
+            (
+                "0 rows were scored, and gate.min_rows is 1",
+                "3 of 3 rows were rejected (100.0%), and gate.max_rejected_fraction is 0.0",
+            ),
+        ),
+        (Gate(min_rows=0), 0, 0, ()),
+    ],
+)
+def test_the_gate_gives_every_reason(
+    gate: Gate, scored: int, rejected: int, reasons: tuple[str, ...]
+) -> None:
+    run = Run(
+        run_id=1,
+        job="shop",
+        score_date="2024-03-01",
+        dry_run=False,
+        model_name="shop",
+        model_version=1,
+        model_sha256="",
+        parts=(),
+        rows_extracted=scored + rejected,
+        rows_rejected=rejected,
+        features={},
+        cost=Cost(seconds=0, peak_mb=0),
+    )
+    verdict = judge(gate, run, scored)
+    assert verdict.reasons == reasons
+    assert verdict.passed == (not reasons)

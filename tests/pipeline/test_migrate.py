@@ -1,0 +1,86 @@
+"""pipeline/migrate.py: any number of migrations leave one schema, and the schema explains itself."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from pipeline import warehouse
+from pipeline.embedded import Embedded
+from pipeline.migrate import migrate
+
+
+def rows(uri: str, query: str) -> list[Any]:
+    """The first column of a query."""
+    with warehouse.engine(uri).connect() as connection:
+        return list(connection.execute(sa.text(query)).scalars())
+
+
+@pytest.fixture
+def fresh(server: Embedded) -> Iterator[str]:
+    """Address of an empty database, as its owner."""
+    admin = warehouse.engine(server.uri("postgres")).execution_options(isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(sa.text("CREATE DATABASE to_migrate"))
+        yield server.uri("to_migrate")
+        connection.execute(sa.text("DROP DATABASE to_migrate WITH (FORCE)"))
+
+
+def test_migrating_again_changes_nothing(fresh: str) -> None:
+    objects = (
+        "SELECT oid::text || relname FROM pg_class WHERE relnamespace = 'scoring'::regnamespace ORDER BY 1"
+    )
+    first = migrate(fresh)
+    before = rows(fresh, objects)
+    assert migrate(fresh) == first
+    assert rows(fresh, objects) == before
+    assert rows(fresh, "SELECT version_num FROM scoring.alembic_version") == [first]
+
+
+def test_migrations_at_once_make_one_schema(fresh: str) -> None:
+    with ThreadPoolExecutor(4) as threads:
+        revisions = set(threads.map(migrate, [fresh] * 4))
+    assert rows(fresh, "SELECT version_num FROM scoring.alembic_version") == list(revisions)
+
+
+def test_a_published_score_is_not_migrated_away(fresh: str) -> None:
+    migrate(fresh)
+    with warehouse.engine(fresh).begin() as connection:
+        connection.execute(sa.text("SELECT scoring.ensure_partition('2024-03-01')"))
+        insert = "INSERT INTO scoring.prediction_rows VALUES ('2024-03-01', 'job', 1, 0, 'entity', 0.5)"
+        connection.execute(sa.text(insert))
+    migrate(fresh)
+    assert rows(fresh, "SELECT entity_id FROM scoring.prediction_rows") == ["entity"]
+
+
+def test_every_table_and_view_says_what_it_is(server: Embedded) -> None:
+    silent = """
+        SELECT relname FROM pg_class
+        WHERE relnamespace = 'scoring'::regnamespace AND relkind IN ('r', 'p', 'v') AND NOT relispartition
+          AND coalesce(obj_description(oid, 'pg_class'), '') = ''
+    """
+    assert rows(server.uri("predictions"), silent) == []
+
+
+def test_every_function_of_the_pipeline_says_what_it_does(server: Embedded) -> None:
+    silent = """
+        SELECT proname FROM pg_proc
+        WHERE pronamespace = 'scoring'::regnamespace AND coalesce(obj_description(oid, 'pg_proc'), '') = ''
+    """
+    assert rows(server.uri("predictions"), silent) == []
+
+
+@pytest.mark.parametrize("day", ["2023-12-31", "2024-02-29", "2024-12-01"])
+def test_a_month_gets_its_partition_once_from_runs_that_begin_together(fresh: str, day: str) -> None:
+    migrate(fresh)
+
+    def ensure(_: int) -> None:
+        with warehouse.engine(fresh).begin() as connection:
+            connection.execute(sa.text("SELECT scoring.ensure_partition(:day)"), {"day": day})
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(ensure, range(4)))
+    made = rows(fresh, "SELECT relname FROM pg_class WHERE relispartition AND relkind = 'r'")
+    assert made == [f"prediction_rows_{day[:7].replace('-', '')}"]

@@ -1,0 +1,242 @@
+"""No code from data: a model is loaded only when its bytes, its library and its golden rows are the registered ones."""
+
+import hashlib
+import io
+import os
+import pickle
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pytest
+from sklearn.base import BaseEstimator, ClassifierMixin
+
+from pipeline import model
+from pipeline.model import Model, ModelError, Pinned, ScoreError
+from tests.home import Home, shop_model, shop_rows
+
+
+class Trap:
+    """Unpickling it makes a file: the proof that code from data has run."""
+
+    def __init__(self, marker: Path) -> None:
+        self.marker = marker
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return os.mkdir, (str(self.marker),)
+
+
+@pytest.fixture
+def pinned(home: Home) -> Pinned:
+    """A registered model."""
+    return home.model("shop", *shop_model())
+
+
+def load(home: Home) -> Model:
+    """Resolve and load the champion, as a night does."""
+    return model.load(model.resolve(home.path, "shop", "champion"))
+
+
+def edit(path: Path, pattern: str, instead: str) -> None:
+    """Change a text file."""
+    changed, times = re.subn(pattern, instead, path.read_text())
+    assert times
+    path.write_text(changed)
+
+
+def test_a_registered_model_scores_as_it_did(home: Home, pinned: Pinned) -> None:
+    estimator, reference = shop_model()
+    features = reference.drop(columns="bought")
+    scores = load(home).score(features)
+    np.testing.assert_array_equal(scores.score, estimator.predict_proba(features)[:, 1])
+
+
+def _flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def _trap(path: Path) -> None:
+    joblib.dump(Trap(path.parent / "marker"), path)
+
+
+def _compressed_trap(path: Path) -> None:
+    joblib.dump(Trap(path.parent / "marker"), path, compress=9)
+
+
+def _link(path: Path) -> None:
+    other = path.parent / "other.joblib"
+    shutil.move(path, other)
+    path.symlink_to(other)
+
+
+HOSTILE: list[tuple[Callable[[Path], None], str]] = [
+    (
+        _flip,
+        "is not the registered model: its SHA-256 is [0-9a-f]{64}, pinned is [0-9a-f]{64}. It was not loaded",
+    ),
+    (_trap, "is not the registered model"),
+    (_compressed_trap, "is not the registered model"),
+    (lambda path: path.write_bytes(path.read_bytes()[:-1]) and None, "is not the registered model"),
+    (lambda path: path.write_bytes(b"") and None, "is not the registered model"),
+    (lambda path: path.write_bytes(path.read_bytes() + b"x") and None, "is not the registered model"),
+    (_link, "cannot be read: .*A model is a plain file, never a link"),
+    (lambda path: path.unlink(), "cannot be read: No such file"),
+]
+
+
+@pytest.mark.parametrize(("attack", "complaint"), HOSTILE)
+def test_other_bytes_are_refused_before_they_are_unpickled(
+    home: Home, pinned: Pinned, attack: Callable[[Path], None], complaint: str
+) -> None:
+    attack(pinned.folder / "model.joblib")
+    with pytest.raises(ModelError, match=complaint):
+        load(home)
+    assert not (pinned.folder / "marker").exists()
+
+
+def test_the_trap_is_real(tmp_path: Path) -> None:
+    joblib.load(io.BytesIO(pickle.dumps(Trap(tmp_path / "marker"))))
+    assert (tmp_path / "marker").exists()
+
+
+def test_bytes_that_only_the_manifest_vouches_for_are_refused(home: Home, pinned: Pinned) -> None:
+    _trap(pinned.folder / "model.joblib")
+    digest = hashlib.sha256((pinned.folder / "model.joblib").read_bytes()).hexdigest()
+    edit(pinned.folder / "manifest.json", pinned.sha256, digest)
+    with pytest.raises(ModelError, match="is not the registered model"):
+        load(home)
+    assert not (pinned.folder / "marker").exists()
+
+
+def test_a_model_swapped_after_it_was_resolved_is_refused(home: Home, pinned: Pinned) -> None:
+    resolved = model.resolve(home.path, "shop", "champion")
+    _trap(pinned.folder / "model.joblib")
+    with pytest.raises(ModelError, match="is not the registered model"):
+        model.load(resolved)
+    assert not (pinned.folder / "marker").exists()
+
+
+def test_a_model_of_another_scikit_learn_is_refused_before_it_is_unpickled(
+    home: Home, pinned: Pinned
+) -> None:
+    edit(pinned.folder / "manifest.json", r'"scikit-learn": "[^"]*"', '"scikit-learn": "0.24.0"')
+    with pytest.raises(
+        ModelError, match=r"made with scikit-learn 0.24.0, and .* is installed. It was not loaded"
+    ):
+        load(home)
+
+
+def test_a_pickle_that_says_another_scikit_learn_is_refused() -> None:
+    estimator, _ = shop_model()
+    content = pickle.dumps(estimator)
+    installed = model.library_versions()["scikit-learn"].encode()
+    other = content.replace(installed, b"0" * len(installed))
+    assert other != content
+    with pytest.raises(ModelError, match="InconsistentVersionWarning"):
+        model.unpickle(other, "model.joblib")
+
+
+def test_golden_rows_that_score_otherwise_are_refused(home: Home, pinned: Pinned) -> None:
+    edit(pinned.folder / "manifest.json", r'"visits": \d+', '"visits": 1')
+    with pytest.raises(ModelError, match="does not score its golden rows as it did when it was registered"):
+        load(home)
+
+
+@pytest.mark.parametrize(
+    ("name", "alias", "version", "complaint"),
+    [
+        (
+            "shop",
+            "canary",
+            None,
+            "has no alias 'canary': .*versions.toml knows champion. Add a line `canary = <version>`",
+        ),
+        ("shop", "champion", 7, "has no version 7: .*versions.toml pins 1. Register it"),
+        (
+            "stop",
+            "champion",
+            None,
+            "no model 'stop' in .*: known are shop. Register it: python -m pipeline register stop",
+        ),
+    ],
+)
+def test_what_is_not_registered_is_named_with_what_is(
+    home: Home, pinned: Pinned, name: str, alias: str, version: int | None, complaint: str
+) -> None:
+    with pytest.raises(ModelError, match=complaint):
+        model.resolve(home.path, name, alias, version)
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "complaint"),
+    [
+        ("versions.toml", "[versions", "not a list of versions and aliases.*Restore it from git"),
+        ("versions.toml", "versions = 3", "not a list of versions and aliases"),
+        ("versions.toml", "[versions]\nnewest = 'x'", "not a list of versions and aliases"),
+        ("1/manifest.json", "{}", "manifest.json cannot be used.*Restore it from git"),
+        ("1/manifest.json", "not json", "manifest.json cannot be used"),
+    ],
+)
+def test_a_broken_store_is_named(home: Home, pinned: Pinned, file: str, content: str, complaint: str) -> None:
+    (home.path / "models" / "shop" / file).write_text(content)
+    with pytest.raises(ModelError, match=f"(?s){complaint}"):
+        model.resolve(home.path, "shop", "champion")
+
+
+class Odd(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """A classifier that gives what it is told."""
+
+    def __init__(self, given: Any = None) -> None:
+        self.given = given
+        self.classes_ = np.array([False, True])
+
+    def predict_proba(self, frame: pd.DataFrame) -> npt.NDArray[np.float64]:
+        """What it was told, whatever the frame."""
+        return np.asarray(self.given(len(frame)))
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        (lambda rows: np.full((rows, 2), np.nan), "100 rows got no usable score"),
+        (lambda rows: np.full((rows, 2), np.inf), "100 rows got no usable score"),
+        (lambda rows: np.full((rows, 2), -0.5), "100 rows got no usable score"),
+        (lambda rows: np.full((rows, 2), 1.5), "100 rows got no usable score"),
+        (lambda rows: np.full((rows, 3), 0.3), r"scores of shape \(100, 3\), expected \(100, 2\)"),
+        (lambda rows: np.full((rows - 1, 2), 0.5), r"scores of shape \(99, 2\), expected \(100, 2\)"),
+        (lambda rows: np.full(rows, 0.5), r"scores of shape \(100,\), expected \(100, 2\)"),
+    ],
+)
+def test_scores_that_are_none_are_refused(
+    pinned: Pinned, given: Callable[[int], Any], complaint: str
+) -> None:
+    odd = Model(pinned.manifest, Odd(given))
+    with pytest.raises(ModelError, match=complaint):
+        odd.score(shop_rows(100))
+
+
+def test_the_rows_without_a_score_are_told(pinned: Pinned) -> None:
+    def given(rows: int) -> npt.NDArray[np.float64]:
+        scores = np.full((rows, 2), 0.5)
+        scores[[3, 70]] = np.nan
+        return scores
+
+    with pytest.raises(ScoreError, match="2 rows got no usable score") as error:
+        Model(pinned.manifest, Odd(given)).score(shop_rows(100))
+    assert error.value.rows.tolist() == [3, 70]
+
+
+def test_the_threshold_decides_the_label(home: Home) -> None:
+    estimator, reference = shop_model()
+    home.model("shop", estimator, reference, threshold=0.9)
+    scores = load(home).score(reference.drop(columns="bought"))
+    assert scores.label is not None
+    np.testing.assert_array_equal(scores.label, (scores.score >= 0.9).astype(int))

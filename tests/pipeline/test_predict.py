@@ -1,0 +1,167 @@
+"""pipeline/predict.py: every row gets the score that the model gives it, or the run says which rows did not."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.datasets import load_diabetes, load_wine
+from sklearn.dummy import DummyRegressor
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from pipeline import model
+from pipeline.model import Model, ModelError
+from pipeline.predict import PredictError, load_model, predict
+from tests.home import Home, shop_model, shop_rows
+from tests.pipeline.shop import Shop, open_shop
+
+
+class Spoilt(RegressorMixin, BaseEstimator):
+    """A regressor that gives rows of a high amount whatever it was told to."""
+
+    def __init__(self, worst: Any) -> None:
+        self.worst = worst
+
+    def predict(self, frame: pd.DataFrame) -> Any:
+        """Scores, some of them spoilt."""
+        if isinstance(self.worst, Exception):
+            raise self.worst
+        return np.where(frame["visits"] == 19, self.worst, 0.0)
+
+
+class Overconfident(ClassifierMixin, BaseEstimator):
+    """A classifier whose probabilities are none."""
+
+    classes_ = np.array([0, 1])
+
+    def predict_proba(self, frame: pd.DataFrame) -> Any:
+        """Probabilities that add up and are none."""
+        return np.tile([-0.5, 1.5], (len(frame), 1))
+
+
+@pytest.fixture
+def shop(home: Home) -> Shop:
+    return open_shop(home)
+
+
+def spoilt(shop: Shop, estimator: Any, task: model.Task = "regression") -> Model:
+    """The shop's manifest with another estimator, as if it had been registered so."""
+    manifest = model.resolve(shop.home.path, "shop", "champion").manifest
+    return Model(manifest.model_copy(update={"task": task}), estimator)
+
+
+@pytest.mark.parametrize("worst", [float("nan"), float("inf"), float("-inf")])
+def test_a_score_that_is_not_finite_fails_naming_the_rows(shop: Shop, worst: float) -> None:
+    shop.change("visits = 3")
+    shop.change("visits = 19", "entity_id IN ('customer-00003', 'customer-00008')")
+    run = shop.extract()
+    work = load_model(shop.home.places, run)[0]
+    with pytest.raises(PredictError, match=r"2 rows got no usable score.*customer-00003, customer-00008\.$"):
+        predict(shop.home.places, work, spoilt(shop, Spoilt(worst)))
+    assert shop.status(run.run_id) == "failed"
+
+
+def test_probabilities_beyond_one_fail_naming_the_rows(shop: Shop) -> None:
+    work = load_model(shop.home.places, shop.extract())[0]
+    with pytest.raises(PredictError, match=r"40 rows got no usable score.*customer-00000, customer-00001"):
+        predict(shop.home.places, work, spoilt(shop, Overconfident(), "binary"))
+
+
+def test_a_model_that_raises_fails_naming_the_rows(shop: Shop) -> None:
+    work = load_model(shop.home.places, shop.extract())[1]
+    with pytest.raises(
+        PredictError, match="failed on rows customer-00040 to customer-00079: KeyError: 'gone'"
+    ):
+        predict(shop.home.places, work, spoilt(shop, Spoilt(KeyError("gone"))))
+
+
+def test_scores_of_another_shape_are_refused(shop: Shop) -> None:
+    class Narrow(Overconfident):
+        def predict_proba(self, frame: pd.DataFrame) -> Any:
+            return np.ones((len(frame), 1))
+
+    work = load_model(shop.home.places, shop.extract())[0]
+    with pytest.raises(ModelError, match=r"scores of shape \(40, 1\), expected \(40, 2\)"):
+        predict(shop.home.places, work, spoilt(shop, Narrow(), "binary"))
+
+
+def test_a_version_pinned_anew_while_the_run_goes_on_is_refused(shop: Shop) -> None:
+    run = shop.extract()
+    path = shop.home.path / "models" / "shop" / "versions.toml"
+    path.write_text(path.read_text().replace(run.model_sha256, "0" * 64))
+    with pytest.raises(ModelError, match=f"is pinned to {'0' * 64} now, and was to {run.model_sha256}"):
+        load_model(shop.home.places, run)
+
+
+def test_an_alias_moved_while_the_run_goes_on_changes_nothing(shop: Shop) -> None:
+    run = shop.extract()
+    shop.home.model("shop", *shop_model(seed=5))
+    assert {work.model_version for work in load_model(shop.home.places, run)} == {1}
+    assert shop.home.read(shop.job).model.alias == "champion"
+
+
+def test_binary_shows_the_positive_classs_probability_and_the_label(home: Home) -> None:
+    estimator, reference = shop_model()
+    home.model("shop", estimator, reference, outcome="bought", threshold=0.7)
+    shop = open_shop(home)
+    home.score(shop.job)
+    expected = estimator.predict_proba(shop_rows()[list(estimator.feature_names_in_)])[:, 1]
+    seen = shop.predictions()
+    assert seen["score"].tolist() == expected.tolist()
+    assert seen["label"].tolist() == ["true" if score >= 0.7 else "false" for score in expected]
+    assert set(seen["label"]) == {"true", "false"}
+    assert seen["class_scores"].isna().all()
+
+
+def test_multiclass_shows_every_classs_probability_in_the_manifests_order(home: Home) -> None:
+    wine = load_wine(as_frame=True)
+    rows = wine.data.rename(columns={"od280/od315_of_diluted_wines": "od280"})
+    cultivar = wine.target.map({0: "nebbiolo", 1: "barbera", 2: "grignolino"})
+    estimator = make_pipeline(StandardScaler(), LogisticRegression()).fit(rows, cultivar)
+    pinned = home.model("wine", estimator, rows.assign(cultivar=cultivar), outcome="cultivar")
+    table = home.table(rows.assign(entity_id=[f"{number:03d}" for number in range(len(rows))]))
+    job = home.job(f"SELECT * FROM {table}", "wine")
+    home.score(job)
+    seen, expected = home.predictions(job), estimator.predict_proba(rows)
+    assert pinned.manifest.classes == ("barbera", "grignolino", "nebbiolo")
+    assert seen["class_scores"].tolist() == expected.tolist()
+    assert seen["label"].tolist() == estimator.predict(rows).tolist()
+    assert seen["score"].tolist() == expected.max(axis=1).tolist()
+
+
+def test_regression_shows_the_value_alone(home: Home) -> None:
+    diabetes = load_diabetes(as_frame=True)
+    estimator = LinearRegression().fit(diabetes.data, diabetes.target)
+    home.model("diabetes", estimator, diabetes.data)
+    entities = [f"{number:03d}" for number in range(len(diabetes.data))]
+    job = home.job(f"SELECT * FROM {home.table(diabetes.data.assign(entity_id=entities))}", "diabetes")
+    home.score(job)
+    seen = home.predictions(job)
+    # A matrix product's last bits depend on how many rows it has.
+    np.testing.assert_allclose(seen["score"], estimator.predict(diabetes.data), rtol=1e-12)
+    assert seen["label"].isna().all()
+    assert seen["class_scores"].isna().all()
+
+
+def test_a_regressions_scores_may_be_of_any_size(home: Home) -> None:
+    estimator, reference = shop_model()
+    features = reference[list(estimator.feature_names_in_)]
+    home.model(
+        "shop",
+        DummyRegressor(strategy="constant", constant=-1e300).fit(features, features["visits"]),
+        features,
+    )
+    shop = open_shop(home)
+    home.score(shop.job)
+    assert set(shop.predictions()["score"]) == {-1e300}
+
+
+def test_a_prediction_names_its_model_its_run_and_its_time(shop: Shop) -> None:
+    done = shop.home.score(shop.job)
+    [run] = shop.runs()
+    seen = shop.predictions().iloc[0]
+    assert (seen["model_name"], seen["model_version"], seen["run_id"]) == ("shop", 1, done.run_id)
+    assert run["started_at"] <= seen["scored_at"] <= run["published_at"]

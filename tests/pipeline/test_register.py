@@ -1,0 +1,200 @@
+"""Registering takes in anybody's scikit-learn model, with all that a night needs to know of it."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.compose import make_column_transformer
+from sklearn.datasets import load_iris
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+from sklearn.svm import LinearSVC
+
+from pipeline import model
+from pipeline.contract import ContractError
+from pipeline.errors import ScoringError, UsageError
+from pipeline.model import Manifest, ModelError
+from pipeline.register import register
+from tests.home import Home, shop_model
+
+
+def test_a_binary_classifier(home: Home) -> None:
+    pinned = home.model("shop", *shop_model(), outcome="bought")
+    manifest = pinned.manifest
+    assert (manifest.task, manifest.classes, manifest.threshold) == ("binary", ("false", "true"), 0.5)
+    assert [column.name for column in manifest.columns] == ["amount", "visits", "channel", "member"]
+    assert (manifest.version, manifest.outcome, manifest.reference_rows) == (1, "bought", 400)
+
+
+def test_a_multiclass_classifier(home: Home) -> None:
+    rows, classes = load_iris(as_frame=True, return_X_y=True)
+    pinned = home.model("iris", RandomForestClassifier(5, random_state=0).fit(rows, classes), rows)
+    assert (pinned.manifest.task, pinned.manifest.classes) == ("multiclass", ("0", "1", "2"))
+    assert all(len(scores) == 3 for scores in pinned.manifest.golden_scores if isinstance(scores, tuple))
+
+
+def test_a_regressor(home: Home) -> None:
+    rows = pd.DataFrame({"x": np.arange(20.0)})
+    pinned = home.model("line", RandomForestRegressor(5, random_state=0).fit(rows, rows["x"]), rows)
+    assert (pinned.manifest.task, pinned.manifest.classes, pinned.manifest.threshold) == (
+        "regression",
+        (),
+        None,
+    )
+
+
+def test_what_it_keeps_can_be_checked_by_hand(home: Home) -> None:
+    folder = home.model("shop", *shop_model(), metrics={"roc_auc": 0.9}).folder
+    said = json.loads((folder / "manifest.json").read_text())
+    assert said["sha256"] == hashlib.sha256((folder / "model.joblib").read_bytes()).hexdigest()
+    assert said["reference_sha256"] == hashlib.sha256((folder / "reference.parquet").read_bytes()).hexdigest()
+    assert said["libraries"].keys() == {"scikit-learn", "numpy", "pandas", "joblib", "pyarrow"}
+    assert said["metrics"] == {"roc_auc": 0.9}
+    assert said["sha256"] in (folder.parent / "versions.toml").read_text()
+    assert "roc_auc: 0.9" in (folder / "MODEL_CARD.md").read_text()
+
+
+def test_the_manifest_reads_back_as_it_was_written(home: Home) -> None:
+    pinned = home.model("shop", *shop_model())
+    assert Manifest.model_validate_json((pinned.folder / "manifest.json").read_bytes()) == pinned.manifest
+
+
+def test_timestamps_live_through_the_golden_rows(home: Home) -> None:
+    rows = pd.DataFrame(
+        {"at": pd.date_range("2024-01-01", periods=20, freq="h", tz="UTC").as_unit("us"), "x": range(20)}
+    )
+    hour = make_column_transformer((OneHotEncoder(handle_unknown="ignore"), ["at"]), remainder="passthrough")
+    home.model("clock", make_pipeline(hour, LogisticRegression()).fit(rows, rows["x"] > 9), rows)
+    assert model.load(model.resolve(home.path, "clock", "champion")).manifest.columns[0].kind == "instant"
+
+
+def test_the_training_window_is_read_off_the_score_dates(home: Home) -> None:
+    estimator, reference = shop_model()
+    days = pd.date_range("2024-01-05", periods=4).repeat(100)
+    manifest = home.model("shop", estimator, reference.assign(score_date=days, entity_id="e")).manifest
+    assert (str(manifest.training_start), str(manifest.training_end)) == ("2024-01-05", "2024-01-08")
+    assert not {"score_date", "entity_id", "bought"} & {column.name for column in manifest.columns}
+
+
+def test_versions_count_up_and_never_change(home: Home) -> None:
+    estimator, reference = shop_model()
+    first = home.model("shop", estimator, reference)
+    kept = {path.name: path.read_bytes() for path in first.folder.iterdir()}
+    second = home.model("shop", *shop_model(seed=1), alias="challenger")
+    assert (first.manifest.version, second.manifest.version) == (1, 2)
+    assert {path.name: path.read_bytes() for path in first.folder.iterdir()} == kept
+    assert model.versions(home.path, "shop")[1] == {"champion": 1, "challenger": 2}
+
+
+def test_promoting_a_model_is_a_change_of_one_line(home: Home) -> None:
+    home.model("shop", *shop_model())
+    path = home.path / "models" / "shop" / "versions.toml"
+    path.write_text(path.read_text().replace("champion = 1", "# approved by the risk board\nchampion = 1"))
+    before = path.read_text().splitlines()
+    home.model("shop", *shop_model(seed=1))
+    after = path.read_text().splitlines()
+    assert [line for line in before if line not in after] == ["champion = 1"]
+    assert [line for line in after if line not in before][1:] == ["champion = 2"]
+
+
+def test_it_finds_out_which_columns_may_hold_an_unknown_category(home: Home) -> None:
+    rows = pd.DataFrame({"strict": ["a", "b"] * 10, "open": ["a", "b"] * 10})
+    columns = make_column_transformer(
+        (OneHotEncoder(), ["strict"]), (OneHotEncoder(handle_unknown="ignore"), ["open"])
+    )
+    fitted = make_pipeline(columns, LogisticRegression()).fit(rows, [0, 1] * 10)
+    found = {column.name: column.accepts_unknown for column in home.model("m", fitted, rows).manifest.columns}
+    assert found == {"strict": False, "open": True}
+
+
+class Constant:
+    """A model that is none."""
+
+
+def refused(
+    home: Home,
+    estimator: Any,
+    reference: pd.DataFrame,
+    error: type[ScoringError],
+    complaint: str,
+    **options: Any,
+) -> None:
+    """Registering fails with this message, and leaves nothing behind."""
+    with pytest.raises(error, match=complaint):
+        home.model("refused", estimator, reference, **options)
+    assert not list((home.path / "models").glob("refused/*"))
+
+
+def test_what_is_no_model_is_refused(home: Home) -> None:
+    refused(home, Constant(), shop_model()[1], ModelError, "Constant is neither a classifier nor a regressor")
+
+
+def test_a_classifier_without_probabilities_is_refused(home: Home) -> None:
+    rows = pd.DataFrame({"x": np.arange(20.0)})
+    complaint = "LinearSVC gives no probabilities. Wrap it in CalibratedClassifierCV"
+    refused(home, LinearSVC().fit(rows, rows["x"] > 9), rows, ModelError, complaint)
+
+
+@pytest.mark.parametrize("name", ["score_date", "bought"])
+def test_a_model_that_was_trained_on_what_it_should_predict_is_refused(home: Home, name: str) -> None:
+    rows = pd.DataFrame({"x": np.arange(20.0), "score_date": np.arange(20.0), "bought": [0, 1] * 10})
+    fitted = LogisticRegression().fit(rows[["x", name]], rows["bought"])
+    refused(home, fitted, rows, ModelError, f"trained on '{name}', which is no feature", outcome="bought")
+
+
+def test_a_reference_without_a_feature_is_refused(home: Home) -> None:
+    estimator, reference = shop_model()
+    refused(
+        home,
+        estimator,
+        reference.drop(columns="visits"),
+        ContractError,
+        "the reference has no column 'visits'",
+    )
+
+
+def test_a_reference_without_rows_is_refused(home: Home) -> None:
+    estimator, reference = shop_model()
+    refused(
+        home,
+        estimator,
+        reference.head(0),
+        ModelError,
+        "no rows. The reference is a sample of the training rows",
+    )
+
+
+def test_a_reference_of_other_types_is_refused(home: Home) -> None:
+    estimator, reference = shop_model()
+    complaint = "the model cannot score rows of the reference"
+    refused(home, estimator, reference.astype({"visits": str}).assign(visits="many"), ModelError, complaint)
+
+
+def test_an_outcome_that_is_not_there_is_refused(home: Home) -> None:
+    refused(home, *shop_model(), ModelError, "no outcome column 'sold'", outcome="sold")
+
+
+@pytest.mark.parametrize("name", ["../outside", "Shop", "", "a b"])
+def test_a_name_that_is_no_word_is_refused(home: Home, tmp_path: Path, name: str) -> None:
+    with pytest.raises(UsageError, match="use a lower-case word of letters, digits and _"):
+        register(home.path, name, tmp_path / "m", tmp_path / "r")
+
+
+def test_files_that_are_none_are_refused(home: Home, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="model.joblib cannot be read: No such file"):
+        register(home.path, "shop", tmp_path / "model.joblib", tmp_path / "r.parquet")
+    (tmp_path / "model.joblib").write_bytes(b"not a model")
+    shop_model()[1].to_parquet(tmp_path / "r.parquet")
+    with pytest.raises(ModelError, match="the model cannot be loaded"):
+        register(home.path, "shop", tmp_path / "model.joblib", tmp_path / "r.parquet")
+    joblib.dump(shop_model()[0], tmp_path / "model.joblib")
+    (tmp_path / "r.parquet").write_bytes(b"not parquet")
+    with pytest.raises(UsageError, match="r.parquet is no Parquet file"):
+        register(home.path, "shop", tmp_path / "model.joblib", tmp_path / "r.parquet")

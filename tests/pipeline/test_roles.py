@@ -1,0 +1,196 @@
+"""The database's roles: each can do its work, and nothing else."""
+
+import pytest
+import sqlalchemy as sa
+
+from pipeline import warehouse
+from pipeline.embedded import Embedded
+from pipeline.write import Held
+from tests.home import NIGHT, Home, shop_rows
+from tests.pipeline.shop import Shop, open_shop
+
+RUN = "run_id = (SELECT max(run_id) FROM scoring.scoring_runs WHERE status = 'published')"
+
+
+@pytest.fixture(scope="module")
+def night(server: Embedded, tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    """A published night with one rejected row, for those who only look or are refused."""
+    return published(Home(tmp_path_factory.mktemp("home"), server))
+
+
+@pytest.fixture
+def shop(home: Home) -> Shop:
+    """The same, to be changed."""
+    return published(home)
+
+
+def published(home: Home) -> Shop:
+    rows = shop_rows()
+    rows.loc[7, "entity_id"] = None
+    shop = open_shop(home, rows)
+    home.score(shop.job)
+    return shop
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DROP TABLE scoring.prediction_rows",
+        "DROP VIEW scoring.predictions",
+        "DROP SCHEMA scoring CASCADE",
+        "ALTER TABLE scoring.prediction_rows ADD COLUMN more text",
+        "ALTER TABLE scoring.scoring_runs DISABLE TRIGGER keep_published_run",
+        "CREATE TABLE scoring.mine (x int)",
+        "TRUNCATE scoring.prediction_rows",
+        "TRUNCATE scoring.current_runs CASCADE",
+        f"UPDATE scoring.prediction_rows SET score = 1 WHERE {RUN}",
+        f"DELETE FROM scoring.prediction_rows WHERE {RUN}",
+        f"DELETE FROM scoring.rejected_rows WHERE {RUN}",
+        f"DELETE FROM scoring.scoring_runs WHERE {RUN}",
+        "DELETE FROM scoring.current_runs",
+        f"UPDATE scoring.run_parts SET rows_rejected = 0 WHERE {RUN}",
+        "UPDATE scoring.prediction_rows_202403 SET score = 1",
+        "DROP TABLE scoring.prediction_rows_202403",
+        "INSERT INTO scoring.prediction_rows_202403 SELECT * FROM scoring.prediction_rows",
+        "SET ROLE scoring_janitor",
+        "SET ROLE postgres",
+    ],
+)
+def test_the_pipeline_cannot_take_back_what_it_wrote(night: Shop, statement: str) -> None:
+    before = night.predictions()
+    with pytest.raises(sa.exc.ProgrammingError, match=r"must be owner of|permission denied"):
+        night.home.sql(statement, "predictions")
+    assert night.predictions().equals(before)
+
+
+@pytest.mark.parametrize(
+    "assignment",
+    [
+        "rows_scored = 1, rows_extracted = 1, rows_rejected = 0",
+        "model_sha256 = 'other'",
+        "model_version = model_version + 1",
+        "input_sha256 = 'other'",
+        "published_at = now()",
+        "decided_by = 'nobody'",
+        "status = 'failed'",
+        "status = 'running'",
+        "status = 'abandoned'",
+    ],
+)
+@pytest.mark.parametrize("role", ["predictions", "predictions_owner"])
+def test_a_published_runs_row_cannot_change(night: Shop, assignment: str, role: str) -> None:
+    statement = f"UPDATE scoring.scoring_runs SET {assignment} WHERE job = :job AND status = 'published'"
+    with pytest.raises(sa.exc.DatabaseError, match=r"run \d+ was published and cannot change"):
+        night.home.sql(statement, role, job=night.job)
+
+
+def test_a_superseded_runs_row_cannot_change_either(shop: Shop) -> None:
+    shop.change("visits = 0")
+    shop.home.score(shop.job)
+    statement = "UPDATE scoring.scoring_runs SET {} WHERE job = :job AND status = 'superseded'"
+    with pytest.raises(sa.exc.DatabaseError, match=r"run \d+ was published and cannot change"):
+        shop.home.sql(
+            statement.format("rows_scored = 0, rows_rejected = rows_extracted"), "predictions", job=shop.job
+        )
+
+
+def test_a_run_that_does_not_add_up_cannot_be_marked_published(shop: Shop) -> None:
+    run = shop.extract()
+    statement = "UPDATE scoring.scoring_runs SET status = 'published' WHERE run_id = :run_id"
+    with pytest.raises(sa.exc.IntegrityError, match=r"scoring_runs_check|one_published_run"):
+        shop.home.sql(statement, "predictions", run_id=run.run_id)
+
+
+def test_the_pipeline_cannot_read_the_warehouse(night: Shop) -> None:
+    uri = night.home.server.uri("warehouse", "scoring_pipeline")
+    with pytest.raises(sa.exc.ProgrammingError, match="permission denied for table"):
+        _rows(uri, f"SELECT * FROM {night.table}")
+
+
+@pytest.mark.parametrize(
+    ("statement", "refusal"),
+    [
+        ("DELETE FROM {table}", "read-only transaction"),
+        ("CREATE TABLE mine (x int)", "read-only transaction"),
+        ("SET TRANSACTION READ WRITE; DELETE FROM {table}", "permission denied"),
+        ("SET TRANSACTION READ WRITE; CREATE TABLE mine (x int)", "permission denied"),
+    ],
+)
+def test_the_reader_cannot_write_the_warehouse(night: Shop, statement: str, refusal: str) -> None:
+    with pytest.raises(sa.exc.DatabaseError, match=refusal):
+        night.home.sql(statement.format(table=night.table), "warehouse")
+
+
+@pytest.mark.parametrize(
+    ("relation", "rows"),
+    [("predictions", 99), ("rejections", 1), ("run_parts", 3), ("scoring_runs", 1), ("current_runs", 1)],
+)
+def test_an_analyst_reads_what_a_night_was(night: Shop, relation: str, rows: int) -> None:
+    run = {"run_id": night.home.last_run(night.job)["run_id"]}
+    query = f"SELECT count(*) FROM scoring.{relation} WHERE run_id = :run_id"
+    assert night.home.sql(query, "analyst", **run)[0]["count"] == rows
+
+
+@pytest.mark.parametrize("relation", ["run_metrics", "feature_metrics"])
+def test_an_analyst_reads_the_metrics(night: Shop, relation: str) -> None:
+    run = {"run_id": night.home.last_run(night.job)["run_id"]}
+    assert night.home.sql(f"SELECT value FROM scoring.{relation} WHERE run_id = :run_id", "analyst", **run)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT * FROM scoring.prediction_rows",
+        "SELECT * FROM scoring.prediction_rows_202403",
+        "SELECT * FROM scoring.rejected_rows",
+        "INSERT INTO scoring.run_metrics VALUES (1, 'mine', 1)",
+        "UPDATE scoring.scoring_runs SET status_reason = 'mine'",
+        "UPDATE scoring.predictions SET score = 1",
+        "UPDATE scoring.current_runs SET run_id = 1",
+        "DELETE FROM scoring.current_runs",
+        "DELETE FROM scoring.feature_metrics",
+        "CREATE TABLE scoring.mine (x int)",
+        "CREATE TABLE public.mine (x int)",
+        "SELECT scoring.ensure_partition('1999-01-01')",
+        "SELECT scoring.summarize('2024-03-01')",
+        "SET ROLE scoring_writer",
+    ],
+)
+def test_an_analyst_reads_no_unpublished_row_and_writes_nothing(night: Shop, statement: str) -> None:
+    with pytest.raises(sa.exc.DatabaseError, match=r"permission denied|cannot update view"):
+        night.home.sql(statement, "analyst")
+
+
+def test_rejections_do_not_show_the_values_that_broke_the_rules(night: Shop) -> None:
+    columns = set(night.home.sql("SELECT * FROM scoring.rejections LIMIT 1", "analyst")[0])
+    assert columns == {"job", "score_date", "run_id", "row_number", "entity_id", "column_name", "rule"}
+
+
+def test_a_running_run_is_invisible(shop: Shop) -> None:
+    before = shop.predictions()
+    shop.change("visits = 0")
+    run = shop.extract()
+    shop.write(run)
+    assert shop.rows(run.run_id) == 99
+    assert shop.predictions().equals(before)
+
+
+def test_a_held_run_is_invisible(shop: Shop) -> None:
+    before = shop.predictions()
+    shop.configure("min_rows = 1", "min_rows = 1000")
+    with pytest.raises(Held):
+        shop.home.score(shop.job)
+    assert shop.predictions().equals(before)
+
+
+def test_the_view_shows_one_run_a_night_whatever_the_table_holds(shop: Shop) -> None:
+    shop.change("visits = 0")
+    shop.home.score(shop.job)
+    assert len(shop.predictions()) == 99
+    query = "SELECT count(*) FROM scoring.prediction_rows WHERE job = :job AND score_date = :day"
+    assert shop.home.sql(query, job=shop.job, day=NIGHT)[0]["count"] == 198
+
+
+def _rows(uri: str, query: str) -> None:
+    with warehouse.engine(uri).begin() as connection:
+        connection.execute(sa.text(query))

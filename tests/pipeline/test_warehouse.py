@@ -1,0 +1,253 @@
+"""pipeline/warehouse.py: a query gets its values and nothing else, and a failure says whether to try again."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import adbc_driver_manager.dbapi as adbc
+import pyarrow as pa
+import pytest
+import sqlalchemy as sa
+
+from pipeline import warehouse
+from pipeline.embedded import Embedded
+from pipeline.errors import ScoringError
+from pipeline.warehouse import AddressError, WarehouseError
+from tests.home import Home
+
+VALUES: dict[str, date | datetime] = {
+    "score_date": date(2024, 3, 1),
+    "interval_start": datetime(2024, 3, 1, tzinfo=timezone(timedelta(hours=-5))),
+    "interval_end": datetime(2024, 3, 2, 5, tzinfo=UTC),
+}
+SECRET = "s3cret"
+
+
+def read(server: Embedded, query: str) -> list[Any]:
+    """First column of a query's rows, read as a night is."""
+    uri = server.connections["warehouse"]
+    with warehouse.stream(uri, query, VALUES, "test.sql") as reader:
+        rows: list[Any] = reader.read_all().column(0).to_pylist()
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("query", "value"),
+    [
+        ("SELECT :score_date", date(2024, 3, 1)),
+        ("SELECT :score_date - 7", date(2024, 2, 23)),
+        ("SELECT :score_date - DATE '2024-01-01'", 60),
+        ("SELECT :interval_start", datetime(2024, 3, 1, 5, tzinfo=UTC)),
+        ("SELECT :interval_start + interval '1 day' = :interval_end", True),
+        ("SELECT pg_typeof(:interval_end)::text", "timestamp with time zone"),
+        ("SELECT '5%'::text", "5%"),
+        ("SELECT 'under' LIKE 'un%er'", True),
+        ("SELECT 7 % 4", 3),
+        ("SELECT '%s %(score_date)s %%'::text", "%s %(score_date)s %%"),
+        ("SELECT '42'::integer", 42),
+        ("SELECT '23:59'::text", "23:59"),
+        (r"SELECT '\:score_date'::text", ":score_date"),
+        ("SELECT (ARRAY[1, 2, 3])[2:3]", [2, 3]),
+        ("-- what is it's worth?\nSELECT 1", 1),
+        ("-- rows of :score_date\nSELECT 1", 1),
+        ("/* first; then */ SELECT 1", 1),
+        ("SELECT 1;", 1),
+        ("SELECT 1 ;\n\n", 1),
+        ("SELECT 1 -- the end", 1),
+        ("SELECT 1; -- the end", 1),
+        ("SELECT 1;\n-- the end\n-- of it;\n", 1),
+        ("SELECT ';'::text", ";"),
+        ("WITH days AS (SELECT :score_date AS day) SELECT day FROM days", date(2024, 3, 1)),
+    ],
+)
+def test_a_query_gets_its_values(server: Embedded, query: str, value: Any) -> None:
+    assert read(server, query) == [value]
+
+
+def test_an_unknown_parameter_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(
+        WarehouseError, match=r"q\.sql: unknown parameter :day\. A query may use :score_date, "
+    ):
+        warehouse.render("SELECT :day", VALUES, "q.sql")
+
+
+def test_a_parameter_that_is_not_used_is_not_needed() -> None:
+    assert warehouse.render("SELECT 1", VALUES, "q.sql").strip() == "SELECT 1"
+
+
+@pytest.mark.parametrize(
+    ("query", "refusal"),
+    [
+        ("SELEC 1", 'q.sql: the database refused the query: syntax error at or near "SELEC"'),
+        ("SELECT * FROM nowhere", 'relation "nowhere" does not exist'),
+        ("SELECT nothing FROM pg_class", 'column "nothing" does not exist'),
+        ("SELECT * FROM pg_authid", "permission denied for table pg_authid"),
+        ("SELECT nextval('nothing')", 'relation "nothing" does not exist'),
+        ("SELECT 1; DROP TABLE pg_class", "cannot insert multiple commands"),
+        ("SELECT 'a'::integer", "invalid input syntax for type integer"),
+    ],
+)
+def test_a_refused_query_says_why(server: Embedded, query: str, refusal: str) -> None:
+    with (
+        pytest.raises(WarehouseError, match=refusal),
+        warehouse.stream(server.connections["warehouse"], query, VALUES, "q.sql") as reader,
+    ):
+        reader.read_all()
+
+
+def test_a_query_cannot_write_even_as_the_owner(home: Home) -> None:
+    table = home.table(pa.table({"x": [1]}))
+    query = f"WITH gone AS (DELETE FROM {table} RETURNING x) SELECT x FROM gone"
+    owner = home.server.connections["warehouse_owner"]
+    with (
+        pytest.raises(WarehouseError, match=r"cannot execute .* in a read-only transaction"),
+        warehouse.stream(owner, query, VALUES, "q.sql") as reader,
+    ):
+        reader.read_all()
+    assert home.sql(f"SELECT x FROM {table}", "warehouse_owner") == [{"x": 1}]
+
+
+KILL = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE query LIKE '%' || :mark || '%' AND pid <> pg_backend_pid()
+"""
+MANY = "SELECT repeat('x', 100) AS filling, 1 / (900000 - number) AS ratio FROM generate_series(1, 1000000) AS number"
+
+
+def drain(uri: str, query: str, after_first: Callable[[], Any] = lambda: None) -> None:
+    """Read one batch, do something, and read the others."""
+    with warehouse.stream(uri, query, VALUES, "q.sql") as reader:
+        assert reader.read_next_batch().num_rows
+        after_first()
+        reader.read_all()
+
+
+def test_an_error_in_mid_stream_is_the_querys(server: Embedded) -> None:
+    with pytest.raises(
+        WarehouseError, match=r"q\.sql: the query failed while its rows were read.*division by zero"
+    ):
+        drain(server.connections["warehouse"], MANY)
+
+
+def test_a_connection_lost_in_mid_stream_is_worth_a_retry(home: Home) -> None:
+    mark = home.name("lost")
+    endless = f"{MANY.replace('900000', '0')} -- {mark}"
+    killed = []
+
+    def kill() -> None:
+        killed.extend(home.sql(KILL, "warehouse_owner", mark=mark))
+
+    with pytest.raises(
+        (adbc.Error, OSError), match="terminating connection|connection to server was lost|closed"
+    ) as lost:
+        drain(home.server.connections["warehouse"], endless, kill)
+    assert len(killed) == 1
+    assert not isinstance(lost.value, ScoringError)
+
+
+def test_a_night_is_read_from_one_snapshot(home: Home) -> None:
+    table = home.table(pa.table({"x": range(200_000), "filling": ["x" * 100] * 200_000}))
+    uri = home.server.connections["warehouse"]
+    with warehouse.stream(uri, f"SELECT x, filling FROM {table}", VALUES, "q.sql") as reader:
+        first = reader.read_next_batch().num_rows
+        home.sql(f"DELETE FROM {table}", "warehouse_owner")
+        assert first < 200_000
+        assert first + reader.read_all().num_rows == 200_000
+
+
+# Addresses
+
+
+@pytest.mark.parametrize(
+    ("uri", "expected"),
+    [
+        ("postgres://ann@db/sales", {"host": "db", "database": "sales", "username": "ann"}),
+        ("postgresql://ann:pw@db:5433/sales", {"port": 5433, "password": "pw", "drivername": "postgresql"}),
+        ("postgres://ann:p%40ss%2Fw%3Ard%25@db/sales", {"password": "p@ss/w:rd%", "host": "db"}),
+        ("postgres://a%40b:pw@db/sales", {"username": "a@b"}),
+        ("postgres://ann:@db:/sales", {"username": "ann", "host": "db", "port": None}),
+        ("postgres://ann@[::1]:5433/sales", {"host": "::1", "port": 5433}),
+        ("postgres://db:5433/sales", {"host": "db", "port": 5433, "username": None}),
+        ("postgres://ann@db/sales?sslmode=require", {"query": {"sslmode": "require"}}),
+        (
+            "postgres://ann@db/sales?__extra__=%7B%22sslmode%22%3A+%22require%22%2C+%22connect_timeout%22%3A+9%7D",
+            {"query": {"sslmode": "require", "connect_timeout": "9"}},
+        ),
+        ("postgres://ann@/sales?host=%2Frun%2Fpg", {"query": {"host": "/run/pg"}, "database": "sales"}),
+        ("postgres:///sales?host=%2Frun%2Fpg", {"query": {"host": "/run/pg"}, "database": "sales"}),
+    ],
+)
+def test_airflows_uris_are_understood(uri: str, expected: dict[str, Any]) -> None:
+    found = sa.make_url(warehouse.address(uri, "sales"))
+    assert {name: getattr(found, name) for name in expected} == expected
+
+
+def test_an_options_spaces_reach_the_server(server: Embedded) -> None:
+    uri = server.connections["warehouse"] + "&options=" + quote("-c application_name=night")
+    address = warehouse.address(uri.replace("postgresql://", "postgres://"), "warehouse")
+    query = "SELECT current_setting('application_name') AS name"
+    with warehouse.stream(address, query, {}, "q.sql") as reader:
+        assert reader.read_all().to_pylist() == [{"name": "night"}]
+    with warehouse.engine(address).connect() as connection:
+        assert connection.execute(sa.text(query)).scalar_one() == "night"
+
+
+@pytest.mark.parametrize(
+    ("uri", "complaint"),
+    [
+        (f"mysql://ann:{SECRET}@db/sales", "its type is 'mysql', and only postgres is supported"),
+        (f"ann:{SECRET}@db/sales", "only postgres is supported"),
+        (SECRET, "its type is 'missing'"),
+        ("", "its type is 'missing'"),
+        (f"postgres://ann:{SECRET}/more@db/sales", "percent-encode"),
+        (f"postgres://ann:{SECRET}@db:port/sales", "percent-encode"),
+        (f"postgres://ann:{SECRET}@[db/sales", "percent-encode"),
+        (f"postgres://ann@db/sales?__extra__={SECRET}", "its extras are no JSON object"),
+        (f"postgres://ann@db/sales?__extra__=%5B%22{SECRET}%22%5D", "its extras are no JSON object"),
+    ],
+)
+def test_an_address_that_will_not_do_is_refused_and_not_shown(uri: str, complaint: str) -> None:
+    with pytest.raises(AddressError, match=rf"connection 'sales': .*{complaint}") as refused:
+        warehouse.address(uri, "sales")
+    assert SECRET not in str(refused.value)
+    assert "AIRFLOW_CONN_SALES=postgres://" in str(refused.value)
+
+
+def adbc_connect(address: str) -> None:
+    with warehouse.stream(address, "SELECT 1", {}, "q.sql"):
+        raise AssertionError("connected")
+
+
+def engine_connect(address: str) -> None:
+    with warehouse.engine(address).connect():
+        raise AssertionError("connected")
+
+
+@pytest.mark.parametrize("password", [SECRET, f"{SECRET}%zz", f"{SECRET}%2Fmore"])
+@pytest.mark.parametrize("connect", [adbc_connect, engine_connect])
+def test_a_password_is_never_in_an_error(password: str, connect: Callable[[str], None]) -> None:
+    address = warehouse.address(f"postgres://ann:{password}@127.0.0.1:1/sales", "sales")
+    with pytest.raises((adbc.Error, sa.exc.SQLAlchemyError), match=r"(?i)refused") as error:
+        connect(address)
+    assert SECRET not in str(error.value)
+
+
+# Files
+
+
+def test_a_query_is_read_from_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "q.sql").write_text("SELECT 'ü'")
+    assert warehouse.read_query(tmp_path, "sub/q.sql") == "SELECT 'ü'"
+
+
+@pytest.mark.parametrize("name", ["nowhere.sql", "../outside.sql", "link.sql", "sub"])
+def test_a_query_outside_of_its_folder_is_not_read(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "sql"
+    (folder / "sub").mkdir(parents=True)
+    (tmp_path / "outside.sql").write_text("SELECT 1")
+    (folder / "link.sql").symlink_to(tmp_path / "outside.sql")
+    with pytest.raises(WarehouseError, match="no such query in"):
+        warehouse.read_query(folder, name)

@@ -1,0 +1,342 @@
+"""pipeline/write.py: analysts see whole nights, each once, whatever is repeated, doubled, late or held."""
+
+from functools import partial
+
+import pytest
+
+from pipeline import ledger
+from pipeline.errors import NothingToDo
+from pipeline.ledger import LedgerError, Line, Superseded
+from pipeline.model import load, resolve
+from pipeline.predict import load_model, predict
+from pipeline.stage import Publication, Written
+from pipeline.write import Held, WriteError, decide, write
+from tests.home import NIGHT, Home, shop_model, shop_rows
+from tests.pipeline.shop import Shop, at_once, open_shop
+
+PART_LOCK = "SELECT 1 FROM scoring.run_parts WHERE run_id = :run_id AND part = 0 FOR UPDATE"
+NIGHT_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended(:job || ' ' || CAST(:day AS text), 0))"
+
+
+@pytest.fixture
+def shop(home: Home) -> Shop:
+    return open_shop(home)
+
+
+@pytest.fixture
+def held(shop: Shop) -> int:
+    """A run that failed its gate, after a night that passed."""
+    shop.home.score(shop.job)
+    shop.configure("min_rows = 1", "min_rows = 101")
+    with pytest.raises(Held):
+        shop.home.score(shop.job)
+    return int(shop.home.last_run(shop.job)["run_id"])
+
+
+# What is published
+
+
+def test_every_entity_is_published_once(shop: Shop) -> None:
+    done = shop.home.score(shop.job)
+    seen = shop.predictions()
+    assert list(seen["entity_id"]) == list(shop_rows()["entity_id"])
+    assert set(seen["run_id"]) == {done.run_id}
+    assert (done.rows_extracted, done.rows_scored, done.rows_rejected, done.replaced_run_id) == (
+        100,
+        100,
+        0,
+        None,
+    )
+
+
+def test_entities_named_twice_are_refused_with_their_keys(shop: Shop) -> None:
+    shop.home.score(shop.job)
+    before = shop.predictions()
+    shop.change("entity_id = 'customer-00003'", "entity_id IN ('customer-00004', 'customer-00090')")
+    with pytest.raises(WriteError, match="entities doubled: entity customer-00003: 3 rows"):
+        shop.home.score(shop.job)
+    assert shop.home.last_run(shop.job)["status"] == "failed"
+    assert shop.predictions().equals(before)
+
+
+def test_the_keys_in_a_message_are_few(shop: Shop) -> None:
+    shop.change("entity_id = left(entity_id, -1)")
+    with pytest.raises(WriteError, match=r"(entity customer-000\d: 10 rows(; )?){5}, and more"):
+        shop.home.score(shop.job)
+
+
+def test_a_dry_run_publishes_nothing(shop: Shop) -> None:
+    with pytest.raises(NothingToDo, match="a dry run, 100 rows scored and not published"):
+        shop.home.score(shop.job, dry_run=True)
+    run = shop.home.last_run(shop.job)
+    assert (run["status"], run["status_reason"], run["rows_scored"]) == ("abandoned", "dry run", 100)
+    assert shop.predictions().empty
+
+
+def test_the_same_input_is_a_no_op_and_the_old_run_stays(shop: Shop) -> None:
+    first = shop.home.score(shop.job)
+    before = shop.predictions()
+    with pytest.raises(NothingToDo, match=f"run {first.run_id} published the same input, model, code"):
+        shop.home.score(shop.job)
+    assert [run["status"] for run in shop.runs()] == ["published", "abandoned"]
+    assert shop.predictions().equals(before)
+
+
+def test_a_dry_run_of_the_same_input_is_scored_all_the_same(shop: Shop) -> None:
+    shop.home.score(shop.job)
+    with pytest.raises(NothingToDo, match="a dry run, 100 rows scored"):
+        shop.home.score(shop.job, dry_run=True)
+
+
+def test_new_input_supersedes(shop: Shop) -> None:
+    first = shop.home.score(shop.job)
+    shop.change("visits = 0")
+    second = shop.home.score(shop.job)
+    assert second.replaced_run_id == first.run_id
+    assert [run["status"] for run in shop.runs()] == ["superseded", "published"]
+    assert set(shop.predictions()["run_id"]) == {second.run_id}
+
+
+def test_going_back_to_an_earlier_input_is_published_again(shop: Shop) -> None:
+    shop.home.score(shop.job)
+    before = shop.predictions()
+    shop.change("visits = visits + 1")
+    shop.home.score(shop.job)
+    shop.change("visits = visits - 1")
+    third = shop.home.score(shop.job)
+    after = shop.predictions()
+    assert set(after["run_id"]) == {third.run_id}
+    assert after["score"].equals(before["score"])
+
+
+def test_a_night_that_shrinks_leaves_no_old_rows(shop: Shop) -> None:
+    shop.home.score(shop.job)
+    shop.query("SELECT * FROM {table} WHERE entity_id < 'customer-00010'")
+    shop.home.score(shop.job)
+    assert len(shop.predictions()) == 10
+
+
+# The gate
+
+
+@pytest.mark.parametrize(
+    ("gate", "reason"),
+    [
+        ("min_rows = 101", "100 rows were scored, and gate.min_rows is 101"),
+        (
+            "max_rejected_fraction = 0.01",
+            r"2 of 102 rows were rejected \(2.0%\), and gate.max_rejected_fraction is 0.01",
+        ),
+    ],
+)
+def test_a_run_that_fails_its_gate_is_held(home: Home, gate: str, reason: str) -> None:
+    rows = shop_rows(102)
+    rows["entity_id"] = rows["entity_id"].where(rows.index < 100)
+    shop = open_shop(home, rows if "fraction" in gate else None, gate=gate)
+    with pytest.raises(Held, match=rf"is held: {reason}\. Analysts keep what they had"):
+        home.score(shop.job)
+    run = home.last_run(shop.job)
+    assert run["status"] == "held"
+    assert run["status_reason"] in reason.replace("\\", "")
+    assert shop.predictions().empty
+
+
+def test_a_gate_is_passed_at_its_very_bound(home: Home) -> None:
+    rows = shop_rows(100)
+    rows["entity_id"] = rows["entity_id"].where(rows.index < 95)
+    shop = open_shop(home, rows, gate="min_rows = 95\nmax_rejected_fraction = 0.05")
+    assert home.score(shop.job).rows_scored == 95
+
+
+def test_an_approved_run_is_published_in_a_persons_name(shop: Shop, held: int) -> None:
+    shop.change("visits = 0")  # decides nothing: the run keeps what it scored
+    first = shop.runs()[0]["run_id"]
+    uri = shop.home.places.predictions
+    assert decide(uri, held, approve=True, by="ada", reason="a quiet day") == first
+    run = shop.home.last_run(shop.job)
+    assert (run["status"], run["decided_by"], run["decision_reason"]) == ("published", "ada", "a quiet day")
+    assert set(shop.predictions()["run_id"]) == {held}
+
+
+def test_a_rejected_run_is_never_seen(shop: Shop, held: int) -> None:
+    before = shop.predictions()
+    assert decide(shop.home.places.predictions, held, approve=False, by="ada", reason="wrong") is None
+    run = shop.home.last_run(shop.job)
+    assert (run["status"], run["decided_by"], run["decision_reason"]) == ("abandoned", "ada", "wrong")
+    assert shop.predictions().equals(before)
+
+
+@pytest.mark.parametrize("approve", [True, False])
+def test_a_decision_is_taken_once(shop: Shop, held: int, approve: bool) -> None:
+    uri = shop.home.places.predictions
+    decide(uri, held, approve=approve, by="ada", reason="seen")
+    with pytest.raises(LedgerError, match=f"run {held} is not held"):
+        decide(uri, held, approve=not approve, by="bob", reason="seen too")
+
+
+def test_a_held_run_cannot_overwrite_a_newer_one(shop: Shop, held: int) -> None:
+    shop.configure("min_rows = 101", "min_rows = 2")
+    newer = shop.home.score(shop.job)
+    with pytest.raises(Superseded, match=f"run {newer.run_id} is newer and published"):
+        decide(shop.home.places.predictions, held, approve=True, by="ada", reason="late")
+    assert shop.status(held) == "abandoned"
+    assert set(shop.predictions()["run_id"]) == {newer.run_id}
+
+
+# Late, doubled and repeated
+
+
+def test_an_older_run_that_finishes_late_cannot_overwrite_a_newer_one(shop: Shop) -> None:
+    older = shop.extract()
+    written = shop.write(older)
+    newer = shop.home.score(shop.job)
+    with pytest.raises(Superseded, match=f"is not published: run {newer.run_id} is newer and published"):
+        shop.publish(older, written)
+    assert shop.status(older.run_id) == "abandoned"
+    assert set(shop.predictions()["run_id"]) == {newer.run_id}
+
+
+def test_the_database_itself_never_moves_the_pointer_back(shop: Shop) -> None:
+    older = shop.extract()
+    newer = shop.home.score(shop.job)
+    move = """
+        INSERT INTO scoring.current_runs (job, score_date, run_id) VALUES (:job, :day, :run_id)
+        ON CONFLICT (job, score_date) DO UPDATE SET run_id = EXCLUDED.run_id
+        WHERE current_runs.run_id < EXCLUDED.run_id
+    """
+    shop.home.sql(move, "predictions", job=shop.job, day=NIGHT, run_id=older.run_id)
+    assert set(shop.predictions()["run_id"]) == {newer.run_id}
+
+
+def test_two_writes_of_one_part_at_once_load_it_once(shop: Shop) -> None:
+    run = shop.extract()
+    scored = shop.predict(run)
+    twice = [partial(write, shop.home.places, scored[0])] * 2
+    done = at_once(shop.home, PART_LOCK, twice, run_id=run.run_id)
+    assert [type(result) for result in done] == [Written, Written]
+    assert shop.rows(run.run_id) == scored[0].part.rows
+
+
+def test_two_publishes_of_one_run_at_once_publish_it_once(shop: Shop) -> None:
+    run = shop.extract()
+    written = shop.write(run)
+    twice = [partial(shop.publish, run, written)] * 2
+    done = at_once(shop.home, NIGHT_LOCK, twice, job=shop.job, day=NIGHT)
+    assert {type(result) for result in done} == {Publication, Superseded}
+    assert [run["status"] for run in shop.runs()] == ["published"]
+    assert len(shop.predictions()) == 100
+
+
+def test_two_runs_published_at_once_leave_the_newer_one(shop: Shop) -> None:
+    older, newer = shop.extract(), shop.extract()
+    ready = [(run, shop.write(run)) for run in (older, newer)]
+    tasks = [partial(shop.publish, run, written) for run, written in ready]
+    at_once(shop.home, NIGHT_LOCK, tasks, job=shop.job, day=NIGHT)
+    assert shop.status(newer.run_id) == "published"
+    assert shop.status(older.run_id) in ("superseded", "abandoned")
+    assert set(shop.predictions()["run_id"]) == {newer.run_id}
+
+
+def test_a_part_written_twice_is_a_no_op(shop: Shop) -> None:
+    run = shop.extract()
+    scored = shop.predict(run)
+    for _ in range(2):
+        written = [write(shop.home.places, part) for part in scored]
+    assert shop.rows(run.run_id) == 100
+    assert shop.publish(run, written).rows_scored == 100
+
+
+def test_a_part_written_again_with_other_scores_is_refused(shop: Shop) -> None:
+    run = shop.extract()
+    work = load_model(shop.home.places, run)
+    write(shop.home.places, predict(shop.home.places, work[0]))
+    shop.home.model("other", *shop_model(seed=7))
+    other = load(resolve(shop.home.path, "other", "champion"))
+    with pytest.raises(WriteError, match=f"run {run.run_id} has written part 0 with other scores before"):
+        write(shop.home.places, predict(shop.home.places, work[0], other))
+    assert shop.rows(run.run_id) == work[0].part.rows
+
+
+def test_a_run_taken_over_can_neither_write_nor_publish(shop: Shop) -> None:
+    old = shop.extract(trigger="one")
+    scored = shop.predict(old)
+    written = [write(shop.home.places, scored[0])]
+    new = shop.extract(trigger="one")
+    with pytest.raises(Superseded, match=f"run {old.run_id} is abandoned .taken over by run {new.run_id}"):
+        write(shop.home.places, scored[1])
+    with pytest.raises(Superseded, match="taken over"):
+        shop.publish(old, written)
+    assert shop.rows(old.run_id) == scored[0].part.rows
+    assert shop.predictions().empty
+
+
+def test_a_run_taken_over_while_it_extracts_ends_there(shop: Shop) -> None:
+    old = shop.extract(trigger="one")
+    shop.extract(trigger="one")
+    with pytest.raises(Superseded, match="taken over"):
+        ledger.extracted(shop.home.places.predictions, old.run_id, [Line(99, 1, 0, "digest")])
+
+
+def test_another_trigger_takes_nothing_over(shop: Shop) -> None:
+    one = shop.extract(trigger="one")
+    shop.extract(trigger="two")
+    assert shop.status(one.run_id) == "running"
+
+
+def test_a_published_run_is_not_taken_over(shop: Shop) -> None:
+    first = shop.home.score(shop.job, trigger="one")
+    shop.extract(trigger="one")
+    assert shop.status(first.run_id) == "published"
+    assert len(shop.predictions()) == 100
+
+
+def test_stages_that_resume_a_failed_run_at_once_do_not_block_each_other(shop: Shop) -> None:
+    run = shop.extract()
+    scored = shop.predict(run)
+    ledger.close(shop.home.places.predictions, run.run_id, "failed", "the disk was full")
+    tasks = [partial(write, shop.home.places, part) for part in scored]
+    lock = "SELECT 1 FROM scoring.scoring_runs WHERE run_id = :run_id FOR UPDATE"
+    done = at_once(shop.home, lock, tasks, run_id=run.run_id)
+    assert {type(result) for result in done} == {Written}
+    assert shop.rows(run.run_id) == 100
+
+
+# The audit
+
+
+@pytest.mark.parametrize(
+    ("where", "seen"),
+    [
+        ("entity_id = 'customer-00050'", "part 1: 39 rows in the table, 40 in the ledger"),
+        ("part = 2", "part 2: 0 rows in the table, 20 in the ledger"),
+    ],
+)
+def test_the_audit_finds_missing_rows(shop: Shop, where: str, seen: str) -> None:
+    run = shop.extract()
+    written = shop.write(run)
+    shop.home.sql(
+        f"DELETE FROM scoring.prediction_rows WHERE run_id = :run_id AND {where}", run_id=run.run_id
+    )
+    with pytest.raises(WriteError, match=f"rows missing: {seen}"):
+        shop.publish(run, written)
+    assert shop.predictions().empty
+
+
+def test_the_audit_finds_rows_of_a_part_that_the_ledger_does_not_have(shop: Shop) -> None:
+    run = shop.extract()
+    written = shop.write(run)
+    stray = (
+        "UPDATE scoring.prediction_rows SET part = 9 WHERE run_id = :run_id AND entity_id = 'customer-00001'"
+    )
+    shop.home.sql(stray, run_id=run.run_id)
+    with pytest.raises(WriteError, match="part 9: 1 rows in the table, 0 in the ledger"):
+        shop.publish(run, written)
+
+
+def test_a_run_with_an_unwritten_part_is_not_published(shop: Shop) -> None:
+    run = shop.extract()
+    scored = shop.predict(run)
+    written = [write(shop.home.places, part) for part in scored[:2]]
+    with pytest.raises(WriteError, match="parts unfinished: part 2: 20 extracted, none scored, 0 rejected"):
+        shop.publish(run, written)
+    assert shop.predictions().empty

@@ -1,0 +1,378 @@
+"""docker-compose.yaml: what the file promises, and the same commands and environment as real processes."""
+
+import re
+import shutil
+import stat
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psycopg
+import pytest
+import yaml
+
+from local.rest import Rest
+from pipeline.embedded import Embedded
+from tests.compose_file import ROOT, Service, image_files, interpolate, secrets_of, services
+from tests.compose_stack import Container, Stack
+
+JOB, NIGHT = "flight_delay", "2013-07-02"
+
+# Who holds which secret: this and nothing more.
+METADATA = {"AIRFLOW_DB_PASSWORD", "FERNET_KEY"}
+OWNERS = {"POSTGRES_PASSWORD", "WAREHOUSE_OWNER_PASSWORD", "SCORING_OWNER_PASSWORD"}
+LOGINS = {"AIRFLOW_DB_PASSWORD", "WAREHOUSE_READER_PASSWORD", "SCORING_PIPELINE_PASSWORD", "ANALYST_PASSWORD"}
+HOLDERS = {
+    "postgres": {"POSTGRES_PASSWORD"},
+    "postgres-init": OWNERS | LOGINS,
+    "redis": {"REDIS_PASSWORD"},
+    "airflow-init": METADATA | {"SCORING_OWNER_PASSWORD", "ADMIN_PASSWORD"},
+    "airflow-apiserver": METADATA | {"JWT_SECRET", "API_SECRET_KEY"},
+    "airflow-scheduler": METADATA | {"JWT_SECRET", "REDIS_PASSWORD"},
+    "airflow-dag-processor": METADATA,
+    "airflow-triggerer": METADATA,
+    "airflow-worker": {"REDIS_PASSWORD", "WAREHOUSE_READER_PASSWORD", "SCORING_PIPELINE_PASSWORD"},
+    "sample": {"WAREHOUSE_OWNER_PASSWORD"},
+    "analyst": {"ANALYST_PASSWORD"},
+}
+
+REDIS = pytest.mark.skipif(
+    shutil.which("redis-server") is None, reason="redis-server is missing: apt-get install redis-server"
+)
+
+
+@pytest.fixture(scope="module")
+def dotenv(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A .env as the command writes it, with nothing installed."""
+    path = tmp_path_factory.mktemp("dotenv") / ".env"
+    done = make_dotenv(path)
+    assert done.returncode == 0, done.stderr
+    return path
+
+
+@pytest.fixture(scope="module")
+def secrets(dotenv: Path) -> dict[str, str]:
+    return secrets_of(dotenv)
+
+
+@pytest.fixture(scope="module")
+def composed(secrets: dict[str, str]) -> dict[str, Service]:
+    return services(secrets)
+
+
+@pytest.fixture(scope="module")
+def stack(
+    server: Embedded, secrets: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stack]:
+    running = Stack(tmp_path_factory.mktemp("stack"), secrets, server.binaries)
+    try:
+        running.up("sample", scale={"airflow-worker": 2})
+        yield running
+    finally:
+        running.down()
+
+
+@pytest.fixture(scope="module")
+def published(stack: Stack, secrets: dict[str, str]) -> dict[str, int]:
+    """A night that the workers have published."""
+    with Rest(stack.url, "admin", secrets["ADMIN_PASSWORD"]) as rest:
+        assert not rest.import_errors()
+        rest.unpause(JOB)
+        run_id = rest.trigger(JOB, conf={"score_date": NIGHT})
+        run = rest.wait(JOB, run_id, seconds=300)
+        logs = {task["task_id"]: rest.log(JOB, run_id, task["task_id"]) for task in rest.tasks(JOB, run_id)
+                if task["map_index"] == -1}  # fmt: skip
+        assert run["state"] == "success", logs
+        # The api-server shows what a worker wrote.
+        assert f"{JOB}: score date {NIGHT}" in logs["publish"]
+        return dict(rest.xcom(JOB, run_id, "publish"))
+
+
+def make_dotenv(path: Path) -> subprocess.CompletedProcess[str]:
+    # -S: no installed package can be imported.
+    command = [sys.executable, "-S", "-m", "local.dotenv", str(path)]
+    return subprocess.run(command, cwd=ROOT, env={}, text=True, capture_output=True, check=False)
+
+
+class TestDotenv:
+    def test_only_its_owner_can_read_it(self, dotenv: Path) -> None:
+        assert stat.S_IMODE(dotenv.stat().st_mode) == 0o600
+
+    def test_it_refuses_to_overwrite(self, dotenv: Path) -> None:
+        before = dotenv.read_text()
+        done = make_dotenv(dotenv)
+        assert done.returncode == 1
+        assert f"{dotenv} is there already and stays as it is" in done.stderr
+        assert dotenv.read_text() == before
+
+    def test_it_names_a_folder_that_is_not_there(self, tmp_path: Path) -> None:
+        done = make_dotenv(tmp_path / "nowhere" / ".env")
+        assert done.returncode == 1
+        assert "cannot be written: No such file or directory" in done.stderr
+
+    def test_secrets_are_random_and_each_its_own(self, secrets: dict[str, str], tmp_path: Path) -> None:
+        make_dotenv(tmp_path / ".env")
+        others = secrets_of(tmp_path / ".env")
+        assert others.keys() == secrets.keys()
+        assert len({*secrets.values(), *others.values()}) == 2 * len(secrets)
+        assert min(map(len, secrets.values())) >= 16
+        assert len(secrets["JWT_SECRET"]) >= 64
+
+    def test_secrets_need_no_quoting_in_urls(self, secrets: dict[str, str]) -> None:
+        assert all(re.fullmatch(r"[\w=-]+", value) for value in secrets.values())
+
+    def test_it_writes_exactly_what_the_compose_file_demands(self, secrets: dict[str, str]) -> None:
+        text = (ROOT / "docker-compose.yaml").read_text()
+        assert set(re.findall(r"\$\{(\w+):\?run python3 -m local\.dotenv\}", text)) == secrets.keys()
+
+    def test_the_compose_file_does_without_nothing_of_it(self, secrets: dict[str, str]) -> None:
+        for name in secrets:
+            with pytest.raises(KeyError, match=f"{name}: run python3 -m local.dotenv"):
+                services({**secrets, name: ""})
+
+    def test_every_other_variable_has_a_default_and_is_no_secret(self) -> None:
+        text = (ROOT / "docker-compose.yaml").read_text()
+        others = set(re.findall(r"\$\{(\w+)(?!\w|:\?)", text))
+        assert others == {"UI_PORT", "WORKER_CONCURRENCY", "SCORING_STORE"}
+        assert "$" not in interpolate("".join(re.findall(r"\$\{\w+:-[^}]*\}", text)), {})
+
+
+class TestFile:
+    def test_compose_reads_it_as_we_do(self, composed: dict[str, Service], dotenv: Path) -> None:
+        said = compose_config(dotenv)
+        assert said["services"].keys() == composed.keys()
+        for name, service in composed.items():
+            assert said["services"][name].get("environment", {}) == service.environment, name
+            assert said["services"][name]["image"] == service.image
+
+    def test_each_service_holds_its_own_secrets_only(
+        self, composed: dict[str, Service], secrets: dict[str, str]
+    ) -> None:
+        held = {name: held_by(service.environment.values(), secrets) for name, service in composed.items()}
+        assert held == HOLDERS
+
+    def test_no_command_shows_a_secret(self, composed: dict[str, Service], secrets: dict[str, str]) -> None:
+        for service in composed.values():
+            assert not held_by((*service.command, *service.health), secrets), service.name
+
+    def test_only_one_shot_services_hold_an_owner(self, composed: dict[str, Service]) -> None:
+        holders = {name for name in composed if HOLDERS[name] & (OWNERS - {"POSTGRES_PASSWORD"})}
+        assert all(composed[name].one_shot for name in holders)
+
+    def test_only_the_web_ui_is_published_and_on_the_loopback(self, composed: dict[str, Service]) -> None:
+        ports = {name: service.said["ports"] for name, service in composed.items() if "ports" in service.said}
+        assert ports == {"airflow-apiserver": ["127.0.0.1:8080:8080"]}
+        assert not any("network_mode" in service.said for service in composed.values())
+
+    def test_image_tags_are_exact(self, composed: dict[str, Service]) -> None:
+        for service in composed.values():
+            assert re.fullmatch(r"[\w-]+:(airflow-)?\d+\.\d+(\.\d+)?(-\w+)?", service.image), service.image
+        (base,) = re.findall("^FROM (.+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+        assert re.fullmatch(r"python:3\.11\.\d+-slim-\w+", base)
+
+    def test_our_image_is_named_after_its_airflow(self, composed: dict[str, Service]) -> None:
+        (version,) = re.findall(
+            "^apache-airflow==([^ ]+)", (ROOT / "requirements.txt").read_text(), re.MULTILINE
+        )
+        assert {service.image for service in composed.values() if service.ours} == {
+            f"nightly-scoring:airflow-{version}"
+        }
+
+    def test_every_lasting_service_has_a_health_check_and_starts_again(
+        self, composed: dict[str, Service]
+    ) -> None:
+        for service in composed.values():
+            assert bool(service.health) != service.one_shot, service.name
+            assert service.said["restart"] == ("no" if service.one_shot else "unless-stopped")
+
+    def test_nobody_gains_rights(self, composed: dict[str, Service]) -> None:
+        for service in composed.values():
+            assert service.said["security_opt"] == ["no-new-privileges:true"], service.name
+            assert "privileged" not in service.said
+            # The official image of Postgres starts as root to give its volume away, and then drops that.
+            assert service.name == "postgres" or service.said["cap_drop"] == ["ALL"], service.name
+
+    def test_examples_are_off_everywhere(self, composed: dict[str, Service]) -> None:
+        for name, service in composed.items():
+            if name.startswith("airflow-"):
+                assert service.environment["AIRFLOW__CORE__LOAD_EXAMPLES"] == "False", name
+
+    def test_volumes_reach_those_who_need_them(self, composed: dict[str, Service]) -> None:
+        mounted: dict[str, set[str]] = {}
+        for name, service in composed.items():
+            for volume in service.said.get("volumes", ()):
+                mounted.setdefault(volume.split(":")[0], set()).add(name)
+        writers = {"airflow-scheduler", "airflow-dag-processor", "airflow-triggerer", "airflow-worker"}
+        assert mounted == {
+            "postgres": {"postgres"},
+            "redis": {"redis"},
+            "auth": {"airflow-init", "airflow-apiserver"},
+            "store": {"airflow-init", "airflow-worker"},
+            "logs": {"airflow-init", "airflow-apiserver", *writers},
+            "./sql/docker": {"postgres-init"},
+        }
+
+    def test_workers_scale(self, composed: dict[str, Service]) -> None:
+        assert not {"ports", "container_name", "hostname"} & composed["airflow-worker"].said.keys()
+
+
+class TestImage:
+    def test_it_holds_the_code_and_nothing_else(self) -> None:
+        allowed = (ROOT / ".dockerignore").read_text().splitlines()
+        assert "*" in allowed
+        assert {line[1:] for line in allowed if line.startswith("!")} == set(image_files())
+
+    def test_packages_are_those_of_the_lock_and_nobody_is_root(self) -> None:
+        text = (ROOT / "Dockerfile").read_text()
+        installs = [line for line in text.splitlines() if "pip install" in line]
+        assert len(installs) == 1
+        assert "--require-hashes --requirement /opt/requirements.txt" in installs[0]
+        assert re.findall("^USER (.+)", text, re.MULTILINE) == ["scoring"]
+
+
+@REDIS
+class TestRunning:
+    def test_an_analyst_reads_the_night_that_the_workers_scored(
+        self, stack: Stack, secrets: dict[str, str], published: dict[str, int]
+    ) -> None:
+        query = f"SELECT count(*), count(DISTINCT entity_id) FROM scoring.predictions WHERE score_date = '{NIGHT}'"
+        seen = stack.run("analyst", "--tuples-only", "--no-align", f"--command={query}")
+        scored = published["rows_scored"]
+        assert seen.stdout.strip() == f"{scored}|{scored}"
+        with psycopg.connect(login(stack, secrets, "warehouse_reader", "warehouse")) as session:
+            flights = session.execute(
+                "SELECT count(*) FROM warehouse.flights WHERE flight_date = %s", (NIGHT,)
+            )
+            assert flights.fetchone() == (published["rows_extracted"],)
+
+    @pytest.mark.parametrize(
+        ("role", "database", "statement"),
+        [
+            ("analyst", "predictions", "UPDATE scoring.scoring_runs SET status = 'failed'"),
+            ("analyst", "predictions", "INSERT INTO scoring.current_runs VALUES ('job', '2013-01-01', 1)"),
+            ("analyst", "predictions", "SELECT FROM scoring.prediction_rows"),
+            ("analyst", "predictions", "CREATE TABLE scoring.mine ()"),
+            ("scoring_pipeline", "predictions", "DELETE FROM scoring.prediction_rows"),
+            ("scoring_pipeline", "predictions", "CREATE TABLE scoring.mine ()"),
+            (
+                "warehouse_reader",
+                "warehouse",
+                "BEGIN READ WRITE; DELETE FROM warehouse.flights",
+            ),
+            ("scoring_owner", "predictions", "GRANT airflow TO scoring_owner"),
+            ("scoring_owner", "predictions", "ALTER ROLE airflow PASSWORD 'mine'"),
+        ],
+    )
+    def test_a_login_can_do_its_own_work_only(
+        self,
+        stack: Stack,
+        secrets: dict[str, str],
+        published: object,
+        role: str,
+        database: str,
+        statement: str,
+    ) -> None:
+        refused = pytest.raises(psycopg.errors.InsufficientPrivilege)
+        with psycopg.connect(login(stack, secrets, role, database), autocommit=True) as session, refused:
+            session.execute(statement)
+
+    def test_a_login_sees_its_own_database_only(self, stack: Stack, secrets: dict[str, str]) -> None:
+        own = {
+            "airflow": "airflow",
+            "warehouse_owner": "warehouse",
+            "warehouse_reader": "warehouse",
+            "scoring_owner": "predictions",
+            "scoring_pipeline": "predictions",
+            "analyst": "predictions",
+        }
+        for role in own:
+            for database in ("airflow", "warehouse", "predictions", "postgres", "template1"):
+                address = login(stack, secrets, role, database)
+                if own[role] == database:
+                    psycopg.connect(address).close()
+                else:
+                    with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+                        psycopg.connect(address)
+
+    def test_no_server_lets_anybody_in_without_a_password(self, stack: Stack) -> None:
+        with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+            psycopg.connect(stack.uri("postgres", "postgres", "postgres"))
+        asked = ["redis-cli", "-h", "127.0.0.1", "-p", stack.ports["6379"], "ping"]
+        answer = subprocess.run(asked, text=True, capture_output=True, check=False)
+        assert "NOAUTH" in answer.stdout + answer.stderr
+
+    def test_the_processes_of_a_worker_hold_no_credential_of_airflow(
+        self, stack: Stack, secrets: dict[str, str], published: object
+    ) -> None:
+        for name in ("airflow-worker-1", "airflow-worker-2"):
+            found = [process.environ() for process in stack.containers[name].processes()]
+            assert len(found) > 1
+            for environ in found:
+                assert held_by(environ.values(), secrets) <= HOLDERS["airflow-worker"]
+                assert (
+                    not {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "AIRFLOW__API_AUTH__JWT_SECRET"}
+                    & environ.keys()
+                )
+
+    def test_the_administrators_password_is_private_and_the_only_one(
+        self, stack: Stack, secrets: dict[str, str]
+    ) -> None:
+        path = stack.folder / "var/lib/scoring/auth/passwords.json"
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert yaml.safe_load(path.read_text()) == {"admin": secrets["ADMIN_PASSWORD"]}
+
+    def test_databases_and_logins_can_be_prepared_again(self, stack: Stack) -> None:
+        again = stack.run("postgres-init")
+        assert again.returncode == 0, again.stdout
+        assert "ERROR" not in again.stdout
+
+    def test_health_checks_notice_what_is_gone(self, stack: Stack) -> None:
+        """Destroys the stack, so it stands last."""
+        boxes = stack.containers
+        for name in ("airflow-worker-2", "airflow-scheduler-1"):
+            boxes[name].kill()
+        for name in ("airflow-dag-processor-1", "airflow-triggerer-1"):
+            boxes[name].process.terminate()
+            boxes[name].process.wait(30)
+        gone = {"airflow-worker-2", "airflow-scheduler-1", "airflow-dag-processor-1", "airflow-triggerer-1"}
+        assert unhealthy(stack, {name for name, box in boxes.items() if box.service.health}) == gone
+        boxes["redis-1"].kill()
+        boxes["postgres-1"].kill()
+        rest = {"redis-1", "postgres-1", "airflow-apiserver-1", "airflow-worker-1"}
+        assert unhealthy(stack, rest) == rest
+
+
+def unhealthy(stack: Stack, names: set[str]) -> set[str]:
+    """Those of the containers that their health check calls ill."""
+    checked = [stack.containers[name] for name in names]
+    with ThreadPoolExecutor() as pool:
+        states = pool.map(Container.healthy, checked)
+    return {box.name for box, healthy in zip(checked, states, strict=True) if not healthy}
+
+
+def login(stack: Stack, secrets: dict[str, str], role: str, database: str) -> str:
+    """Address of a database as one of the logins."""
+    name = "AIRFLOW_DB_PASSWORD" if role == "airflow" else f"{role.upper()}_PASSWORD"
+    return stack.uri(role, secrets[name], database)
+
+
+def held_by(texts: Iterable[str], secrets: dict[str, str]) -> set[str]:
+    """Names of the secrets that appear in any of these texts."""
+    joined = "\0".join(texts)
+    return {name for name, value in secrets.items() if value in joined}
+
+
+def compose_config(dotenv: Path) -> dict[str, dict[str, dict[str, object]]]:
+    """The file as Docker Compose itself reads it, where it is installed."""
+    options = ["--env-file", str(dotenv), "--profile", "sample", "--profile", "analyst", "config"]
+    for program in (["docker", "compose"], ["docker-compose"]):
+        if (
+            shutil.which(program[0])
+            and not subprocess.run([*program, "version"], capture_output=True, check=False).returncode
+        ):
+            done = subprocess.run([*program, *options], cwd=ROOT, text=True, capture_output=True, check=False)
+            assert done.returncode == 0, done.stderr
+            return dict(yaml.safe_load(done.stdout))
+    pytest.skip("no Docker Compose is installed: apt-get install docker-compose")

@@ -1,0 +1,107 @@
+"""Imports run one way: dags, then stages, then the rooms below; and the DAG file is light to read."""
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# A room imports from rooms further down only, so that there is no circle. A new room finds its place here.
+FLOORS = (
+    ("__main__",),
+    ("score",),
+    ("write", "metrics"),
+    ("extract", "predict", "preflight"),
+    ("ledger", "register", "migrate", "sample"),
+    ("model", "check", "parts", "warehouse"),
+    ("contract", "job", "dates", "stage", "places", "embedded"),
+    ("errors",),
+)
+FLOOR = {room: len(FLOORS) - number for number, rooms in enumerate(FLOORS) for room in rooms}
+ROOMS = sorted(path.stem for path in (ROOT / "pipeline").glob("*.py") if path.stem != "__init__")
+# What the DAG file may read at every parse, and what its tasks call.
+LIGHT = {"pipeline", "pipeline.dates", "pipeline.places", "pipeline.job", "pipeline.errors"}
+STAGES = {f"pipeline.{name}" for name in ("extract", "predict", "write", "metrics", "stage", "warehouse")}
+
+
+def imports(path: Path, *, at_parse: bool = False) -> set[str]:
+    """Modules that a file imports; at parse: those outside of its functions only."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    nodes = list(tree.body if at_parse else ast.walk(tree))
+    found = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    for node in nodes:
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path.name}: a relative import"
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            rooms = {name for name in names if name.removeprefix("pipeline.") in ROOMS}
+            found |= rooms or {str(node.module)}
+    return found
+
+
+def rooms_of(path: Path) -> set[str]:
+    """Rooms of the pipeline that a file imports."""
+    return {name.removeprefix("pipeline.") for name in imports(path) if name.startswith("pipeline.")}
+
+
+def test_every_room_has_its_floor() -> None:
+    assert sorted(FLOOR) == ROOMS
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_imports_from_lower_floors_only(room: str) -> None:
+    above = {other for other in rooms_of(ROOT / "pipeline" / f"{room}.py") if FLOOR[other] >= FLOOR[room]}
+    assert above == set()
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_the_pipeline_knows_neither_airflow_nor_the_local_runner(room: str) -> None:
+    top = {name.partition(".")[0] for name in imports(ROOT / "pipeline" / f"{room}.py")}
+    assert not top & {"airflow", "local", "dags", "tests"}
+
+
+def test_airflow_is_not_even_loaded_by_the_pipeline() -> None:
+    program = "import sys\n" + "".join(f"import pipeline.{room}\n" for room in ROOMS if room != "__main__")
+    assert "airflow" not in loaded(program + "import pipeline.__main__")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "dags").glob("*.py")), ids=lambda path: path.name)
+def test_dags_import_stages_and_light_rooms_only(path: Path) -> None:
+    found = {name for name in imports(path) if name.partition(".")[0] in ("pipeline", "local", "tests")}
+    assert found <= LIGHT | STAGES
+    at_parse = {name for name in imports(path, at_parse=True) if name.startswith("pipeline")}
+    assert at_parse <= LIGHT
+
+
+def test_packages_import_nothing() -> None:
+    assert {path: imports(path) for path in ROOT.glob("[!.]*/__init__.py") if imports(path)} == {}
+
+
+def test_reading_the_dags_loads_nothing_heavy() -> None:
+    program = f"""
+import sys
+sys.path.insert(0, {str(ROOT)!r})
+import importlib.util
+spec = importlib.util.spec_from_file_location("scoring", {str(ROOT / "dags" / "scoring.py")!r})
+module = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(module)
+assert module.flight_delay.dag_id == "flight_delay"
+"""
+    assert not loaded(program) & {
+        "pandas",
+        "sklearn",
+        "pyarrow",
+        "numpy",
+        "sqlalchemy.dialects.postgresql.psycopg",
+    }
+
+
+def loaded(program: str) -> set[str]:
+    """Modules that are loaded after a program has run."""
+    command = [sys.executable, "-c", f"{program}\nprint('loaded', *sys.modules)"]
+    ended = subprocess.run(command, cwd=ROOT, env=dict(os.environ), capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    return set(ended.stdout.splitlines()[-1].split()[1:])

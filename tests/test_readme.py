@@ -1,0 +1,91 @@
+"""The README can't drift: its example is typed in and run, its queries are run, its tables name every key."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from pipeline.__main__ import app
+from pipeline.job import Job
+from tests.home import Home
+
+ROOT = Path(__file__).resolve().parents[1]
+TEXT = (ROOT / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    """The README's code blocks in a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def checkout(home: Home, sample_warehouse: str) -> Home:
+    """A home that holds the sample job, as a clone does."""
+    for folder in ("models/flight_delay", "sql/flight_delay"):
+        shutil.copytree(ROOT / folder, home.path / folder)
+    shutil.copy(ROOT / "dags" / "flight_delay.toml", home.path / "dags")
+    return home
+
+
+def run(home: Home, command: str) -> str:
+    """Type one of the README's commands into a shell in the home."""
+    words = [word for word in shlex.split(command) if "=" not in word.split("/")[0]]
+    environ = {**os.environ, **home.environment, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, *words[1:]], cwd=home.path, env=environ, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def test_your_own_model_in_15_minutes(checkout: Home) -> None:
+    for language in ("python", "sql", "toml"):
+        for block in blocks(language):
+            first = block.splitlines()[0].lstrip("-# ")
+            if re.fullmatch(r"[\w/]+\.(py|sql|toml)", first):
+                (checkout.path / first).parent.mkdir(parents=True, exist_ok=True)
+                (checkout.path / first).write_text(block)
+    typed = [line for block in blocks("console") for line in block.splitlines() if "air_time" in line]
+    assert len(typed) == 5
+    told = [run(checkout, command) for command in typed]
+    assert "FAIL" not in told[2]
+    assert "published: air_time 2013-07-01, 966 rows scored, 0 rejected" in told[3]
+
+
+def test_the_commands_of_the_command_line(checkout: Home) -> None:
+    section = TEXT.split("## The command line")[1].split("\n## ")[0]
+    typed = re.findall(r"^\.venv/bin/python -m pipeline .*$", section, re.MULTILINE)
+    assert len(typed) == 7
+    known = checkout.sql("SELECT coalesce(max(run_id), 0) + 1 AS next FROM scoring.scoring_runs")[0]["next"]
+    for command in typed:
+        run(checkout, command.replace("show 1", f"show {known}"))
+
+
+def test_the_analysts_queries_run(checkout: Home) -> None:
+    queries = [block for block in blocks("sql") if "scoring." in block]
+    assert len(queries) == 4
+    for query in queries:
+        checkout.sql(query.rstrip().rstrip(";"), "analyst")
+
+
+def test_every_key_of_a_job_file_is_in_the_table() -> None:
+    table = TEXT.split("### What a job file may say")[1].split("\n## ")[0]
+    for name, field in Job.model_fields.items():
+        section = field.annotation
+        if isinstance(section, type) and issubclass(section, BaseModel):
+            for key in section.model_fields:
+                assert f"`{name}.{key}`" in table
+        elif name not in ("name", "sha256"):
+            assert f"`{name}`" in table
+
+
+def test_every_command_is_named() -> None:
+    for command in app.registered_commands:
+        assert command.callback is not None
+        assert re.search(rf"\b{command.callback.__name__}\b", TEXT)
