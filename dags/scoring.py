@@ -175,7 +175,8 @@ def report_failure(job: Job) -> Callable[[Mapping[str, Any]], None]:
     def log_failure(context: Mapping[str, Any]) -> None:
         failed = context["ti"].task_id
         log.error(
-            "%s: score date %s: task %s failed: %s\nWhat was published before stays. The message says what to put right; "
+            "%s: score date %s: task %s failed: %s\n"
+            "What was published before stays. The message says what to put right; "
             "then clear the task %s and those after it, and the night goes on from there. Owner: %s",
             job.name,
             score_date(job, context),

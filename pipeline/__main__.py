@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 held.
 import json
 import logging
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ import adbc_driver_manager.dbapi as adbc
 import sqlalchemy as sa
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -30,6 +32,8 @@ from pipeline.warehouse import AddressError
 from pipeline.write import Held
 
 FAILED, USAGE, HELD = 1, 2, 3
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 app = typer.Typer(
     help="Nightly batch scoring: the same functions as the DAGs, without Airflow.",
@@ -44,7 +48,7 @@ JobName = Annotated[
 ]
 RunId = Annotated[int, typer.Argument(metavar="RUN", help="A run's id, as `runs` lists it.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-By = Annotated[str, typer.Option("--by", help="Who decides.", default_factory=getuser)]
+By = Annotated[str, typer.Option("--by", help="Who decides.", default_factory=lambda: _me())]
 Reason = Annotated[str, typer.Option("--reason", help="Why; kept with the run.")]
 
 
@@ -103,6 +107,7 @@ def register(
         f"registered {name} version {manifest.version}: {manifest.task}, {len(manifest.columns)} features, "
         f"SHA-256 {pinned.sha256}\n{pinned.folder}\nReview and commit models/{name}.",
         highlight=False,
+        markup=False,
         soft_wrap=True,
     )
 
@@ -121,8 +126,8 @@ def jobs(as_json: AsJson = False) -> None:
     else:
         _print_table(
             [
-                {"job": job.name, "schedule": f"{job.schedule} {job.timezone}", "model": job.model.name,
-                 "alias": job.model.alias, "owner": job.owner, "description": job.description}
+                {"job": job.name, "schedule": f"{job.schedule} {job.timezone}",
+                 "model": f"{job.model.name} {job.model.alias}", "description": job.description}
                 for job in found
             ]
         )  # fmt: skip
@@ -200,9 +205,10 @@ def runs(
     if as_json:
         _print_json(found)
         return
-    columns = ("run_id", "job", "score_date", "status", "model_version", "rows_extracted", "rows_rejected",
-               "rows_scored", "started_at", "status_reason")  # fmt: skip
-    _print_table([{column: row[column] for column in columns} for row in found])
+    headings = {"run_id": "run", "job": "job", "score_date": "score date", "status": "status", "model_version": "model",
+                "rows_extracted": "extracted", "rows_rejected": "rejected", "rows_scored": "scored",
+                "status_reason": "why"}  # fmt: skip
+    _print_table([{heading: row[column] for column, heading in headings.items()} for row in found])
 
 
 @app.command()
@@ -230,8 +236,11 @@ def approve(run_id: RunId, by: By, reason: Reason) -> None:
     """Publish a held run, in your name."""
     from pipeline.write import decide
 
-    decide(_connection("predictions"), run_id, approve=True, by=by, reason=reason)
-    out.print(f"run {run_id} published, approved by {by}")
+    try:
+        decide(_connection("predictions"), run_id, approve=True, by=by, reason=reason)
+    except NothingToDo as error:  # well for a task, not for the person who wanted it published
+        _fail(error, FAILED)
+    out.print(f"run {run_id} published, approved by {by}", markup=False)
 
 
 @app.command()
@@ -240,7 +249,7 @@ def reject(run_id: RunId, by: By, reason: Reason) -> None:
     from pipeline.write import decide
 
     decide(_connection("predictions"), run_id, approve=False, by=by, reason=reason)
-    out.print(f"run {run_id} abandoned, rejected by {by}")
+    out.print(f"run {run_id} abandoned, rejected by {by}", markup=False)
 
 
 def main() -> None:
@@ -263,9 +272,17 @@ def _exits() -> Iterator[None]:
     except (ScoringError, RuntimeError) as error:
         _fail(error, FAILED)
     except (sa.exc.SQLAlchemyError, adbc.Error, OSError) as error:
-        _fail(
-            f"{type(error).__name__}: {str(error).splitlines()[0]}. Nothing was published; try again.", FAILED
-        )
+        # UNDEFINED_TABLE, UNDEFINED_FUNCTION, INVALID_SCHEMA_NAME
+        unmade = getattr(getattr(error, "orig", None), "sqlstate", "") in ("42P01", "42883", "3F000")
+        remedy = "Run: python -m pipeline migrate" if unmade else "Nothing was published; try again."
+        _fail(f"{type(error).__name__}: {str(error).splitlines()[0]}. {remedy}", FAILED)
+
+
+def _me() -> str:
+    try:
+        return getuser()
+    except (KeyError, OSError) as error:  # a container's user may have no name
+        raise UsageError("this machine does not know your name. Say who decides: --by NAME") from error
 
 
 def _fail(error: object, code: int) -> None:
@@ -317,6 +334,8 @@ def _text(path: Path) -> str:
         raise UsageError(
             f"{path} cannot be read: {error.strerror}. Give the path of an existing file."
         ) from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: not a text file: {error}. Save it as UTF-8.") from error
 
 
 def _bar() -> Progress:
@@ -332,16 +351,21 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
     if not rows:
         out.print("none yet")
         return
-    table = Table(*rows[0])
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in rows[0]:
+        table.add_column(heading, no_wrap=True)
     for row in rows:
-        table.add_row(*("" if value is None else _short(value) for value in row.values()))
+        table.add_row(*("" if value is None else escape(_short(value)) for value in row.values()))
     out.print(table)
 
 
 def _short(value: Any) -> str:
     if isinstance(value, datetime):
         return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    # Twelve digits of a SHA-256 tell two files apart; `--json` has them all.
+    return str(value)[:12] if _DIGEST.fullmatch(str(value)) else str(value)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.errors import ScoringError
 
@@ -134,7 +135,10 @@ def _infer(series: pd.Series) -> Column:
 def _series(values: pa.Array, column: Column) -> pd.Series:
     if column.dtype == "category":
         known = list(column.categories or ())
-        return pd.Series(pd.Categorical(values.to_pandas(), categories=known, ordered=column.ordered))
+        codes = pc.fill_null(pc.index_in(values, pa.array(known, pa.string())), -1).to_numpy()
+        return pd.Series(
+            pd.Categorical.from_codes(codes, categories=pd.Index(known, dtype="str"), ordered=column.ordered)
+        )
     dtype = pd.api.types.pandas_dtype(column.dtype)
     if hasattr(dtype, "__from_arrow__"):
         return pd.Series(dtype.__from_arrow__(values))

@@ -50,7 +50,16 @@ def parse(text: str) -> date:
 
 
 def interval(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
-    """The instants (UTC) at which a local day begins and ends; 23 or 25 hours apart when the clocks change."""
-    start = datetime.combine(day, time(), zone)
-    end = datetime.combine(day + timedelta(days=1), time(), zone)
-    return start.astimezone(UTC), end.astimezone(UTC)
+    """The instants (UTC) at which a local day begins and ends; 23 or 25 hours apart when the clocks change.
+
+    Raises:
+        DateError: the day is the first or last of the calendar.
+    """
+    try:
+        start = datetime.combine(day, time(), zone)
+        end = datetime.combine(day + timedelta(days=1), time(), zone)
+        return start.astimezone(UTC), end.astimezone(UTC)
+    except OverflowError as error:
+        raise DateError(
+            f"score date {day} is at the end of the calendar. Name a day that has data."
+        ) from error

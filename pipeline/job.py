@@ -6,14 +6,16 @@ imports nothing heavy.
 
 import difflib
 import hashlib
+import re
 import tomllib
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
-from croniter import croniter
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from croniter import CroniterBadDateError, croniter
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import ValidationInfo as Info
 
 from pipeline.errors import UsageError
 
@@ -23,21 +25,29 @@ class JobError(UsageError):
 
 
 def _timezone(name: str) -> str:
-    if name not in available_timezones():
+    # `localtime` is the machine's own, and another one on the next machine.
+    if name not in available_timezones() - {"localtime"}:
         raise ValueError("is not an IANA time zone, such as Europe/Berlin or UTC")
     return name
 
 
 def _schedule(cron: str) -> str:
-    if not croniter.is_valid(cron) or len(cron.split()) != 5:
+    # R is croniter's random number: another schedule at every reading.
+    fixed = not re.search(r"\br\b", cron, re.IGNORECASE)
+    if not croniter.is_valid(cron) or len(cron.split()) != 5 or not fixed:
         raise ValueError(
             "is not a cron expression of five fields, such as '0 2 * * *' for every night at two"
         )
+    try:
+        croniter(cron, datetime(2000, 1, 1, tzinfo=UTC)).get_next()
+    except CroniterBadDateError:
+        raise ValueError("names a day that never comes") from None
     return cron
 
 
 def _query(name: str) -> str:
-    if Path(name).is_absolute() or ".." in Path(name).parts or not name.endswith(".sql"):
+    inside = not Path(name).is_absolute() and ".." not in Path(name).parts
+    if not inside or not name.endswith(".sql") or not name.isprintable():
         raise ValueError("is not a .sql file inside sql/, such as flight_delay/features.sql")
     return name
 
@@ -47,7 +57,8 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # Strict: TOML has types, and a date read from a number or `yes` taken for true is a mistake gone unseen.
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class Extract(_Section):
@@ -56,7 +67,10 @@ class Extract(_Section):
     connection: Identifier = Field(default="warehouse", description="connection id of the warehouse")
     query: Annotated[str, AfterValidator(_query)] = Field(description="SQL file below sql/")
     rows_per_part: int = Field(
-        default=100_000, ge=1, description="rows in one part, the unit of retry and of scale-out"
+        default=100_000,
+        ge=1,
+        le=10_000_000,
+        description="rows in one part, the unit of retry and of scale-out",
     )
     unknown_category: Literal["warn", "reject"] = Field(
         default="warn",
@@ -124,16 +138,24 @@ class Job(_Section):
         default=3, ge=0, le=20, description="tries of a task after its first, for passing faults"
     )
     retry_delay_seconds: int = Field(
-        default=30, ge=0, description="wait before the first retry; doubles each time"
+        default=30, ge=0, le=86_400, description="wait before the first retry; doubles each time"
     )
     max_active_runs: int = Field(
-        default=1, ge=1, description="nights of this job that may run at the same time"
+        default=1, ge=1, le=1000, description="nights of this job that may run at the same time"
     )
     extract: Extract
     model: Model
     write: Write = Write()
     gate: Gate = Gate()
     sha256: str = Field(description="digest of the job file, kept with every run")
+
+    @field_validator("end_date")
+    @classmethod
+    def _after_start(cls, end: date | None, info: Info) -> date | None:
+        start = info.data.get("start_date")
+        if end and start and end < start:
+            raise ValueError(f"is before start_date ({start}), so no night is ever due")
+        return end
 
     @property
     def zone(self) -> ZoneInfo:
@@ -164,10 +186,14 @@ def read(path: Path) -> Job:
     Raises:
         JobError: the file is not TOML, or a key is missing, unknown or wrong.
     """
-    content = path.read_bytes()
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise JobError(f"{path.name}: cannot be read: {error.strerror}. Make it a plain file.") from error
     try:
         said = tomllib.loads(content.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    # Not TOMLDecodeError alone: bytes that are no UTF-8, numbers of 5000 digits and endless [[[[ raise others.
+    except (ValueError, RecursionError) as error:
         raise JobError(f"{path.name}: not a TOML file: {error}") from error
     reserved = sorted({"name", "sha256"} & said.keys())
     if reserved:

@@ -246,7 +246,9 @@ _RUNS = """
 SELECT * FROM scoring.scoring_runs WHERE CAST(:job AS text) IS NULL OR job = :job ORDER BY run_id DESC LIMIT :limit
 """
 _DETAILS = {
-    "ledger": "SELECT * FROM scoring.run_parts WHERE run_id = :run_id ORDER BY part",
+    "ledger": """
+        SELECT part, rows_extracted, rows_rejected, rows_scored, input_sha256, scored_sha256, written_at
+        FROM scoring.run_parts WHERE run_id = :run_id ORDER BY part""",
     "metrics": "SELECT metric, value FROM scoring.run_metrics WHERE run_id = :run_id ORDER BY metric",
     "features": """
         SELECT feature, metric, value FROM scoring.feature_metrics WHERE run_id = :run_id ORDER BY feature, metric""",

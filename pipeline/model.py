@@ -133,7 +133,8 @@ class Model:
             return Scores(values, None, None)
         if task == "binary":
             positive = values[:, 1]
-            return Scores(positive, (positive >= (self.manifest.threshold or 0.5)).astype(np.int64), None)
+            threshold = 0.5 if self.manifest.threshold is None else self.manifest.threshold
+            return Scores(positive, (positive >= threshold).astype(np.int64), None)
         return Scores(values.max(axis=1), values.argmax(axis=1), values)
 
     def _audit(self, values: Floats) -> None:
@@ -253,9 +254,19 @@ def check_golden_rows(model: Model) -> None:
         ModelError: a row does not get its recorded score.
     """
     manifest = model.manifest
-    scores = golden_scores(model, manifest.golden_rows)
     recorded = np.asarray(manifest.golden_scores, dtype=np.float64)
-    if not np.allclose(scores, recorded, rtol=GOLDEN_TOLERANCE, atol=GOLDEN_TOLERANCE):
+    try:
+        scores = golden_scores(model, manifest.golden_rows)
+    except ScoringError:
+        raise
+    except Exception as error:  # the model's own code may raise anything
+        raise ModelError(
+            f"model {manifest.name} version {manifest.version} cannot score its golden rows: "
+            f"{type(error).__name__}: {error}. Its surroundings have changed: registered with "
+            f"{json.dumps(manifest.libraries)}. Install those, or register the model again."
+        ) from error
+    same = scores.shape == recorded.shape
+    if not same or not np.allclose(scores, recorded, rtol=GOLDEN_TOLERANCE, atol=GOLDEN_TOLERANCE):
         raise ModelError(
             f"model {manifest.name} version {manifest.version} does not score its golden rows as it did when it was "
             f"registered: got {scores.tolist()}, recorded {recorded.tolist()}. Its surroundings have changed: "

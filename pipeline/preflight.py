@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 import adbc_driver_manager.dbapi as adbc
+import pyarrow as pa
 import sqlalchemy as sa
 
 from pipeline import dates, model, warehouse
@@ -67,8 +68,9 @@ def _model(job: Job, places: Places, loaded: list[model.Model]) -> str:
     loaded.append(model.load(pinned))
     manifest = pinned.manifest
     return (
-        f"{manifest.name} version {manifest.version} ({manifest.task}, {len(manifest.columns)} features): bytes as "
-        f"pinned, scikit-learn {manifest.libraries['scikit-learn']}, {len(manifest.golden_rows)} golden rows as recorded"
+        f"{manifest.name} version {manifest.version} ({manifest.task}, {len(manifest.columns)} features): bytes "
+        f"as pinned, scikit-learn {manifest.libraries['scikit-learn']}, {len(manifest.golden_rows)} golden rows "
+        "as recorded"
     )
 
 
@@ -87,7 +89,7 @@ def _rows(job: Job, places: Places, score_date: date, loaded: model.Model) -> st
             rows, rejected = rows + min(batch.num_rows, SAMPLE_ROWS - rows), rejected + checked.rejected_rows
             reasons |= {(row["column_name"], row["rule"]) for row in checked.rejected.to_pylist()}
             if checked.accepted.num_rows:
-                loaded.score(loaded.manifest.contract.frame(checked.accepted))
+                _try(loaded, checked.accepted)
             if rows >= SAMPLE_ROWS:
                 break
     if not rows:
@@ -96,6 +98,17 @@ def _rows(job: Job, places: Places, score_date: date, loaded: model.Model) -> st
         )
     why = "; ".join(f"{column}: {rule}" for column, rule in sorted(reasons))
     return f"{rows} rows of {score_date} read and scored, {rejected} would be rejected{f' ({why})' if why else ''}"
+
+
+def _try(loaded: model.Model, rows: pa.RecordBatch) -> None:
+    try:
+        loaded.score(loaded.manifest.contract.frame(rows))
+    except (ScoringError, MemoryError):
+        raise
+    except Exception as error:  # the model's own code may raise anything
+        raise CheckError(
+            f"the model fails on rows that fit its contract: {type(error).__name__}: {error}. Try it on them by hand."
+        ) from error
 
 
 def _rights(places: Places) -> str:

@@ -115,7 +115,8 @@ def register(
 
 def _rows(content: bytes, reference: Path) -> pd.DataFrame:
     try:
-        return pd.read_parquet(io.BytesIO(content)).reset_index(drop=True)
+        rows = pd.read_parquet(io.BytesIO(content)).reset_index(drop=True)
+        return rows.set_axis(rows.columns.map(str), axis="columns")
     except pa.ArrowException as error:
         raise UsageError(
             f"{reference} is no Parquet file: {error} Write it with DataFrame.to_parquet."
@@ -135,7 +136,9 @@ def _probe(model: Model, artefact: Path) -> Manifest:
             "Write the reference with the columns and dtypes that the model was trained on."
         ) from error
     columns = tuple(
-        replace(column, accepts_unknown=_accepts_unknown(model, column)) if column.categories else column
+        column
+        if column.categories is None
+        else replace(column, accepts_unknown=_accepts_unknown(model, column))
         for column in manifest.columns
     )
     recorded = tuple(tuple(row) if isinstance(row, list) else row for row in scores.tolist())
@@ -165,7 +168,12 @@ def _task(estimator: Any, artefact: Path) -> tuple[Task, tuple[str, ...]]:
         raise ModelError(
             f"{artefact}: {type(estimator).__name__} gives no probabilities. Wrap it in CalibratedClassifierCV."
         )
-    classes = tuple(_label(value) for value in np.asarray(estimator.classes_).tolist())
+    found = getattr(estimator, "classes_", None)
+    if found is None:
+        raise ModelError(f"{artefact}: {type(estimator).__name__} is not trained. Fit it first.")
+    if isinstance(found, list):
+        raise ModelError(f"{artefact}: the model has {len(found)} outcomes. Train one model for each.")
+    classes = tuple(_label(value) for value in np.asarray(found).tolist())
     return ("binary" if len(classes) == 2 else "multiclass"), classes
 
 
@@ -251,16 +259,17 @@ def _pin(path: Path, manifest: Manifest, alias: str | None) -> None:
 
 def _set_line(text: str, section: str, key: str, value: str) -> str:
     """Set one key of one section and leave every other line, comments included, as it is."""
-    before, header, after = text.partition(f"[{section}]\n")
-    if not header:
-        before, header, after = f"{text.rstrip()}\n\n", f"[{section}]\n", ""
-    body, bracket, rest = after.partition("\n[")
-    line, pattern = f"{key} = {value}", rf"^{re.escape(key)} *=.*$"
-    if re.search(pattern, body, re.MULTILINE):
-        body = re.sub(pattern, line, body, flags=re.MULTILINE)
-    else:
-        body = f"{body.rstrip()}\n{line}\n".lstrip("\n")
-    return f"{before}{header}{body}{bracket}{rest}"
+    header = re.search(rf"^\[{section}\].*\n?", text, re.MULTILINE)
+    if header is None:
+        return f"{text.rstrip()}\n\n[{section}]\n{key} = {value}\n"
+    before, after = text[: header.end()], text[header.end() :]
+    following = re.search(r"^\[", after, re.MULTILINE)
+    body, rest = (after[: following.start()], after[following.start() :]) if following else (after, "")
+    pattern = rf"^{re.escape(key)}[ \t]*=[^#\n]*?([ \t]*#.*)?$"
+    body, found = re.subn(pattern, rf"{key} = {value}\1", body, flags=re.MULTILINE)
+    if not found:
+        body = f"{body.rstrip()}\n{key} = {value}\n{'\n' if rest else ''}".lstrip("\n")
+    return f"{before}{body}{rest}"
 
 
 def _pretty(manifest: Manifest) -> str:

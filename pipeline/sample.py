@@ -166,7 +166,9 @@ def _loaded(cursor: adbc.Cursor, digest: str) -> dict[str, int]:
     }
     # Somebody may have emptied or dropped a table since; every name here is one of ours.
     now = {
-        name: _rows(cursor, f"SELECT count(*) FROM {SCHEMA}.{name}")[0][0] for name in FILES if name in there
+        name: _rows(cursor, f"SELECT count(*) FROM {SCHEMA}.{name}")[0][0]  # noqa: S608 - of FILES
+        for name in FILES
+        if name in there
     }
     return counts if counts == now else {}
 

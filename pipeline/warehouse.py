@@ -6,7 +6,7 @@ Postgres is spoken to over ADBC, whose COPY path turns rows into Arrow without o
 import json
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
@@ -34,6 +34,9 @@ _REFUSALS = ("0A", "22", "25", "28", "3D", "3F", "42")
 
 # The semicolons that end a query, and the comments after them: COPY takes the query in parentheses.
 _END = re.compile(r";[;\s]*(--[^\n]*\s*)*\Z")
+
+# A parameter with a cast, as in :score_date::timestamp: SQLAlchemy would take the colons for its own.
+_CAST = re.compile(r"(?<![:\w\\]):(\w+)(?=::)")
 
 
 class WarehouseError(ScoringError):
@@ -88,7 +91,7 @@ def render(query: str, values: Values, origin: str) -> str:
     Raises:
         WarehouseError: the query names a parameter that is not in `values`.
     """
-    clause = sa.text(_END.sub("", query.strip()))
+    clause = sa.text(_CAST.sub(r"(:\1)", _END.sub("", query.strip())))
     unknown = sorted(set(clause._bindparams) - set(values))
     if unknown:
         known = ", ".join(f":{name}" for name in values)
@@ -118,20 +121,30 @@ def stream(uri: str, query: str, values: Values, origin: str) -> Iterator[pa.Rec
         adbc.Error, OSError: the connection was lost; worth a retry.
     """
     statement = render(query, values, origin)
-    with refusals(origin), adbc.connect(uri) as session, session.cursor() as cursor:
-        cursor.execute("SET TRANSACTION READ ONLY")
-        cursor.adbc_statement.set_options(**{StatementOptions.BATCH_SIZE_HINT_BYTES.value: str(BATCH_BYTES)})
-        cursor.execute(statement)
+    with ExitStack() as held:
+        with refusals(origin):
+            session = held.enter_context(adbc.connect(uri))
+            cursor = held.enter_context(session.cursor())
+            cursor.execute("SET TRANSACTION READ ONLY")
+            size = {StatementOptions.BATCH_SIZE_HINT_BYTES.value: str(BATCH_BYTES)}
+            cursor.adbc_statement.set_options(**size)
+            cursor.execute(statement)
+            reader = cursor.fetch_record_batch()
+        # Errors of whoever reads, such as a full disk, are not the query's: they pass as they are.
+        yield pa.RecordBatchReader.from_batches(reader.schema, _batches(reader, session, origin))
+
+
+def _batches(reader: pa.RecordBatchReader, session: adbc.Connection, origin: str) -> Iterator[pa.RecordBatch]:
+    try:
+        yield from reader
+    except OSError as error:
+        # An error in mid-stream carries no SQLSTATE. A session that still answers was not lost: the server refused
+        # the rows.
         try:
-            yield cursor.fetch_record_batch()
-        except OSError as error:
-            # An error in mid-stream carries no SQLSTATE. A session that still answers was not lost: the server
-            # refused the rows.
-            try:
-                session.rollback()
-            except adbc.Error:
-                raise error from None
-            raise WarehouseError(f"{origin}: the query failed while its rows were read: {error}") from error
+            session.rollback()
+        except adbc.Error:
+            raise error from None
+        raise WarehouseError(f"{origin}: the query failed while its rows were read: {error}") from error
 
 
 def load(cursor: adbc.Cursor, schema: str, table: str, reader: pa.RecordBatchReader) -> int:
@@ -173,7 +186,10 @@ def read_query(folder: Path, name: str) -> str:
         raise WarehouseError(
             f"{name}: no such query in {folder}. Put the SQL file there, or correct the job file."
         )
-    return path.read_text(encoding="utf-8")
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise WarehouseError(f"{name}: not a text file: {error}. Save it as UTF-8.") from error
 
 
 def _extras(folded: str, name: str, remedy: str) -> dict[str, str]:

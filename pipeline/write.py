@@ -117,9 +117,9 @@ def audit(uri: str, run: Run) -> None:
             if problems:
                 more = ", and more" if len(problems) > 5 else ""
                 raise WriteError(
-                    f"run {run.run_id} of {run.job} {run.score_date} cannot be published, {file.stem.replace('_', ' ')}: "
-                    f"{'; '.join(problems[:5])}{more}. What was published before stays. Correct the query or the "
-                    "warehouse, and clear the task `extract`."
+                    f"run {run.run_id} of {run.job} {run.score_date} cannot be published, "
+                    f"{file.stem.replace('_', ' ')}: {'; '.join(problems[:5])}{more}. "
+                    "What was published before stays. Correct the query or the warehouse, and clear the task `extract`."
                 )
 
 

@@ -2,7 +2,6 @@
 
 import os
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -39,9 +38,9 @@ def sample_warehouse(server: Embedded) -> str:
 
 
 @pytest.fixture
-def home(server: Embedded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
+def home(server: Embedded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     """An empty home with jobs, queries, models and a store of its own, on the shared server."""
     made = Home(tmp_path / "home", server)
     for name, value in made.environment.items():
         monkeypatch.setenv(name, value)
-    yield made
+    return made

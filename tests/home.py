@@ -79,10 +79,10 @@ class Home:
         """A new table in the warehouse that holds these rows; returns its name."""
         name = self.name("input")
         data = rows if isinstance(rows, pa.Table) else pa.Table.from_pandas(rows, preserve_index=False)
-        with adbc.connect(self.server.connections["warehouse_owner"], autocommit=True) as session:
-            with session.cursor() as cursor:
-                cursor.adbc_ingest(name, data, mode="create")
-                cursor.execute(f"GRANT SELECT ON {name} TO warehouse_reader")
+        owner = self.server.connections["warehouse_owner"]
+        with adbc.connect(owner, autocommit=True) as session, session.cursor() as cursor:
+            cursor.adbc_ingest(name, data, mode="create")
+            cursor.execute(f"GRANT SELECT ON {name} TO warehouse_reader")
         return name
 
     def model(self, name: str, estimator: Any, reference: pd.DataFrame, **options: Any) -> Pinned:

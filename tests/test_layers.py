@@ -90,13 +90,7 @@ module = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(module)
 assert module.flight_delay.dag_id == "flight_delay"
 """
-    assert not loaded(program) & {
-        "pandas",
-        "sklearn",
-        "pyarrow",
-        "numpy",
-        "sqlalchemy.dialects.postgresql.psycopg",
-    }
+    assert not loaded(program) & {"pandas", "sklearn", "pyarrow", "numpy"}
 
 
 def loaded(program: str) -> set[str]:

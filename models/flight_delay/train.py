@@ -184,7 +184,7 @@ def _nights(window: tuple[date, date]) -> Iterator[pd.DataFrame]:
         ) as reader:
             outcomes = reader.read_all().to_pandas()
         # A night on which a nullable integer has no null must not change the column's dtype in training.
-        whole = {name: "float64" for name in ("plane_year", "seats")}
+        whole = {"plane_year": "float64", "seats": "float64"}
         yield (
             rows.astype(whole).assign(score_date=night).merge(outcomes[["entity_id", "late"]], on="entity_id")
         )
@@ -268,7 +268,8 @@ delays of flights that had left by then.
 - Most of what makes a flight late happens after 02:00. That is why the ranking is moderate however it is tuned.
 - The base rate moves with the season, so the probabilities are off in quiet and in stormy months; see the bins above.
 - About one flight in seven has a plane that is not in the register: `plane_year` and `seats` are null there.
-- 31 December 2013 has no weather at all; the model scores it from the rest.
+- Training never saw a night without weather. 31 December 2013 is one: the contract rejects its rows, and the run is
+  held for a person.
 - New airports, carriers and planes are scored as unknown.
 """
 

@@ -2,6 +2,7 @@
 
 import logging
 import shutil
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -34,9 +35,14 @@ def load(home: Home) -> DagBag:
     return DagBag(str(folder), bundle_path=folder, bundle_name="tests")
 
 
+def callable_of(task: Any) -> Any:
+    """The function that a task runs."""
+    return task.python_callable
+
+
 def module(dag: DAG) -> Any:
     """The module that built a DAG."""
-    return __import__("sys").modules[dag.task_dict["extract"].python_callable.__module__]
+    return sys.modules[callable_of(dag.task_dict["extract"]).__module__]
 
 
 def test_every_job_file_becomes_one_dag(home: Home, job: str) -> None:
@@ -55,7 +61,7 @@ def test_the_six_tasks_stand_in_their_order(home: Home, job: str) -> None:
         "log_metrics": ["publish"],
         "publish": [],
     }
-    assert all(task.python_callable.__doc__ for task in dag.tasks)
+    assert all(callable_of(task).__doc__ for task in dag.tasks)
 
 
 def test_publishing_updates_an_asset_named_after_the_job(home: Home, job: str) -> None:
@@ -130,7 +136,7 @@ def test_only_passing_faults_are_retried(
 
 def context(**given: Any) -> dict[str, Any]:
     """What Airflow hands to a task, as far as the DAG file looks at it."""
-    run = {
+    run: dict[str, Any] = {
         "logical_date": None,
         "run_after": datetime(2024, 3, 1, 7, tzinfo=UTC),
         "run_id": "manual",

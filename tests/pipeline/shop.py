@@ -1,7 +1,7 @@
 """A job of the small shop, to be run stage by stage, broken, and looked at."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -108,7 +108,7 @@ def locked(home: Home, statement: str, **values: Any) -> Iterator[Callable[[int]
         yield wait_for
 
 
-def at_once(home: Home, lock: str, tasks: list[Callable[[], Any]], **values: Any) -> list[Any]:
+def at_once(home: Home, lock: str, tasks: Sequence[Callable[[], Any]], **values: Any) -> list[Any]:
     """Run tasks in threads, let all of them arrive at a lock, open it, and return what each returned or raised."""
     with ThreadPoolExecutor(len(tasks)) as threads:
         with locked(home, lock, **values) as wait_for:

@@ -139,7 +139,7 @@ def test_a_rejected_value_is_cut_to_what_a_person_reads() -> None:
 
 
 def test_the_order_of_columns_and_further_ones_change_nothing() -> None:
-    values = {"amount": [1.0, 2.0], "count": [1, 2], "channel": ["web", None]}
+    values: dict[str, Any] = {"amount": [1.0, 2.0], "count": [1, 2], "channel": ["web", None]}
     contract = [AMOUNT, COUNT, CHANNEL]
     plain = check(contract, **values)
     turned = check(contract, extra=[[1], [2]], **dict(reversed(values.items())))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from pipeline.contract import MAX_CATEGORIES, ContractError, infer
 
-STAMPS = st.datetimes(pd.Timestamp("1970-01-01"), pd.Timestamp("2100-01-01"))  # type: ignore[arg-type]
+STAMPS = st.datetimes(pd.Timestamp("1970-01-01"), pd.Timestamp("2100-01-01"))
 TEXT = st.text(max_size=4)
 
 # dtype -> values of it; None where training saw nulls.

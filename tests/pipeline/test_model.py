@@ -57,6 +57,11 @@ def test_a_registered_model_scores_as_it_did(home: Home, pinned: Pinned) -> None
     np.testing.assert_array_equal(scores.score, estimator.predict_proba(features)[:, 1])
 
 
+def put(path: Path, content: bytes) -> None:
+    """Replace a file's bytes."""
+    path.write_bytes(content)
+
+
 def _flip(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
@@ -84,9 +89,9 @@ HOSTILE: list[tuple[Callable[[Path], None], str]] = [
     ),
     (_trap, "is not the registered model"),
     (_compressed_trap, "is not the registered model"),
-    (lambda path: path.write_bytes(path.read_bytes()[:-1]) and None, "is not the registered model"),
-    (lambda path: path.write_bytes(b"") and None, "is not the registered model"),
-    (lambda path: path.write_bytes(path.read_bytes() + b"x") and None, "is not the registered model"),
+    (lambda path: put(path, path.read_bytes()[:-1]), "is not the registered model"),
+    (lambda path: put(path, b""), "is not the registered model"),
+    (lambda path: put(path, path.read_bytes() + b"x"), "is not the registered model"),
     (_link, "cannot be read: .*A model is a plain file, never a link"),
     (lambda path: path.unlink(), "cannot be read: No such file"),
 ]
@@ -191,7 +196,7 @@ def test_a_broken_store_is_named(home: Home, pinned: Pinned, file: str, content:
         model.resolve(home.path, "shop", "champion")
 
 
-class Odd(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class Odd(ClassifierMixin, BaseEstimator):
     """A classifier that gives what it is told."""
 
     def __init__(self, given: Any = None) -> None:
