@@ -19,9 +19,7 @@ import adbc_driver_manager.dbapi as adbc
 import sqlalchemy as sa
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from pipeline import dates, embedded, ledger, places, warehouse
 from pipeline import job as jobs_of
@@ -206,7 +204,7 @@ def runs(
         _print_json(found)
         return
     headings = {"run_id": "run", "job": "job", "score_date": "score date", "status": "status", "model_version": "model",
-                "rows_extracted": "extracted", "rows_rejected": "rejected", "rows_scored": "scored",
+                "rows_rejected": "rejected", "rows_scored": "scored",
                 "status_reason": "why"}  # fmt: skip
     _print_table([{heading: row[column] for column, heading in headings.items()} for row in found])
 
@@ -351,12 +349,21 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
     if not rows:
         out.print("none yet")
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in rows[0]:
-        table.add_column(heading, no_wrap=True)
-    for row in rows:
-        table.add_row(*("" if value is None else escape(_short(value)) for value in row.values()))
-    out.print(table)
+    cells = [
+        list(rows[0]),
+        *(["" if value is None else _short(value) for value in row.values()] for row in rows),
+    ]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for number, row in enumerate(cells):
+        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        out.print(
+            line,
+            style="bold" if number == 0 else None,
+            no_wrap=True,
+            markup=False,
+            highlight=False,
+            crop=out.is_terminal,
+        )
 
 
 def _short(value: Any) -> str:

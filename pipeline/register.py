@@ -268,7 +268,7 @@ def _set_line(text: str, section: str, key: str, value: str) -> str:
     pattern = rf"^{re.escape(key)}[ \t]*=[^#\n]*?([ \t]*#.*)?$"
     body, found = re.subn(pattern, rf"{key} = {value}\1", body, flags=re.MULTILINE)
     if not found:
-        body = f"{body.rstrip()}\n{key} = {value}\n{'\n' if rest else ''}".lstrip("\n")
+        body = f"{body.rstrip()}\n{key} = {value}\n".lstrip("\n") + "\n" * bool(rest)
     return f"{before}{body}{rest}"
 
 

@@ -1,7 +1,7 @@
 """A job of the small shop, to be run stage by stage, broken, and looked at."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass

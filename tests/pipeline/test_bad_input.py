@@ -6,7 +6,6 @@ from collections.abc import Callable
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import adbc_driver_manager.dbapi as adbc
 import pytest
@@ -187,7 +186,6 @@ def test_an_empty_night_ends_quietly_where_the_job_says_so(shop: Shop) -> None:
 @pytest.mark.parametrize("connection", ["warehouse", "predictions"])
 def test_a_connection_that_is_not_there_is_worth_a_retry(shop: Shop, connection: str) -> None:
     before = shop.predictions()
-    other: dict[str, Any] = {connection: "postgresql://nobody@127.0.0.1:1/nothing"}
     there = shop.home.server.connections
     address = {**there, connection: "postgresql://nobody@127.0.0.1:1/nothing"}
     nowhere = replace(shop.home.places, warehouse=address["warehouse"], predictions=address["predictions"])

@@ -1,6 +1,7 @@
 """Rows are held against the contract: the right ones pass exactly as they are, the others with every reason."""
 
 import math
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,11 @@ COUNT = Column("count", "integer", "int64", nullable=False, minimum=0, maximum=1
 CHANNEL = Column("channel", "text", "str", nullable=True, categories=("shop", "web"))
 PICKY = Column("channel", "text", "str", nullable=True, categories=("shop", "web"), accepts_unknown=False)
 BIG = Column("big", "integer", "Int64", nullable=True)
+RANGED = Column("big", "integer", "Int64", nullable=True, minimum=0, maximum=2**53 + 1)
+FLOATING = Column("big", "integer", "Int64", nullable=True, minimum=0.0, maximum=2.0**60)
+EMPTY = Column("channel", "text", "str", nullable=True, categories=())
+CLOCK = Column("at", "timestamp", "datetime64[ns]", nullable=False)
+FAR = datetime(9999, 12, 31)  # noqa: DTZ001
 
 
 def numeric(*values: str | None) -> pa.Array:
@@ -53,6 +59,10 @@ def reasons(checked: Checked) -> list[tuple[str, str]]:
         (COUNT, Policy(), numeric("99999999999999999999"), "type"),
         (CHANNEL, Policy(unknown_category="reject"), pa.array(["phone"]), "unknown_category"),
         (PICKY, Policy(), pa.array(["phone"]), "unknown_category"),
+        (EMPTY, Policy(unknown_category="reject"), pa.array(["phone"]), "unknown_category"),
+        (RANGED, Policy(out_of_range="reject"), pa.array([2**53 + 2]), "out_of_range"),
+        (FLOATING, Policy(out_of_range="reject"), pa.array([2**60 + 1]), "out_of_range"),
+        (CLOCK, Policy(), pa.array([FAR], pa.timestamp("us")), "type"),
     ],
 )
 def test_a_value_that_may_not_be_scored_rejects_its_row(
@@ -74,6 +84,9 @@ def test_a_value_that_may_not_be_scored_rejects_its_row(
         (AMOUNT, pa.array([250.0]), 250.0),
         (BIG, pa.array([2**53 + 1]), 2**53 + 1),
         (BIG, numeric("9007199254740993"), 2**53 + 1),
+        (RANGED, pa.array([2**53 + 1]), 2**53 + 1),
+        (FLOATING, pa.array([2**63 - 1]), 2**63 - 1),
+        (EMPTY, pa.array([None], pa.string()), None),
         (CHANNEL, pa.array(["phone"]), "phone"),
         (CHANNEL, pa.array([""]), ""),
         (CHANNEL, pa.array(["שלום 🛩 e\u0301"]), "שלום 🛩 e\u0301"),
@@ -190,6 +203,20 @@ def test_a_column_that_comes_twice_is_refused() -> None:
     found = pa.schema([*FOUND.items(), ("amount", pa.float64())])
     with pytest.raises(ContractError, match="column 'amount' comes 2 times"):
         Checker(Contract((AMOUNT,)), Policy()).schema(found, "night.sql")
+
+
+def test_an_entity_id_that_comes_twice_is_refused() -> None:
+    found = pa.schema([*FOUND.items(), ("entity_id", pa.string())])
+    with pytest.raises(ContractError, match="column 'entity_id' comes 2 times; name what gets a score once"):
+        Checker(Contract((AMOUNT,)), Policy()).schema(found, "night.sql")
+
+
+def test_one_poisoned_row_leaves_the_others_exact() -> None:
+    amounts = numeric("0.1", "no number", "12.00", None)
+    checked = check([Column("amount", "number", "float64", nullable=True)], amount=amounts)
+    assert reasons(checked) == [("amount", "type")]
+    assert checked.rejected.to_pylist()[0]["value"] == "no number"
+    assert checked.accepted.column("amount").to_pylist() == [0.1, 12.0, None]
 
 
 def test_every_problem_of_a_query_is_told_at_once() -> None:

@@ -1,6 +1,7 @@
 """The model gets the very frame that training saw: names, order, dtypes, values, missing values."""
 
 import io
+import re
 import string
 from typing import Any
 
@@ -11,8 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
-from pipeline.contract import MAX_CATEGORIES, ContractError, infer
+from pipeline.contract import MAX_CATEGORIES, Column, ContractError, infer
 
 STAMPS = st.datetimes(pd.Timestamp("1970-01-01"), pd.Timestamp("2100-01-01"))
 TEXT = st.text(max_size=4)
@@ -31,6 +33,8 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "str": st.none() | TEXT,
     "object": st.none() | TEXT,
     "category": st.none() | st.sampled_from(["red", "green", "blue"]),
+    "ordered": st.none() | st.sampled_from(["red", "green", "blue"]),
+    "datetime64[ns]": st.none() | STAMPS,
     "datetime64[us]": st.none() | STAMPS,
     "datetime64[us, UTC]": st.none() | STAMPS,
 }
@@ -44,8 +48,9 @@ def frames(draw: st.DrawFn) -> pd.DataFrame:
     columns = {}
     for name, dtype in zip(string.ascii_lowercase, dtypes, strict=False):
         values = draw(st.lists(VALUES[dtype], min_size=rows, max_size=rows))
-        if dtype == "category":
-            columns[name] = pd.Series(pd.Categorical(values, categories=["red", "green", "blue"]))
+        if dtype in ("category", "ordered"):
+            colours = pd.Categorical(values, categories=["red", "green", "blue"], ordered=dtype == "ordered")
+            columns[name] = pd.Series(colours)
         else:
             columns[name] = pd.Series(values, dtype=dtype)
     return pd.DataFrame(columns)
@@ -110,6 +115,48 @@ def test_a_feature_that_the_reference_lacks_is_named() -> None:
         ContractError, match="the reference has no column 'visits', which the model takes. It has amount"
     ):
         infer(pd.DataFrame({"amount": [1.0]}), ["amount", "visits"])
+
+
+def test_a_categorical_keeps_all_its_categories() -> None:
+    names = [f"product {number}" for number in range(MAX_CATEGORIES + 1)]
+    contract = infer(pd.DataFrame({"t": pd.Categorical(names[:2], categories=names)}), ["t"])
+    frame = contract.frame(pa.record_batch({"entity_id": ["e"], "t": [names[-1]]}))
+    assert frame["t"].tolist() == [names[-1]]
+    assert list(frame["t"].cat.categories) == names
+
+
+@pytest.mark.parametrize("dtype", ["object", "str"])
+def test_a_text_that_training_never_had_is_still_a_text(dtype: str) -> None:
+    rows = pd.DataFrame({"t": pd.Series([None, None], dtype=dtype)})
+    contract = infer(rows, ["t"])
+    assert (contract.columns[0].categories, contract.columns[0].nullable) == ((), True)
+    batch = pa.RecordBatch.from_arrays(
+        [pa.array(["e", "f"]), pa.nulls(2, pa.string())], schema=contract.schema
+    )
+    pd.testing.assert_frame_equal(contract.frame(batch), rows, check_exact=True)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "int64[pyarrow]"])
+def test_a_dtype_that_no_part_can_keep_is_refused(dtype: str) -> None:
+    rows = pd.DataFrame({"x": pd.Series([1, 2], dtype=dtype)})
+    with pytest.raises(ContractError, match=rf"column 'x' of the reference has dtype {re.escape(dtype)}"):
+        infer(rows, ["x"])
+
+
+def test_minus_zero_and_denormals_reach_the_model_bit_for_bit() -> None:
+    rows = pd.DataFrame({"x": [-0.0, 0.0, 5e-324, -5e-324, 1.7976931348623157e308, float("nan")]})
+    contract = infer(rows, ["x"])
+    batch = pa.record_batch({"entity_id": ["e"] * 6, "x": pa.array(rows["x"], from_pandas=True)})
+    again = contract.frame(batch)["x"].to_numpy()
+    assert again.view(np.int64).tolist() == rows["x"].to_numpy().view(np.int64).tolist()
+
+
+@pytest.mark.parametrize("bound", [2**53 + 1, -(2**63), 2**63 - 1])
+def test_large_bounds_live_through_the_manifest_exactly(bound: int) -> None:
+    [column] = infer(pd.DataFrame({"k": pd.Series([bound, None], dtype="Int64")}), ["k"]).columns
+    kept = TypeAdapter(Column).validate_json(TypeAdapter(Column).dump_json(column))
+    assert kept == column
+    assert (kept.minimum, kept.maximum) == (bound, bound)
 
 
 def test_values_that_no_model_takes_are_refused() -> None:

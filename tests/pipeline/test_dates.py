@@ -61,6 +61,27 @@ def test_days_on_which_the_clocks_change_are_as_long_as_they_are(zone: str, day:
     assert (end - start).total_seconds() / 3600 == hours
 
 
+@pytest.mark.parametrize(
+    ("zone", "day", "hours"),
+    [
+        ("America/Sao_Paulo", date(2017, 10, 15), 23.0),  # its midnight does not exist
+        ("America/Havana", date(2024, 11, 3), 25.0),  # its midnight comes twice
+        ("Pacific/Apia", date(2011, 12, 30), 0.0),  # the whole day does not exist
+    ],
+)
+def test_days_without_one_midnight_leave_no_gap_and_no_overlap(zone: str, day: date, hours: float) -> None:
+    around = [dates.interval(day + timedelta(days=number), ZoneInfo(zone)) for number in (-1, 0, 1)]
+    assert around[0][1] == around[1][0]
+    assert around[1][1] == around[2][0]
+    assert (around[1][1] - around[1][0]).total_seconds() / 3600 == hours
+
+
+@pytest.mark.parametrize("day", [date.min, date.max])
+def test_a_day_at_the_end_of_the_calendar_is_refused(day: date) -> None:
+    with pytest.raises(DateError, match=f"score date {day} is at the end of the calendar"):
+        dates.interval(day, ZoneInfo("Asia/Tokyo"))
+
+
 def test_a_nightly_schedule_scores_every_day_of_the_year_once() -> None:
     timetable = CronTriggerTimetable("0 2 * * *", timezone="America/New_York")
     window = TimeRestriction(instant(2013, 1, 1, 5), instant(2014, 1, 1, 4), catchup=True)

@@ -84,6 +84,25 @@ def test_the_digest_changes_with_the_file(tmp_path: Path) -> None:
         ("retries = 3", "retries = -1", "key 'retries' = -1"),
         ("[gate]", "[gate", "night.toml: not a TOML file"),
         ("catchup", "sha256", "key 'sha256' is not yours to set"),
+        ("owner", "name", "key 'name' is not yours to set. Remove it: it comes from the file"),
+        ('"0 2 * * *"', '"0 0 31 2 *"', "key 'schedule' = '0 0 31 2 [*]': names a day that never comes"),
+        ('"0 2 * * *"', '"R 2 * * *"', "key 'schedule' = 'R 2 .*': is not a cron expression"),
+        ("America/New_York", "localtime", "key 'timezone' = 'localtime': is not an IANA time zone"),
+        ("2013-12-31", "2013-06-30", "key 'end_date' = .*: is before start_date .2013-07-01."),
+        ("2013-07-01", "1372636800", "key 'start_date' = 1372636800: Input should be a valid date"),
+        ("2013-07-01", '"2013-07-01"', "key 'start_date' = '2013-07-01': Input should be a valid date"),
+        ("catchup = false", 'catchup = "no"', "key 'catchup' = 'no': Input should be a valid boolean"),
+        ("retries = 3", 'retries = "3"', "key 'retries' = '3': Input should be a valid integer"),
+        ("retries = 3", "retries = true", "key 'retries' = True: Input should be a valid integer"),
+        ("retries = 3", f"retries = {10**18}", "key 'retries' = 10{18}: Input should be less than"),
+        ("retries", "retry_delay_seconds = 100000000\nretries", "key 'retry_delay_seconds' = 100000000"),
+        ("= 500", f"= {10**18}", "key 'extract.rows_per_part' = 10{18}: Input should be less than"),
+        ("0.02", "nan", "key 'gate.max_rejected_fraction' = nan"),
+        ("features.sql", "features.sql\\u0000", "is not a .sql file inside sql/"),
+        ("features.sql", "\\u0000.sql", "is not a .sql file inside sql/"),
+        ("[gate]", "[[gate]]", r"key 'gate' = \[.*: Input should be a valid dictionary"),
+        ("retries = 3", f"retries = {'1' * 5000}", "night.toml: not a TOML file: Exceeds the limit"),
+        ("retries = 3", f"retries = {'[' * 5000}", "night.toml: not a TOML file: maximum recursion"),
     ],
 )
 def test_each_mistake_names_file_key_and_remedy(
@@ -104,6 +123,12 @@ def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "night.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(JobError, match="night.toml: not a TOML file"):
         jobs.read(tmp_path / "night.toml")
+
+
+def test_a_folder_is_no_job_file(tmp_path: Path) -> None:
+    (tmp_path / "night.toml").mkdir()
+    with pytest.raises(JobError, match="night.toml: cannot be read: Is a directory. Make it a plain file"):
+        jobs.find(tmp_path, "night")
 
 
 def test_a_file_name_that_is_no_word_is_refused(tmp_path: Path) -> None:
