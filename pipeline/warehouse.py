@@ -33,7 +33,7 @@ BATCH_BYTES = 8 * 1024 * 1024
 _REFUSALS = ("0A", "22", "25", "28", "3D", "3F", "42")
 
 # The semicolons that end a query, and the comments after them: COPY takes the query in parentheses.
-_END = re.compile(r";[;\s]*(--[^\n]*\s*)*\Z")
+_END = re.compile(r";[;\s]*(--[^\n]*(\n\s*|\Z))*\Z")
 
 # A parameter with a cast, as in :score_date::timestamp: SQLAlchemy would take the colons for its own.
 _CAST = re.compile(r"(?<![:\w\\]):(\w+)(?=::)")

@@ -59,6 +59,7 @@ def read(server: Embedded, query: str) -> list[Any]:
         ("SELECT 1; -- the end", 1),
         ("SELECT 1;\n-- the end\n-- of it;\n", 1),
         ("SELECT ';'::text", ";"),
+        (f"-- first; {'-' * 60}\nSELECT 1", 1),
         ("WITH days AS (SELECT :score_date AS day) SELECT day FROM days", date(2024, 3, 1)),
     ],
 )

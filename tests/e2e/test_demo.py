@@ -1,0 +1,72 @@
+"""`make demo`, as a person meets it: from nothing, after a crash, and with nothing left behind."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local import postgres
+from local.processes import marked, stop
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Iterator[Path]:
+    """The shipped job in a home of its own, of which nothing runs after the test."""
+    home = tmp_path / "home"
+    for folder in ("dags", "sql", "models"):
+        shutil.copytree(ROOT / folder, home / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    yield home
+    stop(home / ".local")
+    postgres.stop(home / ".local" / "postgres")
+
+
+def command(home: Path, name: str) -> subprocess.Popen[str]:
+    """Start `python -m local` as the Makefile does, for another home."""
+    environ = {key: value for key, value in os.environ.items() if not key.startswith(("AIRFLOW", "SCORING"))}
+    return subprocess.Popen(
+        [sys.executable, "-m", "local", name],
+        cwd=ROOT,
+        env={**environ, "SCORING_HOME": str(home)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> str:
+    """What a command printed, when it succeeded."""
+    said, _ = process.communicate(timeout=600)
+    assert process.returncode == 0, said
+    return said
+
+
+def test_a_demo_that_was_killed_is_cleared_away_and_the_next_one_works(checkout: Path) -> None:
+    folder = checkout / ".local"
+    with command(checkout, "demo") as killed:
+        assert killed.stdout is not None
+        assert any("the scheduler runs 3 nights" in line for line in killed.stdout)
+        killed.kill()
+    assert marked(folder)
+    assert postgres.is_running(folder / "postgres")
+
+    said = finish(command(checkout, "down"))
+    assert "left-over processes stopped" in said
+    assert "Postgres: stopped" in said
+    assert not marked(folder)
+    assert not postgres.is_running(folder / "postgres")
+
+    said = finish(command(checkout, "demo"))
+    assert [f"2013-07-0{day}: success" in said for day in (1, 2, 3)] == [True] * 3
+    assert said.count("\n 2013-07-03  ") == 11  # one row of the runs, ten of the predictions
+    assert "http://127.0.0.1:" in said
+    assert "user admin, password" in said
+    assert not marked(folder)
+    assert not postgres.is_running(folder / "postgres")
+
+    assert "nothing was left" in finish(command(checkout, "down"))
