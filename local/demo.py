@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, timedelta
 
+import psutil
 import sqlalchemy as sa
 from rich.console import Console
 from rich.live import Live
@@ -78,7 +79,8 @@ def down(place: Place) -> None:
     if owner := lease.holder(place.airflow):
         console.print(f"stopping process {owner.pid}")
         owner.terminate()
-        owner.wait(timeout=60)
+        if psutil.wait_procs([owner], timeout=60)[1]:
+            owner.kill()
     ended = processes.stop(place.folder)
     console.print(f"Airflow: {ended} left-over processes stopped" if ended else "Airflow: nothing was left")
     data = place.folder / "postgres"

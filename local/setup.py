@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable, Mapping
 
-from local import postgres
 from local.environment import Place
 from pipeline import embedded, warehouse
 from pipeline import job as jobs
@@ -17,7 +16,6 @@ Tell = Callable[[str], None]
 def server(place: Place, tell: Tell) -> Embedded:
     """Start the embedded Postgres, or join it."""
     tell("starting the embedded Postgres")
-    postgres.forget_dead(place.folder / "postgres")
     return embedded.start(place.folder)
 
 

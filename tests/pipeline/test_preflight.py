@@ -1,0 +1,78 @@
+"""pipeline/preflight.py: what the first night would stumble over is said before it, and nothing is written."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pytest
+from sklearn.base import BaseEstimator, RegressorMixin
+
+from pipeline import preflight
+from pipeline.preflight import Finding
+from tests.home import NIGHT, Home, shop_rows
+from tests.pipeline.shop import Shop, open_shop
+
+
+class Brittle(RegressorMixin, BaseEstimator):
+    """A regressor that fails on what its reference did not have."""
+
+    def predict(self, frame: pd.DataFrame) -> npt.NDArray[np.float64]:
+        """Nothing for many visits."""
+        if (frame["visits"] > 50).any():
+            raise IndexError("visits beyond the table")
+        return frame["visits"].to_numpy(dtype=np.float64)
+
+
+@pytest.fixture
+def shop(home: Home) -> Shop:
+    return open_shop(home)
+
+
+def findings(shop: Shop, day: Any = NIGHT) -> dict[str, Finding]:
+    """What was checked, by name."""
+    job = shop.home.read(shop.job)
+    return {finding.what: finding for finding in preflight.check(job, shop.home.places, day)}
+
+
+def test_a_good_job_passes_everything(shop: Shop) -> None:
+    found = findings(shop)
+    assert list(found) == ["job file", "model", "query and rows", "predictions database"]
+    assert all(finding.passed for finding in found.values())
+    assert "shop version 1 (binary, 4 features): bytes as pinned" in found["model"].detail
+
+
+def test_a_model_that_fails_on_real_rows_is_a_finding(home: Home) -> None:
+    reference = shop_rows()[["visits"]]
+    home.model("brittle", Brittle(), reference)
+    job = home.job(f"SELECT entity_id, 99 AS visits FROM {home.table(shop_rows(3))}", "brittle")
+    found = findings(Shop(home, job, ""))["query and rows"]
+    assert not found.passed
+    assert (
+        "the model fails on rows that fit its contract: IndexError: visits beyond the table" in found.detail
+    )
+
+
+def test_rows_that_would_be_rejected_are_counted_with_their_reasons(shop: Shop) -> None:
+    shop.change("channel = NULL, visits = NULL", "entity_id < 'customer-00003'")
+    found = findings(shop)["query and rows"]
+    assert found.passed
+    assert found.detail.endswith(
+        "100 rows of 2024-03-01 read and scored, 3 would be rejected (channel: null; visits: null)"
+    )
+
+
+def test_a_large_night_is_only_sampled(shop: Shop) -> None:
+    shop.query(
+        "SELECT many.number::text AS entity_id, amount, visits, channel, member FROM {table},"
+        " generate_series(1, 300) AS many (number)"
+    )
+    assert f"{preflight.SAMPLE_ROWS} rows of" in findings(shop)["query and rows"].detail
+
+
+def test_a_model_that_may_not_be_loaded_ends_what_needs_it(shop: Shop) -> None:
+    (shop.home.path / "models" / "shop" / "1" / "model.joblib").write_bytes(b"")
+    found = findings(shop)
+    assert list(found) == ["job file", "model", "predictions database"]
+    assert not found["model"].passed
+    assert found["predictions database"].passed

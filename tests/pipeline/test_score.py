@@ -1,0 +1,47 @@
+"""pipeline/score.py: a night in one process is the very night that the stages make one by one."""
+
+import pytest
+
+from pipeline.score import score
+from tests.home import NIGHT, Home, shop_model
+from tests.pipeline.shop import Shop, open_shop
+
+
+@pytest.fixture
+def shop(home: Home) -> Shop:
+    return open_shop(home)
+
+
+def test_it_scores_as_the_stages_do_one_by_one(shop: Shop) -> None:
+    together = shop.home.score(shop.job)
+    scored = shop.predictions().drop(columns=["run_id", "scored_at"])
+    shop.configure("a test job", "the same job, told otherwise")
+    run = shop.extract()
+    apart = shop.publish(run, shop.write(run))
+    assert shop.predictions().drop(columns=["run_id", "scored_at"]).equals(scored)
+    changed = {"run_id": apart.run_id, "replaced_run_id": together.run_id}
+    assert together.model_copy(update=changed) == apart
+
+
+def test_progress_is_told_stage_by_stage_and_part_by_part(shop: Shop) -> None:
+    told: list[tuple[str, int, int]] = []
+    score(
+        shop.home.places,
+        shop.home.read(shop.job),
+        NIGHT,
+        trigger=shop.home.name("trigger"),
+        progress=lambda stage, done, total: told.append((stage, done, total)),
+    )
+    assert told == [
+        ("extract", 0, 1),
+        ("load_model", 0, 1),
+        *(("predict and write", part, 3) for part in range(3)),
+        ("log_metrics", 0, 1),
+        ("publish", 0, 1),
+    ]
+
+
+def test_a_chosen_version_scores_whatever_the_alias_says(shop: Shop) -> None:
+    shop.home.model("shop", *shop_model(seed=3), alias="challenger")
+    assert shop.home.score(shop.job, model_version=2).model_version == 2
+    assert shop.home.score(shop.job).model_version == 1
