@@ -81,6 +81,8 @@ def begin(uri: str, entry: Entry) -> int:
     }
     with engine(uri).begin() as connection:
         connection.execute(sa.text("SELECT scoring.ensure_partition(:score_date)"), values)
+        # Tries that begin at once do not see each other's rows: one after the other, each takes over from the last.
+        connection.execute(sa.text(_TRIGGER_LOCK), values)
         run_id: int = connection.execute(sa.text(_BEGIN), values).scalar_one()
         connection.execute(sa.text(_TAKE_OVER), {**values, "run_id": run_id})
     return run_id
@@ -205,6 +207,9 @@ VALUES (
     :job, :score_date, :trigger, :dry_run, :interval_start, :interval_end, :model_name, :model_version, :model_sha256,
     :code_version, :query_sha256, :job_sha256, CAST(:library_versions AS jsonb))
 RETURNING run_id
+"""
+_TRIGGER_LOCK = """
+SELECT pg_advisory_xact_lock(hashtextextended(:job || ' ' || :score_date || ' ' || :trigger, 1))
 """
 _TAKE_OVER = """
 UPDATE scoring.scoring_runs SET status = 'abandoned', status_reason = 'taken over by run ' || :run_id

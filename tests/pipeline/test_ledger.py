@@ -1,11 +1,12 @@
 """pipeline/ledger.py: what was tried, with what, and how far it came."""
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from pipeline import ledger, model
+from pipeline import dates, ledger, model
 from pipeline.ledger import LedgerError, Superseded
 from pipeline.parts import PartError
 from pipeline.predict import load_model, predict
@@ -56,6 +57,17 @@ def test_a_failure_is_noted_in_the_runs_row_and_a_retry_resumes_it(shop: Shop) -
     resumed = shop.home.last_run(shop.job)
     assert (resumed["status"], resumed["status_reason"]) == ("running", None)
     assert shop.publish(run, shop.write(run)).rows_scored == 100
+
+
+def test_of_tries_that_begin_at_once_the_newest_goes_on(shop: Shop) -> None:
+    places, job = shop.home.places, shop.home.read(shop.job)
+    shop.extract()  # so that the month's partition is there, and nothing else makes them wait
+    pinned = model.resolve(places.home, job.model.name, job.model.alias)
+    interval = dates.interval(NIGHT, job.zone)
+    entry = ledger.Entry(job.name, NIGHT, interval, "one", False, pinned, "query", job.sha256)
+    with ThreadPoolExecutor(6) as threads:
+        tries = list(threads.map(ledger.begin, [places.predictions] * 6, [entry] * 6))
+    assert [run["run_id"] for run in shop.runs()[1:] if run["status"] == "running"] == [max(tries)]
 
 
 def test_a_long_reason_is_cut(shop: Shop) -> None:
