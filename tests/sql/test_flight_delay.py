@@ -18,17 +18,21 @@ NIGHTS = [date(2013, 1, 1), SPRING, SUMMER, AUTUMN, LAST]
 
 CUTOFF = "((CAST(:score_date AS date) + TIME '02:00') AT TIME ZONE 'America/New_York')"
 
-# Everything that became known after 02:00 of the score date, turned into something else.
+# Everything that became known after 02:00 of the score date, turned into something else; of five weeks before it and
+# one after, since changing the whole year takes minutes.
 LATER = [
     f"""UPDATE warehouse.flights SET dep_delay = 999, dep_time = 1, arr_delay = 999, arr_time = 1, air_time = 1
-        WHERE coalesce(departed_at, scheduled_at) >= {CUTOFF} OR departed_at IS NULL AND flight_date >= :score_date""",
-    f"UPDATE warehouse.flights SET arr_delay = -999, arr_time = 2, air_time = 2 WHERE arrived_at >= {CUTOFF}",
+        WHERE (coalesce(departed_at, scheduled_at) >= {CUTOFF} OR departed_at IS NULL AND flight_date >= :score_date)
+          AND flight_date BETWEEN :score_date - 35 AND :score_date + 7""",
+    f"""UPDATE warehouse.flights SET arr_delay = -999, arr_time = 2, air_time = 2
+        WHERE arrived_at >= {CUTOFF} AND flight_date BETWEEN :score_date - 35 AND :score_date + 7""",
     f"""UPDATE warehouse.weather SET temp = -99, humid = 1, pressure = 1, wind_speed = 999, precip = 99, visib = 0
         WHERE observed_at + INTERVAL '1 hour' > {CUTOFF}""",
 ]
 # And some of what was known before.
 EARLIER = [
-    f"UPDATE warehouse.flights SET dep_delay = dep_delay + 5 WHERE departed_at < {CUTOFF} - INTERVAL '3 hours'",
+    f"""UPDATE warehouse.flights SET dep_delay = dep_delay + 5
+        WHERE departed_at < {CUTOFF} - INTERVAL '3 hours' AND flight_date >= :score_date - 35""",
     f"UPDATE warehouse.weather SET temp = temp + 1 WHERE observed_at + INTERVAL '1 hour' <= {CUTOFF}",
 ]
 
