@@ -149,10 +149,6 @@ def build(job: Job) -> DAG:
         written: Any = write.expand(scored=scored)
         verdict: Any = log_metrics(run, written)
         publish(run, verdict)
-    for each in dag.tasks:
-        # The dates are the schedule's. On a task they would make a run with a logical date outside of them, as the web
-        # form sends it with now, "succeed" without doing anything.
-        each.start_date = each.end_date = None
     return dag
 
 

@@ -54,6 +54,9 @@ def _query(name: str) -> str:
 
 Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+# What Airflow and Postgres can keep: one file that cannot become a DAG would take all the others with it.
+Night = Annotated[date, Field(ge=date(1970, 1, 1), lt=date(2200, 1, 1))]
+Sentence = Annotated[str, Field(pattern=r"^[^\x00]*$")]
 
 
 class _Section(BaseModel):
@@ -115,16 +118,16 @@ class Job(_Section):
     name: Identifier = Field(
         description="the file's name without .toml; also the DAG's id and the asset's name"
     )
-    description: str = Field(description="one sentence for the web UI")
-    owner: str = Field(min_length=1, description="the team to call")
+    description: Sentence = Field(description="one sentence for the web UI")
+    owner: Sentence = Field(min_length=1, max_length=100, description="the team to call")
     schedule: Annotated[str, AfterValidator(_schedule)] = Field(
         description="cron expression, in the job's time zone"
     )
     timezone: Annotated[str, AfterValidator(_timezone)] = Field(
         default="UTC", description="IANA time zone of the schedule"
     )
-    start_date: date = Field(description="first night")
-    end_date: date | None = Field(default=None, description="last night")
+    start_date: Night = Field(description="first night")
+    end_date: Night | None = Field(default=None, description="last night; leave it out where there is none")
     catchup: bool = Field(
         default=False, description="whether Airflow runs the nights missed since start_date"
     )

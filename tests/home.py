@@ -35,7 +35,6 @@ owner = "tests"
 schedule = "0 2 * * *"
 timezone = "America/New_York"
 start_date = 2024-01-01
-end_date = 2024-12-31
 retries = 0
 
 [extract]

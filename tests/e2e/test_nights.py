@@ -109,10 +109,10 @@ def test_every_way_of_starting_a_run_scores_the_day_that_is_meant(
     today = datetime.now(NEW_YORK).date()
     started = {
         rest.trigger(shop, None, {"score_date": "2024-02-29"}): date(2024, 2, 29),
-        # As the web form sends it, with its logical date of now: after the job's last night, and it runs all the same.
+        # As the web form sends it, with its logical date of now.
         rest.trigger(shop, datetime.now(UTC), {"score_date": "2024-01-05"}): date(2024, 1, 5),
-        # Before the job's first night; and 02:00 UTC is still the evening before in New York, the job's time zone.
-        rest.trigger(shop, datetime(2023, 3, 10, 2, tzinfo=UTC)): date(2023, 3, 9),
+        # 02:00 UTC is still the evening before in New York, the job's time zone.
+        rest.trigger(shop, datetime(2024, 3, 10, 2, tzinfo=UTC)): date(2024, 3, 9),
         rest.trigger(shop, datetime(2024, 3, 11, 7, tzinfo=UTC)): date(2024, 3, 11),
         rest.trigger(shop): today,
     }
@@ -132,7 +132,7 @@ def test_a_scheduled_night_scores_the_day_on_which_it_is_due(
     path = nights_home.path / "dags" / f"{name}.toml"
     yesterday = datetime.now(NEW_YORK).date() - pd.Timedelta(days=1).to_pytimedelta()
     said = path.read_text().replace(
-        "start_date = 2024-01-01\nend_date = 2024-12-31",
+        "start_date = 2024-01-01",
         f"start_date = {yesterday}\ncatchup = true\ndays_back = 1",
     )
     path.write_text(said)

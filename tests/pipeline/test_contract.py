@@ -105,6 +105,38 @@ def test_the_contract_says_what_training_saw() -> None:
     assert (found["b"].kind, found["b"].categories) == ("boolean", None)
 
 
+@pytest.mark.parametrize(
+    ("dtype", "kind", "arrow"),
+    [
+        ("bool", "boolean", pa.bool_()),
+        ("boolean", "boolean", pa.bool_()),
+        ("int8", "integer", pa.int8()),
+        ("uint64", "integer", pa.uint64()),
+        ("Int32", "integer", pa.int32()),
+        ("UInt8", "integer", pa.uint8()),
+        ("float32", "number", pa.float32()),
+        ("Float64", "number", pa.float64()),
+        ("str", "text", pa.string()),
+        ("string", "text", pa.string()),
+        ("category", "text", pa.string()),
+        ("datetime64[us]", "timestamp", pa.timestamp("us")),
+        ("datetime64[ns]", "timestamp", pa.timestamp("ns")),
+        ("datetime64[s]", "timestamp", pa.timestamp("us")),
+        ("datetime64[us, UTC]", "instant", pa.timestamp("us", "UTC")),
+        ("datetime64[ns, America/New_York]", "instant", pa.timestamp("ns", "UTC")),
+    ],
+)
+def test_every_dtype_has_its_kind(dtype: str, kind: str, arrow: pa.DataType) -> None:
+    values: dict[str, Any] = {
+        "text": ["a", "b"],
+        "timestamp": pd.to_datetime([0, 1]),
+        "instant": pd.to_datetime([0, 1], utc=True),
+    }
+    rows = pd.DataFrame({"x": pd.Series(values.get(kind, [1, 0])).astype(dtype)})
+    [column] = infer(rows, ["x"]).columns
+    assert (column.kind, column.dtype, column.arrow, column.nullable) == (kind, dtype, arrow, False)
+
+
 def test_free_text_has_no_categories() -> None:
     rows = pd.DataFrame({"t": [f"text {number}" for number in range(MAX_CATEGORIES + 1)]})
     assert infer(rows, ["t"]).columns[0].categories is None

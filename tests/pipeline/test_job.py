@@ -12,7 +12,8 @@ from pipeline import job as jobs
 from pipeline.job import Job, JobError
 
 ROOT = Path(__file__).resolve().parents[2]
-GOOD = (ROOT / "dags" / "flight_delay.toml").read_text()
+SHIPPED = (ROOT / "dags" / "flight_delay.toml").read_text()
+GOOD = SHIPPED.replace("start_date = 2013-01-01", "start_date = 2013-07-01\nend_date = 2013-12-31")
 
 
 def read(folder: Path, text: str) -> Job:
@@ -77,7 +78,7 @@ def test_the_digest_changes_with_the_file(tmp_path: Path) -> None:
         ('name = "flight_delay"', 'name = "../other"', "key 'model.name' = '../other'"),
         ("0.02", "2", "key 'gate.max_rejected_fraction' = 2: Input should be less than or equal to 1"),
         (
-            'on_empty = "fail"',
+            'on_empty = "skip"',
             'on_empty = "wipe"',
             "key 'gate.on_empty' = 'wipe': Input should be 'skip' or 'fail'",
         ),
@@ -89,6 +90,10 @@ def test_the_digest_changes_with_the_file(tmp_path: Path) -> None:
         ('"0 2 * * *"', '"R 2 * * *"', "key 'schedule' = 'R 2 .*': is not a cron expression"),
         ("America/New_York", "localtime", "key 'timezone' = 'localtime': is not an IANA time zone"),
         ("2013-12-31", "2013-06-30", "key 'end_date' = .*: is before start_date .2013-07-01."),
+        ("2013-12-31", "9999-12-31", "key 'end_date' = .*: Input should be less than 2200-01-01"),
+        ("2013-07-01", "0001-01-01", "key 'start_date' = .*: Input should be greater than or equal to 1970"),
+        ('"flight-operations"', f'"{"x" * 101}"', "key 'owner' = .*: String should have at most 100"),
+        ('"flight-operations"', '"a\\u0000b"', "key 'owner' = .*: String should match pattern"),
         ("2013-07-01", "1372636800", "key 'start_date' = 1372636800: Input should be a valid date"),
         ("2013-07-01", '"2013-07-01"', "key 'start_date' = '2013-07-01': Input should be a valid date"),
         ("catchup = false", 'catchup = "no"', "key 'catchup' = 'no': Input should be a valid boolean"),
@@ -164,6 +169,17 @@ def test_no_document_gives_anything_but_a_job_or_a_job_error(
     text = "\n".join(f"{_toml(key)} = {_toml(value)}" for key, value in said.items() if value is not None)
     try:
         assert read(tmp_path, text).name == "night"
+    except JobError as error:
+        assert "night.toml" in str(error)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None)
+@given(st.integers(0, len(GOOD)), st.integers(0, 20), st.text(st.characters(codec="utf-8"), max_size=6))
+def test_no_slip_of_the_hand_gives_anything_but_a_job_or_a_job_error(
+    tmp_path: Path, place: int, cut: int, typed: str
+) -> None:
+    try:
+        assert read(tmp_path, GOOD[:place] + typed + GOOD[place + cut :]).name == "night"
     except JobError as error:
         assert "night.toml" in str(error)
 

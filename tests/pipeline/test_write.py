@@ -82,6 +82,16 @@ def test_the_same_input_is_a_no_op_and_the_old_run_stays(shop: Shop) -> None:
     assert shop.predictions().equals(before)
 
 
+def test_the_same_rows_beside_rejected_ones_are_another_input(shop: Shop) -> None:
+    shop.home.score(shop.job)
+    before = shop.predictions()
+    nameless = f"INSERT INTO {shop.table} (visits) SELECT 1 FROM generate_series(1, 10)"
+    shop.home.sql(nameless, "warehouse_owner")
+    with pytest.raises(Held, match="10 of 110 rows were rejected"):
+        shop.home.score(shop.job)
+    assert shop.predictions().equals(before)
+
+
 def test_a_dry_run_of_the_same_input_is_scored_all_the_same(shop: Shop) -> None:
     shop.home.score(shop.job)
     with pytest.raises(NothingToDo, match="a dry run, 100 rows scored"):
