@@ -1,7 +1,8 @@
 -- The flights scheduled to leave New York on the score date, with what is known of each at 02:00 that morning.
 --
--- Known at 02:00: the schedule, the plane, the last whole hour of weather at the origin, and which flights of the
--- 28 days before had left by then, and how late. Not known: any departure, arrival or weather after 02:00.
+-- Known at 02:00: the schedule, the last whole hour of weather at the origin, and which flights of the 28 days before
+-- had left by then, and how late. Not known: any departure, arrival or weather after 02:00. The plane is the one that
+-- flew in the end, which the sample has for want of the plan; the model card says what that is worth.
 WITH cutoff AS (
     SELECT (CAST(:score_date AS date) + TIME '02:00') AT TIME ZONE 'America/New_York' AS at
 ),

@@ -132,7 +132,7 @@ def test_every_dtype_has_its_kind(dtype: str, kind: str, arrow: pa.DataType) -> 
         "timestamp": pd.to_datetime([0, 1]),
         "instant": pd.to_datetime([0, 1], utc=True),
     }
-    rows = pd.DataFrame({"x": pd.Series(values.get(kind, [1, 0])).astype(dtype)})
+    rows = pd.DataFrame({"x": values.get(kind, [1, 0])}).astype({"x": dtype})
     [column] = infer(rows, ["x"]).columns
     assert (column.kind, column.dtype, column.arrow, column.nullable) == (kind, dtype, arrow, False)
 
