@@ -18,7 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from local.airflow import Airflow
-from local.rest import Rest
+from local.rest import Json, Rest
 from tests.home import NIGHT, Home, shop_model, shop_rows
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -78,8 +78,13 @@ def test_three_real_nights_as_a_backfill(
     first, last = datetime(2013, 7, 1, tzinfo=NEW_YORK), datetime(2013, 7, 3, 23, tzinfo=NEW_YORK)
     rest.backfill(flights, first, last, reprocess_behavior="completed", max_active_runs=3)
     nights = [date(2013, 7, 1), date(2013, 7, 2), date(2013, 7, 3)]
-    wait(lambda: len(rest.runs(flights, state="success")) == 3, "three nights", airflow, 180)
-    for run, night in zip(rest.runs(flights), nights, strict=True):
+
+    def scored() -> list[Json]:
+        # Beside the backfill the scheduler runs today's night, for which the sample has no flights.
+        return [run for run in rest.runs(flights, state="success") if run["run_type"] == "backfill"]
+
+    wait(lambda: len(scored()) == 3, "three nights", airflow, 180)
+    for run, night in zip(scored(), nights, strict=True):
         assert states(rest, flights, run["dag_run_id"]) == {task: {"success"} for task in TASKS}
         for task in TASKS:
             copy = 0 if task in ("predict", "write") else -1
