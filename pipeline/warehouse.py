@@ -28,9 +28,9 @@ Values = Mapping[str, date | datetime]
 BATCH_BYTES = 8 * 1024 * 1024
 
 # SQLSTATE classes in which the server refuses the query itself, so that a retry would meet the same refusal:
-# feature not supported, data exception, read-only transaction, bad login, no such database or schema, syntax error
-# or missing right.
-_REFUSALS = ("0A", "22", "25", "28", "3D", "3F", "42")
+# feature not supported, data exception, read-only transaction, bad login, a table that others depend on, no such
+# database or schema, syntax error or missing right.
+_REFUSALS = ("0A", "22", "25", "28", "2B", "3D", "3F", "42")
 
 # The semicolons that end a query, and the comments after them: COPY takes the query in parentheses.
 _END = re.compile(r";[;\s]*(--[^\n]*(\n\s*|\Z))*\Z")

@@ -12,13 +12,13 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
 
 import joblib
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from sklearn.calibration import calibration_curve
 from sklearn.compose import make_column_transformer
@@ -42,6 +42,9 @@ CATEGORIES = ("carrier", "origin", "dest")
 NOT_FEATURES = ("entity_id", "score_date", "late")
 REFERENCE_ROWS_A_NIGHT = 50
 SEED = 20130701
+OUTCOMES = "flight_delay/outcomes.sql"
+
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -53,18 +56,25 @@ class Figures:
     brier: float
 
 
+@dataclass(frozen=True)
+class Trial:
+    """Nights that a model was not fitted on, and how likely it and the two baselines held each flight to be late."""
+
+    rows: pd.DataFrame
+    found: dict[str, Floats]
+
+
 def main() -> None:
     """Train, evaluate, register."""
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter).parse_args()
+    print("reading January to June, and July to December", flush=True)
     try:
-        print("reading January to June, and July to December", flush=True)
         rows, afterwards = read(TRAINING), read(AFTERWARDS)
-        folder = train(rows, afterwards)
     except ScoringError as error:
         sys.exit(f"{error}\nIs the sample loaded? python -m pipeline sample")
-    print(
-        f"{(folder / 'MODEL_CARD.md').read_text()}\nregistered {folder}. Review and commit models/flight_delay."
-    )
+    folder = train(rows, afterwards)
+    card = (folder / "MODEL_CARD.md").read_text(encoding="utf-8")
+    print(f"{card}\nregistered {folder}. Review and commit models/flight_delay.")
 
 
 def read(window: tuple[date, date]) -> pd.DataFrame:
@@ -76,32 +86,10 @@ def read(window: tuple[date, date]) -> pd.DataFrame:
 def train(rows: pd.DataFrame, afterwards: pd.DataFrame) -> Path:
     """Evaluate on held-out weeks, train on all rows, and register; returns the version's folder."""
     held_out = pd.to_datetime(rows["score_date"]).dt.isocalendar().week % WEEK_HELD_OUT == 0
-    fitted, tested = rows[~held_out], rows[held_out]
-    trial = make_model().fit(features(fitted), fitted["late"])
-    final = make_model().fit(features(rows), rows["late"])
-    held, after = _compare(trial, fitted, tested), _compare(final, rows, afterwards)
-    card = model_card(rows, tested, afterwards, held, after)
-    metrics = {
-        f"{where}_{figure}": getattr(judge(there["late"], found["model"]), figure)
-        for where, there, found in (("held_out", tested, held), ("july_december", afterwards, after))
-        for figure in Figures.__dataclass_fields__
-    }
-    with tempfile.TemporaryDirectory() as folder:
-        artefact, reference = Path(folder) / "model.joblib", Path(folder) / "reference.parquet"
-        joblib.dump(final, artefact, compress=("xz", 6))
-        sample(rows).to_parquet(reference, compression="zstd", index=False)
-        pinned = register(
-            places.home(),
-            "flight_delay",
-            artefact,
-            reference,
-            alias="champion",
-            outcome="late",
-            metrics=metrics,
-            training_window=TRAINING,
-            card=card,
-        )
-    return pinned.folder
+    trial, final = _fit(rows[~held_out]), _fit(rows)
+    held = _compare(trial, rows[~held_out], rows[held_out])
+    after = _compare(final, rows, afterwards)
+    return _register(final, rows, held, after)
 
 
 def make_model() -> Pipeline:
@@ -138,7 +126,7 @@ def sample(rows: pd.DataFrame) -> pd.DataFrame:
     return chosen.drop(columns="entity_id").reset_index(drop=True)
 
 
-def judge(late: pd.Series, probability: np.ndarray) -> Figures:
+def judge(late: pd.Series, probability: Floats) -> Figures:
     """Figures of predicted probabilities against what happened."""
     return Figures(
         float(roc_auc_score(late, probability)),
@@ -147,26 +135,20 @@ def judge(late: pd.Series, probability: np.ndarray) -> Figures:
     )
 
 
-def model_card(
-    rows: pd.DataFrame,
-    tested: pd.DataFrame,
-    afterwards: pd.DataFrame,
-    held: dict[str, Any],
-    after: dict[str, Any],
-) -> str:
+def model_card(rows: pd.DataFrame, held: Trial, after: Trial) -> str:
     """The model card, with every figure as measured."""
     return CARD.format(
         rows=len(rows),
         nights=rows["score_date"].nunique(),
         base_rate=rows["late"].mean(),
-        held_rows=len(tested),
-        held_nights=tested["score_date"].nunique(),
-        held=_table(tested["late"], held),
-        held_bins=_calibration(tested["late"], held["model"]),
-        after_rows=len(afterwards),
-        after_rate=afterwards["late"].mean(),
-        after=_table(afterwards["late"], after),
-        after_bins=_calibration(afterwards["late"], after["model"]),
+        held_rows=len(held.rows),
+        held_nights=held.rows["score_date"].nunique(),
+        held=_table(held),
+        held_bins=_calibration(held),
+        after_rows=len(after.rows),
+        after_rate=after.rows["late"].mean(),
+        after=_table(after),
+        after_bins=_calibration(after),
         features=", ".join(f"`{name}`" for name in features(rows).columns),
     )
 
@@ -174,54 +156,80 @@ def model_card(
 def _nights(window: tuple[date, date]) -> Iterator[pd.DataFrame]:
     home = places.home()
     query = job.find(home / "dags", "flight_delay").extract.query
-    known, uri = warehouse.read_query(home / "sql", query), embedded.connection("warehouse", home / ".local")
-    happened = warehouse.read_query(home / "sql", "flight_delay/outcomes.sql")
-    address, night = warehouse.address(uri or "", "warehouse"), window[0]
-    while night <= window[1]:
-        with warehouse.stream(address, known, {"score_date": night}, query) as reader:
-            rows = reader.read_all().to_pandas()
-        with warehouse.stream(
-            address, happened, {"score_date": night}, "flight_delay/outcomes.sql"
-        ) as reader:
-            outcomes = reader.read_all().to_pandas()
+    address = warehouse.address(embedded.connection("warehouse", home / ".local") or "", "warehouse")
+    night, last = window
+    while night <= last:
+        rows, outcomes = (_run(address, home / "sql", name, night) for name in (query, OUTCOMES))
         # A night on which a nullable integer has no null must not change the column's dtype in training.
-        whole = {"plane_year": "float64", "seats": "float64"}
-        yield (
-            rows.astype(whole).assign(score_date=night).merge(outcomes[["entity_id", "late"]], on="entity_id")
-        )
+        rows = rows.astype({"plane_year": "float64", "seats": "float64"})
+        yield rows.assign(score_date=night).merge(outcomes[["entity_id", "late"]], on="entity_id")
         night += timedelta(days=1)
 
 
-def _compare(model: Pipeline, fitted: pd.DataFrame, tested: pd.DataFrame) -> dict[str, np.ndarray]:
-    rate = fitted["late"].mean()
+def _run(address: str, folder: Path, name: str, night: date) -> pd.DataFrame:
+    query = warehouse.read_query(folder, name)
+    with warehouse.stream(address, query, {"score_date": night}, name) as reader:
+        rows: pd.DataFrame = reader.read_all().to_pandas()
+    return rows
+
+
+def _fit(rows: pd.DataFrame) -> Pipeline:
+    return make_model().fit(features(rows), rows["late"])
+
+
+def _compare(model: Pipeline, fitted: pd.DataFrame, tested: pd.DataFrame) -> Trial:
+    rate, group = fitted["late"].mean(), ["carrier", "origin"]
     # Few flights say little of their carrier and airport: fifty flights of the base rate are added to each.
-    grouped = fitted.groupby(["carrier", "origin"])["late"].agg(["sum", "count"])
-    rates = ((grouped["sum"] + 50 * rate) / (grouped["count"] + 50)).rename("rate").reset_index()
-    by_group = (
-        tested[["carrier", "origin"]].merge(rates, how="left", on=["carrier", "origin"])["rate"].fillna(rate)
-    )
-    return {
+    late = fitted.groupby(group)["late"].agg(["sum", "count"])
+    rates = ((late["sum"] + 50 * rate) / (late["count"] + 50)).rename("rate").reset_index()
+    by_group = tested[group].merge(rates, how="left", on=group)["rate"].fillna(rate)
+    found = {
         "model": model.predict_proba(features(tested))[:, 1],
         "rate per carrier and origin": by_group.to_numpy(),
         "base rate": np.full(len(tested), rate),
     }
+    return Trial(tested, found)
 
 
-def _table(late: pd.Series, found: dict[str, np.ndarray]) -> str:
+def _register(final: Pipeline, rows: pd.DataFrame, held: Trial, after: Trial) -> Path:
+    with tempfile.TemporaryDirectory() as folder:
+        artefact, reference = Path(folder) / "model.joblib", Path(folder) / "reference.parquet"
+        joblib.dump(final, artefact, compress=("xz", 6))
+        sample(rows).to_parquet(reference, compression="zstd", index=False)
+        pinned = register(
+            places.home(),
+            "flight_delay",
+            artefact,
+            reference,
+            alias="champion",
+            outcome="late",
+            metrics={**_metrics("held_out", held), **_metrics("july_december", after)},
+            training_window=TRAINING,
+            card=model_card(rows, held, after),
+        )
+    return pinned.folder
+
+
+def _metrics(where: str, trial: Trial) -> dict[str, float]:
+    figures = asdict(judge(trial.rows["late"], trial.found["model"]))
+    return {f"{where}_{name}": value for name, value in figures.items()}
+
+
+def _table(trial: Trial) -> str:
     lines = ["| | ROC AUC | log loss | Brier |", "|---|---|---|---|"]
-    for name, probability in found.items():
-        figures = judge(late, probability)
+    for name, probability in trial.found.items():
+        figures = judge(trial.rows["late"], probability)
         lines.append(f"| {name} | {figures.roc_auc:.3f} | {figures.log_loss:.4f} | {figures.brier:.4f} |")
     return "\n".join(lines)
 
 
-def _calibration(late: pd.Series, probability: np.ndarray) -> str:
-    happened, predicted = calibration_curve(late, probability, n_bins=5, strategy="quantile")
+def _calibration(trial: Trial) -> str:
+    happened, predicted = calibration_curve(
+        trial.rows["late"], trial.found["model"], n_bins=5, strategy="quantile"
+    )
     lines = ["| fifth of the flights | predicted | happened |", "|---|---|---|"]
-    lines += [
-        f"| {number + 1} | {p:.3f} | {h:.3f} |"
-        for number, (p, h) in enumerate(zip(predicted, happened, strict=True))
-    ]
+    for fifth, (said, was) in enumerate(zip(predicted, happened, strict=True), start=1):
+        lines.append(f"| {fifth} | {said:.3f} | {was:.3f} |")
     return "\n".join(lines)
 
 

@@ -52,7 +52,9 @@ def test_days_tile_time(day: date, zone: ZoneInfo) -> None:
         ("America/New_York", date(2013, 3, 10), 23.0),
         ("America/New_York", date(2013, 11, 3), 25.0),
         ("Europe/Berlin", date(2024, 3, 31), 23.0),
+        ("Europe/Berlin", date(2024, 10, 27), 25.0),
         ("Australia/Lord_Howe", date(2024, 4, 7), 24.5),
+        ("Australia/Lord_Howe", date(2024, 10, 6), 23.5),
         ("America/New_York", date(2013, 7, 1), 24.0),
     ],
 )
@@ -94,8 +96,54 @@ def test_a_nightly_schedule_scores_every_day_of_the_year_once() -> None:
     assert scored == [date(2013, 1, 1) + timedelta(days=number) for number in range(365)]
 
 
+def test_a_run_that_is_late_still_scores_the_day_on_which_it_was_due() -> None:
+    due = datetime(2013, 7, 1, 2, tzinfo=NEW_YORK)
+    assert dates.score_date(None, due, due + timedelta(days=9), NEW_YORK) == date(2013, 7, 1)
+
+
 @pytest.mark.parametrize(
-    "text", ["soon", "2013-7-1", "20130701", "2013-02-30", "2013-07-01T00:00", " 2013-07-01"]
+    ("back", "day"),
+    [(0, date(2013, 3, 11)), (1, date(2013, 3, 10)), (2, date(2013, 3, 9)), (366, date(2012, 3, 10))],
+)
+def test_days_back_are_days_of_the_calendar_and_not_of_24_hours(back: int, day: date) -> None:
+    # Half past midnight after a day of 23 hours: 24 hours earlier it was the day before that.
+    due = datetime(2013, 3, 11, 0, 30, tzinfo=NEW_YORK).astimezone(UTC)
+    assert (due - timedelta(hours=24)).astimezone(NEW_YORK).date() == date(2013, 3, 9)
+    assert dates.score_date(None, due, due, NEW_YORK, back) == day
+
+
+def test_a_blank_is_not_asked_for_but_a_wrong_date_is_not_passed_over() -> None:
+    due = datetime(2013, 7, 1, 6, tzinfo=UTC)
+    assert dates.score_date("", due, due, NEW_YORK) == date(2013, 7, 1)
+    with pytest.raises(DateError, match="score date 'yesterday' is not a date"):
+        dates.score_date("yesterday", due, due, NEW_YORK)
+
+
+@given(st.text(max_size=12) | st.from_regex(r"\d{4}-?W?\d{2}-?\d{1,2}", fullmatch=True))
+def test_a_text_is_the_date_that_it_spells_or_refused(text: str) -> None:
+    try:
+        assert dates.parse(text).isoformat() == text
+    except DateError as error:
+        assert repr(text) in str(error)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "soon",
+        "",
+        "today",
+        "2013-7-1",
+        "20130701",
+        "2013-02-30",
+        "0000-01-01",
+        "2013-W27-1",
+        "2013-07-01T00:00",
+        " 2013-07-01",
+        "2013-07-01\n",
+        "01/07/2013",
+        "２０１３-０７-０１",  # noqa: RUF001 - digits, but not ours
+    ],
 )
 def test_anything_but_a_date_is_refused(text: str) -> None:
     with pytest.raises(DateError, match=r"is not a date. Write it as YYYY-MM-DD, for example 2013-07-01"):

@@ -1,12 +1,15 @@
 """A job file says everything in data; whatever is wrong with it, the error names file, key and remedy."""
 
+import hashlib
 import tomllib
+from datetime import date
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from pipeline import job as jobs
 from pipeline.job import Job, JobError
@@ -14,6 +17,18 @@ from pipeline.job import Job, JobError
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = (ROOT / "dags" / "flight_delay.toml").read_text()
 GOOD = SHIPPED.replace("start_date = 2013-01-01", "start_date = 2013-07-01\nend_date = 2013-12-31")
+
+MINIMAL = """\
+description = "a night"
+owner = "us"
+schedule = "0 2 * * *"
+start_date = 2024-01-01
+[extract]
+query = "n.sql"
+[model]
+name = "m"
+"""
+INLINE = {"extract": '{query = "n.sql"}', "model": '{name = "m"}', "write": "{}", "gate": "{}"}
 
 
 def read(folder: Path, text: str) -> Job:
@@ -34,6 +49,68 @@ def test_every_key_says_what_it_means() -> None:
             for name, field in model.model_fields.items():
                 section = isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
                 assert field.description or section, name
+
+
+def test_a_job_says_what_its_file_says_and_the_defaults_else(tmp_path: Path) -> None:
+    job = read(tmp_path, MINIMAL)
+    assert (job.name, job.schedule, job.start_date) == ("night", "0 2 * * *", date(2024, 1, 1))
+    assert (job.timezone, job.zone, job.end_date, job.catchup) == ("UTC", ZoneInfo("UTC"), None, False)
+    assert (job.days_back, job.retries, job.max_active_runs) == (0, 3, 1)
+    assert (job.extract.connection, job.extract.query, job.write.connection) == (
+        "warehouse",
+        "n.sql",
+        "predictions",
+    )
+    assert (job.model.name, job.model.alias) == ("m", "champion")
+    assert (job.extract.unknown_category, job.extract.out_of_range) == ("warn", "warn")
+    assert (job.gate.min_rows, job.gate.max_rejected_fraction, job.gate.on_empty) == (1, 0.05, "fail")
+    assert job.sha256 == hashlib.sha256(MINIMAL.encode()).hexdigest()
+
+
+def test_a_job_cannot_be_changed(tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        read(tmp_path, MINIMAL).retries = 4
+
+
+@pytest.mark.parametrize("section", ["extract", "model", "write", "gate"])
+@pytest.mark.parametrize("scalar", ["3", "'text'", "true", "[]", "2024-01-01", "nan"])
+def test_a_section_that_is_a_value_is_named(tmp_path: Path, section: str, scalar: str) -> None:
+    head, _, _ = MINIMAL.partition("[")
+    others = "".join(f"{name} = {said}\n" for name, said in INLINE.items() if name != section)
+    with pytest.raises(
+        JobError, match=f"night.toml: key '{section}' = .*: Input should be a valid dictionary"
+    ):
+        read(tmp_path, f"{head}{section} = {scalar}\n{others}")
+
+
+@pytest.mark.parametrize(
+    "key", ["owner", "schedule", "start_date", "description", "extract.query", "model.name"]
+)
+def test_a_key_that_must_be_there_is_named_with_its_meaning(tmp_path: Path, key: str) -> None:
+    *_, last = key.split(".")
+    kept = [line for line in MINIMAL.splitlines() if not line.startswith(f"{last} =")]
+    assert len(kept) == len(MINIMAL.splitlines()) - 1
+    with pytest.raises(JobError, match=rf"night.toml: key '{key}' is missing. Add it: .+\."):
+        read(tmp_path, "\n".join(kept))
+
+
+def test_every_mistake_of_a_file_is_told_at_once(tmp_path: Path) -> None:
+    text = MINIMAL.replace("owner", "ownr").replace("0 2 * * *", "nightly").replace("n.sql", "n.txt")
+    with pytest.raises(JobError) as error:
+        read(tmp_path, text)
+    lines = str(error.value).splitlines()
+    assert all(line.startswith("night.toml: key ") for line in lines)
+    assert {line.split("'")[1] for line in lines} == {"ownr", "owner", "schedule", "extract.query"}
+
+
+@pytest.mark.parametrize(
+    "query", ["../n.sql", "a/../../n.sql", "/n.sql", "..", "", "n.SQL", "n.sql/", "n.sql\\n"]
+)
+def test_a_query_outside_of_the_folder_of_queries_is_refused(tmp_path: Path, query: str) -> None:
+    with pytest.raises(
+        JobError, match="night.toml: key 'extract.query' = .*: is not a .sql file inside sql/"
+    ):
+        read(tmp_path, MINIMAL.replace("n.sql", query))
 
 
 def test_the_digest_changes_with_the_file(tmp_path: Path) -> None:
@@ -154,18 +231,22 @@ SCALARS = (
     | st.integers()
     | st.floats(allow_nan=False)
     | st.text()
+    | st.dates()
+    | st.datetimes()
+    | st.times()
     | st.lists(st.integers())
+    | st.lists(st.dictionaries(st.text(max_size=3), st.integers(), max_size=2), max_size=2)
 )
 KEYS = st.sampled_from(sorted(Job.model_fields)) | st.text(max_size=5)
 SECTION = st.dictionaries(KEYS, SCALARS, max_size=4)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None)
-@given(st.dictionaries(KEYS, SCALARS | SECTION, max_size=6))
+@given(st.dictionaries(KEYS, SCALARS | SECTION, max_size=6), st.booleans())
 def test_no_document_gives_anything_but_a_job_or_a_job_error(
-    tmp_path: Path, changes: dict[str, object]
+    tmp_path: Path, changes: dict[str, object], alone: bool
 ) -> None:
-    said = {**tomllib.loads(GOOD), **changes}
+    said = changes if alone else {**tomllib.loads(GOOD), **changes}
     text = "\n".join(f"{_toml(key)} = {_toml(value)}" for key, value in said.items() if value is not None)
     try:
         assert read(tmp_path, text).name == "night"

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pytest
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
 from pipeline import model
 from pipeline.model import Model, ModelError, Pinned, ScoreError
@@ -82,6 +82,11 @@ def _link(path: Path) -> None:
     path.symlink_to(other)
 
 
+def _folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
 HOSTILE: list[tuple[Callable[[Path], None], str]] = [
     (
         _flip,
@@ -94,6 +99,7 @@ HOSTILE: list[tuple[Callable[[Path], None], str]] = [
     (lambda path: put(path, path.read_bytes() + b"x"), "is not the registered model"),
     (_link, "cannot be read: .*A model is a plain file, never a link"),
     (lambda path: path.unlink(), "cannot be read: No such file"),
+    (_folder, "cannot be read: Is a directory"),
 ]
 
 
@@ -129,14 +135,58 @@ def test_a_model_swapped_after_it_was_resolved_is_refused(home: Home, pinned: Pi
     assert not (pinned.folder / "marker").exists()
 
 
-def test_a_model_of_another_scikit_learn_is_refused_before_it_is_unpickled(
-    home: Home, pinned: Pinned
-) -> None:
-    edit(pinned.folder / "manifest.json", r'"scikit-learn": "[^"]*"', '"scikit-learn": "0.24.0"')
+def _pin(home: Home, pinned: Pinned) -> None:
+    """Vouch for the bytes that are there, in the manifest and in versions.toml."""
+    digest = hashlib.sha256((pinned.folder / "model.joblib").read_bytes()).hexdigest()
+    edit(pinned.folder / "manifest.json", pinned.sha256, digest)
+    edit(home.path / "models" / "shop" / "versions.toml", pinned.sha256, digest)
+
+
+def test_bytes_that_only_the_pin_vouches_for_are_refused(home: Home, pinned: Pinned) -> None:
+    _trap(pinned.folder / "model.joblib")
+    digest = hashlib.sha256((pinned.folder / "model.joblib").read_bytes()).hexdigest()
+    edit(home.path / "models" / "shop" / "versions.toml", pinned.sha256, digest)
+    with pytest.raises(ModelError, match="is not the registered model"):
+        load(home)
+    assert not (pinned.folder / "marker").exists()
+
+
+@pytest.mark.parametrize("pin", ["0" * 64, "", "sha256"])
+def test_a_pin_that_was_changed_refuses_the_model(home: Home, pinned: Pinned, pin: str) -> None:
+    edit(home.path / "models" / "shop" / "versions.toml", pinned.sha256, pin)
     with pytest.raises(
-        ModelError, match=r"made with scikit-learn 0.24.0, and .* is installed. It was not loaded"
+        ModelError, match=f"is not the registered model: .* pinned is {pin}. It was not loaded"
     ):
         load(home)
+
+
+@pytest.mark.parametrize("library", ['"scikit-learn": "0.24.0"', '"scikit-learm": "1.9.1"'])
+def test_a_model_of_another_scikit_learn_is_refused_before_it_is_unpickled(
+    home: Home, pinned: Pinned, library: str
+) -> None:
+    _trap(pinned.folder / "model.joblib")
+    _pin(home, pinned)
+    edit(pinned.folder / "manifest.json", r'"scikit-learn": "[^"]*"', library)
+    complaint = r"made with scikit-learn (0.24.0|None), and .* is installed. It was not loaded. Install scikit-learn=="
+    with pytest.raises(ModelError, match=complaint):
+        load(home)
+    assert not (pinned.folder / "marker").exists()
+
+
+def test_only_bytes_that_everything_vouches_for_are_unpickled(home: Home, pinned: Pinned) -> None:
+    # The counterpart of the refusals above: the same trap springs once nothing refuses it.
+    _trap(pinned.folder / "model.joblib")
+    _pin(home, pinned)
+    with pytest.raises(ModelError, match="cannot score its golden rows: AttributeError"):
+        load(home)
+    assert (pinned.folder / "marker").exists()
+
+
+def test_looking_a_version_up_unpickles_nothing(home: Home, pinned: Pinned) -> None:
+    _trap(pinned.folder / "model.joblib")
+    _pin(home, pinned)
+    assert model.resolve(home.path, "shop", "champion").manifest.version == 1
+    assert not (pinned.folder / "marker").exists()
 
 
 def test_a_pickle_that_says_another_scikit_learn_is_refused() -> None:
@@ -210,10 +260,26 @@ def test_what_is_not_registered_is_named_with_what_is(
         ("versions.toml", "[versions]\nnewest = 'x'", "not a list of versions and aliases"),
         ("1/manifest.json", "{}", "manifest.json cannot be used.*Restore it from git"),
         ("1/manifest.json", "not json", "manifest.json cannot be used"),
+        ("versions.toml", b"\xff\xfe", "not a list of versions and aliases"),
+        ("versions.toml", "[aliases]\nchampion = 'newest'", "not a list of versions and aliases"),
+        ("versions.toml", "", "has no alias 'champion': .*versions.toml knows none"),
+        (
+            "versions.toml",
+            "[aliases]\nchampion = 1",
+            "has no version 1: .*versions.toml pins none. Register it",
+        ),
+        ("1/manifest.json", b"\xff\xfe", "manifest.json cannot be used"),
+        ("1/manifest.json", None, "manifest.json cannot be used: .*No such file.*Restore it from git"),
+        ("versions.toml", None, "no model 'shop' in .*: known are none. Register it"),
     ],
 )
-def test_a_broken_store_is_named(home: Home, pinned: Pinned, file: str, content: str, complaint: str) -> None:
-    (home.path / "models" / "shop" / file).write_text(content)
+def test_a_broken_store_is_named(
+    home: Home, pinned: Pinned, file: str, content: str | bytes | None, complaint: str
+) -> None:
+    path = home.path / "models" / "shop" / file
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(ModelError, match=f"(?s){complaint}"):
         model.resolve(home.path, "shop", "champion")
 
@@ -248,6 +314,58 @@ def test_scores_that_are_none_are_refused(
     odd = Model(pinned.manifest, Odd(given))
     with pytest.raises(ModelError, match=complaint):
         odd.score(shop_rows(100))
+
+
+def test_a_manifest_with_a_key_that_nobody_knows_is_refused(home: Home, pinned: Pinned) -> None:
+    edit(pinned.folder / "manifest.json", '"task"', '"colour": "red",\n  "task"')
+    with pytest.raises(ModelError, match="(?s)manifest.json cannot be used.*colour"):
+        model.resolve(home.path, "shop", "champion")
+
+
+class Line(RegressorMixin, BaseEstimator):
+    """A regressor that gives what it is told."""
+
+    def __init__(self, given: Any = None) -> None:
+        self.given = given
+
+    def predict(self, frame: pd.DataFrame) -> npt.NDArray[np.float64]:
+        """What it was told, whatever the frame."""
+        return np.asarray(self.given(len(frame)))
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        (lambda rows: np.full(rows, np.nan), "5 rows got no usable score, for example .nan"),
+        (lambda rows: np.full(rows, -np.inf), "5 rows got no usable score"),
+        (lambda rows: np.full((rows, 1), 0.5), r"scores of shape \(5, 1\), expected \(5,\)"),
+        (lambda rows: np.full(rows + 1, 0.5), r"scores of shape \(6,\), expected \(5,\)"),
+    ],
+)
+def test_values_that_are_none_are_refused(
+    pinned: Pinned, given: Callable[[int], Any], complaint: str
+) -> None:
+    regression = pinned.manifest.model_copy(update={"task": "regression", "classes": ()})
+    with pytest.raises(ModelError, match=complaint):
+        Model(regression, Line(given)).score(shop_rows(5))
+
+
+def test_a_regression_gives_its_values_as_they_are(pinned: Pinned) -> None:
+    regression = pinned.manifest.model_copy(update={"task": "regression", "classes": ()})
+    scores = Model(regression, Line(lambda _: [-3, 0.1, 1e300])).score(shop_rows(3))
+    assert scores.score.tolist() == [-3.0, 0.1, 1e300]
+    assert (scores.label, scores.classes) == (None, None)
+
+
+def test_several_classes_give_the_likeliest_with_its_probability(pinned: Pinned) -> None:
+    three = pinned.manifest.model_copy(update={"task": "multiclass", "classes": ("a", "b", "c")})
+    given = [[0.1, 0.2, 0.7], [0.5, 0.4, 0.1], [0.0, 1.0, 0.0]]
+    scores = Model(three, Odd(lambda _: given)).score(shop_rows(3))
+    assert scores.score.tolist() == [0.7, 0.5, 1.0]
+    assert scores.label is not None
+    assert scores.label.tolist() == [2, 0, 1]
+    assert scores.classes is not None
+    assert scores.classes.tolist() == given
 
 
 def test_the_rows_without_a_score_are_told(pinned: Pinned) -> None:

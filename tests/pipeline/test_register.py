@@ -2,14 +2,17 @@
 
 import hashlib
 import json
+import math
 import re
 from pathlib import Path
 from typing import Any
 
 import joblib
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pytest
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.cluster import KMeans
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_iris
@@ -37,19 +40,43 @@ def test_a_binary_classifier(home: Home) -> None:
 
 def test_a_multiclass_classifier(home: Home) -> None:
     rows, classes = load_iris(as_frame=True, return_X_y=True)
-    pinned = home.model("iris", RandomForestClassifier(5, random_state=0).fit(rows, classes), rows)
-    assert (pinned.manifest.task, pinned.manifest.classes) == ("multiclass", ("0", "1", "2"))
-    assert all(len(scores) == 3 for scores in pinned.manifest.golden_scores if isinstance(scores, tuple))
+    names = classes.map({0: "setosa", 1: "versicolor", 2: "virginica"})
+    fitted = RandomForestClassifier(5, random_state=0).fit(rows, names)
+    manifest = home.model("iris", fitted, rows).manifest
+    assert (manifest.task, manifest.threshold) == ("multiclass", None)
+    assert manifest.classes == ("setosa", "versicolor", "virginica")
+    golden = pd.DataFrame(list(manifest.golden_rows))
+    assert manifest.golden_scores == tuple(map(tuple, fitted.predict_proba(golden).tolist()))
 
 
 def test_a_regressor(home: Home) -> None:
     rows = pd.DataFrame({"x": np.arange(20.0)})
-    pinned = home.model("line", RandomForestRegressor(5, random_state=0).fit(rows, rows["x"]), rows)
-    assert (pinned.manifest.task, pinned.manifest.classes, pinned.manifest.threshold) == (
-        "regression",
-        (),
-        None,
-    )
+    fitted = RandomForestRegressor(5, random_state=0).fit(rows, rows["x"])
+    manifest = home.model("line", fitted, rows).manifest
+    assert (manifest.task, manifest.classes, manifest.threshold) == ("regression", (), None)
+    assert [row["x"] for row in manifest.golden_rows] == [0, 2, 5, 8, 10, 13, 16, 19]
+    assert manifest.golden_scores == tuple(fitted.predict(pd.DataFrame(list(manifest.golden_rows))).tolist())
+
+
+def test_the_contract_is_kept_with_the_model(home: Home) -> None:
+    estimator, reference = shop_model()
+    kept = home.model("shop", estimator, reference).manifest.contract
+    columns = {column.name: column for column in kept.columns}
+    assert [column.dtype for column in kept.columns] == ["float64", "int64", "str", "bool"]
+    assert columns["channel"].categories == ("phone", "shop", "web")
+    assert columns["amount"].nullable
+    assert (columns["visits"].minimum, columns["visits"].maximum) == (0, 19)
+
+
+def test_golden_rows_are_spread_over_the_reference_and_hold_its_nulls(home: Home) -> None:
+    estimator, reference = shop_model()
+    manifest = home.model("shop", estimator, reference.assign(amount=np.nan)).manifest
+    assert [row["amount"] for row in manifest.golden_rows] == [None] * 8
+    assert [row["visits"] for row in manifest.golden_rows][:: len(manifest.golden_rows) - 1] == [
+        reference["visits"].iloc[0],
+        reference["visits"].iloc[-1],
+    ]
+    model.load(model.resolve(home.path, "shop", "champion"))
 
 
 def test_what_it_keeps_can_be_checked_by_hand(home: Home) -> None:
@@ -93,6 +120,21 @@ def test_versions_count_up_and_never_change(home: Home) -> None:
     assert (first.manifest.version, second.manifest.version) == (1, 2)
     assert {path.name: path.read_bytes() for path in first.folder.iterdir()} == kept
     assert model.versions(home.path, "shop")[1] == {"champion": 1, "challenger": 2}
+
+
+def test_a_version_that_was_never_pinned_is_not_overwritten(home: Home) -> None:
+    left = home.path / "models" / "shop" / "1"
+    left.mkdir(parents=True)
+    (left / "model.joblib").write_text("of a registering that never ended")
+    assert home.model("shop", *shop_model()).manifest.version == 2
+    assert (left / "model.joblib").read_text() == "of a registering that never ended"
+
+
+def test_a_model_registered_without_an_alias_is_named_by_none(home: Home) -> None:
+    home.model("shop", *shop_model())
+    home.model("shop", *shop_model(seed=1), alias=None)
+    pins, aliases = model.versions(home.path, "shop")
+    assert (list(pins), aliases) == ([1, 2], {"champion": 1})
 
 
 def test_promoting_a_model_is_a_change_of_one_line(home: Home) -> None:
@@ -151,6 +193,41 @@ class Constant:
     """A model that is none."""
 
 
+class Odd(ClassifierMixin, BaseEstimator):
+    """A classifier that gives the same probabilities whatever it is shown."""
+
+    def __init__(self, given: Any = None) -> None:
+        self.given = given
+        self.classes_ = np.array([False, True])
+
+    def predict_proba(self, frame: pd.DataFrame) -> npt.NDArray[np.float64]:
+        """As many rows of what it was told as the frame has."""
+        return np.array([self.given] * len(frame))
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        ([math.nan, math.nan], "model refused version 0: 8 rows got no usable score, for example .*nan"),
+        ([-0.5, 1.5], "8 rows got no usable score, for example .*1.5"),
+        ([0.2, 0.3, 0.5], r"scores of shape \(8, 3\), expected \(8, 2\)"),
+        (0.5, r"scores of shape \(8,\), expected \(8, 2\)"),
+        (
+            "high",
+            "the model cannot score rows of the reference: ValueError: could not convert string to float",
+        ),
+    ],
+)
+def test_a_model_without_usable_scores_is_refused(home: Home, given: Any, complaint: str) -> None:
+    refused(home, Odd(given), pd.DataFrame({"x": np.arange(20.0)}), ModelError, complaint)
+
+
+@pytest.mark.parametrize("threshold", [-0.1, 1.1, math.nan])
+def test_a_threshold_that_is_no_probability_is_refused(home: Home, threshold: float) -> None:
+    complaint = f"threshold {threshold}: a probability is from 0 to 1"
+    refused(home, *shop_model(), UsageError, complaint, threshold=threshold)
+
+
 def refused(
     home: Home,
     estimator: Any,
@@ -196,9 +273,10 @@ def test_a_classifier_without_probabilities_is_refused(home: Home) -> None:
     refused(home, LinearSVC().fit(rows, rows["x"] > 9), rows, ModelError, complaint)
 
 
-@pytest.mark.parametrize("name", ["score_date", "bought"])
+@pytest.mark.parametrize("name", ["entity_id", "score_date", "bought"])
 def test_a_model_that_was_trained_on_what_it_should_predict_is_refused(home: Home, name: str) -> None:
-    rows = pd.DataFrame({"x": np.arange(20.0), "score_date": np.arange(20.0), "bought": [0, 1] * 10})
+    rows = pd.DataFrame({"x": np.arange(20.0), "bought": [0, 1] * 10})
+    rows = rows.assign(score_date=rows["x"], entity_id=rows["x"])
     fitted = LogisticRegression().fit(rows[["x", name]], rows["bought"])
     refused(home, fitted, rows, ModelError, f"trained on '{name}', which is no feature", outcome="bought")
 
@@ -233,6 +311,12 @@ def test_a_reference_of_other_types_is_refused(home: Home) -> None:
 
 def test_an_outcome_that_is_not_there_is_refused(home: Home) -> None:
     refused(home, *shop_model(), ModelError, "no outcome column 'sold'", outcome="sold")
+
+
+@pytest.mark.parametrize("alias", ["Champion", "the best", "", "a]\n[versions"])
+def test_an_alias_that_is_no_word_is_refused(home: Home, alias: str) -> None:
+    complaint = "use a lower-case word of letters, digits and _"
+    refused(home, *shop_model(), UsageError, complaint, alias=alias)
 
 
 @pytest.mark.parametrize("name", ["../outside", "Shop", "", "a b"])
