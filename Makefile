@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help .venv demo up down psql test lint lock
+.PHONY: help .venv demo up down psql test bench lint lock
 
 PY := .venv/bin/python
 STAMP := .venv/made-from-requirements
@@ -25,6 +25,9 @@ psql: $(STAMP) ## query the predictions as an analyst (ARGS='-c "SELECT ..."')
 
 test: $(STAMP) ## the whole test suite (ARGS='-k name')
 	@$(PY) -m pytest $(ARGS)
+
+bench: $(STAMP) ## speed and memory against the floor and pandas (ROWS=1000000)
+	@$(PY) -m benchmarks $(if $(ROWS),--rows $(ROWS))
 
 lint: $(STAMP) ## style, types
 	@.venv/bin/ruff check .

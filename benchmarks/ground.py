@@ -1,0 +1,107 @@
+"""What every mode of the benchmark works on: real flights, repeated, and a job that scores them."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import adbc_driver_postgresql.dbapi as adbc
+import pyarrow as pa
+import sqlalchemy as sa
+
+from pipeline import embedded, job, places, warehouse
+from pipeline.embedded import Embedded
+from pipeline.migrate import migrate
+from pipeline.places import Places
+from pipeline.sample import load
+
+NIGHT = date(2013, 7, 1)
+ROOT = Path(__file__).resolve().parents[1]
+HOME = ROOT / ".local" / "bench" / "home"
+
+_JOB = """
+description = "The benchmark's flights"
+owner = "benchmarks"
+schedule = "0 2 * * *"
+start_date = 2013-07-01
+
+[extract]
+query = "bench.sql"
+rows_per_part = 100_000
+
+[model]
+name = "flight_delay"
+"""
+
+
+@dataclass(frozen=True)
+class Ground:
+    """A server that holds the table `bench_input`, and the home of the job `bench` that scores it."""
+
+    server: Embedded
+    places: Places
+
+    @property
+    def job(self) -> job.Job:
+        """The job that scores the table."""
+        return job.find(self.places.home / "dags", "bench")
+
+    def clear(self) -> None:
+        """Forget all runs and scores, so that each measurement finds empty tables and no twin that is published."""
+        with warehouse.engine(self.server.connections["predictions_owner"]).begin() as connection:
+            connection.execute(sa.text("TRUNCATE scoring.scoring_runs, scoring.prediction_rows CASCADE"))
+            connection.execute(sa.text("SELECT scoring.ensure_partition(:night)"), {"night": NIGHT})
+        shutil.rmtree(self.places.store, ignore_errors=True)
+
+
+def join() -> Ground:
+    """The ground as `make` left it."""
+    server = embedded.start(ROOT / ".local" / "bench")
+    connections = server.connections
+    found = Places(HOME, str(HOME / "store"), connections["warehouse"], connections["predictions"])
+    return Ground(server, found)
+
+
+def make(rows: int) -> Ground:
+    """Fill `bench_input` with one real night's features, repeated to `rows` rows with an entity of their own each."""
+    ground = join()
+    owner = ground.server.connections["warehouse_owner"]
+    migrate(ground.server.connections["predictions_owner"])
+    load(owner)
+    shutil.rmtree(HOME, ignore_errors=True)
+    for folder in ("dags", "sql"):
+        (HOME / folder).mkdir(parents=True)
+    shutil.copytree(ROOT / "models" / "flight_delay", HOME / "models" / "flight_delay")
+    (HOME / "dags" / "bench.toml").write_text(_JOB, encoding="utf-8")
+    (HOME / "sql" / "bench.sql").write_text("SELECT * FROM bench_input", encoding="utf-8")
+    with adbc.connect(owner, autocommit=True) as session, session.cursor() as cursor:
+        cursor.execute("DROP TABLE IF EXISTS bench_input")
+        cursor.adbc_ingest("bench_input", _repeated(_night(owner), rows), mode="create")
+        cursor.execute("GRANT SELECT ON bench_input TO warehouse_reader")
+        cursor.execute("ANALYZE bench_input")
+    return ground
+
+
+def _night(owner: str) -> pa.Table:
+    name = job.find(ROOT / "dags", "flight_delay").extract.query
+    query = warehouse.read_query(places.home() / "sql", name)
+    with warehouse.stream(owner, query, {"score_date": NIGHT}, name) as reader:
+        return reader.read_all()
+
+
+def _repeated(night: pa.Table, rows: int) -> pa.RecordBatchReader:
+    """Batches of one night each, so that a large table needs no large memory."""
+    plain = night.combine_chunks()
+    schema = plain.schema
+
+    def cut() -> Iterator[pa.RecordBatch]:
+        done = 0
+        while done < rows:
+            taken = plain.slice(0, min(len(plain), rows - done))
+            names = pa.array([f"flight-{number:09d}" for number in range(done, done + len(taken))])
+            done += len(taken)
+            position = schema.get_field_index("entity_id")
+            yield from taken.set_column(position, "entity_id", names).combine_chunks().to_batches()
+
+    return pa.RecordBatchReader.from_batches(schema, cut())

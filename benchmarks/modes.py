@@ -1,0 +1,126 @@
+"""The ways to score the table, each run in a process of its own: `python -m benchmarks.modes MODE` prints its cost.
+
+Seconds count the work, after the imports; the peak is that of the whole process.
+"""
+
+import json
+import sys
+from collections.abc import Callable
+from time import perf_counter
+
+import adbc_driver_postgresql.dbapi as adbc
+import pandas as pd
+import pyarrow as pa
+
+from benchmarks.ground import NIGHT, Ground, join
+from pipeline import model, warehouse
+from pipeline.extract import extract
+from pipeline.metrics import log_metrics
+from pipeline.predict import load_model, predict
+from pipeline.score import score
+from pipeline.stage import Clock
+from pipeline.write import publish, write
+
+Seconds = dict[str, float]
+
+
+class Laps:
+    """Seconds between one call and the next, by name."""
+
+    def __init__(self) -> None:
+        """Start now."""
+        self.seconds: Seconds = {}
+        self._started = perf_counter()
+
+    def end(self, name: str) -> None:
+        """Enter a lap, and start the next."""
+        now = perf_counter()
+        self.seconds[name], self._started = now - self._started, now
+
+
+def floor(ground: Ground) -> Seconds:
+    """Each part alone: read everything as Arrow, predict in memory, COPY into the table of scores."""
+    loaded = model.load(model.resolve(ground.places.home, "flight_delay", "champion"))
+    contract, laps = loaded.manifest.contract, Laps()
+    with adbc.connect(ground.places.warehouse) as session, session.cursor() as cursor:
+        cursor.execute("SELECT * FROM bench_input")
+        rows = cursor.fetch_arrow_table()
+    laps.end("read")
+    plain = rows.select(contract.schema.names).cast(contract.schema).combine_chunks()
+    scores = loaded.score(contract.frame(plain.to_batches()[0]))
+    laps.end("predict")
+    constants = (
+        ("score_date", pa.scalar(NIGHT, pa.date32())),
+        ("job", pa.scalar("floor")),
+        ("run_id", pa.scalar(0, pa.int64())),
+        ("part", pa.scalar(0, pa.int32())),
+    )
+    columns = {name: pa.repeat(value, len(rows)) for name, value in constants}
+    table = pa.table({**columns, "entity_id": rows["entity_id"], "score": scores.score})
+    with adbc.connect(ground.server.connections["predictions_owner"]) as session, session.cursor() as cursor:
+        warehouse.load(cursor, "scoring", "prediction_rows", table.to_reader())
+        session.commit()
+    laps.end("copy")
+    return laps.seconds
+
+
+def stages(ground: Ground) -> Seconds:
+    """The stages as the tasks run them, one after the other."""
+    places, job = ground.places, ground.job
+    laps = Laps()
+    run = extract(places, job, NIGHT, trigger="benchmark")
+    laps.end("extract")
+    work = load_model(places, run)
+    laps.end("load_model")
+    scored = [predict(places, piece) for piece in work]
+    laps.end("predict")
+    written = [write(places, part) for part in scored]
+    laps.end("write")
+    verdict = log_metrics(places, job.gate, run, written)
+    laps.end("log_metrics")
+    publish(places, run, verdict)
+    laps.end("publish")
+    return laps.seconds
+
+
+def process(ground: Ground) -> Seconds:
+    """The whole night in one process, as `python -m pipeline score` runs it."""
+    laps = Laps()
+    score(ground.places, ground.job, NIGHT, trigger="benchmark")
+    laps.end("score")
+    return laps.seconds
+
+
+def pandas(ground: Ground) -> Seconds:
+    """What a team writes first: read_sql, predict_proba, to_sql, without any check."""
+    loaded = model.load(model.resolve(ground.places.home, "flight_delay", "champion"))
+    laps = Laps()
+    source = warehouse.engine(ground.places.warehouse)
+    rows = pd.read_sql("SELECT * FROM bench_input", source)
+    laps.end("read_sql")
+    features = [column.name for column in loaded.manifest.columns]
+    dtypes = {column.name: column.dtype for column in loaded.manifest.columns}
+    scores = loaded.estimator.predict_proba(rows[features].astype(dtypes))[:, 1]
+    laps.end("predict")
+    found = rows[["entity_id"]].assign(score_date=NIGHT, job="pandas", run_id=0, part=0, score=scores)
+    target = warehouse.engine(ground.server.connections["predictions_owner"])
+    found.to_sql("prediction_rows", target, schema="scoring", if_exists="append", index=False)
+    laps.end("to_sql")
+    return laps.seconds
+
+
+MODES: dict[str, Callable[[Ground], Seconds]] = {
+    mode.__name__: mode for mode in (floor, stages, process, pandas)
+}
+
+
+def main() -> None:
+    """Run one mode and print its seconds and peak memory as JSON."""
+    ground = join()
+    ground.clear()
+    seconds = MODES[sys.argv[1]](ground)
+    print(json.dumps({"seconds": seconds, "peak_mb": Clock().cost().peak_mb}))
+
+
+if __name__ == "__main__":
+    main()
