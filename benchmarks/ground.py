@@ -1,6 +1,7 @@
 """What every mode of the benchmark works on: real flights, repeated, and a job that scores them."""
 
 import shutil
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -105,3 +106,7 @@ def _repeated(night: pa.Table, rows: int) -> pa.RecordBatchReader:
             yield from taken.set_column(position, "entity_id", names).combine_chunks().to_batches()
 
     return pa.RecordBatchReader.from_batches(schema, cut())
+
+
+if __name__ == "__main__":
+    make(int(sys.argv[1]))
