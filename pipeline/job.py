@@ -9,6 +9,7 @@ import hashlib
 import re
 import tomllib
 from datetime import UTC, date, datetime
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
@@ -24,9 +25,14 @@ class JobError(UsageError):
     """A job file that cannot be used; the message names the file, the key and the remedy."""
 
 
+@cache
+def _timezones() -> set[str]:
+    # A walk through some 600 files. `localtime` is the machine's own, and another one on the next machine.
+    return available_timezones() - {"localtime"}
+
+
 def _timezone(name: str) -> str:
-    # `localtime` is the machine's own, and another one on the next machine.
-    if name not in available_timezones() - {"localtime"}:
+    if name not in _timezones():
         raise ValueError("is not an IANA time zone, such as Europe/Berlin or UTC")
     return name
 

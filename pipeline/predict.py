@@ -39,8 +39,13 @@ def load_model(places: Places, run: Run) -> list[Work]:
         ModelError: the model may not be used.
         NothingToDo: the same input, model, code and configuration are published already.
     """
+    return prepare(places, run)[1]
+
+
+def prepare(places: Places, run: Run) -> tuple[Model, list[Work]]:
+    """What `load_model` does, and the model too: for whoever goes on in the same process."""
     with ledger.working(places.predictions, run.run_id):
-        model.load(_pin(places, run))
+        loaded = model.load(_pin(places, run))
         ledger.key(places.predictions, run.run_id)
         twin = ledger.published_twin(places.predictions, run.run_id)
         if twin is not None and not run.dry_run:
@@ -48,7 +53,7 @@ def load_model(places: Places, run: Run) -> list[Work]:
             ledger.close(places.predictions, run.run_id, "abandoned", reason)
             raise NothingToDo(f"{run.job} {run.score_date}: {reason}; it stays")
     pin = {name: getattr(run, name) for name in Work.model_fields if name != "part"}
-    return [Work(**pin, part=part) for part in run.parts]
+    return loaded, [Work(**pin, part=part) for part in run.parts]
 
 
 def predict(places: Places, work: Work, loaded: Model | None = None) -> Scored:

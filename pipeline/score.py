@@ -1,15 +1,16 @@
-"""A whole night in one process: the stages that Airflow runs as tasks, one after the other."""
+"""A whole night in one process: the stages that Airflow runs as tasks, with a part written while the next is scored."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import date
 
-from pipeline import model
 from pipeline.extract import extract
 from pipeline.job import Job
 from pipeline.metrics import log_metrics
+from pipeline.model import Model
 from pipeline.places import Places
-from pipeline.predict import load_model, predict
-from pipeline.stage import Publication
+from pipeline.predict import predict, prepare
+from pipeline.stage import Publication, Work, Written
 from pipeline.write import publish, write
 
 
@@ -40,13 +41,27 @@ def score(
     progress("extract", 0, 1)
     run = extract(places, job, score_date, trigger=trigger, model_version=model_version, dry_run=dry_run)
     progress("load_model", 0, 1)
-    work = load_model(places, run)
-    loaded = model.load(model.resolve(places.home, run.model_name, job.model.alias, run.model_version))
-    written = []
-    for done, piece in enumerate(work):
-        progress("predict and write", done, len(work))
-        written.append(write(places, predict(places, piece, loaded)))
+    loaded, work = prepare(places, run)
+    written = _predict_and_write(
+        places, loaded, work, lambda done: progress("predict and write", done, len(work))
+    )
     progress("log_metrics", 0, 1)
     verdict = log_metrics(places, job.gate, run, written)
     progress("publish", 0, 1)
     return publish(places, run, verdict)
+
+
+def _predict_and_write(
+    places: Places, loaded: Model, work: Sequence[Work], begun: Callable[[int], None]
+) -> list[Written]:
+    """Score part after part; the database takes each in while the next is scored."""
+    written: list[Future[Written]] = []
+    # Leaving the block waits for the part that is being written; a failed one ends the night before the next is scored.
+    with ThreadPoolExecutor(max_workers=1) as writer:
+        for number, piece in enumerate(work):
+            begun(number)
+            scored = predict(places, piece, loaded)
+            if written:
+                written[-1].result()
+            written.append(writer.submit(write, places, scored))
+        return [part.result() for part in written]

@@ -3,6 +3,7 @@
 import pytest
 
 from pipeline.score import score
+from pipeline.write import WriteError
 from tests.home import NIGHT, Home, shop_model
 from tests.pipeline.shop import Shop, open_shop
 
@@ -39,6 +40,28 @@ def test_progress_is_told_stage_by_stage_and_part_by_part(shop: Shop) -> None:
         ("log_metrics", 0, 1),
         ("publish", 0, 1),
     ]
+
+
+def test_a_part_that_cannot_be_written_ends_the_night_unpublished(shop: Shop) -> None:
+    other = """
+    UPDATE scoring.run_parts SET rows_scored = rows_extracted, scored_sha256 = 'other'
+    WHERE run_id = :run_id AND part = 1
+    """
+
+    def enter_other_scores(stage: str, done: int, _: int) -> None:
+        if (stage, done) == ("predict and write", 1):
+            shop.home.sql(other, "predictions_owner", run_id=shop.runs()[-1]["run_id"])
+
+    with pytest.raises(WriteError, match="has written part 1 with other scores before"):
+        score(
+            shop.home.places,
+            shop.home.read(shop.job),
+            NIGHT,
+            trigger=shop.home.name("trigger"),
+            progress=enter_other_scores,
+        )
+    assert shop.runs()[-1]["status"] == "failed"
+    assert shop.predictions().empty
 
 
 def test_a_chosen_version_scores_whatever_the_alias_says(shop: Shop) -> None:
