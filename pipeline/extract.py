@@ -15,6 +15,7 @@ from pipeline.errors import NothingToDo, ScoringError
 from pipeline.job import Job
 from pipeline.ledger import Line
 from pipeline.places import Places
+from pipeline.progress import Progress
 from pipeline.stage import Clock, Part, Run
 
 log = logging.getLogger(__name__)
@@ -102,6 +103,7 @@ def _write_parts(
     night: _Night, reader: pa.RecordBatchReader, checker: Checker
 ) -> Iterator[tuple[Part, Line]]:
     """Cut the stream into parts of `rows_per_part` extracted rows; yield each with its line of the ledger."""
+    progress = Progress(log, "extracted")
     for number, batches in enumerate(_cut(reader, night.job.extract.rows_per_part)):
         writer, rejected, extracted, refused = parts.PartWriter(checker.contract.schema), [], 0, 0
         for batch in batches:
@@ -109,6 +111,7 @@ def _write_parts(
             writer.write(checked.accepted)
             rejected.append(checked.rejected)
             extracted, refused = extracted + batch.num_rows, refused + checked.rejected_rows
+            progress.add(batch.num_rows)
         _keep_rejected(night, number, rejected)
         path = parts.input_path(night.job.name, night.score_date.isoformat(), night.run_id, number)
         part = writer.save(night.places.store, path, number)

@@ -110,7 +110,7 @@ def _counts(run: Run, summary: ScoreSummary) -> dict[str, float]:
 
 
 def _costs(run: Run, written: Sequence[Written], clock: Clock) -> dict[str, float]:
-    here = clock.cost()
+    here, rows = clock.cost(), sum(part.part.rows for part in written)
     costs = {
         "extract": [run.cost],
         "predict": [part.predict for part in written],
@@ -122,7 +122,12 @@ def _costs(run: Run, written: Sequence[Written], clock: Clock) -> dict[str, floa
         f"{stage}_peak_mb": max((cost.peak_mb for cost in spent), default=0.0)
         for stage, spent in costs.items()
     }
-    return seconds | peaks
+    paces = {
+        f"{stage}_rows_per_second": done / seconds[f"{stage}_seconds"]
+        for stage, done in (("extract", run.rows_extracted), ("predict", rows), ("write", rows))
+        if seconds[f"{stage}_seconds"]
+    }
+    return seconds | peaks | paces
 
 
 def _keep(uri: str, run: Run, metrics: dict[str, float]) -> None:

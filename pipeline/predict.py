@@ -11,6 +11,7 @@ from pipeline.contract import ENTITY
 from pipeline.errors import NothingToDo, ScoringError
 from pipeline.model import Model, ScoreError
 from pipeline.places import Places
+from pipeline.progress import Progress
 from pipeline.stage import Clock, Run, Scored, Work
 
 log = logging.getLogger(__name__)
@@ -74,9 +75,11 @@ def predict(places: Places, work: Work, loaded: Model | None = None) -> Scored:
         loaded = loaded or model.load(_pin(places, work))
         where = (work.job, work.score_date, work.run_id, work.part.number)
         writer = parts.PartWriter(SCORED)
+        progress = Progress(log, f"part {work.part.number}: scored", work.part.rows)
         for batch in parts.read(places.store, parts.input_path(*where), work.part):
             if batch.num_rows:
                 writer.write(_score(loaded, batch))
+                progress.add(batch.num_rows)
         part = writer.save(places.store, parts.scored_path(*where), work.part.number)
     log.info("part %s: %s rows scored", part.number, part.rows)
     return Scored(run_id=work.run_id, job=work.job, score_date=work.score_date, part=part, cost=clock.cost())

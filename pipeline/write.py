@@ -5,6 +5,7 @@ waits for. A part is loaded once: whoever marks its line of the ledger first als
 """
 
 import logging
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from pipeline.errors import NothingToDo, ScoringError
 from pipeline.ledger import LedgerError, Superseded
 from pipeline.places import Places
 from pipeline.predict import SCORED
+from pipeline.progress import Progress
 from pipeline.stage import Clock, Publication, Run, Scored, Verdict, Written
 
 log = logging.getLogger(__name__)
@@ -51,9 +53,7 @@ def write(places: Places, scored: Scored) -> Written:
             ledger.require_open(cursor.fetch_arrow_table().to_pylist()[0])
             cursor.execute(_CLAIM, line)
             if cursor.fetchall():
-                reader = pa.RecordBatchReader.from_batches(
-                    _TABLE, (_as_rows(scored, batch) for batch in batches)
-                )
+                reader = pa.RecordBatchReader.from_batches(_TABLE, _as_rows(scored, batches))
                 warehouse.load(cursor, "scoring", "prediction_rows", reader)
             else:
                 cursor.execute(_WRITTEN, line[2:])
@@ -167,16 +167,18 @@ def decide(uri: str, run_id: int, *, approve: bool, by: str, reason: str) -> int
     return flip(uri, run_id) if approve else None
 
 
-def _as_rows(scored: Scored, batch: pa.RecordBatch) -> pa.RecordBatch:
+def _as_rows(scored: Scored, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     constants = (
         pa.scalar(scored.score_date).cast(pa.date32()),
         scored.job,
         pa.scalar(scored.run_id, pa.int64()),
+        pa.scalar(scored.part.number, pa.int32()),
     )
-    columns = [
-        pa.repeat(value, batch.num_rows) for value in (*constants, pa.scalar(scored.part.number, pa.int32()))
-    ]
-    return pa.RecordBatch.from_arrays([*columns, *batch.columns], schema=_TABLE)
+    progress = Progress(log, f"part {scored.part.number}: written", scored.part.rows)
+    for batch in batches:
+        columns = [pa.repeat(value, batch.num_rows) for value in constants]
+        yield pa.RecordBatch.from_arrays([*columns, *batch.columns], schema=_TABLE)
+        progress.add(batch.num_rows)
 
 
 def _require_same(scored: Scored, found: list[tuple[Any, ...]]) -> None:

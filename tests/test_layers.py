@@ -18,7 +18,7 @@ FLOORS = (
     ("extract", "predict", "preflight"),
     ("ledger", "register", "migrate", "sample"),
     ("model", "check", "parts", "warehouse"),
-    ("contract", "job", "dates", "stage", "places", "embedded"),
+    ("contract", "job", "dates", "stage", "places", "embedded", "progress"),
     ("errors",),
 )
 FLOOR = {room: len(FLOORS) - number for number, rooms in enumerate(FLOORS) for room in rooms}

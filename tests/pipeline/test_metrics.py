@@ -84,6 +84,8 @@ def test_a_nights_metrics_are_kept(shop: Shop) -> None:
     for stage in ("extract", "predict", "write", "log_metrics"):
         assert found[f"{stage}_seconds"] >= 0
         assert found[f"{stage}_peak_mb"] > 1
+    for stage in ("extract", "predict", "write"):
+        assert isclose(found[f"{stage}_rows_per_second"], 100 / found[f"{stage}_seconds"])
 
 
 def test_every_feature_has_its_counts(shop: Shop) -> None:
