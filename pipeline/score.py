@@ -56,7 +56,7 @@ def _predict_and_write(
 ) -> list[Written]:
     """Score part after part; the database takes each in while the next is scored."""
     written: list[Future[Written]] = []
-    # Leaving the block waits for the part that is being written; a failed one ends the night before the next is scored.
+    # Leaving the block waits for the part that is being written. After one that failed, no other is handed over.
     with ThreadPoolExecutor(max_workers=1) as writer:
         for number, piece in enumerate(work):
             begun(number)
