@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import date
 
+from pipeline import ledger
 from pipeline.extract import extract
 from pipeline.job import Job
 from pipeline.metrics import log_metrics
@@ -42,9 +43,11 @@ def score(
     run = extract(places, job, score_date, trigger=trigger, model_version=model_version, dry_run=dry_run)
     progress("load_model", 0, 1)
     loaded, work = prepare(places, run)
-    written = _predict_and_write(
-        places, loaded, work, lambda done: progress("predict and write", done, len(work))
-    )
+    # The part that is scored while a write fails resumes the run; this notes the failure when both have ended.
+    with ledger.working(places.predictions, run.run_id):
+        written = _predict_and_write(
+            places, loaded, work, lambda done: progress("predict and write", done, len(work))
+        )
     progress("log_metrics", 0, 1)
     verdict = log_metrics(places, job.gate, run, written)
     progress("publish", 0, 1)

@@ -1,5 +1,7 @@
 """pipeline/score.py: a night in one process is the very night that the stages make one by one."""
 
+from time import monotonic
+
 import pytest
 
 from pipeline.score import score
@@ -51,6 +53,10 @@ def test_a_part_that_cannot_be_written_ends_the_night_unpublished(shop: Shop) ->
     def enter_other_scores(stage: str, done: int, _: int) -> None:
         if (stage, done) == ("predict and write", 1):
             shop.home.sql(other, "predictions_owner", run_id=shop.runs()[-1]["run_id"])
+        if (stage, done) == ("predict and write", 2):  # the next part is scored after the failure is noted
+            deadline = monotonic() + 30
+            while shop.runs()[-1]["status"] != "failed":
+                assert monotonic() < deadline, "the failure was not noted"
 
     with pytest.raises(WriteError, match="has written part 1 with other scores before"):
         score(
@@ -61,6 +67,7 @@ def test_a_part_that_cannot_be_written_ends_the_night_unpublished(shop: Shop) ->
             progress=enter_other_scores,
         )
     assert shop.runs()[-1]["status"] == "failed"
+    assert "part 1 with other scores" in shop.runs()[-1]["status_reason"]
     assert shop.predictions().empty
 
 
