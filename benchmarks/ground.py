@@ -11,7 +11,7 @@ import adbc_driver_postgresql.dbapi as adbc
 import pyarrow as pa
 import sqlalchemy as sa
 
-from pipeline import embedded, job, places, warehouse
+from pipeline import embedded, job, places, postgres, queries, warehouse
 from pipeline.embedded import Embedded
 from pipeline.migrate import migrate
 from pipeline.places import Places
@@ -50,7 +50,7 @@ class Ground:
 
     def clear(self) -> None:
         """Forget all runs and scores, so that each measurement finds empty tables and no twin that is published."""
-        with warehouse.engine(self.server.connections["predictions_owner"]).begin() as connection:
+        with postgres.engine(self.server.connections["predictions_owner"]).begin() as connection:
             connection.execute(sa.text("TRUNCATE scoring.scoring_runs, scoring.prediction_rows CASCADE"))
             connection.execute(sa.text("SELECT scoring.ensure_partition(:night)"), {"night": NIGHT})
         shutil.rmtree(self.places.store, ignore_errors=True)
@@ -86,7 +86,7 @@ def make(rows: int) -> Ground:
 
 def _night(owner: str) -> pa.Table:
     name = job.find(ROOT / "dags", "flight_delay").extract.query
-    query = warehouse.read_query(places.home() / "sql", name)
+    query = queries.read(places.home() / "sql", name)
     with warehouse.stream(owner, query, {"score_date": NIGHT}, name) as reader:
         return reader.read_all()
 

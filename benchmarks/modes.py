@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 
 from benchmarks.ground import NIGHT, Ground, join
-from pipeline import model, warehouse
+from pipeline import model, postgres
 from pipeline.extract import extract
 from pipeline.metrics import log_metrics
 from pipeline.predict import load_model, predict
@@ -58,7 +58,7 @@ def floor(ground: Ground) -> Seconds:
     columns = {name: pa.repeat(value, len(rows)) for name, value in constants}
     table = pa.table({**columns, "entity_id": rows["entity_id"], "score": scores.score})
     with adbc.connect(ground.server.connections["predictions_owner"]) as session, session.cursor() as cursor:
-        warehouse.load(cursor, "scoring", "prediction_rows", table.to_reader())
+        postgres.load(cursor, "scoring", "prediction_rows", table.to_reader())
         session.commit()
     laps.end("copy")
     return laps.seconds
@@ -95,7 +95,7 @@ def pandas(ground: Ground) -> Seconds:
     """What a team writes first: read_sql, predict_proba, to_sql, without any check."""
     loaded = model.load(model.resolve(ground.places.home, "flight_delay", "champion"))
     laps = Laps()
-    source = warehouse.engine(ground.places.warehouse)
+    source = postgres.engine(ground.places.warehouse)
     rows = pd.read_sql("SELECT * FROM bench_input", source)
     laps.end("read_sql")
     features = [column.name for column in loaded.manifest.columns]
@@ -103,7 +103,7 @@ def pandas(ground: Ground) -> Seconds:
     scores = loaded.estimator.predict_proba(rows[features].astype(dtypes))[:, 1]
     laps.end("predict")
     found = rows[["entity_id"]].assign(score_date=NIGHT, job="pandas", run_id=0, part=0, score=scores)
-    target = warehouse.engine(ground.server.connections["predictions_owner"])
+    target = postgres.engine(ground.server.connections["predictions_owner"])
     found.to_sql("prediction_rows", target, schema="scoring", if_exists="append", index=False)
     laps.end("to_sql")
     return laps.seconds

@@ -216,18 +216,15 @@ def _asked(context: Mapping[str, Any]) -> Json:
 
 
 def _places(job: Job) -> "places.Places":
+    from pipeline import addresses
+
+    source, target = job.extract.connection, job.write.connection
     return places.Places(
         home=places.home(),
         store=places.store(),
-        warehouse=_uri(job.extract.connection),
-        predictions=_uri(job.write.connection),
+        warehouse=addresses.warehouse(Connection.get(source).get_uri(), source),
+        predictions=addresses.postgres(Connection.get(target).get_uri(), target),
     )
-
-
-def _uri(conn_id: str) -> str:
-    from pipeline.warehouse import address
-
-    return address(Connection.get(conn_id).get_uri(), conn_id)
 
 
 def _end_of(job: Job) -> datetime | None:

@@ -21,8 +21,8 @@ from local.nights import Night
 from local.processes import LocalError
 from local.rest import FINISHED
 from pipeline import job as jobs
-from pipeline import warehouse
 from pipeline.embedded import Embedded
+from pipeline.postgres import engine
 
 DAYS = [date(2013, 7, 1) + timedelta(days=number) for number in range(3)]
 
@@ -157,7 +157,7 @@ def _line(night: Night) -> str:
 
 
 def _print(title: str, uri: str, query: str, values: dict[str, object]) -> None:
-    with warehouse.engine(uri).connect() as session:
+    with engine(uri).connect() as session:
         rows = session.execute(sa.text(query), values).mappings().all()
     if not rows:
         raise LocalError(f"{title}: the database holds none. Look into the logs of the runs.")

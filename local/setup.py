@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Mapping
 
 from local.environment import Place
-from pipeline import embedded, warehouse
+from pipeline import addresses, embedded
 from pipeline import job as jobs
 from pipeline.embedded import Embedded
 
@@ -44,7 +44,7 @@ def owner(conn_id: str, running: Embedded, environ: Mapping[str, str] = os.envir
     """Address to set a database up with, or None when it is somebody else's to set up."""
     name = f"AIRFLOW_CONN_{conn_id.upper()}"
     if uri := environ.get(f"{name}_OWNER"):
-        return warehouse.address(uri, f"{conn_id}_owner")
+        return addresses.postgres(uri, f"{conn_id}_owner")
     return None if name in environ else running.connections[f"{conn_id}_owner"]
 
 
@@ -52,5 +52,5 @@ def reader(running: Embedded, environ: Mapping[str, str] = os.environ) -> str:
     """Address to query the predictions with, as an analyst where there is such a role."""
     for conn_id in ("analyst", "predictions"):
         if uri := environ.get(f"AIRFLOW_CONN_{conn_id.upper()}"):
-            return warehouse.address(uri, conn_id)
+            return addresses.postgres(uri, conn_id)
     return running.connections["analyst"]

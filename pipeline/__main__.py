@@ -21,12 +21,12 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from pipeline import dates, embedded, ledger, places, warehouse
+from pipeline import addresses, dates, embedded, ledger, places
 from pipeline import job as jobs_of
+from pipeline.addresses import AddressError
 from pipeline.errors import NothingToDo, ScoringError, UsageError
 from pipeline.job import Job, JobError
 from pipeline.places import Places
-from pipeline.warehouse import AddressError
 from pipeline.write import Held
 
 FAILED, USAGE, HELD = 1, 2, 3
@@ -289,12 +289,16 @@ def _fail(error: object, code: int) -> None:
 
 
 def _connection(conn_id: str) -> str:
+    return addresses.postgres(_uri(conn_id), conn_id)
+
+
+def _uri(conn_id: str) -> str:
     uri = embedded.connection(conn_id, places.home() / ".local")
     if uri is None:
         raise AddressError(
             f"no connection {conn_id!r}. Set AIRFLOW_CONN_{conn_id.upper()}=postgres://user:password@host:5432/database"
         )
-    return warehouse.address(uri, conn_id)
+    return uri
 
 
 def _dags() -> Path:
@@ -309,7 +313,7 @@ def _places(job: Job) -> Places:
     return Places(
         home=places.home(),
         store=places.store(),
-        warehouse=_connection(job.extract.connection),
+        warehouse=addresses.warehouse(_uri(job.extract.connection), job.extract.connection),
         predictions=_connection(job.write.connection),
     )
 

@@ -167,6 +167,9 @@ def convert(found: pa.Array, column: Column) -> tuple[pa.Array, pa.BooleanArray]
         the values, null where there is none or none that is exact; and a mask of those that have no exact form.
     """
     stored = _storage(found)
+    if pa.types.is_decimal(stored.type):
+        # By way of its digits: Arrow's own way to a float may end one bit beside the nearest.
+        stored = pc.cast(stored, pa.string())
     if pa.types.is_string(stored.type) and column.kind in ("integer", "number"):
         # The database's decimals arrive as text: 12.00 is the integer 12, 12.50 is none.
         stored = pc.replace_substring_regex(stored, r"\.0+$", "")
@@ -196,7 +199,7 @@ def _entity_problems(found: pa.Schema) -> Iterable[str]:
         yield f"column {ENTITY!r} is missing{_nearest(ENTITY, found.names)}; name what gets a score AS {ENTITY}"
     elif len(places) > 1:
         yield f"column {ENTITY!r} comes {len(places)} times; name what gets a score once"
-    elif _kind(found.field(ENTITY).type) not in ("text", "integer"):
+    elif _kind(found.field(ENTITY).type) not in ("text", "integer", "null"):
         yield f"column {ENTITY!r} is {_type_name(found.field(ENTITY))}; make it text with CAST(... AS text)"
 
 
@@ -208,7 +211,8 @@ def _column_problems(column: Column, found: pa.Schema) -> Iterable[str]:
         yield f"column {column.name!r} comes {len(places)} times; name each column once"
     else:
         kind, name = _kind(found.field(column.name).type), _type_name(found.field(column.name))
-        if (kind != column.kind and (column.kind, kind) not in _EXACT) or name == "money":
+        fits = kind in (column.kind, "null") or (column.kind, kind) in _EXACT
+        if not fits or name == "money":
             yield (
                 f"column {column.name!r} is {name}, and the model was trained on {column.kind}; "
                 "convert it in the query, or train again"
@@ -225,6 +229,8 @@ def _kind(found: pa.DataType) -> str:
     if pa.types.is_dictionary(found):
         return _kind(found.value_type)
     tests: dict[str, Callable[[pa.DataType], bool]] = {
+        # A column without any value, in a database that types values and not columns.
+        "null": pa.types.is_null,
         "boolean": pa.types.is_boolean,
         "integer": pa.types.is_integer,
         "number": pa.types.is_floating,

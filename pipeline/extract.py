@@ -9,7 +9,7 @@ from datetime import date
 import adbc_driver_postgresql.dbapi as adbc
 import pyarrow as pa
 
-from pipeline import dates, ledger, model, parts, warehouse
+from pipeline import dates, ledger, model, parts, postgres, queries, warehouse
 from pipeline.check import REJECTED, Checker, Policy
 from pipeline.errors import NothingToDo, ScoringError
 from pipeline.job import Job
@@ -66,7 +66,7 @@ def extract(
     """
     clock = Clock()
     pinned = model.resolve(places.home, job.model.name, job.model.alias, model_version)
-    query = warehouse.read_query(places.home / "sql", job.extract.query)
+    query = queries.read(places.home / "sql", job.extract.query)
     interval = dates.interval(score_date, job.zone)
     query_sha256 = hashlib.sha256(query.encode()).hexdigest()
     entry = ledger.Entry(job.name, score_date, interval, trigger, dry_run, pinned, query_sha256, job.sha256)
@@ -145,7 +145,7 @@ def _keep_rejected(night: _Night, number: int, rejected: list[pa.RecordBatch]) -
         column = pa.repeat(pa.scalar(value, pa.int64() if name == "run_id" else pa.int32()), table.num_rows)
         table = table.add_column(position, name, column)
     with adbc.connect(night.places.predictions) as session, session.cursor() as cursor:
-        warehouse.load(cursor, "scoring", "rejected_rows", table.to_reader())
+        postgres.load(cursor, "scoring", "rejected_rows", table.to_reader())
         session.commit()
 
 

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from pipeline.errors import NothingToDo, UsageError
 from pipeline.model import Pinned, library_versions
-from pipeline.warehouse import engine
+from pipeline.postgres import engine
 
 _CODE = Path(__file__).resolve().parent
 

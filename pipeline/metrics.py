@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
 
-from pipeline import ledger, parts, warehouse
+from pipeline import ledger, parts, postgres
 from pipeline.job import Gate
 from pipeline.places import Places
 from pipeline.stage import Clock, Run, Verdict, Written
@@ -139,7 +139,7 @@ def _keep(uri: str, run: Run, metrics: dict[str, float]) -> None:
     values = [
         {"run_id": run.run_id, "metric": name, "value": float(value)} for name, value in metrics.items()
     ]
-    with warehouse.engine(uri).begin() as connection:
+    with postgres.engine(uri).begin() as connection:
         connection.execute(sa.text(_RUN_METRIC), values)
         connection.execute(sa.text(_FEATURE_METRIC), features)
         connection.execute(sa.text(_SCORED), {"run_id": run.run_id, "rows": int(metrics["rows_scored"])})

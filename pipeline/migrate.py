@@ -7,7 +7,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
-from pipeline import warehouse
+from pipeline import postgres
 
 _MIGRATIONS = Path(__file__).resolve().parents[1] / "sql" / "migrations"
 
@@ -20,7 +20,7 @@ def migrate(uri: str) -> str:
     """
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS))
-    with warehouse.engine(uri).begin() as connection:
+    with postgres.engine(uri).begin() as connection:
         # Two migrations at once: the second waits for the first, and then has nothing to do.
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtextextended('scoring.migrate', 0))"))
         config.attributes["connection"] = connection

@@ -8,7 +8,7 @@ import adbc_driver_manager.dbapi as adbc
 import pyarrow as pa
 import sqlalchemy as sa
 
-from pipeline import dates, model, warehouse
+from pipeline import dates, model, postgres, queries, warehouse
 from pipeline.check import Checker, Policy
 from pipeline.errors import ScoringError
 from pipeline.job import Job
@@ -75,7 +75,7 @@ def _model(job: Job, places: Places, loaded: list[model.Model]) -> str:
 
 
 def _rows(job: Job, places: Places, score_date: date, loaded: model.Model) -> str:
-    query = warehouse.read_query(places.home / "sql", job.extract.query)
+    query = queries.read(places.home / "sql", job.extract.query)
     start, end = dates.interval(score_date, job.zone)
     values = {"score_date": score_date, "interval_start": start, "interval_end": end}
     checker = Checker(
@@ -112,7 +112,7 @@ def _try(loaded: model.Model, rows: pa.RecordBatch) -> None:
 
 
 def _rights(places: Places) -> str:
-    with warehouse.engine(places.predictions).connect() as connection:
+    with postgres.engine(places.predictions).connect() as connection:
         if not connection.execute(
             sa.text("SELECT to_regclass('scoring.scoring_runs') IS NOT NULL")
         ).scalar_one():

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
-from pipeline import warehouse
+from pipeline import postgres
 from pipeline.errors import ScoringError
 
 log = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ def load(uri: str, progress: Progress | None = None) -> dict[str, int]:
     folder = source()
     digest = _digest(folder)
     origin = f"sample/{DDL.name}"
-    with warehouse.refusals(origin), adbc.connect(uri) as session, session.cursor() as cursor:
+    with postgres.refusals(origin), adbc.connect(uri) as session, session.cursor() as cursor:
         # Of two loads at once, the second waits here and finds the sample loaded.
         _rows(cursor, "SELECT pg_advisory_xact_lock(hashtext('nycflights13'))")
         counts = _loaded(cursor, digest)
@@ -180,7 +180,7 @@ def _replace(cursor: adbc.Cursor, folder: Path, digest: str, progress: Progress 
     _run(cursor, f"-- ROWS{keys}")
     record = pa.table({"table_name": list(counts), "row_count": pa.array(counts.values(), pa.int32())})
     record = record.append_column("digest", pa.array([digest] * len(counts)))
-    warehouse.load(cursor, SCHEMA, "sample_load", record.to_reader())
+    postgres.load(cursor, SCHEMA, "sample_load", record.to_reader())
     return counts
 
 
@@ -193,7 +193,7 @@ def _copy(cursor: adbc.Cursor, name: str, rows: pa.Table, progress: Progress | N
             if progress:
                 progress(name, sent)
 
-    return warehouse.load(cursor, SCHEMA, name, pa.RecordBatchReader.from_batches(rows.schema, batches()))
+    return postgres.load(cursor, SCHEMA, name, pa.RecordBatchReader.from_batches(rows.schema, batches()))
 
 
 def _run(cursor: adbc.Cursor, statements: str) -> None:

@@ -13,7 +13,7 @@ import adbc_driver_postgresql.dbapi as adbc
 import pyarrow as pa
 import sqlalchemy as sa
 
-from pipeline import ledger, parts, warehouse
+from pipeline import ledger, parts, postgres
 from pipeline.errors import NothingToDo, ScoringError
 from pipeline.ledger import LedgerError, Superseded
 from pipeline.places import Places
@@ -54,7 +54,7 @@ def write(places: Places, scored: Scored) -> Written:
             cursor.execute(_CLAIM, line)
             if cursor.fetchall():
                 reader = pa.RecordBatchReader.from_batches(_TABLE, _as_rows(scored, batches))
-                warehouse.load(cursor, "scoring", "prediction_rows", reader)
+                postgres.load(cursor, "scoring", "prediction_rows", reader)
             else:
                 cursor.execute(_WRITTEN, line[2:])
                 _require_same(scored, cursor.fetchall())
@@ -109,7 +109,7 @@ def audit(uri: str, run: Run) -> None:
         WriteError: one does; its first rows are in the message.
     """
     values = {"run_id": run.run_id, "score_date": run.score_date}
-    with warehouse.engine(uri).connect() as connection:
+    with postgres.engine(uri).connect() as connection:
         for file in sorted(_AUDITS.glob("*.sql")):
             problems = (
                 connection.execute(sa.text(file.read_text(encoding="utf-8")), values).scalars().fetchmany(6)
@@ -131,10 +131,10 @@ def flip(uri: str, run_id: int) -> int | None:
     Raises:
         Superseded: a newer run of the same night is published.
     """
-    with warehouse.engine(uri).begin() as connection:
+    with postgres.engine(uri).begin() as connection:
         row = dict(connection.execute(sa.text(_RUN), {"run_id": run_id}).mappings().one())
         connection.execute(sa.text("SELECT scoring.summarize(:score_date)"), row)
-    with warehouse.engine(uri).begin() as connection:
+    with postgres.engine(uri).begin() as connection:
         connection.execute(sa.text(_NIGHT_LOCK), row)
         row = dict(connection.execute(sa.text(f"{_RUN} FOR UPDATE"), {"run_id": run_id}).mappings().one())
         if row["status"] not in ("running", "held"):
@@ -161,7 +161,7 @@ def decide(uri: str, run_id: int, *, approve: bool, by: str, reason: str) -> int
         Superseded: a newer run of the same night is published.
     """
     values = {"run_id": run_id, "by": by, "reason": reason, "status": "held" if approve else "abandoned"}
-    with warehouse.engine(uri).begin() as connection:
+    with postgres.engine(uri).begin() as connection:
         if not connection.execute(sa.text(_DECIDE), values).rowcount:
             raise LedgerError(f"run {run_id} is not held. `python -m pipeline runs` shows which are.")
     return flip(uri, run_id) if approve else None

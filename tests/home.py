@@ -1,6 +1,7 @@
 """A home for tests: write a job, a query and a model into it, run nights, and look at what analysts see."""
 
 import itertools
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from pipeline import job as jobs
-from pipeline import warehouse
+from pipeline import postgres
 from pipeline.embedded import Embedded
 from pipeline.model import Pinned
 from pipeline.places import Places
@@ -106,13 +107,14 @@ class Home:
         """A job as the stages take it."""
         return jobs.find(self.path / "dags", name)
 
-    def score(self, name: str, day: date = NIGHT, **options: Any) -> Publication:
-        """Score one night in this process."""
-        return score(self.places, self.read(name), day, **{"trigger": self.name("trigger"), **options})
+    def score(self, name: str, day: date = NIGHT, *, warehouse: str = "", **options: Any) -> Publication:
+        """Score one night in this process; from another warehouse where one is given."""
+        found = replace(self.places, warehouse=warehouse or self.places.warehouse)
+        return score(found, self.read(name), day, **{"trigger": self.name("trigger"), **options})
 
     def sql(self, query: str, role: str = "predictions_owner", **values: Any) -> list[dict[str, Any]]:
         """Rows of a query on one of the server's connections."""
-        with warehouse.engine(self.server.connections[role]).begin() as connection:
+        with postgres.engine(self.server.connections[role]).begin() as connection:
             result = connection.execute(sa.text(query), values)
             return [dict(row) for row in result.mappings()] if result.returns_rows else []
 

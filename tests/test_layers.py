@@ -18,14 +18,15 @@ FLOORS = (
     ("extract", "predict", "preflight"),
     ("ledger", "register", "migrate", "sample"),
     ("model", "check", "parts", "warehouse"),
-    ("contract", "job", "dates", "stage", "places", "embedded", "progress"),
+    ("cursor", "duckdb", "postgres", "sqlite"),
+    ("addresses", "contract", "job", "dates", "stage", "places", "embedded", "progress", "queries"),
     ("errors",),
 )
 FLOOR = {room: len(FLOORS) - number for number, rooms in enumerate(FLOORS) for room in rooms}
 ROOMS = sorted(path.stem for path in (ROOT / "pipeline").glob("*.py") if path.stem != "__init__")
 # What the DAG file may read at every parse, and what its tasks call.
 LIGHT = {"pipeline", "pipeline.dates", "pipeline.places", "pipeline.job", "pipeline.errors"}
-STAGES = {f"pipeline.{name}" for name in ("extract", "predict", "write", "metrics", "stage", "warehouse")}
+STAGES = {f"pipeline.{name}" for name in ("extract", "predict", "write", "metrics", "stage", "addresses")}
 
 
 def imports(path: Path, *, at_parse: bool = False) -> set[str]:

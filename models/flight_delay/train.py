@@ -30,7 +30,7 @@ from sklearn.preprocessing import OrdinalEncoder
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from pipeline import embedded, job, places, warehouse  # noqa: E402 - the checkout is no installed package
+from pipeline import addresses, embedded, job, places, queries, warehouse  # noqa: E402 - the checkout is no installed package
 from pipeline.errors import ScoringError  # noqa: E402
 from pipeline.register import register  # noqa: E402
 
@@ -156,7 +156,7 @@ def model_card(rows: pd.DataFrame, held: Trial, after: Trial) -> str:
 def _nights(window: tuple[date, date]) -> Iterator[pd.DataFrame]:
     home = places.home()
     query = job.find(home / "dags", "flight_delay").extract.query
-    address = warehouse.address(embedded.connection("warehouse", home / ".local") or "", "warehouse")
+    address = addresses.warehouse(embedded.connection("warehouse", home / ".local") or "", "warehouse")
     night, last = window
     while night <= last:
         rows, outcomes = (_run(address, home / "sql", name, night) for name in (query, OUTCOMES))
@@ -167,7 +167,7 @@ def _nights(window: tuple[date, date]) -> Iterator[pd.DataFrame]:
 
 
 def _run(address: str, folder: Path, name: str, night: date) -> pd.DataFrame:
-    query = warehouse.read_query(folder, name)
+    query = queries.read(folder, name)
     with warehouse.stream(address, query, {"score_date": night}, name) as reader:
         rows: pd.DataFrame = reader.read_all().to_pandas()
     return rows

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import sqlalchemy as sa
 
-from pipeline import warehouse
+from pipeline import postgres
 from pipeline.extract import extract
 from pipeline.metrics import log_metrics
 from pipeline.predict import load_model, predict
@@ -97,7 +97,7 @@ _model = cache(shop_model)
 @contextmanager
 def locked(home: Home, statement: str, **values: Any) -> Iterator[Callable[[int], None]]:
     """Hold a lock of the predictions database, and hand out a function that returns when so many sessions wait."""
-    with warehouse.engine(home.server.connections["predictions_owner"]).begin() as holder:
+    with postgres.engine(home.server.connections["predictions_owner"]).begin() as holder:
         holder.execute(sa.text(statement), values)
 
         def wait_for(waiting: int) -> None:

@@ -17,8 +17,8 @@ from pipeline.errors import NothingToDo, ScoringError
 from pipeline.extract import ExtractError
 from pipeline.job import JobError
 from pipeline.model import ModelError
+from pipeline.queries import WarehouseError
 from pipeline.score import score
-from pipeline.warehouse import WarehouseError
 from pipeline.write import Held, WriteError
 from tests.home import NIGHT, Home
 from tests.pipeline.shop import Shop, open_shop

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from pipeline import embedded, warehouse
+from pipeline import embedded, postgres
 from pipeline.embedded import Embedded
 
 
 def ask(uri: str, query: str) -> list[object]:
     """First column of a query's rows."""
-    with warehouse.engine(uri).connect() as connection:
+    with postgres.engine(uri).connect() as connection:
         return list(connection.execute(sa.text(query)).scalars())
 
 

@@ -7,21 +7,21 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from pipeline import warehouse
+from pipeline import postgres
 from pipeline.embedded import Embedded
 from pipeline.migrate import migrate
 
 
 def rows(uri: str, query: str) -> list[Any]:
     """The first column of a query."""
-    with warehouse.engine(uri).connect() as connection:
+    with postgres.engine(uri).connect() as connection:
         return list(connection.execute(sa.text(query)).scalars())
 
 
 @pytest.fixture
 def fresh(server: Embedded) -> Iterator[str]:
     """Address of an empty database, as its owner."""
-    admin = warehouse.engine(server.uri("postgres")).execution_options(isolation_level="AUTOCOMMIT")
+    admin = postgres.engine(server.uri("postgres")).execution_options(isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
         connection.execute(sa.text("CREATE DATABASE to_migrate"))
         yield server.uri("to_migrate")
@@ -47,7 +47,7 @@ def test_migrations_at_once_make_one_schema(fresh: str) -> None:
 
 def test_a_published_score_is_not_migrated_away(fresh: str) -> None:
     migrate(fresh)
-    with warehouse.engine(fresh).begin() as connection:
+    with postgres.engine(fresh).begin() as connection:
         connection.execute(sa.text("SELECT scoring.ensure_partition('2024-03-01')"))
         insert = "INSERT INTO scoring.prediction_rows VALUES ('2024-03-01', 'job', 1, 0, 'entity', 0.5)"
         connection.execute(sa.text(insert))
@@ -77,7 +77,7 @@ def test_a_month_gets_its_partition_once_from_runs_that_begin_together(fresh: st
     migrate(fresh)
 
     def ensure(_: int) -> None:
-        with warehouse.engine(fresh).begin() as connection:
+        with postgres.engine(fresh).begin() as connection:
             connection.execute(sa.text("SELECT scoring.ensure_partition(:day)"), {"day": day})
 
     with ThreadPoolExecutor(4) as threads:

@@ -3,7 +3,7 @@
 import pytest
 import sqlalchemy as sa
 
-from pipeline import warehouse
+from pipeline import postgres
 from pipeline.embedded import Embedded
 from pipeline.write import Held
 from tests.home import NIGHT, Home, shop_rows
@@ -192,5 +192,5 @@ def test_the_view_shows_one_run_a_night_whatever_the_table_holds(shop: Shop) -> 
 
 
 def _rows(uri: str, query: str) -> None:
-    with warehouse.engine(uri).begin() as connection:
+    with postgres.engine(uri).begin() as connection:
         connection.execute(sa.text(query))

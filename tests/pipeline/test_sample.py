@@ -14,10 +14,10 @@ import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 
-from pipeline import sample, warehouse
+from pipeline import postgres, sample, warehouse
 from pipeline.embedded import Embedded
+from pipeline.queries import WarehouseError
 from pipeline.sample import SampleError
-from pipeline.warehouse import WarehouseError
 
 ROOT = Path(__file__).resolve().parents[2]
 COUNTS = {"airlines": 16, "airports": 1458, "planes": 3322, "weather": 26115, "flights": 336776}
@@ -44,7 +44,7 @@ _numbers = count(1)
 
 def query(uri: str, text: str, **values: Any) -> list[Any]:
     """Rows of one query."""
-    with warehouse.engine(uri).begin() as connection:
+    with postgres.engine(uri).begin() as connection:
         result = connection.execute(sa.text(text), values)
         return list(result.all()) if result.returns_rows else []
 
@@ -76,7 +76,7 @@ def kill_in_the_middle(uri: str) -> None:
 def empty(server: Embedded) -> Iterator[str]:
     """An empty database."""
     name = f"sample_{next(_numbers)}"
-    admin = warehouse.engine(server.uri("postgres")).execution_options(isolation_level="AUTOCOMMIT")
+    admin = postgres.engine(server.uri("postgres")).execution_options(isolation_level="AUTOCOMMIT")
     with admin.connect() as session:
         session.execute(sa.text(f"CREATE DATABASE {name}"))
     yield server.uri(name)

@@ -4,20 +4,17 @@ import errno
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone
 from functools import partial
-from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import adbc_driver_manager.dbapi as adbc
-import adbc_driver_postgresql.dbapi as postgres
+import adbc_driver_postgresql.dbapi as adbc_postgres
 import pyarrow as pa
 import pytest
-import sqlalchemy as sa
 
 from pipeline import warehouse
 from pipeline.embedded import Embedded
 from pipeline.errors import ScoringError
-from pipeline.warehouse import AddressError, WarehouseError
+from pipeline.queries import WarehouseError
 from tests.home import Home
 
 VALUES: dict[str, date | datetime] = {
@@ -25,7 +22,6 @@ VALUES: dict[str, date | datetime] = {
     "interval_start": datetime(2024, 3, 1, tzinfo=timezone(timedelta(hours=-5))),
     "interval_end": datetime(2024, 3, 2, 5, tzinfo=UTC),
 }
-SECRET = "s3cret"
 
 
 def read(server: Embedded, query: str) -> list[Any]:
@@ -70,17 +66,6 @@ def read(server: Embedded, query: str) -> list[Any]:
 )
 def test_a_query_gets_its_values(server: Embedded, query: str, value: Any) -> None:
     assert read(server, query) == [value]
-
-
-def test_an_unknown_parameter_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(
-        WarehouseError, match=r"q\.sql: unknown parameter :day\. A query may use :score_date, "
-    ):
-        warehouse.render("SELECT :day", VALUES, "q.sql")
-
-
-def test_a_parameter_that_is_not_used_is_not_needed() -> None:
-    assert warehouse.render("SELECT 1", VALUES, "q.sql").strip() == "SELECT 1"
 
 
 @pytest.mark.parametrize(
@@ -158,7 +143,7 @@ def fill_disk(_: Home) -> None:
 
 
 def write_elsewhere(home: Home) -> None:
-    with postgres.connect(home.server.connections["analyst"]) as session, session.cursor() as cursor:
+    with adbc_postgres.connect(home.server.connections["analyst"]) as session, session.cursor() as cursor:
         cursor.execute("DELETE FROM scoring.current_runs")
 
 
@@ -189,100 +174,4 @@ def test_a_night_is_read_from_one_snapshot(home: Home) -> None:
 # Addresses
 
 
-@pytest.mark.parametrize(
-    ("uri", "expected"),
-    [
-        ("postgres://ann@db/sales", {"host": "db", "database": "sales", "username": "ann"}),
-        ("postgresql://ann:pw@db:5433/sales", {"port": 5433, "password": "pw", "drivername": "postgresql"}),
-        ("postgres://ann:p%40ss%2Fw%3Ard%25@db/sales", {"password": "p@ss/w:rd%", "host": "db"}),
-        ("postgres://a%40b:pw@db/sales", {"username": "a@b"}),
-        ("postgres://ann:@db:/sales", {"username": "ann", "host": "db", "port": None}),
-        ("postgres://ann@[::1]:5433/sales", {"host": "::1", "port": 5433}),
-        ("postgres://db:5433/sales", {"host": "db", "port": 5433, "username": None}),
-        ("postgres://ann@db/sales?sslmode=require", {"query": {"sslmode": "require"}}),
-        (
-            "postgres://ann@db/sales?__extra__=%7B%22sslmode%22%3A+%22require%22%2C+%22connect_timeout%22%3A+9%7D",
-            {"query": {"sslmode": "require", "connect_timeout": "9"}},
-        ),
-        ("postgres://ann@/sales?host=%2Frun%2Fpg", {"query": {"host": "/run/pg"}, "database": "sales"}),
-        ("postgres:///sales?host=%2Frun%2Fpg", {"query": {"host": "/run/pg"}, "database": "sales"}),
-    ],
-)
-def test_airflows_uris_are_understood(uri: str, expected: dict[str, Any]) -> None:
-    found = sa.make_url(warehouse.address(uri, "sales"))
-    assert {name: getattr(found, name) for name in expected} == expected
-
-
-def test_an_options_spaces_reach_the_server(server: Embedded) -> None:
-    uri = server.connections["warehouse"] + "&options=" + quote("-c application_name=night")
-    address = warehouse.address(uri.replace("postgresql://", "postgres://"), "warehouse")
-    query = "SELECT current_setting('application_name') AS name"
-    with warehouse.stream(address, query, {}, "q.sql") as reader:
-        assert reader.read_all().to_pylist() == [{"name": "night"}]
-    with warehouse.engine(address).connect() as connection:
-        assert connection.execute(sa.text(query)).scalar_one() == "night"
-
-
-@pytest.mark.parametrize(
-    ("uri", "complaint"),
-    [
-        (f"mysql://ann:{SECRET}@db/sales", "its type is 'mysql', and only postgres is supported"),
-        (f"ann:{SECRET}@db/sales", "only postgres is supported"),
-        (SECRET, "its type is 'missing'"),
-        ("", "its type is 'missing'"),
-        (f"postgres://ann:{SECRET}/more@db/sales", "percent-encode"),
-        (f"postgres://ann:{SECRET}@db:port/sales", "percent-encode"),
-        (f"postgres://ann:{SECRET}@[db/sales", "percent-encode"),
-        (f"postgres://ann@db/sales?__extra__={SECRET}", "its extras are no JSON object"),
-        (f"postgres://ann@db/sales?__extra__=%5B%22{SECRET}%22%5D", "its extras are no JSON object"),
-    ],
-)
-def test_an_address_that_will_not_do_is_refused_and_not_shown(uri: str, complaint: str) -> None:
-    with pytest.raises(AddressError, match=rf"connection 'sales': .*{complaint}") as refused:
-        warehouse.address(uri, "sales")
-    assert SECRET not in str(refused.value)
-    assert "AIRFLOW_CONN_SALES=postgres://" in str(refused.value)
-
-
-def adbc_connect(address: str) -> None:
-    with warehouse.stream(address, "SELECT 1", {}, "q.sql"):
-        raise AssertionError("connected")
-
-
-def engine_connect(address: str) -> None:
-    with warehouse.engine(address).connect():
-        raise AssertionError("connected")
-
-
-@pytest.mark.parametrize("password", [SECRET, f"{SECRET}%zz", f"{SECRET}%2Fmore"])
-@pytest.mark.parametrize("connect", [adbc_connect, engine_connect])
-def test_a_password_is_never_in_an_error(password: str, connect: Callable[[str], None]) -> None:
-    address = warehouse.address(f"postgres://ann:{password}@127.0.0.1:1/sales", "sales")
-    with pytest.raises((adbc.Error, sa.exc.SQLAlchemyError), match=r"(?i)refused") as error:
-        connect(address)
-    assert SECRET not in str(error.value)
-
-
 # Files
-
-
-def test_a_query_is_read_from_its_folder(tmp_path: Path) -> None:
-    (tmp_path / "sub").mkdir()
-    (tmp_path / "sub" / "q.sql").write_text("SELECT 'ü'")
-    assert warehouse.read_query(tmp_path, "sub/q.sql") == "SELECT 'ü'"
-
-
-def test_a_query_that_is_no_text_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "q.sql").write_bytes("SELECT 'ü'".encode("latin-1"))
-    with pytest.raises(WarehouseError, match=r"q\.sql: not a text file: .* Save it as UTF-8"):
-        warehouse.read_query(tmp_path, "q.sql")
-
-
-@pytest.mark.parametrize("name", ["nowhere.sql", "../outside.sql", "link.sql", "sub"])
-def test_a_query_outside_of_its_folder_is_not_read(tmp_path: Path, name: str) -> None:
-    folder = tmp_path / "sql"
-    (folder / "sub").mkdir(parents=True)
-    (tmp_path / "outside.sql").write_text("SELECT 1")
-    (folder / "link.sql").symlink_to(tmp_path / "outside.sql")
-    with pytest.raises(WarehouseError, match="no such query in"):
-        warehouse.read_query(folder, name)

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from pipeline import sample, warehouse
+from pipeline import postgres, sample
 
 ROOT = Path(__file__).resolve().parents[2]
 FEATURES = (ROOT / "sql" / "flight_delay" / "features.sql").read_text()
@@ -118,7 +118,7 @@ def cutoff(night: date) -> datetime:
 
 def run(cursor: adbc.Cursor, text: str, night: date) -> pa.Table:
     """Rows of a query in an open transaction."""
-    cursor.execute(warehouse.render(text, {"score_date": night, "cutoff": cutoff(night)}, "test"))
+    cursor.execute(postgres.render(text, {"score_date": night, "cutoff": cutoff(night)}, "test"))
     return cursor.fetch_arrow_table()
 
 

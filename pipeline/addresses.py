@@ -1,0 +1,124 @@
+"""Connections: an Airflow URI becomes the address that the drivers take.
+
+Errors name the connection and never show its URI, which may hold a password.
+"""
+
+import json
+from pathlib import Path
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit
+
+import sqlalchemy as sa
+
+from pipeline.errors import UsageError
+
+POSTGRES = ("postgres", "postgresql")
+# Databases that are one file, read where it lies.
+FILES = ("sqlite", "duckdb")
+
+
+class AddressError(UsageError):
+    """A connection that is not there, or leads to no database that is supported."""
+
+
+def postgres(uri: str, name: str) -> str:
+    """Turn a connection's URI, in Airflow's form or libpq's, into the form that ADBC and SQLAlchemy share.
+
+    Args:
+        uri: for example `postgres://user:password@host:5432/database?sslmode=require`.
+        name: the connection id, for the error message.
+
+    Raises:
+        AddressError: the URI is not one of a Postgres server.
+    """
+    parts = _split(uri, name)
+    if parts.scheme not in POSTGRES:
+        raise AddressError(
+            f"connection {name!r}: its type is {parts.scheme or 'missing'!r}, and only postgres is supported. "
+            f"{_remedy(name)}"
+        )
+    return f"postgresql://{_login(parts)}{parts.path}{_options(parts, name)}"
+
+
+def warehouse(uri: str, name: str) -> str:
+    """Turn a warehouse connection's URI into an address that `warehouse.stream` takes.
+
+    Args:
+        uri: a Postgres server's; `sqlite:////folder/file.db`; `duckdb:////folder/file.duckdb`; or that of any database
+            for which a SQLAlchemy dialect is installed, as `mysql+pymysql://user:password@host/database`.
+        name: the connection id, for the error message.
+
+    Raises:
+        AddressError: the URI leads to no such database, or to a file that is not there.
+    """
+    parts = _split(uri, name)
+    if parts.scheme in POSTGRES:
+        return postgres(uri, name)
+    if parts.scheme in FILES:
+        return f"{parts.scheme}:///{_file(parts, name)}"
+    # Airflow encodes the path's slashes, which SQLAlchemy takes as they are.
+    address = f"{parts.scheme}://{_login(parts)}{unquote(parts.path)}{_options(parts, name)}"
+    try:
+        sa.make_url(address).get_dialect().import_dbapi()
+    except (sa.exc.ArgumentError, ImportError) as error:  # an unknown dialect, a driver that is not installed
+        raise AddressError(
+            f"connection {name!r}: no driver for {parts.scheme or 'a missing type'!r} is installed: "
+            f"{type(error).__name__}. Add one to requirements.in, as pymysql for mysql+pymysql, and `make lock`. "
+            f"{_remedy(name)}"
+        ) from None
+    return address
+
+
+def _split(uri: str, name: str) -> SplitResult:
+    try:
+        parts = urlsplit(uri)
+        _ = parts.port  # raises where it is no number
+    except ValueError:
+        # Its text would show a part of the URI.
+        raise AddressError(
+            f"connection {name!r}: not a well-formed URI; percent-encode the special characters of user and password. "
+            f"{_remedy(name)}"
+        ) from None
+    return parts
+
+
+def _login(parts: SplitResult) -> str:
+    number = f":{parts.port}" if parts.port else ""
+    login, at, host = parts.netloc.rpartition("@")
+    # Encoded afresh: libpq shows a password that is not well encoded in its error.
+    user = ":".join(quote(unquote(part), safe="") for part in login.split(":", 1))
+    return f"{user}{at}{host.removesuffix(':').removesuffix(number)}{number}"
+
+
+def _options(parts: SplitResult, name: str) -> str:
+    query = dict(parse_qsl(parts.query))
+    query.update(_extras(query.pop("__extra__", "{}"), name))
+    # libpq takes %20 for a space, and no plus sign.
+    options = urlencode(query, quote_via=quote)
+    return f"?{options}" if options else ""
+
+
+def _extras(folded: str, name: str) -> dict[str, str]:
+    """A connection's extras, which Airflow folds into one JSON value when they do not fit a query string."""
+    try:
+        return {key: str(value) for key, value in json.loads(folded).items()}
+    except (ValueError, AttributeError):
+        raise AddressError(f"connection {name!r}: its extras are no JSON object. {_remedy(name)}") from None
+
+
+def _file(parts: SplitResult, name: str) -> Path:
+    # Airflow writes /%2Ffolder%2Ffile.db, people //folder/file.db.
+    path = Path("/" + unquote(parts.path).lstrip("/"))
+    if parts.netloc or not unquote(parts.path).startswith("//"):
+        raise AddressError(
+            f"connection {name!r}: its path is not absolute. Set AIRFLOW_CONN_{name.upper()}={parts.scheme}:////folder/file"
+        )
+    if not path.is_file():
+        raise AddressError(
+            f"connection {name!r}: there is no file {path}. Put the database there, or correct "
+            f"AIRFLOW_CONN_{name.upper()}={parts.scheme}:////folder/file"
+        )
+    return path
+
+
+def _remedy(name: str) -> str:
+    return f"Set AIRFLOW_CONN_{name.upper()}=postgres://user:password@host:5432/database"

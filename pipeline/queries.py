@@ -1,0 +1,102 @@
+"""A job's query: SQL text in a file, with values bound by name."""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine.default import DefaultDialect
+
+from pipeline.errors import ScoringError
+
+Values = Mapping[str, date | datetime]
+
+# A batch is what one stage holds at a time: small enough for a laptop, large enough for vectorised work.
+BATCH_BYTES = 8 * 1024 * 1024
+BATCH_ROWS = 32_768
+
+# The semicolons that end a query, and the comments after them: the query is put in parentheses.
+_END = re.compile(r";[;\s]*(--[^\n]*(\n\s*|\Z))*\Z")
+
+# A parameter with a cast, as in :score_date::timestamp: SQLAlchemy would take the colons for its own.
+_CAST = re.compile(r"(?<![:\w\\]):(\w+)(?=::)")
+
+
+class WarehouseError(ScoringError):
+    """A query that cannot work as it is written."""
+
+
+def bind(
+    query: str, values: Values, origin: str, kind: sa.types.TypeEngine[Any] | None = None
+) -> sa.TextClause:
+    """Bind the values that a query names; instants are in UTC.
+
+    Raises:
+        WarehouseError: the query names a parameter that is not in `values`.
+    """
+    clause = sa.text(_CAST.sub(r"(:\1)", _END.sub("", query.strip())))
+    unknown = sorted(set(clause._bindparams) - set(values))
+    if unknown:
+        known = ", ".join(f":{name}" for name in values)
+        raise WarehouseError(
+            f"{origin}: unknown parameter :{unknown[0]}. A query may use {known}; "
+            f"write \\:{unknown[0]} where a colon is meant as text."
+        )
+    used = {name: _utc(value) for name, value in values.items() if name in clause._bindparams}
+    return clause.bindparams(*(sa.bindparam(name, value, kind) for name, value in used.items()))
+
+
+def render(query: str, values: Values, origin: str, literal: Callable[[date | datetime], str]) -> str:
+    """Put the bound values into a query as literals.
+
+    Some ways out of a database take no bound parameters: COPY of Postgres, a view of SQLite. The values are dates and
+    instants, and SQLAlchemy finds their places; no text from outside ever becomes SQL.
+
+    Args:
+        query: SQL with `:name` parameters.
+        values: their values.
+        origin: the query's file, for error messages.
+        literal: writes a value in the database's own dialect; instants come in UTC.
+
+    Raises:
+        WarehouseError: the query names a parameter that is not in `values`.
+    """
+    clause = bind(query, values, origin, _Literal(literal))
+    # The named style leaves percent signs alone; others would double them.
+    dialect = DefaultDialect(paramstyle="named")
+    return str(clause.compile(dialect=dialect, compile_kwargs={"literal_binds": True})) + "\n"
+
+
+def read(folder: Path, name: str) -> str:
+    """Text of the SQL file `name` below `folder`.
+
+    Raises:
+        WarehouseError: there is no such file, or it lies outside of the folder.
+    """
+    path = (folder / name).resolve()
+    if not path.is_relative_to(folder.resolve()) or not path.is_file():
+        raise WarehouseError(
+            f"{name}: no such query in {folder}. Put the SQL file there, or correct the job file."
+        )
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise WarehouseError(f"{name}: not a text file: {error}. Save it as UTF-8.") from error
+
+
+def _utc(value: date | datetime) -> date | datetime:
+    return value.astimezone(UTC) if isinstance(value, datetime) else value
+
+
+class _Literal(sa.types.UserDefinedType[Any]):
+    """A bound value written as a literal, so that `:score_date - 7` is date arithmetic and not text."""
+
+    cache_ok = True
+
+    def __init__(self, literal: Callable[[date | datetime], str]) -> None:
+        self.literal = literal
+
+    def literal_processor(self, dialect: sa.Dialect) -> Any:
+        return self.literal
