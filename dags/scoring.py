@@ -192,7 +192,10 @@ def report_failure(job: Job) -> Callable[[Mapping[str, Any]], None]:
 @contextmanager
 def outcome() -> Iterator[None]:
     """Say a stage's outcome in Airflow's words: skipped, failed for good, or (any other error) worth a retry."""
+    from pipeline import machine
+
     try:
+        machine.claim()
         yield
     except NothingToDo as nothing:
         raise AirflowSkipException(str(nothing)) from nothing

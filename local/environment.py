@@ -95,6 +95,7 @@ def environment(
         environ: the environment to build on. Settings of another Airflow in it are dropped.
     """
     kept = {name: value for name, value in environ.items() if not _foreign(name)}
+    tasks = str(max(4, os.cpu_count() or 1))
     store = environ.get("SCORING_STORE", str(place.folder / "store"))
     connections = {
         name: environ.get(name) or embedded.connections[conn_id]
@@ -118,7 +119,8 @@ def environment(
         "AIRFLOW_HOME": str(place.airflow),
         "AIRFLOW__CORE__DAGS_FOLDER": str(place.dags),
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
-        "AIRFLOW__CORE__PARALLELISM": str(max(4, os.cpu_count() or 1)),
+        "AIRFLOW__CORE__PARALLELISM": tasks,
+        "SCORING_TASKS": tasks,
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__HOSTNAME_CALLABLE": "socket.gethostname",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",

@@ -21,7 +21,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from pipeline import addresses, dates, embedded, ledger, places
+from pipeline import addresses, dates, embedded, ledger, machine, places
 from pipeline import job as jobs_of
 from pipeline.addresses import AddressError
 from pipeline.errors import NothingToDo, ScoringError, UsageError
@@ -181,7 +181,7 @@ def score(
             model_version=model_version,
             dry_run=dry_run,
             progress=lambda stage, done, total: bar.update(
-                task, description=stage, completed=done, total=total
+                task, description=stage, completed=done, total=total or None
             ),
         )
     out.print(
@@ -254,6 +254,7 @@ def main() -> None:
     """Run a command; every error that a person can cause ends with its message and an exit code."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     with _exits():
+        machine.claim()
         app()
 
 

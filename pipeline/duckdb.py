@@ -26,7 +26,7 @@ def stream(uri: str, query: str, values: Values, origin: str) -> Iterator[pa.Rec
         adbc.Error, OSError: the file is held by another process, or cannot be read; worth a retry.
     """
     statement = render(query, values, origin, _literal)
-    options = {"path": uri.removeprefix("duckdb:///"), **_SETTINGS}
+    options = {"path": uri.removeprefix("duckdb:///"), "threads": str(pa.cpu_count()), **_SETTINGS}
     with ExitStack() as held:
         try:
             session = held.enter_context(

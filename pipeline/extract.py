@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import date
 
@@ -16,7 +16,7 @@ from pipeline.job import Job
 from pipeline.ledger import Line
 from pipeline.places import Places
 from pipeline.progress import Progress
-from pipeline.stage import Clock, Part, Run
+from pipeline.stage import Clock, Part, Run, Work
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +43,7 @@ def extract(
     trigger: str,
     model_version: int | None = None,
     dry_run: bool = False,
+    stored: Callable[[Work], None] = lambda work: None,
 ) -> Run:
     """Stream one night's rows from the warehouse into the parts of a new run.
 
@@ -53,6 +54,7 @@ def extract(
         trigger: what started the run; a new try of the same trigger takes over from the old one.
         model_version: a registered version to use instead of the job's alias.
         dry_run: never publish the run.
+        stored: called with each part as soon as it is in the store, while the others are still extracted.
 
     Returns:
         the run, with its parts in the store and its ledger in the database.
@@ -76,14 +78,7 @@ def extract(
     checker = Checker(
         pinned.manifest.contract, Policy(job.extract.unknown_category, job.extract.out_of_range)
     )
-    with ledger.working(places.predictions, run_id):
-        with warehouse.stream(places.warehouse, query, values, job.extract.query) as reader:
-            checker.schema(reader.schema, job.extract.query)
-            written = list(_write_parts(_Night(job, score_date, run_id, places), reader, checker))
-        ledger.extracted(places.predictions, run_id, [line for _, line in written])
-        if not written:
-            _nothing_extracted(places, job, score_date, run_id)
-    return Run(
+    run = Run(
         run_id=run_id,
         job=job.name,
         score_date=score_date.isoformat(),
@@ -91,11 +86,30 @@ def extract(
         model_name=pinned.manifest.name,
         model_version=pinned.manifest.version,
         model_sha256=pinned.sha256,
-        parts=tuple(part for part, _ in written),
-        rows_extracted=sum(line.rows_extracted for _, line in written),
-        rows_rejected=sum(line.rows_rejected for _, line in written),
-        features={name: asdict(counts) for name, counts in checker.counts.items()},
+        parts=(),
+        rows_extracted=0,
+        rows_rejected=0,
+        features={},
         cost=clock.cost(),
+    )
+    written = []
+    with ledger.working(places.predictions, run_id):
+        with warehouse.stream(places.warehouse, query, values, job.extract.query) as reader:
+            checker.schema(reader.schema, job.extract.query)
+            for part, line in _write_parts(_Night(job, score_date, run_id, places), reader, checker):
+                written.append((part, line))
+                stored(run.work(part))
+        ledger.extracted(places.predictions, run_id, [line for _, line in written])
+        if not written:
+            _nothing_extracted(places, job, score_date, run_id)
+    return run.model_copy(
+        update={
+            "parts": tuple(part for part, _ in written),
+            "rows_extracted": sum(line.rows_extracted for _, line in written),
+            "rows_rejected": sum(line.rows_rejected for _, line in written),
+            "features": {name: asdict(counts) for name, counts in checker.counts.items()},
+            "cost": clock.cost(),
+        }
     )
 
 

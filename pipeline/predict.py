@@ -40,30 +40,28 @@ def load_model(places: Places, run: Run) -> list[Work]:
         ModelError: the model may not be used.
         NothingToDo: the same input, model, code and configuration are published already.
     """
-    return prepare(places, run)[1]
-
-
-def prepare(places: Places, run: Run) -> tuple[Model, list[Work]]:
-    """What `load_model` does, and the model too: for whoever goes on in the same process."""
     with ledger.working(places.predictions, run.run_id):
-        loaded = model.load(_pin(places, run))
-        ledger.key(places.predictions, run.run_id)
-        twin = ledger.published_twin(places.predictions, run.run_id)
-        if twin is not None and not run.dry_run:
-            reason = f"run {twin} published the same input, model, code and configuration"
-            ledger.close(places.predictions, run.run_id, "abandoned", reason)
-            raise NothingToDo(f"{run.job} {run.score_date}: {reason}; it stays")
-    pin = {name: getattr(run, name) for name in Work.model_fields if name != "part"}
-    return loaded, [Work(**pin, part=part) for part in run.parts]
+        model.load(_pin(places, run))
+        require_new(places, run)
+    return [run.work(part) for part in run.parts]
 
 
-def predict(places: Places, work: Work, loaded: Model | None = None) -> Scored:
+def require_new(places: Places, run: Run) -> None:
+    """Enter an extracted run's idempotency key, and go on only where it would publish anything new.
+
+    Raises:
+        NothingToDo: the same input, model, code and configuration are published already.
+    """
+    ledger.key(places.predictions, run.run_id)
+    twin = ledger.published_twin(places.predictions, run.run_id)
+    if twin is not None and not run.dry_run:
+        reason = f"run {twin} published the same input, model, code and configuration"
+        ledger.close(places.predictions, run.run_id, "abandoned", reason)
+        raise NothingToDo(f"{run.job} {run.score_date}: {reason}; it stays")
+
+
+def predict(places: Places, work: Work) -> Scored:
     """Score one part, batch by batch, into a file beside it.
-
-    Args:
-        places: folders, store and databases.
-        work: the part and its pinned model.
-        loaded: the model, where the process has loaded it already.
 
     Raises:
         ModelError: the model may not be used.
@@ -72,15 +70,19 @@ def predict(places: Places, work: Work, loaded: Model | None = None) -> Scored:
     """
     clock = Clock()
     with ledger.working(places.predictions, work.run_id):
-        loaded = loaded or model.load(_pin(places, work))
-        where = (work.job, work.score_date, work.run_id, work.part.number)
-        writer = parts.PartWriter(SCORED)
-        progress = Progress(log, f"part {work.part.number}: scored", work.part.rows)
-        for batch in parts.read(places.store, parts.input_path(*where), work.part):
-            if batch.num_rows:
-                writer.write(_score(loaded, batch))
-                progress.add(batch.num_rows)
-        part = writer.save(places.store, parts.scored_path(*where), work.part.number)
+        return score_part(places, work, model.load(_pin(places, work)), clock)
+
+
+def score_part(places: Places, work: Work, loaded: Model, clock: Clock) -> Scored:
+    """What `predict` does, with a model that is loaded already, and without a look at the ledger."""
+    where = (work.job, work.score_date, work.run_id, work.part.number)
+    writer = parts.PartWriter(SCORED)
+    progress = Progress(log, f"part {work.part.number}: scored", work.part.rows)
+    for batch in parts.read(places.store, parts.input_path(*where), work.part):
+        if batch.num_rows:
+            writer.write(_score(loaded, batch))
+            progress.add(batch.num_rows)
+    part = writer.save(places.store, parts.scored_path(*where), work.part.number)
     log.info("part %s: %s rows scored", part.number, part.rows)
     return Scored(run_id=work.run_id, job=work.job, score_date=work.score_date, part=part, cost=clock.cost())
 

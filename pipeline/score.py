@@ -1,18 +1,25 @@
-"""A whole night in one process: the stages that Airflow runs as tasks, with a part written while the next is scored."""
+"""A whole night in one process: the stages that Airflow runs as tasks, side by side where they can be.
 
-from collections.abc import Callable, Sequence
+A part is scored while the next is extracted, and written while the next is scored. Nothing is written before the
+extraction has ended: its ledger has to stand first.
+"""
+
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import date
 
-from pipeline import ledger
+from pipeline import ledger, machine, model
 from pipeline.extract import extract
 from pipeline.job import Job
 from pipeline.metrics import log_metrics
-from pipeline.model import Model
 from pipeline.places import Places
-from pipeline.predict import predict, prepare
-from pipeline.stage import Publication, Work, Written
+from pipeline.predict import require_new, score_part
+from pipeline.stage import Clock, Publication, Scored, Work
 from pipeline.write import publish, write
+
+# Extraction and scoring share the processors; writing waits for the database most of the time.
+_SIDE_BY_SIDE = 2
 
 
 def score(
@@ -34,37 +41,51 @@ def score(
         trigger: what started the run.
         model_version: a registered version to use instead of the job's alias.
         dry_run: everything but publish.
-        progress: called with the stage, the parts done and the parts in all.
+        progress: called with the stage, the parts done and the parts in all; 0 where nobody knows yet.
 
     Raises:
         ScoringError: as the stages do; `Held` and `NothingToDo` among them.
     """
-    progress("extract", 0, 1)
-    run = extract(places, job, score_date, trigger=trigger, model_version=model_version, dry_run=dry_run)
-    progress("load_model", 0, 1)
-    loaded, work = prepare(places, run)
-    # The part that is scored while a write fails resumes the run; this notes the failure when both have ended.
-    with ledger.working(places.predictions, run.run_id):
-        written = _predict_and_write(
-            places, loaded, work, lambda done: progress("predict and write", done, len(work))
+    pinned = model.resolve(places.home, job.model.name, job.model.alias, model_version)
+    with _one_by_one(lambda: machine.claim(_SIDE_BY_SIDE)) as scorer, _one_by_one() as writer:
+        loading = scorer.submit(model.load, pinned)
+        scored: list[Future[Scored]] = []
+
+        def hand_over(work: Work) -> None:
+            for part in scored:
+                if part.done():
+                    part.result()  # a night that cannot be scored need not be extracted to its end
+            progress("extract and predict", len(scored), 0)
+            scored.append(scorer.submit(lambda: score_part(places, work, loading.result(), Clock())))
+
+        run = extract(
+            places,
+            job,
+            score_date,
+            trigger=trigger,
+            model_version=pinned.manifest.version,
+            dry_run=dry_run,
+            stored=hand_over,
         )
+        with ledger.working(places.predictions, run.run_id):
+            loading.result()
+            require_new(places, run)
+            written = []
+            for number, part in enumerate(scored):
+                progress("predict and write", number, len(scored))
+                written.append(writer.submit(write, places, part.result()))
+            done = [part.result() for part in written]
     progress("log_metrics", 0, 1)
-    verdict = log_metrics(places, job.gate, run, written)
+    verdict = log_metrics(places, job.gate, run, done)
     progress("publish", 0, 1)
     return publish(places, run, verdict)
 
 
-def _predict_and_write(
-    places: Places, loaded: Model, work: Sequence[Work], begun: Callable[[int], None]
-) -> list[Written]:
-    """Score part after part; the database takes each in while the next is scored."""
-    written: list[Future[Written]] = []
-    # Leaving the block waits for the part that is being written. After one that failed, no other is handed over.
-    with ThreadPoolExecutor(max_workers=1) as writer:
-        for number, piece in enumerate(work):
-            begun(number)
-            scored = predict(places, piece, loaded)
-            if written:
-                written[-1].result()
-            written.append(writer.submit(write, places, scored))
-        return [part.result() for part in written]
+@contextmanager
+def _one_by_one(begin: Callable[[], object] | None = None) -> Iterator[ThreadPoolExecutor]:
+    """A thread that works off what it is given; after an error it ends what it has begun, and nothing else."""
+    thread = ThreadPoolExecutor(max_workers=1, initializer=begin)
+    try:
+        yield thread
+    finally:
+        thread.shutdown(cancel_futures=True)

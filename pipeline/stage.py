@@ -1,14 +1,13 @@
 """What the stages hand to one another: small frozen values that Airflow carries as JSON, never data."""
 
 import resource
-import sys
+from pathlib import Path
 from time import perf_counter
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict
 
-# ru_maxrss counts kibibytes on Linux and bytes on macOS.
-_RSS_UNIT = 1 if sys.platform == "darwin" else 1024
+_STATUS = Path("/proc/self/status")
 
 
 class Value(BaseModel):
@@ -47,6 +46,18 @@ class Part(Value):
     sha256: str
 
 
+class Work(Value):
+    """A part to be scored, and the model version that scores it."""
+
+    run_id: int
+    job: str
+    score_date: str
+    model_name: str
+    model_version: int
+    model_sha256: str
+    part: Part
+
+
 class Run(Value):
     """One try at scoring one job for one score date, extracted and pinned to a model version."""
 
@@ -63,17 +74,10 @@ class Run(Value):
     features: dict[str, dict[str, float]]
     cost: Cost
 
-
-class Work(Value):
-    """A part to be scored, and the model version that scores it."""
-
-    run_id: int
-    job: str
-    score_date: str
-    model_name: str
-    model_version: int
-    model_sha256: str
-    part: Part
+    def work(self, part: Part) -> Work:
+        """What it takes to score one of the parts."""
+        pin = {name: getattr(self, name) for name in Work.model_fields if name != "part"}
+        return Work(**pin, part=part)
 
 
 class Scored(Value):
@@ -126,5 +130,13 @@ class Clock:
 
     def cost(self) -> Cost:
         """The cost until now."""
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT / 1e6
-        return Cost(seconds=round(perf_counter() - self._started, 4), peak_mb=round(peak, 1))
+        return Cost(seconds=round(perf_counter() - self._started, 4), peak_mb=round(_peak() / 1e6, 1))
+
+
+def _peak() -> int:
+    """The most memory that this process has held so far, in bytes."""
+    if _STATUS.exists():
+        # Not ru_maxrss: on Linux a child begins with its parent's.
+        lines = dict(line.split(":", 1) for line in _STATUS.read_text().splitlines())
+        return 1024 * int(lines["VmHWM"].split()[0])
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

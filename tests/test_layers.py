@@ -19,14 +19,27 @@ FLOORS = (
     ("ledger", "register", "migrate", "sample"),
     ("model", "check", "parts", "warehouse"),
     ("cursor", "duckdb", "postgres", "sqlite"),
-    ("addresses", "contract", "job", "dates", "stage", "places", "embedded", "progress", "queries"),
+    (
+        "addresses",
+        "contract",
+        "job",
+        "dates",
+        "stage",
+        "places",
+        "embedded",
+        "machine",
+        "progress",
+        "queries",
+    ),
     ("errors",),
 )
 FLOOR = {room: len(FLOORS) - number for number, rooms in enumerate(FLOORS) for room in rooms}
 ROOMS = sorted(path.stem for path in (ROOT / "pipeline").glob("*.py") if path.stem != "__init__")
 # What the DAG file may read at every parse, and what its tasks call.
 LIGHT = {"pipeline", "pipeline.dates", "pipeline.places", "pipeline.job", "pipeline.errors"}
-STAGES = {f"pipeline.{name}" for name in ("extract", "predict", "write", "metrics", "stage", "addresses")}
+STAGES = {
+    f"pipeline.{name}" for name in ("extract", "predict", "write", "metrics", "stage", "addresses", "machine")
+}
 
 
 def imports(path: Path, *, at_parse: bool = False) -> set[str]:

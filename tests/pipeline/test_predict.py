@@ -14,7 +14,8 @@ from sklearn.preprocessing import StandardScaler
 
 from pipeline import model
 from pipeline.model import Model, ModelError
-from pipeline.predict import PredictError, load_model, predict
+from pipeline.predict import PredictError, load_model, score_part
+from pipeline.stage import Clock
 from tests.home import Home, shop_model, shop_rows
 from tests.pipeline.shop import Shop, open_shop
 
@@ -60,14 +61,13 @@ def test_a_score_that_is_not_finite_fails_naming_the_rows(shop: Shop, worst: flo
     run = shop.extract()
     work = load_model(shop.home.places, run)[0]
     with pytest.raises(PredictError, match=r"2 rows got no usable score.*customer-00003, customer-00008\.$"):
-        predict(shop.home.places, work, spoilt(shop, Spoilt(worst)))
-    assert shop.status(run.run_id) == "failed"
+        score_part(shop.home.places, work, spoilt(shop, Spoilt(worst)), Clock())
 
 
 def test_probabilities_beyond_one_fail_naming_the_rows(shop: Shop) -> None:
     work = load_model(shop.home.places, shop.extract())[0]
     with pytest.raises(PredictError, match=r"40 rows got no usable score.*customer-00000, customer-00001"):
-        predict(shop.home.places, work, spoilt(shop, Overconfident(), "binary"))
+        score_part(shop.home.places, work, spoilt(shop, Overconfident(), "binary"), Clock())
 
 
 def test_a_model_that_raises_fails_naming_the_rows(shop: Shop) -> None:
@@ -75,7 +75,7 @@ def test_a_model_that_raises_fails_naming_the_rows(shop: Shop) -> None:
     with pytest.raises(
         PredictError, match="failed on rows customer-00040 to customer-00079: KeyError: 'gone'"
     ):
-        predict(shop.home.places, work, spoilt(shop, Spoilt(KeyError("gone"))))
+        score_part(shop.home.places, work, spoilt(shop, Spoilt(KeyError("gone"))), Clock())
 
 
 def test_scores_of_another_shape_are_refused(shop: Shop) -> None:
@@ -85,7 +85,7 @@ def test_scores_of_another_shape_are_refused(shop: Shop) -> None:
 
     work = load_model(shop.home.places, shop.extract())[0]
     with pytest.raises(ModelError, match=r"scores of shape \(40, 1\), expected \(40, 2\)"):
-        predict(shop.home.places, work, spoilt(shop, Narrow(), "binary"))
+        score_part(shop.home.places, work, spoilt(shop, Narrow(), "binary"), Clock())
 
 
 def test_a_version_pinned_anew_while_the_run_goes_on_is_refused(shop: Shop) -> None:

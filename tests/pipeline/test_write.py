@@ -8,8 +8,8 @@ from pipeline import ledger
 from pipeline.errors import NothingToDo
 from pipeline.ledger import LedgerError, Line, Superseded
 from pipeline.model import load, resolve
-from pipeline.predict import load_model, predict
-from pipeline.stage import Publication, Written
+from pipeline.predict import load_model, predict, score_part
+from pipeline.stage import Clock, Publication, Written
 from pipeline.write import Held, WriteError, decide, write
 from tests.home import NIGHT, Home, shop_model, shop_rows
 from tests.pipeline.shop import Shop, at_once, open_shop
@@ -263,7 +263,7 @@ def test_a_part_written_again_with_other_scores_is_refused(shop: Shop) -> None:
     shop.home.model("other", *shop_model(seed=7))
     other = load(resolve(shop.home.path, "other", "champion"))
     with pytest.raises(WriteError, match=f"run {run.run_id} has written part 0 with other scores before"):
-        write(shop.home.places, predict(shop.home.places, work[0], other))
+        write(shop.home.places, score_part(shop.home.places, work[0], other, Clock()))
     assert shop.rows(run.run_id) == work[0].part.rows
 
 
