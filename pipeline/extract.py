@@ -20,6 +20,8 @@ from pipeline.stage import Clock, Part, Run, Work
 
 log = logging.getLogger(__name__)
 
+PARTS_OF_A_SIZE = 32
+
 
 class ExtractError(ScoringError):
     """A night that cannot be extracted as it stands."""
@@ -118,7 +120,7 @@ def _write_parts(
 ) -> Iterator[tuple[Part, Line]]:
     """Cut the stream into parts of `rows_per_part` extracted rows; yield each with its line of the ledger."""
     progress = Progress(log, "extracted")
-    for number, batches in enumerate(_cut(reader, night.job.extract.rows_per_part)):
+    for number, batches in enumerate(_cut(reader, sizes(night.job.extract.rows_per_part))):
         writer, rejected, extracted, refused = parts.PartWriter(checker.contract.schema), [], 0, 0
         for batch in batches:
             checked = checker.check(batch)
@@ -133,14 +135,26 @@ def _write_parts(
         yield part, Line(number, extracted, refused, part.sha256)
 
 
-def _cut(reader: pa.RecordBatchReader, rows: int) -> Iterator[Iterator[pa.RecordBatch]]:
-    """Cut a stream of batches into groups of exactly `rows` rows, the last one shorter; never holds a group."""
+def sizes(rows: int) -> Iterator[int]:
+    """How many rows each part takes: twice as many after every 32 parts.
+
+    However large a night is, it makes a few hundred parts: a billion rows at 100,000 make 266. Airflow maps a task over
+    1024 parts at most, and each has a cost of its own. A rule, and not an estimate of the night, so that the same rows
+    are always cut into the same parts.
+    """
+    while True:
+        yield from [rows] * PARTS_OF_A_SIZE
+        rows *= 2
+
+
+def _cut(reader: pa.RecordBatchReader, sizes: Iterator[int]) -> Iterator[Iterator[pa.RecordBatch]]:
+    """Cut a stream of batches into groups of exactly these sizes, the last one shorter; never holds a group."""
     batches = (batch for batch in reader if batch.num_rows)
     rest = next(batches, None)
 
     def group() -> Iterator[pa.RecordBatch]:
         nonlocal rest
-        wanted = rows
+        wanted = next(sizes)
         while rest is not None and wanted:
             taken = rest.slice(0, wanted)
             rest = rest.slice(len(taken)) if len(taken) < len(rest) else next(batches, None)

@@ -79,7 +79,7 @@ class Extract(_Section):
         default=100_000,
         ge=1,
         le=10_000_000,
-        description="rows in one part, the unit of retry and of scale-out",
+        description="rows in one part, the unit of retry and of scale-out; twice as many after every 32 parts",
     )
     unknown_category: Literal["warn", "reject"] = Field(
         default="warn",

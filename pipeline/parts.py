@@ -4,15 +4,17 @@ import hashlib
 import io
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from fsspec import AbstractFileSystem
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
-from pipeline.errors import ScoringError
+from pipeline.errors import ScoringError, UsageError
 from pipeline.stage import Part
 
 ROWS_PER_GROUP = 32_768
@@ -20,6 +22,10 @@ ROWS_PER_GROUP = 32_768
 
 class PartError(ScoringError):
     """A part that is missing, or whose bytes are not those that were written."""
+
+
+class StoreError(UsageError):
+    """A store that is not there, or that we may not use."""
 
 
 class PartWriter:
@@ -41,7 +47,7 @@ class PartWriter:
     def save(self, store: str, path: str, number: int) -> Part:
         """Close the part and put it at `path` below the store; a file of that name is replaced at once."""
         self._writer.close()
-        content = self._buffer.getvalue()
+        content = self._buffer.getbuffer()  # no second copy
         _put(store, path, content)
         return Part(number=number, rows=self.rows, sha256=hashlib.sha256(content).hexdigest())
 
@@ -67,9 +73,10 @@ def read(store: str, path: str, part: Part) -> Iterator[pa.RecordBatch]:
     Raises:
         PartError: the file is missing or differs from its SHA-256.
     """
-    filesystem, root = url_to_fs(store)
+    filesystem, root = _open(store)
     try:
-        content = filesystem.cat_file(f"{root}/{path}")
+        with _reaching(store):
+            content = filesystem.cat_file(f"{root}/{path}")
     except FileNotFoundError as error:
         raise PartError(
             f"part {path} is missing from {store}. Clear the task `extract` to make it again."
@@ -84,11 +91,18 @@ def read(store: str, path: str, part: Part) -> Iterator[pa.RecordBatch]:
         yield from file.iter_batches(batch_size=ROWS_PER_GROUP)
 
 
-def _put(store: str, path: str, content: bytes) -> None:
-    filesystem, root = url_to_fs(store)
+def _put(store: str, path: str, content: memoryview) -> None:
+    filesystem, root = _open(store)
     target = f"{root}/{path}"
     if not isinstance(filesystem, LocalFileSystem):
-        filesystem.pipe_file(target, content)  # an object appears whole when its upload ends
+        try:
+            with _reaching(store):
+                filesystem.pipe_file(target, bytes(content))  # an object appears whole when its upload ends
+        except (FileNotFoundError, PermissionError) as error:
+            raise StoreError(
+                f"the store {store} refuses to be written: {error}. Make the bucket, grant the right to write, or "
+                "correct SCORING_STORE."
+            ) from error
         return
     Path(target).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     aside = f"{target}.{uuid4().hex}.tmp"
@@ -100,3 +114,25 @@ def _put(store: str, path: str, content: bytes) -> None:
         os.replace(aside, target)
     finally:
         Path(aside).unlink(missing_ok=True)
+
+
+def _open(store: str) -> tuple[AbstractFileSystem, str]:
+    try:
+        filesystem, root = url_to_fs(store)
+    except (ValueError, ImportError) as error:  # an unknown protocol, or one whose package is missing
+        raise StoreError(
+            f"the store {store} cannot be used: {error}. Set SCORING_STORE to a folder or to an fsspec URL, and add "
+            "its package to requirements.in, as s3fs for s3:// and gcsfs for gs://."
+        ) from error
+    return filesystem, root
+
+
+@contextmanager
+def _reaching(store: str) -> Iterator[None]:
+    """Turn a cloud client's own errors into an OSError, which is worth a retry."""
+    try:
+        yield
+    except (OSError, ScoringError):
+        raise
+    except Exception as error:  # each client has its own errors, of no common base
+        raise OSError(f"the store {store} did not answer: {type(error).__name__}: {error}") from error

@@ -1,7 +1,7 @@
 """pipeline/extract.py: every row of the query is in a part or rejected with its reason, none twice."""
 
 from datetime import UTC, datetime
-from itertools import pairwise
+from itertools import islice, pairwise
 
 import pandas as pd
 import pyarrow as pa
@@ -13,7 +13,7 @@ from pipeline import parts, warehouse
 from pipeline.check import Checked, Checker, Policy
 from pipeline.contract import Column, Contract, ContractError
 from pipeline.embedded import Embedded
-from pipeline.extract import ExtractError, _cut
+from pipeline.extract import ExtractError, _cut, sizes
 from pipeline.stage import Run
 from tests.home import NIGHT, Home, shop_rows
 from tests.pipeline.shop import Shop, open_shop
@@ -117,11 +117,11 @@ def test_an_empty_night_is_noted_in_the_ledger(shop: Shop) -> None:
 
 
 @given(
-    sizes=st.lists(st.integers(0, 50), max_size=12),
+    batch_sizes=st.lists(st.integers(0, 50), max_size=12),
     rows_per_part=st.integers(1, 70),
 )
-def test_a_stream_is_cut_into_whole_parts_in_order(sizes: list[int], rows_per_part: int) -> None:
-    ends = [sum(sizes[:count]) for count in range(len(sizes) + 1)]
+def test_a_stream_is_cut_into_whole_parts_in_order(batch_sizes: list[int], rows_per_part: int) -> None:
+    ends = [sum(batch_sizes[:count]) for count in range(len(batch_sizes) + 1)]
     schema = pa.schema({"row": pa.int64()})
     batches = [
         pa.RecordBatch.from_arrays([pa.array(range(start, end), pa.int64())], schema=schema)
@@ -129,11 +129,21 @@ def test_a_stream_is_cut_into_whole_parts_in_order(sizes: list[int], rows_per_pa
     ]
     reader = pa.RecordBatchReader.from_batches(schema, batches)
     cut = [
-        [row for batch in group for row in batch["row"].to_pylist()] for group in _cut(reader, rows_per_part)
+        [row for batch in group for row in batch["row"].to_pylist()]
+        for group in _cut(reader, sizes(rows_per_part))
     ]
-    assert [row for group in cut for row in group] == list(range(sum(sizes)))
-    assert all(len(group) == rows_per_part for group in cut[:-1])
-    assert all(0 < len(group) <= rows_per_part for group in cut)
+    assert [row for group in cut for row in group] == list(range(sum(batch_sizes)))
+    wanted = list(islice(sizes(rows_per_part), len(cut)))
+    assert [len(group) for group in cut[:-1]] == wanted[:-1]
+    assert all(0 < len(group) <= size for group, size in zip(cut, wanted, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("rows", "rows_per_part", "at_most"), [(10**6, 500, 200), (10**8, 100_000, 200), (10**9, 1, 900)]
+)
+def test_a_night_makes_a_few_hundred_parts_at_most(rows: int, rows_per_part: int, at_most: int) -> None:
+    """Airflow maps a task over 1024 at most."""
+    assert sum(islice(sizes(rows_per_part), at_most)) >= rows
 
 
 def test_a_stream_is_never_held_as_a_whole() -> None:
@@ -145,7 +155,7 @@ def test_a_stream_is_never_held_as_a_whole() -> None:
             read_so_far.append(number)
             yield pa.RecordBatch.from_arrays([pa.array([number] * 10)], schema=schema)
 
-    groups = _cut(pa.RecordBatchReader.from_batches(schema, batches()), 25)
+    groups = _cut(pa.RecordBatchReader.from_batches(schema, batches()), sizes(25))
     next(next(groups))
     assert len(read_so_far) <= 2
 
