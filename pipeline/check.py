@@ -8,7 +8,7 @@ import difflib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import reduce
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 import pyarrow as pa
@@ -49,6 +49,14 @@ class Counts:
     null: int = 0
     unknown_category: int = 0
     out_of_range: int = 0
+
+    def __add__(self, other: Self) -> Self:
+        """Both together."""
+        return type(self)(
+            self.null + other.null,
+            self.unknown_category + other.unknown_category,
+            self.out_of_range + other.out_of_range,
+        )
 
 
 @dataclass(frozen=True)

@@ -3,24 +3,27 @@
 import hashlib
 import logging
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import date
+from itertools import chain
 
 import adbc_driver_postgresql.dbapi as adbc
 import pyarrow as pa
 
-from pipeline import dates, ledger, model, parts, postgres, queries, warehouse
-from pipeline.check import REJECTED, Checker, Policy
+from pipeline import dates, forecast, ledger, model, parts, postgres, queries, warehouse
+from pipeline.check import REJECTED, Checker, Counts, Policy
+from pipeline.contract import Contract
 from pipeline.errors import NothingToDo, ScoringError
 from pipeline.job import Job
 from pipeline.ledger import Line
+from pipeline.model import Model
 from pipeline.places import Places
 from pipeline.progress import Progress
+from pipeline.queries import Values
 from pipeline.stage import Clock, Part, Run, Work
 
 log = logging.getLogger(__name__)
-
-PARTS_OF_A_SIZE = 32
 
 
 class ExtractError(ScoringError):
@@ -29,12 +32,41 @@ class ExtractError(ScoringError):
 
 @dataclass(frozen=True)
 class _Night:
-    """A run's identity while its rows stream by."""
+    """A run while its rows stream by.
 
-    job: Job
-    score_date: date
-    run_id: int
+    Attributes:
+        places: folders, store and databases.
+        job: what is scored.
+        run: the run, of which nothing is counted yet.
+        query: the job's query.
+        values: its parameters' values.
+        contract: of the model that will score.
+        load: gives that model.
+        stored: is called with each part that is in the store.
+    """
+
     places: Places
+    job: Job
+    run: Run
+    query: str
+    values: Values
+    contract: Contract
+    load: Callable[[], Model]
+    stored: Callable[[Work], None]
+
+    @property
+    def origin(self) -> str:
+        """The query's file."""
+        return self.job.extract.query
+
+
+@dataclass
+class _Shard:
+    """What one connection has read: parts, their lines of the ledger, and counts of what the contract saw."""
+
+    written: list[tuple[Part, Line]]
+    counts: dict[str, Counts]
+    forecast: dict[str, float]
 
 
 def extract(
@@ -45,6 +77,7 @@ def extract(
     trigger: str,
     model_version: int | None = None,
     dry_run: bool = False,
+    load: Callable[[model.Pinned], Model] = model.load,
     stored: Callable[[Work], None] = lambda work: None,
 ) -> Run:
     """Stream one night's rows from the warehouse into the parts of a new run.
@@ -56,6 +89,7 @@ def extract(
         trigger: what started the run; a new try of the same trigger takes over from the old one.
         model_version: a registered version to use instead of the job's alias.
         dry_run: never publish the run.
+        load: gives the pinned model, to try it on the first rows.
         stored: called with each part as soon as it is in the store, while the others are still extracted.
 
     Returns:
@@ -65,7 +99,8 @@ def extract(
         ModelError: the model or version is not registered.
         ContractError: the query's columns do not fit the model.
         WarehouseError: the query cannot work as it is written.
-        ExtractError: the night has no rows, and the job says that this is a failure.
+        ForecastError: the night would not fit into the store or the memory.
+        ExtractError: the night has no rows, and the job says that this is a failure; or its shards are not the whole.
         NothingToDo: the night has no rows, and the job says to skip it.
     """
     clock = Clock()
@@ -76,10 +111,6 @@ def extract(
     entry = ledger.Entry(job.name, score_date, interval, trigger, dry_run, pinned, query_sha256, job.sha256)
     run_id = ledger.begin(places.predictions, entry)
     log.info("run %s: model %s version %s", run_id, pinned.manifest.name, pinned.manifest.version)
-    values = {"score_date": score_date, "interval_start": interval[0], "interval_end": interval[1]}
-    checker = Checker(
-        pinned.manifest.contract, Policy(job.extract.unknown_category, job.extract.out_of_range)
-    )
     run = Run(
         run_id=run_id,
         job=job.name,
@@ -92,15 +123,16 @@ def extract(
         rows_extracted=0,
         rows_rejected=0,
         features={},
+        forecast={},
         cost=clock.cost(),
     )
-    written = []
+    values = {"score_date": score_date, "interval_start": interval[0], "interval_end": interval[1]}
+    night = _Night(places, job, run, query, values, pinned.manifest.contract, lambda: load(pinned), stored)
     with ledger.working(places.predictions, run_id):
-        with warehouse.stream(places.warehouse, query, values, job.extract.query) as reader:
-            checker.schema(reader.schema, job.extract.query)
-            for part, line in _write_parts(_Night(job, score_date, run_id, places), reader, checker):
-                written.append((part, line))
-                stored(run.work(part))
+        shards = _read(night)
+        written = sorted(
+            (pair for shard in shards for pair in shard.written), key=lambda pair: pair[0].number
+        )
         ledger.extracted(places.predictions, run_id, [line for _, line in written])
         if not written:
             _nothing_extracted(places, job, score_date, run_id)
@@ -109,47 +141,93 @@ def extract(
             "parts": tuple(part for part, _ in written),
             "rows_extracted": sum(line.rows_extracted for _, line in written),
             "rows_rejected": sum(line.rows_rejected for _, line in written),
-            "features": {name: asdict(counts) for name, counts in checker.counts.items()},
+            "features": {
+                column.name: asdict(sum((shard.counts[column.name] for shard in shards), Counts()))
+                for column in night.contract.columns
+            },
+            "forecast": shards[0].forecast,
             "cost": clock.cost(),
         }
     )
 
 
-def _write_parts(
-    night: _Night, reader: pa.RecordBatchReader, checker: Checker
-) -> Iterator[tuple[Part, Line]]:
-    """Cut the stream into parts of `rows_per_part` extracted rows; yield each with its line of the ledger."""
-    progress = Progress(log, "extracted")
-    for number, batches in enumerate(_cut(reader, sizes(night.job.extract.rows_per_part))):
-        writer, rejected, extracted, refused = parts.PartWriter(checker.contract.schema), [], 0, 0
-        for batch in batches:
-            checked = checker.check(batch)
-            writer.write(checked.accepted)
-            rejected.append(checked.rejected)
-            extracted, refused = extracted + batch.num_rows, refused + checked.rejected_rows
-            progress.add(batch.num_rows)
-        _keep_rejected(night, number, rejected)
-        path = parts.input_path(night.job.name, night.score_date.isoformat(), night.run_id, number)
-        part = writer.save(night.places.store, path, number)
-        log.info("part %s: %s rows extracted, %s rejected", number, extracted, refused)
-        yield part, Line(number, extracted, refused, part.sha256)
+def _read(night: _Night) -> list[_Shard]:
+    """Read a night's rows, over as many connections as it has shards, all from one snapshot."""
+    number = night.job.extract.shards
+    if number == 1:
+        return [_read_shard(night, 0, None)]
+    used = queries.parameters(night.query)
+    if not {"shard", "shards"} <= used:
+        raise ExtractError(
+            f"{night.origin}: extract.shards is {number}, and the query does not name :shard and :shards, so that "
+            "every shard would be the whole. Add WHERE abs(hashtext(KEY) % :shards) = :shard, or set extract.shards = 1"
+        )
+    with (
+        warehouse.shared_snapshot(night.places.warehouse, night.origin) as snapshot,
+        ThreadPoolExecutor(number) as threads,
+    ):
+        reading = [threads.submit(_read_shard, night, shard, snapshot) for shard in range(number)]
+        found = [shard.result() for shard in reading]
+        # As one shard of one, the query gives every row: what a wrong condition would lose is found here.
+        whole = {**night.values, "shard": 0, "shards": 1}
+        expected = warehouse.count(night.places.warehouse, night.query, whole, night.origin, snapshot)
+    extracted = sum(line.rows_extracted for shard in found for _, line in shard.written)
+    if extracted != expected:
+        raise ExtractError(
+            f"{night.origin}: its {number} shards have {extracted} rows together, and the whole has {expected}. "
+            "Correct the condition on :shard: a remainder may be negative, as in hashtext(KEY) % :shards, or null."
+        )
+    return found
 
 
-def sizes(rows: int) -> Iterator[int]:
-    """How many rows each part takes: twice as many after every 32 parts.
+def _read_shard(night: _Night, shard: int, snapshot: str | None) -> _Shard:
+    extract = night.job.extract
+    checker = Checker(night.contract, Policy(extract.unknown_category, extract.out_of_range))
+    values = {**night.values, "shard": shard, "shards": extract.shards}
+    read = _Shard([], checker.counts, {})
+    with warehouse.stream(night.places.warehouse, night.query, values, night.origin, snapshot) as reader:
+        checker.schema(reader.schema, night.origin)
+        first = next((batch for batch in reader if batch.num_rows), None)
+        if first is None:
+            return read
+        if shard == 0:
+            read.forecast = _look_ahead(night, checker, first)
+        for number, rows in enumerate(_cut(chain([first], reader), parts.sizes(extract.rows_per_part))):
+            part, line = _write_part(night, number * extract.shards + shard, rows, checker)
+            read.written.append((part, line))
+            night.stored(night.run.work(part))
+    return read
 
-    However large a night is, it makes a few hundred parts: a billion rows at 100,000 make 266. Airflow maps a task over
-    1024 parts at most, and each has a cost of its own. A rule, and not an estimate of the night, so that the same rows
-    are always cut into the same parts.
-    """
-    while True:
-        yield from [rows] * PARTS_OF_A_SIZE
-        rows *= 2
+
+def _look_ahead(night: _Night, checker: Checker, first: pa.RecordBatch) -> dict[str, float]:
+    sample = forecast.measure(night.load(), checker, first)
+    whole = {**night.values, "shard": 0, "shards": 1}
+    found = forecast.look_ahead(night.places, night.query, whole, night.job.extract, sample)
+    return found.metrics() if found else {}
 
 
-def _cut(reader: pa.RecordBatchReader, sizes: Iterator[int]) -> Iterator[Iterator[pa.RecordBatch]]:
+def _write_part(
+    night: _Night, number: int, batches: Iterator[pa.RecordBatch], checker: Checker
+) -> tuple[Part, Line]:
+    """Check a part's rows, keep those that are rejected, and store the others."""
+    run, rejected, extracted, refused = night.run, [], 0, 0
+    writer, progress = parts.PartWriter(checker.contract.schema), Progress(log, f"part {number}: extracted")
+    for batch in batches:
+        checked = checker.check(batch)
+        writer.write(checked.accepted)
+        rejected.append(checked.rejected)
+        extracted, refused = extracted + batch.num_rows, refused + checked.rejected_rows
+        progress.add(batch.num_rows)
+    _keep_rejected(night, number, rejected)
+    path = parts.input_path(run.job, run.score_date, run.run_id, number)
+    part = writer.save(night.places.store, path, number)
+    log.info("part %s: %s rows extracted, %s rejected", number, extracted, refused)
+    return part, Line(number, extracted, refused, part.sha256)
+
+
+def _cut(batches: Iterator[pa.RecordBatch], sizes: Iterator[int]) -> Iterator[Iterator[pa.RecordBatch]]:
     """Cut a stream of batches into groups of exactly these sizes, the last one shorter; never holds a group."""
-    batches = (batch for batch in reader if batch.num_rows)
+    batches = (batch for batch in batches if batch.num_rows)
     rest = next(batches, None)
 
     def group() -> Iterator[pa.RecordBatch]:
@@ -169,7 +247,7 @@ def _keep_rejected(night: _Night, number: int, rejected: list[pa.RecordBatch]) -
     table = pa.Table.from_batches(rejected, schema=REJECTED)
     if not table.num_rows:
         return
-    for position, (name, value) in enumerate((("run_id", night.run_id), ("part", number))):
+    for position, (name, value) in enumerate((("run_id", night.run.run_id), ("part", number))):
         column = pa.repeat(pa.scalar(value, pa.int64() if name == "run_id" else pa.int32()), table.num_rows)
         table = table.add_column(position, name, column)
     with adbc.connect(night.places.predictions) as session, session.cursor() as cursor:

@@ -81,6 +81,12 @@ class Extract(_Section):
         le=10_000_000,
         description="rows in one part, the unit of retry and of scale-out; twice as many after every 32 parts",
     )
+    shards: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        description="Postgres only: connections that read the query at a time, each its own :shard of :shards",
+    )
     unknown_category: Literal["warn", "reject"] = Field(
         default="warn",
         description="a category that training never saw: count and score the row, or reject it",

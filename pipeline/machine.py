@@ -1,14 +1,25 @@
 """A task's share of the machine that it runs on: processors and memory."""
 
 import os
+from pathlib import Path
 
 import joblib
+import psutil
 import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
 from pipeline.errors import UsageError
 
 _TASKS = "SCORING_TASKS"
+
+
+def available_memory() -> int:
+    """Bytes of memory that a task may still take: what the machine has left, or the container's limit leaves."""
+    found: int = psutil.virtual_memory().available
+    limit, used = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
+    if limit.exists() and limit.read_text().strip() != "max":
+        found = min(found, int(limit.read_text()) - int(used.read_text()))
+    return found
 
 
 def claim(beside: int = 1) -> int:

@@ -106,7 +106,7 @@ def _counts(run: Run, summary: ScoreSummary) -> dict[str, float]:
         "rows_rejected": run.rows_rejected,
         "rows_scored": summary.rows,
     }
-    return {**rows, "parts": len(run.parts), **summary.metrics()}
+    return {**rows, "parts": len(run.parts), **run.forecast, **summary.metrics()}
 
 
 def _costs(run: Run, written: Sequence[Written], clock: Clock) -> dict[str, float]:
@@ -127,7 +127,13 @@ def _costs(run: Run, written: Sequence[Written], clock: Clock) -> dict[str, floa
         for stage, done in (("extract", run.rows_extracted), ("predict", rows), ("write", rows))
         if seconds[f"{stage}_seconds"]
     }
-    return seconds | peaks | paces
+    # Beside what was forecast: forecast_seconds, forecast_peak_mb, forecast_store_mb.
+    whole = {
+        "seconds": sum(seconds[f"{stage}_seconds"] for stage in ("extract", "predict", "write")),
+        "peak_mb": max(peaks.values()),
+        "store_mb": sum(part.size for part in (*run.parts, *(done.part for done in written))) / 1e6,
+    }
+    return seconds | peaks | paces | whole
 
 
 def _keep(uri: str, run: Run, metrics: dict[str, float]) -> None:

@@ -18,6 +18,7 @@ from pipeline.errors import ScoringError, UsageError
 from pipeline.stage import Part
 
 ROWS_PER_GROUP = 32_768
+PARTS_OF_A_SIZE = 32
 
 
 class PartError(ScoringError):
@@ -44,12 +45,29 @@ class PartWriter:
         self._writer.write_batch(batch, row_group_size=ROWS_PER_GROUP)
         self.rows += batch.num_rows
 
+    def close(self) -> int:
+        """End the part; returns its size in bytes."""
+        self._writer.close()
+        return self._buffer.getbuffer().nbytes
+
     def save(self, store: str, path: str, number: int) -> Part:
         """Close the part and put it at `path` below the store; a file of that name is replaced at once."""
-        self._writer.close()
+        size = self.close()
         content = self._buffer.getbuffer()  # no second copy
         _put(store, path, content)
-        return Part(number=number, rows=self.rows, sha256=hashlib.sha256(content).hexdigest())
+        return Part(number=number, rows=self.rows, size=size, sha256=hashlib.sha256(content).hexdigest())
+
+
+def sizes(rows: int) -> Iterator[int]:
+    """How many rows each part takes: twice as many after every 32 parts.
+
+    However large a night is, it makes a few hundred parts: a billion rows at 100,000 make 266. Airflow maps a task over
+    1024 parts at most, and each has a cost of its own. A rule, and not an estimate of the night, so that the same rows
+    are always cut into the same parts.
+    """
+    while True:
+        yield from [rows] * PARTS_OF_A_SIZE
+        rows *= 2
 
 
 def folder(job: str, score_date: str, run_id: int) -> str:

@@ -1,5 +1,6 @@
 """Postgres over ADBC, whose COPY path turns rows into Arrow, and back, without one Python object per cell."""
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -22,8 +23,26 @@ _REFUSALS = ("0A", "22", "25", "28", "2B", "3D", "3F", "42")
 
 
 @contextmanager
-def stream(uri: str, query: str, values: Values, origin: str) -> Iterator[pa.RecordBatchReader]:
+def exported_snapshot(uri: str, origin: str) -> Iterator[str]:
+    """Hold a snapshot of the database, and hand out the name by which other sessions read from the very same."""
+    with refusals(origin), adbc.connect(uri) as session, session.cursor() as cursor:
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        cursor.execute("SELECT pg_export_snapshot()")
+        yield str(cursor.fetchone()[0])
+
+
+@contextmanager
+def stream(
+    uri: str, query: str, values: Values, origin: str, snapshot: str | None = None
+) -> Iterator[pa.RecordBatchReader]:
     """Run one query and hand out its rows as Arrow record batches, all from one snapshot of the database.
+
+    Args:
+        uri: address of the database.
+        query: SQL with `:name` parameters.
+        values: the parameters' values.
+        origin: the query's file, for error messages.
+        snapshot: name of the snapshot to read from; a new one where there is none.
 
     Raises:
         WarehouseError: the server refused the query (syntax, missing table or column, rights, bad data).
@@ -34,13 +53,30 @@ def stream(uri: str, query: str, values: Values, origin: str) -> Iterator[pa.Rec
         with refusals(origin):
             session = held.enter_context(adbc.connect(uri))
             cursor = held.enter_context(session.cursor())
-            cursor.execute("SET TRANSACTION READ ONLY")
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            if snapshot is not None:
+                cursor.execute(f"SET TRANSACTION SNAPSHOT '{snapshot}'")
             size = {StatementOptions.BATCH_SIZE_HINT_BYTES.value: str(BATCH_BYTES)}
             cursor.adbc_statement.set_options(**size)
             cursor.execute(statement)
             reader = cursor.fetch_record_batch()
         # Errors of whoever reads, such as a full disk, are not the query's: they pass as they are.
         yield pa.RecordBatchReader.from_batches(reader.schema, _batches(reader, session, origin))
+
+
+def planned_rows(uri: str, query: str, values: Values, origin: str) -> int:
+    """How many rows the planner expects of a query.
+
+    Raises:
+        WarehouseError: the server refused the query.
+    """
+    with refusals(origin), adbc.connect(uri) as session, session.cursor() as cursor:
+        cursor.execute("SET TRANSACTION READ ONLY")
+        cursor.adbc_statement.set_options(
+            **{StatementOptions.USE_COPY.value: "false"}
+        )  # COPY takes no EXPLAIN
+        cursor.execute(f"EXPLAIN (FORMAT JSON) {render(query, values, origin)}")
+        return int(json.loads(cursor.fetchone()[0])[0]["Plan"]["Plan Rows"])
 
 
 def render(query: str, values: Values, origin: str) -> str:

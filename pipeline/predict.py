@@ -80,7 +80,7 @@ def score_part(places: Places, work: Work, loaded: Model, clock: Clock) -> Score
     progress = Progress(log, f"part {work.part.number}: scored", work.part.rows)
     for batch in parts.read(places.store, parts.input_path(*where), work.part):
         if batch.num_rows:
-            writer.write(_score(loaded, batch))
+            writer.write(score_batch(loaded, batch))
             progress.add(batch.num_rows)
     part = writer.save(places.store, parts.scored_path(*where), work.part.number)
     log.info("part %s: %s rows scored", part.number, part.rows)
@@ -97,7 +97,12 @@ def _pin(places: Places, pinned: Run | Work) -> model.Pinned:
     return found
 
 
-def _score(loaded: Model, batch: pa.RecordBatch) -> pa.RecordBatch:
+def score_batch(loaded: Model, batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Score a batch of a part: one row of schema `SCORED` for each of its rows.
+
+    Raises:
+        PredictError: the model failed, or gave rows no finite score; the rows are named.
+    """
     entities = batch.column(ENTITY)
     try:
         scores = loaded.score(loaded.manifest.contract.frame(batch))

@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from datetime import date
 
 import adbc_driver_manager.dbapi as adbc
-import pyarrow as pa
 import sqlalchemy as sa
 
-from pipeline import dates, model, postgres, queries, warehouse
+from pipeline import dates, forecast, model, postgres, queries, warehouse
 from pipeline.check import Checker, Policy
 from pipeline.errors import ScoringError
 from pipeline.job import Job
 from pipeline.places import Places
+from pipeline.predict import score_batch
+from pipeline.queries import Values
 
 # Enough rows to meet the contract's rules, few enough to be quick.
 SAMPLE_ROWS = 10_000
@@ -77,38 +78,38 @@ def _model(job: Job, places: Places, loaded: list[model.Model]) -> str:
 def _rows(job: Job, places: Places, score_date: date, loaded: model.Model) -> str:
     query = queries.read(places.home / "sql", job.extract.query)
     start, end = dates.interval(score_date, job.zone)
-    values = {"score_date": score_date, "interval_start": start, "interval_end": end}
+    values: Values = {
+        "score_date": score_date,
+        "interval_start": start,
+        "interval_end": end,
+        "shard": 0,
+        "shards": 1,
+    }
     checker = Checker(
         loaded.manifest.contract, Policy(job.extract.unknown_category, job.extract.out_of_range)
     )
-    rows, rejected, reasons = 0, 0, set()
+    rows, rejected, reasons, sample = 0, 0, set(), None
     with warehouse.stream(places.warehouse, query, values, job.extract.query) as reader:
         checker.schema(reader.schema, job.extract.query)
         for batch in reader:
+            sample = sample or forecast.measure(loaded, checker, batch)
             checked = checker.check(batch.slice(0, SAMPLE_ROWS - rows))
             rows, rejected = rows + min(batch.num_rows, SAMPLE_ROWS - rows), rejected + checked.rejected_rows
             reasons |= {(row["column_name"], row["rule"]) for row in checked.rejected.to_pylist()}
             if checked.accepted.num_rows:
-                _try(loaded, checked.accepted)
+                score_batch(loaded, checked.accepted)
             if rows >= SAMPLE_ROWS:
                 break
-    if not rows:
+    if not sample:
         raise CheckError(
             f"{job.extract.query} gives no rows on {score_date}. Name a date that has some: --date."
         )
     why = "; ".join(f"{column}: {rule}" for column, rule in sorted(reasons))
-    return f"{rows} rows of {score_date} read and scored, {rejected} would be rejected{f' ({why})' if why else ''}"
-
-
-def _try(loaded: model.Model, rows: pa.RecordBatch) -> None:
-    try:
-        loaded.score(loaded.manifest.contract.frame(rows))
-    except (ScoringError, MemoryError):
-        raise
-    except Exception as error:  # the model's own code may raise anything
-        raise CheckError(
-            f"the model fails on rows that fit its contract: {type(error).__name__}: {error}. Try it on them by hand."
-        ) from error
+    ahead = forecast.look_ahead(places, query, values, job.extract, sample)
+    return (
+        f"{rows} rows of {score_date} read and scored, {rejected} would be rejected{f' ({why})' if why else ''}; "
+        f"the night: {ahead or 'how many rows, nobody knows before they are read'}"
+    )
 
 
 def _rights(places: Places) -> str:

@@ -11,7 +11,8 @@ from sqlalchemy.engine.default import DefaultDialect
 
 from pipeline.errors import ScoringError
 
-Values = Mapping[str, date | datetime]
+Value = date | datetime | int
+Values = Mapping[str, Value]
 
 # A batch is what one stage holds at a time: small enough for a laptop, large enough for vectorised work.
 BATCH_BYTES = 8 * 1024 * 1024
@@ -69,6 +70,16 @@ def render(query: str, values: Values, origin: str, literal: Callable[[date | da
     return str(clause.compile(dialect=dialect, compile_kwargs={"literal_binds": True})) + "\n"
 
 
+def parameters(query: str) -> set[str]:
+    """Names of the parameters that a query uses."""
+    return set(sa.text(_CAST.sub(r"(:\1)", query))._bindparams)
+
+
+def count(query: str) -> str:
+    """A query that counts the rows of another, as column `counted`."""
+    return f"SELECT count(*) AS counted FROM (\n{_END.sub('', query.strip())}\n) AS night"  # noqa: S608 - the job's own
+
+
 def read(folder: Path, name: str) -> str:
     """Text of the SQL file `name` below `folder`.
 
@@ -86,7 +97,7 @@ def read(folder: Path, name: str) -> str:
         raise WarehouseError(f"{name}: not a text file: {error}. Save it as UTF-8.") from error
 
 
-def _utc(value: date | datetime) -> date | datetime:
+def _utc(value: Value) -> Value:
     return value.astimezone(UTC) if isinstance(value, datetime) else value
 
 
@@ -99,4 +110,4 @@ class _Literal(sa.types.UserDefinedType[Any]):
         self.literal = literal
 
     def literal_processor(self, dialect: sa.Dialect) -> Any:
-        return self.literal
+        return lambda value: str(value) if isinstance(value, int) else self.literal(value)

@@ -65,6 +65,7 @@ def score(
             trigger=trigger,
             model_version=pinned.manifest.version,
             dry_run=dry_run,
+            load=lambda _: loading.result(),
             stored=hand_over,
         )
         with ledger.working(places.predictions, run.run_id):

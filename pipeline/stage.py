@@ -38,11 +38,13 @@ class Part(Value):
     Attributes:
         number: from 0.
         rows: the rows in the file.
+        size: bytes of the file.
         sha256: digest of the file's bytes.
     """
 
     number: int
     rows: int
+    size: int
     sha256: str
 
 
@@ -72,6 +74,7 @@ class Run(Value):
     rows_extracted: int
     rows_rejected: int
     features: dict[str, dict[str, float]]
+    forecast: dict[str, float]
     cost: Cost
 
     def work(self, part: Part) -> Work:

@@ -2,19 +2,62 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import pyarrow as pa
 import sqlalchemy as sa
 
-from pipeline import cursor, duckdb, postgres, sqlite
-from pipeline.queries import Values
+from pipeline import cursor, duckdb, postgres, queries, sqlite
+from pipeline.queries import Values, WarehouseError
 
 # Everything else goes through SQLAlchemy.
 _WAYS = {"postgresql": postgres.stream, "sqlite": sqlite.stream, "duckdb": duckdb.stream}
 
 
+def expected_rows(address: str, query: str, values: Values, origin: str) -> int | None:
+    """How many rows a query gives: what the planner of Postgres expects, the count in a file, else None.
+
+    A warehouse in a cloud would be paid twice for a count.
+
+    Raises:
+        WarehouseError: the database refused the query.
+    """
+    kind = sa.make_url(address).drivername
+    if kind == "postgresql":
+        return postgres.planned_rows(address, query, values, origin)
+    return count(address, query, values, origin) if kind in _WAYS else None
+
+
+def count(address: str, query: str, values: Values, origin: str, snapshot: str | None = None) -> int:
+    """How many rows a query gives, counted by the database.
+
+    Raises:
+        WarehouseError: the database refused the query.
+    """
+    with stream(address, queries.count(query), values, origin, snapshot) as reader:
+        return int(reader.read_all().column("counted")[0].as_py())
+
+
 @contextmanager
-def stream(address: str, query: str, values: Values, origin: str) -> Iterator[pa.RecordBatchReader]:
+def shared_snapshot(address: str, origin: str) -> Iterator[str]:
+    """Hold a snapshot of the database, from which several connections can read.
+
+    Raises:
+        WarehouseError: the database has no such thing.
+    """
+    if sa.make_url(address).drivername != "postgresql":
+        raise WarehouseError(
+            f"{origin}: only Postgres shows several connections the same snapshot, so a night cannot be split into "
+            "shards here. Set extract.shards = 1 in the job file."
+        )
+    with postgres.exported_snapshot(address, origin) as name:
+        yield name
+
+
+@contextmanager
+def stream(
+    address: str, query: str, values: Values, origin: str, snapshot: str | None = None
+) -> Iterator[pa.RecordBatchReader]:
     """Run one query and hand out its rows as Arrow record batches, all from one snapshot of the database.
 
     Decimals come as decimals or as text of type `numeric`, instants in UTC. What a model cannot take, such as an
@@ -25,11 +68,13 @@ def stream(address: str, query: str, values: Values, origin: str) -> Iterator[pa
         query: SQL with `:name` parameters.
         values: the parameters' values.
         origin: the query's file, for error messages.
+        snapshot: what `shared_snapshot` gave, to read from that one.
 
     Raises:
         WarehouseError: the database refused the query (syntax, missing table or column, rights, bad data).
         adbc.Error, sqlalchemy.exc.SQLAlchemyError, OSError: the connection was lost; worth a retry.
     """
-    way = _WAYS.get(sa.make_url(address).drivername, cursor.stream)
+    of_address = _WAYS.get(sa.make_url(address).drivername, cursor.stream)
+    way = of_address if snapshot is None else partial(postgres.stream, snapshot=snapshot)
     with way(address, query, values, origin) as reader:
         yield reader

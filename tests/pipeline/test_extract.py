@@ -13,7 +13,7 @@ from pipeline import parts, warehouse
 from pipeline.check import Checked, Checker, Policy
 from pipeline.contract import Column, Contract, ContractError
 from pipeline.embedded import Embedded
-from pipeline.extract import ExtractError, _cut, sizes
+from pipeline.extract import ExtractError, _cut
 from pipeline.stage import Run
 from tests.home import NIGHT, Home, shop_rows
 from tests.pipeline.shop import Shop, open_shop
@@ -130,10 +130,10 @@ def test_a_stream_is_cut_into_whole_parts_in_order(batch_sizes: list[int], rows_
     reader = pa.RecordBatchReader.from_batches(schema, batches)
     cut = [
         [row for batch in group for row in batch["row"].to_pylist()]
-        for group in _cut(reader, sizes(rows_per_part))
+        for group in _cut(reader, parts.sizes(rows_per_part))
     ]
     assert [row for group in cut for row in group] == list(range(sum(batch_sizes)))
-    wanted = list(islice(sizes(rows_per_part), len(cut)))
+    wanted = list(islice(parts.sizes(rows_per_part), len(cut)))
     assert [len(group) for group in cut[:-1]] == wanted[:-1]
     assert all(0 < len(group) <= size for group, size in zip(cut, wanted, strict=True))
 
@@ -143,7 +143,7 @@ def test_a_stream_is_cut_into_whole_parts_in_order(batch_sizes: list[int], rows_
 )
 def test_a_night_makes_a_few_hundred_parts_at_most(rows: int, rows_per_part: int, at_most: int) -> None:
     """Airflow maps a task over 1024 at most."""
-    assert sum(islice(sizes(rows_per_part), at_most)) >= rows
+    assert sum(islice(parts.sizes(rows_per_part), at_most)) >= rows
 
 
 def test_a_stream_is_never_held_as_a_whole() -> None:
@@ -155,7 +155,7 @@ def test_a_stream_is_never_held_as_a_whole() -> None:
             read_so_far.append(number)
             yield pa.RecordBatch.from_arrays([pa.array([number] * 10)], schema=schema)
 
-    groups = _cut(pa.RecordBatchReader.from_batches(schema, batches()), sizes(25))
+    groups = _cut(pa.RecordBatchReader.from_batches(schema, batches()), parts.sizes(25))
     next(next(groups))
     assert len(read_so_far) <= 2
 

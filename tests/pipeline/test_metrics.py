@@ -165,6 +165,7 @@ def test_the_gate_gives_every_reason(
         rows_extracted=scored + rejected,
         rows_rejected=rejected,
         features={},
+        forecast={},
         cost=Cost(seconds=0, peak_mb=0),
     )
     verdict = judge(gate, run, scored)

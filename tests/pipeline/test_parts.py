@@ -102,7 +102,7 @@ def test_another_part_in_its_place_is_found(tmp_path: Path) -> None:
 
 
 def test_a_missing_part_says_what_to_do(tmp_path: Path) -> None:
-    part = Part(number=3, rows=1, sha256="0" * 64)
+    part = Part(number=3, rows=1, size=1, sha256="0" * 64)
     with pytest.raises(PartError, match=f"part {PATH} is missing from .*Clear the task `extract`"):
         read(str(tmp_path), part)
 
