@@ -11,7 +11,6 @@ from pathlib import Path
 from time import perf_counter
 
 import pyarrow as pa
-from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
 from pipeline import machine, parts, warehouse
@@ -161,7 +160,7 @@ def _lacking(found: Forecast, store: str) -> str:
 
 
 def _free_mb(store: str) -> float | None:
-    filesystem, root = url_to_fs(store)
+    filesystem, root = parts.open_store(store)
     if not isinstance(filesystem, LocalFileSystem):
         return None
     there = next(folder for folder in (Path(root), *Path(root).parents) if folder.exists())

@@ -91,7 +91,7 @@ def read(store: str, path: str, part: Part) -> Iterator[pa.RecordBatch]:
     Raises:
         PartError: the file is missing or differs from its SHA-256.
     """
-    filesystem, root = _open(store)
+    filesystem, root = open_store(store)
     try:
         with _reaching(store):
             content = filesystem.cat_file(f"{root}/{path}")
@@ -109,8 +109,24 @@ def read(store: str, path: str, part: Part) -> Iterator[pa.RecordBatch]:
         yield from file.iter_batches(batch_size=ROWS_PER_GROUP)
 
 
+def open_store(store: str) -> tuple[AbstractFileSystem, str]:
+    """The store's filesystem, and its path there.
+
+    Raises:
+        StoreError: its protocol is unknown, or the package for it is missing.
+    """
+    try:
+        filesystem, root = url_to_fs(store)
+    except (ValueError, ImportError) as error:
+        raise StoreError(
+            f"the store {store} cannot be used: {error}. Set SCORING_STORE to a folder or to an fsspec URL, and add "
+            "its package to requirements.in, as s3fs for s3:// and gcsfs for gs://."
+        ) from error
+    return filesystem, root
+
+
 def _put(store: str, path: str, content: memoryview) -> None:
-    filesystem, root = _open(store)
+    filesystem, root = open_store(store)
     target = f"{root}/{path}"
     if not isinstance(filesystem, LocalFileSystem):
         try:
@@ -132,17 +148,6 @@ def _put(store: str, path: str, content: memoryview) -> None:
         os.replace(aside, target)
     finally:
         Path(aside).unlink(missing_ok=True)
-
-
-def _open(store: str) -> tuple[AbstractFileSystem, str]:
-    try:
-        filesystem, root = url_to_fs(store)
-    except (ValueError, ImportError) as error:  # an unknown protocol, or one whose package is missing
-        raise StoreError(
-            f"the store {store} cannot be used: {error}. Set SCORING_STORE to a folder or to an fsspec URL, and add "
-            "its package to requirements.in, as s3fs for s3:// and gcsfs for gs://."
-        ) from error
-    return filesystem, root
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from pathlib import Path
 
 import psycopg
@@ -15,8 +16,13 @@ import yaml
 
 from local.rest import Rest
 from pipeline.embedded import Embedded
+from pipeline.errors import NothingToDo
+from pipeline.job import find
+from pipeline.places import Places
+from pipeline.score import score
 from tests.compose_file import ROOT, Service, image_files, interpolate, secrets_of, services
 from tests.compose_stack import Container, Stack
+from tests.home import Home
 
 JOB, NIGHT = "flight_delay", "2013-07-02"
 
@@ -66,7 +72,9 @@ def composed(secrets: dict[str, str]) -> dict[str, Service]:
 def stack(
     server: Embedded, secrets: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stack]:
-    running = Stack(tmp_path_factory.mktemp("stack"), secrets, server.binaries)
+    # One task at a time for each worker, so that parts that are scored at once are scored by both.
+    alone = {**secrets, "WORKER_CONCURRENCY": "1"}
+    running = Stack(tmp_path_factory.mktemp("stack"), alone, server.binaries)
     try:
         running.up("sample", scale={"airflow-worker": 2})
         yield running
@@ -87,6 +95,8 @@ def published(stack: Stack, secrets: dict[str, str]) -> dict[str, int]:
         assert run["state"] == "success", logs
         # The api-server shows what a worker wrote.
         assert f"{JOB}: score date {NIGHT}" in logs["publish"]
+        hosts = {task["hostname"] for task in rest.tasks(JOB, run_id) if task["task_id"] == "predict"}
+        assert len(hosts) == 2, f"the parts were scored by {hosts}"
         return dict(rest.xcom(JOB, run_id, "publish"))
 
 
@@ -246,6 +256,27 @@ class TestRunning:
                 "SELECT count(*) FROM warehouse.flights WHERE flight_date = %s", (NIGHT,)
             )
             assert flights.fetchone() == (published["rows_extracted"],)
+
+    def test_two_workers_score_as_one_process_does(
+        self, stack: Stack, secrets: dict[str, str], published: object, home: Home
+    ) -> None:
+        warehouse = login(stack, secrets, "warehouse_reader", "warehouse")
+        places = Places(ROOT, home.store, warehouse, home.places.predictions)
+        with pytest.raises(NothingToDo, match="dry run"):
+            score(places, find(ROOT / "dags", JOB), date.fromisoformat(NIGHT), trigger="alone", dry_run=True)
+        run_id = home.last_run(JOB)["run_id"]
+        alone = home.sql(
+            "SELECT entity_id, score, label FROM scoring.prediction_rows WHERE run_id = :run_id ORDER BY entity_id",
+            run_id=run_id,
+        )
+        with psycopg.connect(login(stack, secrets, "analyst", "predictions")) as session:
+            together = session.execute(
+                "SELECT entity_id, score, label FROM scoring.predictions WHERE job = %s AND score_date = %s "
+                "ORDER BY entity_id",
+                (JOB, NIGHT),
+            ).fetchall()
+        assert together == [tuple(row.values()) for row in alone]
+        assert len(together) > 500  # more than one part
 
     @pytest.mark.parametrize(
         ("role", "database", "statement"),
