@@ -148,7 +148,7 @@ def build(job: Job) -> DAG:
         written: Any = write.expand(scored=scored)
         verdict: Any = log_metrics(run, written)
         publish(run, verdict)
-    # Last: every task would else copy them and Airflow check them against JSON Schema, a third of the time to read a job.
+    # Last: every task would else copy them, and Airflow hold them against JSON Schema, a third of the reading time.
     dag.params.update(params(job))
     return dag
 

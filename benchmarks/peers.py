@@ -1,0 +1,96 @@
+"""The same night with Polars, Spark and Ray, beside the project in one process: `make bench-peers`.
+
+They live in an environment of their own, `.local/peers`. They need what pip does not bring, on Debian:
+apt-get install default-jre-headless libpostgresql-jdbc-java socat. A tool that cannot run is named and left out.
+"""
+
+import argparse
+import json
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from benchmarks.ground import ROOT, Ground, join
+
+HERE = Path(__file__).parent
+PYTHON = ROOT / ".local" / "peers" / "bin" / "python"
+PEERS = ("polars", "spark", "ray")
+# Polars' reader and Spark know no Unix sockets.
+NEEDS = {"polars": ("socat",), "spark": ("socat", "java")}
+
+
+def main() -> None:
+    """Install, measure in turn, and print medians."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    asked = parser.parse_args()
+    _install()
+    subprocess.run([sys.executable, "-m", "benchmarks.ground", str(asked.rows)], check=True, cwd=ROOT)
+    ground = join()
+    found: dict[str, list[dict[str, Any]]] = {}
+    with _relay(ground) as port:
+        for _ in range(asked.rounds):
+            for mode in ("process", *PEERS):
+                ground.clear()
+                if measured := _measure(mode, ground, port):
+                    found.setdefault(mode, []).append(measured)
+    for mode, runs in found.items():
+        seconds = median(sum(run["seconds"].values()) for run in runs)
+        print(
+            f"{mode:8} {seconds:6.1f} s  {median(run['peak_mb'] for run in runs):6.0f} MB in its largest process"
+        )
+
+
+def _install() -> None:
+    if not PYTHON.exists():
+        subprocess.run([sys.executable, "-m", "venv", PYTHON.parents[1]], check=True)
+    subprocess.run([PYTHON, "-m", "pip", "install", "-qq", "-r", HERE / "peers.txt"], check=True)
+
+
+def _measure(mode: str, ground: Ground, port: int | None) -> dict[str, Any] | None:
+    if mode == "process":
+        command = [sys.executable, "-m", "benchmarks.modes", mode]
+    elif missing := [name for name in NEEDS.get(mode, ()) if shutil.which(name) is None]:
+        print(f"{mode} is left out: it needs {' and '.join(missing)}", file=sys.stderr)
+        return None
+    else:
+        uris = [ground.server.connections[name] for name in ("warehouse_owner", "predictions_owner")]
+        model = ROOT / "models" / "flight_delay" / "1"
+        command = [str(PYTHON), str(HERE / "peer.py"), mode, *uris, str(port), str(model)]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if ended.returncode:
+        print(f"{mode} is left out: {ended.stderr.splitlines()[-1]}", file=sys.stderr)
+        return None
+    measured: dict[str, Any] = json.loads(ended.stdout.splitlines()[-1])
+    return measured
+
+
+@contextmanager
+def _relay(ground: Ground) -> Iterator[int | None]:
+    """A port of the loopback that leads to the server's Unix socket, while it is needed; None without the tools."""
+    if shutil.which("socat") is None:
+        yield None
+        return
+    (folder,) = parse_qs(urlsplit(ground.server.connections["warehouse"]).query)["host"]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = int(free.getsockname()[1])
+    listen = f"TCP-LISTEN:{port},bind=127.0.0.1,fork,reuseaddr"
+    relay = subprocess.Popen(["socat", listen, f"UNIX-CONNECT:{folder}/.s.PGSQL.5432"])
+    try:
+        yield port
+    finally:
+        relay.terminate()
+        relay.wait()
+
+
+if __name__ == "__main__":
+    main()
