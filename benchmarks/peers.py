@@ -44,9 +44,7 @@ def main() -> None:
                     found.setdefault(mode, []).append(measured)
     for mode, runs in found.items():
         seconds = median(sum(run["seconds"].values()) for run in runs)
-        print(
-            f"{mode:8} {seconds:6.1f} s  {median(run['peak_mb'] for run in runs):6.0f} MB in its largest process"
-        )
+        print(f"{mode:8} {seconds:6.1f} s")
 
 
 def _install() -> None:

@@ -4,9 +4,10 @@ import hashlib
 import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from itertools import chain
+from threading import Event
 
 import adbc_driver_postgresql.dbapi as adbc
 import pyarrow as pa
@@ -43,6 +44,7 @@ class _Night:
         contract: of the model that will score.
         load: gives that model.
         stored: is called with each part that is in the store.
+        failed: set when one shard has failed, so that the others need not go on.
     """
 
     places: Places
@@ -53,6 +55,7 @@ class _Night:
     contract: Contract
     load: Callable[[], Model]
     stored: Callable[[Work], None]
+    failed: Event = field(default_factory=Event)
 
     @property
     def origin(self) -> str:
@@ -167,7 +170,9 @@ def _read(night: _Night) -> list[_Shard]:
         ThreadPoolExecutor(number) as threads,
     ):
         reading = [threads.submit(_read_shard, night, shard, snapshot) for shard in range(number)]
-        found = [shard.result() for shard in reading]
+        for begun in reading:
+            begun.add_done_callback(lambda done: night.failed.set() if done.exception() else None)
+        found = [done.result() for done in reading]
         # As one shard of one, the query gives every row: what a wrong condition would lose is found here.
         whole = {**night.values, "shard": 0, "shards": 1}
         expected = warehouse.count(night.places.warehouse, night.query, whole, night.origin, snapshot)
@@ -192,7 +197,11 @@ def _read_shard(night: _Night, shard: int, snapshot: str | None) -> _Shard:
             return read
         if shard == 0:
             read.forecast = _look_ahead(night, checker, first)
-        for number, rows in enumerate(_cut(chain([first], reader), parts.sizes(extract.rows_per_part))):
+        for number, rows in enumerate(
+            _cut(chain([first], reader), parts.sizes(extract.rows_per_part, extract.shards))
+        ):
+            if night.failed.is_set():
+                break
             part, line = _write_part(night, number * extract.shards + shard, rows, checker)
             read.written.append((part, line))
             night.stored(night.run.work(part))

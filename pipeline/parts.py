@@ -58,15 +58,15 @@ class PartWriter:
         return Part(number=number, rows=self.rows, size=size, sha256=hashlib.sha256(content).hexdigest())
 
 
-def sizes(rows: int) -> Iterator[int]:
-    """How many rows each part takes: twice as many after every 32 parts.
+def sizes(rows: int, shards: int = 1) -> Iterator[int]:
+    """How many rows each part takes: twice as many after every 32 parts, of all the shards together.
 
     However large a night is, it makes a few hundred parts: a billion rows at 100,000 make 266. Airflow maps a task over
     1024 parts at most, and each has a cost of its own. A rule, and not an estimate of the night, so that the same rows
     are always cut into the same parts.
     """
     while True:
-        yield from [rows] * PARTS_OF_A_SIZE
+        yield from [rows] * max(1, PARTS_OF_A_SIZE // shards)
         rows *= 2
 
 

@@ -4,10 +4,11 @@ A part is scored while the next is extracted, and written while the next is scor
 extraction has ended: its ledger has to stand first.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import date
+from typing import Any
 
 from pipeline import ledger, machine, model
 from pipeline.extract import extract
@@ -15,7 +16,7 @@ from pipeline.job import Job
 from pipeline.metrics import log_metrics
 from pipeline.places import Places
 from pipeline.predict import require_new, score_part
-from pipeline.stage import Clock, Publication, Scored, Work
+from pipeline.stage import Clock, Publication, Scored, Work, Written
 from pipeline.write import publish, write
 
 # Extraction and scoring share the processors; writing waits for the database most of the time.
@@ -52,9 +53,7 @@ def score(
         scored: list[Future[Scored]] = []
 
         def hand_over(work: Work) -> None:
-            for part in scored:
-                if part.done():
-                    part.result()  # a night that cannot be scored need not be extracted to its end
+            _require_no_error(scored)  # a night that cannot be scored need not be extracted to its end
             progress("extract and predict", len(scored), 0)
             scored.append(scorer.submit(lambda: score_part(places, work, loading.result(), Clock())))
 
@@ -71,15 +70,22 @@ def score(
         with ledger.working(places.predictions, run.run_id):
             loading.result()
             require_new(places, run)
-            written = []
+            written: list[Future[Written]] = []
             for number, part in enumerate(scored):
                 progress("predict and write", number, len(scored))
+                _require_no_error(written)
                 written.append(writer.submit(write, places, part.result()))
             done = [part.result() for part in written]
     progress("log_metrics", 0, 1)
     verdict = log_metrics(places, job.gate, run, done)
     progress("publish", 0, 1)
     return publish(places, run, verdict)
+
+
+def _require_no_error(begun: Sequence[Future[Any]]) -> None:
+    for part in begun:
+        if part.done():
+            part.result()
 
 
 @contextmanager
