@@ -190,6 +190,7 @@ def _read_shard(night: _Night, shard: int, snapshot: str | None) -> _Shard:
     checker = Checker(night.contract, Policy(extract.unknown_category, extract.out_of_range))
     values = {**night.values, "shard": shard, "shards": extract.shards}
     read = _Shard([], checker.counts, {})
+    progress = Progress(log, f"shard {shard}: extracted" if extract.shards > 1 else "extracted")
     with warehouse.stream(night.places.warehouse, night.query, values, night.origin, snapshot) as reader:
         checker.schema(reader.schema, night.origin)
         first = next((batch for batch in reader if batch.num_rows), None)
@@ -202,7 +203,9 @@ def _read_shard(night: _Night, shard: int, snapshot: str | None) -> _Shard:
         ):
             if night.failed.is_set():
                 break
-            part, line = _write_part(night, number * extract.shards + shard, rows, checker)
+            part, line = _write_part(
+                night, number * extract.shards + shard, _counted(rows, progress), checker
+            )
             read.written.append((part, line))
             night.stored(night.run.work(part))
     return read
@@ -220,18 +223,23 @@ def _write_part(
 ) -> tuple[Part, Line]:
     """Check a part's rows, keep those that are rejected, and store the others."""
     run, rejected, extracted, refused = night.run, [], 0, 0
-    writer, progress = parts.PartWriter(checker.contract.schema), Progress(log, f"part {number}: extracted")
+    writer = parts.PartWriter(checker.contract.schema)
     for batch in batches:
         checked = checker.check(batch)
         writer.write(checked.accepted)
         rejected.append(checked.rejected)
         extracted, refused = extracted + batch.num_rows, refused + checked.rejected_rows
-        progress.add(batch.num_rows)
     _keep_rejected(night, number, rejected)
     path = parts.input_path(run.job, run.score_date, run.run_id, number)
     part = writer.save(night.places.store, path, number)
     log.info("part %s: %s rows extracted, %s rejected", number, extracted, refused)
     return part, Line(number, extracted, refused, part.sha256)
+
+
+def _counted(batches: Iterator[pa.RecordBatch], progress: Progress) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        yield batch
+        progress.add(batch.num_rows)
 
 
 def _cut(batches: Iterator[pa.RecordBatch], sizes: Iterator[int]) -> Iterator[Iterator[pa.RecordBatch]]:

@@ -29,6 +29,9 @@ _DECLARED = (
     (re.compile(r"DECIMAL|NUMERIC", re.I), "numeric"),
 )
 
+# No name of a table that the query could mean.
+_VIEW = "scoring_the_night"
+
 
 @dataclass(frozen=True)
 class _Column:
@@ -62,12 +65,12 @@ def stream(uri: str, query: str, values: Values, origin: str) -> Iterator[pa.Rec
                 driver.connect(f"file:{quote(uri.removeprefix('sqlite:///'))}?mode=ro")
             )
             cursor = held.enter_context(session.cursor())
-            cursor.execute(f"CREATE TEMP VIEW night AS {statement}")
+            cursor.execute(f"CREATE TEMP VIEW {_VIEW} AS {statement}")
             columns = _columns(cursor)
             cursor.adbc_statement.set_options(**{StatementOptions.BATCH_ROWS.value: BATCH_ROWS})
             read = ", ".join(column.expression for column in columns)
             first = ", ".join(column.first for column in columns)
-            cursor.execute(f"SELECT {first} UNION ALL SELECT {read} FROM night")  # noqa: S608 - names are quoted
+            cursor.execute(f"SELECT {first} UNION ALL SELECT {read} FROM {_VIEW}")  # noqa: S608 - names are quoted
             reader = cursor.fetch_record_batch()
         except adbc.ProgrammingError as error:
             reason = str(error).partition("[SQLite]")[2].partition("\nquery:")[0]
@@ -77,10 +80,10 @@ def stream(uri: str, query: str, values: Values, origin: str) -> Iterator[pa.Rec
 
 
 def _columns(cursor: adbc.Cursor) -> list[_Column]:
-    cursor.execute("PRAGMA table_info(night)")
+    cursor.execute(f"PRAGMA table_info({_VIEW})")
     declared = [(row[1], row[2]) for row in cursor.fetchall()]
     held = ", ".join(f"group_concat(DISTINCT typeof({_name(name)}))" for name, _ in declared)
-    cursor.execute(f"SELECT {held} FROM night")  # noqa: S608 - names are quoted
+    cursor.execute(f"SELECT {held} FROM {_VIEW}")  # noqa: S608 - names are quoted
     found = cursor.fetchone() or ()
     return [
         # A name that comes twice is `name:1` in a view; the contract is to see it twice.

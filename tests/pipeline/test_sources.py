@@ -234,6 +234,12 @@ def test_an_array_is_refused_by_name(server: Embedded, tmp_path: Path, kind: str
         checked(source, f"SELECT 'a' AS entity_id, {value} AS word", contract)
 
 
+def test_a_table_may_have_any_name(source: Source) -> None:
+    source.run("CREATE TABLE night (x integer); INSERT INTO night VALUES (7)" if source.name == "sqlite" else
+               "CREATE TABLE IF NOT EXISTS night AS SELECT 7 AS x")  # fmt: skip
+    assert source.column("SELECT x FROM night") == [7]
+
+
 def test_a_value_that_does_not_fit_its_declared_type_is_rejected_with_its_row(tmp_path: Path) -> None:
     source = on_sqlite(tmp_path)
     source.run(TABLE.format(table="t"))
