@@ -48,7 +48,7 @@ def score(
         ScoringError: as the stages do; `Held` and `NothingToDo` among them.
     """
     pinned = model.resolve(places.home, job.model.name, job.model.alias, model_version)
-    with _one_by_one(lambda: machine.claim(_SIDE_BY_SIDE)) as scorer, _one_by_one() as writer:
+    with _one_by_one(lambda: machine.claim(_SIDE_BY_SIDE)) as scorer:
         loading = scorer.submit(model.load, pinned)
         scored: list[Future[Scored]] = []
 
@@ -67,7 +67,8 @@ def score(
             load=lambda _: loading.result(),
             stored=hand_over,
         )
-        with ledger.working(places.predictions, run.run_id):
+        # A write resumes a run that has failed: the failure is noted when no write goes on any more.
+        with ledger.working(places.predictions, run.run_id), _one_by_one() as writer:
             loading.result()
             require_new(places, run)
             written: list[Future[Written]] = []
