@@ -1,0 +1,62 @@
+"""What commands find in this checkout: its jobs, and the databases that they name."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline import addresses, embedded, places
+from pipeline import job as jobs
+from pipeline.addresses import AddressError
+from pipeline.job import Job
+from pipeline.places import Places
+
+JobName = Annotated[
+    str, typer.Argument(metavar="JOB", help="Name of a job: its file in dags/ without .toml.")
+]
+
+
+def dags() -> Path:
+    """The folder of the job files."""
+    return places.home() / "dags"
+
+
+def job(name: str) -> Job:
+    """The job of that name.
+
+    Raises:
+        JobError: there is none, or its file cannot be used.
+    """
+    return jobs.find(dags(), name)
+
+
+def places_of(job: Job) -> Places:
+    """Where a job's nights are scored.
+
+    Raises:
+        AddressError: a connection is not set, or cannot be used.
+    """
+    return Places(
+        home=places.home(),
+        store=places.store(),
+        warehouse=addresses.warehouse(_uri(job.extract.connection), job.extract.connection),
+        predictions=connection(job.write.connection),
+    )
+
+
+def connection(conn_id: str) -> str:
+    """Address of a Postgres, as `AIRFLOW_CONN_<ID>` or the embedded server has it.
+
+    Raises:
+        AddressError: it is not set, or cannot be used.
+    """
+    return addresses.postgres(_uri(conn_id), conn_id)
+
+
+def _uri(conn_id: str) -> str:
+    uri = embedded.connection(conn_id, places.home() / ".local")
+    if uri is None:
+        raise AddressError(
+            f"no connection {conn_id!r}. Set AIRFLOW_CONN_{conn_id.upper()}=postgres://user:password@host:5432/database"
+        )
+    return uri

@@ -1,0 +1,78 @@
+"""Commands that score a night, and decide on one."""
+
+import os
+from datetime import UTC, datetime
+from getpass import getuser
+from typing import Annotated
+
+import typer
+
+from pipeline import dates
+from pipeline.commands import checkout
+from pipeline.commands.checkout import JobName
+from pipeline.commands.console import FAILED, fail, out, progress_bar
+from pipeline.commands.runs import RunId
+from pipeline.errors import NothingToDo, UsageError
+
+By = Annotated[str, typer.Option("--by", help="Who decides.", default_factory=lambda: _me())]
+Reason = Annotated[str, typer.Option("--reason", help="Why; kept with the run.")]
+
+
+def score(
+    name: JobName,
+    date: Annotated[str, typer.Argument(metavar="DATE", help="The score date, YYYY-MM-DD.")],
+    model_version: Annotated[
+        int | None, typer.Option(help="A registered version instead of the alias.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Everything but publish.")] = False,
+) -> None:
+    """Score one job for one score date, and publish it."""
+    from pipeline.score import score as score_night
+
+    job, day = checkout.job(name), dates.parse(date)
+    trigger = f"command line {datetime.now(UTC).isoformat(timespec='microseconds')} {os.getpid()}"
+    with progress_bar() as bar:
+        task = bar.add_task("", total=None)
+        done = score_night(
+            checkout.places_of(job),
+            job,
+            day,
+            trigger=trigger,
+            model_version=model_version,
+            dry_run=dry_run,
+            progress=lambda stage, done, total: bar.update(
+                task, description=stage, completed=done, total=total or None
+            ),
+        )
+    out.print(
+        f"run {done.run_id} published: {done.job} {done.score_date}, {done.rows_scored} rows scored, "
+        f"{done.rows_rejected} rejected, model {done.model_name} version {done.model_version}"
+        + (f", replaces run {done.replaced_run_id}" if done.replaced_run_id else ""),
+        soft_wrap=True,
+    )
+
+
+def approve(run_id: RunId, by: By, reason: Reason) -> None:
+    """Publish a held run, in your name."""
+    from pipeline.write import decide
+
+    try:
+        decide(checkout.connection("predictions"), run_id, approve=True, by=by, reason=reason)
+    except NothingToDo as error:  # well for a task, not for the person who wanted it published
+        fail(error, FAILED)
+    out.print(f"run {run_id} published, approved by {by}", markup=False)
+
+
+def reject(run_id: RunId, by: By, reason: Reason) -> None:
+    """Abandon a held run, in your name; analysts keep what they have."""
+    from pipeline.write import decide
+
+    decide(checkout.connection("predictions"), run_id, approve=False, by=by, reason=reason)
+    out.print(f"run {run_id} abandoned, rejected by {by}", markup=False)
+
+
+def _me() -> str:
+    try:
+        return getuser()
+    except (KeyError, OSError) as error:  # a container's user may have no name
+        raise UsageError("this machine does not know your name. Say who decides: --by NAME") from error

