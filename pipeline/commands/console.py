@@ -55,7 +55,7 @@ def print_table(rows: list[dict[str, Any]]) -> None:
             no_wrap=True,
             markup=False,
             highlight=False,
-            crop=out.is_terminal,
+            soft_wrap=not out.is_terminal,  # a program gets whole lines
         )
 
 

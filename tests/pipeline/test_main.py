@@ -332,6 +332,11 @@ def test_jobs_are_listed(shop: Shop, run: Command) -> None:
     assert run("jobs")[1].count("champion") == 1
 
 
+def test_a_listing_that_is_piped_keeps_its_lines_whole(shop: Shop, run: Command) -> None:
+    shop.configure("a test job", "word " * 60)
+    assert ("word " * 60).strip() in run("jobs")[1]
+
+
 def test_a_broken_job_file_does_not_hide_the_others(shop: Shop, run: Command) -> None:
     (shop.home.path / "dags" / "broken.toml").write_text("=")
     code, said, complained = run("jobs", "--json")
