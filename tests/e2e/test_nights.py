@@ -152,6 +152,54 @@ def test_a_scheduled_night_scores_the_day_on_which_it_is_due(
     )
 
 
+def test_a_week_is_caught_up_over_a_short_day_and_one_bad_night(
+    nights_home: Home, airflow: Airflow, rest: Rest, shop: str
+) -> None:
+    days = [date(2024, 3, day) for day in range(7, 14)]
+    hours = pd.date_range("2024-03-07", "2024-03-14", freq="h", inclusive="left", tz="America/New_York")
+    readings = shop_rows(len(hours)).assign(at=hours.tz_convert("UTC"), entity_id=hours.strftime("%d %H %z"))
+    # Somebody loaded an hour of the 11th twice.
+    table = nights_home.table(pd.concat([readings, readings[readings["entity_id"] == "11 05 -0400"]]))
+    name = nights_home.job(
+        f"SELECT * FROM {table} WHERE at >= :interval_start AND at < :interval_end ORDER BY entity_id",
+        "shop",
+        name=nights_home.name("week"),
+    )
+    path = nights_home.path / "dags" / f"{name}.toml"
+    week = f"start_date = {days[0]}\nend_date = {days[-1]}\ncatchup = true\nmax_active_runs = 3"
+    path.write_text(path.read_text().replace("start_date = 2024-01-01", week))
+
+    def published() -> dict[date, int]:
+        seen = nights_home.predictions(name)
+        return dict(seen.groupby("score_date").size()) if len(seen) else {}
+
+    ready(airflow, rest, name)
+
+    def ended() -> int:
+        return sum(run["state"] in ("success", "failed") for run in rest.runs(name))
+
+    wait(lambda: ended() == len(days), "a week", airflow, 240)
+    # On the 10th the clocks go forward: a day of 23 hours.
+    hourly = {day: 23 if day.day == 10 else 24 for day in days}
+    assert published() == {day: rows for day, rows in hourly.items() if day.day != 11}
+    [bad] = rest.runs(name, state="failed")
+    assert {task for task, found in states(rest, name, bad["dag_run_id"]).items() if found == {"failed"}} == {
+        "publish"
+    }
+    assert "entity 11 05 -0400: 2 rows" in "\n".join(rest.log(name, bad["dag_run_id"], "publish"))
+
+    # What its error says: correct the warehouse, and clear the task `extract`.
+    nights_home.sql(
+        f"DELETE FROM {table} WHERE ctid = (SELECT max(ctid) FROM {table} WHERE entity_id = '11 05 -0400')",
+        "warehouse_owner",
+    )
+    clear = {"dry_run": False, "dag_run_id": bad["dag_run_id"], "task_ids": ["extract"],
+             "include_downstream": True, "only_failed": False}  # fmt: skip
+    rest.call("POST", f"/dags/{name}/clearTaskInstances", clear)
+    wait(lambda: rest.run(name, bad["dag_run_id"])["state"] == "success", "the bad night", airflow)
+    assert published() == hourly
+
+
 def test_publishing_tells_other_dags_what_was_published(airflow: Airflow, rest: Rest, shop: str) -> None:
     ready(airflow, rest, shop)
     run_id = rest.trigger(shop, None, {"score_date": "2024-05-01"})
