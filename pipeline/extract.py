@@ -79,6 +79,7 @@ def extract(
     *,
     trigger: str,
     model_version: int | None = None,
+    pinned: model.Pinned | None = None,
     dry_run: bool = False,
     load: Callable[[model.Pinned], Model] = model.load,
     stored: Callable[[Work], None] = lambda work: None,
@@ -90,7 +91,8 @@ def extract(
         job: what to score.
         score_date: the day whose rows are scored.
         trigger: what started the run; a new try of the same trigger takes over from the old one.
-        model_version: a registered version to use instead of the job's alias.
+        model_version: a registered version to use instead of the job's alias, because a person named it.
+        pinned: the version that these two come to, where the caller has looked it up already.
         dry_run: never publish the run.
         load: gives the pinned model, to try it on the first rows.
         stored: called with each part as soon as it is in the store, while the others are still extracted.
@@ -100,6 +102,7 @@ def extract(
 
     Raises:
         ModelError: the model or version is not registered.
+        LedgerError: a higher version of the model is published for that night, and nobody named this one.
         ContractError: the query's columns do not fit the model.
         WarehouseError: the query cannot work as it is written.
         ForecastError: the night would not fit into the store or the memory.
@@ -107,11 +110,14 @@ def extract(
         NothingToDo: the night has no rows, and the job says to skip it.
     """
     clock = Clock()
-    pinned = model.resolve(places.home, job.model.name, job.model.alias, model_version)
+    pinned = pinned or model.resolve(places.home, job.model.name, job.model.alias, model_version)
     query = queries.read(places.home / "sql", job.extract.query)
     interval = dates.interval(score_date, job.zone)
     query_sha256 = hashlib.sha256(query.encode()).hexdigest()
-    entry = ledger.Entry(job.name, score_date, interval, trigger, dry_run, pinned, query_sha256, job.sha256)
+    named = model_version is not None
+    entry = ledger.Entry(
+        job.name, score_date, interval, trigger, dry_run, pinned, query_sha256, job.sha256, named
+    )
     run_id = ledger.begin(places.predictions, entry)
     log.info("run %s: model %s version %s", run_id, pinned.manifest.name, pinned.manifest.version)
     run = Run(
@@ -268,6 +274,7 @@ def _keep_rejected(night: _Night, number: int, rejected: list[pa.RecordBatch]) -
         column = pa.repeat(pa.scalar(value, pa.int64() if name == "run_id" else pa.int32()), table.num_rows)
         table = table.add_column(position, name, column)
     with adbc.connect(night.places.predictions) as session, session.cursor() as cursor:
+        ledger.write_as(cursor, night.run.run_id)
         postgres.load(cursor, "scoring", "rejected_rows", table.to_reader())
         session.commit()
 

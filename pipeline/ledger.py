@@ -40,6 +40,7 @@ class Entry:
         pinned: the model version.
         query_sha256: digest of the query's text.
         job_sha256: digest of the job file.
+        model_named: whether a person named the model version; else it came from the job's alias.
     """
 
     job: str
@@ -50,6 +51,7 @@ class Entry:
     pinned: Pinned
     query_sha256: str
     job_sha256: str
+    model_named: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,11 @@ class Line:
 
 
 def begin(uri: str, entry: Entry) -> int:
-    """Open a run and return its id; unfinished tries of the same trigger are abandoned, so that they cannot publish."""
+    """Open a run and return its id; unfinished tries of the same trigger are abandoned, so that they cannot publish.
+
+    Raises:
+        LedgerError: a higher version of the model is published for that night, and nobody named this one.
+    """
     values = {
         "job": entry.job,
         "score_date": entry.score_date,
@@ -78,8 +84,14 @@ def begin(uri: str, entry: Entry) -> int:
         "query_sha256": entry.query_sha256,
         "job_sha256": entry.job_sha256,
         "library_versions": json.dumps(library_versions()),
+        "model_named": entry.model_named,
     }
     with engine(uri).begin() as connection:
+        if not entry.dry_run and not entry.model_named:
+            # `scoring.publish` would refuse it in the end; here no work is lost yet.
+            refusal = connection.execute(sa.text(_OLDER_MODEL), values).scalar_one()
+            if refusal is not None:
+                raise LedgerError(refusal)
         connection.execute(sa.text("SELECT scoring.ensure_partition(:score_date)"), values)
         # Tries that begin at once do not see each other's rows: one after the other, each takes over from the last.
         connection.execute(sa.text(_TRIGGER_LOCK), values)
@@ -169,6 +181,16 @@ def show(uri: str, run_id: int) -> dict[str, Any]:
         return {**row, **{name: _rows(connection, query, run_id) for name, query in _DETAILS.items()}}
 
 
+def write_as(cursor: Any, run_id: int) -> None:
+    """Let an ADBC session insert rows of an open run, and hold the run open until its transaction ends.
+
+    Raises:
+        Superseded: the run was closed or published meanwhile.
+    """
+    cursor.execute(_WRITE_AS, (run_id,))
+    require_open(cursor.fetch_arrow_table().to_pylist()[0])
+
+
 def code_version() -> str:
     """Digest of this package's source: the code that made a score, also where there is no git."""
     digest = hashlib.sha256()
@@ -204,12 +226,14 @@ def _rows(connection: sa.Connection, query: str, run_id: int) -> list[dict[str, 
 _BEGIN = """
 INSERT INTO scoring.scoring_runs (
     job, score_date, trigger, dry_run, interval_start, interval_end, model_name, model_version, model_sha256,
-    code_version, query_sha256, job_sha256, library_versions)
+    code_version, query_sha256, job_sha256, library_versions, model_named)
 VALUES (
     :job, :score_date, :trigger, :dry_run, :interval_start, :interval_end, :model_name, :model_version, :model_sha256,
-    :code_version, :query_sha256, :job_sha256, CAST(:library_versions AS jsonb))
+    :code_version, :query_sha256, :job_sha256, CAST(:library_versions AS jsonb), :model_named)
 RETURNING run_id
 """
+_OLDER_MODEL = "SELECT scoring.older_model(:job, :score_date, :model_name, :model_version)"
+_WRITE_AS = "SELECT run_id, status, status_reason FROM scoring.write_as($1)"
 _TRIGGER_LOCK = """
 SELECT pg_advisory_xact_lock(hashtextextended(:job || ' ' || :score_date || ' ' || :trigger, 1))
 """

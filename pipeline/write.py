@@ -6,6 +6,7 @@ waits for. A part is loaded once: whoever marks its line of the ledger first als
 
 import logging
 from collections.abc import Iterable, Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -48,9 +49,7 @@ def write(places: Places, scored: Scored) -> Written:
     with ledger.working(places.predictions, scored.run_id):
         batches = parts.read(places.store, path, scored.part)
         with adbc.connect(places.predictions) as session, session.cursor() as cursor:
-            # Holds the run open until the commit: closing or publishing it waits for this part.
-            cursor.execute("SELECT * FROM scoring.scoring_runs WHERE run_id = $1 FOR SHARE", (scored.run_id,))
-            ledger.require_open(cursor.fetch_arrow_table().to_pylist()[0])
+            ledger.write_as(cursor, scored.run_id)
             cursor.execute(_CLAIM, line)
             if cursor.fetchall():
                 reader = pa.RecordBatchReader.from_batches(_TABLE, _as_rows(scored, batches))
@@ -126,48 +125,85 @@ def audit(uri: str, run: Run) -> None:
                 )
 
 
-def flip(uri: str, run_id: int) -> int | None:
+def flip(uri: str, run_id: int, by: str | None = None, reason: str | None = None) -> int | None:
     """Move the pointer to a run, in one transaction of about a millisecond; returns the run that it replaces.
 
-    The pointer only moves to a younger run, so a stalled old try that wakes up cannot overwrite a newer result.
+    The database itself decides, in `scoring.publish`: the pointer only moves to a run younger than all that were ever
+    published for the night, so a stalled old try that wakes up cannot overwrite a newer result.
+
+    Args:
+        uri: the predictions database.
+        run_id: the run, audited; running, or held where a person approves it.
+        by: who approves it.
+        reason: why.
 
     Raises:
-        Superseded: a newer run of the same night is published.
+        Superseded: a newer run of the same night was published, or the run has ended.
+        WriteError: its ledger does not add up, or its model is older than the published one and nobody named it.
+        LedgerError: approved, and not held.
     """
+    values = {"run_id": run_id, "by": by, "reason": reason}
     with postgres.engine(uri).begin() as connection:
-        row = dict(connection.execute(sa.text(_RUN), {"run_id": run_id}).mappings().one())
-        connection.execute(sa.text("SELECT scoring.summarize(:score_date)"), row)
+        connection.execute(sa.text(_SUMMARIZE), values)
     with postgres.engine(uri).begin() as connection:
-        connection.execute(sa.text(_NIGHT_LOCK), row)
-        row = dict(connection.execute(sa.text(f"{_RUN} FOR UPDATE"), {"run_id": run_id}).mappings().one())
-        if row["status"] not in ("running", "held"):
-            raise Superseded(
-                f"run {run_id} is {row['status']} ({row['status_reason'] or 'finished'}): nothing to do"
-            )
-        current = connection.execute(sa.text(_CURRENT), row).scalar_one_or_none()
-        if current is not None and current > run_id:
-            reason = f"run {current} is newer and published"
-            connection.execute(sa.text(_ABANDON), {"run_id": run_id, "reason": reason})
-        else:
-            connection.execute(sa.text(_SUPERSEDE), {"current": current, "run_id": run_id})
-            connection.execute(sa.text(_PUBLISH), {"run_id": run_id})
-            connection.execute(sa.text(_POINT), row)
-            return int(current) if current is not None else None
-    raise Superseded(f"run {run_id} of {row['job']} {row['score_date']} is not published: {reason}")
+        done = connection.execute(sa.text(_PUBLISH), values).one()
+    if done.outcome == "not held":
+        raise LedgerError(f"{done.said}. `python -m pipeline runs` shows which are.")
+    if done.outcome == "ended":
+        raise Superseded(done.said)
+    if done.outcome == "overtaken":
+        raise Superseded(f"{done.night} is not published: {done.said}")
+    if done.outcome == "refused":
+        raise WriteError(f"{done.night} is not published: {done.said}")
+    return None if done.replaced is None else int(done.replaced)
 
 
 def decide(uri: str, run_id: int, *, approve: bool, by: str, reason: str) -> int | None:
     """Publish a held run, or abandon it, in a person's name; returns the run that it replaces, if any.
 
     Raises:
-        LedgerError: the run is not held.
-        Superseded: a newer run of the same night is published.
+        LedgerError: the run is not held, or nobody said who decides and why.
+        Superseded: a newer run of the same night was published.
+        WriteError: its model is older than the published one, and nobody named it.
     """
-    values = {"run_id": run_id, "by": by, "reason": reason, "status": "held" if approve else "abandoned"}
+    _require_named(by, reason)
+    if approve:
+        return flip(uri, run_id, by, reason)
     with postgres.engine(uri).begin() as connection:
-        if not connection.execute(sa.text(_DECIDE), values).rowcount:
+        values = {"run_id": run_id, "by": by, "reason": reason}
+        if not connection.execute(sa.text(_REJECT), values).rowcount:
             raise LedgerError(f"run {run_id} is not held. `python -m pipeline runs` shows which are.")
-    return flip(uri, run_id) if approve else None
+    return None
+
+
+def roll_back(
+    uri: str, job: str, score_date: date, *, to: int | None = None, by: str, reason: str
+) -> tuple[int, int]:
+    """Show a run again that was published before; returns it, and the run that it replaces.
+
+    Args:
+        uri: the predictions database.
+        job: the job's name.
+        score_date: the night.
+        to: a run that was once published for that night; else the one published before the current.
+        by: who decides.
+        reason: why.
+
+    Raises:
+        LedgerError: there is no such run, its rows are gone, or nobody said who decides and why.
+    """
+    _require_named(by, reason)
+    values = {"job": job, "score_date": score_date, "to": to, "by": by, "reason": reason}
+    with postgres.engine(uri).begin() as connection:
+        done = connection.execute(sa.text(_ROLL_BACK), values).one()
+    if done.refusal is not None:
+        raise LedgerError(f"{done.refusal}. `python -m pipeline runs {job}` lists them.")
+    return int(done.shown), int(done.replaced)
+
+
+def _require_named(by: str, reason: str) -> None:
+    if not by.strip() or not reason.strip():
+        raise LedgerError("a decision is kept with who took it and why. Say both: --by NAME --reason TEXT")
 
 
 def _as_rows(scored: Scored, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -201,25 +237,14 @@ UPDATE scoring.run_parts SET rows_scored = $1, scored_sha256 = $2, written_at = 
 WHERE run_id = $3 AND part = $4 AND rows_scored IS NULL RETURNING part
 """
 _WRITTEN = "SELECT rows_scored, scored_sha256 FROM scoring.run_parts WHERE run_id = $1 AND part = $2"
-_RUN = "SELECT * FROM scoring.scoring_runs WHERE run_id = :run_id"
-_NIGHT_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended(:job || ' ' || :score_date, 0))"
-_CURRENT = "SELECT run_id FROM scoring.current_runs WHERE job = :job AND score_date = :score_date"
-_SUPERSEDE = """
-UPDATE scoring.scoring_runs SET status = 'superseded', status_reason = 'replaced by run ' || :run_id
-WHERE run_id = :current
-"""
+_SUMMARIZE = "SELECT scoring.summarize(score_date) FROM scoring.scoring_runs WHERE run_id = :run_id"
 _PUBLISH = """
-UPDATE scoring.scoring_runs SET status = 'published', status_reason = NULL, published_at = now() WHERE run_id = :run_id
+SELECT done.*, format('run %s of %s %s', run.run_id, run.job, run.score_date) AS night
+FROM scoring.publish(:run_id, :by, :reason) AS done
+LEFT JOIN scoring.scoring_runs AS run ON run.run_id = :run_id
 """
-# The condition holds the rule in the database too: the pointer never moves back.
-_POINT = """
-INSERT INTO scoring.current_runs (job, score_date, run_id) VALUES (:job, :score_date, :run_id)
-ON CONFLICT (job, score_date) DO UPDATE SET run_id = EXCLUDED.run_id WHERE current_runs.run_id < EXCLUDED.run_id
-"""
-_ABANDON = (
-    "UPDATE scoring.scoring_runs SET status = 'abandoned', status_reason = :reason WHERE run_id = :run_id"
-)
-_DECIDE = """
-UPDATE scoring.scoring_runs SET status = :status, decided_by = :by, decision_reason = :reason
+_REJECT = """
+UPDATE scoring.scoring_runs SET status = 'abandoned', decided_by = :by, decision_reason = :reason
 WHERE run_id = :run_id AND status = 'held'
 """
+_ROLL_BACK = "SELECT * FROM scoring.roll_back(:job, :score_date, :to, :by, :reason)"

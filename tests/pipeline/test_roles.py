@@ -80,7 +80,8 @@ def test_the_pipeline_cannot_take_back_what_it_wrote(night: Shop, statement: str
 @pytest.mark.parametrize("role", ["predictions", "predictions_owner"])
 def test_a_published_runs_row_cannot_change(night: Shop, assignment: str, role: str) -> None:
     statement = f"UPDATE scoring.scoring_runs SET {assignment} WHERE job = :job AND status = 'published'"
-    with pytest.raises(sa.exc.DatabaseError, match=r"run \d+ was published and cannot change"):
+    refusal = r"run \d+ was published and cannot change|permission denied for table scoring_runs"
+    with pytest.raises(sa.exc.DatabaseError, match=refusal):
         night.home.sql(statement, role, job=night.job)
 
 
@@ -98,7 +99,7 @@ def test_a_run_that_does_not_add_up_cannot_be_marked_published(shop: Shop) -> No
     run = shop.extract()
     statement = "UPDATE scoring.scoring_runs SET status = 'published' WHERE run_id = :run_id"
     with pytest.raises(sa.exc.IntegrityError, match=r"scoring_runs_check|one_published_run"):
-        shop.home.sql(statement, "predictions", run_id=run.run_id)
+        shop.home.sql(statement, run_id=run.run_id)
 
 
 def test_the_pipeline_cannot_read_the_warehouse(night: Shop) -> None:

@@ -66,5 +66,6 @@ def test_a_part_that_cannot_be_written_ends_the_night_unpublished(shop: Shop) ->
 
 def test_a_chosen_version_scores_whatever_the_alias_says(shop: Shop) -> None:
     shop.home.model("shop", *shop_model(seed=3), alias="challenger")
-    assert shop.home.score(shop.job, model_version=2).model_version == 2
     assert shop.home.score(shop.job).model_version == 1
+    assert shop.home.score(shop.job, model_version=2).model_version == 2
+    assert [run["model_named"] for run in shop.runs()] == [False, True]

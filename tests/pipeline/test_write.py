@@ -208,13 +208,13 @@ def test_an_older_run_that_finishes_late_cannot_overwrite_a_newer_one(shop: Shop
 
 def test_the_database_itself_never_moves_the_pointer_back(shop: Shop) -> None:
     older = shop.extract()
+    shop.write(older)
     newer = shop.home.score(shop.job)
-    move = """
-        INSERT INTO scoring.current_runs (job, score_date, run_id) VALUES (:job, :day, :run_id)
-        ON CONFLICT (job, score_date) DO UPDATE SET run_id = EXCLUDED.run_id
-        WHERE current_runs.run_id < EXCLUDED.run_id
-    """
-    shop.home.sql(move, "predictions", job=shop.job, day=NIGHT, run_id=older.run_id)
+    [refused] = shop.home.sql("SELECT * FROM scoring.publish(:run_id)", "predictions", run_id=older.run_id)
+    assert (refused["outcome"], refused["said"]) == (
+        "overtaken",
+        f"run {newer.run_id} is newer and published",
+    )
     assert set(shop.predictions()["run_id"]) == {newer.run_id}
 
 
