@@ -34,6 +34,7 @@ for command in (
     runs.show,
     nights.approve,
     nights.reject,
+    nights.rollback,
 ):
     app.command()(command)
 

@@ -14,13 +14,14 @@ from pipeline.commands.console import FAILED, fail, out, progress_bar
 from pipeline.commands.runs import RunId
 from pipeline.errors import NothingToDo, UsageError
 
+ScoreDate = Annotated[str, typer.Argument(metavar="DATE", help="The score date, YYYY-MM-DD.")]
 By = Annotated[str, typer.Option("--by", help="Who decides.", default_factory=lambda: _me())]
 Reason = Annotated[str, typer.Option("--reason", help="Why; kept with the run.")]
 
 
 def score(
     name: JobName,
-    date: Annotated[str, typer.Argument(metavar="DATE", help="The score date, YYYY-MM-DD.")],
+    date: ScoreDate,
     model_version: Annotated[
         int | None, typer.Option(help="A registered version instead of the alias.")
     ] = None,
@@ -69,6 +70,23 @@ def reject(run_id: RunId, by: By, reason: Reason) -> None:
 
     decide(checkout.connection("predictions"), run_id, approve=False, by=by, reason=reason)
     out.print(f"run {run_id} abandoned, rejected by {by}", markup=False)
+
+
+def rollback(
+    name: JobName,
+    date: ScoreDate,
+    by: By,
+    reason: Reason,
+    to: Annotated[
+        int | None, typer.Option(help="The run to show again; else the one published before the current.")
+    ] = None,
+) -> None:
+    """Show a run again that was published before, in your name; later nights publish on top as usual."""
+    from pipeline.write import roll_back
+
+    day = dates.parse(date)
+    shown, replaced = roll_back(checkout.connection("predictions"), name, day, to=to, by=by, reason=reason)
+    out.print(f"{name} {day}: run {shown} is shown again, run {replaced} rolled back by {by}", markup=False)
 
 
 def _me() -> str:

@@ -121,6 +121,24 @@ def test_a_held_run_that_was_overtaken_cannot_be_approved(shop: Shop, run: Comma
     assert set(shop.predictions()["run_id"]).isdisjoint({held})
 
 
+def test_a_night_is_rolled_back_in_a_persons_name(shop: Shop, run: Command) -> None:
+    run("score", shop.job, NIGHT)
+    shop.change("visits = 0")
+    run("score", shop.job, NIGHT)
+    first, second = (row["run_id"] for row in shop.runs())
+    code, said, _ = run("rollback", shop.job, NIGHT, "--by", "[ada]", "--reason", "wrong prices")
+    assert (code, said) == (
+        0, f"{shop.job} 2024-03-01: run {first} is shown again, run {second} rolled back by [ada]"
+    )  # fmt: skip
+    assert set(shop.predictions()["run_id"]) == {first}
+    code, _, complained = run("rollback", shop.job, NIGHT, "--by", "ada", "--reason", "worse")
+    assert code == 2
+    assert f"no run was published before run {first}" in complained
+    code, _, complained = run("rollback", shop.job, NIGHT, "--to", second, "--by", "ada", "--reason", " ")
+    assert code == 2
+    assert "Say both: --by NAME --reason TEXT" in complained
+
+
 def test_what_people_write_is_shown_as_it_is(shop: Shop, run: Command) -> None:
     shop.configure("a test job", "[/b] [red]x[/red]")
     shop.configure("min_rows = 1", "min_rows = 101")
@@ -413,6 +431,7 @@ def test_the_commands_are_those_of_the_manual() -> None:
         "show",
         "approve",
         "reject",
+        "rollback",
     }
 
 
