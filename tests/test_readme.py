@@ -69,7 +69,7 @@ def test_the_commands_of_the_command_line(checkout: Home) -> None:
 
 def test_the_analysts_queries_run(checkout: Home) -> None:
     queries = [block for block in blocks("sql") if "scoring." in block]
-    assert len(queries) == 4
+    assert len(queries) == 5
     for query in queries:
         checkout.sql(query.rstrip().rstrip(";"), "analyst")
 

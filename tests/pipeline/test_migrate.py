@@ -2,10 +2,13 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
 
 from pipeline import postgres
 from pipeline.embedded import Embedded
@@ -53,6 +56,31 @@ def test_a_published_score_is_not_migrated_away(fresh: str) -> None:
         connection.execute(sa.text(insert))
     migrate(fresh)
     assert rows(fresh, "SELECT entity_id FROM scoring.prediction_rows") == ["entity"]
+
+
+def test_what_was_published_before_publications_were_kept_is_entered_into_them(fresh: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parents[2] / "sql" / "migrations"))
+    published = """
+        INSERT INTO scoring.scoring_runs (job, score_date, status, trigger, dry_run, interval_start, interval_end,
+            idempotency_key, model_name, model_version, model_sha256, code_version, query_sha256, job_sha256,
+            library_versions, rows_extracted, rows_rejected, rows_scored, published_at, decided_by, decision_reason)
+        SELECT 'job', '2024-03-01', status, 'one', false, now(), now(), 'key', 'shop', 1, '', '', '', '', '{}', 1, 0, 1,
+               moment, by, NULL
+        FROM (VALUES ('superseded', timestamptz '2024-03-01', NULL), ('superseded', '2024-03-02', 'ada'),
+                     ('published', '2024-03-03', '')) AS runs (status, moment, by)
+    """
+    with postgres.engine(fresh).begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.execute(sa.text(published))
+    migrate(fresh)
+    said = "SELECT concat_ws(' ', run_id, 'for', replaced_run_id, kind, by, reason) FROM scoring.publications"
+    assert rows(fresh, f"{said} ORDER BY run_id") == [
+        "1 for publish",
+        "2 for 1 approval ada none given",
+        "3 for 2 publish",
+    ]
 
 
 def test_every_table_and_view_says_what_it_is(server: Embedded) -> None:

@@ -49,6 +49,32 @@ def published(home: Home) -> Shop:
         f"DELETE FROM scoring.scoring_runs WHERE {RUN}",
         "DELETE FROM scoring.current_runs",
         f"UPDATE scoring.run_parts SET rows_rejected = 0 WHERE {RUN}",
+        f"UPDATE scoring.run_parts SET rows_extracted = 0 WHERE {RUN}",
+        f"DELETE FROM scoring.run_parts WHERE {RUN}",
+        f"DELETE FROM scoring.run_metrics WHERE {RUN}",
+        f"UPDATE scoring.scoring_runs SET published_at = NULL WHERE {RUN}",
+        f"UPDATE scoring.scoring_runs SET model_named = true WHERE {RUN}",
+        "UPDATE scoring.rejected_rows SET rule = 'none'",
+        "UPDATE scoring.current_runs SET run_id = 1",
+        "INSERT INTO scoring.current_runs VALUES ('job', '2024-03-01', 1)",
+        "INSERT INTO scoring.publications SELECT * FROM scoring.publications",
+        "UPDATE scoring.publications SET by = 'nobody'",
+        "DELETE FROM scoring.publications",
+        "SELECT setval('scoring.writing', 1)",
+        "SELECT nextval('scoring.writing')",
+        "SELECT scoring.point(1, 'because', 'publish', NULL, NULL)",
+        "CREATE OR REPLACE FUNCTION scoring.guard_rows() RETURNS trigger LANGUAGE sql AS ''",
+        "CREATE FUNCTION scoring.mine() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        "CREATE VIEW scoring.mine AS SELECT 1",
+        "ALTER FUNCTION scoring.publish SECURITY INVOKER",
+        "DROP FUNCTION scoring.publish",
+        "DROP TRIGGER guard_rows ON scoring.prediction_rows",
+        "CREATE TRIGGER mine AFTER INSERT ON scoring.scoring_runs EXECUTE FUNCTION scoring.guard_rows()",
+        "SET session_replication_role = replica",
+        "ALTER ROLE scoring_pipeline SUPERUSER",
+        "COPY scoring.prediction_rows TO '/tmp/stolen'",
+        "COPY (SELECT 1) TO PROGRAM 'true'",
+        "SELECT pg_read_file('PG_VERSION')",
         "UPDATE scoring.prediction_rows_202403 SET score = 1",
         "DROP TABLE scoring.prediction_rows_202403",
         "INSERT INTO scoring.prediction_rows_202403 SELECT * FROM scoring.prediction_rows",
@@ -61,6 +87,22 @@ def test_the_pipeline_cannot_take_back_what_it_wrote(night: Shop, statement: str
     with pytest.raises(sa.exc.ProgrammingError, match=r"must be owner of|permission denied"):
         night.home.sql(statement, "predictions")
     assert night.predictions().equals(before)
+
+
+@pytest.mark.parametrize(
+    "statement", ["DROP {0} {1}", "ALTER {0} {1} RENAME TO mine", "TRUNCATE {1}", "DELETE FROM {1}"]
+)
+def test_the_pipeline_cannot_drop_alter_or_empty_anything(night: Shop, statement: str) -> None:
+    query = """
+        SELECT 'scoring.' || relname AS name, CASE relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END AS kind
+        FROM pg_class WHERE relnamespace = 'scoring'::regnamespace AND relkind IN ('r', 'p', 'v')
+    """
+    found = night.home.sql(query)
+    assert len(found) > 12
+    refusal = "must be owner of|permission denied|cannot truncate|is not a table|cannot delete from view"
+    for relation in found:
+        with pytest.raises(sa.exc.DatabaseError, match=refusal):
+            night.home.sql(statement.format(relation["kind"], relation["name"]), "predictions")
 
 
 @pytest.mark.parametrize(
@@ -124,7 +166,15 @@ def test_the_reader_cannot_write_the_warehouse(night: Shop, statement: str, refu
 
 @pytest.mark.parametrize(
     ("relation", "rows"),
-    [("predictions", 99), ("rejections", 1), ("run_parts", 3), ("scoring_runs", 1), ("current_runs", 1)],
+    [
+        ("predictions", 99),
+        ("past_predictions", 99),
+        ("rejections", 1),
+        ("run_parts", 3),
+        ("scoring_runs", 1),
+        ("current_runs", 1),
+        ("publications", 1),
+    ],
 )
 def test_an_analyst_reads_what_a_night_was(night: Shop, relation: str, rows: int) -> None:
     run = {"run_id": night.home.last_run(night.job)["run_id"]}
@@ -154,11 +204,24 @@ def test_an_analyst_reads_the_metrics(night: Shop, relation: str) -> None:
         "CREATE TABLE public.mine (x int)",
         "SELECT scoring.ensure_partition('1999-01-01')",
         "SELECT scoring.summarize('2024-03-01')",
+        "SELECT value FROM scoring.rejected_rows",
+        "INSERT INTO scoring.prediction_rows SELECT * FROM scoring.prediction_rows",
+        "INSERT INTO scoring.publications SELECT * FROM scoring.publications",
+        "DELETE FROM scoring.publications",
+        "DELETE FROM scoring.past_predictions",
+        "SELECT scoring.publish(1)",
+        "SELECT scoring.roll_back('job', '2024-03-01', NULL, 'me', 'mine')",
+        "SELECT scoring.write_as(1)",
+        "SELECT currval('scoring.writing')",
+        "ALTER VIEW scoring.predictions RENAME TO mine",
+        "TRUNCATE scoring.scoring_runs CASCADE",
+        "COPY (SELECT 1) TO PROGRAM 'true'",
         "SET ROLE scoring_writer",
+        "SET ROLE scoring_janitor",
     ],
 )
 def test_an_analyst_reads_no_unpublished_row_and_writes_nothing(night: Shop, statement: str) -> None:
-    with pytest.raises(sa.exc.DatabaseError, match=r"permission denied|cannot update view"):
+    with pytest.raises(sa.exc.DatabaseError, match=r"permission denied|must be owner|cannot .* view"):
         night.home.sql(statement, "analyst")
 
 

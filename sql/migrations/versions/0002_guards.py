@@ -26,7 +26,8 @@ COMMENT ON TABLE scoring.publications IS
     'Every move of the pointer, append-only: which run `predictions` showed from when on, and who decided it.';
 INSERT INTO scoring.publications
 SELECT job, score_date, run_id, lag(run_id) OVER (PARTITION BY job, score_date ORDER BY run_id), published_at,
-       CASE WHEN decided_by IS NULL THEN 'publish' ELSE 'approval' END, decided_by, decision_reason
+       CASE WHEN decided_by <> '' THEN 'approval' ELSE 'publish' END, nullif(decided_by, ''),
+       CASE WHEN decided_by <> '' THEN coalesce(nullif(decision_reason, ''), 'none given') END
 FROM scoring.scoring_runs WHERE published_at IS NOT NULL ORDER BY published_at;
 
 CREATE VIEW scoring.past_predictions AS
