@@ -72,6 +72,11 @@ def _split(uri: str, name: str) -> SplitResult:
     try:
         parts = urlsplit(uri)
         _ = parts.port  # raises where it is no number
+        # Half a password, whose other half was taken for a port, would come back in the driver's error; so would one
+        # with a NUL.
+        cut = parts.netloc and "@" in parts.path + parts.query + parts.fragment
+        if cut or "%00" in uri:
+            raise ValueError
     except ValueError:
         # Its text would show a part of the URI.
         raise AddressError(

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -113,8 +114,14 @@ def open_store(store: str) -> tuple[AbstractFileSystem, str]:
     """The store's filesystem, and its path there.
 
     Raises:
-        StoreError: its protocol is unknown, or the package for it is missing.
+        StoreError: its protocol is unknown, the package for it is missing, or it holds a password.
     """
+    if re.search(r"://[^/@]*:[^/]*@", store):
+        # Errors and logs name the store; a password in it would stand there too.
+        raise StoreError(
+            "the store holds a password, which would come into logs. Take it out of SCORING_STORE, and set it where "
+            "its client looks: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY for s3://, else FSSPEC_<PROTOCOL>_<OPTION>."
+        )
     try:
         filesystem, root = url_to_fs(store)
     except (ValueError, ImportError) as error:
