@@ -201,6 +201,8 @@ def read(path: Path) -> Job:
     Raises:
         JobError: the file is not TOML, or a key is missing, unknown or wrong.
     """
+    if path.is_fifo() or path.is_char_device():  # reading it might never end
+        raise JobError(f"{path.name}: cannot be read: a pipe or device. Make it a plain file.")
     try:
         content = path.read_bytes()
     except OSError as error:

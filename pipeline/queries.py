@@ -86,8 +86,12 @@ def read(folder: Path, name: str) -> str:
     Raises:
         WarehouseError: there is no such file, or it lies outside of the folder.
     """
-    path = (folder / name).resolve()
-    if not path.is_relative_to(folder.resolve()) or not path.is_file():
+    path = folder / name
+    try:
+        inside = path.resolve().is_relative_to(folder.resolve()) and path.is_file()
+    except (OSError, RuntimeError):  # a name that no file can have; links that lead to themselves
+        inside = False
+    if not inside:
         raise WarehouseError(
             f"{name}: no such query in {folder}. Put the SQL file there, or correct the job file."
         )

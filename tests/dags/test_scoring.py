@@ -3,6 +3,7 @@
 import logging
 import shutil
 import sys
+from copy import copy
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,9 +16,11 @@ from airflow.dag_processing.processor import _serialize_dags
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, ParamValidationError
 
+from pipeline.dates import DateError, parse
 from pipeline.errors import NothingToDo, ScoringError
 from pipeline.job import JobError
 from tests.home import Home, shop_model
+from tests.hostile import HOSTILE
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -102,6 +105,21 @@ def test_params_out_of_range_are_refused(
     defined = load(home).dags[job].params
     with pytest.raises(ParamValidationError, match=f"Invalid input for param {complaint}"):
         defined.update(params)
+
+
+def test_no_param_carries_code(home: Home, job: str) -> None:
+    # A string is let through by `score_date` alone, and then refused as no date; see tests/pipeline/test_injection.py.
+    params = load(home).dags[job].params
+    for value in HOSTILE:
+        for name in ("score_date", "model_version", "dry_run"):
+            defined = copy(params)
+            try:
+                defined.update({name: value})
+            except ParamValidationError:
+                continue
+            assert name == "score_date"
+            with pytest.raises(DateError):
+                parse(value)
 
 
 def test_a_broken_job_file_breaks_its_own_dag_only(home: Home, job: str) -> None:

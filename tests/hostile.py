@@ -1,0 +1,62 @@
+"""What nobody should type: SQL, templates, paths and shell, to be refused or taken as plain text."""
+
+SQL = (
+    "'; DROP TABLE scoring.injected; --",
+    "x'); DELETE FROM scoring.injected; COMMIT; --",
+    "1; TRUNCATE scoring.injected",
+    "' OR '1'='1",
+    "$$; DROP TABLE scoring.injected; $$",
+    "2024-03-01'::date; DROP TABLE scoring.injected; --",
+    "2024-03-01' UNION SELECT value FROM scoring.rejected_rows --",
+    "\\'; DROP TABLE scoring.injected; --",
+    '"; DROP TABLE scoring.injected; --',
+    ":score_date; DROP TABLE scoring.injected",
+    "%(job)s",
+    "scoring.injected",
+)
+TEMPLATES = (
+    "{{ macros.os.system('touch injected') }}",
+    "{{ ''.__class__.__mro__[1].__subclasses__() }}",
+    "{% for x in range(9) %}{{ x }}{% endfor %}",
+    "{job.sha256}",
+    "{0.__class__.__init__.__globals__}",
+    "${jndi:ldap://127.0.0.1:1/x}",
+    "%(here)s",
+)
+PATHS = (
+    "../../injected",
+    "../../../../../../etc/passwd",
+    "/etc/passwd",
+    "..",
+    ".",
+    "~/.ssh/id_rsa",
+    "file:///etc/passwd",
+    "2024-03-01/../../../injected",
+    "2024-03-01\\..\\..\\injected",
+    "..%2f..%2finjected",
+    "C:\\Windows\\system32",
+    "shop/../../injected",
+    "a" * 5000,
+)
+SHELL = (
+    "$(touch injected)",
+    "`touch injected`",
+    "; touch injected",
+    "| touch injected",
+    "&& touch injected",
+    "x\ntouch injected",
+    "--output=injected",
+    "-c",
+    "<script>alert(1)</script>",
+    "[red]x[/red] [/]",
+    "\x1b[2Jx",
+    "\u202egnp.exe",
+    "\uff12\uff10\uff12\uff14-\uff10\uff13-\uff10\uff11",
+    "2024-03-01\n",
+    " 2024-03-01",
+    "2024-03-01 ",
+    "1e3",
+    "0x10",
+    "\u0663",
+)
+HOSTILE = (*SQL, *TEMPLATES, *PATHS, *SHELL)
