@@ -11,6 +11,7 @@ import hashlib
 import io
 import json
 import os
+import stat
 import tomllib
 import warnings
 from collections.abc import Mapping
@@ -179,9 +180,10 @@ def resolve(home: Path, name: str, alias: str, version: int | None = None) -> Pi
             f"{', '.join(map(str, pins)) or 'none'}. Register it, or name another."
         )
     folder = home / "models" / name / str(version)
+    _require_no_link(folder)
     try:
-        manifest = Manifest.model_validate_json((folder / "manifest.json").read_bytes())
-    except (FileNotFoundError, ValidationError) as error:
+        manifest = Manifest.model_validate_json(_read_once(folder / "manifest.json"))
+    except (ModelError, ValidationError) as error:
         raise ModelError(
             f"{folder / 'manifest.json'} cannot be used: {error}. Restore it from git."
         ) from error
@@ -195,14 +197,16 @@ def versions(home: Path, name: str) -> tuple[dict[int, str], dict[str, int]]:
         ModelError: the model is not in the store, or its versions.toml cannot be read.
     """
     path = _versions(home, name)
-    if not path.is_file():
+    if not path.exists():
         known = sorted(found.parent.name for found in (home / "models").glob("*/versions.toml"))
         raise ModelError(
             f"no model {name!r} in {home / 'models'}: known are {', '.join(known) or 'none'}. "
             f"Register it: python -m pipeline register {name} model.joblib --reference reference.parquet"
         )
+    _require_no_link(path.parent)
+    content = _read_once(path)
     try:
-        said = tomllib.loads(path.read_text(encoding="utf-8"))
+        said = tomllib.loads(content.decode("utf-8"))
         pins = {int(number): str(digest) for number, digest in said.get("versions", {}).items()}
         return pins, {str(alias): int(number) for alias, number in said.get("aliases", {}).items()}
     except (tomllib.TOMLDecodeError, ValueError, TypeError, AttributeError) as error:
@@ -228,6 +232,23 @@ def load(pinned: Pinned) -> Model:
     model = Model(pinned.manifest, unpickle(content, str(pinned.folder)))
     check_golden_rows(model)
     return model
+
+
+def reference(pinned: Pinned) -> bytes:
+    """A version's reference, as it was registered: a Parquet file of training rows.
+
+    Raises:
+        ModelError: it is missing or altered.
+    """
+    path = pinned.folder / "reference.parquet"
+    content = _read_once(path)
+    found = hashlib.sha256(content).hexdigest()
+    if found != pinned.manifest.reference_sha256:
+        raise ModelError(
+            f"{path} is not the registered reference: its SHA-256 is {found}, the manifest's is "
+            f"{pinned.manifest.reference_sha256}. Restore the file from git or your model storage."
+        )
+    return content
 
 
 def unpickle(content: bytes, origin: str) -> Any:
@@ -305,12 +326,22 @@ def _check_libraries(registered: Mapping[str, str], folder: Path) -> None:
 
 def _read_once(path: Path) -> bytes:
     try:
-        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
-            return file.read()
+        # O_NONBLOCK: a pipe in the file's place would be waited for.
+        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+            if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                return file.read()
+            reason = "a pipe or device"
     except OSError as error:
-        raise ModelError(
-            f"{path} cannot be read: {error.strerror}. A model is a plain file, never a link; restore it from git."
-        ) from error
+        reason = str(error.strerror)
+    raise ModelError(
+        f"{path} cannot be read: {reason}. A model is a plain file, never a link; restore it from git."
+    )
+
+
+def _require_no_link(folder: Path) -> None:
+    """The pins are git-reviewed text: a link would put text in their place that nobody reviewed."""
+    if folder.is_symlink():
+        raise ModelError(f"{folder} is a link. A model is a plain folder below models/: restore it from git.")
 
 
 def _versions(home: Path, name: str) -> Path:

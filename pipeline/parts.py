@@ -145,7 +145,7 @@ def _put(store: str, path: str, content: memoryview) -> None:
                 "correct SCORING_STORE."
             ) from error
         return
-    Path(target).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _make_private(Path(target).parent)
     aside = f"{target}.{uuid4().hex}.tmp"
     try:
         with open(os.open(aside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
@@ -155,6 +155,13 @@ def _put(store: str, path: str, content: memoryview) -> None:
         os.replace(aside, target)
     finally:
         Path(aside).unlink(missing_ok=True)
+
+
+def _make_private(folder: Path) -> None:
+    # Not mkdir(parents=True): it opens all folders but the last to everybody.
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    for path in reversed(missing):
+        path.mkdir(mode=0o700, exist_ok=True)
 
 
 @contextmanager

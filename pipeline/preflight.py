@@ -67,11 +67,12 @@ def _find(what: str, step: Callable[[], str]) -> Finding:
 def _model(job: Job, places: Places, loaded: list[model.Model]) -> str:
     pinned = model.resolve(places.home, job.model.name, job.model.alias)
     loaded.append(model.load(pinned))
+    model.reference(pinned)
     manifest = pinned.manifest
     return (
         f"{manifest.name} version {manifest.version} ({manifest.task}, {len(manifest.columns)} features): bytes "
         f"as pinned, scikit-learn {manifest.libraries['scikit-learn']}, {len(manifest.golden_rows)} golden rows "
-        "as recorded"
+        "as recorded, reference as registered"
     )
 
 

@@ -176,6 +176,11 @@ def _task(estimator: Any, artefact: Path) -> tuple[Task, tuple[str, ...]]:
     if isinstance(found, list):
         raise ModelError(f"{artefact}: the model has {len(found)} outcomes. Train one model for each.")
     classes = tuple(_label(value) for value in np.asarray(found).tolist())
+    if len(classes) < 2:
+        raise ModelError(
+            f"{artefact}: the model was trained on a single class, {classes[0]!r}, and gives every row the same score. "
+            "Train it on rows of at least two classes."
+        )
     return ("binary" if len(classes) == 2 else "multiclass"), classes
 
 

@@ -6,8 +6,12 @@ import os
 import pickle
 import re
 import shutil
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
+from time import monotonic
 from typing import Any
 
 import joblib
@@ -111,6 +115,131 @@ def test_other_bytes_are_refused_before_they_are_unpickled(
     with pytest.raises(ModelError, match=complaint):
         load(home)
     assert not (pinned.folder / "marker").exists()
+
+
+class Call:
+    """Unpickling it calls something."""
+
+    def __init__(self, function: Callable[..., Any], *arguments: Any) -> None:
+        self.called = (function, arguments)
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return self.called
+
+
+def hostile(marker: Path) -> Iterator[bytes]:
+    """Artefacts that make a file when they are unpickled: ways of calling, protocols, compressions, disguises."""
+    code = f"import os; os.mkdir({str(marker)!r})"
+    calls = [
+        Call(os.mkdir, str(marker)),
+        Call(os.makedirs, str(marker)),
+        Call(os.system, f"mkdir {marker}"),
+        Call(exec, code),
+        Call(eval, f"__import__('os').mkdir({str(marker)!r})"),
+        Call(subprocess.check_call, ["mkdir", str(marker)]),
+        Call(shutil.copytree, str(marker.parent / "a"), str(marker)),
+        Call(os.symlink, str(marker.parent), str(marker)),
+    ]
+    estimator, _ = shop_model()
+    for call in calls:
+        for hidden in (call, [estimator, call], {"model": estimator, "steps": (call,)}):
+            yield from (pickle.dumps(hidden, protocol) for protocol in (0, 2, 5))
+        for compress in (("zlib", 9), ("gzip", 1), ("bz2", 1), ("lzma", 1), ("xz", 1)):
+            packed = io.BytesIO()
+            joblib.dump(call, packed, compress=compress)
+            yield packed.getvalue()
+
+
+def test_no_hostile_artefact_is_executed(home: Home, pinned: Pinned, tmp_path: Path) -> None:
+    path, marker = pinned.folder / "model.joblib", tmp_path / "sprung" / "marker"
+    (marker.parent / "a").mkdir(parents=True)
+    good, tried = path.read_bytes(), 0
+    for content in hostile(marker):
+        for spoilt in (content, content + good, good + content, good[: len(good) // 2] + content):
+            path.write_bytes(spoilt)
+            with pytest.raises(ModelError, match="is not the registered model: .* It was not loaded"):
+                load(home)
+            assert not marker.exists()
+        joblib.load(io.BytesIO(content))  # and it is hostile indeed
+        assert marker.exists()
+        marker.unlink() if marker.is_symlink() else marker.rmdir()
+        tried += 1
+    assert tried >= 100
+
+
+def test_no_model_swapped_while_it_is_loaded_is_executed(home: Home, pinned: Pinned) -> None:
+    path, marker = pinned.folder / "model.joblib", pinned.folder / "marker"
+    good, trap, aside = path.read_bytes(), pickle.dumps(Trap(marker)), pinned.folder / "aside"
+    resolved, done, swaps = model.resolve(home.path, "shop", "champion"), Event(), 0
+
+    def swap() -> int:
+        swaps = 0
+        while not done.is_set():
+            for content in (trap, good, trap[:-3] + good, good):
+                aside.write_bytes(content)
+                os.replace(aside, path)  # in one piece
+                swaps += 1
+            path.write_bytes(trap)  # byte after byte
+            path.write_bytes(good)
+        return swaps
+
+    ends = {"loaded": 0, "refused": 0}
+    with ThreadPoolExecutor(1) as thread:
+        swapping = thread.submit(swap)
+        deadline = monotonic() + 20
+        while min(ends.values()) < 25 and monotonic() < deadline:
+            try:
+                model.load(resolved)
+                ends["loaded"] += 1
+            except ModelError:
+                ends["refused"] += 1
+        done.set()
+        swaps = swapping.result()
+    assert min(ends.values()) >= 25
+    assert swaps > 50
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize(
+    "file", ["1/model.joblib", "1/manifest.json", "versions.toml", "1/reference.parquet"]
+)
+@pytest.mark.parametrize("kind", ["a link", "a pipe", "a device"])
+def test_what_is_no_plain_file_is_refused_and_not_waited_for(
+    home: Home, pinned: Pinned, file: str, kind: str
+) -> None:
+    path = home.path / "models" / "shop" / file
+    moved = path.rename(path.with_suffix(".moved"))
+    if kind == "a pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to(moved if kind == "a link" else "/dev/zero")
+    with pytest.raises(ModelError, match="cannot be read: .*A model is a plain file, never a link"):
+        model.reference(pinned) if "reference" in file else load(home)
+
+
+@pytest.mark.parametrize("folder", ["shop", "shop/1"])
+def test_a_models_folder_that_is_a_link_is_refused(home: Home, pinned: Pinned, folder: str) -> None:
+    path = home.path / "models" / folder
+    path.symlink_to(path.rename(home.path / "elsewhere"))
+    with pytest.raises(ModelError, match=f"models/{folder} is a link. A model is a plain folder"):
+        load(home)
+
+
+def test_models_may_lie_behind_a_link_all_together(home: Home, pinned: Pinned) -> None:
+    # As a mounted volume does.
+    (home.path / "models").rename(home.path / "elsewhere")
+    (home.path / "models").symlink_to(home.path / "elsewhere")
+    assert load(home).manifest == pinned.manifest
+
+
+def test_a_reference_is_given_as_it_was_registered_or_not_at_all(home: Home, pinned: Pinned) -> None:
+    path = pinned.folder / "reference.parquet"
+    assert model.reference(pinned) == path.read_bytes()
+    _flip(path)
+    with pytest.raises(
+        ModelError, match="is not the registered reference: its SHA-256 is .*Restore the file from git"
+    ):
+        model.reference(pinned)
 
 
 def test_the_trap_is_real(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """pipeline/parts.py: a file is what was written, to the last bit, or it is refused."""
 
+import os
 import stat
 from pathlib import Path
 
@@ -120,10 +121,16 @@ def test_a_part_that_cannot_be_saved_leaves_nothing_behind(tmp_path: Path) -> No
     assert [path.name for path in (tmp_path / PATH).parent.iterdir()] == ["part-00003.parquet"]
 
 
-def test_a_part_is_private(tmp_path: Path) -> None:
-    save(str(tmp_path))
-    assert stat.S_IMODE((tmp_path / PATH).stat().st_mode) == 0o600
-    assert stat.S_IMODE((tmp_path / PATH).parent.stat().st_mode) == 0o700
+def test_all_that_a_store_keeps_is_private(tmp_path: Path) -> None:
+    before = os.umask(0)  # whatever the user lets others do
+    try:
+        save(str(tmp_path / "new" / "store"))
+    finally:
+        os.umask(before)
+    made = {path: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "new").rglob("*")}
+    assert len(made) == 5  # store, job, score date, run, part
+    made[tmp_path / "new"] = stat.S_IMODE((tmp_path / "new").stat().st_mode)
+    assert {path: mode for path, mode in made.items() if mode != (0o600 if path.is_file() else 0o700)} == {}
 
 
 def test_an_empty_part_is_a_part(tmp_path: Path) -> None:

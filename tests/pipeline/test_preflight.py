@@ -42,6 +42,14 @@ def test_a_good_job_passes_everything(shop: Shop) -> None:
     assert "shop version 1 (binary, 4 features): bytes as pinned" in found["model"].detail
 
 
+def test_a_reference_that_was_altered_is_a_finding(shop: Shop) -> None:
+    reference = shop.home.path / "models" / "shop" / "1" / "reference.parquet"
+    reference.write_bytes(reference.read_bytes()[:-1])
+    found = findings(shop)["model"]
+    assert not found.passed
+    assert "reference.parquet is not the registered reference" in found.detail
+
+
 def test_a_model_that_fails_on_real_rows_is_a_finding(home: Home) -> None:
     reference = shop_rows()[["visits"]]
     home.model("brittle", Brittle(), reference)

@@ -260,6 +260,12 @@ def test_what_was_never_trained_is_refused(home: Home, estimator: Any, complaint
     refused(home, estimator, pd.DataFrame({"x": np.arange(20.0)}), ModelError, complaint)
 
 
+def test_a_classifier_of_one_class_is_refused(home: Home) -> None:
+    rows = pd.DataFrame({"x": np.arange(20.0)})
+    fitted = RandomForestClassifier(3).fit(rows, ["late"] * 20)
+    refused(home, fitted, rows, ModelError, "trained on a single class, 'late', .* at least two classes")
+
+
 @pytest.mark.parametrize("outcomes", [[[0, 1], [1, 0]], [[0, 1], [1, 2]]])
 def test_a_model_of_several_outcomes_is_refused(home: Home, outcomes: list[list[int]]) -> None:
     rows = pd.DataFrame({"x": np.arange(20.0)})
