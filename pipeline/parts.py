@@ -51,12 +51,16 @@ class PartWriter:
         self._writer.close()
         return self._buffer.getbuffer().nbytes
 
+    def sha256(self) -> str:
+        """End the part; returns the digest of its bytes."""
+        self.close()
+        return hashlib.sha256(self._buffer.getbuffer()).hexdigest()
+
     def save(self, store: str, path: str, number: int) -> Part:
         """Close the part and put it at `path` below the store; a file of that name is replaced at once."""
         size = self.close()
-        content = self._buffer.getbuffer()  # no second copy
-        _put(store, path, content)
-        return Part(number=number, rows=self.rows, size=size, sha256=hashlib.sha256(content).hexdigest())
+        _put(store, path, self._buffer.getbuffer())  # no second copy
+        return Part(number=number, rows=self.rows, size=size, sha256=self.sha256())
 
 
 def sizes(rows: int, shards: int = 1) -> Iterator[int]:
@@ -92,10 +96,8 @@ def read(store: str, path: str, part: Part) -> Iterator[pa.RecordBatch]:
     Raises:
         PartError: the file is missing or differs from its SHA-256.
     """
-    filesystem, root = open_store(store)
     try:
-        with _reaching(store):
-            content = filesystem.cat_file(f"{root}/{path}")
+        content = fetch(store, path)
     except FileNotFoundError as error:
         raise PartError(
             f"part {path} is missing from {store}. Clear the task `extract` to make it again."
@@ -108,6 +110,17 @@ def read(store: str, path: str, part: Part) -> Iterator[pa.RecordBatch]:
         )
     with pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True) as file:
         yield from file.iter_batches(batch_size=ROWS_PER_GROUP)
+
+
+def fetch(store: str, path: str) -> bytes:
+    """A file's bytes, as they are.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+    """
+    filesystem, root = open_store(store)
+    with reaching(store):
+        return bytes(filesystem.cat_file(f"{root}/{path}"))
 
 
 def open_store(store: str) -> tuple[AbstractFileSystem, str]:
@@ -137,7 +150,7 @@ def _put(store: str, path: str, content: memoryview) -> None:
     target = f"{root}/{path}"
     if not isinstance(filesystem, LocalFileSystem):
         try:
-            with _reaching(store):
+            with reaching(store):
                 filesystem.pipe_file(target, bytes(content))  # an object appears whole when its upload ends
         except (FileNotFoundError, PermissionError) as error:
             raise StoreError(
@@ -165,7 +178,7 @@ def _make_private(folder: Path) -> None:
 
 
 @contextmanager
-def _reaching(store: str) -> Iterator[None]:
+def reaching(store: str) -> Iterator[None]:
     """Turn a cloud client's own errors into an OSError, which is worth a retry."""
     try:
         yield
