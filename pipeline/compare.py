@@ -115,7 +115,7 @@ def compare(places: Places, before: int, after: int, *, top: int = 10) -> Diff:
 
 
 def with_published(uri: str, run_id: int) -> Diff | None:
-    """Compare a held run with what is published for its night; None where it is not held, or nothing is published."""
+    """Compare a held run with the published one that it would replace; None where there is none, or it is not held."""
     with postgres.engine(uri).connect() as connection:
         published = connection.execute(sa.text(_PUBLISHED), {"run_id": run_id}).scalar_one_or_none()
     return scores(uri, published, run_id, top=3) if published is not None else None
@@ -175,5 +175,5 @@ def _side(row: dict[str, Any], entities: int, mean: float | None) -> Side:
 _PUBLISHED = """
 SELECT published.run_id
 FROM scoring.scoring_runs AS held JOIN scoring.current_runs AS published USING (job, score_date)
-WHERE held.run_id = :run_id AND held.status = 'held'
+WHERE held.run_id = :run_id AND held.status = 'held' AND published.run_id < held.run_id
 """

@@ -153,7 +153,12 @@ def _print_trace(found: Trace) -> None:
         err.print(note, style="red", highlight=False, markup=False, soft_wrap=True)
     if found.inputs:
         _say("\ninputs, as the model got them")
-        print_table([{"column": name, **asdict(value)} for name, value in found.inputs.items()])
+        print_table(
+            [
+                {"column": name, "value": _exact(one.value), "dtype": one.dtype}
+                for name, one in found.inputs.items()
+            ]
+        )
     if found.query:
         _say(f"\n{found.query.rstrip()}")
     elif found.query_file:

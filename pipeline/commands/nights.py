@@ -79,7 +79,8 @@ def _tell_difference(run_id: int) -> None:
     try:
         found = with_published(checkout.connection("predictions"), run_id)
     except (ScoringError, sa.exc.DBAPIError) as error:  # no reason not to approve
-        err.print(f"no comparison with what is published: {error}", markup=False, soft_wrap=True)
+        reason = str(error).splitlines()[0]
+        err.print(f"no comparison with what is published: {reason}", markup=False, soft_wrap=True)
         return
     if found:
         print_diff(found)

@@ -20,7 +20,7 @@ cuts AS (
 SELECT count(before) AS entities_before, count(after) AS entities_after, avg(before) AS mean_before,
        avg(after) AS mean_after, count(*) FILTER (WHERE before IS NULL) AS appeared,
        count(*) FILTER (WHERE after IS NULL) AS vanished, count(*) FILTER (WHERE changed) AS changed,
-       avg(abs(after - before)) FILTER (WHERE changed) AS mean_change, max(abs(after - before)) AS max_change,
+       avg(abs(after - before)) FILTER (WHERE changed) AS mean_change, max(abs(after - before)) FILTER (WHERE changed) AS max_change,
        count(*) FILTER (WHERE changed AND width_bucket(before, deciles) <> width_bucket(after, deciles))
            AS crossed_decile,
        count(*) FILTER (WHERE relabelled) AS relabelled,
