@@ -12,7 +12,7 @@ import sqlalchemy as sa
 import typer
 
 from pipeline import machine
-from pipeline.commands import keeping, nights, runs, setup
+from pipeline.commands import audit, keeping, nights, runs, setup
 from pipeline.commands.console import FAILED, HELD, USAGE, err, fail
 from pipeline.errors import NothingToDo, ScoringError, UsageError
 from pipeline.write import Held
@@ -32,6 +32,8 @@ for command in (
     nights.score,
     runs.runs,
     runs.show,
+    audit.diff,
+    audit.reproduce,
     nights.approve,
     nights.reject,
     nights.rollback,

@@ -58,12 +58,23 @@ def _query(name: str) -> str:
     return name
 
 
+def _slices(columns: tuple[str, ...]) -> tuple[str, ...]:
+    twice = [name for number, name in enumerate(columns) if name in columns[:number]]
+    if twice or "entity_id" in columns:
+        raise ValueError(
+            f"names {twice[0] + ' twice' if twice else 'entity_id, which is no group of entities'}"
+        )
+    return columns
+
+
 Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 # What Airflow and Postgres can keep: one file that cannot become a DAG would take all the others with it.
 Night = Annotated[date, Field(ge=date(1970, 1, 1), lt=date(2200, 1, 1))]
 Days = Annotated[int, Field(ge=1, le=36_500)]
 Sentence = Annotated[str, Field(pattern=r"^[^\x00]*$")]
+
+Column = Annotated[str, Field(min_length=1, max_length=200, strict=True)]
 
 
 class _Section(BaseModel):
@@ -174,6 +185,13 @@ class Job(_Section):
     max_active_runs: int = Field(
         default=1, ge=1, le=1000, description="nights of this job that may run at the same time"
     )
+    # TOML knows no tuples; what is in the list is read strictly all the same.
+    slices: Annotated[tuple[Column, ...], AfterValidator(_slices)] = Field(
+        default=(),
+        max_length=10,
+        strict=False,
+        description='list of features by whose values two runs are compared, such as ["carrier"]',
+    )
     extract: Extract
     model: Model
     write: Write = Write()
@@ -253,7 +271,7 @@ def read(path: Path) -> Job:
 
 
 def _explain(path: Path, said: dict[str, Any], item: Any) -> str:
-    *section, key = (str(part) for part in item["loc"])
+    *section, key = (part for part in item["loc"] if isinstance(part, str))
     where = f"{path.name}: key {'.'.join([*section, key])!r}"
     model: type[BaseModel] = Job
     for part in section:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 from uuid import uuid4
 
 import pyarrow as pa
@@ -26,8 +27,29 @@ class PartError(ScoringError):
     """A part that is missing, or whose bytes are not those that were written."""
 
 
+class MissingPart(PartError):
+    """A part that is not in the store.
+
+    Attributes:
+        path: where it should be, below the store.
+    """
+
+    def __init__(self, store: str, path: str) -> None:
+        """Say what is missing, and where."""
+        super().__init__(f"part {path} is missing from {store}. Clear the task `extract` to make it again.")
+        self.path = path
+
+
 class StoreError(UsageError):
     """A store that is not there, or that we may not use."""
+
+
+class Written(Protocol):
+    """What has to be known of a file to read it: the digest of the bytes that were written."""
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 in hexadecimal digits."""
 
 
 class PartWriter:
@@ -90,8 +112,14 @@ def scored_path(job: str, score_date: str, run_id: int, number: int) -> str:
     return f"{folder(job, score_date, run_id)}/scored-{number:05d}.parquet"
 
 
-def read(store: str, path: str, part: Part) -> Iterator[pa.RecordBatch]:
+def read(store: str, path: str, part: Written, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
     """Yield a part's batches, after checking that its bytes are those that were written.
+
+    Args:
+        store: where runs keep their parts.
+        path: the part's file below the store.
+        part: the part as it was written.
+        columns: the columns to read, all unless given; those that the part has not are left out.
 
     Raises:
         PartError: the file is missing or differs from its SHA-256.
@@ -99,9 +127,7 @@ def read(store: str, path: str, part: Part) -> Iterator[pa.RecordBatch]:
     try:
         content = fetch(store, path)
     except FileNotFoundError as error:
-        raise PartError(
-            f"part {path} is missing from {store}. Clear the task `extract` to make it again."
-        ) from error
+        raise MissingPart(store, path) from error
     found = hashlib.sha256(content).hexdigest()
     if found != part.sha256:
         raise PartError(
@@ -109,7 +135,7 @@ def read(store: str, path: str, part: Part) -> Iterator[pa.RecordBatch]:
             "Clear the task `extract` to make it again, and have the storage checked."
         )
     with pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True) as file:
-        yield from file.iter_batches(batch_size=ROWS_PER_GROUP)
+        yield from file.iter_batches(batch_size=ROWS_PER_GROUP, columns=columns)
 
 
 def fetch(store: str, path: str) -> bytes:

@@ -1,6 +1,8 @@
 """A part becomes a scored part."""
 
 import logging
+from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -78,23 +80,43 @@ def score_part(places: Places, work: Work, loaded: Model, clock: Clock) -> Score
     where = (work.job, work.score_date, work.run_id, work.part.number)
     writer = parts.PartWriter(SCORED)
     progress = Progress(log, f"part {work.part.number}: scored", work.part.rows)
-    for batch in parts.read(places.store, parts.input_path(*where), work.part):
-        if batch.num_rows:
-            writer.write(score_batch(loaded, batch))
-            progress.add(batch.num_rows)
+    for batch in scores_of(places.store, parts.input_path(*where), work.part, loaded):
+        writer.write(batch)
+        progress.add(batch.num_rows)
     part = writer.save(places.store, parts.scored_path(*where), work.part.number)
     log.info("part %s: %s rows scored", part.number, part.rows)
     return Scored(run_id=work.run_id, job=work.job, score_date=work.score_date, part=part, cost=clock.cost())
 
 
-def _pin(places: Places, pinned: Run | Work) -> model.Pinned:
-    found = model.resolve(places.home, pinned.model_name, "", pinned.model_version)
-    if found.sha256 != pinned.model_sha256:
+def scores_of(store: str, path: str, part: parts.Written, loaded: Model) -> Iterator[pa.RecordBatch]:
+    """Score a part's rows in the batches in which they are always read: on their size a score's last bits may depend.
+
+    Raises:
+        PartError: the part is missing or altered.
+        PredictError: the model failed, or gave rows no finite score; the rows are named.
+    """
+    for batch in parts.read(store, path, part):
+        if batch.num_rows:
+            yield score_batch(loaded, batch)
+
+
+def pin(home: Path, name: str, version: int, sha256: str) -> model.Pinned:
+    """The version that a run was pinned to when it began, held against today's pin.
+
+    Raises:
+        ModelError: it is no longer registered, or is pinned to other bytes.
+    """
+    found = model.resolve(home, name, "", version)
+    if found.sha256 != sha256:
         raise model.ModelError(
-            f"model {pinned.model_name} version {pinned.model_version} is pinned to {found.sha256} now, and was to "
-            f"{pinned.model_sha256} when the run began. Versions never change: restore versions.toml from git."
+            f"model {name} version {version} is pinned to {found.sha256} now, and was to {sha256} when the run began. "
+            "Versions never change: restore versions.toml from git."
         )
     return found
+
+
+def _pin(places: Places, run: Run | Work) -> model.Pinned:
+    return pin(places.home, run.model_name, run.model_version, run.model_sha256)
 
 
 def score_batch(loaded: Model, batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -1,5 +1,6 @@
 """Everything about a job that can be checked before its first night, without writing anything."""
 
+import difflib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -54,6 +55,8 @@ def check(job: Job, places: Places, score_date: date) -> Iterator[Finding]:
     yield _find("model", lambda: _model(job, places, loaded))
     if loaded:
         yield _find("query and rows", lambda: _rows(job, places, score_date, loaded[0]))
+        if job.slices:
+            yield _find("slices", lambda: _slices(job, loaded[0]))
     yield _find("predictions database", lambda: _rights(places))
 
 
@@ -111,6 +114,19 @@ def _rows(job: Job, places: Places, score_date: date, loaded: model.Model) -> st
         f"{rows} rows of {score_date} read and scored, {rejected} would be rejected{f' ({why})' if why else ''}; "
         f"the night: {ahead or 'how many rows, nobody knows before they are read'}"
     )
+
+
+def _slices(job: Job, loaded: model.Model) -> str:
+    features = [column.name for column in loaded.manifest.columns]
+    for name in job.slices:
+        if name not in features:
+            close = difflib.get_close_matches(name, features, n=1)
+            hint = f"Did you mean {close[0]!r}? " if close else ""
+            raise CheckError(
+                f"column {name!r} is no feature of model {loaded.manifest.name} version {loaded.manifest.version}, and "
+                f"parts keep nothing else. {hint}Name some of: {', '.join(features)}."
+            )
+    return f"by {', '.join(job.slices)}"
 
 
 def _rights(places: Places) -> str:

@@ -61,10 +61,19 @@ def test_your_own_model_in_15_minutes(checkout: Home) -> None:
 def test_the_commands_of_the_command_line(checkout: Home) -> None:
     section = TEXT.split("## The command line")[1].split("\n## ")[0]
     typed = re.findall(r"^\.venv/bin/python -m pipeline .*$", section, re.MULTILINE)
-    assert len(typed) == 7
+    assert len(typed) == 9
     known = checkout.sql("SELECT coalesce(max(run_id), 0) + 1 AS next FROM scoring.scoring_runs")[0]["next"]
     for command in typed:
-        run(checkout, command.replace("show 1", f"show {known}"))
+        run(checkout, renumbered(command, known))
+    section = TEXT.split("## Where does this score come from?")[1].split("\n## ")[0]
+    *others, last = re.findall(r"^\.venv/bin/python -m pipeline .*$", section, re.MULTILINE)
+    assert set(others) <= set(typed)
+    assert "of flight_delay 2013-07-04, published\nscore " in run(checkout, renumbered(last, known))
+
+
+def renumbered(command: str, first: int) -> str:
+    """A command whose runs 1 and 2 are those that the README's commands have just made."""
+    return re.sub(r"(?<= )[12](?= |$)", lambda found: str(int(found[0]) + first - 1), command)
 
 
 def test_the_analysts_queries_run(checkout: Home) -> None:

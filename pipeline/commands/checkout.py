@@ -45,6 +45,15 @@ def places_of(job: Job) -> Places:
     )
 
 
+def kept_places() -> Places:
+    """Where runs that are over have left their scores and parts; no warehouse is asked.
+
+    Raises:
+        AddressError: the connection is not set, or cannot be used.
+    """
+    return Places(places.home(), places.store(), warehouse="", predictions=connection("predictions"))
+
+
 def connection(conn_id: str) -> str:
     """Address of a Postgres, as `AIRFLOW_CONN_<ID>` or the embedded server has it.
 

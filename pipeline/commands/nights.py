@@ -5,14 +5,17 @@ from datetime import UTC, datetime
 from getpass import getuser
 from typing import Annotated
 
+import sqlalchemy as sa
 import typer
 
 from pipeline import dates
 from pipeline.commands import checkout
+from pipeline.commands.audit import print_diff
 from pipeline.commands.checkout import JobName
-from pipeline.commands.console import FAILED, fail, out, progress_bar
+from pipeline.commands.console import FAILED, err, fail, out, progress_bar
 from pipeline.commands.runs import RunId
-from pipeline.errors import NothingToDo, UsageError
+from pipeline.compare import with_published
+from pipeline.errors import NothingToDo, ScoringError, UsageError
 
 ScoreDate = Annotated[str, typer.Argument(metavar="DATE", help="The score date, YYYY-MM-DD.")]
 By = Annotated[str, typer.Option("--by", help="Who decides.", default_factory=lambda: _me())]
@@ -54,9 +57,10 @@ def score(
 
 
 def approve(run_id: RunId, by: By, reason: Reason) -> None:
-    """Publish a held run, in your name."""
+    """Publish a held run, in your name; what it changes for analysts is told first."""
     from pipeline.write import decide
 
+    _tell_difference(run_id)
     try:
         decide(checkout.connection("predictions"), run_id, approve=True, by=by, reason=reason)
     except NothingToDo as error:  # well for a task, not for the person who wanted it published
@@ -87,6 +91,17 @@ def rollback(
     day = dates.parse(date)
     shown, replaced = roll_back(checkout.connection("predictions"), name, day, to=to, by=by, reason=reason)
     out.print(f"{name} {day}: run {shown} is shown again, run {replaced} rolled back by {by}", markup=False)
+
+
+def _tell_difference(run_id: int) -> None:
+    try:
+        found = with_published(checkout.connection("predictions"), run_id)
+    except (ScoringError, sa.exc.DBAPIError) as error:  # no reason not to approve
+        reason = str(error).splitlines()[0]
+        err.print(f"no comparison with what is published: {reason}", markup=False, soft_wrap=True)
+        return
+    if found:
+        print_diff(found)
 
 
 def _me() -> str:

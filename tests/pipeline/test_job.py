@@ -63,6 +63,7 @@ def test_a_job_says_what_its_file_says_and_the_defaults_else(tmp_path: Path) -> 
     )
     assert (job.model.name, job.model.alias) == ("m", "champion")
     assert (job.extract.unknown_category, job.extract.out_of_range) == ("warn", "warn")
+    assert job.slices == ()
     assert (job.gate.min_rows, job.gate.max_rejected_fraction, job.gate.on_empty) == (1, 0.05, "fail")
     assert job.sha256 == hashlib.sha256(MINIMAL.encode()).hexdigest()
 
@@ -183,6 +184,18 @@ def test_the_digest_changes_with_the_file(tmp_path: Path) -> None:
         ("features.sql", "features.sql\\u0000", "is not a .sql file inside sql/"),
         ("features.sql", "\\u0000.sql", "is not a .sql file inside sql/"),
         ("[gate]", "[[gate]]", r"key 'gate' = \[.*: Input should be a valid dictionary"),
+        (
+            "retries = 3",
+            'slices = ["carrier", "origin", "carrier"]',
+            "key 'slices' = .*: names carrier twice. It",
+        ),
+        ("retries = 3", 'slices = ["entity_id"]', "key 'slices' = .*: names entity_id, which is no group"),
+        (
+            "retries = 3",
+            "slices = [1]",
+            "key 'slices' = 1: Input should be a valid string. It is: list of feat",
+        ),
+        ("retries = 3", 'slices = "carrier"', "key 'slices' = 'carrier': Input .* It is: list of features"),
         ("retries = 3", f"retries = {'1' * 5000}", "night.toml: not a TOML file: Exceeds the limit"),
         ("retries = 3", f"retries = {'[' * 5000}", "night.toml: not a TOML file: maximum recursion"),
     ],

@@ -10,16 +10,28 @@ from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
 import pytest
 import typer
 from joblib import dump
+from sklearn.base import BaseEstimator, RegressorMixin
 
 from pipeline import __main__ as command_line
-from tests.home import NIGHT, Home, shop_model
+from tests.home import NIGHT, Home, shop_model, shop_rows
 from tests.pipeline.shop import Shop, open_shop
 from tests.pipeline.test_retention import age
 
 Command = Callable[..., tuple[int, str, str]]
+
+
+class Vast(RegressorMixin, BaseEstimator):
+    """A regressor whose scores are so large that two of them cannot be added."""
+
+    def predict(self, frame: pd.DataFrame) -> npt.NDArray[np.float64]:
+        """Far below nothing, and far above for many visits."""
+        return np.where(frame["visits"] > 50, 1.7e308, -1.7e308)
 
 
 @pytest.fixture
@@ -497,3 +509,110 @@ def test_an_erasure_prints_its_receipt_and_what_it_cannot_do(shop: Shop, run: Co
     open_run = shop.extract().run_id
     code, _, complained = run(*asked)
     assert (code, f"a try may be going on with run {open_run}" in complained) == (1, True)
+
+
+def test_two_runs_are_compared(shop: Shop, run: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    shop.configure("retries = 0", 'retries = 0\nslices = ["channel"]')
+    run("score", shop.job, NIGHT)
+    shop.change("visits = visits + 3, channel = 'web'", "entity_id LIKE '%3'")
+    run("score", shop.job, NIGHT)
+    before, after = (row["run_id"] for row in shop.runs())
+    code, said, _ = run("diff", before, after, "--top", 2)
+    assert code == 0
+    assert f"from run {before} of {shop.job} 2024-03-01, superseded: 100 entities" in said
+    assert "between them changed: input entities 0 appeared, 0 vanished, 100 in both" in said
+    assert "scores 10 of 100 changed, by 0." in said
+    assert "by channel channel entities appeared vanished changed mean_before mean_after" in said
+    assert said.count("customer-") == 2
+    _, told, _ = run("diff", before, after, "--json")
+    found = json.loads(told)
+    assert (found["changed"], len(found["largest"])) == (10, 10)
+    assert sum(one["entities"] for one in found["slices"]) == 100
+    assert run("diff", before, 987654)[0] == 2
+
+
+def test_what_an_approval_changes_is_told_first(shop: Shop, run: Command) -> None:
+    run("score", shop.job, NIGHT)
+    shop.change("visits = visits + 3", "entity_id LIKE '%3'")
+    shop.configure("min_rows = 1", "min_rows = 101")
+    run("score", shop.job, NIGHT)
+    published, held = (row["run_id"] for row in shop.runs())
+    code, said, _ = run("approve", held, "--by", "ada", "--reason", "a quiet day")
+    assert code == 0
+    assert said.startswith(
+        f"from run {published} of {shop.job} 2024-03-01, published: 100 entities to run {held}"
+    )
+    assert "scores 10 of 100 changed" in said
+    assert said.endswith(f"run {held} published, approved by ada")
+
+
+def test_a_comparison_that_fails_is_no_reason_not_to_approve(home: Home, run: Command) -> None:
+    rows = shop_rows(10)
+    home.model("vast", Vast(), rows[["visits"]])
+    shop = Shop(home, home.job(f"SELECT * FROM {(table := home.table(rows))}", "vast"), table)
+    run("score", shop.job, NIGHT)
+    shop.change("visits = 99", "entity_id LIKE '%3'")
+    shop.configure("min_rows = 1", "min_rows = 101")
+    run("score", shop.job, NIGHT)
+    held = shop.home.last_run(shop.job)["run_id"]
+    code, said, complained = run("approve", held, "--by", "ada", "--reason", "a quiet day")
+    assert (code, said) == (0, f"run {held} published, approved by ada")
+    assert "no comparison with what is published: " in complained
+    assert "out of range" in complained
+
+
+def test_a_run_is_reproduced(shop: Shop, run: Command) -> None:
+    run("score", shop.job, NIGHT)
+    [done] = shop.runs()
+    code, said, _ = run("reproduce", done["run_id"])
+    assert code == 0
+    assert said == (
+        f"run {done['run_id']} of {shop.job} 2024-03-01: 100 rows scored again scored part 100 rows equal, bit for bit "
+        "database 100 rows equal, bit for bit reproduced"
+    )
+    _, told, _ = run("reproduce", done["run_id"], "--json")
+    assert json.loads(told)["passed"] is True
+
+
+def test_a_run_that_is_not_reproduced_ends_with_1(shop: Shop, run: Command) -> None:
+    run("score", shop.job, NIGHT, "--dry-run")
+    [done] = shop.runs()
+    shop.home.sql(
+        "UPDATE scoring.prediction_rows SET score = 0.125 WHERE run_id = :run_id AND entity_id = 'customer-00042'",
+        run_id=done["run_id"],
+    )
+    code, said, _ = run("reproduce", done["run_id"])
+    assert code == 1
+    assert "database 99 rows equal, bit for bit 1 values differ, such as part entity_id where" in said
+    assert "1 customer-00042 database score 0.125 0." in said
+    assert said.endswith("NOT reproduced")
+    code, said, _ = run("reproduce", done["run_id"], "--entity", "customer-00042")
+    assert code == 1
+    assert "score 0.125, label" in said
+    assert "NOT equal" in said
+
+
+def test_one_score_is_explained_and_held_against_another_runs(shop: Shop, run: Command) -> None:
+    run("score", shop.job, NIGHT)
+    shop.change("visits = 99", "entity_id = 'customer-00042'")
+    shop.change("channel = NULL", "entity_id = 'customer-00043'")
+    run("score", shop.job, NIGHT)
+    before, after = (row["run_id"] for row in shop.runs())
+    code, said, _ = run("reproduce", after, "--entity", "customer-00042", "--against", before)
+    assert code == 0
+    assert f"customer-00042 in run {after} of {shop.job} 2024-03-01, published score" in said
+    assert (
+        f", equal part 1 model shop version 1, SHA-256 {shop.runs()[0]['model_sha256']} query {shop.job}.sql"
+        in said
+    )
+    assert "visits 99 int64" in said
+    assert f"SELECT * FROM {shop.table} ORDER BY entity_id against run {before}: " in said
+    code, told, _ = run("reproduce", after, "--entity", "customer-00042", "--against", before, "--json")
+    assert [(one["what"], one["after"]) for one in json.loads(told)["changes"]] == [("visits", 99)]
+    code, said, _ = run("reproduce", after, "--entity", "customer-00043")
+    assert code == 0
+    assert "published score rejected: channel null model shop" in said
+    assert run("reproduce", after, "--entity", "nobody")[0] == 2
+    code, _, complained = run("reproduce", after, "--against", before)
+    assert code == 2
+    assert "--against compares one entity in two runs: add --entity ID, or use `diff RUN RUN`" in complained

@@ -50,6 +50,18 @@ def test_a_reference_that_was_altered_is_a_finding(shop: Shop) -> None:
     assert "reference.parquet is not the registered reference" in found.detail
 
 
+def test_a_slice_is_a_feature_of_the_model(shop: Shop) -> None:
+    shop.configure("retries = 0", 'retries = 0\nslices = ["channel", "member"]')
+    assert findings(shop)["slices"] == Finding("slices", True, "by channel, member")
+    shop.configure('"member"', '"membr"')
+    found = findings(shop)["slices"]
+    assert not found.passed
+    assert found.detail == (
+        "column 'membr' is no feature of model shop version 1, and parts keep nothing else. Did you mean 'member'? "
+        "Name some of: amount, visits, channel, member."
+    )
+
+
 def test_a_model_that_fails_on_real_rows_is_a_finding(home: Home) -> None:
     reference = shop_rows()[["visits"]]
     home.model("brittle", Brittle(), reference)

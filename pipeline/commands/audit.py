@@ -1,0 +1,198 @@
+"""Commands that compare runs, and find out where a score comes from."""
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+
+from pipeline.commands import checkout
+from pipeline.commands.console import FAILED, AsJson, err, out, print_json, print_table, progress_bar
+from pipeline.commands.runs import RunId
+from pipeline.compare import Diff, Side, compare
+from pipeline.errors import UsageError
+from pipeline.lineage import Change
+from pipeline.reproduce import Reproduction
+from pipeline.reproduce import reproduce as score_again
+from pipeline.trace import Score, Trace, changes, trace
+
+# What a change of a digest means is said by its name; its digits are for `--json`.
+_DIGESTS = ("model bytes", "query", "code", "job file", "input")
+
+
+def diff(
+    before: RunId,
+    after: RunId,
+    top: Annotated[int, typer.Option(min=0, help="How many of the largest changes.")] = 10,
+    as_json: AsJson = False,
+) -> None:
+    """Compare two runs of a job: entities, scores, deciles, labels, the largest changes, the job's slices."""
+    found = compare(checkout.kept_places(), before, after, top=top)
+    if as_json:
+        print_json(asdict(found))
+        return
+    print_diff(found)
+    for column in dict.fromkeys(one.column for one in found.slices):
+        _say(f"\nby {column}")
+        rows = [asdict(one) for one in found.slices if one.column == column]
+        print_table([{column: row.pop("value"), **_without(row, "column")} for row in rows])
+    for note in found.notes:
+        _say(note)
+
+
+def print_diff(found: Diff) -> None:
+    """Print what differs between two runs, without slices."""
+    common = found.before.entities - found.vanished
+    for side, word in ((found.before, "from"), (found.after, "to")):
+        _say(
+            f"{word:4} run {side.run_id} of {found.job} {side.score_date}, {side.status}: {side.entities} entities"
+        )
+    _say(f"between them changed: {_changed(found.lineage) or 'nothing'}")
+    _say(f"entities  {found.appeared} appeared, {found.vanished} vanished, {common} in both")
+    moved = (
+        f", by {found.mean_change:.6g} on average and {found.max_change:.6g} at most" if found.changed else ""
+    )
+    _say(
+        f"scores    {found.changed} of {common} changed{moved}; mean {_mean(found.before)} -> {_mean(found.after)}"
+    )
+    _say(f"deciles   {found.crossed_decile} crossed a decile of run {found.before.run_id}")
+    _say(f"labels    {found.relabelled} changed")
+    if found.class_scores_changed:
+        _say(f"classes   {found.class_scores_changed} with other probabilities of the classes")
+    if found.largest:
+        _say("\nlargest changes")
+        print_table([{**asdict(one), "change": one.after - one.before} for one in found.largest])
+
+
+def reproduce(
+    run_id: RunId,
+    entity: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="One entity: all that made its score.", show_default=False),
+    ] = None,
+    against: Annotated[
+        int | None,
+        typer.Option(metavar="RUN2", help="Why its score is another than in this run.", show_default=False),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Score a run's kept parts again, and compare bit for bit with what was written; or explain one entity's score."""
+    if entity is not None:
+        _explain(run_id, entity, against, as_json)
+        return
+    if against is not None:
+        raise UsageError("--against compares one entity in two runs: add --entity ID, or use `diff RUN RUN`")
+    with progress_bar() as bar:
+        task = bar.add_task("parts", total=None)
+        found = score_again(
+            checkout.kept_places(),
+            run_id,
+            lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    if as_json:
+        print_json({**asdict(found), "passed": found.passed})
+    else:
+        _print_reproduction(found)
+    if not found.passed:
+        raise typer.Exit(FAILED)
+
+
+def _print_reproduction(found: Reproduction) -> None:
+    _say(f"run {found.run_id} of {found.job} {found.score_date}: {found.rows} rows scored again")
+    for where, equal in found.equal.items():
+        _say(f"{where:12} {equal} rows equal, bit for bit")
+    for problem in found.problems:
+        err.print(problem, style="red", highlight=False, markup=False, soft_wrap=True)
+    if found.differences:
+        _say(f"\n{found.differing} values differ, such as")
+        print_table(
+            [{**asdict(one), "then": _exact(one.then), "now": _exact(one.now)} for one in found.differences]
+        )
+    if found.notes:
+        _say(f"not as it was then: {_changed(found.notes)}")
+    _say("reproduced" if found.passed else "NOT reproduced")
+
+
+def _explain(run_id: int, entity: str, against: int | None, as_json: bool) -> None:
+    places = checkout.kept_places()
+    found = trace(places, run_id, entity)
+    other = trace(places, against, entity) if against is not None else None
+    moved = changes(other, found) if other else []
+    if as_json:
+        compared = {"against": asdict(other), "changes": [asdict(one) for one in moved]} if other else {}
+        print_json({**asdict(found), **compared})
+    else:
+        _print_trace(found)
+        if other:
+            _say(f"\nagainst run {against}: {_said(other)} there, {_said(found)} here")
+            print_table([asdict(one) for one in moved] or [{"what": "nothing changed"}])
+    if found.equal is False or (found.kept and found.equal is None):
+        raise typer.Exit(FAILED)
+
+
+def _print_trace(found: Trace) -> None:
+    run = found.run
+    _say(f"{found.entity_id} in run {run['run_id']} of {run['job']} {run['score_date']}, {run['status']}")
+    told = {
+        "score": _said(found),
+        "today": f"{_said_score(found.again)}, {'equal' if found.equal else 'NOT equal'}"
+        if found.again
+        else None,
+        "part": found.part,
+        "model": f"{run['model_name']} version {run['model_version']}, SHA-256 {run['model_sha256']}",
+        "query": f"{found.query_file or 'file is gone'}, SHA-256 {run['query_sha256']}",
+        "code": run["code_version"],
+        "job file": run["job_sha256"],
+        "input": run["input_sha256"],
+        "libraries": ", ".join(f"{name} {version}" for name, version in run["library_versions"].items()),
+    }
+    for name, value in told.items():
+        if value is not None:
+            _say(f"{name:10} {value}")
+    for note in found.notes:
+        err.print(note, style="red", highlight=False, markup=False, soft_wrap=True)
+    if found.inputs:
+        _say("\ninputs, as the model got them")
+        print_table(
+            [
+                {"column": name, "value": _exact(one.value), "dtype": one.dtype}
+                for name, one in found.inputs.items()
+            ]
+        )
+    if found.query:
+        _say(f"\n{found.query.rstrip()}")
+    elif found.query_file:
+        _say(f"{found.query_file} has changed since: find the text of that digest in git")
+
+
+def _said(found: Trace) -> str:
+    if found.kept:
+        return _said_score(found.kept)
+    return "rejected: " + ", ".join(f"{one.column_name} {one.rule}" for one in found.rejected)
+
+
+def _said_score(score: Score) -> str:
+    return _exact(score.score) + (f", label {score.label}" if score.label is not None else "")
+
+
+def _exact(value: Any) -> str:
+    """All the digits that tell one float from another."""
+    return "none" if value is None else str(value)
+
+
+def _changed(found: Iterable[Change]) -> str:
+    return ", ".join(
+        one.what if one.what in _DIGESTS else f"{one.what} {one.before} -> {one.after}" for one in found
+    )
+
+
+def _mean(side: Side) -> str:
+    return "none" if side.mean_score is None else f"{side.mean_score:.6g}"
+
+
+def _without(row: dict[str, Any], key: str) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name != key}
+
+
+def _say(text: str) -> None:
+    out.print(text, markup=False, highlight=False, soft_wrap=True)

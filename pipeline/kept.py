@@ -1,0 +1,101 @@
+"""What is left of a run when it is over: its parts in the store, and its rows in the database, part by part."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline import ledger, parts, postgres
+from pipeline.ledger import LedgerError
+from pipeline.queries import Values
+
+_SQL = Path(__file__).resolve().parents[1] / "sql"
+
+
+@dataclass(frozen=True)
+class File:
+    """A file of a part, as the ledger knows it.
+
+    Attributes:
+        path: below the store.
+        sha256: digest of the file's bytes.
+    """
+
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class KeptPart:
+    """A part of a run that is over: the rows that the model got, and the scores that it gave."""
+
+    number: int
+    rows: int
+    input: File
+    scored: File
+
+
+def run(uri: str, run_id: int) -> dict[str, Any]:
+    """The row of a run that was scored whole, with its ledger.
+
+    Raises:
+        LedgerError: there is no such run, or it was not scored whole.
+    """
+    found = ledger.show(uri, run_id)
+    if found["rows_scored"] is None or found["status"] in ("running", "failed"):
+        raise LedgerError(
+            f"run {run_id} of {found['job']} {found['score_date']} is {found['status']}, and was not scored to its "
+            f"end. Take one that was: python -m pipeline runs {found['job']}"
+        )
+    return found
+
+
+def parts_of(row: Mapping[str, Any]) -> list[KeptPart]:
+    """The parts of a run, in order, of its row and ledger."""
+    where = (row["job"], row["score_date"].isoformat(), row["run_id"])
+    return [
+        KeptPart(
+            line["part"],
+            line["rows_scored"],
+            File(parts.input_path(*where, line["part"]), line["input_sha256"]),
+            File(parts.scored_path(*where, line["part"]), line["scored_sha256"]),
+        )
+        for line in row["ledger"]
+    ]
+
+
+def query(name: str) -> str:
+    """Text of one of our own queries below sql/."""
+    return (_SQL / name).read_text(encoding="utf-8")
+
+
+@contextmanager
+def by_part(uri: str, name: str, values: Values) -> Iterator[Iterator[tuple[int, int, pa.Table]]]:
+    """Stream the rows of a query that is ordered by `run_id` and `part`: each run, part and its rows at a time."""
+    with postgres.stream(uri, query(name), values, name) as reader:
+        yield _grouped(reader)
+
+
+def _grouped(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[int, int, pa.Table]]:
+    held: list[pa.RecordBatch] = []
+    for batch in batches:
+        keys = np.stack([batch.column("run_id").to_numpy(), batch.column("part").to_numpy()])
+        ends = [*(np.flatnonzero((keys[:, 1:] != keys[:, :-1]).any(axis=0)) + 1), batch.num_rows]
+        start = 0
+        for end in ends if batch.num_rows else []:
+            rows = batch.slice(start, end - start)
+            if held and _key(held[0]) != _key(rows):
+                yield (*_key(held[0]), pa.Table.from_batches(held))
+                held = []
+            held.append(rows)
+            start = end
+    if held:
+        yield (*_key(held[0]), pa.Table.from_batches(held))
+
+
+def _key(rows: pa.RecordBatch) -> tuple[int, int]:
+    return rows.column("run_id")[0].as_py(), rows.column("part")[0].as_py()

@@ -1,0 +1,86 @@
+"""What made a score: model, query, code, configuration and input, and whether two of them are the same."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline import job as jobs
+from pipeline import ledger, model, queries
+from pipeline.job import JobError
+from pipeline.queries import WarehouseError
+
+# Columns of `scoring_runs`, and what they tell of.
+_TOLD = {
+    "model_name": "model",
+    "model_version": "model version",
+    "model_sha256": "model bytes",
+    "query_sha256": "query",
+    "code_version": "code",
+    "job_sha256": "job file",
+    "input_sha256": "input",
+}
+
+
+@dataclass(frozen=True)
+class Change:
+    """One thing that is not the same.
+
+    Attributes:
+        what: the thing's name.
+        before: what it was.
+        after: what it is.
+    """
+
+    what: str
+    before: Any
+    after: Any
+
+
+def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:
+    """What differs between two rows of `scoring_runs`, of what decides a score."""
+    found = [
+        Change(what, before[column], after[column])
+        for column, what in _TOLD.items()
+        if before[column] != after[column]
+    ]
+    old, new = before["library_versions"], after["library_versions"]
+    return found + [
+        Change(library, old.get(library), new.get(library))
+        for library in sorted({*old, *new})
+        if old.get(library) != new.get(library)
+    ]
+
+
+@dataclass(frozen=True)
+class Today:
+    """What a run of a job would begin with today.
+
+    Attributes:
+        row: the columns of `scoring_runs` that it would enter; None where the file cannot be read.
+        query_file: the job's query, below sql/.
+        query: its text.
+    """
+
+    row: dict[str, Any]
+    query_file: str | None = None
+    query: str | None = None
+
+
+def today(home: Path, job: str) -> Today:
+    """The code, the libraries, the job file and the query as they are now."""
+    row: dict[str, Any] = {
+        "code_version": ledger.code_version(),
+        "library_versions": model.library_versions(),
+        "job_sha256": None,
+        "query_sha256": None,
+    }
+    try:
+        found = jobs.find(home / "dags", job)
+        row["job_sha256"] = found.sha256
+        text = queries.read(home / "sql", found.extract.query)
+    except (JobError, WarehouseError):
+        return Today(row)
+    row["query_sha256"] = hashlib.sha256(text.encode()).hexdigest()
+    return Today(row, found.extract.query, text)

@@ -1,0 +1,185 @@
+"""Score a run's kept parts again with its pinned model, and compare bit for bit with what was written then."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline import kept, lineage, model, parts, predict
+from pipeline.contract import ENTITY
+from pipeline.errors import ScoringError
+from pipeline.kept import KeptPart
+from pipeline.lineage import Change
+from pipeline.model import Model, ModelError
+from pipeline.parts import MissingPart
+from pipeline.places import Places
+from pipeline.predict import SCORED
+
+# As many differences are named; all are counted.
+NAMED = 20
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A value that is not what the model gives now.
+
+    Attributes:
+        part: number of the part.
+        entity_id: whose score it is.
+        where: `scored part` or `database`.
+        column: `score`, `label` or `class_scores`; `entity_id` where the whole row is on one side only.
+        then: the value that was kept.
+        now: the value that the model gives now.
+    """
+
+    part: int
+    entity_id: str
+    where: str
+    column: str
+    then: Any
+    now: Any
+
+
+@dataclass
+class Reproduction:
+    """What came of scoring a run again.
+
+    Attributes:
+        run_id: the run.
+        job: its job.
+        score_date: the day whose rows it scored.
+        rows: rows scored again.
+        equal: per place, `scored part` and `database`, how many rows are the same to the last bit.
+        problems: what is missing or altered: parts, the model.
+        differences: the first values that differ.
+        differing: how many values differ.
+        notes: what is not the same today as when the run was scored, but did not change a score.
+    """
+
+    run_id: int
+    job: str
+    score_date: str
+    rows: int = 0
+    equal: dict[str, int] = field(default_factory=lambda: {"scored part": 0, "database": 0})
+    problems: list[str] = field(default_factory=list)
+    differences: list[Difference] = field(default_factory=list)
+    differing: int = 0
+    notes: list[Change] = field(default_factory=list)
+
+    @property
+    def passed(self) -> bool:
+        """Whether every score was found again, bit for bit."""
+        return not self.problems and not self.differing
+
+    def compare(self, part: int, where: str, then: pa.Table, now: pa.Table) -> None:
+        """Hold one part's scores against those of now; the order of the rows says nothing."""
+        different = list(differences(part, where, then, now))
+        self.equal[where] += len(now) - len({found.entity_id for found in different})
+        self.differing += len(different)
+        self.differences += different[: NAMED - len(self.differences)]
+
+
+def reproduce(
+    places: Places, run_id: int, progress: Callable[[int, int], None] = lambda done, total: None
+) -> Reproduction:
+    """Score a run again, part by part, and compare with its kept scored parts and with its rows in the database.
+
+    Args:
+        places: folders, store and databases.
+        run_id: the run.
+        progress: called with the parts done and the parts in all.
+
+    Raises:
+        LedgerError: there is no such run, or it was not scored to its end.
+    """
+    row = kept.run(places.predictions, run_id)
+    found = Reproduction(run_id, row["job"], row["score_date"].isoformat())
+    found.notes = lineage.changes(row, {**row, **lineage.today(places.home, row["job"]).row})
+    try:
+        loaded = load(places, row)
+    except ModelError as error:
+        found.problems.append(str(error))
+        return found
+    files = kept.parts_of(row)
+    values = {"run_id": run_id, "score_date": row["score_date"]}
+    with kept.by_part(places.predictions, "reproduce/rows.sql", values) as stream:
+        for number, (part, rows) in enumerate(_aligned(files, stream, found)):
+            progress(number, len(files))
+            _part(places.store, part, rows, loaded, found)
+    return found
+
+
+def load(places: Places, row: Mapping[str, Any]) -> Model:
+    """The model of a run, verified.
+
+    Raises:
+        ModelError: it is gone, or is not the one that scored the run.
+    """
+    return model.load(predict.pin(places.home, row["model_name"], row["model_version"], row["model_sha256"]))
+
+
+def differences(part: int, where: str, then: pa.Table, now: pa.Table) -> Iterator[Difference]:
+    """The values of a part that are not the same to the last bit, entity by entity."""
+    place = pc.index_in(now[ENTITY], then[ENTITY].combine_chunks())
+    missing = pc.is_null(place).combine_chunks()
+    for row in now.filter(missing).to_pylist():
+        yield Difference(part, row[ENTITY], where, ENTITY, None, row["score"])
+    unknown = pc.invert(pc.is_in(then[ENTITY], now[ENTITY].combine_chunks()))
+    for row in then.filter(unknown).to_pylist():
+        yield Difference(part, row[ENTITY], where, ENTITY, row["score"], None)
+    found = pc.invert(missing)
+    now, then = now.filter(found), then.take(place.filter(found))
+    for column in SCORED.names[1:]:
+        differs = pc.not_equal(bits(then[column]), bits(now[column]))
+        for old, new in zip(then.filter(differs).to_pylist(), now.filter(differs).to_pylist(), strict=True):
+            yield Difference(part, new[ENTITY], where, column, old[column], new[column])
+
+
+def bits(values: pa.ChunkedArray) -> pa.Array:
+    """A column as bytes, so that values are equal only where every bit is: 0.0 and -0.0 are not, null and null are."""
+    array = values.combine_chunks()
+    if pa.types.is_string(array.type):
+        return pc.fill_null(array.cast(pa.binary()), b"\0")
+    if pa.types.is_floating(array.type):
+        return pa.array(array.to_numpy().view(np.int64))
+    lengths = pc.fill_null(pc.list_value_length(array), 0).to_numpy()
+    offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]) * 8
+    floats = np.ascontiguousarray(array.flatten().to_numpy())
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(floats)]
+    return pa.Array.from_buffers(pa.large_binary(), len(array), buffers)
+
+
+def _aligned(
+    files: list[KeptPart], stream: Iterator[tuple[int, int, pa.Table]], found: Reproduction
+) -> Iterator[tuple[KeptPart, pa.Table]]:
+    """Each part of the ledger with its rows in the database, which may have none."""
+    empty = SCORED.empty_table()
+    following = next(stream, None)
+    for part in files:
+        if following is not None and following[1] == part.number:
+            yield part, following[2].select(SCORED.names)
+            following = next(stream, None)
+        else:
+            yield part, empty
+    if following is not None:
+        found.problems.append(f"the database has rows of part {following[1]}, which the ledger does not know")
+
+
+def _part(store: str, part: KeptPart, rows: pa.Table, loaded: Model, found: Reproduction) -> None:
+    try:
+        again = predict.scores_of(store, part.input.path, part.input, loaded)
+        now = pa.Table.from_batches(list(again), schema=SCORED)
+        found.rows += len(now)
+        if part.rows and not len(rows):
+            found.problems.append(f"part {part.number}: its {part.rows} rows are no longer in the database")
+        else:
+            found.compare(part.number, "database", rows, now)
+        then = pa.Table.from_batches(list(parts.read(store, part.scored.path, part.scored)), schema=SCORED)
+        found.compare(part.number, "scored part", then, now)
+    except MissingPart as error:
+        found.problems.append(f"part {part.number}: {error.path} is no longer in the store")
+    except ScoringError as error:
+        found.problems.append(f"part {part.number}: {error}")

@@ -1,0 +1,187 @@
+"""Where one score comes from: model, query, code, configuration and input row; and why it is another in another run."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import sqlalchemy as sa
+
+from pipeline import kept, lineage, parts, postgres, predict, reproduce
+from pipeline.contract import ENTITY
+from pipeline.errors import ScoringError, UsageError
+from pipeline.kept import KeptPart
+from pipeline.lineage import Change
+from pipeline.parts import MissingPart, PartError
+from pipeline.places import Places
+from pipeline.predict import SCORED
+
+
+class TraceError(UsageError):
+    """An entity that the run does not know."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """What the model gave an entity."""
+
+    score: float
+    label: str | None
+    class_scores: list[float] | None
+
+
+@dataclass(frozen=True)
+class Input:
+    """One feature of an entity.
+
+    Attributes:
+        value: as the part keeps it; None for null.
+        dtype: the pandas or NumPy dtype in which the model gets it; None where there is no model any more.
+    """
+
+    value: Any
+    dtype: str | None
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule that an entity's row broke, so that it was rejected."""
+
+    row_number: int
+    column_name: str
+    rule: str
+
+
+@dataclass(frozen=True)
+class Trace:
+    """All that made one score.
+
+    Attributes:
+        entity_id: whose score it is.
+        run: the run's row: job, score date, status, model, digests and library versions among it.
+        query_file: the job's query, below sql/; None where it cannot be read.
+        query: its text, where the file still has the digest that the run entered; else None.
+        part: the part that the entity's row is in; None where it was rejected.
+        inputs: its features by name, in the trained order; empty where the part is gone.
+        kept: the score in the database; None where it was rejected.
+        again: the score that the pinned model gives today; None where it cannot be had.
+        equal: whether the two are the same to the last bit; None where there are not two.
+        rejected: the rules that its row broke.
+        notes: what could not be shown, and why.
+    """
+
+    entity_id: str
+    run: dict[str, Any]
+    query_file: str | None
+    query: str | None
+    part: int | None
+    inputs: dict[str, Input]
+    kept: Score | None
+    again: Score | None
+    equal: bool | None
+    rejected: list[Rule]
+    notes: list[str]
+
+
+def trace(places: Places, run_id: int, entity_id: str) -> Trace:
+    """Find what made an entity's score in a run, and score its row again.
+
+    Raises:
+        LedgerError: there is no such run, or it was not scored to its end.
+        TraceError: the run neither scored nor rejected the entity.
+        PartError: the part is altered.
+    """
+    row = kept.run(places.predictions, run_id)
+    values = {name: row[name] for name in ("run_id", "score_date", "job")} | {"entity_id": entity_id}
+    scored, rejected = (
+        _rows(places.predictions, f"reproduce/{name}.sql", values) for name in ("row", "rejections")
+    )
+    if not scored and not rejected:
+        raise TraceError(_unknown(places, values))
+    part = next((part for part in kept.parts_of(row) if scored and part.number == scored[0]["part"]), None)
+    inputs, again, notes = _again(places, row, part, entity_id) if part else ({}, None, [])
+    then = pa.Table.from_pylist([{ENTITY: entity_id, **line} for line in scored], SCORED)
+    today = lineage.today(places.home, row["job"])
+    equal = not list(reproduce.differences(0, "", then, again)) if again is not None else None
+    return Trace(
+        entity_id,
+        {name: value for name, value in row.items() if not isinstance(value, list)},
+        today.query_file,
+        today.query if today.row["query_sha256"] == row["query_sha256"] else None,
+        part.number if part else None,
+        inputs,
+        next(_scores(then), None),
+        next(_scores(again), None) if again is not None else None,
+        equal,
+        [Rule(**line) for line in rejected],
+        notes,
+    )
+
+
+def changes(before: Trace, after: Trace) -> list[Change]:
+    """What differs between an entity's inputs in two runs, beside what differs between the runs."""
+    columns = {**before.inputs, **after.inputs}
+    inputs = [
+        Change(
+            name, *(found.inputs[name].value if name in found.inputs else None for found in (before, after))
+        )
+        for name in columns
+        if before.inputs.get(name) != after.inputs.get(name)
+    ]
+    return [change for change in lineage.changes(before.run, after.run) if change.what != "input"] + inputs
+
+
+def _again(
+    places: Places, row: Mapping[str, Any], part: KeptPart, entity_id: str
+) -> tuple[dict[str, Input], pa.Table | None, list[str]]:
+    """An entity's inputs, and its score of today or the reason why there is none."""
+    try:
+        batch, place = _find(places.store, part, entity_id)
+    except MissingPart as error:
+        return {}, None, [f"{error.path} is no longer in the store: neither input nor score of today"]
+    dtypes, again, notes = {}, None, []
+    try:
+        loaded = reproduce.load(places, row)
+        dtypes = {column.name: column.dtype for column in loaded.manifest.columns}
+        # The whole batch: on its size a score's last bits may depend.
+        again = pa.Table.from_batches([predict.score_batch(loaded, batch).slice(place, 1)])
+    except ScoringError as error:
+        notes.append(str(error))
+    names = [name for name in batch.schema.names if name != ENTITY]
+    inputs = {name: Input(batch.column(name)[place].as_py(), dtypes.get(name)) for name in names}
+    return inputs, again, notes
+
+
+def _find(store: str, part: KeptPart, entity_id: str) -> tuple[pa.RecordBatch, int]:
+    for batch in parts.read(store, part.input.path, part.input):
+        place = pc.index(batch.column(ENTITY), entity_id).as_py()
+        if place >= 0:
+            return batch, place
+    raise PartError(
+        f"part {part.input.path} does not hold {entity_id!r}, of which the database has a score of that part. "
+        f"Find out what changed the database: python -m pipeline reproduce RUN"
+    )
+
+
+def _unknown(places: Places, values: dict[str, Any]) -> str:
+    run_id, entity_id = values["run_id"], values["entity_id"]
+    said = f"run {run_id} has neither scored nor rejected entity {entity_id!r}. "
+    others = [row["run_id"] for row in _rows(places.predictions, "reproduce/others.sql", values)]
+    if others:
+        return (
+            f"{said}Other runs of {values['job']} {values['score_date']} have: name one of "
+            f"{', '.join(map(str, others))}."
+        )
+    nearest = _rows(places.predictions, "reproduce/nearest.sql", values)[0]["entity_id"]
+    return f"{said}No other run of that night has. Its nearest entity is {nearest!r}: correct the name, or the run."
+
+
+def _rows(uri: str, name: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    with postgres.engine(uri).connect() as connection:
+        return [dict(row) for row in connection.execute(sa.text(kept.query(name)), values).mappings()]
+
+
+def _scores(rows: pa.Table) -> Iterator[Score]:
+    for row in rows.to_pylist():
+        yield Score(row["score"], row["label"], row["class_scores"])
