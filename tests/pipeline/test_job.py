@@ -62,7 +62,7 @@ def test_a_job_says_what_its_file_says_and_the_defaults_else(tmp_path: Path) -> 
         "predictions",
     )
     assert (job.model.name, job.model.alias) == ("m", "champion")
-    assert (job.extract.unknown_category, job.extract.out_of_range) == ("warn", "warn")
+    assert (job.contract.said, job.contract.unique, job.contract.keep_values) == ({}, "refuse", True)
     assert (job.gate.min_rows, job.gate.max_rejected_fraction, job.gate.on_empty) == (1, 0.05, "fail")
     assert job.sha256 == hashlib.sha256(MINIMAL.encode()).hexdigest()
 
