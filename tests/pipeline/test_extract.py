@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from itertools import islice, pairwise
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -87,6 +88,38 @@ def test_a_part_keeps_the_rows_as_the_query_gave_them(home: Home) -> None:
     )
     found = pa.concat_tables(read(shop, shop.extract())).to_pandas()
     pd.testing.assert_frame_equal(found, rows, check_dtype=False)
+
+
+def test_the_order_of_columns_and_further_ones_change_no_score(home: Home) -> None:
+    shop = open_shop(home)
+    shop.home.score(shop.job)
+    before = shop.predictions()[["entity_id", "score", "label"]]
+    shop.query(
+        "SELECT 'x' AS late, member, ARRAY[1] AS list, channel, visits, amount, entity_id FROM {table}"
+    )
+    assert shop.home.score(shop.job).run_id > 1
+    assert shop.predictions()[["entity_id", "score", "label"]].equals(before)
+
+
+@pytest.mark.parametrize(
+    ("query", "complaint"),
+    [
+        (
+            "SELECT entity_id, amount, visits AS visit, channel, member FROM {table}",
+            "the query has 'visit': rename it",
+        ),
+        (
+            "SELECT entity_id, visits, channel, member FROM {table}",
+            "column 'amount', which the model takes, is missing",
+        ),
+    ],
+)
+def test_other_columns_are_refused_before_the_model_is_loaded(home: Home, query: str, complaint: str) -> None:
+    shop, loaded = open_shop(home), list[Any]()
+    shop.query(query)
+    with pytest.raises(ContractError, match=complaint):
+        shop.extract(load=loaded.append)
+    assert loaded == []
 
 
 def test_the_query_gets_the_score_date_and_its_local_day(home: Home) -> None:
