@@ -197,8 +197,12 @@ def shown(found: pa.Array) -> pa.Array:
             )
     else:
         said = pc.cast(stored, pa.string())
-    cut = pc.utf8_slice_codeunits(said, 0, MAX_VALUE_LENGTH)
-    letters = raw(cut)
-    if len(letters) and not letters.min():
-        cut = pc.utf8_slice_codeunits(pc.replace_substring(cut, "\0", "\\x00"), 0, MAX_VALUE_LENGTH)
-    return cut
+    said = _cut(said)
+    letters = raw(said)
+    return _cut(pc.replace_substring(said, "\0", "\\x00")) if len(letters) and not letters.min() else said
+
+
+def _cut(said: pa.Array) -> pa.Array:
+    if (pc.max(pc.binary_length(said)).as_py() or 0) <= MAX_VALUE_LENGTH:
+        return said
+    return pc.utf8_slice_codeunits(said, 0, MAX_VALUE_LENGTH)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import doubles
+from pipeline.contract import ContractError
 from pipeline.doubles import DoubledError
 from pipeline.embedded import Embedded
 from pipeline.write import WriteError
@@ -73,6 +74,14 @@ def test_a_query_that_doubles_everything_is_refused(shop: Shop, monkeypatch: pyt
         r"job_\d+\.sql: more than 5 rows share their entity_id with another row, such as 'customer-00\d+'"
     )
     with pytest.raises(DoubledError, match=complaint):
+        shop.extract()
+
+
+def test_a_query_without_entities_is_refused_as_any_other(shop: Shop) -> None:
+    shop.query("SELECT entity_id AS entity, amount, visits, channel, member FROM {table}")
+    with pytest.raises(
+        ContractError, match=r"column 'entity_id' is missing \(the query has 'entity': rename it\)"
+    ):
         shop.extract()
 
 
