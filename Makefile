@@ -2,14 +2,14 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help .venv demo up down psql test bench bench-peers lint lock
+.PHONY: help .venv demo up down psql test bench bench-contract bench-peers lint lock
 
 PY := .venv/bin/python
 STAMP := .venv/made-from-requirements
 PORT_OPTION = $(if $(PORT),--port $(PORT))
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[.a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[.a-z]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 demo: $(STAMP) ## three nights of real flights under a real scheduler, then ten predictions
 	@$(PY) -m local demo $(PORT_OPTION)
@@ -28,6 +28,9 @@ test: $(STAMP) ## the whole test suite (ARGS='-k name')
 
 bench: $(STAMP) ## speed and memory against the floor and pandas (ROWS=1000000)
 	@$(PY) -m benchmarks $(if $(ROWS),--rows $(ROWS))
+
+bench-contract: $(STAMP) ## rows a second that the contract checks on one core (ROWS=1000000)
+	@$(PY) -m benchmarks.contract $(if $(ROWS),--rows $(ROWS))
 
 bench-peers: $(STAMP) ## the same night with Polars, Spark and Ray (ROWS=1000000)
 	@$(PY) -m benchmarks.peers $(if $(ROWS),--rows $(ROWS))

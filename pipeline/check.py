@@ -1,27 +1,26 @@
 """Hold a night's rows against the model's contract: which may be scored, and why not the others.
 
-A wrong schema refuses the whole night, a wrong value rejects its row. Everything works on whole Arrow columns, batch
-by batch.
+Everything works on whole Arrow columns, batch by batch. Every rule that a row breaks is told, not the first alone.
 """
 
-import difflib
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import reduce
-from typing import Literal, Self
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.contract import ENTITY, Column, Contract, ContractError
+from pipeline import breaks, columns
+from pipeline.breaks import Limits
+from pipeline.contract import ENTITY, Column, Contract
+from pipeline.convert import convert, raw, storage, text
+from pipeline.rules import Policy, settle
 
 # A rejected value is kept for a person to read, not to process.
 MAX_VALUE_LENGTH = 200
-
-# 4713 BC in microseconds. Postgres knows no earlier time: its infinities, which the driver does not know, wrap
-# around to some 290,000 years before.
-_EARLIEST = -210_866_803_200_000_000
 
 REJECTED = pa.schema(
     {
@@ -35,28 +34,13 @@ REJECTED = pa.schema(
 
 
 @dataclass(frozen=True)
-class Policy:
-    """What to do with a value that the model may be able to score all the same."""
+class Failure:
+    """The rows of a batch that one rule rejects for one column."""
 
-    unknown_category: Literal["warn", "reject"] = "warn"
-    out_of_range: Literal["warn", "reject"] = "warn"
-
-
-@dataclass
-class Counts:
-    """How a column's values met the contract, added up over batches."""
-
-    null: int = 0
-    unknown_category: int = 0
-    out_of_range: int = 0
-
-    def __add__(self, other: Self) -> Self:
-        """Both together."""
-        return type(self)(
-            self.null + other.null,
-            self.unknown_category + other.unknown_category,
-            self.out_of_range + other.out_of_range,
-        )
+    column: str
+    rule: str
+    mask: pa.BooleanArray
+    found: pa.Array
 
 
 @dataclass(frozen=True)
@@ -65,13 +49,37 @@ class Checked:
 
     Attributes:
         accepted: the rows that may be scored: `entity_id` and the features, in the trained order.
-        rejected: one row for each broken rule of each rejected row (schema `REJECTED`).
         rejected_rows: how many rows were rejected.
+        entities: as the query named the rows, also those that were rejected.
+        row_numbers: the rows' numbers.
+        failures: which rows broke which rule.
+        keep_values: whether the reasons say the values too.
     """
 
     accepted: pa.RecordBatch
-    rejected: pa.RecordBatch
     rejected_rows: int
+    entities: pa.Array
+    row_numbers: pa.Array
+    failures: tuple[Failure, ...]
+    keep_values: bool
+
+    def reasons(self) -> Iterator[pa.RecordBatch]:
+        """One row (schema `REJECTED`) for each rule that a rejected row broke, a rule and a column at a time."""
+        for failure in self.failures:
+            where = pc.indices_nonzero(failure.mask)
+            names = [pa.repeat(name, len(where)) for name in (failure.column, failure.rule)]
+            value = (
+                shown(failure.found.take(where)) if self.keep_values else pa.nulls(len(where), pa.string())
+            )
+            entity = shown(self.entities.take(where))
+            yield pa.RecordBatch.from_arrays(
+                [self.row_numbers.take(where), entity, *names, value], schema=REJECTED
+            )
+
+    @property
+    def rejected(self) -> pa.Table:
+        """All the reasons together."""
+        return pa.Table.from_batches(self.reasons(), schema=REJECTED)
 
 
 @dataclass
@@ -80,17 +88,32 @@ class Checker:
 
     Attributes:
         contract: the contract of the model that will score.
-        policy: what the job says of unknown categories and values out of range.
-        counts: per column, what was seen so far.
+        policy: what becomes of the values that break a rule; as if the job said nothing, unless given.
+        night_end: when the score date ends, in the job's time zone; later times come from the future.
+        doubled: the entities that come more than once and are to be rejected.
+        shard: the number of the query's shard that is read; rows are numbered through all of them.
+        shards: how many there are.
+        counts: per column and rule, the values that broke it so far.
     """
 
     contract: Contract
-    policy: Policy
-    counts: dict[str, Counts] = field(init=False)
+    policy: Policy | None = None
+    night_end: datetime | None = None
+    doubled: pa.Array | None = None
+    shard: int = 0
+    shards: int = 1
+    counts: dict[str, Counter[str]] = field(init=False)
     _rows: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
-        self.counts = {column.name: Counts() for column in self.contract.columns}
+        self._settled = self.policy or settle(self.contract)
+        actions = self._settled.actions
+        self._limits = {column.name: Limits.of(column, self.night_end) for column in self.contract.columns}
+        # A rule that is ignored is not counted, and that is not the same as none.
+        self.counts = {
+            name: Counter({rule: 0 for rule, action in rules.items() if action != "ignore"})
+            for name, rules in actions.items()
+        }
 
     def schema(self, found: pa.Schema, origin: str) -> None:
         """Refuse a query result whose columns the model cannot take, before any row is read.
@@ -98,176 +121,88 @@ class Checker:
         Raises:
             ContractError: a column is missing, doubled, or of another kind than in training; all are named.
         """
-        problems = [*_entity_problems(found)]
-        for column in self.contract.columns:
-            problems += _column_problems(column, found)
-        if problems:
-            raise ContractError(f"{origin}: " + "; ".join(problems))
+        columns.require(self.contract, found, origin)
 
     def check(self, batch: pa.RecordBatch) -> Checked:
         """Split a batch into the rows that may be scored and the reasons why the others may not."""
-        entity = _text(batch.column(ENTITY))
-        failures = [(ENTITY, "null", pc.is_null(entity), entity)]
+        entity = text(storage(batch.column(ENTITY)))
+        failures = [
+            Failure(ENTITY, *broken, batch.column(ENTITY)) for broken in self._entities(batch, entity)
+        ]
         accepted = [entity]
         for column in self.contract.columns:
-            found = batch.column(column.name)
-            values, unreadable = convert(found, column)
+            values, broken = self._column(batch.column(column.name), column)
             accepted.append(values)
-            failures.append((column.name, "type", unreadable, found))
-            failures += [
-                (column.name, rule, mask, found) for rule, mask in self._broken(column, values, unreadable)
-            ]
-        failures = [failure for failure in failures if pc.any(failure[2]).as_py()]
-        checked = self._split(pa.RecordBatch.from_arrays(accepted, schema=self.contract.schema), failures)
-        self._rows += batch.num_rows
-        return checked
+            failures += [Failure(column.name, *one, batch.column(column.name)) for one in broken]
+        rows = pa.RecordBatch.from_arrays(accepted, schema=self.contract.schema)
+        bad = reduce(pc.or_, (failure.mask for failure in failures)) if failures else None
+        numbers = pa.array(np.arange(self._rows, self._rows + len(batch)) * self.shards + self.shard)
+        self._rows += len(batch)
+        return Checked(
+            accepted=rows if bad is None else rows.filter(pc.invert(bad)),
+            rejected_rows=0 if bad is None else bad.true_count,
+            entities=batch.column(ENTITY),
+            row_numbers=numbers,
+            failures=tuple(failures),
+            keep_values=self._settled.keep_values,
+        )
 
-    def _broken(
-        self, column: Column, values: pa.Array, unreadable: pa.Array
-    ) -> Iterable[tuple[str, pa.BooleanArray]]:
-        counts, missing = self.counts[column.name], pc.and_not(pc.is_null(values), unreadable)
-        counts.null += _count(missing)
-        if not column.nullable:
-            yield "null", missing
-        if pa.types.is_floating(values.type):
-            yield "finite", pc.fill_null(pc.is_inf(values), False)
-        if values.type in (pa.timestamp("us"), pa.timestamp("us", "UTC")):
-            yield "finite", pc.fill_null(pc.less(pc.cast(values, pa.int64()), _EARLIEST), False)
-        if column.categories is not None:
-            known = pc.is_in(values, pa.array(column.categories, pa.string()))
-            unknown = pc.and_not(pc.is_valid(values), known)
-            counts.unknown_category += _count(unknown)
-            if self.policy.unknown_category == "reject" or not column.accepts_unknown:
-                yield "unknown_category", unknown
-        if column.minimum is not None and column.maximum is not None:
-            # Bounds of the column's own type: Arrow would compare large integers with floats, and fail.
-            low, high = (pa.scalar(bound, values.type) for bound in (column.minimum, column.maximum))
-            outside = pc.or_(pc.less(values, low), pc.greater(values, high))
-            outside = pc.fill_null(outside, False)
-            counts.out_of_range += _count(outside)
-            if self.policy.out_of_range == "reject":
-                yield "out_of_range", outside
+    def _entities(self, batch: pa.RecordBatch, entity: pa.Array) -> Iterable[tuple[str, pa.BooleanArray]]:
+        sent = storage(batch.column(ENTITY))
+        if sent.null_count:
+            yield "null", pc.is_null(sent)
+        if entity.null_count > sent.null_count:
+            yield "type", pc.and_(pc.is_null(entity), pc.is_valid(sent))
+        letters = raw(entity)
+        if len(letters) and not letters.min():
+            # No text of Postgres may hold a NUL, so nobody could be told the score.
+            yield "type", pc.fill_null(pc.match_substring(entity, "\0"), False)
+        if self.doubled is not None and len(self.doubled):
+            yield "unique", pc.and_(pc.is_valid(entity), pc.is_in(entity, self.doubled))
 
-    def _split(
-        self, batch: pa.RecordBatch, failures: list[tuple[str, str, pa.BooleanArray, pa.Array]]
-    ) -> Checked:
-        if not failures:
-            return Checked(batch, pa.RecordBatch.from_pylist([], schema=REJECTED), 0)
-        bad = reduce(pc.or_, (mask for _, _, mask, _ in failures))
-        tables = [self._reasons(batch.column(ENTITY), *failure) for failure in failures]
-        rejected = pa.Table.from_batches(tables).combine_chunks().to_batches()
-        return Checked(batch.filter(pc.invert(bad)), rejected[0], _count(bad))
-
-    def _reasons(
-        self, entity: pa.Array, column: str, rule: str, mask: pa.BooleanArray, found: pa.Array
-    ) -> pa.RecordBatch:
-        where = pc.indices_nonzero(mask)
-        value = pc.utf8_slice_codeunits(_text(found.take(where)), 0, MAX_VALUE_LENGTH)
-        rows = pc.add(pc.cast(where, pa.int64()), self._rows)
-        names = [pa.array([text] * len(where), pa.string()) for text in (column, rule)]
-        return pa.RecordBatch.from_arrays([rows, entity.take(where), *names, value], schema=REJECTED)
+    def _column(self, found: pa.Array, column: Column) -> tuple[pa.Array, list[tuple[str, pa.BooleanArray]]]:
+        """A column's values as the model takes them, and the rules that reject rows."""
+        actions = self._settled.actions[column.name]
+        values, unreadable = convert(found, column)
+        broken = [] if unreadable is None else [("type", unreadable)]
+        if values.null_count:
+            missing = pc.is_null(values)
+            broken.append(("null", missing if unreadable is None else pc.and_not(missing, unreadable)))
+        infinite = breaks.infinite(values)
+        if infinite is not None:
+            broken.append(("finite", infinite))
+            if actions["finite"] != "reject":
+                values = pc.if_else(infinite, pa.scalar(None, values.type), values)
+        broken += breaks.others(values, self._limits[column.name])
+        for rule, mask in broken:
+            if actions[rule] != "ignore":
+                self.counts[column.name][rule] += mask.true_count
+        return values, [
+            (rule, mask) for rule, mask in broken if actions[rule] == "reject" and mask.true_count
+        ]
 
 
-def convert(found: pa.Array, column: Column) -> tuple[pa.Array, pa.BooleanArray]:
-    """Convert a column as the database sent it to the contract's type, exactly or not at all.
-
-    Returns:
-        the values, null where there is none or none that is exact; and a mask of those that have no exact form.
-    """
-    stored = _storage(found)
-    if pa.types.is_decimal(stored.type):
-        # By way of its digits: Arrow's own way to a float may end one bit beside the nearest.
-        stored = pc.cast(stored, pa.string())
-    if pa.types.is_string(stored.type) and column.kind in ("integer", "number"):
-        # The database's decimals arrive as text: 12.00 is the integer 12, 12.50 is none.
-        stored = pc.replace_substring_regex(stored, r"\.0+$", "")
-    try:
-        values = pc.cast(stored, column.arrow)
-        unreadable = pa.array(np.zeros(len(values), dtype=bool))
-    except pa.ArrowInvalid:
-        cells = [_cell(value, column.arrow) for value in stored]
-        values = pa.array([cell.as_py() if cell is not None else None for cell in cells], column.arrow)
-        unreadable = pa.array([cell is None for cell in cells], pa.bool_())
-    if pa.types.is_floating(values.type):
-        # pandas knows one missing value for numbers, NaN, so that is what training took for null.
-        values = pc.if_else(pc.is_nan(values), pa.scalar(None, values.type), values)
-    return values, unreadable
-
-
-def _cell(value: pa.Scalar, wanted: pa.DataType) -> pa.Scalar | None:
-    try:
-        return value.cast(wanted)
-    except pa.ArrowInvalid:
-        return None
-
-
-def _entity_problems(found: pa.Schema) -> Iterable[str]:
-    places = found.get_all_field_indices(ENTITY)
-    if not places:
-        yield f"column {ENTITY!r} is missing{_nearest(ENTITY, found.names)}; name what gets a score AS {ENTITY}"
-    elif len(places) > 1:
-        yield f"column {ENTITY!r} comes {len(places)} times; name what gets a score once"
-    elif _kind(found.field(ENTITY).type) not in ("text", "integer", "null"):
-        yield f"column {ENTITY!r} is {_type_name(found.field(ENTITY))}; make it text with CAST(... AS text)"
-
-
-def _column_problems(column: Column, found: pa.Schema) -> Iterable[str]:
-    places = found.get_all_field_indices(column.name)
-    if not places:
-        yield f"column {column.name!r}, which the model takes, is missing{_nearest(column.name, found.names)}"
-    elif len(places) > 1:
-        yield f"column {column.name!r} comes {len(places)} times; name each column once"
-    else:
-        kind, name = _kind(found.field(column.name).type), _type_name(found.field(column.name))
-        fits = kind in (column.kind, "null") or (column.kind, kind) in _EXACT
-        if not fits or name == "money":
-            yield (
-                f"column {column.name!r} is {name}, and the model was trained on {column.kind}; "
-                "convert it in the query, or train again"
+def shown(found: pa.Array) -> pa.Array:
+    """Values as text for a person, cut to what one reads; what Postgres could not keep is written as an escape."""
+    stored = storage(found)
+    if pa.types.is_large_string(stored.type) or pa.types.is_string(stored.type):
+        said = text(stored)
+        if said.null_count > stored.null_count:
+            said = pa.array(
+                [
+                    None if cell is None else cell[: 4 * MAX_VALUE_LENGTH].decode("utf-8", "backslashreplace")
+                    for cell in pc.cast(stored, pa.binary()).to_pylist()
+                ],
+                pa.string(),
             )
+    else:
+        said = pc.cast(stored, pa.string())
+    said = _cut(said)
+    letters = raw(said)
+    return _cut(pc.replace_substring(said, "\0", "\\x00")) if len(letters) and not letters.min() else said
 
 
-# (trained on, found): pairs of other kinds that convert exactly, value by value.
-_EXACT = {("number", "integer"), ("number", "decimal"), ("integer", "decimal")}
-
-
-def _kind(found: pa.DataType) -> str:
-    if isinstance(found, pa.OpaqueType):
-        return "decimal" if found.type_name == "numeric" else found.type_name
-    if pa.types.is_dictionary(found):
-        return _kind(found.value_type)
-    tests: dict[str, Callable[[pa.DataType], bool]] = {
-        # A column without any value, in a database that types values and not columns.
-        "null": pa.types.is_null,
-        "boolean": pa.types.is_boolean,
-        "integer": pa.types.is_integer,
-        "number": pa.types.is_floating,
-        "decimal": pa.types.is_decimal,
-        "text": lambda kind: pa.types.is_string(kind) or pa.types.is_large_string(kind),
-        "timestamp": lambda kind: pa.types.is_timestamp(kind) and kind.tz is None,
-        "instant": pa.types.is_timestamp,
-    }
-    return next((kind for kind, test in tests.items() if test(found)), str(found))
-
-
-def _type_name(found: pa.Field) -> str:
-    if (found.metadata or {}).get(b"POSTGRESQL:type") == b"money":
-        return "money"  # sent as an integer number of cents
-    return str(found.type.type_name) if isinstance(found.type, pa.OpaqueType) else str(found.type)
-
-
-def _storage(found: pa.Array) -> pa.Array:
-    return found.storage if isinstance(found, pa.ExtensionArray) else found
-
-
-def _text(found: pa.Array) -> pa.Array:
-    return pc.cast(_storage(found), pa.string())
-
-
-def _count(mask: pa.BooleanArray) -> int:
-    return int(pc.sum(mask).as_py() or 0)
-
-
-def _nearest(word: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(word, known, n=1)
-    return f" (the query has {close[0]!r}: rename it)" if close else ""
+def _cut(said: pa.Array) -> pa.Array:
+    if (pc.max(pc.binary_length(said)).as_py() or 0) <= MAX_VALUE_LENGTH:
+        return said
+    return pc.utf8_slice_codeunits(said, 0, MAX_VALUE_LENGTH)

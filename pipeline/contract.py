@@ -3,8 +3,8 @@
 It is inferred once, from the data that the model was trained on, and kept in the model's manifest.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import pandas as pd
@@ -17,6 +17,9 @@ ENTITY = "entity_id"
 
 # A text column with more distinct values than this is free text and not a set of categories.
 MAX_CATEGORIES = 1000
+
+# A free text is too long when it has more than so many times the characters of the longest text of training.
+TOO_MANY_TIMES = 10
 
 # An instant is a timestamp with a time zone.
 Kind = Literal["integer", "number", "boolean", "text", "timestamp", "instant"]
@@ -40,6 +43,10 @@ class Column:
         minimum: the smallest number that training saw.
         maximum: the largest number that training saw.
         accepts_unknown: whether the model can score a text that training never saw.
+        accepts_missing: whether the model can score a null where training saw none.
+        longest: free text only: the characters of the longest text that training saw.
+        earliest: timestamps and instants only: the first that training saw, as ISO text, instants in UTC.
+        planned: timestamps and instants only: whether they are known in advance, such as a departure by the timetable.
     """
 
     name: str
@@ -51,6 +58,31 @@ class Column:
     minimum: int | float | None = None
     maximum: int | float | None = None
     accepts_unknown: bool = True
+    accepts_missing: bool = False
+    longest: int | None = None
+    earliest: str | None = None
+    planned: bool = False
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """The rules that a value of the column can break."""
+        time = self.kind in ("timestamp", "instant")
+        known = {
+            "type": True,
+            "null": True,
+            # A nanosecond knows no infinity: it has no exact form there.
+            "finite": self.kind == "number" or (time and self.arrow.unit == "us"),
+            "unknown_category": self.categories is not None,
+            "out_of_range": self.minimum is not None or self.earliest is not None,
+            "too_long": self.longest is not None,
+            "future": time and not self.planned,
+        }
+        return tuple(rule for rule, applies in known.items() if applies)
+
+    @property
+    def takes_missing(self) -> bool:
+        """Whether the model can score a null."""
+        return self.nullable or self.accepts_missing
 
     @property
     def arrow(self) -> pa.DataType:
@@ -82,15 +114,17 @@ class Contract:
         )
 
 
-def infer(reference: pd.DataFrame, features: list[str]) -> Contract:
+def infer(reference: pd.DataFrame, features: list[str], planned: Collection[str] = ()) -> Contract:
     """Read the contract off the data that a model was trained on.
 
     Args:
         reference: training rows, in the dtypes in which the model was trained.
         features: the columns that the model takes, in the trained order.
+        planned: those whose timestamps are known in advance and may lie in the future.
 
     Raises:
-        ContractError: a feature is missing from the reference, or of a kind that no model takes.
+        ContractError: a feature is missing from the reference, or of a kind that no model takes; or a planned one is no
+            timestamp.
     """
     missing = [name for name in features if name not in reference.columns]
     if missing:
@@ -98,7 +132,15 @@ def infer(reference: pd.DataFrame, features: list[str]) -> Contract:
             f"the reference has no column {missing[0]!r}, which the model takes. "
             f"It has {', '.join(map(str, reference.columns))}. Write the reference with every feature."
         )
-    return Contract(tuple(_infer(reference[name]) for name in features))
+    columns = [_infer(reference[name]) for name in features]
+    times = [column.name for column in columns if column.kind in ("timestamp", "instant")]
+    for name in planned:
+        if name not in times:
+            raise ContractError(
+                f"{name!r} is planned, and is no timestamp that the model takes. "
+                f"Those are {', '.join(times) or 'none'}. Name one of them, or leave it out."
+            )
+    return Contract(tuple(replace(column, planned=column.name in planned) for column in columns))
 
 
 def _infer(series: pd.Series) -> Column:
@@ -117,7 +159,9 @@ def _infer(series: pd.Series) -> Column:
         low, high = (plain(values.min()), plain(values.max())) if len(values) else (None, None)
         return Column(name, kind, str(dtype), nullable, minimum=low, maximum=high)
     if pd.api.types.is_datetime64_any_dtype(dtype):
-        return Column(name, "instant" if "," in str(dtype) else "timestamp", str(dtype), nullable)
+        kind = "instant" if "," in str(dtype) else "timestamp"
+        first = values.min().tz_convert("UTC") if kind == "instant" and len(values) else values.min()
+        return Column(name, kind, str(dtype), nullable, earliest=first.isoformat() if len(values) else None)
     # All the categories and in their order: the model's own codes follow it.
     texts = dtype.categories if isinstance(dtype, pd.CategoricalDtype) else pd.unique(values)
     if not all(isinstance(text, str) for text in texts):
@@ -128,8 +172,9 @@ def _infer(series: pd.Series) -> Column:
         )
     if isinstance(dtype, pd.CategoricalDtype):
         return Column(name, "text", "category", nullable, tuple(texts), bool(dtype.ordered))
-    categories = tuple(sorted(texts)) if len(texts) <= MAX_CATEGORIES else None
-    return Column(name, "text", str(dtype), nullable, categories=categories)
+    if len(texts) <= MAX_CATEGORIES:
+        return Column(name, "text", str(dtype), nullable, categories=tuple(sorted(texts)))
+    return Column(name, "text", str(dtype), nullable, longest=max(map(len, texts)))
 
 
 def _series(values: pa.Array, column: Column) -> pd.Series:

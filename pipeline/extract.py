@@ -2,18 +2,18 @@
 
 import hashlib
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import date
 from itertools import chain
 from threading import Event
 
-import adbc_driver_postgresql.dbapi as adbc
 import pyarrow as pa
 
-from pipeline import dates, forecast, ledger, model, parts, postgres, queries, warehouse
-from pipeline.check import REJECTED, Checker, Counts, Policy
+from pipeline import dates, doubles, forecast, ledger, model, parts, queries, rules, warehouse
+from pipeline.check import Checker
 from pipeline.contract import Contract
 from pipeline.errors import NothingToDo, ScoringError
 from pipeline.job import Job
@@ -22,6 +22,8 @@ from pipeline.model import Model
 from pipeline.places import Places
 from pipeline.progress import Progress
 from pipeline.queries import Values
+from pipeline.rejected import Rejections
+from pipeline.rules import Policy
 from pipeline.stage import Clock, Part, Run, Work
 
 log = logging.getLogger(__name__)
@@ -42,6 +44,7 @@ class _Night:
         query: the job's query.
         values: its parameters' values.
         contract: of the model that will score.
+        policy: what becomes of the rows that break it.
         load: gives that model.
         stored: is called with each part that is in the store.
         failed: set when one shard has failed, so that the others need not go on.
@@ -53,6 +56,7 @@ class _Night:
     query: str
     values: Values
     contract: Contract
+    policy: Policy
     load: Callable[[], Model]
     stored: Callable[[Work], None]
     failed: Event = field(default_factory=Event)
@@ -62,13 +66,30 @@ class _Night:
         """The query's file."""
         return self.job.extract.query
 
+    @property
+    def whole(self) -> Values:
+        """The parameters' values that give every row, also where the query is split into shards."""
+        return {**self.values, "shard": 0, "shards": 1}
+
+    def checker(self, shard: int, doubled: pa.Array | None) -> Checker:
+        """Holds the rows of one shard against the contract."""
+        end = dates.interval(date.fromisoformat(self.run.score_date), self.job.zone)[1]
+        return Checker(
+            self.contract,
+            self.policy,
+            end.astimezone(self.job.zone),
+            doubled,
+            shard,
+            self.job.extract.shards,
+        )
+
 
 @dataclass
 class _Shard:
     """What one connection has read: parts, their lines of the ledger, and counts of what the contract saw."""
 
     written: list[tuple[Part, Line]]
-    counts: dict[str, Counts]
+    counts: dict[str, Counter[str]]
     forecast: dict[str, float]
 
 
@@ -101,9 +122,11 @@ def extract(
         the run, with its parts in the store and its ledger in the database.
 
     Raises:
+        JobError: the job file names a rule or a column that the model has not.
         ModelError: the model or version is not registered.
         LedgerError: a higher version of the model is published for that night, and nobody named this one.
         ContractError: the query's columns do not fit the model.
+        DoubledError: the entities that are to be rejected because they come twice are too many.
         WarehouseError: the query cannot work as it is written.
         ForecastError: the night would not fit into the store or the memory.
         ExtractError: the night has no rows, and the job says that this is a failure; or its shards are not the whole.
@@ -111,6 +134,7 @@ def extract(
     """
     clock = Clock()
     pinned = pinned or model.resolve(places.home, job.model.name, job.model.alias, model_version)
+    policy = rules.of(job, pinned.manifest)
     query = queries.read(places.home / "sql", job.extract.query)
     interval = dates.interval(score_date, job.zone)
     query_sha256 = hashlib.sha256(query.encode()).hexdigest()
@@ -136,7 +160,8 @@ def extract(
         cost=clock.cost(),
     )
     values = {"score_date": score_date, "interval_start": interval[0], "interval_end": interval[1]}
-    night = _Night(places, job, run, query, values, pinned.manifest.contract, lambda: load(pinned), stored)
+    contract = pinned.manifest.contract
+    night = _Night(places, job, run, query, values, contract, policy, lambda: load(pinned), stored)
     with ledger.working(places.predictions, run_id):
         shards = _read(night)
         written = sorted(
@@ -151,8 +176,11 @@ def extract(
             "rows_extracted": sum(line.rows_extracted for _, line in written),
             "rows_rejected": sum(line.rows_rejected for _, line in written),
             "features": {
-                column.name: asdict(sum((shard.counts[column.name] for shard in shards), Counts()))
-                for column in night.contract.columns
+                column.name: {
+                    rule: sum(shard.counts[column.name][rule] for shard in shards)
+                    for rule in shards[0].counts[column.name]
+                }
+                for column in contract.columns
             },
             "forecast": shards[0].forecast,
             "cost": clock.cost(),
@@ -162,26 +190,48 @@ def extract(
 
 def _read(night: _Night) -> list[_Shard]:
     """Read a night's rows, over as many connections as it has shards, all from one snapshot."""
-    number = night.job.extract.shards
-    if number == 1:
-        return [_read_shard(night, 0, None)]
-    used = queries.parameters(night.query)
-    if not {"shard", "shards"} <= used:
+    if night.job.extract.shards > 1:
+        _require_shards(night)
+    elif not _can_share(night):
+        return [_read_shard(night, 0, None, _doubled(night, None))]
+    with warehouse.shared_snapshot(night.places.warehouse, night.origin) as snapshot:
+        doubled = _doubled(night, snapshot)
+        if night.job.extract.shards == 1:
+            return [_read_shard(night, 0, snapshot, doubled)]
+        return _read_shards(night, snapshot, doubled)
+
+
+def _can_share(night: _Night) -> bool:
+    return night.policy.unique == "reject" and warehouse.has_snapshots(night.places.warehouse)
+
+
+def _doubled(night: _Night, snapshot: str | None) -> pa.Array | None:
+    """The entities whose rows are to be rejected because they come more than once."""
+    if night.policy.unique == "refuse":
+        return None
+    found = doubles.find(night.places.warehouse, night.query, night.whole, night.origin, snapshot)
+    log.info("%s entities come more than once; their rows are rejected", len(found))
+    return found
+
+
+def _require_shards(night: _Night) -> None:
+    if not {"shard", "shards"} <= queries.parameters(night.query):
         raise ExtractError(
-            f"{night.origin}: extract.shards is {number}, and the query does not name :shard and :shards, so that "
-            "every shard would be the whole. Add WHERE abs(hashtext(KEY) % :shards) = :shard, or set extract.shards = 1"
+            f"{night.origin}: extract.shards is {night.job.extract.shards}, and the query does not name :shard and "
+            ":shards, so that every shard would be the whole. Add WHERE abs(hashtext(KEY) % :shards) = :shard, or set "
+            "extract.shards = 1"
         )
-    with (
-        warehouse.shared_snapshot(night.places.warehouse, night.origin) as snapshot,
-        ThreadPoolExecutor(number) as threads,
-    ):
-        reading = [threads.submit(_read_shard, night, shard, snapshot) for shard in range(number)]
+
+
+def _read_shards(night: _Night, snapshot: str, doubled: pa.Array | None) -> list[_Shard]:
+    number = night.job.extract.shards
+    with ThreadPoolExecutor(number) as threads:
+        reading = [threads.submit(_read_shard, night, shard, snapshot, doubled) for shard in range(number)]
         for begun in reading:
             begun.add_done_callback(lambda done: night.failed.set() if done.exception() else None)
         found = [done.result() for done in reading]
         # As one shard of one, the query gives every row: what a wrong condition would lose is found here.
-        whole = {**night.values, "shard": 0, "shards": 1}
-        expected = warehouse.count(night.places.warehouse, night.query, whole, night.origin, snapshot)
+        expected = warehouse.count(night.places.warehouse, night.query, night.whole, night.origin, snapshot)
     extracted = sum(line.rows_extracted for shard in found for _, line in shard.written)
     if extracted != expected:
         raise ExtractError(
@@ -191,9 +241,9 @@ def _read(night: _Night) -> list[_Shard]:
     return found
 
 
-def _read_shard(night: _Night, shard: int, snapshot: str | None) -> _Shard:
+def _read_shard(night: _Night, shard: int, snapshot: str | None, doubled: pa.Array | None) -> _Shard:
     extract = night.job.extract
-    checker = Checker(night.contract, Policy(extract.unknown_category, extract.out_of_range))
+    checker = night.checker(shard, doubled)
     values = {**night.values, "shard": shard, "shards": extract.shards}
     read = _Shard([], checker.counts, {})
     progress = Progress(log, f"shard {shard}: extracted" if extract.shards > 1 else "extracted")
@@ -219,8 +269,7 @@ def _read_shard(night: _Night, shard: int, snapshot: str | None) -> _Shard:
 
 def _look_ahead(night: _Night, checker: Checker, first: pa.RecordBatch) -> dict[str, float]:
     sample = forecast.measure(night.load(), checker, first)
-    whole = {**night.values, "shard": 0, "shards": 1}
-    found = forecast.look_ahead(night.places, night.query, whole, night.job.extract, sample)
+    found = forecast.look_ahead(night.places, night.query, night.whole, night.job.extract, sample)
     return found.metrics() if found else {}
 
 
@@ -228,14 +277,15 @@ def _write_part(
     night: _Night, number: int, batches: Iterator[pa.RecordBatch], checker: Checker
 ) -> tuple[Part, Line]:
     """Check a part's rows, keep those that are rejected, and store the others."""
-    run, rejected, extracted, refused = night.run, [], 0, 0
+    run, extracted, refused = night.run, 0, 0
+    rejections = Rejections(night.places.predictions, run.run_id, number)
     writer = parts.PartWriter(checker.contract.schema)
     for batch in batches:
         checked = checker.check(batch)
         writer.write(checked.accepted)
-        rejected.append(checked.rejected)
+        rejections.add(checked.reasons())
         extracted, refused = extracted + batch.num_rows, refused + checked.rejected_rows
-    _keep_rejected(night, number, rejected)
+    rejections.load()
     path = parts.input_path(run.job, run.score_date, run.run_id, number)
     part = writer.save(night.places.store, path, number)
     log.info("part %s: %s rows extracted, %s rejected", number, extracted, refused)
@@ -264,19 +314,6 @@ def _cut(batches: Iterator[pa.RecordBatch], sizes: Iterator[int]) -> Iterator[It
 
     while rest is not None:
         yield group()
-
-
-def _keep_rejected(night: _Night, number: int, rejected: list[pa.RecordBatch]) -> None:
-    table = pa.Table.from_batches(rejected, schema=REJECTED)
-    if not table.num_rows:
-        return
-    for position, (name, value) in enumerate((("run_id", night.run.run_id), ("part", number))):
-        column = pa.repeat(pa.scalar(value, pa.int64() if name == "run_id" else pa.int32()), table.num_rows)
-        table = table.add_column(position, name, column)
-    with adbc.connect(night.places.predictions) as session, session.cursor() as cursor:
-        ledger.write_as(cursor, night.run.run_id)
-        postgres.load(cursor, "scoring", "rejected_rows", table.to_reader())
-        session.commit()
 
 
 def _nothing_extracted(places: Places, job: Job, score_date: date, run_id: int) -> None:

@@ -8,6 +8,7 @@ import difflib
 import hashlib
 import re
 import tomllib
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
@@ -73,6 +74,8 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 Night = Annotated[date, Field(ge=date(1970, 1, 1), lt=date(2200, 1, 1))]
 Days = Annotated[int, Field(ge=1, le=36_500)]
 Sentence = Annotated[str, Field(pattern=r"^[^\x00]*$")]
+# Reject the row; count the value and score the row; score it and count nothing.
+Action = Literal["reject", "warn", "ignore"]
 
 Column = Annotated[str, Field(min_length=1, max_length=200, strict=True)]
 
@@ -99,14 +102,6 @@ class Extract(_Section):
         le=64,
         description="Postgres only: connections that read the query at a time, each its own :shard of :shards",
     )
-    unknown_category: Literal["warn", "reject"] = Field(
-        default="warn",
-        description="a category that training never saw: count and score the row, or reject it",
-    )
-    out_of_range: Literal["warn", "reject"] = Field(
-        default="warn",
-        description="a number outside of the trained range: count and score the row, or reject it",
-    )
 
 
 class Model(_Section):
@@ -114,6 +109,56 @@ class Model(_Section):
 
     name: Identifier = Field(description="folder below models/")
     alias: Identifier = Field(default="champion", description="alias in the model's versions.toml")
+
+
+class Rules(_Section):
+    """What becomes of a row with a value that breaks a rule of the contract."""
+
+    type: Action | None = Field(
+        default=None, description="no exact form in the trained type; loosened: taken as missing"
+    )
+    null: Action | None = Field(
+        default=None, description="missing; loosened only where the model scores a missing value"
+    )
+    finite: Action | None = Field(
+        default=None, description="an infinite number or time; loosened: taken as missing"
+    )
+    unknown_category: Action | None = Field(
+        default=None,
+        description="a category that training never saw; loosened only where the model scores it",
+    )
+    out_of_range: Action | None = Field(
+        default=None, description="a number outside of the trained range, a time before the first of training"
+    )
+    too_long: Action | None = Field(
+        default=None, description="a free text more than ten times as long as the longest of training"
+    )
+    future: Action | None = Field(default=None, description="a time after the end of the score date")
+
+    @property
+    def said(self) -> dict[str, Action]:
+        """The rules that the job file names, and what it says of them."""
+        return {name: action for name in RULES if (action := getattr(self, name)) is not None}
+
+
+RULES = tuple(Rules.model_fields)
+_COLUMNS = ["contract", "columns"]
+
+
+class Contract(Rules):
+    """What becomes of rows that break the model's contract."""
+
+    unique: Literal["refuse", "reject"] = Field(
+        default="refuse",
+        description="an entity that comes twice: the night is refused, or all rows of that entity are rejected",
+    )
+    keep_values: bool = Field(
+        default=True,
+        description="whether rejected_rows keeps the values that broke a rule, cut to 200 characters",
+    )
+    columns: dict[str, Rules] = Field(
+        default={}, description="the same rules for one column, as [contract.columns.NAME]"
+    )
 
 
 class Write(_Section):
@@ -194,6 +239,7 @@ class Job(_Section):
     )
     extract: Extract
     model: Model
+    contract: Contract = Contract()
     write: Write = Write()
     gate: Gate = Gate()
     retention: Retention = Retention()
@@ -226,7 +272,7 @@ def find(folder: Path, name: str) -> Job:
     """
     known = [file.stem for file in files(folder)]
     if name not in known:
-        raise JobError(f"no job {name!r} in {folder}. {_nearest(name, known)}")
+        raise JobError(f"no job {name!r} in {folder}. {nearest(name, known)}")
     return read(folder / f"{name}.toml")
 
 
@@ -273,25 +319,34 @@ def read(path: Path) -> Job:
 def _explain(path: Path, said: dict[str, Any], item: Any) -> str:
     *section, key = (part for part in item["loc"] if isinstance(part, str))
     where = f"{path.name}: key {'.'.join([*section, key])!r}"
-    model: type[BaseModel] = Job
-    for part in section:
-        annotation = model.model_fields[part].annotation
-        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
-            break
-        model = annotation
+    model = _model_of(section)
     if key == "name" and not section:
         return f"{path.name}: a job's file name is a lower-case word (letters, digits, _). Rename the file."
     known = [name for name in model.model_fields if name not in ("name", "sha256") or model is not Job]
     if item["type"] == "extra_forbidden":
-        return f"{where} is unknown. {_nearest(key, known)}"
-    meaning = model.model_fields[key].description or f"a section [{key}]" if key in model.model_fields else ""
+        return f"{where} is unknown. {nearest(key, known)}"
+    meaning = "a section of rules" if section == _COLUMNS else ""
+    if key in model.model_fields:
+        meaning = model.model_fields[key].description or f"a section [{key}]"
     if item["type"] == "missing":
         return f"{where} is missing. Add it: {meaning}."
     problem = item["msg"].removeprefix("Value error, ")
     return f"{where} = {item['input']!r}: {problem}. It is: {meaning}."
 
 
-def _nearest(word: str, known: list[str]) -> str:
+def _model_of(section: list[str]) -> type[BaseModel]:
+    model: type[BaseModel] = Job
+    for place, part in enumerate(section):
+        if section[:place] == _COLUMNS:
+            return Rules
+        annotation = model.model_fields[part].annotation
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            model = annotation
+    return model
+
+
+def nearest(word: str, known: Sequence[str]) -> str:
+    """What somebody may have meant by an unknown word, and all the words that are known."""
     close = difflib.get_close_matches(word, known, n=1)
     hint = f"Did you mean {close[0]!r}? " if close else ""
     return f"{hint}Known: {', '.join(known) or 'none yet'}."

@@ -8,8 +8,8 @@ from datetime import date
 import adbc_driver_manager.dbapi as adbc
 import sqlalchemy as sa
 
-from pipeline import dates, forecast, model, postgres, queries, warehouse
-from pipeline.check import Checker, Policy
+from pipeline import dates, doubles, forecast, model, postgres, queries, rules, warehouse
+from pipeline.check import Checker
 from pipeline.errors import ScoringError
 from pipeline.job import Job
 from pipeline.places import Places
@@ -69,9 +69,14 @@ def _find(what: str, step: Callable[[], str]) -> Finding:
 
 def _model(job: Job, places: Places, loaded: list[model.Model]) -> str:
     pinned = model.resolve(places.home, job.model.name, job.model.alias)
+    manifest = pinned.manifest
+    if manifest.outcome in {column.name for column in manifest.columns}:
+        raise CheckError(
+            f"{manifest.name} version {manifest.version} takes its own outcome, {manifest.outcome!r}, which nobody "
+            "knows at night. Train without it, and register again."
+        )
     loaded.append(model.load(pinned))
     model.reference(pinned)
-    manifest = pinned.manifest
     return (
         f"{manifest.name} version {manifest.version} ({manifest.task}, {len(manifest.columns)} features): bytes "
         f"as pinned, scikit-learn {manifest.libraries['scikit-learn']}, {len(manifest.golden_rows)} golden rows "
@@ -89,9 +94,11 @@ def _rows(job: Job, places: Places, score_date: date, loaded: model.Model) -> st
         "shard": 0,
         "shards": 1,
     }
-    checker = Checker(
-        loaded.manifest.contract, Policy(job.extract.unknown_category, job.extract.out_of_range)
-    )
+    policy = rules.of(job, loaded.manifest)
+    doubled = None
+    if policy.unique == "reject":
+        doubled = doubles.find(places.warehouse, query, values, job.extract.query)
+    checker = Checker(loaded.manifest.contract, policy, end.astimezone(job.zone), doubled)
     rows, rejected, reasons, sample = 0, 0, set(), None
     with warehouse.stream(places.warehouse, query, values, job.extract.query) as reader:
         checker.schema(reader.schema, job.extract.query)
@@ -99,7 +106,7 @@ def _rows(job: Job, places: Places, score_date: date, loaded: model.Model) -> st
             sample = sample or forecast.measure(loaded, checker, batch)
             checked = checker.check(batch.slice(0, SAMPLE_ROWS - rows))
             rows, rejected = rows + min(batch.num_rows, SAMPLE_ROWS - rows), rejected + checked.rejected_rows
-            reasons |= {(row["column_name"], row["rule"]) for row in checked.rejected.to_pylist()}
+            reasons |= {(failure.column, failure.rule) for failure in checked.failures}
             if checked.accepted.num_rows:
                 score_batch(loaded, checked.accepted)
             if rows >= SAMPLE_ROWS:
@@ -107,6 +114,12 @@ def _rows(job: Job, places: Places, score_date: date, loaded: model.Model) -> st
     if not sample:
         raise CheckError(
             f"{job.extract.query} gives no rows on {score_date}. Name a date that has some: --date."
+        )
+    if future := [column for column, rule in sorted(reasons) if rule == "future"]:
+        raise CheckError(
+            f"{job.extract.query}: {', '.join(future)}: times after the end of {score_date}, which nobody knows at "
+            "night. Train without them; or, where they are known in advance, register the model with --planned, or say "
+            f'contract.columns.{future[0]}.future = "warn".'
         )
     why = "; ".join(f"{column}: {rule}" for column, rule in sorted(reasons))
     ahead = forecast.look_ahead(places, query, values, job.extract, sample)

@@ -80,6 +80,18 @@ def count(query: str) -> str:
     return f"SELECT count(*) AS counted FROM (\n{_END.sub('', query.strip())}\n) AS night"  # noqa: S608 - the job's own
 
 
+def empty(query: str) -> str:
+    """A query that has another's columns and no row."""
+    return f"SELECT * FROM (\n{_END.sub('', query.strip())}\n) AS night WHERE 1 = 0"  # noqa: S608 - the job's own
+
+
+def doubled(query: str, name: str) -> str:
+    """A query for the values of a column that come more than once in another query, each as often as it comes."""
+    inner = _END.sub("", query.strip())
+    times = f"SELECT {name}, count(*) OVER (PARTITION BY {name}) AS times FROM (\n{inner}\n) AS night"  # noqa: S608
+    return f"SELECT {name} FROM ({times}) AS counted WHERE times > 1 AND {name} IS NOT NULL"  # noqa: S608
+
+
 def read(folder: Path, name: str) -> str:
     """Text of the SQL file `name` below `folder`.
 

@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ import pyarrow as pa
 from sklearn.base import is_classifier, is_regressor
 
 from pipeline import contract as contracts
+from pipeline import leaks
 from pipeline.contract import ENTITY, Column, Contract
 from pipeline.errors import ScoringError, UsageError
 from pipeline.model import (
@@ -55,6 +56,7 @@ def register(
     *,
     alias: str | None = None,
     outcome: str | None = None,
+    planned: Collection[str] = (),
     threshold: float = 0.5,
     metrics: Mapping[str, float] | None = None,
     training_window: tuple[date, date] | None = None,
@@ -70,6 +72,7 @@ def register(
             `entity_id`, `score_date` and outcome columns, which are not features.
         alias: an alias to point at the new version.
         outcome: the reference's column that holds the real result.
+        planned: features whose timestamps are known in advance, and may be later than the score date.
         threshold: binary only: the probability from which a row gets the positive class's label.
         metrics: figures of the model's evaluation, kept in the manifest.
         training_window: first and last score date of the training data; else read off the reference's `score_date`.
@@ -77,7 +80,8 @@ def register(
 
     Raises:
         UsageError: a file cannot be read, a name is no lower-case word, or the threshold is no probability.
-        ModelError: the artefact cannot be loaded or is of no supported kind, or fails on the reference's rows.
+        ModelError: the artefact cannot be loaded or is of no supported kind, or fails on the reference's rows; or a
+            feature is not known at night: the outcome, a copy of it, a time after the score date.
         ContractError: the reference lacks a feature, or holds values that no model takes.
     """
     _check_word("model", name)
@@ -91,7 +95,8 @@ def register(
     if rows.empty:
         raise ModelError(f"{reference}: no rows. The reference is a sample of the training rows.")
     task, classes = _task(estimator, artefact)
-    contract = contracts.infer(rows, _features(estimator, rows, outcome, reference))
+    contract = contracts.infer(rows, _features(estimator, rows, outcome, reference), planned)
+    leaks.require_none(rows, contract, outcome, str(reference))
     manifest = Manifest(
         name=name,
         version=0,
@@ -126,7 +131,7 @@ def _rows(content: bytes, reference: Path) -> pd.DataFrame:
 
 
 def _probe(model: Model, artefact: Path) -> Manifest:
-    """Score the golden rows, and find out which text columns may hold a text that training never saw."""
+    """Score the golden rows, and find out which columns may hold a text that training never saw, and which a null."""
     manifest = model.manifest
     try:
         scores = golden_scores(model, manifest.golden_rows)
@@ -138,17 +143,19 @@ def _probe(model: Model, artefact: Path) -> Manifest:
             "Write the reference with the columns and dtypes that the model was trained on."
         ) from error
     columns = tuple(
-        column
-        if column.categories is None
-        else replace(column, accepts_unknown=_accepts_unknown(model, column))
+        replace(
+            column,
+            accepts_unknown=column.categories is None or _accepts(model, column, UNKNOWN_TEXT),
+            accepts_missing=_accepts(model, column, None),
+        )
         for column in manifest.columns
     )
     recorded = tuple(tuple(row) if isinstance(row, list) else row for row in scores.tolist())
     return manifest.model_copy(update={"columns": columns, "golden_scores": recorded})
 
 
-def _accepts_unknown(model: Model, column: Column) -> bool:
-    row = {**model.manifest.golden_rows[0], column.name: UNKNOWN_TEXT}
+def _accepts(model: Model, column: Column, value: str | None) -> bool:
+    row = {**model.manifest.golden_rows[0], column.name: value}
     try:
         golden_scores(model, (row,))
     except Exception:  # noqa: BLE001 - whatever the model raises, the answer is no

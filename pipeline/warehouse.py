@@ -38,6 +38,11 @@ def count(address: str, query: str, values: Values, origin: str, snapshot: str |
         return int(reader.read_all().column("counted")[0].as_py())
 
 
+def has_snapshots(address: str) -> bool:
+    """Whether the database can show several connections the same snapshot."""
+    return sa.make_url(address).drivername == "postgresql"
+
+
 @contextmanager
 def shared_snapshot(address: str, origin: str) -> Iterator[str]:
     """Hold a snapshot of the database, from which several connections can read.
@@ -45,7 +50,7 @@ def shared_snapshot(address: str, origin: str) -> Iterator[str]:
     Raises:
         WarehouseError: the database has no such thing.
     """
-    if sa.make_url(address).drivername != "postgresql":
+    if not has_snapshots(address):
         raise WarehouseError(
             f"{origin}: only Postgres shows several connections the same snapshot, so a night cannot be split into "
             "shards here. Set extract.shards = 1 in the job file."

@@ -42,6 +42,10 @@ def register(
     ],
     alias: Annotated[str | None, typer.Option(help="Point this alias at the new version.")] = None,
     outcome: Annotated[str | None, typer.Option(help="The reference's column with the real result.")] = None,
+    planned: Annotated[
+        list[str] | None,
+        typer.Option(help="A timestamp that is known in advance and may be in the future; may be repeated."),
+    ] = None,
     threshold: Annotated[
         float,
         typer.Option(min=0, max=1, help="Binary: from this probability the label is the positive class."),
@@ -59,6 +63,7 @@ def register(
         reference,
         alias=alias,
         outcome=outcome,
+        planned=planned or (),
         threshold=threshold,
         metrics=_metrics(metrics),
         card=_text(card) if card else None,

@@ -213,7 +213,8 @@ ROW_7 = "entity_id = 'customer-00007'"
 def reject_all(shop: Shop) -> None:
     """Have the job reject what the model could take all the same."""
     shop.configure(
-        "rows_per_part = 40", 'rows_per_part = 40\nunknown_category = "reject"\nout_of_range = "reject"'
+        "rows_per_part = 40",
+        'rows_per_part = 40\n[contract]\nunknown_category = "reject"\nout_of_range = "reject"',
     )
 
 

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from itertools import islice, pairwise
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import parts, warehouse
-from pipeline.check import Checked, Checker, Policy
+from pipeline.check import Checked, Checker
 from pipeline.contract import Column, Contract, ContractError
 from pipeline.embedded import Embedded
 from pipeline.extract import ExtractError, _cut
@@ -59,7 +60,7 @@ def test_every_row_is_in_a_part_or_rejected(shop: Shop) -> None:
 
 
 def test_a_rejected_row_keeps_its_reason_its_place_and_its_value(shop: Shop) -> None:
-    shop.configure("rows_per_part = 40", 'rows_per_part = 40\nunknown_category = "reject"')
+    shop.configure("rows_per_part = 40", 'rows_per_part = 40\n[contract]\nunknown_category = "reject"')
     shop.change("channel = 'pigeon'", "entity_id IN ('customer-00040', 'customer-00070')")
     run = shop.extract()
     query = """
@@ -89,6 +90,38 @@ def test_a_part_keeps_the_rows_as_the_query_gave_them(home: Home) -> None:
     pd.testing.assert_frame_equal(found, rows, check_dtype=False)
 
 
+def test_the_order_of_columns_and_further_ones_change_no_score(home: Home) -> None:
+    shop = open_shop(home)
+    shop.home.score(shop.job)
+    before = shop.predictions()[["entity_id", "score", "label"]]
+    shop.query(
+        "SELECT 'x' AS late, member, ARRAY[1] AS list, channel, visits, amount, entity_id FROM {table}"
+    )
+    assert shop.home.score(shop.job).run_id > 1
+    assert shop.predictions()[["entity_id", "score", "label"]].equals(before)
+
+
+@pytest.mark.parametrize(
+    ("query", "complaint"),
+    [
+        (
+            "SELECT entity_id, amount, visits AS visit, channel, member FROM {table}",
+            "the query has 'visit': rename it",
+        ),
+        (
+            "SELECT entity_id, visits, channel, member FROM {table}",
+            "column 'amount', which the model takes, is missing",
+        ),
+    ],
+)
+def test_other_columns_are_refused_before_the_model_is_loaded(home: Home, query: str, complaint: str) -> None:
+    shop, loaded = open_shop(home), list[Any]()
+    shop.query(query)
+    with pytest.raises(ContractError, match=complaint):
+        shop.extract(load=loaded.append)
+    assert loaded == []
+
+
 def test_the_query_gets_the_score_date_and_its_local_day(home: Home) -> None:
     shop = open_shop(home)
     shop.query(
@@ -103,7 +136,7 @@ def test_the_query_gets_the_score_date_and_its_local_day(home: Home) -> None:
 
 def test_the_run_carries_what_was_counted_in_each_column(shop: Shop) -> None:
     counts = shop.extract().features
-    assert counts["visits"] == {"null": 5, "unknown_category": 0, "out_of_range": 0}
+    assert counts["visits"] == {"type": 0, "null": 5, "out_of_range": 0}
     assert list(counts) == ["amount", "visits", "channel", "member"]
 
 
@@ -216,7 +249,7 @@ OTHER = [
 
 def check(server: Embedded, column: Column, value: str) -> Checked:
     """One row of a value, read from Postgres and held against a column."""
-    checker = Checker(Contract((column,)), Policy())
+    checker = Checker(Contract((column,)))
     query = f"SELECT 'one' AS entity_id, {value} AS x"
     with warehouse.stream(server.connections["warehouse"], query, {}, "q.sql") as reader:
         checker.schema(reader.schema, "q.sql")

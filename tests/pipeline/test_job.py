@@ -28,7 +28,13 @@ query = "n.sql"
 [model]
 name = "m"
 """
-INLINE = {"extract": '{query = "n.sql"}', "model": '{name = "m"}', "write": "{}", "gate": "{}"}
+INLINE = {
+    "extract": '{query = "n.sql"}',
+    "model": '{name = "m"}',
+    "contract": "{}",
+    "write": "{}",
+    "gate": "{}",
+}
 
 
 def read(folder: Path, text: str) -> Job:
@@ -62,10 +68,17 @@ def test_a_job_says_what_its_file_says_and_the_defaults_else(tmp_path: Path) -> 
         "predictions",
     )
     assert (job.model.name, job.model.alias) == ("m", "champion")
-    assert (job.extract.unknown_category, job.extract.out_of_range) == ("warn", "warn")
+    assert (job.contract.said, job.contract.unique, job.contract.keep_values) == ({}, "refuse", True)
     assert job.slices == ()
     assert (job.gate.min_rows, job.gate.max_rejected_fraction, job.gate.on_empty) == (1, 0.05, "fail")
     assert job.sha256 == hashlib.sha256(MINIMAL.encode()).hexdigest()
+
+
+def test_rules_may_be_said_of_all_columns_and_of_one(tmp_path: Path) -> None:
+    text = MINIMAL + "[contract]\nfuture = 'warn'\n[contract.columns.\"a.b\"]\nnull = 'ignore'\n"
+    contract = read(tmp_path, text).contract
+    assert contract.said == {"future": "warn"}
+    assert {name: rules.said for name, rules in contract.columns.items()} == {"a.b": {"null": "ignore"}}
 
 
 def test_a_job_cannot_be_changed(tmp_path: Path) -> None:
@@ -73,7 +86,7 @@ def test_a_job_cannot_be_changed(tmp_path: Path) -> None:
         read(tmp_path, MINIMAL).retries = 4
 
 
-@pytest.mark.parametrize("section", ["extract", "model", "write", "gate"])
+@pytest.mark.parametrize("section", ["extract", "model", "contract", "write", "gate"])
 @pytest.mark.parametrize("scalar", ["3", "'text'", "true", "[]", "2024-01-01", "nan"])
 def test_a_section_that_is_a_value_is_named(tmp_path: Path, section: str, scalar: str) -> None:
     head, _, _ = MINIMAL.partition("[")
@@ -143,6 +156,51 @@ def test_the_digest_changes_with_the_file(tmp_path: Path) -> None:
         ("2013-07-01", '"soon"', "key 'start_date' = 'soon'"),
         ("= 500", "= 0", "key 'extract.rows_per_part' = 0: Input should be greater than or equal to 1"),
         ("= 500", '= "many"', "key 'extract.rows_per_part' = 'many'"),
+        (
+            "[gate]",
+            "[contract]\nnul = 'warn'\n[gate]",
+            r"key 'contract.nul' is unknown. Did you mean 'null'\? Known: type",
+        ),
+        (
+            "[gate]",
+            "[contract]\nnull = 'drop'\n[gate]",
+            "key 'contract.null' = 'drop': Input should be 'reject', 'warn' or 'ignore'. It is: missing; loosened only",
+        ),
+        (
+            "[gate]",
+            "[contract.columns.temp]\nnul = 'warn'\n[gate]",
+            r"key 'contract.columns.temp.nul' is unknown. Did you mean 'null'\? Known: type, null, finite",
+        ),
+        (
+            "[gate]",
+            "[contract.columns.temp]\nunique = 'reject'\n[gate]",
+            "key 'contract.columns.temp.unique' is unknown. Known: type, null, finite",
+        ),
+        (
+            "[gate]",
+            "[contract.columns.'a b']\nfuture = true\n[gate]",
+            "key 'contract.columns.a b.future' = True: Input should be .*. It is: a time after the end of",
+        ),
+        (
+            "[gate]",
+            "[contract.columns]\ntemp = 'warn'\n[gate]",
+            "key 'contract.columns.temp' = 'warn': Input should be a valid dictionary.*. It is: a section of rules",
+        ),
+        (
+            "[gate]",
+            "[contract]\ncolumns = 3\n[gate]",
+            "key 'contract.columns' = 3: Input should be a valid dictionary",
+        ),
+        (
+            "[gate]",
+            "[contract]\nunique = 'warn'\n[gate]",
+            "key 'contract.unique' = 'warn': Input should be 'refuse'",
+        ),
+        (
+            "[gate]",
+            "[contract]\nkeep_values = 0\n[gate]",
+            "key 'contract.keep_values' = 0: Input should be a valid bool",
+        ),
         (
             "flight_delay/features.sql",
             "../secret.sql",

@@ -425,6 +425,9 @@ def test_a_model_is_registered(home: Home, run: Command) -> None:
     )
     assert code == 2
     assert "not a text file" in complained
+    code, _, complained = run("register", "shop", home.path / "m.joblib", *options[:2], "--planned", "visits")
+    assert code == 1
+    assert "'visits' is planned, and is no timestamp" in complained
 
 
 # Help

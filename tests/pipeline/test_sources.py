@@ -15,7 +15,7 @@ import pytest
 from adbc_driver_duckdb import driver_path
 
 from pipeline import addresses, warehouse
-from pipeline.check import Checker, Policy
+from pipeline.check import Checker
 from pipeline.contract import Column, Contract, ContractError
 from pipeline.embedded import Embedded
 from pipeline.queries import BATCH_ROWS, WarehouseError
@@ -136,7 +136,7 @@ EXPECTED = [
 
 def checked(source: Source, query: str, contract: Contract = CONTRACT) -> pa.Table:
     """A query's rows as a part would keep them; none may be rejected."""
-    checker = Checker(contract, Policy())
+    checker = Checker(contract)
     with warehouse.stream(source.address, query, VALUES, "q.sql") as reader:
         checker.schema(reader.schema, "q.sql")
         found = [checker.check(batch) for batch in reader]
@@ -248,7 +248,7 @@ def test_a_value_that_does_not_fit_its_declared_type_is_rejected_with_its_row(tm
         ('text', 'n/a', 1, NULL, NULL),
         ('seven', 0.1, 7, NULL, NULL), ('epoch', 1, 0, 1704067200, NULL),
         ('no zone', 1, 0, NULL, '2024-01-01 00:00:00')""")
-    checker = Checker(CONTRACT, Policy())
+    checker = Checker(CONTRACT)
     with warehouse.stream(source.address, "SELECT * FROM t", VALUES, "q.sql") as reader:
         checker.schema(reader.schema, "q.sql")
         (found,) = [checker.check(batch) for batch in reader]

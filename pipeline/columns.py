@@ -1,0 +1,80 @@
+"""Whether a query's columns are those that the model takes, before any row is read."""
+
+import difflib
+from collections.abc import Callable, Iterable
+
+import pyarrow as pa
+
+from pipeline.contract import ENTITY, Column, Contract, ContractError
+
+# (trained on, found): pairs of other kinds that convert exactly, value by value.
+_EXACT = {("number", "integer"), ("number", "decimal"), ("integer", "decimal")}
+
+
+def require(contract: Contract, found: pa.Schema, origin: str) -> None:
+    """Refuse a query result whose columns the model cannot take.
+
+    Raises:
+        ContractError: a column is missing, doubled, or of another kind than in training; all are named.
+    """
+    problems = [*_entity_problems(found)]
+    for column in contract.columns:
+        problems += _column_problems(column, found)
+    if problems:
+        raise ContractError(f"{origin}: " + "; ".join(problems))
+
+
+def _entity_problems(found: pa.Schema) -> Iterable[str]:
+    places = found.get_all_field_indices(ENTITY)
+    if not places:
+        yield f"column {ENTITY!r} is missing{_nearest(ENTITY, found.names)}; name what gets a score AS {ENTITY}"
+    elif len(places) > 1:
+        yield f"column {ENTITY!r} comes {len(places)} times; name what gets a score once"
+    elif _kind(found.field(ENTITY).type) not in ("text", "integer", "null"):
+        yield f"column {ENTITY!r} is {_type_name(found.field(ENTITY))}; make it text with CAST(... AS text)"
+
+
+def _column_problems(column: Column, found: pa.Schema) -> Iterable[str]:
+    places = found.get_all_field_indices(column.name)
+    if not places:
+        yield f"column {column.name!r}, which the model takes, is missing{_nearest(column.name, found.names)}"
+    elif len(places) > 1:
+        yield f"column {column.name!r} comes {len(places)} times; name each column once"
+    else:
+        kind, name = _kind(found.field(column.name).type), _type_name(found.field(column.name))
+        fits = kind in (column.kind, "null") or (column.kind, kind) in _EXACT
+        if not fits or name == "money":
+            yield (
+                f"column {column.name!r} is {name}, and the model was trained on {column.kind}; "
+                "convert it in the query, or train again"
+            )
+
+
+def _kind(found: pa.DataType) -> str:
+    if isinstance(found, pa.OpaqueType):
+        return "decimal" if found.type_name == "numeric" else found.type_name
+    if pa.types.is_dictionary(found):
+        return _kind(found.value_type)
+    tests: dict[str, Callable[[pa.DataType], bool]] = {
+        # A column without any value, in a database that types values and not columns.
+        "null": pa.types.is_null,
+        "boolean": pa.types.is_boolean,
+        "integer": pa.types.is_integer,
+        "number": pa.types.is_floating,
+        "decimal": pa.types.is_decimal,
+        "text": lambda kind: pa.types.is_string(kind) or pa.types.is_large_string(kind),
+        "timestamp": lambda kind: pa.types.is_timestamp(kind) and kind.tz is None,
+        "instant": pa.types.is_timestamp,
+    }
+    return next((kind for kind, test in tests.items() if test(found)), str(found))
+
+
+def _type_name(found: pa.Field) -> str:
+    if (found.metadata or {}).get(b"POSTGRESQL:type") == b"money":
+        return "money"  # sent as an integer number of cents
+    return str(found.type.type_name) if isinstance(found.type, pa.OpaqueType) else str(found.type)
+
+
+def _nearest(word: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(word, known, n=1)
+    return f" (the query has {close[0]!r}: rename it)" if close else ""

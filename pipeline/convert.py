@@ -1,0 +1,132 @@
+"""Values as a database sent them become values as training had them: exactly, or not at all."""
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.contract import Column
+
+# Whatever else a database writes where a number should be, it is none. Arrow itself would take 0x1F for one.
+_INTEGER = r"^-?[0-9]+(\.0*)?$"
+_NUMBER = r"(?i)^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?$|^[+-]?(nan|inf|infinity)$"
+
+_FIRST = 100  # rows that are tried before all
+
+# The largest integers up to which a float has them all.
+_WHOLE = {pa.float64(): 2**53, pa.float32(): 2**24}
+
+
+def convert(found: pa.Array, column: Column) -> tuple[pa.Array, pa.BooleanArray | None]:
+    """Convert a column as the database sent it to the contract's type, exactly or not at all.
+
+    Returns:
+        the values, null where there is none or none that is exact; and a mask of those that have no exact form, None
+        where all have.
+    """
+    stored = storage(found)
+    if pa.types.is_decimal(stored.type):
+        # By way of its digits: Arrow's own way to a float may end one bit beside the nearest.
+        stored = pc.cast(stored, pa.string())
+    if column.kind == "text":
+        values = text(stored)
+    elif stored.type == column.arrow:
+        values = stored
+    elif pa.types.is_integer(stored.type) and column.kind in ("integer", "number"):
+        values = _within(stored, column.arrow)
+    else:
+        values = _cast(stored, column)
+    # pandas knows one missing value for numbers, NaN, so that is what training took for null; it was readable.
+    unreadable = None
+    if values.null_count > stored.null_count:
+        unreadable = pc.and_(pc.is_null(values), pc.is_valid(stored))
+    return _without_nan(values) if pa.types.is_floating(values.type) else values, unreadable
+
+
+def text(stored: pa.Array) -> pa.Array:
+    """Integers and texts as text, null where the bytes are no UTF-8."""
+    if pa.types.is_integer(stored.type) or pa.types.is_null(stored.type):
+        return pc.cast(stored, pa.string())
+    # By way of the bytes, which Arrow looks at: SQLite, for one, hands out whatever it was given.
+    return _readable(pc.cast(stored, pa.binary()), pa.string())
+
+
+def storage(found: pa.Array) -> pa.Array:
+    """The values without what a driver says of them, and not as a dictionary."""
+    stored = found.storage if isinstance(found, pa.ExtensionArray) else found
+    return stored.dictionary_decode() if pa.types.is_dictionary(stored.type) else stored
+
+
+def raw(values: pa.Array) -> npt.NDArray[np.generic]:
+    """The numbers that lie in memory, or the bytes of texts; whatever lies under a null among them."""
+    *_, data = values.buffers()
+    if data is None:
+        return np.empty(0, np.uint8)
+    if pa.types.is_floating(values.type):
+        return np.frombuffer(data, values.type.to_pandas_dtype())[values.offset : values.offset + len(values)]
+    offsets = np.frombuffer(values.buffers()[1], np.int32)
+    return np.frombuffer(data, np.uint8)[offsets[values.offset] : offsets[values.offset + len(values)]]
+
+
+def _within(stored: pa.Array, wanted: pa.DataType) -> pa.Array:
+    """Integers as another type of number; null where that has no such number."""
+    try:
+        return pc.cast(stored, wanted)
+    except pa.ArrowInvalid:
+        low, high = _limits(wanted)
+        here_low, here_high = _limits(stored.type)
+        bounds = (pa.scalar(bound, stored.type) for bound in (max(low, here_low), min(high, here_high)))
+        inside = pc.and_(*(test(stored, bound) for test, bound in zip(_TESTS, bounds, strict=True)))
+        return pc.cast(pc.if_else(inside, stored, pa.scalar(None, stored.type)), wanted)
+
+
+_TESTS = (pc.greater_equal, pc.less_equal)
+
+
+def _limits(kind: pa.DataType) -> tuple[int, int]:
+    if kind in _WHOLE:
+        return -_WHOLE[kind], _WHOLE[kind]
+    found = np.iinfo(kind.to_pandas_dtype())
+    return int(found.min), int(found.max)
+
+
+def _cast(stored: pa.Array, column: Column) -> pa.Array:
+    if not pa.types.is_string(stored.type) or column.kind not in ("integer", "number"):
+        return _readable(stored, column.arrow)
+    if column.kind == "integer":
+        # The database's decimals arrive as text: 12.00 is the integer 12, 12.50 is none.
+        plain = pc.if_else(pc.match_substring_regex(stored, _INTEGER), stored, pa.scalar(None, pa.string()))
+        return _readable(pc.replace_substring_regex(plain, r"\.0*$", ""), column.arrow)
+    try:
+        # A cast that fails in every row takes ten times as long as one that does not: better to know it early.
+        pc.cast(stored[:_FIRST], column.arrow)
+        return pc.cast(stored, column.arrow)
+    except pa.ArrowInvalid:
+        plain = pc.if_else(pc.match_substring_regex(stored, _NUMBER), stored, pa.scalar(None, pa.string()))
+        return _readable(plain, column.arrow)
+
+
+def _readable(stored: pa.Array, wanted: pa.DataType) -> pa.Array:
+    """Cast what can be cast; null for the rest. Each distinct value is tried but once, and the good ones together."""
+    try:
+        return pc.cast(stored, wanted)
+    except pa.ArrowInvalid:
+        distinct = pc.dictionary_encode(stored)
+        return _halved(distinct.dictionary, wanted).take(distinct.indices)
+
+
+def _halved(values: pa.Array, wanted: pa.DataType) -> pa.Array:
+    try:
+        return pc.cast(values, wanted)
+    except pa.ArrowInvalid:
+        half = len(values) // 2
+        if not half:
+            return pa.nulls(1, wanted)
+        return pa.concat_arrays([_halved(values[:half], wanted), _halved(values[half:], wanted)])
+
+
+def _without_nan(values: pa.Array) -> pa.Array:
+    numbers = raw(values)
+    if not len(numbers) or not np.isnan(numbers.min()):
+        return values
+    return pc.if_else(pc.is_nan(values), pa.scalar(None, values.type), values)

@@ -1,0 +1,50 @@
+"""Entities that a query gives more than once, found before its rows are read."""
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline import queries, warehouse
+from pipeline.contract import ENTITY
+from pipeline.convert import storage, text
+from pipeline.errors import ScoringError
+from pipeline.queries import Values
+
+# So many rows of doubled entities are held in memory; more of them mean a query that joins wrongly.
+MAX_ROWS = 1_000_000
+
+
+class DoubledError(ScoringError):
+    """A night in which so many entities come more than once that nobody can have meant it."""
+
+
+def find(address: str, query: str, values: Values, origin: str, snapshot: str | None = None) -> pa.Array:
+    """Find the entities that a query gives more than once.
+
+    The database counts; it may take more texts for the same than we do ('a' and 'A', say), so its finds are counted
+    again here. A query without the column gives none: the contract refuses it in words of its own.
+
+    Args:
+        address: of the warehouse.
+        query: SQL with `:name` parameters.
+        values: the parameters' values.
+        origin: the query's file, for error messages.
+        snapshot: name of the snapshot to read from.
+
+    Raises:
+        DoubledError: there are more of them than a query that is right can give.
+        WarehouseError: the database refused the query.
+    """
+    with warehouse.stream(address, queries.empty(query), values, origin, snapshot) as reader:
+        if reader.schema.names.count(ENTITY) != 1:
+            return pa.nulls(0, pa.string())
+    found: list[pa.Array] = []
+    with warehouse.stream(address, queries.doubled(query, ENTITY), values, origin, snapshot) as reader:
+        for batch in reader:
+            found.append(text(storage(batch.column(0))).drop_null())
+            if sum(map(len, found)) > MAX_ROWS:
+                raise DoubledError(
+                    f"{origin}: more than {MAX_ROWS:,} rows share their {ENTITY} with another row, such as "
+                    f"{found[0][0].as_py()!r}. Correct the query: it joins to many rows what should be one."
+                )
+    counted = pc.value_counts(pa.concat_arrays([pa.nulls(0, pa.string()), *found]))
+    return counted.field("values").filter(pc.greater(counted.field("counts"), 1))
