@@ -65,8 +65,10 @@ def stream(
             session = held.enter_context(adbc.connect(uri))
             cursor = held.enter_context(session.cursor())
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            if snapshot is not None:
-                cursor.execute(f"SET TRANSACTION SNAPSHOT '{snapshot}'")
+        if snapshot is not None:
+            # Refused where the session that holds it was lost: worth a retry, and no fault of the query.
+            cursor.execute(f"SET TRANSACTION SNAPSHOT '{snapshot}'")
+        with refusals(origin):
             size = {StatementOptions.BATCH_SIZE_HINT_BYTES.value: str(BATCH_BYTES)}
             cursor.adbc_statement.set_options(**size)
             cursor.execute(statement)

@@ -1,10 +1,12 @@
 """A night as Airflow runs it, in surroundings that a test breaks: each stage is tried again, as a job's tasks are."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
+from pathlib import Path
 from threading import Event
 from time import monotonic, sleep
 from typing import Any, TypeVar
@@ -25,6 +27,16 @@ from tests.pipeline.shop import Shop
 
 STAGES = ("extract", "load_model", "predict", "write", "log_metrics", "publish")
 TRIES = 4  # as a job's default: retries = 3
+
+# Held by a test; whoever reads row 90 of the night, or writes row 30, waits for it.
+GATE = "SELECT pg_advisory_lock(4711)"
+
+# Rows of 200 kB, so that some batches are read, and a part is stored, before the one that waits.
+WAITS = """
+SELECT *, repeat('x', 200000) AS filling,
+       CASE WHEN entity_id = 'customer-00090' THEN pg_advisory_xact_lock_shared(4711) END IS NULL AS waited
+FROM {table} ORDER BY entity_id
+"""
 
 T = TypeVar("T")
 
@@ -166,3 +178,11 @@ def poll(look: Callable[[], T]) -> T:
         assert monotonic() < deadline, "nothing was found in 30 seconds"
         sleep(0.005)
     return found
+
+
+def fill(ballast: Path) -> None:
+    """Leave no room beside this file."""
+    with ballast.open("wb", buffering=0) as file, suppress(OSError):
+        while file.write(b"x" * 65536):
+            pass
+    assert not shutil.disk_usage(ballast.parent).free

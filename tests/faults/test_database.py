@@ -5,7 +5,6 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -23,19 +22,9 @@ from pipeline.embedded import Embedded
 from pipeline.ledger import LedgerError
 from pipeline.migrate import migrate
 from pipeline.queries import WarehouseError
-from tests.faults.night import begin, holding, poll, require_whole
+from tests.faults.night import GATE, WAITS, begin, fill, holding, poll, require_whole
 from tests.home import Home
 from tests.pipeline.shop import Shop, open_shop
-
-# Held by a test; whoever reads row 90 of the night, or writes row 30, waits for it.
-GATE = "SELECT pg_advisory_lock(4711)"
-
-# Rows of 200 kB, so that some batches are read, and a part is stored, before the one that waits.
-WAITS = """
-SELECT *, repeat('x', 200000) AS filling,
-       CASE WHEN entity_id = 'customer-00090' THEN pg_advisory_xact_lock_shared(4711) END IS NULL AS waited
-FROM {table} ORDER BY entity_id
-"""
 
 SLOW_COPY = """
 CREATE OR REPLACE FUNCTION public.wait_in_copy() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -373,14 +362,6 @@ def test_a_server_that_crashes_in_mid_run_is_gone_back_to(own: Own, phase: str) 
     assert failed == stage
     assert isinstance(fault, DRIVERS)
     require_whole(own.shop, published)
-
-
-def fill(ballast: Path) -> None:
-    """Leave no room beside this file."""
-    with ballast.open("wb", buffering=0) as file, suppress(OSError):
-        while file.write(b"x" * 65536):
-            pass
-    assert not shutil.disk_usage(ballast.parent).free
 
 
 def test_a_database_whose_disk_is_full_takes_the_night_once_there_is_room(own: Own) -> None:
