@@ -22,7 +22,7 @@ from pipeline.embedded import Embedded
 from pipeline.ledger import LedgerError
 from pipeline.migrate import migrate
 from pipeline.queries import WarehouseError
-from tests.faults.night import GATE, WAITS, begin, fill, holding, poll, require_whole
+from tests.faults.surroundings import GATE, WAITS, begin, fill, holding, poll, require_whole
 from tests.home import Home
 from tests.pipeline.shop import Shop, open_shop
 

@@ -17,8 +17,8 @@ import sqlalchemy as sa
 from pipeline import addresses, postgres, warehouse
 from pipeline.embedded import Embedded
 from pipeline.errors import NothingToDo
-from tests.faults.night import begin, poll, require_whole
 from tests.faults.proxy import Proxy
+from tests.faults.surroundings import begin, poll, require_whole
 from tests.home import Home
 from tests.pipeline.shop import Shop, open_shop
 

@@ -13,7 +13,7 @@ from pipeline.embedded import Embedded
 from pipeline.parts import PartError
 from pipeline.predict import predict
 from pipeline.write import write
-from tests.faults.night import GATE, WAITS, Night, begin, fill, holding, poll, require_whole
+from tests.faults.surroundings import GATE, WAITS, Night, begin, fill, holding, poll, require_whole
 from tests.home import Home
 from tests.pipeline.shop import Shop, open_shop
 
