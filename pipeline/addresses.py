@@ -4,6 +4,7 @@ Errors name the connection and never show its URI, which may hold a password.
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit
 
@@ -12,6 +13,17 @@ import sqlalchemy as sa
 from pipeline.errors import UsageError
 
 POSTGRES = ("postgres", "postgresql")
+# libpq would wait two minutes for a host that does not answer, and for ever for one that is gone once it was connected
+# to. With these a new connection has 10 s, and a silent one is asked for a sign of life after 30 s and given up after
+# 60 s without one, also where what was sent to it is not acknowledged (milliseconds). A busy server's own machine
+# answers for it, so that a slow query is never cut off. What a connection's URI says goes first.
+PATIENCE = {
+    "connect_timeout": "10",
+    "keepalives_idle": "30",
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "60000",
+}
 # Databases that are one file, read where it lies.
 FILES = ("sqlite", "duckdb")
 
@@ -22,6 +34,8 @@ class AddressError(UsageError):
 
 def postgres(uri: str, name: str) -> str:
     """Turn a connection's URI, in Airflow's form or libpq's, into the form that ADBC and SQLAlchemy share.
+
+    A server that has vanished is given up after a minute (`PATIENCE`), unless the URI says otherwise.
 
     Args:
         uri: for example `postgres://user:password@host:5432/database?sslmode=require`.
@@ -36,7 +50,7 @@ def postgres(uri: str, name: str) -> str:
             f"connection {name!r}: its type is {parts.scheme or 'missing'!r}, and only postgres is supported. "
             f"{_remedy(name)}"
         )
-    return f"postgresql://{_login(parts)}{parts.path}{_options(parts, name)}"
+    return f"postgresql://{_login(parts)}{parts.path}{_options(parts, name, PATIENCE)}"
 
 
 def warehouse(uri: str, name: str) -> str:
@@ -94,8 +108,8 @@ def _login(parts: SplitResult) -> str:
     return f"{user}{at}{host.removesuffix(':').removesuffix(number)}{number}"
 
 
-def _options(parts: SplitResult, name: str) -> str:
-    query = dict(parse_qsl(parts.query))
+def _options(parts: SplitResult, name: str, usual: Mapping[str, str] | None = None) -> str:
+    query = {**(usual or {}), **dict(parse_qsl(parts.query))}
     query.update(_extras(query.pop("__extra__", "{}"), name))
     # libpq takes %20 for a space, and no plus sign.
     options = urlencode(query, quote_via=quote)

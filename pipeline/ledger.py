@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from pipeline.errors import NothingToDo, UsageError
 from pipeline.model import Pinned, library_versions
-from pipeline.postgres import engine
+from pipeline.postgres import engine, refusals
 
 _CODE = Path(__file__).resolve().parent
 
@@ -68,7 +68,8 @@ def begin(uri: str, entry: Entry) -> int:
     """Open a run and return its id; unfinished tries of the same trigger are abandoned, so that they cannot publish.
 
     Raises:
-        LedgerError: a higher version of the model is published for that night, and nobody named this one.
+        LedgerError: a higher version of the model is published for that night, and nobody named this one; or the
+            predictions database refuses: no such schema, no such right.
     """
     values = {
         "job": entry.job,
@@ -86,7 +87,7 @@ def begin(uri: str, entry: Entry) -> int:
         "library_versions": json.dumps(library_versions()),
         "model_named": entry.model_named,
     }
-    with engine(uri).begin() as connection:
+    with _refusals(), engine(uri).begin() as connection:
         if not entry.dry_run and not entry.model_named:
             # `scoring.publish` would refuse it in the end; here no work is lost yet.
             refusal = connection.execute(sa.text(_OLDER_MODEL), values).scalar_one()
@@ -143,14 +144,16 @@ def working(uri: str, run_id: int) -> Iterator[None]:
 
     Raises:
         Superseded: the run has been closed or published meanwhile.
+        LedgerError: the predictions database refused a statement, and would again.
     """
-    with engine(uri).begin() as connection:
+    with _refusals(), engine(uri).begin() as connection:
         # The change comes before the look: two stages that resume a failed run at once would else each wait for the
         # other's shared lock to go away.
         connection.execute(sa.text(_RESUME), {"run_id": run_id})
         _require_open(connection, run_id)
     try:
-        yield
+        with _refusals():
+            yield
     except NothingToDo:
         raise
     except Exception as error:  # noted and raised again, whatever it is
@@ -197,6 +200,11 @@ def code_version() -> str:
     for file in sorted(_CODE.glob("*.py")):
         digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
+
+
+def _refusals() -> AbstractContextManager[None]:
+    remedy = "Run `python -m pipeline migrate`, and make the connection's role a member of scoring_writer."
+    return refusals("predictions", LedgerError, {"3F": remedy, "42": remedy})
 
 
 def _require_open(connection: sa.Connection, run_id: int) -> None:

@@ -113,7 +113,7 @@ def scored_path(job: str, score_date: str, run_id: int, number: int) -> str:
 
 
 def read(store: str, path: str, part: Written, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
-    """Yield a part's batches, after checking that its bytes are those that were written.
+    """A part's batches, after checking that its bytes are those that were written.
 
     Args:
         store: where runs keep their parts.
@@ -134,8 +134,7 @@ def read(store: str, path: str, part: Written, columns: list[str] | None = None)
             f"part {path} in {store} is not what was written: SHA-256 {found}, expected {part.sha256}. "
             "Clear the task `extract` to make it again, and have the storage checked."
         )
-    with pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True) as file:
-        yield from file.iter_batches(batch_size=ROWS_PER_GROUP, columns=columns)
+    return _batches(content, columns)
 
 
 def fetch(store: str, path: str) -> bytes:
@@ -171,6 +170,12 @@ def open_store(store: str) -> tuple[AbstractFileSystem, str]:
     return filesystem, root
 
 
+def _batches(content: bytes, columns: list[str] | None) -> Iterator[pa.RecordBatch]:
+    # Apart from the check, whose errors come at once: a driver that pulls the batches would wrap them in its own.
+    with pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True) as file:
+        yield from file.iter_batches(batch_size=ROWS_PER_GROUP, columns=columns)
+
+
 def _put(store: str, path: str, content: memoryview) -> None:
     filesystem, root = open_store(store)
     target = f"{root}/{path}"
@@ -184,14 +189,21 @@ def _put(store: str, path: str, content: memoryview) -> None:
                 "correct SCORING_STORE."
             ) from error
         return
-    _make_private(Path(target).parent)
     aside = f"{target}.{uuid4().hex}.tmp"
     try:
+        _make_private(Path(target).parent)
         with open(os.open(aside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         os.replace(aside, target)
+    except OSError as error:
+        # Of the same type, by its number: a full disk may have room at the next try.
+        raise OSError(
+            error.errno,
+            f"part {path} could not be kept in the store {store}: {error.strerror}. Make room or grant the right to "
+            "write there, or set SCORING_STORE to another place",
+        ) from error
     finally:
         Path(aside).unlink(missing_ok=True)
 

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import date, datetime
 from functools import cache
@@ -14,21 +14,32 @@ from adbc_driver_postgresql import StatementOptions
 from sqlalchemy.pool import NullPool
 
 from pipeline import queries
+from pipeline.errors import ScoringError
 from pipeline.queries import BATCH_BYTES, Values, WarehouseError
 
-# SQLSTATE classes in which the server refuses the query itself, so that a retry would meet the same refusal:
-# feature not supported, data exception, read-only transaction, bad login, a table that others depend on, no such
-# database or schema, syntax error or missing right.
-_REFUSALS = ("0A", "22", "25", "28", "2B", "3D", "3F", "42")
+# SQLSTATEs of faults that may be gone at the next try: a connection lost, a session ended for being idle, a
+# transaction rolled back (deadlock, a standby that had to go on), no disk, memory or session left, a lock that was not
+# to be had, a server that stops or starts, a system error. Whatever else a server says would be said again.
+_PASSING = ("08", "25P03", "40", "53", "55", "57P", "58", "XX")
+
+_TOO_LATE = (
+    "It is not tried again, for it would take as long. Make the query faster or the night smaller, or give the role "
+    "more time: ALTER ROLE ... SET statement_timeout."
+)
 
 
 @contextmanager
 def exported_snapshot(uri: str, origin: str) -> Iterator[str]:
     """Hold a snapshot of the database, and hand out the name by which other sessions read from the very same."""
-    with refusals(origin), adbc.connect(uri) as session, session.cursor() as cursor:
-        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        cursor.execute("SELECT pg_export_snapshot()")
-        yield str(cursor.fetchone()[0])
+    with ExitStack() as held:
+        with refusals(origin):
+            cursor = held.enter_context(held.enter_context(adbc.connect(uri)).cursor())
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            # The snapshot is there as long as this session, which idles while the others read.
+            cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+            cursor.execute("SELECT pg_export_snapshot()")
+            name = str(cursor.fetchone()[0])
+        yield name
 
 
 @contextmanager
@@ -46,7 +57,7 @@ def stream(
 
     Raises:
         WarehouseError: the server refused the query (syntax, missing table or column, rights, bad data).
-        adbc.Error, OSError: the connection was lost; worth a retry.
+        adbc.Error: the connection was lost, or another fault that passes; worth a retry.
     """
     statement = render(query, values, origin)
     with ExitStack() as held:
@@ -54,14 +65,17 @@ def stream(
             session = held.enter_context(adbc.connect(uri))
             cursor = held.enter_context(session.cursor())
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            if snapshot is not None:
-                cursor.execute(f"SET TRANSACTION SNAPSHOT '{snapshot}'")
+        if snapshot is not None:
+            # Refused where the session that holds it was lost: worth a retry, and no fault of the query.
+            cursor.execute(f"SET TRANSACTION SNAPSHOT '{snapshot}'")
+        with refusals(origin):
             size = {StatementOptions.BATCH_SIZE_HINT_BYTES.value: str(BATCH_BYTES)}
             cursor.adbc_statement.set_options(**size)
             cursor.execute(statement)
-            reader = cursor.fetch_record_batch()
+            # Not fetch_record_batch(): that reader's errors have lost their SQLSTATE.
+            reader = cursor._results.reader
         # Errors of whoever reads, such as a full disk, are not the query's: they pass as they are.
-        yield pa.RecordBatchReader.from_batches(reader.schema, _batches(reader, session, origin))
+        yield pa.RecordBatchReader.from_batches(reader.schema, _batches(reader, origin))
 
 
 def planned_rows(uri: str, query: str, values: Values, origin: str) -> int:
@@ -103,30 +117,36 @@ def engine(uri: str) -> sa.Engine:
 
 
 @contextmanager
-def refusals(origin: str) -> Iterator[None]:
-    """Turn a server's refusal of a statement into a `WarehouseError`; let lost connections pass as they are."""
+def refusals(
+    origin: str, kind: type[ScoringError] = WarehouseError, remedies: Mapping[str, str] | None = None
+) -> Iterator[None]:
+    """Turn a server's refusal of a statement into an error of ours; let lost connections and their like pass.
+
+    Args:
+        origin: what was asked, for the message.
+        kind: the error's class.
+        remedies: how a SQLSTATE begins -> what to do, where the server's own words do not say it.
+
+    Raises:
+        ScoringError: of that class: the server refused, and would refuse again.
+    """
     try:
         yield
-    except adbc.Error as error:
-        if not (error.sqlstate or "").startswith(_REFUSALS):
+    except (adbc.Error, sa.exc.DBAPIError) as error:
+        state = getattr(error, "sqlstate", None) or getattr(getattr(error, "orig", None), "sqlstate", None)
+        if not state or state.startswith(_PASSING):
             raise
-        reason = re.split(r"Query was:|\. SQLSTATE", str(error))[0].rpartition("ERROR:")[2]
-        raise WarehouseError(
-            f"{origin}: the database refused the query: {' '.join(reason.split())}"
+        reason = re.split(r"Query was:|\. SQLSTATE", str(getattr(error, "orig", error)))[0]
+        said = f"{origin}: the database refused the query: {' '.join(reason.rpartition('ERROR:')[2].split())}"
+        known = {"57014": _TOO_LATE, **(remedies or {})}
+        raise kind(
+            ". ".join([said, *(text for begin, text in known.items() if state.startswith(begin))])
         ) from error
 
 
-def _batches(reader: pa.RecordBatchReader, session: adbc.Connection, origin: str) -> Iterator[pa.RecordBatch]:
-    try:
+def _batches(reader: pa.RecordBatchReader, origin: str) -> Iterator[pa.RecordBatch]:
+    with refusals(origin):
         yield from reader
-    except OSError as error:
-        # An error in mid-stream carries no SQLSTATE. A session that still answers was not lost: the server refused
-        # the rows.
-        try:
-            session.rollback()
-        except adbc.Error:
-            raise error from None
-        raise WarehouseError(f"{origin}: the query failed while its rows were read: {error}") from error
 
 
 def _literal(value: date | datetime) -> str:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,10 @@ SCORED = pa.schema(
         "class_scores": pa.list_(pa.float64()),
     }
 )
+
+
+# How many failing rows a message names.
+NAMED = 5
 
 
 class PredictError(ScoringError):
@@ -69,6 +74,7 @@ def predict(places: Places, work: Work) -> Scored:
         ModelError: the model may not be used.
         PartError: the part is missing or altered.
         PredictError: the model failed, or gave rows no finite score; the rows are named.
+        MemoryError: there is too little of it; worth a retry, for other tasks may have taken it.
     """
     clock = Clock()
     with ledger.working(places.predictions, work.run_id):
@@ -80,9 +86,16 @@ def score_part(places: Places, work: Work, loaded: Model, clock: Clock) -> Score
     where = (work.job, work.score_date, work.run_id, work.part.number)
     writer = parts.PartWriter(SCORED)
     progress = Progress(log, f"part {work.part.number}: scored", work.part.rows)
-    for batch in scores_of(places.store, parts.input_path(*where), work.part, loaded):
-        writer.write(batch)
-        progress.add(batch.num_rows)
+    try:
+        for batch in scores_of(places.store, parts.input_path(*where), work.part, loaded):
+            writer.write(batch)
+            progress.add(batch.num_rows)
+    except MemoryError as error:
+        raise MemoryError(
+            f"part {work.part.number} of {work.job} {work.score_date}, {work.part.rows} rows: the memory does not "
+            f"suffice to score it: {error}. Lower extract.rows_per_part in the job file (a batch has "
+            f"{parts.ROWS_PER_GROUP} rows at most), let fewer tasks share the machine, or give it more memory."
+        ) from error
     part = writer.save(places.store, parts.scored_path(*where), work.part.number)
     log.info("part %s: %s rows scored", part.number, part.rows)
     return Scored(run_id=work.run_id, job=work.job, score_date=work.score_date, part=part, cost=clock.cost())
@@ -135,11 +148,37 @@ def score_batch(loaded: Model, batch: pa.RecordBatch) -> pa.RecordBatch:
         raise
     except Exception as error:  # the model's own code may raise anything
         raise PredictError(
-            f"model {loaded.manifest.name} version {loaded.manifest.version} failed on rows {entities[0]} to "
-            f"{entities[-1]}: {type(error).__name__}: {error}"
+            f"model {loaded.manifest.name} version {loaded.manifest.version} failed on {_culprits(loaded, batch)}: "
+            f"{type(error).__name__}: {error}. Correct them in the warehouse, leave them out in the query, or train a "
+            "model that takes them."
         ) from error
     labels, classes = _labels(loaded, scores.label, len(entities)), _lists(scores.classes, len(entities))
     return pa.RecordBatch.from_arrays([entities, pa.array(scores.score), labels, classes], schema=SCORED)
+
+
+def _culprits(loaded: Model, batch: pa.RecordBatch) -> str:
+    """The rows that the model fails on, by the names of their entities, as far as a person needs them."""
+    found = list(islice(_failing(loaded, batch), NAMED + 1))
+    if not found:
+        entities = batch.column(ENTITY)
+        return f"rows {entities[0]} to {entities[-1]} taken together"
+    more = " and more" if len(found) > NAMED else ""
+    return f"{'row' if len(found) == 1 else 'rows'} {', '.join(found[:NAMED])}{more}"
+
+
+def _failing(loaded: Model, batch: pa.RecordBatch) -> Iterator[str]:
+    """Halve a batch until what fails is one row: for one bad row in n that takes twice the batch's own time."""
+    try:
+        loaded.score(loaded.manifest.contract.frame(batch))
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001 - whatever made the model fail before
+        if batch.num_rows == 1:
+            yield batch.column(ENTITY)[0].as_py()
+        else:
+            half = batch.num_rows // 2
+            yield from _failing(loaded, batch.slice(0, half))
+            yield from _failing(loaded, batch.slice(half))
 
 
 def _labels(loaded: Model, indices: npt.NDArray[np.int64] | None, rows: int) -> pa.Array:

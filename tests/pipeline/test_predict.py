@@ -33,6 +33,19 @@ class Spoilt(RegressorMixin, BaseEstimator):
         return np.where(frame["visits"] == 19, self.worst, 0.0)
 
 
+class Poisoned(RegressorMixin, BaseEstimator):
+    """A regressor that raises on so many customers of 19 visits, or more."""
+
+    def __init__(self, few: int) -> None:
+        self.few = few
+
+    def predict(self, frame: pd.DataFrame) -> Any:
+        """Scores, unless there is poison."""
+        if (frame["visits"] == 19).sum() >= self.few:
+            raise ValueError("poison")
+        return np.zeros(len(frame))
+
+
 class Overconfident(ClassifierMixin, BaseEstimator):
     """A classifier whose probabilities are none."""
 
@@ -72,10 +85,39 @@ def test_probabilities_beyond_one_fail_naming_the_rows(shop: Shop) -> None:
 
 def test_a_model_that_raises_fails_naming_the_rows(shop: Shop) -> None:
     work = load_model(shop.home.places, shop.extract())[1]
-    with pytest.raises(
-        PredictError, match="failed on rows customer-00040 to customer-00079: KeyError: 'gone'"
-    ):
+    first = ", ".join(f"customer-0004{number}" for number in range(5))
+    with pytest.raises(PredictError, match=f"failed on rows {first} and more: KeyError: 'gone'"):
         score_part(shop.home.places, work, spoilt(shop, Spoilt(KeyError("gone"))), Clock())
+
+
+@pytest.mark.parametrize(
+    ("poisoned", "named"),
+    [
+        (["customer-00040"], "row customer-00040"),
+        (["customer-00079"], "row customer-00079"),
+        (
+            ["customer-00041", "customer-00057", "customer-00058"],
+            "rows customer-00041, customer-00057, customer-00058",
+        ),
+    ],
+)
+def test_a_row_that_makes_the_model_raise_is_named_alone(shop: Shop, poisoned: list[str], named: str) -> None:
+    shop.change("visits = 3")
+    shop.change("visits = 19", "entity_id IN ('" + "', '".join(poisoned) + "')")
+    work = load_model(shop.home.places, shop.extract())[1]
+    with pytest.raises(
+        PredictError, match=f"failed on {named}: ValueError: poison. .*leave them out in the query"
+    ):
+        score_part(shop.home.places, work, spoilt(shop, Poisoned(1)), Clock())
+
+
+def test_rows_that_only_fail_together_are_named_from_first_to_last(shop: Shop) -> None:
+    shop.change("visits = 19")
+    work = load_model(shop.home.places, shop.extract())[1]
+    with pytest.raises(
+        PredictError, match="failed on rows customer-00040 to customer-00079 taken together: Value"
+    ):
+        score_part(shop.home.places, work, spoilt(shop, Poisoned(40)), Clock())
 
 
 def test_scores_of_another_shape_are_refused(shop: Shop) -> None:

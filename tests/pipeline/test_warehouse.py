@@ -116,9 +116,7 @@ def drain(uri: str, query: str, after_first: Callable[[], Any] = lambda: None) -
 
 
 def test_an_error_in_mid_stream_is_the_querys(server: Embedded) -> None:
-    with pytest.raises(
-        WarehouseError, match=r"q\.sql: the query failed while its rows were read.*division by zero"
-    ):
+    with pytest.raises(WarehouseError, match=r"q\.sql: the database refused the query: division by zero"):
         drain(server.connections["warehouse"], MANY)
 
 

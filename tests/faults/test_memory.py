@@ -1,0 +1,68 @@
+"""A machine with too little memory: nothing is published, and the message says what to lower."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from sklearn.kernel_ridge import KernelRidge
+
+from tests.faults.surroundings import begin
+from tests.home import Home, shop_rows
+from tests.pipeline.shop import Shop
+
+# A task's process, of which no more may be had than it has already, and so many MB.
+TASK = """
+import json, resource, sys
+from pipeline import machine, model, places, predict
+from pipeline.model import resolve
+from pipeline.places import Places
+from pipeline.stage import Work
+
+work, where, spare = json.load(sys.stdin)
+machine.claim()
+work, where = Work.read(work), Places(places.home(), places.store(), "", where)
+model.load(resolve(where.home, work.model_name, "", work.model_version))
+held = next(int(line.split()[1]) * 1024 for line in open("/proc/self/status") if line.startswith("VmSize"))
+resource.setrlimit(resource.RLIMIT_AS, (held + spare * 1_000_000,) * 2)
+try:
+    predict.predict(where, work)
+except MemoryError as error:
+    print("MemoryError:", error)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits a process's address space")
+def test_a_part_that_does_not_fit_says_what_to_lower_and_then_fits(home: Home) -> None:
+    rows = shop_rows(4000)
+    features = rows[["visits"]]
+    # Scores by a matrix of 3000 numbers a row: 96 MB for a part of 4000 rows.
+    home.model("greedy", KernelRidge(kernel="rbf").fit(features[:3000], rows["visits"][:3000]), features)
+    table = home.table(rows)
+    shop = Shop(home, home.job(f"SELECT * FROM {table} ORDER BY entity_id", "greedy"), table)
+    shop.configure("rows_per_part = 40", "rows_per_part = 4000")
+    told = score_in_a_child(shop, spare=80)
+    assert "MemoryError: part 0 of job_" in told
+    assert "4000 rows: the memory does not suffice to score it" in told
+    assert "Lower extract.rows_per_part in the job file" in told
+    assert home.last_run(shop.job)["status"] == "failed"
+    shop.configure("rows_per_part = 4000", "rows_per_part = 400")
+    assert score_in_a_child(shop, spare=80) == ""
+    assert shop.predictions().empty
+
+
+def score_in_a_child(shop: Shop, spare: int) -> str:
+    """Score a new night's first part in a process with so many MB to spare; what it says."""
+    night = begin(shop)
+    night.before("predict")
+    asked = json.dumps([night.work[0].json_value(), shop.home.places.predictions, spare])
+    ended = subprocess.run(
+        [sys.executable, "-c", TASK],
+        input=asked,
+        env={**os.environ, **shop.home.environment},
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout
