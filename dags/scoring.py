@@ -12,7 +12,16 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import DAG, Asset, Connection, CronTriggerTimetable, Param, get_parsing_context, task
+from airflow.sdk import (
+    DAG,
+    Asset,
+    Connection,
+    CronTriggerTimetable,
+    Param,
+    TriggerRule,
+    get_parsing_context,
+    task,
+)
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from pipeline import dates, places
@@ -147,7 +156,25 @@ def build(job: Job) -> DAG:
         scored = predict.expand(work=work)
         written: Any = write.expand(scored=scored)
         verdict: Any = log_metrics(run, written)
-        publish(run, verdict)
+        published: Any = publish(run, verdict)
+
+        if job.fallback != "none":
+
+            @task(trigger_rule=TriggerRule.ONE_FAILED, on_failure_callback=None)
+            def fallback(**context: Any) -> None:
+                """Serve what the job names in place of a night that failed, marked as such; stays red all the same."""
+                from pipeline.fallback import serve
+
+                with outcome():
+                    night, trigger = score_date(job, context), context["dag_run"].run_id
+                    if context["params"].get("dry_run"):
+                        raise NothingToDo("a dry run is served by nothing else")
+                    said = serve(_places(job), job, night, trigger=trigger, reason=f"{trigger} failed")
+                raise AirflowFailException(
+                    f"{said}. The night itself failed: put right what its failed task says, and clear that task."
+                )
+
+            [run, work, scored, written, verdict, published] >> fallback()
     # Last: every task would else copy them, and Airflow hold them against JSON Schema, a third of the reading time.
     dag.params.update(params(job))
     return dag

@@ -37,6 +37,7 @@ for command in (
     nights.approve,
     nights.reject,
     nights.rollback,
+    nights.fallback,
     keeping.prune,
     keeping.erase,
 ):

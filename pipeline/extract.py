@@ -17,7 +17,7 @@ from pipeline.check import Checker
 from pipeline.contract import Contract
 from pipeline.errors import NothingToDo, ScoringError
 from pipeline.job import Job
-from pipeline.ledger import Line
+from pipeline.ledger import Line, ServedBy
 from pipeline.model import Model
 from pipeline.places import Places
 from pipeline.progress import Progress
@@ -102,6 +102,7 @@ def extract(
     model_version: int | None = None,
     pinned: model.Pinned | None = None,
     dry_run: bool = False,
+    served_by: ServedBy = "model",
     load: Callable[[model.Pinned], Model] = model.load,
     stored: Callable[[Work], None] = lambda work: None,
 ) -> Run:
@@ -115,6 +116,7 @@ def extract(
         model_version: a registered version to use instead of the job's alias, because a person named it.
         pinned: the version that these two come to, where the caller has looked it up already.
         dry_run: never publish the run.
+        served_by: whether the run stands in for one that failed.
         load: gives the pinned model, to try it on the first rows.
         stored: called with each part as soon as it is in the store, while the others are still extracted.
 
@@ -138,9 +140,17 @@ def extract(
     query = queries.read(places.home / "sql", job.extract.query)
     interval = dates.interval(score_date, job.zone)
     query_sha256 = hashlib.sha256(query.encode()).hexdigest()
-    named = model_version is not None
     entry = ledger.Entry(
-        job.name, score_date, interval, trigger, dry_run, pinned, query_sha256, job.sha256, named
+        job=job.name,
+        score_date=score_date,
+        interval=interval,
+        trigger=trigger,
+        dry_run=dry_run,
+        pinned=pinned,
+        query_sha256=query_sha256,
+        job_sha256=job.sha256,
+        model_named=model_version is not None or served_by != "model",
+        served_by=served_by,
     )
     run_id = ledger.begin(places.predictions, entry)
     log.info("run %s: model %s version %s", run_id, pinned.manifest.name, pinned.manifest.version)

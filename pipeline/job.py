@@ -237,6 +237,11 @@ class Job(_Section):
         strict=False,
         description='list of features by whose values two runs are compared, such as ["carrier"]',
     )
+    fallback: Literal["none", "last_published", "champion_previous"] = Field(
+        default="none",
+        description="what stands in for a night that failed, marked in every row: nothing, the last published scores "
+        "again, or those of the model's alias champion_previous",
+    )
     extract: Extract
     model: Model
     contract: Contract = Contract()

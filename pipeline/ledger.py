@@ -7,13 +7,15 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
 from pipeline.errors import NothingToDo, UsageError
 from pipeline.model import Pinned, library_versions
 from pipeline.postgres import engine, refusals
+
+ServedBy = Literal["model", "last_published", "champion_previous"]
 
 _CODE = Path(__file__).resolve().parent
 
@@ -40,7 +42,8 @@ class Entry:
         pinned: the model version.
         query_sha256: digest of the query's text.
         job_sha256: digest of the job file.
-        model_named: whether a person named the model version; else it came from the job's alias.
+        model_named: whether a person, or the job's fallback, named the model version; else it came from the alias.
+        served_by: `model`, or the fallback that stands in for a night that failed.
     """
 
     job: str
@@ -52,6 +55,7 @@ class Entry:
     query_sha256: str
     job_sha256: str
     model_named: bool = False
+    served_by: ServedBy = "model"
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,7 @@ def begin(uri: str, entry: Entry) -> int:
         "job_sha256": entry.job_sha256,
         "library_versions": json.dumps(library_versions()),
         "model_named": entry.model_named,
+        "served_by": entry.served_by,
     }
     with _refusals(), engine(uri).begin() as connection:
         if not entry.dry_run and not entry.model_named:
@@ -234,10 +239,10 @@ def _rows(connection: sa.Connection, query: str, run_id: int) -> list[dict[str, 
 _BEGIN = """
 INSERT INTO scoring.scoring_runs (
     job, score_date, trigger, dry_run, interval_start, interval_end, model_name, model_version, model_sha256,
-    code_version, query_sha256, job_sha256, library_versions, model_named)
+    code_version, query_sha256, job_sha256, library_versions, model_named, served_by)
 VALUES (
     :job, :score_date, :trigger, :dry_run, :interval_start, :interval_end, :model_name, :model_version, :model_sha256,
-    :code_version, :query_sha256, :job_sha256, CAST(:library_versions AS jsonb), :model_named)
+    :code_version, :query_sha256, :job_sha256, CAST(:library_versions AS jsonb), :model_named, :served_by)
 RETURNING run_id
 """
 _OLDER_MODEL = "SELECT scoring.older_model(:job, :score_date, :model_name, :model_version)"
@@ -266,7 +271,8 @@ WHERE run.run_id = :run_id
 _KEY = """
 UPDATE scoring.scoring_runs
 SET idempotency_key = encode(sha256(convert_to(concat_ws(' ', job, score_date, input_sha256, model_sha256,
-                                                         code_version, query_sha256, job_sha256), 'UTF8')), 'hex')
+                                                         code_version, query_sha256, job_sha256,
+                                                         nullif(served_by, 'model')), 'UTF8')), 'hex')
 WHERE run_id = :run_id RETURNING idempotency_key
 """
 _TWIN = """

@@ -57,6 +57,8 @@ def check(job: Job, places: Places, score_date: date) -> Iterator[Finding]:
         yield _find("query and rows", lambda: _rows(job, places, score_date, loaded[0]))
         if job.slices:
             yield _find("slices", lambda: _slices(job, loaded[0]))
+    if job.fallback == "champion_previous":
+        yield _find("fallback", lambda: _fallback(job, places, score_date))
     yield _find("predictions database", lambda: _rights(places))
 
 
@@ -67,8 +69,14 @@ def _find(what: str, step: Callable[[], str]) -> Finding:
         return Finding(what, False, " ".join(str(error).split()))
 
 
-def _model(job: Job, places: Places, loaded: list[model.Model]) -> str:
-    pinned = model.resolve(places.home, job.model.name, job.model.alias)
+def _fallback(job: Job, places: Places, score_date: date) -> str:
+    loaded: list[model.Model] = []
+    said = _model(job, places, loaded, "champion_previous")
+    return f"{said}; {_rows(job, places, score_date, loaded[0])}"
+
+
+def _model(job: Job, places: Places, loaded: list[model.Model], alias: str = "") -> str:
+    pinned = model.resolve(places.home, job.model.name, alias or job.model.alias)
     manifest = pinned.manifest
     if manifest.outcome in {column.name for column in manifest.columns}:
         raise CheckError(

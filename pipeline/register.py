@@ -242,7 +242,7 @@ def _save(
 ) -> Pinned:
     store = home / "models" / manifest.name
     store.mkdir(parents=True, exist_ok=True)
-    pins, _ = versions(home, manifest.name) if (store / "versions.toml").exists() else ({}, {})
+    pins, aliases = versions(home, manifest.name) if (store / "versions.toml").exists() else ({}, {})
     taken = [*pins, *(int(folder.name) for folder in store.iterdir() if folder.name.isdigit())]
     manifest = manifest.model_copy(update={"version": max(taken, default=0) + 1})
     aside = Path(tempfile.mkdtemp(prefix=".registering-", dir=store))
@@ -257,14 +257,17 @@ def _save(
     except OSError:
         shutil.rmtree(aside, ignore_errors=True)
         raise
-    _pin(store / "versions.toml", manifest, alias)
+    _pin(store / "versions.toml", manifest, alias, aliases)
     return Pinned(manifest, manifest.sha256, folder)
 
 
-def _pin(path: Path, manifest: Manifest, alias: str | None) -> None:
+def _pin(path: Path, manifest: Manifest, alias: str | None, aliases: dict[str, int]) -> None:
     text = path.read_text(encoding="utf-8") if path.exists() else _HEADER
     text = _set_line(text, "versions", str(manifest.version), f'"{manifest.sha256}"')
     if alias is not None:
+        if alias in aliases:
+            # What a job's fallback serves, and what a person goes back to.
+            text = _set_line(text, "aliases", f"{alias}_previous", str(aliases[alias]))
         text = _set_line(text, "aliases", alias, str(manifest.version))
     aside = path.with_suffix(".tmp")
     aside.write_text(text, encoding="utf-8")

@@ -31,6 +31,7 @@ def score(
     trigger: str,
     model_version: int | None = None,
     dry_run: bool = False,
+    fallback: model.Pinned | None = None,
     progress: Callable[[str, int, int], None] = lambda stage, done, total: None,
 ) -> Publication:
     """Score one job for one score date and publish it.
@@ -42,12 +43,13 @@ def score(
         trigger: what started the run.
         model_version: a registered version to use instead of the job's alias.
         dry_run: everything but publish.
+        fallback: the version that scores in the champion's place, in rows that say so.
         progress: called with the stage, the parts done and the parts in all; 0 where nobody knows yet.
 
     Raises:
         ScoringError: as the stages do; `Held` and `NothingToDo` among them.
     """
-    pinned = model.resolve(places.home, job.model.name, job.model.alias, model_version)
+    pinned = fallback or model.resolve(places.home, job.model.name, job.model.alias, model_version)
     with _one_by_one(lambda: machine.claim(_SIDE_BY_SIDE)) as scorer:
         loading = scorer.submit(model.load, pinned)
         scored: list[Future[Scored]] = []
@@ -65,6 +67,7 @@ def score(
             model_version=model_version,
             pinned=pinned,
             dry_run=dry_run,
+            served_by="champion_previous" if fallback else "model",
             load=lambda _: loading.result(),
             stored=hand_over,
         )

@@ -93,6 +93,24 @@ def rollback(
     out.print(f"{name} {day}: run {shown} is shown again, run {replaced} rolled back by {by}", markup=False)
 
 
+def fallback(name: JobName, date: ScoreDate, reason: Reason, by: By) -> None:
+    """Serve what the job's `fallback` names for a night that failed, marked as such in every row."""
+    from pipeline.fallback import serve
+
+    job = checkout.job(name)
+    out.print(
+        serve(
+            checkout.places_of(job),
+            job,
+            dates.parse(date),
+            trigger=f"command line of {by}",
+            reason=f"{by}: {reason}",
+        ),
+        markup=False,
+        soft_wrap=True,
+    )
+
+
 def _tell_difference(run_id: int) -> None:
     try:
         found = with_published(checkout.connection("predictions"), run_id)

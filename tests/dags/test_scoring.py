@@ -67,6 +67,15 @@ def test_the_six_tasks_stand_in_their_order(home: Home, job: str) -> None:
     assert all(callable_of(task).__doc__ for task in dag.tasks)
 
 
+def test_a_fallback_waits_for_a_failure_of_any_task(home: Home, job: str) -> None:
+    path = home.path / "dags" / f"{job}.toml"
+    path.write_text(path.read_text().replace("retries = 0", 'retries = 0\nfallback = "last_published"'))
+    tasks = dict(load(home).dags[job].task_dict)
+    fallback = tasks.pop("fallback")
+    assert fallback.trigger_rule == "one_failed"
+    assert fallback.upstream_task_ids == set(tasks)
+
+
 def test_publishing_updates_an_asset_named_after_the_job(home: Home, job: str) -> None:
     dag = load(home).dags[job]
     assert [asset.name for asset in dag.task_dict["publish"].outlets] == [job]

@@ -200,6 +200,30 @@ def test_a_week_is_caught_up_over_a_short_day_and_one_bad_night(
     assert published() == hourly
 
 
+def test_a_night_that_fails_is_served_by_its_fallback_and_stays_red(
+    nights_home: Home, airflow: Airflow, rest: Rest, shop: str
+) -> None:
+    query = (nights_home.path / "sql" / f"{shop}.sql").read_text()
+    name = nights_home.job(query, "shop", name=nights_home.name("falls"))
+    path = nights_home.path / "dags" / f"{name}.toml"
+    path.write_text(path.read_text().replace("retries = 0", 'retries = 0\nfallback = "last_published"'))
+    ready(airflow, rest, name)
+    good = rest.trigger(name, None, {"score_date": "2024-08-01"})
+    assert rest.wait(name, good)["state"] == "success"
+    assert states(rest, name, good)["fallback"] == {"skipped"}
+    (nights_home.path / "sql" / f"{name}.sql").write_text("SELECT nothing FROM nowhere")
+    bad = rest.trigger(name, None, {"score_date": "2024-08-02"})
+    assert rest.wait(name, bad)["state"] == "failed"
+    seen = nights_home.predictions(name)
+    served = seen[seen["score_date"] == date(2024, 8, 2)]
+    assert (len(served), set(served["served_by"]), set(served["staleness_days"])) == (
+        100,
+        {"last_published"},
+        {1},
+    )
+    assert "the scores of 2024-08-01 again (1 day old)" in "\n".join(rest.log(name, bad, "fallback"))
+
+
 def test_publishing_tells_other_dags_what_was_published(airflow: Airflow, rest: Rest, shop: str) -> None:
     ready(airflow, rest, shop)
     run_id = rest.trigger(shop, None, {"score_date": "2024-05-01"})

@@ -137,7 +137,7 @@ def test_a_model_registered_without_an_alias_is_named_by_none(home: Home) -> Non
     assert (list(pins), aliases) == ([1, 2], {"champion": 1})
 
 
-def test_promoting_a_model_is_a_change_of_one_line(home: Home) -> None:
+def test_promoting_a_model_changes_one_line_and_keeps_what_it_said(home: Home) -> None:
     home.model("shop", *shop_model())
     path = home.path / "models" / "shop" / "versions.toml"
     path.write_text(path.read_text().replace("champion = 1", "# approved by the risk board\nchampion = 1"))
@@ -145,7 +145,10 @@ def test_promoting_a_model_is_a_change_of_one_line(home: Home) -> None:
     home.model("shop", *shop_model(seed=1))
     after = path.read_text().splitlines()
     assert [line for line in before if line not in after] == ["champion = 1"]
-    assert [line for line in after if line not in before][1:] == ["champion = 2"]
+    assert [line for line in after if line not in before][1:] == [
+        "champion = 2",
+        "champion_previous = 1",
+    ]
 
 
 VERSIONS = {
@@ -164,10 +167,14 @@ def test_however_the_versions_are_laid_out_a_new_one_is_added_to_them(home: Home
     path = home.path / "models" / "shop" / "versions.toml"
     path.parent.mkdir()
     path.write_bytes(VERSIONS[kind].encode())
-    before = model.versions(home.path, "shop")[0]
+    before, former = model.versions(home.path, "shop")
     pinned = home.model("shop", *shop_model())
     number = pinned.manifest.version
-    assert model.versions(home.path, "shop") == ({**before, number: pinned.sha256}, {"champion": number})
+    kept = {f"{alias}_previous": version for alias, version in former.items()}
+    assert model.versions(home.path, "shop") == (
+        {**before, number: pinned.sha256},
+        {**kept, "champion": number},
+    )
     comments = re.findall("#.*", VERSIONS[kind])
     assert re.findall("#.*", path.read_text()) == comments
 

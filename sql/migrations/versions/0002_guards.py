@@ -121,17 +121,18 @@ CREATE FUNCTION scoring.guard_writing() RETURNS trigger LANGUAGE plpgsql SET sea
 DECLARE
     run bigint;
 BEGIN
-    IF scoring.acts_as_owner(TG_RELID) THEN
-        PERFORM setval('scoring.writing', 1);  -- so that there is a currval(); guard_rows lets the owner pass
-        RETURN NULL;
-    END IF;
     BEGIN
         run := currval('scoring.writing');
     EXCEPTION WHEN object_not_in_prerequisite_state THEN
+        IF scoring.acts_as_owner(TG_RELID) THEN
+            PERFORM setval('scoring.writing', 1);  -- so that there is a currval(); guard_rows lets the owner pass
+            RETURN NULL;
+        END IF;
         RAISE EXCEPTION 'no run is open for %: SELECT scoring.write_as(run_id) first', TG_TABLE_NAME
             USING ERRCODE = 'insufficient_privilege';
     END;
-    IF coalesce((scoring.write_as(run)).status, '') NOT IN ('running', 'failed') THEN
+    IF coalesce((scoring.write_as(run)).status, '') NOT IN ('running', 'failed')
+       AND NOT scoring.acts_as_owner(TG_RELID) THEN
         RAISE EXCEPTION 'run % is closed, it takes no more %', run, TG_TABLE_NAME
             USING ERRCODE = 'insufficient_privilege';
     END IF;
@@ -165,13 +166,17 @@ $$;
 COMMENT ON FUNCTION scoring.lock_night IS
     'Makes moves of one night''s pointer, and clean-up of its runs, wait for one another; no reader waits.';
 
-CREATE FUNCTION scoring.youngest_published(job text, score_date date) RETURNS bigint
+CREATE FUNCTION scoring.overtaken(run scoring.scoring_runs) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT max(run.run_id) FROM scoring.scoring_runs AS run
-    WHERE run.job = $1 AND run.score_date = $2 AND run.published_at IS NOT NULL
+    SELECT format(CASE WHEN current.run_id IS NOT NULL THEN 'run %s is newer and published'
+                       ELSE 'run %s is newer and was published before it was rolled back' END, youngest.run_id)
+    FROM (SELECT max(ever.run_id) AS run_id FROM scoring.scoring_runs AS ever
+          WHERE ever.job = $1.job AND ever.score_date = $1.score_date AND ever.published_at IS NOT NULL) AS youngest
+    LEFT JOIN scoring.current_runs AS current USING (run_id)
+    WHERE youngest.run_id > $1.run_id
 $$;
-COMMENT ON FUNCTION scoring.youngest_published IS
-    'The youngest run that was ever published for a job and score date: only a younger one is published by itself.';
+COMMENT ON FUNCTION scoring.overtaken IS
+    'Why a run is not published by itself: a younger one of its job and score date was. Null where it may be.';
 
 CREATE FUNCTION scoring.older_model(job text, score_date date, model_name text, model_version integer) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -229,7 +234,6 @@ CREATE FUNCTION scoring.publish(
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     run scoring.scoring_runs;
-    youngest bigint;
 BEGIN
     SELECT * INTO run FROM scoring.scoring_runs AS named WHERE named.run_id = publish.run_id;
     PERFORM scoring.lock_night(run.job, run.score_date);
@@ -242,12 +246,9 @@ BEGIN
                        coalesce(run.status_reason, 'finished'));
         RETURN;
     END IF;
-    youngest := scoring.youngest_published(run.job, run.score_date);
-    IF youngest > run.run_id THEN
-        outcome := 'overtaken'; said := format('run %s is newer and published', youngest);
-        IF NOT EXISTS (SELECT FROM scoring.current_runs AS current WHERE current.run_id = youngest) THEN
-            said := format('run %s is newer and was published before it was rolled back', youngest);
-        END IF;
+    said := scoring.overtaken(run);
+    IF said IS NOT NULL THEN
+        outcome := 'overtaken';
         UPDATE scoring.scoring_runs AS late SET status = 'abandoned', status_reason = said
         WHERE late.run_id = run.run_id;
         RETURN;
@@ -325,7 +326,7 @@ COMMENT ON FUNCTION scoring.roll_back IS
 
 GRANTS = """
 REVOKE EXECUTE ON FUNCTION scoring.publish, scoring.roll_back, scoring.write_as, scoring.point, scoring.lock_night,
-    scoring.youngest_published, scoring.older_model, scoring.unbalanced FROM PUBLIC;
+    scoring.overtaken, scoring.older_model, scoring.unbalanced FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION scoring.publish, scoring.roll_back, scoring.write_as, scoring.older_model TO scoring_writer;
 GRANT SELECT ON SEQUENCE scoring.writing TO scoring_writer;
 REVOKE INSERT, UPDATE ON scoring.current_runs FROM scoring_writer;

@@ -1,0 +1,118 @@
+"""A night has failed, and its job says what stands in for it: other scores, marked as such in every row."""
+
+import logging
+from datetime import date
+
+import sqlalchemy as sa
+
+from pipeline import model, postgres
+from pipeline.errors import NothingToDo, ScoringError, UsageError
+from pipeline.job import Job
+from pipeline.places import Places
+from pipeline.score import score
+
+log = logging.getLogger(__name__)
+
+# The alias of the version that served before the champion.
+PREVIOUS = "champion_previous"
+
+
+class FallbackError(ScoringError):
+    """Nothing could be served in a failed night's place."""
+
+
+def serve(places: Places, job: Job, score_date: date, *, trigger: str, reason: str) -> str:
+    """Publish what the job names as its fallback, unless the night itself is published.
+
+    Args:
+        places: folders, store and databases.
+        job: what was to be scored.
+        score_date: the night that failed.
+        trigger: what started the night.
+        reason: why it is done, kept with the move of the pointer.
+
+    Returns:
+        what analysts see of the night now, in a sentence.
+
+    Raises:
+        UsageError: the job has no fallback.
+        FallbackError: no earlier night is published.
+        ScoringError: the previous model's night failed as well, or was held.
+    """
+    if job.fallback == "none":
+        raise UsageError(
+            f'{job.name}.toml: key fallback is "none", so nothing stands in for a night that failed. '
+            f'Set fallback = "last_published" or "{PREVIOUS}".'
+        )
+    shown = _shown(places, job, score_date)
+    if shown is None or shown["served_by"] != "model":
+        trigger = f"{trigger} fallback"
+        if job.fallback == "last_published":
+            _serve_last(places, job, score_date, trigger, reason)
+        else:
+            _score_previous(places, job, score_date, trigger)
+        shown = _shown(places, job, score_date)
+    said = _describe(job, score_date, shown)
+    log.warning("%s", said)
+    return said
+
+
+def previous(places: Places, job: Job) -> model.Pinned:
+    """The version that serves when the champion cannot.
+
+    Raises:
+        ModelError: there is none.
+    """
+    return model.resolve(places.home, job.model.name, PREVIOUS)
+
+
+def _serve_last(places: Places, job: Job, score_date: date, trigger: str, reason: str) -> None:
+    values = {"job": job.name, "score_date": score_date, "trigger": trigger, "reason": reason}
+    with postgres.engine(places.predictions).begin() as connection:
+        done = connection.execute(sa.text(_SERVE_LAST), values).one()
+        if done.refusal is not None:
+            raise FallbackError(f"{done.refusal}. Put right what failed, and clear the failed task.")
+        connection.execute(sa.text("SELECT scoring.summarize(:score_date)"), values)
+
+
+def _score_previous(places: Places, job: Job, score_date: date, trigger: str) -> None:
+    try:
+        score(places, job, score_date, trigger=trigger, fallback=previous(places, job))
+    except NothingToDo as nothing:
+        # An earlier try has served it, or the night is empty: the sentence says what is shown.
+        log.info("%s", nothing)
+
+
+def _shown(places: Places, job: Job, score_date: date) -> sa.RowMapping | None:
+    with postgres.engine(places.predictions).connect() as connection:
+        values = {"job": job.name, "score_date": score_date}
+        return connection.execute(sa.text(_SHOWN), values).mappings().one_or_none()
+
+
+def _describe(job: Job, score_date: date, shown: sa.RowMapping | None) -> str:
+    if shown is None:
+        return f"{job.name} {score_date}: nothing is published"
+    what = f"{job.name} {score_date}: analysts see run {shown['run_id']}"
+    if shown["served_by"] == "model":
+        return f"{what}, which the night itself published before"
+    if shown["served_by"] == "last_published":
+        days = shown["staleness_days"]
+        return (
+            f"{what}, the scores of {shown['source_date']} again ({days} day{'s' * (days > 1)} old), "
+            "marked served_by = 'last_published'"
+        )
+    return (
+        f"{what}, scored by {shown['model_name']} version {shown['model_version']}, "
+        f"marked served_by = '{PREVIOUS}'"
+    )
+
+
+_SERVE_LAST = "SELECT * FROM scoring.serve_last_published(:job, :score_date, :trigger, :reason)"
+_SHOWN = """
+SELECT run.run_id, run.served_by, run.staleness_days, run.model_name, run.model_version,
+       source.score_date AS source_date
+FROM scoring.current_runs AS current
+JOIN scoring.scoring_runs AS run ON run.run_id = current.run_id
+LEFT JOIN scoring.scoring_runs AS source ON source.run_id = run.source_run_id
+WHERE current.job = :job AND current.score_date = :score_date
+"""
