@@ -60,7 +60,8 @@ def params(job: Job) -> dict[str, Param]:
             type=["null", "integer"],
             minimum=1,
             title="Model version",
-            description=f"A registered version of {job.model.name}. Blank: the alias {job.model.alias}.",
+            description=f"A registered version of {job.model.name}, which may be older than the published one. "
+            f"Blank: the alias {job.model.alias}.",
         ),
         "dry_run": Param(
             False,

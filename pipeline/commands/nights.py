@@ -26,7 +26,8 @@ def score(
     name: JobName,
     date: ScoreDate,
     model_version: Annotated[
-        int | None, typer.Option(help="A registered version instead of the alias.")
+        int | None,
+        typer.Option(help="A registered version instead of the alias; may be older than the published one."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Everything but publish.")] = False,
 ) -> None:

@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from pipeline import postgres
+from pipeline import ledger, postgres
 from pipeline.ledger import LedgerError, Superseded
+from pipeline.metrics import log_metrics
+from pipeline.predict import load_model
 from pipeline.write import Held, WriteError, decide, flip, roll_back
 from tests.home import NIGHT, Home, shop_model
 from tests.pipeline.shop import Shop, open_shop
@@ -160,6 +162,18 @@ def test_a_run_older_than_one_that_was_rolled_back_does_not_publish_by_itself(sh
         shop.publish(late, written)
     assert shop.status(late.run_id) == "abandoned"
     assert shown(shop) == {first}
+
+
+def test_the_note_of_a_try_that_broke_off_is_no_reason_against_a_whole_run(shop: Shop) -> None:
+    run = shop.extract()
+    written = shop.write(run)
+    places = shop.home.places
+    load_model(places, run)
+    log_metrics(places, shop.home.read(shop.job).gate, run, written)
+    ledger.close(places.predictions, run.run_id, "failed", "OperationalError: of another try")
+    assert flip(places.predictions, run.run_id) is None
+    assert shown(shop) == {run.run_id}
+    assert shop.runs()[0]["status_reason"] is None
 
 
 def test_a_held_run_is_published_in_a_persons_name_only(shop: Shop) -> None:

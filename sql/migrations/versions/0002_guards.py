@@ -240,7 +240,8 @@ BEGIN
     SELECT * INTO run FROM scoring.scoring_runs AS named WHERE named.run_id = publish.run_id FOR UPDATE;
     IF who IS NOT NULL AND run.status IS DISTINCT FROM 'held' THEN
         outcome := 'not held'; said := format('run %s is not held', publish.run_id); RETURN;
-    ELSIF who IS NULL AND run.status IS DISTINCT FROM 'running' THEN
+    -- `failed` is a note of a try that broke off: no reason against a run whose audit has passed since.
+    ELSIF who IS NULL AND coalesce(run.status, '') NOT IN ('running', 'failed') THEN
         outcome := 'ended';
         said := format('run %s is %s (%s): nothing to do', publish.run_id, coalesce(run.status, 'unknown'),
                        coalesce(run.status_reason, 'finished'));
@@ -270,7 +271,7 @@ BEGIN
                               CASE WHEN who IS NULL THEN 'publish' ELSE 'approval' END, who, reason);
 END $$;
 COMMENT ON FUNCTION scoring.publish IS
-    'Publishes a running run, or in a person''s name a held one, or says why not. The pointer only moves to a run that '
+    'Publishes an open run, or in a person''s name a held one, or says why not. The pointer only moves to a run that '
     'is younger than every run ever published for that job and score date: an older one that ends late is '
     'abandoned, also when the younger one has been rolled back since. A model version lower than the published one is '
     'refused, unless a person named it.';
