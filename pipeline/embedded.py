@@ -21,12 +21,13 @@ import psutil
 
 DATABASES = ("warehouse", "predictions", "airflow")
 
-# connection id -> (role, database). The pipeline reads with one role and writes with another; only `migrate` and
-# `sample` ever use an owner.
+# connection id -> (role, database). The pipeline reads with one role, writes with another and throws away with a
+# third; only `migrate` and `sample` ever use an owner.
 CONNECTIONS = {
     "warehouse": ("warehouse_reader", "warehouse"),
     "warehouse_owner": ("postgres", "warehouse"),
     "predictions": ("scoring_pipeline", "predictions"),
+    "predictions_janitor": ("janitor", "predictions"),
     "predictions_owner": ("postgres", "predictions"),
     "analyst": ("analyst", "predictions"),
 }
@@ -37,6 +38,7 @@ _ROLES = {
     "scoring_janitor": "ALTER ROLE scoring_janitor NOLOGIN",
     "scoring_analyst": "ALTER ROLE scoring_analyst NOLOGIN",
     "scoring_pipeline": "GRANT scoring_writer TO scoring_pipeline",
+    "janitor": "GRANT scoring_janitor TO janitor",
     "analyst": "GRANT scoring_analyst TO analyst",
     "airflow": "ALTER DATABASE airflow OWNER TO airflow",
 }

@@ -62,6 +62,7 @@ Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 # What Airflow and Postgres can keep: one file that cannot become a DAG would take all the others with it.
 Night = Annotated[date, Field(ge=date(1970, 1, 1), lt=date(2200, 1, 1))]
+Days = Annotated[int, Field(ge=1, le=36_500)]
 Sentence = Annotated[str, Field(pattern=r"^[^\x00]*$")]
 
 
@@ -124,6 +125,21 @@ class Gate(_Section):
     )
 
 
+class Retention(_Section):
+    """For how many days a run's things are kept; nothing goes that is open, or younger than a day."""
+
+    parts_days: Days = Field(default=30, description="days that a run's parts are kept in the store")
+    rejected_values_days: Days = Field(
+        default=30, description="days that rejected rows are kept, with values"
+    )
+    superseded_days: Days = Field(
+        default=90, description="days that the scores of superseded, abandoned and failed runs are kept"
+    )
+    predictions_days: Days | None = Field(
+        default=None, description="days that published scores are kept; leave it out to keep them for ever"
+    )
+
+
 class Job(_Section):
     """Everything a job file may say."""
 
@@ -162,6 +178,7 @@ class Job(_Section):
     model: Model
     write: Write = Write()
     gate: Gate = Gate()
+    retention: Retention = Retention()
     sha256: str = Field(description="digest of the job file, kept with every run")
 
     @field_validator("end_date")

@@ -94,7 +94,7 @@ def read(store: str, path: str, part: Part) -> Iterator[pa.RecordBatch]:
     """
     filesystem, root = open_store(store)
     try:
-        with _reaching(store):
+        with reaching(store):
             content = filesystem.cat_file(f"{root}/{path}")
     except FileNotFoundError as error:
         raise PartError(
@@ -137,7 +137,7 @@ def _put(store: str, path: str, content: memoryview) -> None:
     target = f"{root}/{path}"
     if not isinstance(filesystem, LocalFileSystem):
         try:
-            with _reaching(store):
+            with reaching(store):
                 filesystem.pipe_file(target, bytes(content))  # an object appears whole when its upload ends
         except (FileNotFoundError, PermissionError) as error:
             raise StoreError(
@@ -165,7 +165,7 @@ def _make_private(folder: Path) -> None:
 
 
 @contextmanager
-def _reaching(store: str) -> Iterator[None]:
+def reaching(store: str) -> Iterator[None]:
     """Turn a cloud client's own errors into an OSError, which is worth a retry."""
     try:
         yield

@@ -1,0 +1,79 @@
+"""What lies in the store: the folders of runs, and files that a killed try left behind."""
+
+import re
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+from fsspec.implementations.local import LocalFileSystem
+
+from pipeline import parts
+
+# Younger files may be in the making.
+GRACE = timedelta(days=1)
+
+# Only what our own stages name is ever looked at, so that a store that holds other things too keeps them.
+_OURS = re.compile(
+    r"(?P<score_date>\d{4}-\d\d-\d\d)/(?P<run_id>\d{1,18})/(part|scored)-\d{5,}\.parquet(?P<aside>\.[0-9a-f]{32}\.tmp)?"
+)
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A run's folder in the store.
+
+    Attributes:
+        score_date: as the folder above says.
+        run_id: as its name says.
+        files: path and bytes of each whole file.
+        aside: path and bytes of each file that was never made whole.
+    """
+
+    score_date: date
+    run_id: int
+    files: dict[str, int]
+    aside: dict[str, int]
+
+
+def folders(store: str, job: str) -> list[Folder]:
+    """Every run's folder that a job has in the store.
+
+    Raises:
+        StoreError: the store cannot be used.
+    """
+    filesystem, root = parts.open_store(store)
+    filesystem.invalidate_cache()
+    found: dict[tuple[date, int], Folder] = {}
+    with suppress(FileNotFoundError), parts.reaching(store):
+        for path, info in filesystem.find(f"{root}/{job}", detail=True).items():
+            if ours := _OURS.fullmatch(path.rpartition(f"/{job}/")[2]):
+                key = (date.fromisoformat(ours["score_date"]), int(ours["run_id"]))
+                folder = found.setdefault(key, Folder(*key, {}, {}))
+                (folder.aside if ours["aside"] else folder.files)[path] = int(info["size"])
+    return [found[key] for key in sorted(found)]
+
+
+def old(store: str, paths: Iterable[str]) -> list[str]:
+    """Those of the files that were written before the grace period."""
+    filesystem, _ = parts.open_store(store)
+    limit = datetime.now(UTC) - GRACE
+    found = []
+    for path in paths:
+        with suppress(FileNotFoundError), parts.reaching(store):  # made whole or given up meanwhile
+            if filesystem.modified(path) < limit:
+                found.append(path)
+    return found
+
+
+def remove(store: str, paths: Sequence[str]) -> None:
+    """Remove files, and their folder when that leaves it empty."""
+    filesystem, _ = parts.open_store(store)
+    with parts.reaching(store):
+        filesystem.rm(list(paths))
+    if isinstance(filesystem, LocalFileSystem):
+        for folder in {Path(path).parent for path in paths}:
+            with suppress(OSError):  # not empty
+                folder.rmdir()
+                folder.parent.rmdir()

@@ -1,0 +1,391 @@
+"""pipeline/retention.py: what has had its time goes; what is live stays, whoever works or reads meanwhile."""
+
+import os
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from pipeline import janitor, ledger, postgres, retention
+from pipeline.errors import NothingToDo
+from pipeline.janitor import Busy
+from pipeline.ledger import Superseded
+from pipeline.retention import Item, Pruned
+from pipeline.write import Held, decide
+from tests.home import NIGHT, Home
+from tests.pipeline.shop import Shop, open_shop
+
+MONTHS = iter(date(2100 + year, month, 1) for year in range(9) for month in range(1, 13))
+
+
+@pytest.fixture
+def shop(home: Home) -> Shop:
+    return open_shop(home)
+
+
+def keep(shop: Shop, **days: int) -> None:
+    """Put days into the job's [retention]."""
+    path = shop.home.path / "dags" / f"{shop.job}.toml"
+    said = "".join(f"{name} = {value}\n" for name, value in days.items())
+    path.write_text(f"{path.read_text().partition('[retention]')[0]}[retention]\n{said}")
+
+
+def age(shop: Shop, days: float, where: str = "true") -> None:
+    """Make the job's runs older than they are."""
+    with postgres.engine(shop.home.server.connections["predictions_owner"]).begin() as connection:
+        connection.execute(sa.text("SET LOCAL session_replication_role = replica"))  # no trigger refuses it
+        older = ", ".join(
+            f"{name} = {name} - make_interval(secs => :secs)" for name in ("started_at", "status_since")
+        )
+        statement = f"UPDATE scoring.scoring_runs SET {older} WHERE job = :job AND {where}"
+        connection.execute(sa.text(statement), {"secs": days * 86_400, "job": shop.job})
+
+
+def prune(shop: Shop) -> Pruned:
+    """Prune this job, as the janitor."""
+    return retention.prune(
+        shop.home.server.connections["predictions_janitor"], shop.home.store, [shop.home.read(shop.job)]
+    )
+
+
+def due(shop: Shop) -> list[Item]:
+    """What would go."""
+    return retention.due(
+        shop.home.server.connections["predictions_janitor"], shop.home.store, [shop.home.read(shop.job)]
+    )
+
+
+def files(shop: Shop) -> list[str]:
+    """Every file of the store, below it."""
+    store = Path(shop.home.store)
+    return sorted(str(path.relative_to(store)) for path in store.rglob("*") if path.is_file())
+
+
+def twice(shop: Shop, **options: Any) -> tuple[int, int]:
+    """Two published runs of one night: the first is superseded."""
+    first = shop.home.score(shop.job, **options).run_id
+    shop.change("visits = visits + 1")
+    return first, shop.home.score(shop.job, **options).run_id
+
+
+# What goes, and what stays
+
+
+def test_superseded_scores_go_and_published_ones_stay(shop: Shop) -> None:
+    old, new = twice(shop)
+    before = shop.predictions()
+    age(shop, 91)
+    keep(shop, parts_days=1000)
+    assert prune(shop).gone == (Item(shop.job, NIGHT, old, "scores", rows=100),)
+    assert (shop.rows(old), shop.rows(new)) == (0, 100)
+    assert shop.predictions().equals(before)
+    row = shop.runs()[0]
+    assert row["expired_at"] <= row["rows_pruned_at"]
+    assert len(ledger.show(shop.home.places.predictions, old)["ledger"]) == 3  # the ledger is history
+
+
+def test_nothing_goes_before_its_time(shop: Shop) -> None:
+    twice(shop)
+    age(shop, 89)
+    keep(shop, parts_days=90, rejected_values_days=90)
+    assert due(shop) == []
+    assert prune(shop) == Pruned((), ())
+
+
+def test_time_counts_from_when_a_run_was_superseded(shop: Shop) -> None:
+    first = shop.home.score(shop.job).run_id
+    age(shop, 1000)
+    shop.change("visits = visits + 1")
+    shop.home.score(shop.job)
+    prune(shop)
+    assert shop.rows(first) == 100
+
+
+def test_a_dry_run_lists_what_goes_and_touches_nothing(shop: Shop) -> None:
+    shop.change("channel = NULL", "entity_id IN ('customer-00001', 'customer-00041')")
+    twice(shop)
+    age(shop, 91)
+    before = (shop.runs(), files(shop))
+    listed = due(shop)
+    assert (shop.runs(), files(shop)) == before
+    assert [(item.what, item.rows) for item in listed] == [
+        ("scores", 98), ("rejected rows", 2), ("rejected rows", 2), ("parts", None), ("parts", None),
+    ]  # fmt: skip
+    assert {item.size for item in listed if item.what == "parts"} <= set(range(1000, 100_000))
+    assert sorted(prune(shop).gone, key=str) == sorted(listed, key=str)
+    assert due(shop) == []
+
+
+def test_rejected_rows_and_parts_go_by_their_own_days(shop: Shop) -> None:
+    shop.change("channel = NULL", "entity_id = 'customer-00001'")
+    run = shop.home.score(shop.job).run_id
+    age(shop, 10)
+    keep(shop, parts_days=9, rejected_values_days=11)
+    assert [item.what for item in prune(shop).gone] == ["parts"]
+    assert files(shop) == []
+    assert list(Path(shop.home.store).rglob("2024*")) == []
+    keep(shop, parts_days=9, rejected_values_days=9)
+    assert prune(shop).gone == (Item(shop.job, NIGHT, run, "rejected rows", rows=1),)
+    assert len(shop.predictions()) == 99
+
+
+def test_published_nights_go_where_the_job_says_so_as_a_whole(shop: Shop) -> None:
+    run = shop.home.score(shop.job).run_id
+    age(shop, 400)
+    keep(shop, predictions_days=365, parts_days=1000)
+    assert prune(shop).gone == (Item(shop.job, NIGHT, run, "scores", rows=100),)
+    assert shop.predictions().empty
+    assert shop.home.sql("SELECT FROM scoring.current_runs WHERE job = :job", job=shop.job) == []
+    assert shop.runs()[0]["status_reason"] == "expired: predictions are kept 365 days"
+    assert shop.home.score(shop.job).rows_scored == 100  # the night can be scored again
+
+
+@pytest.mark.parametrize("days", [0.9, 1000])
+def test_a_held_run_stays_however_old(shop: Shop, days: float) -> None:
+    shop.configure("min_rows = 1", "min_rows = 101")
+    with pytest.raises(Held):
+        shop.home.score(shop.job)
+    keep(shop, superseded_days=1, parts_days=1, rejected_values_days=1)
+    age(shop, days)
+    assert prune(shop).gone == ()
+    run = int(shop.runs()[0]["run_id"])
+    decide(shop.home.places.predictions, run, approve=True, by="ada", reason="seen")
+    assert len(shop.predictions()) == 100
+
+
+@pytest.mark.parametrize("status", ["running", "failed"])
+def test_an_open_run_stays_for_a_day_and_then_is_abandoned(shop: Shop, status: str) -> None:
+    run = shop.extract()
+    written = shop.write(run)
+    if status == "failed":
+        ledger.close(shop.home.places.predictions, run.run_id, "failed", "no memory")
+    keep(shop, superseded_days=1, parts_days=1)
+    age(shop, 0.9)
+    assert prune(shop).gone == ()
+    assert len(files(shop)) == 6
+    age(shop, 0.2)
+    assert [item.what for item in prune(shop).gone] == ["scores"]
+    with pytest.raises(Superseded, match=f"run {run.run_id} is abandoned"):
+        shop.publish(run, written)
+    assert shop.runs()[0]["status_reason"] == (
+        "no memory" if status == "failed" else "expired: no try went on with it"
+    )
+    age(shop, 1.1)
+    assert [item.what for item in prune(shop).gone] == ["parts"]
+
+
+def test_an_abandoned_runs_parts_go_after_a_day(shop: Shop) -> None:
+    with pytest.raises(NothingToDo):
+        shop.home.score(shop.job, dry_run=True)
+    age(shop, 0.9)
+    assert prune(shop).gone == ()
+    age(shop, 0.2)
+    assert [item.what for item in prune(shop).gone] == ["parts"]
+
+
+def test_another_jobs_things_stay(home: Home) -> None:
+    shop, other = open_shop(home), open_shop(home)
+    for one in (shop, other):
+        twice(one)
+        age(one, 91)
+    before = (other.runs(), [name for name in files(shop) if name.startswith(other.job)])
+    prune(shop)
+    assert before == (other.runs(), files(shop))
+
+
+# The store
+
+
+def test_leftovers_go_after_a_day_and_strangers_stay(shop: Shop) -> None:
+    run = shop.home.score(shop.job).run_id
+    folder = Path(shop.home.store) / shop.job
+    names = {
+        "torn": f"{NIGHT}/{run}/part-00000.parquet.{'0' * 32}.tmp",
+        "unknown": f"{NIGHT}/999999999/part-00000.parquet",
+        "other night": f"2024-03-02/{run}/scored-00000.parquet",
+    }
+    strangers = [f"{NIGHT}/{run}/notes.txt", f"notes/{run}/part-00000.parquet", "part-00000.parquet"]
+    for name in [*names.values(), *strangers]:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"x")
+    assert prune(shop).gone == ()
+    yesterday = time.time() - 90_000
+    for path in folder.rglob("*"):
+        os.utime(path, (yesterday, yesterday))
+    gone = prune(shop).gone
+    assert {item.what for item in gone} == {"leftover files"}
+    assert sum(item.size or 0 for item in gone) == 3
+    assert {name for name in files(shop) if not name.endswith(("0.parquet", "1.parquet", "2.parquet"))} == {
+        f"{shop.job}/{strangers[0]}"
+    }
+    assert set(files(shop)) >= {f"{shop.job}/{name}" for name in strangers}
+    assert len(files(shop)) == 6 + len(strangers)
+
+
+def test_a_prune_killed_before_the_files_went_is_taken_up(shop: Shop) -> None:
+    shop.home.score(shop.job)
+    age(shop, 31)
+    run = int(shop.runs()[0]["run_id"])
+    janitor_of = shop.home.server.connections["predictions_janitor"]
+    with janitor.session(janitor_of) as session:
+        assert janitor.call(session, "SELECT scoring.expire_parts(:run, 30)", run=run)
+    assert [item.what for item in prune(shop).gone] == ["parts"]
+    assert files(shop) == []
+
+
+def test_a_prune_killed_between_two_batches_is_taken_up(shop: Shop) -> None:
+    run, _ = twice(shop)
+    age(shop, 91)
+    keep(shop, parts_days=1000)
+    with janitor.session(shop.home.server.connections["predictions_janitor"]) as session:
+        assert janitor.call(session, "SELECT scoring.expire(:run, 90, NULL)", run=run)
+        first = session.execute(
+            sa.text("SELECT * FROM scoring.find_rows(:run, 'scores')"), {"run": run}
+        ).one()
+        assert janitor.call(
+            session, "SELECT scoring.delete_rows(:run, 'scores', :first, :until, NULL)",
+            run=run, first=first[0], until=first[0] + 1,
+        )  # fmt: skip
+    prune(shop)
+    assert shop.rows(run) == 0
+    assert shop.runs()[0]["rows_pruned_at"]
+
+
+# Whole months
+
+
+@pytest.fixture
+def month(shop: Shop) -> date:
+    """A month of its own, with two expired nights, one of them of two runs."""
+    day = next(MONTHS)
+    for number in (0, 1, 1):
+        shop.change("visits = visits + 1")
+        shop.home.score(shop.job, day.replace(day=1 + number))
+    keep(shop, superseded_days=1, predictions_days=1, parts_days=1000)
+    age(shop, 2)
+    return day
+
+
+def size(shop: Shop, month: date) -> int:
+    """Bytes of a month's partition."""
+    query = f"SELECT pg_relation_size('scoring.prediction_rows_{month:%Y%m}') AS size"
+    return int(shop.home.sql(query)[0]["size"])
+
+
+@contextmanager
+def reader(shop: Shop, isolation: str) -> Iterator[sa.Connection]:
+    """An analyst's transaction that stays open."""
+    engine = postgres.engine(shop.home.server.connections["analyst"])
+    with engine.connect().execution_options(isolation_level=isolation) as connection, connection.begin():
+        yield connection
+
+
+def count(connection: sa.Connection, shop: Shop) -> int:
+    """How many rows a reader sees of the job."""
+    query = "SELECT count(*) FROM scoring.predictions WHERE job = :job"
+    return int(connection.execute(sa.text(query), {"job": shop.job}).scalar_one())
+
+
+def test_a_month_of_expired_runs_is_emptied_at_once(shop: Shop, month: date) -> None:
+    assert size(shop, month) > 0
+    assert [item.rows for item in prune(shop).gone] == [100, 100, 100]
+    assert size(shop, month) == 0
+    assert all(run["rows_pruned_at"] for run in shop.runs())
+    assert shop.home.score(shop.job, month).rows_scored == 100
+
+
+def test_a_month_with_another_jobs_night_in_date_keeps_that_night(shop: Shop, month: date) -> None:
+    other = open_shop(shop.home)
+    shop.home.score(other.job, month)
+    assert [item.rows for item in prune(shop).gone] == [100, 100, 100]
+    assert size(shop, month) > 0
+    assert len(other.predictions()) == 100
+
+
+@pytest.mark.parametrize("isolation", ["READ COMMITTED", "REPEATABLE READ"])
+def test_a_month_waits_for_whoever_may_still_see_it(
+    shop: Shop, month: date, isolation: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(janitor, "PATIENCE", 0.2)
+    with reader(shop, isolation) as idle:
+        if isolation == "READ COMMITTED":
+            assert count(idle, shop) == 200  # and it holds its lock on
+        else:
+            idle.execute(sa.text("SELECT FROM scoring.scoring_runs LIMIT 1"))  # and it holds its snapshot on
+        pruned = prune(shop)
+        assert pruned == Pruned((), (f"the scores of {month:%Y-%m} are being read",))
+        assert count(idle, shop) == (0 if isolation == "READ COMMITTED" else 200)
+        with reader(shop, "READ COMMITTED") as other:
+            assert count(other, shop) == 0  # expired as a whole, though its rows are there
+    assert [item.rows for item in prune(shop).gone] == [100, 100, 100]
+    assert size(shop, month) == 0
+
+
+# Races: FAULTS 41
+
+
+def test_an_expired_run_is_never_published(shop: Shop) -> None:
+    shop.configure("min_rows = 1", "min_rows = 101")
+    with pytest.raises(Held):
+        shop.home.score(shop.job)
+    run = int(shop.runs()[0]["run_id"])
+    decide(shop.home.places.predictions, run, approve=False, by="ada", reason="wrong")
+    keep(shop, superseded_days=1)
+    age(shop, 2)
+    prune(shop)
+    for statement in ("status = 'published', published_at = now()", "status = 'held'", "expired_at = NULL"):
+        with pytest.raises(
+            sa.exc.DatabaseError, match=f"run {run} expired on .*Score {shop.job} 2024-03-01 again"
+        ):
+            shop.home.sql(f"UPDATE scoring.scoring_runs SET {statement} WHERE run_id = :run", run=run)
+
+
+def test_two_prunes_at_once_are_one(shop: Shop) -> None:
+    uri = shop.home.server.connections["predictions_janitor"]
+    with janitor.session(uri), pytest.raises(Busy, match="another prune or erase is at work"):
+        prune(shop)
+    assert prune(shop).gone == ()
+
+
+def test_while_nights_are_published_and_read_nothing_live_is_pruned(shop: Shop) -> None:
+    keep(shop, superseded_days=1, parts_days=1, rejected_values_days=1, predictions_days=2)
+    shop.home.score(shop.job)
+    over, seen = Event(), set[tuple[int, int]]()
+    pruned: list[Item] = []
+
+    def read() -> None:
+        query = sa.text("SELECT count(*), count(DISTINCT run_id) FROM scoring.predictions WHERE job = :job")
+        with postgres.engine(shop.home.server.connections["analyst"]).connect() as connection:
+            while not over.wait(0.003):
+                seen.add(tuple(connection.execute(query, {"job": shop.job}).one()))
+
+    def throw_away() -> None:
+        while not over.is_set():
+            age(shop, 1.5, "status = 'superseded' AND status_since > now() - interval '1 day'")
+            pruned.extend(prune(shop).gone)
+
+    with ThreadPoolExecutor(2) as threads:
+        others = [threads.submit(read), threads.submit(throw_away)]
+        try:
+            for _ in range(5):
+                shop.change("visits = visits + 1")
+                run = shop.home.score(shop.job).run_id
+        finally:
+            over.set()
+        for other in others:
+            other.result()
+    age(shop, 1.5, "status = 'superseded'")
+    pruned.extend(prune(shop).gone)
+    assert seen == {(100, 1)}
+    assert sorted({item.run_id for item in pruned if item.what == "scores"}) == [
+        one["run_id"] for one in shop.runs()[:-1]
+    ]
+    assert [shop.rows(one["run_id"]) for one in shop.runs()] == [0, 0, 0, 0, 0, 100]
+    assert {name.split("/")[2] for name in files(shop)} == {str(run)}
