@@ -51,12 +51,16 @@ class PartWriter:
         self._writer.close()
         return self._buffer.getbuffer().nbytes
 
+    def sha256(self) -> str:
+        """End the part; returns the digest of its bytes."""
+        self.close()
+        return hashlib.sha256(self._buffer.getbuffer()).hexdigest()
+
     def save(self, store: str, path: str, number: int) -> Part:
         """Close the part and put it at `path` below the store; a file of that name is replaced at once."""
         size = self.close()
-        content = self._buffer.getbuffer()  # no second copy
-        _put(store, path, content)
-        return Part(number=number, rows=self.rows, size=size, sha256=hashlib.sha256(content).hexdigest())
+        _put(store, path, self._buffer.getbuffer())  # no second copy
+        return Part(number=number, rows=self.rows, size=size, sha256=self.sha256())
 
 
 def sizes(rows: int, shards: int = 1) -> Iterator[int]:
@@ -92,10 +96,8 @@ def read(store: str, path: str, part: Part) -> Iterator[pa.RecordBatch]:
     Raises:
         PartError: the file is missing or differs from its SHA-256.
     """
-    filesystem, root = open_store(store)
     try:
-        with reaching(store):
-            content = filesystem.cat_file(f"{root}/{path}")
+        content = fetch(store, path)
     except FileNotFoundError as error:
         raise PartError(
             f"part {path} is missing from {store}. Clear the task `extract` to make it again."
@@ -108,6 +110,17 @@ def read(store: str, path: str, part: Part) -> Iterator[pa.RecordBatch]:
         )
     with pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True) as file:
         yield from file.iter_batches(batch_size=ROWS_PER_GROUP)
+
+
+def fetch(store: str, path: str) -> bytes:
+    """A file's bytes, as they are.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+    """
+    filesystem, root = open_store(store)
+    with reaching(store):
+        return bytes(filesystem.cat_file(f"{root}/{path}"))
 
 
 def open_store(store: str) -> tuple[AbstractFileSystem, str]:

@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
 from threading import Event
@@ -16,9 +16,9 @@ import sqlalchemy as sa
 from pipeline import janitor, ledger, postgres, retention
 from pipeline.errors import NothingToDo
 from pipeline.janitor import Busy
-from pipeline.ledger import Superseded
+from pipeline.ledger import LedgerError, Superseded
 from pipeline.retention import Item, Pruned
-from pipeline.write import Held, decide
+from pipeline.write import Held, decide, roll_back
 from tests.home import NIGHT, Home
 from tests.pipeline.shop import Shop, open_shop
 
@@ -347,6 +347,36 @@ def test_an_expired_run_is_never_published(shop: Shop) -> None:
             shop.home.sql(f"UPDATE scoring.scoring_runs SET {statement} WHERE run_id = :run", run=run)
 
 
+def test_an_expired_run_is_none_to_roll_back_to(shop: Shop) -> None:
+    old, new = twice(shop)
+    age(shop, 91)
+    prune(shop)
+    refusal = f"no run was published before run {new}. Run {new} is published; runs published before: none"
+    with pytest.raises(LedgerError, match=refusal):
+        roll_back(shop.home.places.predictions, shop.job, NIGHT, by="ada", reason="wrong")
+    assert shop.status(old) == "superseded"
+
+
+def test_a_run_that_was_rolled_back_to_stays(shop: Shop) -> None:
+    old, _ = twice(shop)
+    age(shop, 91)
+    roll_back(shop.home.places.predictions, shop.job, NIGHT, by="ada", reason="wrong")
+    prune(shop)
+    assert set(shop.predictions()["run_id"]) == {old}
+    assert len(shop.predictions()) == 100
+
+
+def test_past_predictions_lose_an_expired_run_as_a_whole(shop: Shop) -> None:
+    old, new = twice(shop)
+    age(shop, 91)
+    with janitor.session(shop.home.server.connections["predictions_janitor"]) as session:
+        assert janitor.call(session, "SELECT scoring.expire(:run, 90, NULL)", run=old)
+    seen = shop.home.sql(
+        "SELECT DISTINCT run_id FROM scoring.past_predictions WHERE job = :job", job=shop.job
+    )
+    assert seen == [{"run_id": new}]
+
+
 def test_two_prunes_at_once_are_one(shop: Shop) -> None:
     uri = shop.home.server.connections["predictions_janitor"]
     with janitor.session(uri), pytest.raises(Busy, match="another prune or erase is at work"):
@@ -371,12 +401,17 @@ def test_while_nights_are_published_and_read_nothing_live_is_pruned(shop: Shop) 
             age(shop, 1.5, "status = 'superseded' AND status_since > now() - interval '1 day'")
             pruned.extend(prune(shop).gone)
 
-    with ThreadPoolExecutor(2) as threads:
-        others = [threads.submit(read), threads.submit(throw_away)]
+    def go_back() -> None:
+        while not over.wait(0.05):
+            with suppress(LedgerError):  # there may be none to go back to
+                roll_back(shop.home.places.predictions, shop.job, NIGHT, by="ada", reason="to and fro")
+
+    with ThreadPoolExecutor(3) as threads:
+        others = [threads.submit(task) for task in (read, throw_away, go_back)]
         try:
-            for _ in range(5):
+            for _ in range(4):
                 shop.change("visits = visits + 1")
-                run = shop.home.score(shop.job).run_id
+                shop.home.score(shop.job)
         finally:
             over.set()
         for other in others:
@@ -384,8 +419,7 @@ def test_while_nights_are_published_and_read_nothing_live_is_pruned(shop: Shop) 
     age(shop, 1.5, "status = 'superseded'")
     pruned.extend(prune(shop).gone)
     assert seen == {(100, 1)}
-    assert sorted({item.run_id for item in pruned if item.what == "scores"}) == [
-        one["run_id"] for one in shop.runs()[:-1]
-    ]
-    assert [shop.rows(one["run_id"]) for one in shop.runs()] == [0, 0, 0, 0, 0, 100]
-    assert {name.split("/")[2] for name in files(shop)} == {str(run)}
+    current = set(shop.predictions()["run_id"])
+    rows = {run["run_id"]: shop.rows(run["run_id"]) for run in shop.runs()}
+    assert rows == {run: 100 if run in current else 0 for run in rows}
+    assert {item.run_id for item in pruned if item.what == "scores"} == rows.keys() - current

@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0003"
-down_revision = "0001"
+down_revision = "0002"
 
 LEDGER = """
 ALTER TABLE scoring.scoring_runs
@@ -81,9 +81,13 @@ COMMENT ON TABLE scoring.erasures IS
 # What retention may take, said once: the listing asks these, and so does every function that takes something. Days
 # that are null are for ever.
 RULES = """
+CREATE FUNCTION scoring.in_work(run scoring.scoring_runs) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT run.status IN ('running', 'failed') AND run.status_since > now() - interval '1 day'
+$$;
+COMMENT ON FUNCTION scoring.in_work IS 'Whether a try may still be going on with the run.';
+
 CREATE FUNCTION scoring.is_open(run scoring.scoring_runs) RETURNS boolean LANGUAGE sql STABLE AS $$
-    SELECT run.status = 'held'
-        OR run.status IN ('running', 'failed') AND run.status_since > now() - interval '1 day'
+    SELECT run.status = 'held' OR scoring.in_work(run)
 $$;
 COMMENT ON FUNCTION scoring.is_open IS 'Whether a try may still go on with the run, or a person decide on it.';
 
@@ -119,7 +123,7 @@ DECLARE
 BEGIN
     SELECT * INTO STRICT entry FROM scoring.scoring_runs WHERE run_id = run;
     -- The lock of publishing and of rolling back: whoever comes second sees what the first one did.
-    PERFORM pg_advisory_xact_lock(hashtextextended(entry.job || ' ' || entry.score_date, 0));
+    PERFORM scoring.lock_night(entry.job, entry.score_date);
     SELECT * INTO STRICT entry FROM scoring.scoring_runs WHERE run_id = run FOR UPDATE;
     IF entry.expired_at IS NOT NULL THEN RETURN true; END IF;
     IF scoring.rows_due(entry, superseded_days, predictions_days) IS NOT TRUE THEN RETURN false; END IF;
@@ -220,6 +224,63 @@ COMMENT ON FUNCTION scoring.empty_month IS
     'Empties a month''s partition at once when all of its runs have expired; gives up where that would take waiting.';
 """
 
+# As in the revision before, save that expired runs are left out, and that rows that were erased are not missed.
+HISTORY = """
+CREATE OR REPLACE VIEW scoring.past_predictions AS
+SELECT rows.job, rows.score_date, rows.entity_id, rows.score, rows.label, rows.class_scores,
+       runs.model_name, runs.model_version, runs.scored_at, runs.run_id
+FROM scoring.scoring_runs AS runs
+JOIN scoring.prediction_rows AS rows
+  ON rows.job = runs.job AND rows.score_date = runs.score_date AND rows.run_id = runs.run_id
+WHERE runs.published_at IS NOT NULL AND runs.expired_at IS NULL;
+
+CREATE OR REPLACE FUNCTION scoring.roll_back(
+    job text, score_date date, run_id bigint, who text, reason text,
+    OUT shown bigint, OUT replaced bigint, OUT refusal text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    night text := format('%s %s', job, to_char(score_date, 'YYYY-MM-DD'));
+    current bigint;
+    possible text;
+    expected bigint;
+    remaining bigint;
+BEGIN
+    PERFORM scoring.lock_night(job, score_date);
+    SELECT pointer.run_id INTO current FROM scoring.current_runs AS pointer
+    WHERE pointer.job = roll_back.job AND pointer.score_date = roll_back.score_date;
+    IF current IS NULL THEN
+        refusal := format('%s: no run is published, so there is none to roll back', night); RETURN;
+    END IF;
+    SELECT coalesce(max(run.run_id) FILTER (WHERE run.run_id = roll_back.run_id),
+                    max(run.run_id) FILTER (WHERE run.run_id < current AND roll_back.run_id IS NULL)),
+           coalesce(string_agg(run.run_id::text, ', ' ORDER BY run.run_id DESC), 'none')
+    INTO shown, possible
+    FROM scoring.scoring_runs AS run
+    WHERE run.job = roll_back.job AND run.score_date = roll_back.score_date AND run.published_at IS NOT NULL
+      AND run.run_id <> current AND run.expired_at IS NULL;
+    IF shown IS NULL THEN
+        refusal := format('%s: %s. Run %s is published; runs published before: %s', night,
+                          CASE WHEN roll_back.run_id IS NULL THEN 'no run was published before run ' || current
+                               ELSE 'run ' || roll_back.run_id || ' is none that can be rolled back to' END,
+                          current, possible);
+        RETURN;
+    END IF;
+    PERFORM FROM scoring.scoring_runs AS run WHERE run.run_id IN (current, shown) ORDER BY run.run_id FOR UPDATE;
+    -- The parts' lines of the ledger say how many rows there must be.
+    SELECT coalesce(sum(part.rows_scored - part.rows_erased), 0) INTO expected
+    FROM scoring.run_parts AS part WHERE part.run_id = shown;
+    SELECT count(*) INTO remaining FROM scoring.prediction_rows AS kept
+    WHERE kept.score_date = roll_back.score_date AND kept.run_id = shown;
+    IF remaining <> expected THEN
+        refusal := format('%s: run %s has %s of its %s rows left. Runs published before: %s', night, shown, remaining,
+                          expected, possible);
+        shown := NULL;
+        RETURN;
+    END IF;
+    replaced := scoring.point(shown, format('rolled back by %s: %s', who, reason), 'rollback', who, reason);
+END $$;
+"""
+
 ERASE = r"""
 CREATE FUNCTION scoring.plan_rewrite(of_run bigint, of_part integer, input_next text, scored_next text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -228,22 +289,26 @@ BEGIN
     SET input_sha256_next = coalesce(input_next, input_sha256_next),
         scored_sha256_next = coalesce(scored_next, scored_sha256_next)
     FROM scoring.scoring_runs AS run
-    WHERE line.run_id = of_run AND line.part = of_part AND run.run_id = of_run AND NOT scoring.is_open(run);
-    IF NOT FOUND THEN RAISE EXCEPTION 'part % of run % cannot be rewritten: the run is open', of_part, of_run; END IF;
+    WHERE line.run_id = of_run AND line.part = of_part AND run.run_id = of_run AND NOT scoring.in_work(run);
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'part % of run % cannot be rewritten: a try is going on with the run', of_part, of_run;
+    END IF;
 END $$;
-COMMENT ON FUNCTION scoring.plan_rewrite IS 'Notes the digests that a part''s files are about to have, before they do.';
+COMMENT ON FUNCTION scoring.plan_rewrite IS 'Notes the digest that a part''s file is about to have, before it has it.';
 
-CREATE FUNCTION scoring.settle_rewrite(of_run bigint, of_part integer) RETURNS void
+CREATE FUNCTION scoring.settle_rewrite(of_run bigint, of_part integer, has text) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    UPDATE scoring.run_parts
-    SET input_sha256 = coalesce(input_sha256_next, input_sha256), input_sha256_next = NULL,
-        scored_sha256 = coalesce(scored_sha256_next, scored_sha256), scored_sha256_next = NULL
-    WHERE run_id = of_run AND part = of_part
+    UPDATE scoring.run_parts SET input_sha256 = has, input_sha256_next = NULL
+    WHERE run_id = of_run AND part = of_part AND input_sha256_next = has;
+    UPDATE scoring.run_parts SET scored_sha256 = has, scored_sha256_next = NULL
+    WHERE run_id = of_run AND part = of_part AND scored_sha256_next = has;
 $$;
-COMMENT ON FUNCTION scoring.settle_rewrite IS 'Makes the noted digests those of the ledger, once the files have them.';
+COMMENT ON FUNCTION scoring.settle_rewrite IS
+    'Makes the digest that a part''s file has the ledger''s, where it was noted before.';
 
 CREATE FUNCTION scoring.erase(
-    of_job text, entity text, closed bigint[], rewritten_runs bigint[], rewritten_parts integer[], who text, why text,
+    of_job text, entity text, closed bigint[],
+    rewritten_runs bigint[], rewritten_parts integer[], digests text[], who text, why text,
     OUT erasure bigint, OUT runs bigint, OUT prediction_rows bigint, OUT rejected_rows bigint, OUT parts bigint,
     OUT months date[])
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -254,7 +319,7 @@ DECLARE
     told bigint[];
 BEGIN
     closed := ARRAY(SELECT run_id FROM scoring.scoring_runs AS run
-                    WHERE run_id = ANY (closed) AND job = of_job AND NOT scoring.is_open(run));
+                    WHERE run_id = ANY (closed) AND job = of_job AND NOT scoring.in_work(run));
     WITH gone AS (
         DELETE FROM scoring.prediction_rows AS scores
         WHERE scores.job = of_job AND scores.entity_id = entity AND scores.run_id = ANY (closed)
@@ -280,8 +345,10 @@ BEGIN
         RETURNING run_id
     )
     SELECT array_agg(run_id) INTO told FROM retold;
-    PERFORM scoring.settle_rewrite(run, part) FROM unnest(rewritten_runs, rewritten_parts) AS rewritten (run, part);
-    parts := cardinality(rewritten_parts);
+    PERFORM scoring.settle_rewrite(run, part, has)
+    FROM unnest(rewritten_runs, rewritten_parts, digests) AS rewritten (run, part, has);
+    SELECT count(DISTINCT (run, part)) INTO parts
+    FROM unnest(rewritten_runs, rewritten_parts) AS rewritten (run, part);
     SELECT count(DISTINCT run) INTO runs FROM unnest(touched || refused || told || rewritten_runs) AS found (run);
     INSERT INTO scoring.erasures (job, erased_by, reason, runs, prediction_rows, rejected_rows, parts)
     VALUES (of_job, who, why, runs, prediction_rows, rejected_rows, parts) RETURNING erasure_id INTO erasure;
@@ -337,7 +404,7 @@ END $$;
 
 def upgrade() -> None:
     """Add what retention and erasure need; every run counts its time from now on."""
-    for statements in (LEDGER, RULES, PRUNE, ERASE, GRANTS, VACUUM):
+    for statements in (LEDGER, RULES, PRUNE, HISTORY, ERASE, GRANTS, VACUUM):
         op.execute(statements)
 
 
