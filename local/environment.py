@@ -14,7 +14,7 @@ from pipeline.embedded import Embedded
 ROOT = Path(__file__).resolve().parents[1]
 
 # The connections that tasks may see; the owners' are for `migrate` and `sample`.
-_TASK_CONNECTIONS = ("warehouse", "predictions")
+_TASK_CONNECTIONS = ("warehouse", "predictions", "predictions_janitor")
 _NOT_FOR_TASKS = ("AIRFLOW_CONN_WAREHOUSE_OWNER", "AIRFLOW_CONN_PREDICTIONS_OWNER", "AIRFLOW_CONN_ANALYST")
 
 # What every task imports, 2.5 s of it: loaded once, and shared by the forks that the tasks run in. A first demo's
@@ -101,6 +101,8 @@ def environment(
         name: environ.get(name) or embedded.connections[conn_id]
         for conn_id in _TASK_CONNECTIONS
         for name in [f"AIRFLOW_CONN_{conn_id.upper()}"]
+        # The embedded janitor has never heard of a real database's runs.
+        if environ.get(name) or not environ.get(name.removesuffix("_JANITOR"))
     }
     metadata = embedded.uri("airflow", "airflow").replace("postgresql://", "postgresql+psycopg2://", 1)
     local = ",".join(filter(None, [environ.get("NO_PROXY", environ.get("no_proxy", "")), HOST, "localhost"]))

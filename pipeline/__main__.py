@@ -12,7 +12,7 @@ import sqlalchemy as sa
 import typer
 
 from pipeline import machine
-from pipeline.commands import nights, runs, setup
+from pipeline.commands import keeping, nights, runs, setup
 from pipeline.commands.console import FAILED, HELD, USAGE, err, fail
 from pipeline.errors import NothingToDo, ScoringError, UsageError
 from pipeline.write import Held
@@ -35,6 +35,8 @@ for command in (
     nights.approve,
     nights.reject,
     nights.rollback,
+    keeping.prune,
+    keeping.erase,
 ):
     app.command()(command)
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from pipeline.errors import ScoringError
 from pipeline.postgres import engine
 
 # How long a month waits for older transactions to end before it is left for the next time, in seconds.
@@ -16,8 +15,8 @@ PATIENCE = 5.0
 _LOCK_NOT_AVAILABLE = "55P03"
 
 
-class Busy(ScoringError):
-    """Another prune or erase is at work on this database."""
+class Busy(RuntimeError):
+    """Another prune or erase is at work on this database; worth another try."""
 
 
 @contextmanager

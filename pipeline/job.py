@@ -212,6 +212,18 @@ def find(folder: Path, name: str) -> Job:
     return read(folder / f"{name}.toml")
 
 
+def read_all(folder: Path) -> tuple[list[Job], list[JobError]]:
+    """Every job of a folder of job files, and the errors of the files that cannot be used."""
+    found: list[Job] = []
+    broken: list[JobError] = []
+    for path in files(folder):
+        try:
+            found.append(read(path))
+        except JobError as error:
+            broken.append(error)
+    return found, broken
+
+
 def read(path: Path) -> Job:
     """Read one job file.
 

@@ -5,7 +5,7 @@ database holds these rules itself, so that a prune cannot race a publish. A prun
 next one.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -54,52 +54,55 @@ class Pruned:
     postponed: tuple[str, ...]
 
 
-def due(uri: str, store: str, jobs: Sequence[Job]) -> list[Item]:
-    """What a prune would throw away now. Changes nothing.
-
-    Args:
-        uri: the predictions database, as a member of `scoring_janitor`.
-        store: where runs keep their parts.
-        jobs: whose retention counts.
-
-    Raises:
-        Busy: a prune or an erase is at work.
-        StoreError: the store cannot be used.
-    """
-    with janitor.session(uri) as session:
-        found = [
-            item for job in jobs for query in (_SCORES, _REJECTED) for item in _list(session, job, query)
-        ]
-        files = [item for job in jobs for item, _ in _files(session, store, job)]
-    return [item for item in [*found, *files] if item.rows or item.size]
-
-
-def prune(uri: str, store: str, jobs: Sequence[Job]) -> Pruned:
+def prune(address: Callable[[str], str], store: str, jobs: Sequence[Job], *, dry_run: bool = False) -> Pruned:
     """Throw away what is due, in short transactions for which neither readers nor a night wait.
 
     Args:
-        uri: the predictions database, as a member of `scoring_janitor`.
+        address: gives the address of a connection: of a job's predictions database as a member of `scoring_janitor`,
+            which is called like `write.connection` with `_janitor` behind it.
         store: where runs keep their parts.
         jobs: whose retention counts.
+        dry_run: only list what would go.
 
     Returns:
         what went; and what was in use, and is left for the next time.
 
     Raises:
-        Busy: another prune or an erase is at work.
+        Busy: another prune or an erasure is at work.
         StoreError: the store cannot be used.
     """
+    databases: dict[str, list[Job]] = {}
+    for job in jobs:
+        databases.setdefault(f"{job.write.connection}_janitor", []).append(job)
+    gone: list[Item] = []
     postponed: list[str] = []
-    with janitor.session(uri) as session:
-        expired = [item for job in jobs for item in _expire(session, job, postponed)]
-        gone = _delete_scores(session, expired, postponed)
-        touched = {item.score_date for item in gone}
-        rejected = [item for job in jobs for item in _delete_rejected(session, job)]
-        files = [item for job in jobs for item in _remove_files(session, store, job)]
-        janitor.vacuum(session, touched, rejected=bool(rejected))
-    return Pruned(
-        tuple(item for item in [*gone, *rejected, *files] if item.rows or item.size), tuple(postponed)
-    )
+    for conn_id, theirs in databases.items():
+        with janitor.session(address(conn_id)) as session:
+            if dry_run:
+                gone += _due(session, store, theirs)
+            else:
+                gone += _throw_away(session, store, theirs, postponed)
+    return Pruned(tuple(item for item in gone if item.rows or item.size), tuple(postponed))
+
+
+def _due(session: sa.Connection, store: str, jobs: Sequence[Job]) -> Iterator[Item]:
+    for job in jobs:
+        yield from _list(session, job, _SCORES)
+        yield from _list(session, job, _REJECTED)
+        yield from (item for item, _ in _files(session, store, job))
+
+
+def _throw_away(
+    session: sa.Connection, store: str, jobs: Sequence[Job], postponed: list[str]
+) -> Iterator[Item]:
+    expired = [item for job in jobs for item in _expire(session, job, postponed)]
+    scores = _delete_scores(session, expired, postponed)
+    rejected = [item for job in jobs for item in _delete_rejected(session, job)]
+    yield from [*scores, *rejected]
+    for job in jobs:
+        yield from _remove_files(session, store, job)
+    days = {item.score_date for item in scores if item.rows}
+    janitor.vacuum(session, days, rejected=any(item.rows for item in rejected))
 
 
 def _list(session: sa.Connection, job: Job, query: str) -> list[Item]:
@@ -164,13 +167,15 @@ def _files(session: sa.Connection, store: str, job: Job) -> Iterator[tuple[Item,
     lying = attic.folders(store, job.name)
     values = {"job": job.name, "days": job.retention.parts_days}
     known = {(row.run_id, row.score_date): row.due for row in session.execute(sa.text(_RUNS), values)}
+    # A run that this database has not come to yet is another database's.
+    youngest = janitor.call(session, _YOUNGEST) or 0
     for folder in lying:
         key = (folder.run_id, folder.score_date)
         files = {**folder.files, **folder.aside}
         what, paths = LEFTOVERS, attic.old(store, folder.aside)
         if known.get(key):
             what, paths = PARTS, list(files)
-        elif key not in known:
+        elif key not in known and folder.run_id <= youngest:
             paths = attic.old(store, files)
         if paths:
             size = sum(files[path] for path in paths)
@@ -200,6 +205,7 @@ _RUNS = """
 SELECT run_id, score_date, (parts_pruned_at IS NOT NULL OR scoring.parts_due(run, :days)) AS due
 FROM scoring.scoring_runs AS run WHERE job = :job
 """
+_YOUNGEST = "SELECT max(run_id) FROM scoring.scoring_runs"
 # A month that was in use for a week goes row by row.
 _MONTHS = """
 SELECT date_trunc('month', score_date)::date FROM scoring.scoring_runs GROUP BY 1

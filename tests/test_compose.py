@@ -29,7 +29,8 @@ JOB, NIGHT = "flight_delay", "2013-07-02"
 # Who holds which secret: this and nothing more.
 METADATA = {"AIRFLOW_DB_PASSWORD", "FERNET_KEY"}
 OWNERS = {"POSTGRES_PASSWORD", "WAREHOUSE_OWNER_PASSWORD", "SCORING_OWNER_PASSWORD"}
-LOGINS = {"AIRFLOW_DB_PASSWORD", "WAREHOUSE_READER_PASSWORD", "SCORING_PIPELINE_PASSWORD", "ANALYST_PASSWORD"}
+WORKERS = {"WAREHOUSE_READER_PASSWORD", "SCORING_PIPELINE_PASSWORD", "JANITOR_PASSWORD"}
+LOGINS = {"AIRFLOW_DB_PASSWORD", "ANALYST_PASSWORD"} | WORKERS
 HOLDERS = {
     "postgres": {"POSTGRES_PASSWORD"},
     "postgres-init": OWNERS | LOGINS,
@@ -39,7 +40,7 @@ HOLDERS = {
     "airflow-scheduler": METADATA | {"JWT_SECRET", "REDIS_PASSWORD"},
     "airflow-dag-processor": METADATA,
     "airflow-triggerer": METADATA,
-    "airflow-worker": {"REDIS_PASSWORD", "WAREHOUSE_READER_PASSWORD", "SCORING_PIPELINE_PASSWORD"},
+    "airflow-worker": {"REDIS_PASSWORD"} | WORKERS,
     "sample": {"WAREHOUSE_OWNER_PASSWORD"},
     "analyst": {"ANALYST_PASSWORD"},
 }
@@ -287,6 +288,7 @@ class TestRunning:
             ("analyst", "predictions", "CREATE TABLE scoring.mine ()"),
             ("scoring_pipeline", "predictions", "DELETE FROM scoring.prediction_rows"),
             ("scoring_pipeline", "predictions", "CREATE TABLE scoring.mine ()"),
+            ("janitor", "predictions", "DELETE FROM scoring.prediction_rows"),
             (
                 "warehouse_reader",
                 "warehouse",
@@ -316,6 +318,7 @@ class TestRunning:
             "warehouse_reader": "warehouse",
             "scoring_owner": "predictions",
             "scoring_pipeline": "predictions",
+            "janitor": "predictions",
             "analyst": "predictions",
         }
         for role in own:

@@ -13,15 +13,17 @@ ROOT = Path(__file__).resolve().parents[1]
 # A room imports from rooms further down only, so that there is no circle. A new room finds its place here.
 FLOORS = (
     ("__main__",),
+    ("commands.keeping",),
     ("commands.nights", "commands.setup"),
     ("commands.runs",),
     ("commands.checkout", "commands.console"),
     ("score",),
-    ("write", "metrics"),
+    ("write", "metrics", "erase", "retention"),
     ("extract", "preflight"),
     ("forecast",),
     ("predict",),
     ("ledger", "register", "migrate", "sample"),
+    ("attic", "janitor"),
     ("model", "check", "parts", "warehouse"),
     ("cursor", "duckdb", "postgres", "sqlite"),
     (
@@ -48,7 +50,17 @@ ROOMS = sorted(
 # What the DAG file may read at every parse, and what its tasks call.
 LIGHT = {"pipeline", "pipeline.dates", "pipeline.places", "pipeline.job", "pipeline.errors"}
 STAGES = {
-    f"pipeline.{name}" for name in ("extract", "predict", "write", "metrics", "stage", "addresses", "machine")
+    f"pipeline.{name}"
+    for name in (
+        "extract",
+        "predict",
+        "write",
+        "metrics",
+        "retention",
+        "stage",
+        "addresses",
+        "machine",
+    )
 }
 
 

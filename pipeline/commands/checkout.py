@@ -1,5 +1,6 @@
 """What commands find in this checkout: its jobs, and the databases that they name."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -51,6 +52,21 @@ def connection(conn_id: str) -> str:
         AddressError: it is not set, or cannot be used.
     """
     return addresses.postgres(_uri(conn_id), conn_id)
+
+
+def janitor(conn_id: str) -> str:
+    """Address of a predictions database, as the role that throws away.
+
+    Raises:
+        AddressError: it is not set, or cannot be used.
+    """
+    name = f"AIRFLOW_CONN_{conn_id.upper()}"
+    # The embedded database has never heard of the runs of a real one, and would take their parts for leftovers.
+    if name.removesuffix("_JANITOR") in os.environ and name not in os.environ:
+        raise AddressError(
+            f"no connection {conn_id!r}. Set {name}, as a login that is a member of scoring_janitor."
+        )
+    return connection(conn_id)
 
 
 def _uri(conn_id: str) -> str:

@@ -12,7 +12,6 @@ from pipeline.commands import checkout
 from pipeline.commands.checkout import JobName
 from pipeline.commands.console import FAILED, USAGE, AsJson, err, out, print_json, print_table
 from pipeline.errors import UsageError
-from pipeline.job import JobError
 
 
 def migrate() -> None:
@@ -76,12 +75,7 @@ def register(
 
 def jobs(as_json: AsJson = False) -> None:
     """List the jobs; a file that cannot be used is shown with its error."""
-    found, broken = [], []
-    for path in jobs_of.files(checkout.dags()):
-        try:
-            found.append(jobs_of.read(path))
-        except JobError as error:
-            broken.append(str(error))
+    found, broken = jobs_of.read_all(checkout.dags())
     if as_json:
         print_json([job.model_dump(mode="json") for job in found])
     else:
@@ -92,8 +86,8 @@ def jobs(as_json: AsJson = False) -> None:
                 for job in found
             ]
         )  # fmt: skip
-    for message in broken:
-        err.print(message, style="red", highlight=False, markup=False)
+    for error in broken:
+        err.print(str(error), style="red", highlight=False, markup=False)
     if broken:
         raise typer.Exit(USAGE)
 

@@ -65,8 +65,16 @@ def test_tasks_get_the_pipelines_connections_and_no_owners(place: Place, fake: E
     assert connections == {
         "AIRFLOW_CONN_WAREHOUSE": mine,
         "AIRFLOW_CONN_PREDICTIONS": fake.connections["predictions"],
+        "AIRFLOW_CONN_PREDICTIONS_JANITOR": fake.connections["predictions_janitor"],
         "AIRFLOW_CONN_OTHER": "postgres://x@y/z",
     }
+
+
+def test_the_embedded_janitor_does_not_go_with_a_real_database(place: Place, fake: Embedded) -> None:
+    mine = "postgres://me@db.example.org/predictions"
+    name = "AIRFLOW_CONN_PREDICTIONS_JANITOR"
+    assert name not in made(place, fake, AIRFLOW_CONN_PREDICTIONS=mine)
+    assert made(place, fake, AIRFLOW_CONN_PREDICTIONS=mine, **{name: mine})[name] == mine
 
 
 def test_settings_of_another_airflow_are_dropped(place: Place, fake: Embedded) -> None:

@@ -66,7 +66,11 @@ def test_the_roles_have_the_rights_of_their_names_only(other: Embedded) -> None:
         SELECT member::regrole || ' in ' || roleid::regrole FROM pg_auth_members
         WHERE member::regrole::text NOT LIKE 'pg\\_%' ORDER BY 1
     """
-    expected = ["analyst in scoring_analyst", "scoring_pipeline in scoring_writer"]
+    expected = [
+        "analyst in scoring_analyst",
+        "janitor in scoring_janitor",
+        "scoring_pipeline in scoring_writer",
+    ]
     assert ask(other.uri("postgres"), members) == expected
     powerful = "SELECT rolname FROM pg_roles WHERE rolsuper OR rolcreaterole OR rolcreatedb OR rolbypassrls"
     assert ask(other.uri("postgres"), powerful) == ["postgres"]

@@ -4,15 +4,17 @@ import hashlib
 import itertools
 import os
 import signal
+import time
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline import ledger, model, parts
+from pipeline import janitor, ledger, model, parts
 from pipeline.erase import EraseError, Receipt, erase
 from pipeline.errors import NothingToDo
-from pipeline.parts import PartError
+from pipeline.parts import PartError, PartWriter
 from pipeline.predict import score_part
 from pipeline.stage import Clock, Part, Work
 from pipeline.write import WriteError, decide, roll_back
@@ -95,6 +97,16 @@ def test_a_subject_is_erased_from_every_run(shop: Shop) -> None:
     assert [line["rows_erased"] for line in lines] == [0, 1, 0]
     assert [line["rows_scored"] for line in lines] == [40, 40, 20]  # what it was when it was scored
     assert {line["input_sha256_next"] for line in lines} == {None}
+
+
+def test_the_room_of_erased_rows_is_freed(shop: Shop) -> None:
+    shop.home.score(shop.job)
+    vacuumed = "SELECT vacuum_count FROM pg_stat_all_tables WHERE relname = 'prediction_rows_202403'"
+    before = shop.home.sql(vacuumed)[0]["vacuum_count"]
+    forget(shop)
+    deadline = time.monotonic() + 20  # statistics come late
+    while shop.home.sql(vacuumed)[0]["vacuum_count"] == before:
+        assert time.monotonic() < deadline, "the janitor may not VACUUM"
 
 
 def test_rejected_rows_go_too(shop: Shop) -> None:

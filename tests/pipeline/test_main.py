@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from joblib import dump
 from pipeline import __main__ as command_line
 from tests.home import NIGHT, Home, shop_model
 from tests.pipeline.shop import Shop, open_shop
+from tests.pipeline.test_retention import age
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -444,3 +446,54 @@ def test_every_command_and_every_option_has_help(name: str, run: Command) -> Non
     code, said, _ = run(name, "--help")
     assert code == 0
     assert f"pipeline {name} [OPTIONS]" in said
+
+
+def test_what_is_due_is_listed_first_and_then_goes(shop: Shop, run: Command) -> None:
+    done = shop.home.score(shop.job)
+    assert run("prune", shop.job)[:2] == (0, "nothing is due")
+    age(shop, 31)
+    code, listed, _ = run("prune", shop.job, "--dry-run")
+    assert (code, listed.startswith("job score date run what rows bytes")) == (0, True)
+    assert f"{shop.job} 2024-03-01 {done.run_id} parts" in listed
+    assert run("prune", shop.job)[1] == listed
+    assert json.loads(run("prune", shop.job, "--json")[1]) == []
+
+
+def test_a_prune_of_all_jobs_leaves_alone_what_it_cannot_read(shop: Shop, run: Command) -> None:
+    (shop.home.path / "dags" / "broken.toml").write_text("=")
+    shop.home.score(shop.job)
+    age(shop, 31)
+    code, said, complained = run("prune")
+    assert (code, said.count("parts")) == (2, 1)
+    assert "broken.toml: not a TOML file" in complained
+    assert complained.endswith("What that job has stays.")
+
+
+def test_the_embedded_janitor_never_prunes_for_a_real_database(
+    shop: Shop, run: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AIRFLOW_CONN_PREDICTIONS_JANITOR")
+    for command in (["prune"], ["erase", "somebody", "--job", shop.job, "--reason", "asked"]):
+        code, _, complained = run(*command)
+        assert code == 2
+        assert (
+            "Set AIRFLOW_CONN_PREDICTIONS_JANITOR, as a login that is a member of scoring_janitor"
+            in complained
+        )
+
+
+def test_an_erasure_prints_its_receipt_and_what_it_cannot_do(shop: Shop, run: Command) -> None:
+    shop.home.score(shop.job)
+    asked = ("erase", "customer-00041", "--job", shop.job, "--by", "ada", "--reason", "ticket 2041")
+    code, said, _ = run(*asked)
+    assert code == 0
+    assert re.fullmatch(
+        rf"erasure \d+ in {shop.job}: 1 rows of predictions, 0 rejected rows, 1 parts, in 1 runs The next night "
+        "scores this entity again unless the warehouse has forgotten it too.",
+        said,
+    )
+    assert "in 0 runs: nothing was found" in run(*asked)[1]
+    shop.change("visits = 0")
+    open_run = shop.extract().run_id
+    code, _, complained = run(*asked)
+    assert (code, f"a try may be going on with run {open_run}" in complained) == (1, True)

@@ -48,18 +48,10 @@ def age(shop: Shop, days: float, where: str = "true") -> None:
         connection.execute(sa.text(statement), {"secs": days * 86_400, "job": shop.job})
 
 
-def prune(shop: Shop) -> Pruned:
+def prune(shop: Shop, *, dry_run: bool = False) -> Pruned:
     """Prune this job, as the janitor."""
-    return retention.prune(
-        shop.home.server.connections["predictions_janitor"], shop.home.store, [shop.home.read(shop.job)]
-    )
-
-
-def due(shop: Shop) -> list[Item]:
-    """What would go."""
-    return retention.due(
-        shop.home.server.connections["predictions_janitor"], shop.home.store, [shop.home.read(shop.job)]
-    )
+    address = shop.home.server.connections.__getitem__
+    return retention.prune(address, shop.home.store, [shop.home.read(shop.job)], dry_run=dry_run)
 
 
 def files(shop: Shop) -> list[str]:
@@ -95,8 +87,7 @@ def test_nothing_goes_before_its_time(shop: Shop) -> None:
     twice(shop)
     age(shop, 89)
     keep(shop, parts_days=90, rejected_values_days=90)
-    assert due(shop) == []
-    assert prune(shop) == Pruned((), ())
+    assert prune(shop) == prune(shop, dry_run=True) == Pruned((), ())
 
 
 def test_time_counts_from_when_a_run_was_superseded(shop: Shop) -> None:
@@ -113,14 +104,14 @@ def test_a_dry_run_lists_what_goes_and_touches_nothing(shop: Shop) -> None:
     twice(shop)
     age(shop, 91)
     before = (shop.runs(), files(shop))
-    listed = due(shop)
+    listed = prune(shop, dry_run=True).gone
     assert (shop.runs(), files(shop)) == before
     assert [(item.what, item.rows) for item in listed] == [
         ("scores", 98), ("rejected rows", 2), ("rejected rows", 2), ("parts", None), ("parts", None),
     ]  # fmt: skip
     assert {item.size for item in listed if item.what == "parts"} <= set(range(1000, 100_000))
     assert sorted(prune(shop).gone, key=str) == sorted(listed, key=str)
-    assert due(shop) == []
+    assert prune(shop, dry_run=True).gone == ()
 
 
 def test_rejected_rows_and_parts_go_by_their_own_days(shop: Shop) -> None:
@@ -208,10 +199,11 @@ def test_leftovers_go_after_a_day_and_strangers_stay(shop: Shop) -> None:
     folder = Path(shop.home.store) / shop.job
     names = {
         "torn": f"{NIGHT}/{run}/part-00000.parquet.{'0' * 32}.tmp",
-        "unknown": f"{NIGHT}/999999999/part-00000.parquet",
+        "unknown": f"{NIGHT}/0/part-00000.parquet",
         "other night": f"2024-03-02/{run}/scored-00000.parquet",
     }
     strangers = [f"{NIGHT}/{run}/notes.txt", f"notes/{run}/part-00000.parquet", "part-00000.parquet"]
+    strangers.append(f"{NIGHT}/999999999/part-00000.parquet")  # of another database
     for name in [*names.values(), *strangers]:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(b"x")

@@ -258,3 +258,77 @@ def test_the_view_shows_one_run_a_night_whatever_the_table_holds(shop: Shop) -> 
 def _rows(uri: str, query: str) -> None:
     with postgres.engine(uri).begin() as connection:
         connection.execute(sa.text(query))
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT * FROM scoring.prediction_rows",
+        "SELECT * FROM scoring.prediction_rows_202403",
+        "SELECT value FROM scoring.rejected_rows",
+        "SELECT entity_id FROM scoring.rejected_rows",
+        f"DELETE FROM scoring.prediction_rows WHERE {RUN}",
+        f"DELETE FROM scoring.rejected_rows WHERE {RUN}",
+        f"UPDATE scoring.scoring_runs SET status_reason = 'mine' WHERE {RUN}",
+        f"UPDATE scoring.run_parts SET rows_erased = 1 WHERE {RUN}",
+        "DELETE FROM scoring.current_runs",
+        "DELETE FROM scoring.erasures",
+        "INSERT INTO scoring.erasures DEFAULT VALUES",
+        "TRUNCATE scoring.prediction_rows_202403",
+        "DROP TABLE scoring.prediction_rows_202403",
+        "SELECT scoring.publish(1)",
+        "SELECT scoring.ensure_partition('1999-01-01')",
+        "SET ROLE scoring_writer",
+    ],
+)
+def test_the_janitor_works_through_its_functions_only(night: Shop, statement: str) -> None:
+    before = night.predictions()
+    with pytest.raises(sa.exc.ProgrammingError, match=r"must be owner of|permission denied"):
+        night.home.sql(statement, "predictions_janitor")
+    assert night.predictions().equals(before)
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        ("scoring.expire({run}, 1, 1)", False),
+        ("scoring.expire({run}, 0, 0)", False),
+        ("scoring.expire({run}, NULL, NULL)", False),
+        ("scoring.expire_parts({run}, 0)", False),
+        ("scoring.empty_month('2024-03-01')", False),
+        ("scoring.delete_rows({run}, 'scores', 0, 1000, 0)", "the scores of run .* are not due"),
+        (
+            "scoring.delete_rows({run}, 'rejected rows', 0, 1000, 0)",
+            "the rejected rows of run .* are not due",
+        ),
+    ],
+)
+def test_the_janitors_functions_take_nothing_that_is_not_a_day_old(
+    night: Shop, call: str, told: bool | str
+) -> None:
+    statement = f"SELECT {call.format(run=night.home.last_run(night.job)['run_id'])} AS done"
+    if isinstance(told, str):
+        with pytest.raises(sa.exc.DatabaseError, match=told):
+            night.home.sql(statement, "predictions_janitor")
+    else:
+        assert night.home.sql(statement, "predictions_janitor") == [{"done": told}]
+    assert len(night.predictions()) == 99
+
+
+@pytest.mark.parametrize("role", ["predictions", "analyst"])
+@pytest.mark.parametrize(
+    "call",
+    [
+        "expire(1, 1, 1)",
+        "expire_parts(1, 1)",
+        "find_rows(1, 'scores')",
+        "delete_rows(1, 'scores', 0, 1, 1)",
+        "empty_month('2024-03-01')",
+        "plan_rewrite(1, 0, 'mine', NULL)",
+        "settle_rewrite(1, 0, 'mine')",
+        "erase('job', 'entity', '{}', '{}', '{}', '{}', 'who', 'why')",
+    ],
+)
+def test_nobody_but_the_janitor_throws_away(night: Shop, role: str, call: str) -> None:
+    with pytest.raises(sa.exc.ProgrammingError, match="permission denied for function"):
+        night.home.sql(f"SELECT scoring.{call}", role)
