@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from pipeline.postgres import engine
 
-# How long a month waits for older transactions to end before it is left for the next time, in seconds.
+# How long a month may wait for transactions and locks before it is left for the next time, in seconds.
 PATIENCE = 5.0
 _LOCK_NOT_AVAILABLE = "55P03"
 
@@ -50,6 +50,14 @@ def try_call(connection: sa.Connection, query: str, **values: Any) -> Any:
         if getattr(error.orig, "sqlstate", "") != _LOCK_NOT_AVAILABLE:
             raise
         return None
+
+
+def insist(connection: sa.Connection, query: str, **values: Any) -> Any:
+    """The same, tried for a while; between two tries whoever waited behind this one has a turn."""
+    deadline = time.monotonic() + PATIENCE
+    while (found := try_call(connection, query, **values)) is None and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return found
 
 
 def vacuum(connection: sa.Connection, days: Iterable[date], rejected: bool) -> None:

@@ -138,7 +138,7 @@ def _empty(session: sa.Connection, months: set[date]) -> tuple[set[date], set[da
     """Empty months of which every run has expired; returns those that were, and those that are in use."""
     if not janitor.outlast(session):
         return set(), months
-    done = {month: janitor.try_call(session, _EMPTY, month=month) for month in sorted(months)}
+    done = {month: janitor.insist(session, _EMPTY, month=month) for month in sorted(months)}
     return {month for month in months if done[month]}, {month for month in months if done[month] is None}
 
 
