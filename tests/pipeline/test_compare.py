@@ -12,6 +12,7 @@ from sklearn.linear_model import LogisticRegression
 
 from pipeline import slices
 from pipeline.compare import CompareError, Diff, compare, with_published
+from pipeline.embedded import Embedded
 from pipeline.errors import NothingToDo
 from pipeline.ledger import LedgerError
 from pipeline.write import Held
@@ -19,9 +20,15 @@ from tests.home import NIGHT, Home, shop_model, shop_rows
 from tests.pipeline.shop import Shop, open_shop
 
 
+@pytest.fixture(scope="module")
+def street(server: Embedded, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """The home of all shops that leave their model as it is."""
+    return Home(tmp_path_factory.mktemp("home"), server)
+
+
 @pytest.fixture
-def shop(home: Home) -> Shop:
-    return open_shop(home)
+def shop(street: Home) -> Shop:
+    return open_shop(street)
 
 
 def sliced(shop: Shop, *columns: str) -> None:
@@ -126,7 +133,8 @@ def test_two_nights_are_compared_as_two_runs_of_one_are(shop: Shop) -> None:
     assert (found.before.score_date, found.after.score_date) == (NIGHT, NIGHT + timedelta(days=1))
 
 
-def test_what_changed_between_two_runs_is_named(shop: Shop) -> None:
+def test_what_changed_between_two_runs_is_named(home: Home) -> None:
+    shop = open_shop(home)
     before = shop.home.score(shop.job)
     shop.home.model("shop", *shop_model(seed=5))
     shop.query("SELECT entity_id, amount, visits, channel, member FROM {table}")

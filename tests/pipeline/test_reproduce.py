@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression, Ridge
 
+from pipeline.embedded import Embedded
 from pipeline.errors import NothingToDo
 from pipeline.ledger import LedgerError
 from pipeline.predict import SCORED
@@ -24,9 +25,15 @@ from tests.pipeline.shop import Shop, open_shop
 ROW = "score_date = '2024-03-01' AND run_id = :run_id AND entity_id = 'customer-00042'"
 
 
+@pytest.fixture(scope="module")
+def street(server: Embedded, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """The home of all shops that leave their model as it is."""
+    return Home(tmp_path_factory.mktemp("home"), server)
+
+
 @pytest.fixture
-def shop(home: Home) -> Shop:
-    return open_shop(home)
+def shop(street: Home) -> Shop:
+    return open_shop(street)
 
 
 def scored(shop: Shop) -> int:
@@ -51,7 +58,8 @@ def test_a_published_run_is_found_again_bit_for_bit(shop: Shop) -> None:
     assert (found.problems, found.differences, found.notes) == ([], [], [])
 
 
-def test_a_superseded_run_is_scored_by_the_model_of_its_day(shop: Shop) -> None:
+def test_a_superseded_run_is_scored_by_the_model_of_its_day(home: Home) -> None:
+    shop = open_shop(home)
     before = shop.home.score(shop.job).run_id
     shop.home.model("shop", *shop_model(seed=5))
     assert set(shop.predictions()["model_version"]) == {1}
@@ -166,7 +174,8 @@ def test_rows_of_a_part_that_never_was_are_found(shop: Shop) -> None:
     assert [difference.entity_id for difference in found.differences] == ["customer-00042"]
 
 
-def test_another_model_in_its_place_is_not_scored_with(shop: Shop) -> None:
+def test_another_model_in_its_place_is_not_scored_with(home: Home) -> None:
+    shop = open_shop(home)
     run_id = scored(shop)
     joblib.dump(shop_model(seed=5)[0], shop.home.path / "models" / "shop" / "1" / "model.joblib")
     found = again(shop, run_id)

@@ -10,6 +10,7 @@ import pytest
 from sklearn.base import BaseEstimator, RegressorMixin
 
 from pipeline import ledger
+from pipeline.embedded import Embedded
 from pipeline.trace import Rule, TraceError, changes, trace
 from tests.home import NIGHT, Home, shop_rows
 from tests.pipeline.shop import Shop, open_shop
@@ -25,9 +26,15 @@ class Crowd(RegressorMixin, BaseEstimator):
         return np.full(len(frame), float(len(frame)))
 
 
+@pytest.fixture(scope="module")
+def street(server: Embedded, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """The home of all shops that leave their model as it is."""
+    return Home(tmp_path_factory.mktemp("home"), server)
+
+
 @pytest.fixture
-def shop(home: Home) -> Shop:
-    return open_shop(home)
+def shop(street: Home) -> Shop:
+    return open_shop(street)
 
 
 def test_all_that_made_a_score_is_there(shop: Shop) -> None:
@@ -107,7 +114,8 @@ def test_what_changed_an_entitys_score_between_two_runs_is_named(shop: Shop) -> 
     assert changes(*neighbour) == []
 
 
-def test_a_model_that_takes_other_columns_is_told_with_them(shop: Shop) -> None:
+def test_a_model_that_takes_other_columns_is_told_with_them(home: Home) -> None:
+    shop = open_shop(home)
     before = shop.home.score(shop.job).run_id
     fewer = shop_rows(400)[["visits"]]
     shop.home.model("shop", Crowd(), fewer)
@@ -129,7 +137,8 @@ def test_without_its_part_the_rest_is_told(shop: Shop) -> None:
     ]
 
 
-def test_without_its_model_the_inputs_are_told(shop: Shop) -> None:
+def test_without_its_model_the_inputs_are_told(home: Home) -> None:
+    shop = open_shop(home)
     run_id = shop.home.score(shop.job).run_id
     (shop.home.path / "models" / "shop" / "1" / "model.joblib").unlink()
     found = trace(shop.home.places, run_id, ENTITY)
