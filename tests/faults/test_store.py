@@ -17,7 +17,7 @@ from tests.faults.surroundings import GATE, WAITS, Night, begin, fill, holding, 
 from tests.home import Home
 from tests.pipeline.shop import Shop, open_shop
 
-DAMAGES = 120
+DAMAGES = 102
 
 
 @pytest.fixture(scope="module")
