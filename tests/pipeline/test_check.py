@@ -416,7 +416,7 @@ def batches(
         )
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(tables(), POLICIES, st.integers(1, 5))
 def test_it_says_what_a_slow_checker_says(
     table: tuple[tuple[Column, ...], list[pa.DataType], list[tuple[Any, ...]]], policy: Policy, size: int
