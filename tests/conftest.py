@@ -6,7 +6,7 @@ path runs in one process, unless `-n` says otherwise.
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -73,18 +73,24 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[Embedded]:
+def postgres_folder() -> Iterator[Callable[[], Path]]:
+    """Makes folders for a Postgres of their own.
+
+    They are not in pytest's own, which every start of pytest closes to the user that Postgres runs as when the tests
+    run as root.
+    """
+    with tempfile.TemporaryDirectory(prefix="scoring-tests-") as folder:
+        yield lambda: Path(tempfile.mkdtemp(dir=folder))
+
+
+@pytest.fixture(scope="session")
+def server(postgres_folder: Callable[[], Path]) -> Iterator[Embedded]:
     """One embedded Postgres for the whole session, with the predictions schema migrated."""
-    # Not in pytest's own folder, which is closed to the user that Postgres runs as when the tests run as root.
-    folder = Path(tempfile.mkdtemp(prefix="scoring-tests-"))
-    running = embedded.start(folder)
-    owned = get_server(running.data)
-    owned.cleanup_mode = "delete"
+    running = embedded.start(postgres_folder())
     migrate(addresses.postgres(running.connections["predictions_owner"], "predictions_owner"))
     yield running
-    # Here and not at exit: a worker is given ten seconds for that.
-    owned.cleanup()
-    folder.rmdir()
+    # Here and not at exit, for which a worker has ten seconds.
+    get_server(running.data).cleanup()
 
 
 @pytest.fixture(scope="session")
