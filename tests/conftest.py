@@ -16,12 +16,14 @@ from pipeline.migrate import migrate
 from tests.home import Home
 from tests.spread import (
     pytest_collection_modifyitems,
+    pytest_configure,
     pytest_xdist_auto_num_workers,
     pytest_xdist_make_scheduler,
 )
 
 __all__ = [
     "pytest_collection_modifyitems",
+    "pytest_configure",
     "pytest_xdist_auto_num_workers",
     "pytest_xdist_make_scheduler",
 ]

@@ -4,6 +4,7 @@ What is asked for by name or by path runs in one process, unless `-n` says other
 """
 
 import os
+import signal
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
@@ -44,6 +45,15 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
     chosen = any(config.getoption(name, None) for name in ("keyword", "markexpr", "lf"))
     return min((os.cpu_count() or 1) + 1, 4) if whole and not chosen else 0
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have a worker stop what it started when the run is killed, also where a shell runs that in the background.
+
+    A worker that has lost its run interrupts itself, and a job in the background ignores interrupts.
+    """
+    if hasattr(config, "workerinput"):
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
