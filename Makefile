@@ -23,7 +23,7 @@ down: $(if $(wildcard $(PY)),,$(STAMP)) ## stop what a crash left of this checko
 psql: $(STAMP) ## query the predictions as an analyst (ARGS='-c "SELECT ..."')
 	@$(PY) -m local psql $(ARGS)
 
-test: $(STAMP) ## the whole test suite (ARGS='-k name')
+test: $(STAMP) ## the whole test suite (ARGS='-k name'; ARGS=-n0: one process)
 	@$(PY) -m pytest $(ARGS)
 
 bench: $(STAMP) ## speed and memory against the floor and pandas (ROWS=1000000)

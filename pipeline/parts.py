@@ -148,17 +148,6 @@ def fetch(store: str, path: str) -> bytes:
         return bytes(filesystem.cat_file(f"{root}/{path}"))
 
 
-def fetch(store: str, path: str) -> bytes:
-    """A file's bytes, as they are.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-    """
-    filesystem, root = open_store(store)
-    with reaching(store):
-        return bytes(filesystem.cat_file(f"{root}/{path}"))
-
-
 def open_store(store: str) -> tuple[AbstractFileSystem, str]:
     """The store's filesystem, and its path there.
 

@@ -9,7 +9,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -23,6 +22,7 @@ from pathlib import Path
 import psutil
 
 from tests.compose_file import ROOT, Service, image_environment, image_files, services
+from tests.ports import free_ports
 
 HOST = "127.0.0.1"
 PORTS = ("5432", "6379", "8080", "8974")
@@ -68,6 +68,14 @@ class Container:
                     found.append(process)
         return found
 
+    def environments(self) -> list[dict[str, str]]:
+        """The environments of its processes. Those of a worker come and go while they are looked at."""
+        found = []
+        for process in self.processes():
+            with suppress(psutil.NoSuchProcess):
+                found.append(process.environ())
+        return found
+
     def kill(self) -> None:
         """End it at once, with all its children."""
         _signal(self.processes(), signal.SIGKILL)
@@ -92,7 +100,7 @@ class Stack:
         self, folder: Path, secrets: Mapping[str, str], binaries: Path, checkout: Path = ROOT
     ) -> None:
         self.folder, self._binaries, self._checkout = folder, binaries, checkout
-        self.ports = dict(zip(PORTS, _free_ports(len(PORTS)), strict=True))
+        self.ports = dict(zip(PORTS, map(str, free_ports(len(PORTS))), strict=True))
         self.services = services(secrets, change=self._place)
         self.containers: dict[str, Container] = {}
         # The server's own user must get there, and the folders of a test are closed to others.
@@ -263,14 +271,3 @@ def _signal(processes: Sequence[psutil.Process], number: int) -> None:
     for process in processes:
         with suppress(psutil.NoSuchProcess):
             process.send_signal(number)
-
-
-def _free_ports(count: int) -> list[str]:
-    held = [socket.socket() for _ in range(count)]
-    try:
-        for one in held:
-            one.bind((HOST, 0))
-        return [str(one.getsockname()[1]) for one in held]
-    finally:
-        for one in held:
-            one.close()

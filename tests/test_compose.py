@@ -341,7 +341,7 @@ class TestRunning:
         self, stack: Stack, secrets: dict[str, str], published: object
     ) -> None:
         for name in ("airflow-worker-1", "airflow-worker-2"):
-            found = [process.environ() for process in stack.containers[name].processes()]
+            found = stack.containers[name].environments()
             assert len(found) > 1
             for environ in found:
                 assert held_by(environ.values(), secrets) <= HOLDERS["airflow-worker"]

@@ -1,4 +1,4 @@
-"""A real Airflow for the whole session: api-server, scheduler and dag-processor, on the session's Postgres."""
+"""A real Airflow for all tests of this folder: api-server, scheduler and dag-processor, on the session's Postgres."""
 
 import shutil
 import signal
@@ -12,11 +12,12 @@ from local.environment import Place
 from local.rest import Rest
 from pipeline.embedded import Embedded
 from tests.home import Home
+from tests.ports import free_ports
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def nights_home(server: Embedded, tmp_path_factory: pytest.TempPathFactory) -> Home:
     """The home whose jobs the scheduler runs: the real dags/scoring.py, and the jobs that tests write beside it."""
     made = Home(tmp_path_factory.mktemp("nights") / "home", server)
@@ -24,7 +25,7 @@ def nights_home(server: Embedded, tmp_path_factory: pytest.TempPathFactory) -> H
     return made
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def airflow(nights_home: Home, server: Embedded) -> Iterator[Airflow]:
     """A running Airflow over `nights_home`. A job file is read within seconds after it was written."""
     # A test run that is terminated stops what it started, as one that is interrupted does.
@@ -35,12 +36,13 @@ def airflow(nights_home: Home, server: Embedded) -> Iterator[Airflow]:
         "AIRFLOW_CONN_PREDICTIONS": server.connections["predictions"],
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "2",
     }
-    with started(Place.of(nights_home.path), server, settings=settings) as running:
+    [port] = free_ports(1)
+    with started(Place.of(nights_home.path), server, port=str(port), settings=settings) as running:
         running.ready()
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def rest(airflow: Airflow) -> Iterator[Rest]:
     """Airflow's REST API, as its administrator."""
     with airflow.rest() as client:

@@ -48,7 +48,7 @@ def ready(airflow: Airflow, rest: Rest, name: str) -> None:
     rest.unpause(name)
 
 
-def wait(done: Callable[[], bool], what: str, airflow: Airflow, seconds: float = 90) -> None:
+def wait(done: Callable[[], bool], what: str, airflow: Airflow, seconds: float = 240) -> None:
     """Poll until something holds."""
     deadline = time.monotonic() + seconds
     while not done():
@@ -83,7 +83,7 @@ def test_three_real_nights_as_a_backfill(
         # Beside the backfill the scheduler runs today's night, for which the sample has no flights.
         return [run for run in rest.runs(flights, state="success") if run["run_type"] == "backfill"]
 
-    wait(lambda: len(scored()) == 3, "three nights", airflow, 180)
+    wait(lambda: len(scored()) == 3, "three nights", airflow)
     for run, night in zip(scored(), nights, strict=True):
         assert states(rest, flights, run["dag_run_id"]) == {task: {"success"} for task in TASKS}
         for task in TASKS:

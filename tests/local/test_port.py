@@ -6,13 +6,15 @@ import pytest
 
 from local import port
 from local.processes import LocalError
+from tests.ports import free_ports
 
 
 def test_a_port_that_was_asked_for_must_be_free() -> None:
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
+        [number] = free_ports(1)
+        taken.bind(("127.0.0.1", number))
         taken.listen()
-        asked = str(taken.getsockname()[1])
+        asked = str(number)
         assert not port.is_free(int(asked))
         with pytest.raises(LocalError, match=f"Port {asked} is taken"):
             port.choose(asked)
@@ -27,10 +29,11 @@ def test_what_is_no_port_is_refused(asked: str) -> None:
 
 def test_the_usual_port_gives_way_to_a_free_one(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
+        [number] = free_ports(1)
+        taken.bind(("127.0.0.1", number))
         taken.listen()
-        monkeypatch.setattr(port, "USUAL", taken.getsockname()[1])
+        monkeypatch.setattr(port, "USUAL", number)
         other = port.choose(None)
-        assert other != taken.getsockname()[1]
+        assert other != number
         assert port.is_free(other)
     assert port.choose(None) == port.USUAL

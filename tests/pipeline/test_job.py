@@ -312,7 +312,7 @@ KEYS = st.sampled_from(sorted(Job.model_fields)) | st.text(max_size=5)
 SECTION = st.dictionaries(KEYS, SCALARS, max_size=4)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=200)
 @given(st.dictionaries(KEYS, SCALARS | SECTION, max_size=6), st.booleans())
 def test_no_document_gives_anything_but_a_job_or_a_job_error(
     tmp_path: Path, changes: dict[str, object], alone: bool
@@ -325,7 +325,7 @@ def test_no_document_gives_anything_but_a_job_or_a_job_error(
         assert "night.toml" in str(error)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=200)
 @given(st.integers(0, len(GOOD)), st.integers(0, 20), st.text(st.characters(codec="utf-8"), max_size=6))
 def test_no_slip_of_the_hand_gives_anything_but_a_job_or_a_job_error(
     tmp_path: Path, place: int, cut: int, typed: str

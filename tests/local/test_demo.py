@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,9 +16,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
-def checkout(tmp_path: Path) -> Iterator[Path]:
+def checkout(postgres_folder: Callable[[], Path]) -> Iterator[Path]:
     """The shipped job in a home of its own, of which nothing runs after the test."""
-    home = tmp_path / "home"
+    home = postgres_folder()
     for folder in ("dags", "sql", "models"):
         shutil.copytree(ROOT / folder, home / folder, ignore=shutil.ignore_patterns("__pycache__"))
     yield home

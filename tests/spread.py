@@ -1,0 +1,63 @@
+"""How the whole suite is spread over worker processes, each with a Postgres of its own.
+
+What is asked for by name or by path runs in one process, unless `-n` says otherwise; `-n0` is always one process.
+"""
+
+import os
+import signal
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+# What takes longest, the longest first: begun last, it would keep the other workers waiting for the end.
+LONGEST = (
+    "tests/e2e",
+    "tests/test_compose.py",
+    "tests/local/test_demo.py",
+    "tests/pipeline/test_memory.py",
+    "tests/test_readme.py",
+    "tests/pipeline/test_main.py",
+    "tests/pipeline/test_write.py",
+    "tests/pipeline/test_sample.py",
+)
+
+
+def together(nodeid: str) -> str:
+    """What one worker runs as a whole: a file, for the fixtures of its module, or all that share one Airflow."""
+    path = nodeid.split("::")[0]
+    return "tests/e2e" if path.startswith("tests/e2e/") else path
+
+
+class Scheduler(LoadScopeScheduling):
+    """Hands out as a whole what belongs together."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return together(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Scheduler | None:
+    """Spread the suite in our way, unless `--dist` asks for another."""
+    return Scheduler(config, log) if config.getoption("dist") == "loadscope" else None
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One worker more than there are processors, as half of the suite's time is waiting; four at most."""
+    whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    chosen = any(config.getoption(name, None) for name in ("keyword", "markexpr", "lf"))
+    return min((os.cpu_count() or 1) + 1, 4) if whole and not chosen else 0
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have a worker stop what it started when the run is killed, also where a shell runs that in the background.
+
+    A worker that has lost its run interrupts itself, and a job in the background ignores interrupts.
+    """
+    if hasattr(config, "workerinput"):
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Have the workers begin with what takes longest."""
+    if hasattr(config, "workerinput"):
+        rank = {name: number for number, name in enumerate(LONGEST)}
+        items.sort(key=lambda item: rank.get(together(item.nodeid), len(rank)))

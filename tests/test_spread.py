@@ -1,0 +1,27 @@
+"""tests/spread.py: what belongs together stays together, and what takes longest is begun first."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.spread import LONGEST, together
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.mark.parametrize(
+    ("nodeid", "unit"),
+    [
+        ("tests/e2e/test_airflow.py::test_a", "tests/e2e"),
+        ("tests/e2e/test_nights.py::test_b[x::y]", "tests/e2e"),
+        ("tests/test_compose.py::TestRunning::test_c", "tests/test_compose.py"),
+        ("tests/pipeline/test_write.py::test_d", "tests/pipeline/test_write.py"),
+    ],
+)
+def test_a_file_stays_together_and_so_do_all_tests_of_one_airflow(nodeid: str, unit: str) -> None:
+    assert together(nodeid) == unit
+
+
+@pytest.mark.parametrize("name", LONGEST)
+def test_what_takes_longest_is_there(name: str) -> None:
+    assert (ROOT / name).exists()
