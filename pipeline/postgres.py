@@ -21,6 +21,10 @@ from pipeline.queries import BATCH_BYTES, Values, WarehouseError
 # database or schema, syntax error or missing right.
 _REFUSALS = ("0A", "22", "25", "28", "2B", "3D", "3F", "42")
 
+# A try that stands still inside of a transaction, stopped or on a machine that hangs, keeps its locks. The server cuts
+# it off after this time, so that the retry need not wait for it; as long as Airflow waits for a heartbeat.
+STALLED = "5min"
+
 
 @contextmanager
 def exported_snapshot(uri: str, origin: str) -> Iterator[str]:
@@ -88,6 +92,11 @@ def render(query: str, values: Values, origin: str) -> str:
     return queries.render(query, values, origin, _literal)
 
 
+def bound(cursor: adbc.Cursor) -> None:
+    """Have the server end the cursor's transaction should it stand still, as it does those of an `engine`."""
+    cursor.execute(_BOUND.format(STALLED))
+
+
 def load(cursor: adbc.Cursor, schema: str, table: str, reader: pa.RecordBatchReader) -> int:
     """Append Arrow rows to an existing table by COPY, inside the cursor's transaction; returns the rows loaded."""
     return int(cursor.adbc_ingest(table, reader, mode="append", db_schema_name=schema))
@@ -99,7 +108,13 @@ def engine(uri: str) -> sa.Engine:
 
     One for each address: a new engine asks the server for its version and settings again, every time.
     """
-    return sa.create_engine(uri.replace("postgresql://", "postgresql+psycopg://", 1), poolclass=NullPool)
+    made = sa.create_engine(uri.replace("postgresql://", "postgresql+psycopg://", 1), poolclass=NullPool)
+
+    @sa.event.listens_for(made, "begin")
+    def bound_transaction(connection: sa.Connection) -> None:
+        connection.exec_driver_sql(_BOUND.format(STALLED))
+
+    return made
 
 
 @contextmanager
@@ -132,3 +147,6 @@ def _batches(reader: pa.RecordBatchReader, session: adbc.Connection, origin: str
 def _literal(value: date | datetime) -> str:
     kind = "TIMESTAMP WITH TIME ZONE" if isinstance(value, datetime) else "DATE"
     return f"{kind} '{value.isoformat()}'"
+
+
+_BOUND = "SET LOCAL idle_in_transaction_session_timeout = '{}'"

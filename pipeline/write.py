@@ -48,6 +48,7 @@ def write(places: Places, scored: Scored) -> Written:
     with ledger.working(places.predictions, scored.run_id):
         batches = parts.read(places.store, path, scored.part)
         with adbc.connect(places.predictions) as session, session.cursor() as cursor:
+            postgres.bound(cursor)
             # Holds the run open until the commit: closing or publishing it waits for this part.
             cursor.execute("SELECT * FROM scoring.scoring_runs WHERE run_id = $1 FOR SHARE", (scored.run_id,))
             ledger.require_open(cursor.fetch_arrow_table().to_pylist()[0])
@@ -66,28 +67,19 @@ def write(places: Places, scored: Scored) -> Written:
 def publish(places: Places, run: Run, verdict: Verdict) -> Publication:
     """Audit a written run, apply the gate's verdict, and make it the one that `predictions` shows.
 
+    A try that comes after a commit whose answer was lost is told the same again: publication or hold.
+
     Raises:
         WriteError: the audit found rows missing, doubled or unaccounted for; they are named.
         Held: the gate did not pass; a person decides.
         Superseded: a newer run of the same night is published.
-        NothingToDo: it was a dry run, or the run is published already.
+        NothingToDo: it was a dry run.
     """
-    with ledger.working(places.predictions, run.run_id):
-        audit(places.predictions, run)
-        if run.dry_run:
-            ledger.close(places.predictions, run.run_id, "abandoned", "dry run")
-            raise NothingToDo(
-                f"run {run.run_id}: a dry run, {verdict.rows_scored} rows scored and not published"
-            )
-        if not verdict.passed:
-            reason = "; ".join(verdict.reasons)
-            ledger.close(places.predictions, run.run_id, "held", reason)
-            raise Held(
-                f"run {run.run_id} of {run.job} {run.score_date} is held: {reason}. Analysts keep what they had. "
-                f"Look at it: python -m pipeline show {run.run_id}; then approve or reject: "
-                f'python -m pipeline approve {run.run_id} --by NAME --reason "..."'
-            )
-        replaced = flip(places.predictions, run.run_id)
+    try:
+        with ledger.working(places.predictions, run.run_id):
+            replaced = _publish(places, run, verdict)
+    except Superseded as superseded:
+        replaced = _published_before(places.predictions, run, superseded)
     log.info("run %s published, %s replaced", run.run_id, replaced or "none")
     return Publication(
         run_id=run.run_id,
@@ -99,6 +91,38 @@ def publish(places: Places, run: Run, verdict: Verdict) -> Publication:
         rows_rejected=run.rows_rejected,
         rows_scored=verdict.rows_scored,
         replaced_run_id=replaced,
+    )
+
+
+def _publish(places: Places, run: Run, verdict: Verdict) -> int | None:
+    audit(places.predictions, run)
+    parts.sweep(places.store, parts.folder(run.job, run.score_date, run.run_id))
+    if run.dry_run:
+        ledger.close(places.predictions, run.run_id, "abandoned", "dry run")
+        raise NothingToDo(f"run {run.run_id}: a dry run, {verdict.rows_scored} rows scored and not published")
+    if not verdict.passed:
+        reason = "; ".join(verdict.reasons)
+        ledger.close(places.predictions, run.run_id, "held", reason)
+        raise _held(run, reason)
+    return flip(places.predictions, run.run_id)
+
+
+def _published_before(uri: str, run: Run, superseded: Superseded) -> int | None:
+    """The run that this one replaced when an earlier try of the task published it, if any."""
+    with postgres.engine(uri).connect() as connection:
+        row = connection.execute(sa.text(_RUN), {"run_id": run.run_id}).mappings().one()
+        if row["status"] == "held":
+            raise _held(run, row["status_reason"])
+        if row["status"] != "published":
+            raise superseded
+        return connection.execute(sa.text(_REPLACED), dict(row)).scalar_one_or_none()
+
+
+def _held(run: Run, reason: str) -> Held:
+    return Held(
+        f"run {run.run_id} of {run.job} {run.score_date} is held: {reason}. Analysts keep what they had. "
+        f"Look at it: python -m pipeline show {run.run_id}; then approve or reject: "
+        f'python -m pipeline approve {run.run_id} --by NAME --reason "..."'
     )
 
 
@@ -140,7 +164,8 @@ def flip(uri: str, run_id: int) -> int | None:
     with postgres.engine(uri).begin() as connection:
         connection.execute(sa.text(_NIGHT_LOCK), row)
         row = dict(connection.execute(sa.text(f"{_RUN} FOR UPDATE"), {"run_id": run_id}).mappings().one())
-        if row["status"] not in ("running", "held"):
+        # `failed` too: a note of another try that broke off, and no reason against a run that passed its audit.
+        if row["status"] not in ("running", "failed", "held"):
             raise Superseded(
                 f"run {run_id} is {row['status']} ({row['status_reason'] or 'finished'}): nothing to do"
             )
@@ -210,6 +235,11 @@ WHERE run_id = :current
 """
 _PUBLISH = """
 UPDATE scoring.scoring_runs SET status = 'published', status_reason = NULL, published_at = now() WHERE run_id = :run_id
+"""
+_REPLACED = """
+SELECT run_id FROM scoring.scoring_runs
+WHERE job = :job AND score_date = :score_date AND status = 'superseded'
+  AND status_reason = 'replaced by run ' || :run_id
 """
 # The condition holds the rule in the database too: the pointer never moves back.
 _POINT = """
