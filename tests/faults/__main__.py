@@ -8,6 +8,7 @@ import os
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 from pipeline import addresses, embedded
@@ -16,6 +17,7 @@ from tests.faults import wrong_writers
 from tests.faults.campaign import Result, campaign
 from tests.faults.report import Report, harm_by_kind
 from tests.faults.trials import deck, trial, wrong_deck
+from tests.faults.tries import Children
 
 
 def main() -> None:
@@ -24,7 +26,8 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="scoring-chaos-") as folder:
+    with ExitStack() as held:
+        folder = held.enter_context(tempfile.TemporaryDirectory(prefix="scoring-chaos-"))
         Path(folder).chmod(0o755)  # the server's own user must get there when we are root
         server = embedded.start(Path(folder))
         embedded.library().get_server(server.data).cleanup_mode = "delete"
@@ -39,13 +42,14 @@ def main() -> None:
             elif done % 20 == 0:
                 print(f"{done} trials, {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
 
-        with campaign(server, lanes=min(asked.trials, os.cpu_count() or 1)) as real:
+        children = held.enter_context(Children())
+        with campaign(server, children, lanes=min(asked.trials, os.cpu_count() or 1)) as real:
             cards = deck(real.census)
             seeds = range(asked.seed, asked.seed + asked.trials)
             results = real.run([trial(cards, seed) for seed in seeds], told)
         wrong = {}
         for name in wrong_writers.WRITERS:
-            with campaign(server, lanes=1, writer=name) as one:
+            with campaign(server, children, lanes=1, writer=name) as one:
                 cards = wrong_deck(one.census)
                 wrong[name] = harm_by_kind(one.run([trial(cards, seed) for seed in range(len(cards))]))
     report = Report(results, wrong)

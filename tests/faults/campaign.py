@@ -94,11 +94,12 @@ class Campaign:
 
 
 @contextmanager
-def campaign(server: Embedded, lanes: int, writer: str = "pipeline") -> Iterator[Campaign]:
+def campaign(
+    server: Embedded, children: Children, lanes: int, writer: str = "pipeline"
+) -> Iterator[Campaign]:
     """Lanes on a server, with everything that they need, and the census taken."""
     with ExitStack() as held:
         folder = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="chaos-")))
-        children = held.enter_context(Children(folder / "children.log"))
         made = Campaign(
             [
                 held.enter_context(opened(Home(folder / f"lane-{number}", server), children, writer))

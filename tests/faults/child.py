@@ -7,6 +7,7 @@ JSON: {"request": PATH, "pid": N} when a child has begun, {"pid": N, "status": N
 parent itself opens no connection and starts no thread, so that a child begins as if it had just been started.
 """
 
+import gc
 import importlib
 import json
 import os
@@ -88,6 +89,7 @@ def main() -> None:
     """Fork a child for every line of the standard input, until it ends."""
     for module in LATE:
         importlib.import_module(module)
+    gc.freeze()  # what stands already is not copied into every child
     jobs.read(ROOT / "dags" / "flight_delay.toml")  # once, as it lists the time zones
     ended, wake = os.pipe()
     os.set_blocking(wake, False)

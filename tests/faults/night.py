@@ -9,7 +9,7 @@ from tests.faults.boundaries import Boundary
 from tests.faults.lane import Lane
 from tests.faults.tries import Outcome, Try
 
-MAX_TRIES = 12
+MAX_TRIES = 16
 
 Json = dict[str, Any]
 

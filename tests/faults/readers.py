@@ -18,7 +18,7 @@ import psycopg
 
 from tests.faults.tries import ROOT
 
-PAUSE_SECONDS = 0.002
+PAUSE_SECONDS = 0.004
 
 # Bit for bit: the digest is of the scores' own bytes.
 LOOK = """

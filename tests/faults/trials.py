@@ -16,7 +16,7 @@ STAGES = ("extract", "load_model", "predict", "write", "log_metrics", "publish")
 MAPPED = ("predict", "write")
 PARTS = 3
 # How many tries of one task are killed, one after the other, until it may end.
-IN_A_ROW = 6
+IN_A_ROW = 8
 
 # stage (or `score`) -> the boundaries that an undisturbed try comes by.
 Census = Mapping[str, Sequence[Boundary]]
@@ -91,17 +91,30 @@ def wrong_deck(census: Census) -> list[Card]:
 
 def _everywhere(kind: str, census: Census) -> Iterator[Card]:
     """As many nights as it takes for the fault to befall every stage at each of its boundaries once."""
-    nights = max(ceil(len(points) / (len(_task_names(stage)) * IN_A_ROW)) for stage, points in census.items())
+    nights = max(
+        max(len(_last(points)), ceil(len(points) / (len(_tasks(stage)) * IN_A_ROW)))
+        for stage, points in census.items()
+    )
     for night in range(nights):
         plan: Plan = {}
         for stage, points in census.items():
-            tasks = _task_names(stage)
-            size = ceil(len(points) / (nights * len(tasks)))
+            last = _last(points)
+            others = [point for point in points if point not in last]
+            tasks = _tasks(stage)
+            size = ceil(len(others) / (nights * len(tasks)))
             for number, task in enumerate(tasks):
                 first = (night * len(tasks) + number) * size
-                plan[task] = [_fault(kind, points[one % len(points)]) for one in range(first, first + size)]
+                ordinary = [others[one % len(others)] for one in range(first, first + size)]
+                plan[task] = [_fault(kind, at) for at in (*ordinary, *last[night : night + 1])]
         where = "score" if "score" in census else "stages"
         yield f"{kind}, {where} {night + 1}/{nights}", _of(plan, where == "score")
+
+
+def _last(points: Sequence[Boundary]) -> list[Boundary]:
+    """Boundaries that are come by once a night only, as the night is published there: one a night, and last."""
+    if not any(point.kind == "flip" for point in points):
+        return []
+    return [point for point in points if point.edge == "after" and point.kind in ("flip", "commit")][-2:]
 
 
 def _of(plan: Plan, whole: bool) -> Callable[[random.Random], Trial]:
@@ -120,7 +133,7 @@ def _at_random(chance: random.Random) -> Trial:
     plan = {
         task: [Fault("kill at random", fraction=chance.uniform(0, 1.1)) for _ in range(chance.randint(0, 3))]
         for stage in STAGES
-        for task in _task_names(stage)
+        for task in _tasks(stage)
     }
     return Trial(0, "", plan)
 
@@ -134,14 +147,14 @@ def _orphans(chance: random.Random) -> Trial:
     plan = {
         task: [Fault("supervisor killed", fraction=chance.uniform(0, 0.9))]
         for stage in STAGES
-        for task in _task_names(stage)
+        for task in _tasks(stage)
     }
     return Trial(0, "", plan)
 
 
 def _at_once(tries: int) -> list[Card]:
     fault = Fault("tries at once", tries=tries)
-    stages: Plan = {task: [fault] for stage in STAGES for task in _task_names(stage)}
+    stages: Plan = {task: [fault] for stage in STAGES for task in _tasks(stage)}
     return [
         (f"{tries} tries of every task at once", _of(stages, False)),
         (f"{tries} scores at once", _of({"score": [fault]}, True)),
@@ -149,11 +162,12 @@ def _at_once(tries: int) -> list[Card]:
 
 
 def _commits(census: Census) -> Census:
+    """Where an answer can be lost; the flip, which is a commit too, marks the stage that publishes."""
     return {
         stage: [point for point in points if point.kind == "commit" and point.edge == "after"]
         for stage, points in census.items()
     }
 
 
-def _task_names(stage: str) -> list[str]:
+def _tasks(stage: str) -> list[str]:
     return [f"{stage} {number}" for number in range(PARTS)] if stage in MAPPED else [stage]

@@ -122,13 +122,12 @@ class Try:
 class Children:
     """The warm process that forks a child for every try."""
 
-    def __init__(self, log: Path) -> None:
-        self._log = log.open("ab")
+    def __init__(self) -> None:
         # Each child computes alone: with threads the parent could not be forked safely.
         alone = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "SCORING_TASKS": str(os.cpu_count())}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.faults.child"],
-            cwd=ROOT, env={**os.environ, **alone}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log,
+            cwd=ROOT, env={**os.environ, **alone}, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         )  # fmt: skip
         self._begun: queue.Queue[Try | None] = queue.Queue()
         self._tries: dict[int, Try] = {}
@@ -146,7 +145,6 @@ class Children:
         self._process.wait()
         for left in self._tries.values():
             left.kill()
-        self._log.close()
 
     def begin(self, request: Path) -> Try:
         """Fork a child for a request."""
@@ -156,7 +154,7 @@ class Children:
             self._process.stdin.flush()
             begun = self._begun.get(timeout=PATIENCE_SECONDS)
         if begun is None:
-            raise HarnessError(f"the process that forks has ended; see {self._log.name}")
+            raise HarnessError("the process that forks has ended")
         return begun
 
     def _listen(self) -> None:
