@@ -148,9 +148,10 @@ def _keep(uri: str, run: Run, metrics: dict[str, float]) -> None:
     with postgres.engine(uri).begin() as connection:
         # The run's row first: two tries at once wait here for one another, and one that is late changes nothing.
         connection.execute(sa.text(_SCORED), {"run_id": run.run_id, "rows": int(metrics["rows_scored"])})
-        ledger.hold_open(connection, run.run_id)
         connection.execute(sa.text(_RUN_METRIC), values)
         connection.execute(sa.text(_FEATURE_METRIC), features)
+        # And last a statement by itself: after a batch the server's timer for a try that stands still does not run.
+        ledger.hold_open(connection, run.run_id)
 
 
 _RUN_METRIC = """

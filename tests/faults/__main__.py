@@ -39,7 +39,7 @@ def main() -> None:
             done += 1
             if not result.good:
                 print(f"FAILED {result}", flush=True)
-            elif done % 20 == 0:
+            if done % 20 == 0:
                 print(f"{done} trials, {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
 
         children = held.enter_context(Children())

@@ -140,15 +140,10 @@ def run_trial(lane: Lane, trial: Trial) -> Result:
     wanted = lane.editions[lane.edition]
     lane.watch()
     nights = [Night(lane, trial.plan, trial.wakes) for _ in range(trial.triggers)]
-    with ThreadPoolExecutor(len(nights)) as threads:
-        ended = tuple(threads.map(Night.score if trial.whole else Night.run, nights))
-    for night in nights:
-        night.wake()
-        if trial.redelivered:
-            night.redeliver()
+    ended, wrong = _through(nights, trial)
     sights = lane.watch()
     harms = (*invariants.of_reads(sights, before, wanted), *invariants.of_night(lane, wanted))
-    wrong = [text for night in nights for text in night.wrong]
+    wrong += [text for night in nights for text in night.wrong]
     fired = [one for night in nights for one in night.fired]
     if trial.triggers > 1:
         fired += [Fired(Fault("triggers at once", tries=trial.triggers), "night")] * trial.triggers
@@ -164,6 +159,22 @@ def run_trial(lane: Lane, trial: Trial) -> Result:
         sum(sight.reads for sight in sights),
         time.monotonic() - began,
     )
+
+
+def _through(nights: Sequence[Night], trial: Trial) -> tuple[tuple[str, ...], list[str]]:
+    """Run the nights at once, and what is to come after them; returns how they ended, and what hangs."""
+    try:
+        with ThreadPoolExecutor(len(nights)) as threads:
+            ended = tuple(threads.map(Night.score if trial.whole else Night.run, nights))
+        for night in nights:
+            night.wake()
+            if trial.redelivered:
+                night.redeliver()
+    except HarnessError as hangs:
+        for night in nights:
+            night.forget()
+        return ("hangs",), [str(hangs)]
+    return ended, []
 
 
 def _prepared(lane: Lane, trial: Trial) -> Edition | None:

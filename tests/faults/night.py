@@ -239,6 +239,12 @@ class Night:
                 self.wrong.append(f"{one.request.stem}, woken up late: {outcome.error}")
         self.zombies.clear()
 
+    def forget(self) -> None:
+        """Kill what still stands still."""
+        for one in self.zombies:
+            one.kill()
+        self.zombies.clear()
+
     def redeliver(self) -> None:
         """Deliver every finished task once more, as a broker may: nothing changes."""
         for stage, given, before in self.finished:
