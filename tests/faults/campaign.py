@@ -12,9 +12,10 @@ from queue import SimpleQueue
 from pipeline.embedded import Embedded
 from tests.faults import invariants
 from tests.faults.boundaries import Boundary
+from tests.faults.fault import Fault, Fired
 from tests.faults.invariants import Harm
 from tests.faults.lane import EDITIONS, Edition, Lane, opened
-from tests.faults.night import Fault, Fired, Night
+from tests.faults.night import Night
 from tests.faults.trials import Census, Trial
 from tests.faults.tries import Children, HarnessError
 from tests.home import Home

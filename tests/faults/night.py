@@ -1,57 +1,22 @@
 """A night as Airflow runs it: tasks in order, each tried again with the same inputs until it has ended well."""
 
+import re
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.faults.boundaries import Boundary
+from tests.faults.fault import Fault, Fired, Plan
 from tests.faults.lane import Lane
-from tests.faults.tries import Outcome, Try
+from tests.faults.tries import PATIENCE_SECONDS, HarnessError, Outcome, Try
 
 MAX_TRIES = 16
 
+# How a try ends whose transaction was cut off while it stood still.
+_CUT_OFF = re.compile("idle-in-transaction|connection", re.IGNORECASE)
+
 Json = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Fault:
-    """What befalls one try of one task.
-
-    Attributes:
-        kind: its name in the campaign's table.
-        at: the boundary where the try is killed or stopped.
-        fraction: when it is killed: this part of the time that an undisturbed try takes.
-        tries: how many tries begin at once.
-        ordinal: which commit's answer is lost.
-    """
-
-    kind: str
-    at: Boundary | None = None
-    fraction: float = 0.0
-    tries: int = 1
-    ordinal: int = 0
-
-    def __str__(self) -> str:
-        details = [
-            str(self.at) if self.at else "",
-            f"{self.fraction:.3f} of its time" if self.fraction else "",
-            f"{self.tries} tries" if self.tries > 1 else "",
-            f"commit {self.ordinal}" if self.ordinal else "",
-        ]
-        return f"{self.kind} ({', '.join(filter(None, details)) or 'once'})"
-
-
-@dataclass(frozen=True)
-class Fired:
-    """A fault that has really happened to a stage."""
-
-    fault: Fault
-    stage: str
-
-
-# Task (`predict 1` is a mapped one) -> what befalls its first try, its second, and so on.
-Plan = dict[str, list[Fault]]
 
 
 class TaskEnded(Exception):
@@ -195,7 +160,18 @@ class Night:
             return outcome
         self._happened(fault, stage)
         self.zombies.append(one)
+        if stage == "extract":
+            self._begun_by(one)
         return None
+
+    def _begun_by(self, orphan: Try) -> None:
+        """Wait until an orphan has its run: Airflow misses heartbeats for minutes before it tries again."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        query = "SELECT count(*) FROM scoring.scoring_runs WHERE job = :job AND trigger = :trigger"
+        while orphan.outcome() is None and not self.lane.sql(query, trigger=self.trigger)[0]["count"]:
+            if time.monotonic() > deadline:
+                raise HarnessError(f"{orphan.request}: the orphan has begun no run")
+            time.sleep(0.005)
 
     def _stopped(self, stage: str, given: Json, fault: Fault) -> Outcome | None:
         """The try stands still past its heartbeat, and is tried again meanwhile; it wakes up soon, or late."""
@@ -235,7 +211,8 @@ class Night:
         for one in self.zombies:
             one.go_on()
             outcome = one.orphans_outcome()
-            if outcome.ended == "failed":
+            cut_off = outcome.ended == "error" and _CUT_OFF.search(outcome.error)
+            if outcome.ended not in ("done", "skipped") and not cut_off:
                 self.wrong.append(f"{one.request.stem}, woken up late: {outcome.error}")
         self.zombies.clear()
 

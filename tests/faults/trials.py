@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from math import ceil
 
 from tests.faults.boundaries import Boundary
-from tests.faults.night import Fault, Plan
+from tests.faults.fault import Fault, Plan
 
 STAGES = ("extract", "load_model", "predict", "write", "log_metrics", "publish")
 MAPPED = ("predict", "write")
