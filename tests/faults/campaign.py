@@ -53,11 +53,15 @@ class Result:
         return sum(harm.count for harm in self.harms if harm.kind == kind)
 
     def __str__(self) -> str:
-        found = [*(f"{harm.kind} {harm.count}: {harm.text}" for harm in self.harms), *self.wrong]
+        replay = f"make chaos N=1 SEED={self.trial.seed}"
         return "\n  ".join(
-            [f"seed {self.trial.seed}, {self.trial.name}, ended {self.ended}; make chaos N=1 SEED={self.trial.seed}",
-             *found]
-        )  # fmt: skip
+            [
+                f"{self.trial.name}: {replay}; ended {', '.join(self.ended)}",
+                *(f"{harm.kind} {harm.count}: {harm.text}" for harm in self.harms),
+                *self.wrong,
+                *(f"{one.stage}: {one.fault}" for one in self.fired),
+            ]
+        )
 
 
 @dataclass
