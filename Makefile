@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help .venv demo up down psql test bench bench-contract bench-peers lint lock
+.PHONY: help .venv demo up down psql test chaos bench bench-contract bench-peers lint lock
 
 PY := .venv/bin/python
 STAMP := .venv/made-from-requirements
@@ -25,6 +25,9 @@ psql: $(STAMP) ## query the predictions as an analyst (ARGS='-c "SELECT ..."')
 
 test: $(STAMP) ## the whole test suite (ARGS='-k name'; ARGS=-n0: one process)
 	@$(PY) -m pytest $(ARGS)
+
+chaos: $(STAMP) ## kill, stop, repeat and double tries at N nights (N=200 SEED=1), readers watching
+	@$(PY) -m tests.faults $(if $(N),--trials $(N)) $(if $(SEED),--seed $(SEED))
 
 bench: $(STAMP) ## speed and memory against the floor and pandas (ROWS=1000000)
 	@$(PY) -m benchmarks $(if $(ROWS),--rows $(ROWS))

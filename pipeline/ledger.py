@@ -116,7 +116,7 @@ def extracted(uri: str, run_id: int, lines: Sequence[Line]) -> None:
     said = "".join(f"{line.rows_extracted} {line.rows_rejected} {line.input_sha256}\n" for line in lines)
     digest = hashlib.sha256(said.encode()).hexdigest()
     with engine(uri).begin() as connection:
-        _require_open(connection, run_id)
+        hold_open(connection, run_id)
         if lines:
             connection.execute(sa.text(_PART), [{**asdict(line), "run_id": run_id} for line in lines])
         connection.execute(sa.text(_EXTRACTED), {"run_id": run_id, "input_sha256": digest})
@@ -155,7 +155,7 @@ def working(uri: str, run_id: int) -> Iterator[None]:
         # The change comes before the look: two stages that resume a failed run at once would else each wait for the
         # other's shared lock to go away.
         connection.execute(sa.text(_RESUME), {"run_id": run_id})
-        _require_open(connection, run_id)
+        hold_open(connection, run_id)
     try:
         with _refusals():
             yield
@@ -212,8 +212,13 @@ def _refusals() -> AbstractContextManager[None]:
     return refusals("predictions", LedgerError, {"3F": remedy, "42": remedy})
 
 
-def _require_open(connection: sa.Connection, run_id: int) -> None:
-    # FOR SHARE: nobody can close or publish the run before this transaction ends.
+def hold_open(connection: sa.Connection, run_id: int) -> None:
+    """Go on with an open run only, and let nobody close or publish it before this transaction ends.
+
+    Raises:
+        Superseded: it was closed or published.
+        LedgerError: there is no such run.
+    """
     row = connection.execute(sa.text(f"{_RUN} FOR SHARE"), {"run_id": run_id}).mappings().one_or_none()
     if row is None:
         raise LedgerError(f"no run {run_id} in the predictions database. Clear the task `extract`.")

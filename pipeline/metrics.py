@@ -146,9 +146,12 @@ def _keep(uri: str, run: Run, metrics: dict[str, float]) -> None:
         {"run_id": run.run_id, "metric": name, "value": float(value)} for name, value in metrics.items()
     ]
     with postgres.engine(uri).begin() as connection:
+        # The run's row first: two tries at once wait here for one another, and one that is late changes nothing.
+        connection.execute(sa.text(_SCORED), {"run_id": run.run_id, "rows": int(metrics["rows_scored"])})
         connection.execute(sa.text(_RUN_METRIC), values)
         connection.execute(sa.text(_FEATURE_METRIC), features)
-        connection.execute(sa.text(_SCORED), {"run_id": run.run_id, "rows": int(metrics["rows_scored"])})
+        # And last a statement by itself: after a batch the server's timer for a try that stands still does not run.
+        ledger.hold_open(connection, run.run_id)
 
 
 _RUN_METRIC = """
@@ -160,5 +163,6 @@ INSERT INTO scoring.feature_metrics (run_id, feature, metric, value) VALUES (:ru
 ON CONFLICT (run_id, feature, metric) DO UPDATE SET value = EXCLUDED.value
 """
 _SCORED = """
-UPDATE scoring.scoring_runs SET rows_scored = :rows, scored_at = now() WHERE run_id = :run_id
+UPDATE scoring.scoring_runs SET rows_scored = :rows, scored_at = now()
+WHERE run_id = :run_id AND status IN ('running', 'failed')
 """

@@ -112,6 +112,14 @@ def scored_path(job: str, score_date: str, run_id: int, number: int) -> str:
     return f"{folder(job, score_date, run_id)}/scored-{number:05d}.parquet"
 
 
+def sweep(store: str, folder: str) -> None:
+    """Remove what killed tries have left of unfinished files in a run's folder, once all of its parts are scored."""
+    filesystem, root = open_store(store)
+    if isinstance(filesystem, LocalFileSystem):
+        for left in Path(f"{root}/{folder}").glob("*.tmp"):
+            left.unlink(missing_ok=True)
+
+
 def read(store: str, path: str, part: Written, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
     """A part's batches, after checking that its bytes are those that were written.
 

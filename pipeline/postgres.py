@@ -27,6 +27,10 @@ _TOO_LATE = (
     "more time: ALTER ROLE ... SET statement_timeout."
 )
 
+# A try that stands still inside of a transaction, stopped or on a machine that hangs, keeps its locks. The server cuts
+# it off after this time, so that the retry need not wait for it; as long as Airflow waits for a heartbeat.
+STALLED = "5min"
+
 
 @contextmanager
 def exported_snapshot(uri: str, origin: str) -> Iterator[str]:
@@ -102,6 +106,11 @@ def render(query: str, values: Values, origin: str) -> str:
     return queries.render(query, values, origin, _literal)
 
 
+def bound(cursor: adbc.Cursor) -> None:
+    """Have the server end the cursor's transaction should it stand still, as it does those of an `engine`."""
+    cursor.execute(_BOUND.format(STALLED))
+
+
 def load(cursor: adbc.Cursor, schema: str, table: str, reader: pa.RecordBatchReader) -> int:
     """Append Arrow rows to an existing table by COPY, inside the cursor's transaction; returns the rows loaded."""
     return int(cursor.adbc_ingest(table, reader, mode="append", db_schema_name=schema))
@@ -113,7 +122,13 @@ def engine(uri: str) -> sa.Engine:
 
     One for each address: a new engine asks the server for its version and settings again, every time.
     """
-    return sa.create_engine(uri.replace("postgresql://", "postgresql+psycopg://", 1), poolclass=NullPool)
+    made = sa.create_engine(uri.replace("postgresql://", "postgresql+psycopg://", 1), poolclass=NullPool)
+
+    @sa.event.listens_for(made, "begin")
+    def bound_transaction(connection: sa.Connection) -> None:
+        connection.exec_driver_sql(_BOUND.format(STALLED))
+
+    return made
 
 
 @contextmanager
@@ -152,3 +167,6 @@ def _batches(reader: pa.RecordBatchReader, origin: str) -> Iterator[pa.RecordBat
 def _literal(value: date | datetime) -> str:
     kind = "TIMESTAMP WITH TIME ZONE" if isinstance(value, datetime) else "DATE"
     return f"{kind} '{value.isoformat()}'"
+
+
+_BOUND = "SET LOCAL idle_in_transaction_session_timeout = '{}'"

@@ -49,6 +49,7 @@ def write(places: Places, scored: Scored) -> Written:
     with ledger.working(places.predictions, scored.run_id):
         batches = parts.read(places.store, path, scored.part)
         with adbc.connect(places.predictions) as session, session.cursor() as cursor:
+            postgres.bound(cursor)
             ledger.write_as(cursor, scored.run_id)
             cursor.execute(_CLAIM, line)
             if cursor.fetchall():
@@ -65,28 +66,19 @@ def write(places: Places, scored: Scored) -> Written:
 def publish(places: Places, run: Run, verdict: Verdict) -> Publication:
     """Audit a written run, apply the gate's verdict, and make it the one that `predictions` shows.
 
+    A try that comes after a commit whose answer was lost is told the same again: publication or hold.
+
     Raises:
         WriteError: the audit found rows missing, doubled or unaccounted for; they are named.
         Held: the gate did not pass; a person decides.
         Superseded: a newer run of the same night is published.
-        NothingToDo: it was a dry run, or the run is published already.
+        NothingToDo: it was a dry run.
     """
-    with ledger.working(places.predictions, run.run_id):
-        audit(places.predictions, run)
-        if run.dry_run:
-            ledger.close(places.predictions, run.run_id, "abandoned", "dry run")
-            raise NothingToDo(
-                f"run {run.run_id}: a dry run, {verdict.rows_scored} rows scored and not published"
-            )
-        if not verdict.passed:
-            reason = "; ".join(verdict.reasons)
-            ledger.close(places.predictions, run.run_id, "held", reason)
-            raise Held(
-                f"run {run.run_id} of {run.job} {run.score_date} is held: {reason}. Analysts keep what they had. "
-                f"Look at it: python -m pipeline show {run.run_id}; then approve or reject: "
-                f'python -m pipeline approve {run.run_id} --by NAME --reason "..."'
-            )
-        replaced = flip(places.predictions, run.run_id)
+    try:
+        with ledger.working(places.predictions, run.run_id):
+            replaced = _publish(places, run, verdict)
+    except Superseded as superseded:
+        replaced = _published_before(places.predictions, run, superseded)
     log.info("run %s published, %s replaced", run.run_id, replaced or "none")
     return Publication(
         run_id=run.run_id,
@@ -98,6 +90,38 @@ def publish(places: Places, run: Run, verdict: Verdict) -> Publication:
         rows_rejected=run.rows_rejected,
         rows_scored=verdict.rows_scored,
         replaced_run_id=replaced,
+    )
+
+
+def _publish(places: Places, run: Run, verdict: Verdict) -> int | None:
+    audit(places.predictions, run)
+    parts.sweep(places.store, parts.folder(run.job, run.score_date, run.run_id))
+    if run.dry_run:
+        ledger.close(places.predictions, run.run_id, "abandoned", "dry run")
+        raise NothingToDo(f"run {run.run_id}: a dry run, {verdict.rows_scored} rows scored and not published")
+    if not verdict.passed:
+        reason = "; ".join(verdict.reasons)
+        ledger.close(places.predictions, run.run_id, "held", reason)
+        raise _held(run, reason)
+    return flip(places.predictions, run.run_id)
+
+
+def _published_before(uri: str, run: Run, superseded: Superseded) -> int | None:
+    """The run that this one replaced when an earlier try of the task published it, if any."""
+    with postgres.engine(uri).connect() as connection:
+        row = connection.execute(sa.text(_RUN), {"run_id": run.run_id}).mappings().one()
+        if row["status"] == "held":
+            raise _held(run, row["status_reason"])
+        if row["status"] != "published":
+            raise superseded
+        return connection.execute(sa.text(_REPLACED), dict(row)).scalar_one_or_none()
+
+
+def _held(run: Run, reason: str) -> Held:
+    return Held(
+        f"run {run.run_id} of {run.job} {run.score_date} is held: {reason}. Analysts keep what they had. "
+        f"Look at it: python -m pipeline show {run.run_id}; then approve or reject: "
+        f'python -m pipeline approve {run.run_id} --by NAME --reason "..."'
     )
 
 
@@ -237,11 +261,16 @@ UPDATE scoring.run_parts SET rows_scored = $1, scored_sha256 = $2, written_at = 
 WHERE run_id = $3 AND part = $4 AND rows_scored IS NULL RETURNING part
 """
 _WRITTEN = "SELECT rows_scored, scored_sha256 FROM scoring.run_parts WHERE run_id = $1 AND part = $2"
+_RUN = "SELECT * FROM scoring.scoring_runs WHERE run_id = :run_id"
 _SUMMARIZE = "SELECT scoring.summarize(score_date) FROM scoring.scoring_runs WHERE run_id = :run_id"
 _PUBLISH = """
 SELECT done.*, format('run %s of %s %s', run.run_id, run.job, run.score_date) AS night
 FROM scoring.publish(:run_id, :by, :reason) AS done
 LEFT JOIN scoring.scoring_runs AS run ON run.run_id = :run_id
+"""
+# Its first move: a person may have rolled back to it since.
+_REPLACED = """
+SELECT replaced_run_id FROM scoring.publications WHERE run_id = :run_id ORDER BY published_at LIMIT 1
 """
 _REJECT = """
 UPDATE scoring.scoring_runs SET status = 'abandoned', decided_by = :by, decision_reason = :reason

@@ -94,11 +94,18 @@ class Stack:
         secrets: what .env holds.
         binaries: the folder of Postgres' programs.
         checkout: where the files come from that the image holds.
+        settings: further environment of the services that run our image.
     """
 
     def __init__(
-        self, folder: Path, secrets: Mapping[str, str], binaries: Path, checkout: Path = ROOT
+        self,
+        folder: Path,
+        secrets: Mapping[str, str],
+        binaries: Path,
+        checkout: Path = ROOT,
+        settings: Mapping[str, str] | None = None,
     ) -> None:
+        self._settings = settings or {}
         self.folder, self._binaries, self._checkout = folder, binaries, checkout
         self.ports = dict(zip(PORTS, map(str, free_ports(len(PORTS))), strict=True))
         self.services = services(secrets, change=self._place)
@@ -142,6 +149,17 @@ class Stack:
         service = self.services[name]
         return _run((*service.command, *arguments), self._environ(service, f"{name}-run"), self.folder)
 
+    def restart(self, *names: str) -> None:
+        """Start containers that have died, as Docker does, and wait until they are healthy.
+
+        Raises:
+            StackError: one is not; the message holds the end of its log.
+        """
+        for name in names:
+            self._start(self.containers[name].service, name)
+        for name in names:
+            _became_healthy(self.containers[name], time.monotonic() + UP_SECONDS)
+
     def down(self) -> None:
         """Stop everything, the database last, and forget it."""
         others = [found for name, found in self.containers.items() if name != "postgres-1"]
@@ -183,7 +201,7 @@ class Stack:
             "HOME": str(home),
             "HOSTNAME": name,
             **ours,
-            **({"AIRFLOW_HOME": str(home)} if service.ours else {}),
+            **({"AIRFLOW_HOME": str(home), **self._settings} if service.ours else {}),
             **service.environment,
             # Without it Airflow's process titles overwrite the environment that the test looks at.
             "SPT_NOENV": "1",
@@ -193,7 +211,7 @@ class Stack:
         environ, home = self._environ(service, name), self.folder / "containers" / name
         command = self._postgres(service) if service.name == "postgres" else service.command
         workdir = self.folder / "opt/scoring" if service.ours else home
-        with (home / "log").open("wb") as log:
+        with (home / "log").open("ab") as log:
             process = subprocess.Popen(
                 command, env=environ, cwd=workdir, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 start_new_session=True,

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
+from time import monotonic
 
 import psycopg
 import pytest
@@ -25,6 +26,12 @@ from tests.compose_stack import Container, Stack
 from tests.home import Home
 
 JOB, NIGHT = "flight_delay", "2013-07-02"
+
+# A task without a heartbeat is started again after minutes in earnest.
+IMPATIENT = {
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
+}
 
 # Who holds which secret: this and nothing more.
 METADATA = {"AIRFLOW_DB_PASSWORD", "FERNET_KEY"}
@@ -75,7 +82,9 @@ def stack(
 ) -> Iterator[Stack]:
     # One task at a time for each worker, so that parts that are scored at once are scored by both.
     alone = {**secrets, "WORKER_CONCURRENCY": "1"}
-    running = Stack(tmp_path_factory.mktemp("stack"), alone, server.binaries)
+    running = Stack(tmp_path_factory.mktemp("stack"), alone, server.binaries, settings=IMPATIENT)
+    job = running.folder / "opt/scoring/dags" / f"{JOB}.toml"
+    job.write_text(job.read_text().replace("retries = 3", "retries = 3\nretry_delay_seconds = 1"))
     try:
         running.up("sample", scale={"airflow-worker": 2})
         yield running
@@ -362,6 +371,38 @@ class TestRunning:
         assert again.returncode == 0, again.stdout
         assert "ERROR" not in again.stdout
 
+    def test_a_night_survives_the_death_of_its_worker_and_of_the_scheduler(
+        self, stack: Stack, secrets: dict[str, str], published: object
+    ) -> None:
+        with Rest(stack.url, "admin", secrets["ADMIN_PASSWORD"]) as rest:
+            run_id = rest.trigger(JOB, conf={"score_date": "2013-07-03"})
+            worker, part = predicting(stack, rest, run_id)
+            dying = (worker, "airflow-scheduler-1")
+            for name in dying:
+                stack.containers[name].kill()
+            stack.restart(*dying)
+            run = rest.wait(JOB, run_id, seconds=300)
+            tries = {
+                task["map_index"]: task["try_number"]
+                for task in rest.tasks(JOB, run_id)
+                if task["task_id"] == "predict"
+            }
+            done = rest.xcom(JOB, run_id, "publish")
+        assert run["state"] == "success"
+        assert tries[part] > 1
+        with psycopg.connect(login(stack, secrets, "scoring_pipeline", "predictions")) as session:
+            found = session.execute(
+                "SELECT count(*), count(DISTINCT entity_id), count(DISTINCT run_id), min(run_id) "
+                "FROM scoring.predictions WHERE job = %s AND score_date = %s",
+                (JOB, done["score_date"]),
+            ).fetchone()
+            published_runs = session.execute(
+                "SELECT count(*) FROM scoring.scoring_runs WHERE job = %s AND score_date = %s AND status = 'published'",
+                (JOB, done["score_date"]),
+            ).fetchone()
+        assert found == (done["rows_scored"], done["rows_scored"], 1, done["run_id"])
+        assert published_runs == (1,)
+
     def test_health_checks_notice_what_is_gone(self, stack: Stack) -> None:
         """Destroys the stack, so it stands last."""
         boxes = stack.containers
@@ -376,6 +417,29 @@ class TestRunning:
         boxes["postgres-1"].kill()
         rest = {"redis-1", "postgres-1", "airflow-apiserver-1", "airflow-worker-1"}
         assert unhealthy(stack, rest) == rest
+
+
+def predicting(stack: Stack, rest: Rest, run_id: str) -> tuple[str, int]:
+    """Wait until a worker scores a part, and have it stand still there; returns the worker and the part."""
+    workers = [name for name in stack.containers if name.startswith("airflow-worker")]
+    deadline = monotonic() + 120
+    while monotonic() < deadline:
+        for task in rest.tasks(JOB, run_id):
+            for name in workers if (task["task_id"], task["state"]) == ("predict", "running") else ():
+                found = stack.containers[name].processes()
+                if not any(task["id"] in " ".join(process.cmdline()) for process in found):
+                    continue
+                for process in found:
+                    process.suspend()
+                # It may have ended just before.
+                if any(
+                    again["id"] == task["id"] and again["state"] == "running"
+                    for again in rest.tasks(JOB, run_id)
+                ):
+                    return name, int(task["map_index"])
+                for process in found:
+                    process.resume()
+    raise AssertionError("no worker was seen to score a part")
 
 
 def unhealthy(stack: Stack, names: set[str]) -> set[str]:

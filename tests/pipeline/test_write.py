@@ -1,16 +1,20 @@
 """pipeline/write.py: analysts see whole nights, each once, whatever is repeated, doubled, late or held."""
 
+from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
-from pipeline import ledger
+from pipeline import ledger, parts, postgres
 from pipeline.errors import NothingToDo
 from pipeline.ledger import LedgerError, Line, Superseded
+from pipeline.metrics import log_metrics
 from pipeline.model import load, resolve
 from pipeline.predict import load_model, predict, score_part
 from pipeline.stage import Clock, Publication, Written
-from pipeline.write import Held, WriteError, decide, write
+from pipeline.write import Held, WriteError, decide, flip, publish, write
 from tests.home import NIGHT, Home, shop_model, shop_rows
 from tests.pipeline.shop import Shop, at_once, open_shop
 
@@ -232,9 +236,96 @@ def test_two_publishes_of_one_run_at_once_publish_it_once(shop: Shop) -> None:
     written = shop.write(run)
     twice = [partial(shop.publish, run, written)] * 2
     done = at_once(shop.home, NIGHT_LOCK, twice, job=shop.job, day=NIGHT)
-    assert {type(result) for result in done} == {Publication, Superseded}
+    assert isinstance(done[0], Publication)
+    assert done[0] == done[1]
     assert [run["status"] for run in shop.runs()] == ["published"]
     assert len(shop.predictions()) == 100
+
+
+def test_a_publish_whose_answer_was_lost_is_told_the_same_again(shop: Shop) -> None:
+    older = shop.home.score(shop.job)
+    shop.change("visits = visits + 1")
+    run = shop.extract()
+    written = shop.write(run)
+    verdict = log_metrics(shop.home.places, shop.home.read(shop.job).gate, run, written)
+    first = publish(shop.home.places, run, verdict)
+    before = shop.runs()
+    assert publish(shop.home.places, run, verdict) == first
+    assert first.replaced_run_id == older.run_id
+    assert shop.runs() == before
+
+
+def test_a_publish_that_is_late_is_superseded(shop: Shop) -> None:
+    run = shop.extract()
+    written = shop.write(run)
+    verdict = log_metrics(shop.home.places, shop.home.read(shop.job).gate, run, written)
+    publish(shop.home.places, run, verdict)
+    shop.change("visits = visits + 1")
+    newer = shop.home.score(shop.job)
+    with pytest.raises(Superseded, match=f"run {run.run_id} is superseded"):
+        publish(shop.home.places, run, verdict)
+    assert set(shop.predictions()["run_id"]) == {newer.run_id}
+
+
+def test_a_hold_whose_answer_was_lost_is_told_again(home: Home) -> None:
+    shop = open_shop(home, gate="min_rows = 101")
+    run = shop.extract()
+    written = shop.write(run)
+    verdict = log_metrics(shop.home.places, shop.home.read(shop.job).gate, run, written)
+    for _ in ("heard", "not heard"):
+        with pytest.raises(Held, match=f"run {run.run_id} .* is held: 100 rows were scored"):
+            publish(shop.home.places, run, verdict)
+
+
+def test_a_failure_noted_by_another_try_does_not_keep_an_audited_run_from_being_published(shop: Shop) -> None:
+    run = shop.extract()
+    log_metrics(shop.home.places, shop.home.read(shop.job).gate, run, shop.write(run))
+    ledger.close(
+        shop.home.places.predictions, run.run_id, "failed", "a try that woke up without a connection"
+    )
+    assert flip(shop.home.places.predictions, run.run_id) is None
+    assert shop.status(run.run_id) == "published"
+
+
+def test_metrics_that_come_late_change_nothing(shop: Shop) -> None:
+    run = shop.extract()
+    written = shop.write(run)
+
+    class Meanwhile(list[Written]):
+        """The run is published by another try while this one reads its parts."""
+
+        def __iter__(self) -> Iterator[Written]:
+            shop.publish(run, written)
+            return iter(written)
+
+    with pytest.raises(Superseded, match=f"run {run.run_id} is published"):
+        log_metrics(shop.home.places, shop.home.read(shop.job).gate, run, Meanwhile())
+
+
+def test_a_try_that_stands_still_does_not_keep_the_next_one_waiting(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "STALLED", "200ms")
+    run = shop.extract(trigger="of the night")
+    still = postgres.engine(shop.home.places.predictions).connect()
+    still.execute(
+        sa.text("SELECT FROM scoring.scoring_runs WHERE run_id = :run_id FOR SHARE"), {"run_id": run.run_id}
+    )
+    again = shop.extract(trigger="of the night")
+    with pytest.raises(sa.exc.DBAPIError):
+        still.commit()
+    assert (shop.status(run.run_id), shop.status(again.run_id)) == ("abandoned", "running")
+
+
+def test_what_a_killed_try_left_unfinished_is_gone_when_the_run_is_published(shop: Shop) -> None:
+    run = shop.extract()
+    written = shop.write(run)
+    folder = Path(shop.home.store, parts.folder(run.job, run.score_date, run.run_id))
+    left = folder / "scored-00001.parquet.0123.tmp"
+    left.write_bytes(b"half of a part")
+    before = set(folder.iterdir()) - {left}
+    shop.publish(run, written)
+    assert set(folder.iterdir()) == before
 
 
 def test_two_runs_published_at_once_leave_the_newer_one(shop: Shop) -> None:

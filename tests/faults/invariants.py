@@ -1,0 +1,119 @@
+"""What holds after every trial, whatever has befallen the night; where it does not, the kind of harm."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+
+from pipeline import parts
+from tests.faults.lane import Edition, Lane
+from tests.faults.readers import Sight, look
+
+KINDS = ("lost", "doubled", "stale", "torn", "untidy")
+
+
+@dataclass(frozen=True)
+class Harm:
+    """Something that should not be.
+
+    Attributes:
+        kind: lost, doubled, stale, torn; untidy is what harms no analyst, as a file that is left over.
+        count: how many; reads where it is torn.
+        text: what was seen.
+    """
+
+    kind: str
+    count: int
+    text: str
+
+
+def of_reads(sights: Sequence[Sight], before: Edition | None, wanted: Edition) -> Iterator[Harm]:
+    """What readers saw that they should not: anything but the whole old night and then the whole new one.
+
+    Args:
+        sights: what was seen, in order.
+        before: what was published when the trial began; None: nothing.
+        wanted: what the trial publishes.
+    """
+    newest, shown = 0, before is not None
+    for sight in sights:
+        if not sight.rows:
+            if shown:
+                yield Harm("torn", sight.reads, f"the night has vanished: {sight}")
+            continue
+        shown = True
+        whole = {
+            (edition.rows_scored, edition.rows_scored, 1, edition.digest)
+            for edition in (before, wanted)
+            if edition
+        }
+        if (sight.rows, sight.entities, sight.runs, sight.digest) not in whole:
+            yield Harm("torn", sight.reads, f"neither the old night nor the new one: {sight}")
+        elif (sight.run_id or 0) < newest:
+            yield Harm("stale", sight.reads, f"run {newest} was seen before: {sight}")
+        newest = max(newest, sight.run_id or 0)
+
+
+def of_night(lane: Lane, wanted: Edition) -> Iterator[Harm]:
+    """What is wrong with a night that has ended."""
+    found = seen(lane)
+    if found.entities < wanted.rows_scored:
+        yield Harm("lost", wanted.rows_scored - found.entities, f"{found}, expected {wanted}")
+    if found.rows > found.entities:
+        yield Harm("doubled", found.rows - found.entities, f"{found}, expected {wanted}")
+    if found.digest != wanted.digest:
+        yield Harm("stale", 1, f"not the scores of an undisturbed run: {found}, expected {wanted}")
+    if lane.writer == "pipeline":
+        yield from _of_ledger(lane, wanted)
+        yield from _of_store(lane)
+
+
+def seen(lane: Lane) -> Sight:
+    """The lane's night, as a reader sees it now."""
+    with psycopg.connect(lane.home.server.connections["analyst"]) as session:
+        return look(session, lane.relation, lane.job, lane.day.isoformat())
+
+
+def _of_ledger(lane: Lane, wanted: Edition) -> Iterator[Harm]:
+    runs = lane.sql(_PUBLISHED)
+    if len(runs) != 1 or not runs[0]["current"]:
+        yield Harm("doubled" if len(runs) > 1 else "lost", 1, f"published runs: {runs}")
+    for run in runs:
+        counted = (run["rows_extracted"], run["rows_rejected"], run["rows_scored"])
+        expected = (wanted.rows_extracted, wanted.rows_extracted - wanted.rows_scored, wanted.rows_scored)
+        if counted != expected:
+            yield Harm("stale", 1, f"run {run['run_id']} counts {counted}, expected {expected}")
+        for line in lane.sql(_PARTS, run_id=run["run_id"]):
+            yield Harm("lost", 1, f"run {run['run_id']}, a part that does not add up: {line}")
+
+
+def _of_store(lane: Lane) -> Iterator[Harm]:
+    for run in lane.sql(_PUBLISHED):
+        folder = Path(lane.home.store, parts.folder(lane.job, lane.day.isoformat(), run["run_id"]))
+        left = sorted(path.name for path in folder.glob("*.tmp"))
+        if left:
+            yield Harm("untidy", len(left), f"left in the folder of run {run['run_id']}: {left}")
+
+
+_PUBLISHED = """
+SELECT run.run_id, run.rows_extracted, run.rows_rejected, run.rows_scored, current.run_id IS NOT NULL AS current
+FROM scoring.scoring_runs AS run LEFT JOIN scoring.current_runs AS current USING (job, score_date, run_id)
+WHERE run.job = :job AND run.score_date = :day AND run.status = 'published'
+"""
+# Every part: extracted = scored + rejected, by the ledger, by the rows themselves, and by the rejected rows.
+_PARTS = """
+WITH found AS (
+    SELECT part, count(*) AS rows FROM scoring.prediction_rows
+    WHERE run_id = :run_id AND score_date = :day AND job = :job GROUP BY part
+), rejected AS (
+    SELECT part, count(DISTINCT row_number) AS rows, count(*) AS lines
+    FROM scoring.rejected_rows WHERE run_id = :run_id GROUP BY part
+)
+SELECT part, ledger.*, found.rows AS found, rejected.rows AS rejected
+FROM (SELECT * FROM scoring.run_parts WHERE run_id = :run_id) AS ledger
+FULL JOIN found USING (part) FULL JOIN rejected USING (part)
+WHERE ledger.rows_extracted IS DISTINCT FROM ledger.rows_scored + ledger.rows_rejected
+   OR coalesce(found.rows, 0) IS DISTINCT FROM ledger.rows_scored
+   OR coalesce(rejected.rows, 0) IS DISTINCT FROM ledger.rows_rejected OR rejected.rows <> rejected.lines
+"""

@@ -1,0 +1,107 @@
+"""The kill campaign, short: every durable boundary once, every other fault, and seeded random kills.
+
+`make chaos N=200 SEED=1` is the long one.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+
+from pipeline.embedded import Embedded
+from tests.faults import wrong_writers
+from tests.faults.boundaries import EDGES, Boundary
+from tests.faults.campaign import Campaign, Result, campaign
+from tests.faults.report import Report, harm_by_kind
+from tests.faults.trials import STAGES, Trial, deck, trial, wrong_deck
+from tests.faults.tries import Children
+
+SHORT = (
+    "zombie, stages",
+    "zombie, score",
+    "answer lost, stages",
+    "answer lost, score",
+    "random kills",
+    "random kills, score",
+    "supervisor killed",
+    "5 tries of every task at once",
+    "2 scores at once",
+    "two triggers at once",
+    "every task delivered again",
+)
+FAULTS = {
+    "answer lost",
+    "kill at boundary",
+    "kill at random",
+    "redelivered",
+    "supervisor killed",
+    "tries at once",
+    "triggers at once",
+    "zombie",
+}
+
+
+@pytest.fixture(scope="module")
+def children() -> Iterator[Children]:
+    with Children() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def lanes(server: Embedded, children: Children) -> Iterator[Campaign]:
+    with campaign(server, children, lanes=2) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def results(lanes: Campaign) -> list[Result]:
+    return lanes.run(short(lanes))
+
+
+def short(lanes: Campaign) -> list[Trial]:
+    """All kills at boundaries, and one card of every other kind of fault."""
+    cards = deck(lanes.census)
+    names = [name for name, _ in cards]
+    numbers = [number for number, name in enumerate(names) if name.startswith("kill at boundary")]
+    others = [next(number for number, name in enumerate(names) if name.startswith(kind)) for kind in SHORT]
+    return [trial(cards, seed) for seed in (*numbers, *others)]
+
+
+def test_whatever_befalls_a_night_it_is_as_if_nothing_had(results: list[Result]) -> None:
+    assert Report(results).bad == [], "\n".join(map(str, Report(results).bad))
+    assert sum(result.reads for result in results) > 1000
+
+
+def test_the_census_lists_every_kind_of_boundary_with_both_edges(lanes: Campaign) -> None:
+    points = {(point.kind, point.edge) for stage in lanes.census.values() for point in stage}
+    assert points == {
+        (kind, edge) for kind in ("rename", "fsync", "copy", "commit", "flip") for edge in EDGES
+    }
+    assert lanes.census.keys() == {*STAGES, "score"}
+
+
+def test_a_stage_was_killed_at_every_boundary_that_it_has(lanes: Campaign, results: list[Result]) -> None:
+    killed: dict[str, set[Boundary | None]] = {stage: set() for stage in lanes.census}
+    for result in results:
+        for one in result.fired:
+            if one.fault.kind == "kill at boundary":
+                killed[one.stage].add(one.fault.at)
+    assert killed == {stage: set(points) for stage, points in lanes.census.items()}
+
+
+def test_every_kind_of_fault_has_happened(results: list[Result]) -> None:
+    assert {one.fault.kind for result in results for one in result.fired} == FAULTS
+
+
+@pytest.mark.parametrize("writer", wrong_writers.WRITERS)
+def test_a_wrong_writer_is_caught(server: Embedded, children: Children, writer: str) -> None:
+    with campaign(server, children, lanes=1, writer=writer) as lanes:
+        cards = wrong_deck(lanes.census)
+        harm = harm_by_kind(lanes.run([trial(cards, seed) for seed in range(len(cards))]))
+    assert harm["torn"], harm
+    assert harm["doubled"] or writer != "append", harm
+
+
+def test_a_seed_is_always_the_same_trial(lanes: Campaign) -> None:
+    cards = deck(lanes.census)
+    assert [trial(cards, seed) for seed in range(200)] == [trial(cards, seed) for seed in range(200)]
+    assert len({str(trial(cards, seed).plan) for seed in range(200)}) > 100
