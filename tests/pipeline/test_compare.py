@@ -1,16 +1,18 @@
 """pipeline/compare.py and slices.py: the difference between two runs, held against pandas, which takes the long way."""
 
 import shutil
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from pipeline import slices
+from pipeline import kept, slices
 from pipeline.compare import CompareError, Diff, compare, with_published
 from pipeline.embedded import Embedded
 from pipeline.errors import NothingToDo
@@ -111,6 +113,25 @@ def test_a_changed_night_as_pandas_sees_it(shop: Shop) -> None:
             check_dtype=False,
         )
     assert found.notes == []
+
+
+def test_nothing_is_computed_once_for_every_entity(shop: Shop) -> None:
+    """Seen on a table without statistics: the planner sorted the first run's scores again for every pair."""
+    run_id = shop.home.score(shop.job).run_id
+    values: dict[str, Any] = {"before": run_id, "after": run_id, "before_date": NIGHT, "after_date": NIGHT}
+    query = f"EXPLAIN (ANALYZE, FORMAT JSON) {kept.query('compare/summary.sql')}"
+    [row] = shop.home.sql(query, **values)
+
+    def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        yield plan
+        for below in plan.get("Plans", []):
+            yield from nodes(below)
+
+    found = list(nodes(row["QUERY PLAN"][0]["Plan"]))
+    assert any(node["Node Type"] == "Aggregate" for node in found)
+    assert {
+        node["Actual Loops"] for node in found if node["Node Type"] in ("Aggregate", "Sort", "Seq Scan")
+    } == {1}
 
 
 def test_late_rows_make_a_new_run_and_are_counted(shop: Shop) -> None:
