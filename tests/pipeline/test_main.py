@@ -434,6 +434,8 @@ def test_the_commands_are_those_of_the_manual() -> None:
         "approve",
         "reject",
         "rollback",
+        "prune",
+        "erase",
     }
 
 
