@@ -450,6 +450,8 @@ def test_the_commands_are_those_of_the_manual() -> None:
         "reject",
         "rollback",
         "fallback",
+        "prune",
+        "erase",
     }
 
 
