@@ -27,8 +27,10 @@ from tests.home import Home
 
 JOB, NIGHT = "flight_delay", "2013-07-02"
 
-# A task without a heartbeat is started again after minutes in earnest.
+# What has no heartbeat, a task or a scheduler whose tasks another takes over, is given up after minutes in earnest.
 IMPATIENT = {
+    "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "5",
+    "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "15",
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
 }
