@@ -21,6 +21,9 @@ from pipeline.score import score
 from pipeline.stage import Clock
 from pipeline.write import publish, write
 
+# The run for which a session of the owner writes, so that no trigger looks at each row.
+OWNERS_RUN = 1
+
 Seconds = dict[str, float]
 
 
@@ -52,7 +55,7 @@ def floor(ground: Ground) -> Seconds:
     constants = (
         ("score_date", pa.scalar(NIGHT, pa.date32())),
         ("job", pa.scalar("floor")),
-        ("run_id", pa.scalar(0, pa.int64())),
+        ("run_id", pa.scalar(OWNERS_RUN, pa.int64())),
         ("part", pa.scalar(0, pa.int32())),
     )
     columns = {name: pa.repeat(value, len(rows)) for name, value in constants}
@@ -102,7 +105,9 @@ def pandas(ground: Ground) -> Seconds:
     dtypes = {column.name: column.dtype for column in loaded.manifest.columns}
     scores = loaded.estimator.predict_proba(rows[features].astype(dtypes))[:, 1]
     laps.end("predict")
-    found = rows[["entity_id"]].assign(score_date=NIGHT, job="pandas", run_id=0, part=0, score=scores)
+    found = rows[["entity_id"]].assign(
+        score_date=NIGHT, job="pandas", run_id=OWNERS_RUN, part=0, score=scores
+    )
     target = postgres.engine(ground.server.connections["predictions_owner"])
     found.to_sql("prediction_rows", target, schema="scoring", if_exists="append", index=False)
     laps.end("to_sql")

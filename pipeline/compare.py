@@ -175,5 +175,5 @@ def _side(row: dict[str, Any], entities: int, mean: float | None) -> Side:
 _PUBLISHED = """
 SELECT published.run_id
 FROM scoring.scoring_runs AS held JOIN scoring.current_runs AS published USING (job, score_date)
-WHERE held.run_id = :run_id AND held.status = 'held' AND published.run_id < held.run_id
+WHERE held.run_id = :run_id AND held.status = 'held'
 """

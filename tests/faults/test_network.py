@@ -103,7 +103,7 @@ def test_a_part_whose_commit_was_not_answered_is_there_once(shop: Shop, proxy: P
 
 
 def test_a_publication_whose_commit_was_not_answered_stands(shop: Shop, proxy: Proxy) -> None:
-    proxy.trigger = b"INSERT INTO scoring.current_runs"
+    proxy.trigger = b"scoring.publish("
     night = begin(shop)
     night.before("publish")
     night.places = replace(shop.home.places, predictions=through(proxy, "predictions"))

@@ -51,7 +51,7 @@ def test_a_failure_is_noted_in_the_runs_row_and_a_retry_resumes_it(shop: Shop) -
         predict(shop.home.places, work[1])
     failed = shop.home.last_run(shop.job)
     assert failed["status"] == "failed"
-    assert failed["status_reason"].startswith("PartError: part ")
+    assert failed["status_reason"].startswith("MissingPart: part ")
     aside.rename(path)
     predict(shop.home.places, work[1])
     resumed = shop.home.last_run(shop.job)
