@@ -175,5 +175,6 @@ def _side(row: dict[str, Any], entities: int, mean: float | None) -> Side:
 _PUBLISHED = """
 SELECT published.run_id
 FROM scoring.scoring_runs AS held JOIN scoring.current_runs AS published USING (job, score_date)
-WHERE held.run_id = :run_id AND held.status = 'held'
+JOIN scoring.scoring_runs AS shown ON shown.run_id = published.run_id
+WHERE held.run_id = :run_id AND held.status = 'held' AND (shown.run_id < held.run_id OR shown.served_by <> 'model')
 """

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from pipeline.errors import NothingToDo, UsageError
 from pipeline.model import Pinned, library_versions
-from pipeline.postgres import engine, refusals
+from pipeline.postgres import bound, engine, refusals
 
 ServedBy = Literal["model", "last_published", "champion_previous"]
 
@@ -195,6 +195,7 @@ def write_as(cursor: Any, run_id: int) -> None:
     Raises:
         Superseded: the run was closed or published meanwhile.
     """
+    bound(cursor)
     cursor.execute(_WRITE_AS, (run_id,))
     require_open(cursor.fetch_arrow_table().to_pylist()[0])
 

@@ -49,7 +49,6 @@ def write(places: Places, scored: Scored) -> Written:
     with ledger.working(places.predictions, scored.run_id):
         batches = parts.read(places.store, path, scored.part)
         with adbc.connect(places.predictions) as session, session.cursor() as cursor:
-            postgres.bound(cursor)
             ledger.write_as(cursor, scored.run_id)
             cursor.execute(_CLAIM, line)
             if cursor.fetchall():

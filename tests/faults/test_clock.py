@@ -18,7 +18,7 @@ CLOCKS = {"now", "utcnow", "today", "time", "time_ns", "localtime", "gmtime"}
 
 
 # Beside a night's way: the command line names its runs, a model has a birthday, what is old is deleted.
-ELSEWHERE = {"__main__", "register", "attic", "janitor"}
+ELSEWHERE = {"__main__", "register", "attic", "janitor", "reproduce", "trace"}
 WAY = [path for path in (ROOT / "pipeline").glob("*.py") if path.stem not in ELSEWHERE]
 
 

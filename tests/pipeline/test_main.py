@@ -262,7 +262,7 @@ def test_a_server_that_is_not_there_ends_with_1(
     assert "s3cret" not in said + complained
 
 
-def test_a_database_without_the_schema_ends_with_1(
+def test_a_database_without_the_schema_says_how_to_make_it(
     shop: Shop, run: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_PREDICTIONS", shop.home.server.uri("postgres"))
@@ -270,8 +270,8 @@ def test_a_database_without_the_schema_ends_with_1(
     assert code == 1
     assert 'relation "scoring.scoring_runs" does not exist. Run: python -m pipeline migrate' in complained
     code, _, complained = run("score", shop.job, NIGHT)
-    assert code == 1
-    assert 'schema "scoring" does not exist. Run: python -m pipeline migrate' in complained
+    assert code == 2
+    assert 'schema "scoring" does not exist. Run `python -m pipeline migrate`' in complained
 
 
 def test_the_program_ends_as_its_function_does(shop: Shop) -> None:
@@ -446,6 +446,8 @@ def test_the_commands_are_those_of_the_manual() -> None:
         "score",
         "runs",
         "show",
+        "diff",
+        "reproduce",
         "approve",
         "reject",
         "rollback",

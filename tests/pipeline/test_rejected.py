@@ -16,6 +16,7 @@ ROWS = "SELECT count(*) AS rows, count(DISTINCT xmin::text) AS loads FROM scorin
 
 def test_no_more_is_held_than_a_piece(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rejected, "PIECE_BYTES", 300_000)
+    run_id = open_shop(home).extract().run_id
     held, before = [], pa.total_allocated_bytes()
 
     def reasons() -> Iterator[pa.RecordBatch]:
@@ -24,12 +25,12 @@ def test_no_more_is_held_than_a_piece(home: Home, monkeypatch: pytest.MonkeyPatc
             texts = [pa.array(["x" * 40] * 500) for _ in range(4)]
             yield pa.RecordBatch.from_arrays([pa.array(range(500)), *texts], schema=REJECTED)
 
-    rejections = Rejections(home.places.predictions, -1, 0)
+    rejections = Rejections(home.places.predictions, run_id, 0)
     rejections.add(reasons())
     rejections.load()
-    home_rows = home.sql(ROWS, run_id=-1)[0]
-    assert home_rows["rows"] == 30_000
-    assert home_rows["loads"] >= 15
+    found = home.sql(ROWS, run_id=run_id)[0]
+    assert found["rows"] == 30_000
+    assert found["loads"] >= 15
     assert max(held) < 3 * 300_000
 
 

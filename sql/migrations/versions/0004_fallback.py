@@ -40,7 +40,7 @@ SELECT rows.job, rows.score_date, rows.entity_id, rows.score, rows.label, rows.c
 FROM scoring.scoring_runs AS runs
 JOIN scoring.prediction_rows AS rows
   ON rows.job = runs.job AND rows.score_date = runs.score_date AND rows.run_id = runs.run_id
-WHERE runs.published_at IS NOT NULL;
+WHERE runs.published_at IS NOT NULL AND runs.expired_at IS NULL;
 """
 
 RULES = """
