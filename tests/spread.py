@@ -13,6 +13,7 @@ from xdist.scheduler import LoadScopeScheduling
 LONGEST = (
     "tests/e2e",
     "tests/test_compose.py",
+    "tests/faults/test_campaign.py",
     "tests/local/test_demo.py",
     "tests/pipeline/test_memory.py",
     "tests/test_readme.py",

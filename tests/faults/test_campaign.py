@@ -104,4 +104,4 @@ def test_a_wrong_writer_is_caught(server: Embedded, children: Children, writer: 
 def test_a_seed_is_always_the_same_trial(lanes: Campaign) -> None:
     cards = deck(lanes.census)
     assert [trial(cards, seed) for seed in range(200)] == [trial(cards, seed) for seed in range(200)]
-    assert len({str(trial(cards, seed).plan) for seed in range(200)}) > 100
+    assert len({str(trial(cards, seed).plan) for seed in range(200)}) > 50
