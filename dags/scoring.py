@@ -242,6 +242,7 @@ def _asked(context: Mapping[str, Any]) -> Json:
         )
     return {
         "trigger": run.run_id,
+        "attempt": context["ti"].try_number,
         "model_version": asked.get("model_version"),
         "dry_run": asked.get("dry_run", False),
     }

@@ -102,6 +102,7 @@ def extract(
     model_version: int | None = None,
     pinned: model.Pinned | None = None,
     dry_run: bool = False,
+    attempt: int = 1,
     served_by: ServedBy = "model",
     load: Callable[[model.Pinned], Model] = model.load,
     stored: Callable[[Work], None] = lambda work: None,
@@ -116,6 +117,7 @@ def extract(
         model_version: a registered version to use instead of the job's alias, because a person named it.
         pinned: the version that these two come to, where the caller has looked it up already.
         dry_run: never publish the run.
+        attempt: which try of the trigger this is; an earlier one that comes late changes nothing.
         served_by: whether the run stands in for one that failed.
         load: gives the pinned model, to try it on the first rows.
         stored: called with each part as soon as it is in the store, while the others are still extracted.
@@ -150,6 +152,7 @@ def extract(
         query_sha256=query_sha256,
         job_sha256=job.sha256,
         model_named=model_version is not None or served_by != "model",
+        attempt=attempt,
         served_by=served_by,
     )
     run_id = ledger.begin(places.predictions, entry)

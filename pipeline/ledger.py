@@ -43,6 +43,7 @@ class Entry:
         query_sha256: digest of the query's text.
         job_sha256: digest of the job file.
         model_named: whether a person, or the job's fallback, named the model version; else it came from the alias.
+        attempt: which try of the trigger this is, as the trigger counts them.
         served_by: `model`, or the fallback that stands in for a night that failed.
     """
 
@@ -55,6 +56,7 @@ class Entry:
     query_sha256: str
     job_sha256: str
     model_named: bool = False
+    attempt: int = 1
     served_by: ServedBy = "model"
 
 
@@ -72,6 +74,7 @@ def begin(uri: str, entry: Entry) -> int:
     """Open a run and return its id; unfinished tries of the same trigger are abandoned, so that they cannot publish.
 
     Raises:
+        Superseded: a later try of the same trigger is at work.
         LedgerError: a higher version of the model is published for that night, and nobody named this one; or the
             predictions database refuses: no such schema, no such right.
     """
@@ -90,6 +93,7 @@ def begin(uri: str, entry: Entry) -> int:
         "job_sha256": entry.job_sha256,
         "library_versions": json.dumps(library_versions()),
         "model_named": entry.model_named,
+        "attempt": entry.attempt,
         "served_by": entry.served_by,
     }
     with _refusals(), engine(uri).begin() as connection:
@@ -101,6 +105,11 @@ def begin(uri: str, entry: Entry) -> int:
         connection.execute(sa.text("SELECT scoring.ensure_partition(:score_date)"), values)
         # Tries that begin at once do not see each other's rows: one after the other, each takes over from the last.
         connection.execute(sa.text(_TRIGGER_LOCK), values)
+        later = connection.execute(sa.text(_LATER), values).one_or_none()
+        if later is not None:
+            raise Superseded(
+                f"try {later.attempt} of {entry.trigger} is at work on run {later.run_id}: nothing to do"
+            )
         run_id: int = connection.execute(sa.text(_BEGIN), values).scalar_one()
         connection.execute(sa.text(_TAKE_OVER), {**values, "run_id": run_id})
     return run_id
@@ -245,16 +254,25 @@ def _rows(connection: sa.Connection, query: str, run_id: int) -> list[dict[str, 
 _BEGIN = """
 INSERT INTO scoring.scoring_runs (
     job, score_date, trigger, dry_run, interval_start, interval_end, model_name, model_version, model_sha256,
-    code_version, query_sha256, job_sha256, library_versions, model_named, served_by)
+    code_version, query_sha256, job_sha256, library_versions, model_named, attempt, served_by)
 VALUES (
     :job, :score_date, :trigger, :dry_run, :interval_start, :interval_end, :model_name, :model_version, :model_sha256,
-    :code_version, :query_sha256, :job_sha256, CAST(:library_versions AS jsonb), :model_named, :served_by)
+    :code_version, :query_sha256, :job_sha256, CAST(:library_versions AS jsonb), :model_named, :attempt,
+    :served_by)
 RETURNING run_id
 """
 _OLDER_MODEL = "SELECT scoring.older_model(:job, :score_date, :model_name, :model_version)"
 _WRITE_AS = "SELECT run_id, status, status_reason FROM scoring.write_as($1)"
 _TRIGGER_LOCK = """
 SELECT pg_advisory_xact_lock(hashtextextended(:job || ' ' || :score_date || ' ' || :trigger, 1))
+"""
+# A try that stood still before it began a run would else take over from the one that was started in its place. Once
+# that one has ended, a lower number is no late try: Airflow counts anew when a DAG run is deleted and made again.
+_LATER = """
+SELECT run_id, attempt FROM scoring.scoring_runs
+WHERE job = :job AND score_date = :score_date AND trigger = :trigger AND attempt > :attempt
+  AND status = 'running'
+ORDER BY run_id DESC LIMIT 1
 """
 _TAKE_OVER = """
 UPDATE scoring.scoring_runs SET status = 'abandoned', status_reason = 'taken over by run ' || :run_id

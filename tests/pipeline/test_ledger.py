@@ -42,6 +42,17 @@ def test_a_run_names_all_that_it_was_made_of(shop: Shop) -> None:
     assert run["started_at"] <= run["extracted_at"] <= run["scored_at"] <= run["published_at"]
 
 
+def test_a_try_that_comes_late_does_not_take_over_from_a_later_one(shop: Shop) -> None:
+    second = shop.extract(trigger="one night", attempt=2)
+    with pytest.raises(
+        Superseded, match=f"try 2 of one night is at work on run {second.run_id}: nothing to do"
+    ):
+        shop.extract(trigger="one night", attempt=1)
+    shop.publish(second, shop.write(second))
+    shop.extract(trigger="one night", attempt=1)
+    assert [run["attempt"] for run in shop.runs()] == [2, 1]
+
+
 def test_a_failure_is_noted_in_the_runs_row_and_a_retry_resumes_it(shop: Shop) -> None:
     run = shop.extract()
     work = load_model(shop.home.places, run)

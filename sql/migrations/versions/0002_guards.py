@@ -6,7 +6,11 @@ revision = "0002"
 down_revision = "0001"
 
 COLUMNS = """
-ALTER TABLE scoring.scoring_runs ADD COLUMN model_named boolean NOT NULL DEFAULT false;
+ALTER TABLE scoring.scoring_runs
+    ADD COLUMN model_named boolean NOT NULL DEFAULT false,
+    ADD COLUMN attempt     integer NOT NULL DEFAULT 1;
+COMMENT ON COLUMN scoring.scoring_runs.attempt IS
+    'Which try of its trigger this is, as the trigger counts them: a late one does not take over from a later one.';
 COMMENT ON COLUMN scoring.scoring_runs.model_named IS
     'Whether a person named the model version; else it came from the job''s alias.';
 
