@@ -8,9 +8,13 @@ down_revision = "0001"
 COLUMNS = """
 ALTER TABLE scoring.scoring_runs
     ADD COLUMN model_named boolean NOT NULL DEFAULT false,
-    ADD COLUMN attempt     integer NOT NULL DEFAULT 1;
+    ADD COLUMN attempt     integer NOT NULL DEFAULT 1,
+    ADD COLUMN served_by   text    NOT NULL DEFAULT 'model'
+        CHECK (served_by IN ('model', 'last_published', 'champion_previous'));
 COMMENT ON COLUMN scoring.scoring_runs.attempt IS
     'Which try of its trigger this is, as the trigger counts them: a late one does not take over from a later one.';
+COMMENT ON COLUMN scoring.scoring_runs.served_by IS
+    'model: the night''s own scores; else the fallback of its job file that stands in for a night that failed.';
 COMMENT ON COLUMN scoring.scoring_runs.model_named IS
     'Whether a person named the model version; else it came from the job''s alias.';
 
@@ -33,16 +37,6 @@ SELECT job, score_date, run_id, lag(run_id) OVER (PARTITION BY job, score_date O
        CASE WHEN decided_by <> '' THEN 'approval' ELSE 'publish' END, nullif(decided_by, ''),
        CASE WHEN decided_by <> '' THEN coalesce(nullif(decision_reason, ''), 'none given') END
 FROM scoring.scoring_runs WHERE published_at IS NOT NULL ORDER BY published_at;
-
-CREATE VIEW scoring.past_predictions AS
-SELECT rows.job, rows.score_date, rows.entity_id, rows.score, rows.label, rows.class_scores,
-       runs.model_name, runs.model_version, runs.scored_at, runs.run_id
-FROM scoring.scoring_runs AS runs
-JOIN scoring.prediction_rows AS rows
-  ON rows.job = runs.job AND rows.score_date = runs.score_date AND rows.run_id = runs.run_id
-WHERE runs.published_at IS NOT NULL;
-COMMENT ON VIEW scoring.past_predictions IS
-    'The scores of every run that was ever published, until clean-up: with `publications`, what was shown when.';
 """
 
 # Trigger functions run as whoever changes the row. Inside a SECURITY DEFINER function that is the tables' owner: so the
@@ -172,24 +166,34 @@ COMMENT ON FUNCTION scoring.lock_night IS
 
 CREATE FUNCTION scoring.overtaken(run scoring.scoring_runs) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT format(CASE WHEN current.run_id IS NOT NULL THEN 'run %s is newer and published'
-                       ELSE 'run %s is newer and was published before it was rolled back' END, youngest.run_id)
-    FROM (SELECT max(ever.run_id) AS run_id FROM scoring.scoring_runs AS ever
-          WHERE ever.job = $1.job AND ever.score_date = $1.score_date AND ever.published_at IS NOT NULL) AS youngest
-    LEFT JOIN scoring.current_runs AS current USING (run_id)
-    WHERE youngest.run_id > $1.run_id
+    -- A fallback stands in until the night itself is there, however old that run is.
+    SELECT coalesce((
+        SELECT format(CASE WHEN current.run_id IS NOT NULL THEN 'run %s is newer and published'
+                           ELSE 'run %s is newer and was published before it was rolled back' END, youngest.run_id)
+        FROM (SELECT max(ever.run_id) AS run_id FROM scoring.scoring_runs AS ever
+              WHERE ever.job = $1.job AND ever.score_date = $1.score_date AND ever.published_at IS NOT NULL
+                AND (ever.served_by = 'model' OR $1.served_by <> 'model')) AS youngest
+        LEFT JOIN scoring.current_runs AS current USING (run_id)
+        WHERE youngest.run_id > $1.run_id
+    ), (
+        SELECT format('run %s, of the night itself, is published', own.run_id)
+        FROM scoring.current_runs AS current JOIN scoring.scoring_runs AS own USING (run_id)
+        WHERE current.job = $1.job AND current.score_date = $1.score_date AND own.served_by = 'model'
+          AND $1.served_by <> 'model'
+    ))
 $$;
 COMMENT ON FUNCTION scoring.overtaken IS
     'Why a run is not published by itself: a younger one of its job and score date was. Null where it may be.';
 
-CREATE FUNCTION scoring.older_model(job text, score_date date, model_name text, model_version integer) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION scoring.older_model(job text, score_date date, model_name text, model_version integer)
+RETURNS text LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT format('model %s version %s is older than version %s, with which run %s of %s %s is published. What is '
                   'published stays. If the older one is meant, name it: --model-version %2$s, or the Param '
                   'model_version. Else correct the alias in models/%1$s/versions.toml.',
                   $3, $4, run.model_version, run.run_id, $1, to_char($2, 'YYYY-MM-DD'))
     FROM scoring.current_runs AS current JOIN scoring.scoring_runs AS run USING (run_id)
-    WHERE current.job = $1 AND current.score_date = $2 AND run.model_name = $3 AND run.model_version > $4
+    WHERE current.job = $1 AND current.score_date = $2 AND run.served_by = 'model' AND run.model_name = $3
+      AND run.model_version > $4
 $$;
 COMMENT ON FUNCTION scoring.older_model IS
     'Why a model version that nobody named is not published where a higher one is; null where no higher one is.';
@@ -279,60 +283,12 @@ COMMENT ON FUNCTION scoring.publish IS
     'is younger than every run ever published for that job and score date: an older one that ends late is '
     'abandoned, also when the younger one has been rolled back since. A model version lower than the published one is '
     'refused, unless a person named it.';
-
-CREATE FUNCTION scoring.roll_back(
-    job text, score_date date, run_id bigint, who text, reason text,
-    OUT shown bigint, OUT replaced bigint, OUT refusal text)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    night text := format('%s %s', job, to_char(score_date, 'YYYY-MM-DD'));
-    current bigint;
-    possible text;
-    expected bigint;
-    remaining bigint;
-BEGIN
-    PERFORM scoring.lock_night(job, score_date);
-    SELECT pointer.run_id INTO current FROM scoring.current_runs AS pointer
-    WHERE pointer.job = roll_back.job AND pointer.score_date = roll_back.score_date;
-    IF current IS NULL THEN
-        refusal := format('%s: no run is published, so there is none to roll back', night); RETURN;
-    END IF;
-    SELECT coalesce(max(run.run_id) FILTER (WHERE run.run_id = roll_back.run_id),
-                    max(run.run_id) FILTER (WHERE run.run_id < current AND roll_back.run_id IS NULL)),
-           coalesce(string_agg(run.run_id::text, ', ' ORDER BY run.run_id DESC), 'none')
-    INTO shown, possible
-    FROM scoring.scoring_runs AS run
-    WHERE run.job = roll_back.job AND run.score_date = roll_back.score_date AND run.published_at IS NOT NULL
-      AND run.run_id <> current;
-    IF shown IS NULL THEN
-        refusal := format('%s: %s. Run %s is published; runs published before: %s', night,
-                          CASE WHEN roll_back.run_id IS NULL THEN 'no run was published before run ' || current
-                               ELSE 'run ' || roll_back.run_id || ' is none that can be rolled back to' END,
-                          current, possible);
-        RETURN;
-    END IF;
-    PERFORM FROM scoring.scoring_runs AS run WHERE run.run_id IN (current, shown) ORDER BY run.run_id FOR UPDATE;
-    -- Clean-up may have taken its rows, in part or all: the part's lines of the ledger say how many there must be.
-    SELECT coalesce(sum(part.rows_scored), 0) INTO expected FROM scoring.run_parts AS part WHERE part.run_id = shown;
-    SELECT count(*) INTO remaining FROM scoring.prediction_rows AS kept
-    WHERE kept.score_date = roll_back.score_date AND kept.run_id = shown;
-    IF remaining <> expected THEN
-        refusal := format('%s: run %s has %s of its %s rows left. Runs published before: %s', night, shown, remaining,
-                          expected, possible);
-        shown := NULL;
-        RETURN;
-    END IF;
-    replaced := scoring.point(shown, format('rolled back by %s: %s', who, reason), 'rollback', who, reason);
-END $$;
-COMMENT ON FUNCTION scoring.roll_back IS
-    'Shows a night''s run again that was published before, in a person''s name: the given one, else the one before the '
-    'current. Says why not, and what is possible. Later runs publish on top as usual.';
 """
 
 GRANTS = """
-REVOKE EXECUTE ON FUNCTION scoring.publish, scoring.roll_back, scoring.write_as, scoring.point, scoring.lock_night,
+REVOKE EXECUTE ON FUNCTION scoring.publish, scoring.write_as, scoring.point, scoring.lock_night,
     scoring.overtaken, scoring.older_model, scoring.unbalanced FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION scoring.publish, scoring.roll_back, scoring.write_as, scoring.older_model TO scoring_writer;
+GRANT EXECUTE ON FUNCTION scoring.publish, scoring.write_as, scoring.older_model TO scoring_writer;
 GRANT SELECT ON SEQUENCE scoring.writing TO scoring_writer;
 REVOKE INSERT, UPDATE ON scoring.current_runs FROM scoring_writer;
 -- What a run is of never changes after it began; how it goes does.
@@ -340,7 +296,6 @@ REVOKE UPDATE ON scoring.scoring_runs FROM scoring_writer;
 GRANT UPDATE (status, status_reason, idempotency_key, input_sha256, parts, rows_extracted, rows_rejected, rows_scored,
               extracted_at, scored_at, decided_by, decision_reason) ON scoring.scoring_runs TO scoring_writer;
 GRANT SELECT ON scoring.publications TO scoring_writer, scoring_janitor, scoring_analyst;
-GRANT SELECT ON scoring.past_predictions TO scoring_analyst;
 """
 
 

@@ -224,17 +224,9 @@ COMMENT ON FUNCTION scoring.empty_month IS
     'Empties a month''s partition at once when all of its runs have expired; gives up where that would take waiting.';
 """
 
-# As in the revision before, save that expired runs are left out, and that rows that were erased are not missed.
-HISTORY = """
-CREATE OR REPLACE VIEW scoring.past_predictions AS
-SELECT rows.job, rows.score_date, rows.entity_id, rows.score, rows.label, rows.class_scores,
-       runs.model_name, runs.model_version, runs.scored_at, runs.run_id
-FROM scoring.scoring_runs AS runs
-JOIN scoring.prediction_rows AS rows
-  ON rows.job = runs.job AND rows.score_date = runs.score_date AND rows.run_id = runs.run_id
-WHERE runs.published_at IS NOT NULL AND runs.expired_at IS NULL;
-
-CREATE OR REPLACE FUNCTION scoring.roll_back(
+# Here, and not beside publishing: it has to know which runs have expired, and which rows were erased.
+ROLL_BACK = """
+CREATE FUNCTION scoring.roll_back(
     job text, score_date date, run_id bigint, who text, reason text,
     OUT shown bigint, OUT replaced bigint, OUT refusal text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -279,6 +271,11 @@ BEGIN
     END IF;
     replaced := scoring.point(shown, format('rolled back by %s: %s', who, reason), 'rollback', who, reason);
 END $$;
+COMMENT ON FUNCTION scoring.roll_back IS
+    'Shows a night''s run again that was published before, in a person''s name: the given one, else the one before the '
+    'current. Says why not, and what is possible. Later runs publish on top as usual.';
+REVOKE EXECUTE ON FUNCTION scoring.roll_back FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION scoring.roll_back TO scoring_writer;
 """
 
 ERASE = r"""
@@ -404,7 +401,7 @@ END $$;
 
 def upgrade() -> None:
     """Add what retention and erasure need; every run counts its time from now on."""
-    for statements in (LEDGER, RULES, PRUNE, HISTORY, ERASE, GRANTS, VACUUM):
+    for statements in (LEDGER, RULES, PRUNE, ROLL_BACK, ERASE, GRANTS, VACUUM):
         op.execute(statements)
 
 

@@ -7,14 +7,10 @@ down_revision = "0003"
 
 COLUMNS = """
 ALTER TABLE scoring.scoring_runs
-    ADD COLUMN served_by text NOT NULL DEFAULT 'model'
-        CHECK (served_by IN ('model', 'last_published', 'champion_previous')),
     ADD COLUMN source_run_id bigint REFERENCES scoring.scoring_runs,
     ADD COLUMN staleness_days integer NOT NULL DEFAULT 0 CHECK (staleness_days >= 0),
     ADD CHECK ((served_by = 'last_published') = (source_run_id IS NOT NULL)),
     ADD CHECK ((served_by = 'last_published') = (staleness_days > 0));
-COMMENT ON COLUMN scoring.scoring_runs.served_by IS
-    'model: the night''s own scores; else the fallback of its job file that stands in for a night that failed.';
 COMMENT ON COLUMN scoring.scoring_runs.source_run_id IS 'last_published: the run whose scores are served again.';
 COMMENT ON COLUMN scoring.scoring_runs.staleness_days IS 'How many days before the score date the rows were scored.';
 """
@@ -34,45 +30,16 @@ COMMENT ON COLUMN scoring.predictions.served_by IS
 COMMENT ON COLUMN scoring.predictions.staleness_days IS
     'How many days before score_date the row was scored; 0 but for last_published.';
 
-CREATE OR REPLACE VIEW scoring.past_predictions AS
+CREATE VIEW scoring.past_predictions AS
 SELECT rows.job, rows.score_date, rows.entity_id, rows.score, rows.label, rows.class_scores,
        runs.model_name, runs.model_version, runs.scored_at, runs.run_id, runs.served_by, runs.staleness_days
 FROM scoring.scoring_runs AS runs
 JOIN scoring.prediction_rows AS rows
   ON rows.job = runs.job AND rows.score_date = runs.score_date AND rows.run_id = runs.run_id
 WHERE runs.published_at IS NOT NULL AND runs.expired_at IS NULL;
-"""
-
-RULES = """
-CREATE OR REPLACE FUNCTION scoring.overtaken(run scoring.scoring_runs) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    -- A fallback stands in until the night itself is there, however old that run is.
-    SELECT coalesce((
-        SELECT format(CASE WHEN current.run_id IS NOT NULL THEN 'run %s is newer and published'
-                           ELSE 'run %s is newer and was published before it was rolled back' END, youngest.run_id)
-        FROM (SELECT max(ever.run_id) AS run_id FROM scoring.scoring_runs AS ever
-              WHERE ever.job = $1.job AND ever.score_date = $1.score_date AND ever.published_at IS NOT NULL
-                AND (ever.served_by = 'model' OR $1.served_by <> 'model')) AS youngest
-        LEFT JOIN scoring.current_runs AS current USING (run_id)
-        WHERE youngest.run_id > $1.run_id
-    ), (
-        SELECT format('run %s, of the night itself, is published', own.run_id)
-        FROM scoring.current_runs AS current JOIN scoring.scoring_runs AS own USING (run_id)
-        WHERE current.job = $1.job AND current.score_date = $1.score_date AND own.served_by = 'model'
-          AND $1.served_by <> 'model'
-    ))
-$$;
-
-CREATE OR REPLACE FUNCTION scoring.older_model(job text, score_date date, model_name text, model_version integer)
-RETURNS text LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT format('model %s version %s is older than version %s, with which run %s of %s %s is published. What is '
-                  'published stays. If the older one is meant, name it: --model-version %2$s, or the Param '
-                  'model_version. Else correct the alias in models/%1$s/versions.toml.',
-                  $3, $4, run.model_version, run.run_id, $1, to_char($2, 'YYYY-MM-DD'))
-    FROM scoring.current_runs AS current JOIN scoring.scoring_runs AS run USING (run_id)
-    WHERE current.job = $1 AND current.score_date = $2 AND run.served_by = 'model' AND run.model_name = $3
-      AND run.model_version > $4
-$$;
+COMMENT ON VIEW scoring.past_predictions IS
+    'The scores of every run that was ever published, until clean-up: with `publications`, what was shown when.';
+GRANT SELECT ON scoring.past_predictions TO scoring_analyst;
 """
 
 SERVE = """
@@ -83,8 +50,6 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     night text := format('%s %s', job, to_char(score_date, 'YYYY-MM-DD'));
     last scoring.scoring_runs;
-    scored bigint;
-    copied bigint;
 BEGIN
     PERFORM scoring.ensure_partition(score_date);
     PERFORM scoring.lock_night(job, score_date);
@@ -134,8 +99,8 @@ GRANT EXECUTE ON FUNCTION scoring.serve_last_published TO scoring_writer;
 
 
 def upgrade() -> None:
-    """Add what marks a fallback, and the rules that keep it below the night itself."""
-    for statements in (COLUMNS, VIEWS, RULES, SERVE):
+    """Add what marks a fallback, and what serves it."""
+    for statements in (COLUMNS, VIEWS, SERVE):
         op.execute(statements)
 
 
