@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -55,8 +56,9 @@ def run(uri: str, run_id: int) -> dict[str, Any]:
 
 
 def parts_of(row: Mapping[str, Any]) -> list[KeptPart]:
-    """The parts of a run, in order, of its row and ledger."""
-    where = (row["job"], row["score_date"].isoformat(), row["run_id"])
+    """The parts of a run, in order, of its row and ledger; of the run whose scores it serves again, if it does."""
+    scored = row["score_date"] - timedelta(days=row["staleness_days"])
+    where = (row["job"], scored.isoformat(), row["source_run_id"] or row["run_id"])
     return [
         KeptPart(
             line["part"],

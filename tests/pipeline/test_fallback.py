@@ -6,11 +6,13 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from pipeline.erase import erase
 from pipeline.errors import UsageError
 from pipeline.fallback import FallbackError, previous, serve
 from pipeline.ledger import Superseded
 from pipeline.model import ModelError
 from pipeline.preflight import check
+from pipeline.reproduce import reproduce
 from pipeline.write import Held, decide
 from tests.home import NIGHT, Home, shop_model
 from tests.pipeline.shop import Shop, open_shop
@@ -76,6 +78,17 @@ def test_the_last_published_scores_are_served_again_and_say_so(shop: Shop) -> No
     assert (run["status"], run["source_run_id"]) == ("published", first.run_id)
     moves = shop.home.sql("SELECT reason FROM scoring.publications WHERE run_id = :run", run=run["run_id"])
     assert [move["reason"] for move in moves] == ["it failed"]
+
+
+def test_scores_that_are_served_again_can_be_reproduced_and_erased(shop: Shop) -> None:
+    shop.home.score(shop.job)
+    stand_in(shop)
+    run_id = shop.runs()[-1]["run_id"]
+    assert reproduce(shop.home.places, run_id).passed
+    janitor, store = shop.home.server.connections["predictions_janitor"], shop.home.store
+    receipt = erase(janitor, store, shop.job, "customer-00042", by="ann", reason="asked to be")
+    assert (receipt.runs, receipt.prediction_rows) == (2, 2)
+    assert "customer-00042" not in set(shop.predictions()["entity_id"])
 
 
 def test_a_fallback_of_a_fallback_says_how_old_it_really_is(shop: Shop) -> None:
