@@ -65,4 +65,8 @@ def test_its_components_do_not_see_the_owners_connections(airflow: Airflow) -> N
     assert len(found) >= len(COMPONENTS)
     for environ in found:
         names = {name for name in environ if name.startswith("AIRFLOW_CONN_")}
-        assert names == {"AIRFLOW_CONN_WAREHOUSE", "AIRFLOW_CONN_PREDICTIONS"}
+        assert names == {
+            "AIRFLOW_CONN_WAREHOUSE",
+            "AIRFLOW_CONN_PREDICTIONS",
+            "AIRFLOW_CONN_PREDICTIONS_JANITOR",
+        }

@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 
 from local import setup
+from pipeline import addresses
 from pipeline.embedded import Embedded
 
 FAKE = Embedded(socket=Path("/run/pg"), binaries=Path("/bin"), data=Path("/data"))
 THEIRS = "postgres://them@db.example.org/theirs"
-READ = "postgresql://them@db.example.org/theirs"
+READ = addresses.postgres(THEIRS, "theirs")
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,8 @@ def test_a_model_that_fails_on_real_rows_is_a_finding(home: Home) -> None:
     found = findings(Shop(home, job, ""))["query and rows"]
     assert not found.passed
     assert (
-        "failed on rows customer-00000 to customer-00002: IndexError: visits beyond the table" in found.detail
+        "failed on rows customer-00000, customer-00001, customer-00002: IndexError: visits beyond the table"
+        in found.detail
     )
 
 
