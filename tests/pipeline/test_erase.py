@@ -197,8 +197,15 @@ BOUNDARIES: dict[str, tuple[Any, str, int, bool]] = {
 }
 
 
+# Only prune and erase hold a lock of their session; those of publishing end with their transactions.
+HELD = """
+SELECT count(*) AS held FROM pg_locks, hashtextextended('scoring.janitor', 0) AS key
+WHERE locktype = 'advisory' AND classid::bigint = (key >> 32 & 4294967295) AND objid::bigint = (key & 4294967295)
+"""
+
+
 def killed(shop: Shop, boundary: str) -> None:
-    """Erase in a process of its own that is killed at a boundary."""
+    """Erase in a process of its own that is killed at a boundary, and whose session the server has ended."""
     owner, name, number, after = BOUNDARIES[boundary]
     call, calls = getattr(owner, name), itertools.count(1)
 
@@ -217,6 +224,9 @@ def killed(shop: Shop, boundary: str) -> None:
         finally:
             os._exit(1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    deadline = time.monotonic() + 30
+    while shop.home.sql(HELD)[0]["held"]:
+        assert time.monotonic() < deadline, "the server holds on to a session whose process was killed"
 
 
 @pytest.mark.parametrize("boundary", BOUNDARIES)
