@@ -185,6 +185,15 @@ class Gate(_Section):
     on_empty: Literal["skip", "fail"] = Field(
         default="fail", description="a night without rows: end quietly, or fail"
     )
+    decide_within_hours: float = Field(
+        default=12,
+        gt=0,
+        le=720,
+        description="for how long a held run waits in Airflow for a person, before on_timeout decides",
+    )
+    on_timeout: Literal["reject", "approve"] = Field(
+        default="reject", description="what becomes of a held run on which nobody has decided in time"
+    )
 
 
 class Retention(_Section):
