@@ -22,6 +22,7 @@ from airflow.sdk import (
 )
 from airflow.sdk.exceptions import AirflowFailException
 
+from operators import telling
 from operators.publish import Publish
 from operators.stage import outcome, places_of, score_date
 from pipeline import job as jobs
@@ -195,6 +196,7 @@ def report_failure(job: Job) -> Callable[[Mapping[str, Any]], None]:
             failed,
             job.owner,
         )
+        telling.tell_failure(job, context)
 
     return log_failure
 

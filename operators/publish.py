@@ -2,15 +2,19 @@
 
 import logging
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset, BaseOperator, Context, Param
 from airflow.sdk.exceptions import TaskAwaitingInput
 from airflow.sdk.execution_time.hitl import upsert_hitl_detail
 
+from operators import telling
 from operators.stage import outcome, places_of
 from pipeline.errors import ScoringError
 from pipeline.job import Job
+
+if TYPE_CHECKING:
+    from pipeline.stage import Run, Verdict
 
 log = logging.getLogger(__name__)
 
@@ -46,11 +50,16 @@ class Publish(BaseOperator):
 
         with outcome():
             try:
-                return self._publish(context)
+                publication = self._publish(context)
             except Held as held:
+                meanwhile = self._stand_in(context)
+                self._tell_held(context, meanwhile)
                 if not _waits(context):
                     raise
-                self._ask(context, held, self._stand_in(context))
+                self._ask(context, held, meanwhile)
+            else:
+                telling.tell_published(self.job, context, *self._handed())
+                return publication
         raise self._waiting(datetime.now(UTC) + timedelta(hours=self.job.gate.decide_within_hours))
 
     def decided(self, context: Context, event: dict[str, Any], until: str) -> dict[str, Any]:
@@ -78,22 +87,33 @@ class Publish(BaseOperator):
         raise self._waiting(deadline)
 
     def _publish(self, context: Context) -> dict[str, Any]:
-        from pipeline.stage import Run, Verdict
         from pipeline.write import publish
 
-        run, verdict = Run.read(self.extracted), Verdict.read(self.verdict)
+        run, verdict = self._handed()
         publication = publish(places_of(self.job), run, verdict).json_value()
         context["outlet_events"][self.asset].extra = publication
+        telling.send_stats(self.job, run, "published")
         return publication
+
+    def _handed(self) -> "tuple[Run, Verdict]":
+        from pipeline.stage import Run, Verdict
+
+        return Run.read(self.extracted), Verdict.read(self.verdict)
+
+    def _tell_held(self, context: Context, meanwhile: str) -> None:
+        run, verdict = self._handed()
+        page = context["ti"].log_url.partition("?")[0]
+        link = f"{page}/required_actions" if _waits(context) else page
+        telling.send_stats(self.job, run, "held")
+        telling.tell_held(self.job, context, run, verdict, meanwhile, link)
 
     def _stand_in(self, context: Context) -> str:
         """Serve the job's fallback while the run waits; what analysts see meanwhile."""
         from pipeline.fallback import serve
-        from pipeline.stage import Run
 
         if self.job.fallback == "none":
             return "Analysts keep what they have."
-        run, trigger = Run.read(self.extracted), context["dag_run"].run_id
+        run, trigger = self._handed()[0], context["dag_run"].run_id
         night = datetime.fromisoformat(run.score_date).date()
         try:
             reason = f"run {run.run_id} is held"
@@ -104,9 +124,8 @@ class Publish(BaseOperator):
 
     def _ask(self, context: Context, held: ScoringError, meanwhile: str) -> None:
         from pipeline.hold import describe
-        from pipeline.stage import Run, Verdict
 
-        run, verdict = Run.read(self.extracted), Verdict.read(self.verdict)
+        run, verdict = self._handed()
         log.warning("%s", held)
         upsert_hitl_detail(
             ti_id=context["ti"].id,
@@ -118,10 +137,9 @@ class Publish(BaseOperator):
 
     def _decide(self, approve: bool, by: str, reason: str) -> None:
         from pipeline.ledger import LedgerError
-        from pipeline.stage import Run
         from pipeline.write import decide
 
-        run = Run.read(self.extracted)
+        run, _ = self._handed()
         try:
             decide(places_of(self.job).predictions, run.run_id, approve=approve, by=by, reason=reason)
             log.info("run %s: %s by %s: %s", run.run_id, "approved" if approve else "rejected", by, reason)

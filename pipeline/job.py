@@ -196,6 +196,14 @@ class Gate(_Section):
     )
 
 
+class Alerts(_Section):
+    """Who is told of a night that failed, is held, or was published with something unusual."""
+
+    to: Identifier | None = Field(
+        default=None, description="id of an Apprise connection, which holds the addresses; without it nobody"
+    )
+
+
 class Retention(_Section):
     """For how many days a run's things are kept; nothing goes that is open, or younger than a day."""
 
@@ -262,6 +270,7 @@ class Job(_Section):
     contract: Contract = Contract()
     write: Write = Write()
     gate: Gate = Gate()
+    alerts: Alerts = Alerts()
     retention: Retention = Retention()
     sha256: str = Field(description="digest of the job file, kept with every run")
 

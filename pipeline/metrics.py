@@ -87,6 +87,13 @@ def log_metrics(places: Places, gate: Gate, run: Run, written: Sequence[Written]
     return verdict
 
 
+def read(uri: str, run_id: int) -> dict[str, float]:
+    """What is kept of a run's metrics."""
+    with postgres.engine(uri).connect() as connection:
+        rows = connection.execute(sa.text(_METRICS), {"run_id": run_id})
+        return {row.metric: row.value for row in rows}
+
+
 def judge(gate: Gate, run: Run, summary: ScoreSummary) -> Verdict:
     """Hold what a run looked like against the job's gate."""
     found = []
@@ -167,6 +174,7 @@ def _keep(uri: str, run: Run, verdict: Verdict, metrics: dict[str, float]) -> No
         ledger.hold_open(connection, run.run_id)
 
 
+_METRICS = "SELECT metric, value FROM scoring.run_metrics WHERE run_id = :run_id"
 _RUN_METRIC = """
 INSERT INTO scoring.run_metrics (run_id, metric, value) VALUES (:run_id, :metric, :value)
 ON CONFLICT (run_id, metric) DO UPDATE SET value = EXCLUDED.value

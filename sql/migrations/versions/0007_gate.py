@@ -1,4 +1,4 @@
-"""The gate: what its checks found unusual is kept with the run, and analysts may read it."""
+"""The gate: what its checks found unusual is kept with the run for analysts to read, and people are told of it."""
 
 from alembic import op
 
@@ -21,10 +21,38 @@ COMMENT ON COLUMN scoring.findings.action IS
 GRANT SELECT ON scoring.findings TO scoring_writer, scoring_janitor, scoring_analyst;
 """
 
+ALERTS = """
+CREATE TABLE scoring.alerts (
+    alert_id   bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    job        text        NOT NULL,
+    score_date date        NOT NULL,
+    run_id     bigint      REFERENCES scoring.scoring_runs,
+    cause      text        NOT NULL,
+    recipient  text        NOT NULL,
+    title      text        NOT NULL,
+    body       text        NOT NULL,
+    raised_at  timestamptz NOT NULL DEFAULT now(),
+    repeated   integer     NOT NULL DEFAULT 0,
+    reached    text[]      NOT NULL DEFAULT '{}',
+    tries      integer     NOT NULL DEFAULT 0,
+    sent_at    timestamptz,
+    last_error text,
+    UNIQUE (recipient, cause)
+);
+CREATE INDEX alerts_to_send ON scoring.alerts (recipient) WHERE sent_at IS NULL;
+COMMENT ON TABLE scoring.alerts IS
+    'Messages to people, one a cause, kept until they are sent; then their text goes, since it may name entities.';
+COMMENT ON COLUMN scoring.alerts.recipient IS 'The connection that holds the addresses.';
+COMMENT ON COLUMN scoring.alerts.reached IS 'Digests of the addresses that have got it.';
+COMMENT ON COLUMN scoring.alerts.repeated IS 'How often the same cause came again; these are not sent.';
+GRANT SELECT, INSERT, UPDATE ON scoring.alerts TO scoring_writer;
+"""
+
 
 def upgrade() -> None:
-    """Add the findings to the run's row, and the view that shows them."""
+    """Add the findings to the run's row with the view that shows them, and the messages."""
     op.execute(FINDINGS)
+    op.execute(ALERTS)
 
 
 def downgrade() -> None:
