@@ -9,8 +9,10 @@ import sqlalchemy as sa
 
 from pipeline import alerts
 from pipeline.alerts import Alert, AlertError, addresses, tell
+from pipeline.erase import erase
 from pipeline.errors import UsageError
 from tests.home import NIGHT, Home
+from tests.pipeline.shop import open_shop
 from tests.ports import free_ports
 from tests.sinks import Web, mail, web
 
@@ -127,3 +129,20 @@ def test_addresses_are_where_the_provider_keeps_them() -> None:
 def test_analysts_do_not_read_messages(home: Home) -> None:
     with pytest.raises(sa.exc.ProgrammingError, match="permission denied"):
         home.sql("SELECT * FROM scoring.alerts", "analyst")
+
+
+def test_an_erasure_takes_the_text_of_messages_that_wait(home: Home, web: Web) -> None:
+    to, shop = recipient(home), open_shop(home)
+    web.status = 500
+    for job in (shop.job, "another"):
+        with pytest.raises(AlertError):
+            tell(
+                home.places.predictions,
+                to,
+                (web.url,),
+                alert(home, job, job=job, body="customer-00007 twice"),
+            )
+    home.score(shop.job)
+    janitor = home.server.connections["predictions_janitor"]
+    erase(janitor, home.store, shop.job, "customer-00007", by="ana", reason="ticket 7")
+    assert [row["body"] for row in kept(home, to)] == ["Its text was erased.", "customer-00007 twice"]

@@ -46,6 +46,17 @@ COMMENT ON COLUMN scoring.alerts.recipient IS 'The connection that holds the add
 COMMENT ON COLUMN scoring.alerts.reached IS 'Digests of the addresses that have got it.';
 COMMENT ON COLUMN scoring.alerts.repeated IS 'How often the same cause came again; these are not sent.';
 GRANT SELECT, INSERT, UPDATE ON scoring.alerts TO scoring_writer;
+
+CREATE FUNCTION scoring.erase_alerts() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    UPDATE scoring.alerts SET body = 'Its text was erased.' WHERE job = NEW.job AND sent_at IS NULL;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION scoring.erase_alerts IS
+    'With an entity goes the text of the messages that its job has not sent yet: they may name it.';
+CREATE TRIGGER erase_alerts AFTER INSERT ON scoring.erasures
+    FOR EACH ROW EXECUTE FUNCTION scoring.erase_alerts();
 """
 
 
