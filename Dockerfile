@@ -17,6 +17,7 @@ RUN pip install --no-cache-dir --disable-pip-version-check --require-hashes --re
 COPY pipeline /opt/scoring/pipeline
 COPY sql /opt/scoring/sql
 COPY models /opt/scoring/models
+COPY operators /opt/scoring/operators
 COPY dags /opt/scoring/dags
 # A checkout may be closed to others; the image's user is one of them.
 RUN chmod --recursive a+rX /opt/scoring && python -m compileall -q /opt/scoring

@@ -6,27 +6,27 @@ file again and again.
 
 import logging
 import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from airflow.sdk import (
     DAG,
     Asset,
-    Connection,
     CronTriggerTimetable,
     Param,
     TriggerRule,
     get_parsing_context,
     task,
 )
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowFailException
 
-from pipeline import dates, places
+from operators import telling
+from operators.publish import Publish
+from operators.stage import outcome, places_of, score_date
 from pipeline import job as jobs
-from pipeline.errors import NothingToDo, ScoringError
+from pipeline.errors import NothingToDo
 from pipeline.job import Job, JobError
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,8 @@ Scores model **{job.model.name}** (alias `{job.model.alias}`) on `sql/{job.extra
 extract → load_model → predict (one per part) → write (one per part) → log_metrics → publish
 
 Analysts keep the last published night until the last step, which moves one pointer. A night that fails its gate is
-held: `python -m pipeline approve RUN` publishes it. To score another day, trigger the DAG and fill in `score_date`.
+held: its task `publish` waits for {job.gate.decide_within_hours:g} hours until somebody approves or rejects it, under
+Required Actions. To score another day, trigger the DAG and fill in `score_date`.
 """
 
 
@@ -102,7 +103,7 @@ def build(job: Job) -> DAG:
             from pipeline.extract import extract
 
             with outcome():
-                return extract(_places(job), job, score_date(job, context), **_asked(context)).json_value()
+                return extract(places_of(job), job, score_date(job, context), **_asked(context)).json_value()
 
         @task
         def load_model(run: Json) -> list[Json]:
@@ -111,7 +112,7 @@ def build(job: Job) -> DAG:
             from pipeline.stage import Run
 
             with outcome():
-                return [work.json_value() for work in load_model(_places(job), Run.read(run))]
+                return [work.json_value() for work in load_model(places_of(job), Run.read(run))]
 
         @task
         def predict(work: Json) -> Json:
@@ -120,7 +121,7 @@ def build(job: Job) -> DAG:
             from pipeline.stage import Work
 
             with outcome():
-                return predict(_places(job), Work.read(work)).json_value()
+                return predict(places_of(job), Work.read(work)).json_value()
 
         @task
         def write(scored: Json) -> Json:
@@ -129,7 +130,7 @@ def build(job: Job) -> DAG:
             from pipeline.write import write
 
             with outcome():
-                return write(_places(job), Scored.read(scored)).json_value()
+                return write(places_of(job), Scored.read(scored)).json_value()
 
         @task
         def log_metrics(run: Json, written: list[Json]) -> Json:
@@ -139,25 +140,14 @@ def build(job: Job) -> DAG:
 
             with outcome():
                 parts = [Written.read(part) for part in written]
-                return log_metrics(_places(job), job.gate, Run.read(run), parts).json_value()
-
-        @task(outlets=[asset])
-        def publish(run: Json, verdict: Json, **context: Any) -> Json:
-            """Audit the run and show it to the analysts; tell the DAGs that wait for it."""
-            from pipeline.stage import Run, Verdict
-            from pipeline.write import publish
-
-            with outcome():
-                publication = publish(_places(job), Run.read(run), Verdict.read(verdict)).json_value()
-            context["outlet_events"][asset].extra = publication
-            return publication
+                return log_metrics(places_of(job), job.gate, Run.read(run), parts).json_value()
 
         run: Any = extract()
         work: Any = load_model(run)
         scored = predict.expand(work=work)
         written: Any = write.expand(scored=scored)
         verdict: Any = log_metrics(run, written)
-        published: Any = publish(run, verdict)
+        published = Publish(task_id="publish", job=job, asset=asset, extracted=run, verdict=verdict)
 
         if job.fallback != "none":
 
@@ -170,7 +160,7 @@ def build(job: Job) -> DAG:
                     night, trigger = score_date(job, context), context["dag_run"].run_id
                     if context["params"].get("dry_run"):
                         raise NothingToDo("a dry run is served by nothing else")
-                    said = serve(_places(job), job, night, trigger=trigger, reason=f"{trigger} failed")
+                    said = serve(places_of(job), job, night, trigger=trigger, reason=f"{trigger} failed")
                 raise AirflowFailException(
                     f"{said}. The night itself failed: put right what its failed task says, and clear that task."
                 )
@@ -179,14 +169,6 @@ def build(job: Job) -> DAG:
     # Last: every task would else copy them, and Airflow hold them against JSON Schema, a third of the reading time.
     dag.params.update(params(job))
     return dag
-
-
-def score_date(job: Job, context: Mapping[str, Any]) -> date:
-    """The day that this DAG run scores: one rule for every way of starting it."""
-    run = context["dag_run"]
-    return dates.score_date(
-        context["params"].get("score_date"), run.logical_date, run.run_after, job.zone, job.days_back
-    )
 
 
 def announce(job: Job) -> Callable[[Mapping[str, Any]], None]:
@@ -214,22 +196,9 @@ def report_failure(job: Job) -> Callable[[Mapping[str, Any]], None]:
             failed,
             job.owner,
         )
+        telling.tell_failure(job, context)
 
     return log_failure
-
-
-@contextmanager
-def outcome() -> Iterator[None]:
-    """Say a stage's outcome in Airflow's words: skipped, failed for good, or (any other error) worth a retry."""
-    from pipeline import machine
-
-    try:
-        machine.claim()
-        yield
-    except NothingToDo as nothing:
-        raise AirflowSkipException(str(nothing)) from nothing
-    except ScoringError as error:
-        raise AirflowFailException(str(error)) from error
 
 
 def _asked(context: Mapping[str, Any]) -> Json:
@@ -246,18 +215,6 @@ def _asked(context: Mapping[str, Any]) -> Json:
         "model_version": asked.get("model_version"),
         "dry_run": asked.get("dry_run", False),
     }
-
-
-def _places(job: Job) -> "places.Places":
-    from pipeline import addresses
-
-    source, target = job.extract.connection, job.write.connection
-    return places.Places(
-        home=places.home(),
-        store=places.store(),
-        warehouse=addresses.warehouse(Connection.get(source).get_uri(), source),
-        predictions=addresses.postgres(Connection.get(target).get_uri(), target),
-    )
 
 
 def _end_of(job: Job) -> datetime | None:

@@ -23,6 +23,7 @@ _PRELOAD = (
     "airflow.dag_processing.dagbag",
     "airflow.executors.local_executor",
     "airflow.providers.standard.decorators.python",
+    "airflow.sdk.execution_time.hitl",
     "airflow.sdk.execution_time.supervisor",
     "airflow.sdk.execution_time.task_runner",
     "adbc_driver_postgresql.dbapi",

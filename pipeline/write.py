@@ -35,6 +35,10 @@ class Held(ScoringError):
     """The run failed its gate and waits for a person."""
 
 
+class Rejected(ScoringError):
+    """The run was held, and it was decided not to publish it."""
+
+
 def write(places: Places, scored: Scored) -> Written:
     """Load one part's scores into the run, by COPY. A repeated or concurrent try changes nothing.
 
@@ -70,6 +74,7 @@ def publish(places: Places, run: Run, verdict: Verdict) -> Publication:
     Raises:
         WriteError: the audit found rows missing, doubled or unaccounted for; they are named.
         Held: the gate did not pass; a person decides.
+        Rejected: one has decided against it.
         Superseded: a newer run of the same night is published.
         NothingToDo: it was a dry run.
     """
@@ -111,6 +116,12 @@ def _published_before(uri: str, run: Run, superseded: Superseded) -> int | None:
         row = connection.execute(sa.text(_RUN), {"run_id": run.run_id}).mappings().one()
         if row["status"] == "held":
             raise _held(run, row["status_reason"])
+        if row["status"] == "abandoned" and row["decided_by"] is not None:
+            raise Rejected(
+                f"run {run.run_id} of {run.job} {run.score_date} was rejected by {row['decided_by']}: "
+                f"{row['decision_reason']}. What was published before stays. Put right why it was held "
+                f"({row['status_reason']}), and clear the task `extract`."
+            )
         if row["status"] != "published":
             raise superseded
         return connection.execute(sa.text(_REPLACED), dict(row)).scalar_one_or_none()

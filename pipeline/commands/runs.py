@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from pipeline import ledger
+from pipeline.alerts import kept
 from pipeline.commands import checkout
 from pipeline.commands.console import AsJson, out, print_json, print_table
 
@@ -45,3 +46,17 @@ def show(run_id: RunId, as_json: AsJson = False) -> None:
         if rows:
             out.print(f"\n[bold]{name}[/bold]")
             print_table(rows)
+
+
+def alerts(
+    limit: Annotated[int, typer.Option(min=1, help="How many, the newest first.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """List the messages to people: what was sent, what waits and why."""
+    found = kept(checkout.connection("predictions"), limit)
+    if as_json:
+        print_json(found)
+        return
+    headings = {"raised_at": "raised", "title": "message", "recipient": "to", "sent_at": "sent",
+                "repeated": "repeated", "tries": "tries", "last_error": "why not"}  # fmt: skip
+    print_table([{heading: row[column] for column, heading in headings.items()} for row in found])

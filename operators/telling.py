@@ -1,0 +1,105 @@
+"""Tell people and dashboards of a night. Whatever goes wrong here is logged: no message fails a night."""
+
+import logging
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ParamSpec
+
+from airflow.sdk import Connection
+from airflow.sdk.observability.stats import gauge, incr, normalize_name_for_stats
+
+from operators.stage import places_of, score_date
+from pipeline.job import Job
+
+if TYPE_CHECKING:
+    from pipeline.alerts import Alert
+    from pipeline.messages import Night
+    from pipeline.stage import Run, Verdict
+
+log = logging.getLogger(__name__)
+
+Given = ParamSpec("Given")
+
+
+def harmless(tell: Callable[Given, None]) -> Callable[Given, None]:
+    """Log whatever `tell` raises, and go on."""
+
+    @wraps(tell)
+    def told(*args: Given.args, **kwargs: Given.kwargs) -> None:
+        try:
+            tell(*args, **kwargs)
+        except Exception as error:
+            log.exception("%s: the night goes on without it: %s", tell.__name__, error)
+
+    return told
+
+
+@harmless
+def tell_held(
+    job: Job, context: Mapping[str, Any], run: "Run", verdict: "Verdict", meanwhile: str, link: str
+) -> None:
+    """Tell people that a run waits for them."""
+    from pipeline import messages
+
+    _tell(job, messages.held(_night(job, context, link), run, verdict, meanwhile))
+
+
+@harmless
+def tell_published(job: Job, context: Mapping[str, Any], run: "Run", verdict: "Verdict") -> None:
+    """Tell people what is unusual about a published run, if anything, and what could not be sent before."""
+    from pipeline import alerts, messages
+
+    if verdict.findings:
+        _tell(job, messages.unusual(_night(job, context), run, verdict))
+    elif job.alerts.to is not None and alerts.waiting(uri := places_of(job).predictions, job.alerts.to):
+        alerts.send(uri, job.alerts.to, _addresses(job.alerts.to))
+
+
+@harmless
+def tell_failure(job: Job, context: Mapping[str, Any]) -> None:
+    """Tell people that a task failed for good; of a run that was held or rejected they know."""
+    from pipeline import messages
+    from pipeline.write import Held, Rejected
+
+    ti, error = context["ti"], context.get("exception")
+    if not isinstance(getattr(error, "__cause__", None), Held | Rejected):
+        # Where nothing can be kept, nobody knows what was told before: of many mapped tasks the first one tells.
+        first = (ti.map_index or 0) <= 0
+        _tell(job, messages.failed(_night(job, context), ti.task_id, error), unkept=first)
+
+
+@harmless
+def send_stats(job: Job, run: "Run", outcome: str) -> None:
+    """Send a run's numbers to where Airflow sends its own, by StatsD or OpenTelemetry."""
+    from pipeline import metrics
+
+    for metric, value in metrics.read(places_of(job).predictions, run.run_id).items():
+        gauge(normalize_name_for_stats(f"scoring.{job.name}.{metric}", log_warning=False), value)
+    incr(f"scoring.{job.name}.{outcome}")
+
+
+def _tell(job: Job, alert: "Alert", *, unkept: bool = False) -> None:
+    from pipeline import alerts
+
+    if job.alerts.to is not None:
+        uri = places_of(job).predictions
+        alerts.tell(uri, job.alerts.to, _addresses(job.alerts.to), alert, unkept=unkept)
+
+
+def _addresses(name: str) -> tuple[str, ...]:
+    from pipeline import alerts
+
+    return alerts.addresses(Connection.get(name).extra_dejson, name)
+
+
+def _night(job: Job, context: Mapping[str, Any], link: str = "") -> "Night":
+    from pipeline.messages import Night
+
+    run = context["dag_run"]
+    return Night(
+        job=job,
+        score_date=score_date(job, context),
+        trigger=f"{run.run_id} {run.clear_number or 0}",
+        backfill=run.run_type == "backfill",
+        link=link or context["ti"].log_url,
+    )

@@ -1,0 +1,188 @@
+"""What people are told without asking: one message for one cause, kept until it has been sent."""
+
+import hashlib
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import Any
+
+import sqlalchemy as sa
+
+from pipeline import postgres
+from pipeline.errors import ScoringError, UsageError
+
+log = logging.getLogger(__name__)
+
+
+class AlertError(ScoringError):
+    """A message that could not be sent now."""
+
+
+@dataclass(frozen=True)
+class Alert:
+    """A message.
+
+    Attributes:
+        job: the job's name.
+        score_date: the night.
+        cause: what brought it about; a second message of the same cause is counted, and not sent.
+        title: its first line.
+        body: the rest, as plain text.
+        run_id: the run, where there is one.
+    """
+
+    job: str
+    score_date: date
+    cause: str
+    title: str
+    body: str
+    run_id: int | None = None
+
+
+def addresses(extra: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    """The addresses of a connection, as Apprise URLs, from where Airflow's Apprise provider keeps them too.
+
+    Args:
+        extra: of the connection: `{"config": {"path": URL}}`, or a list of such.
+        name: the connection id, for the error message.
+
+    Raises:
+        UsageError: there are none.
+    """
+    config = extra.get("config")
+    entries = config if isinstance(config, list) else [config]
+    urls = tuple(str(entry["path"]) for entry in entries if isinstance(entry, dict) and entry.get("path"))
+    if len(urls) != len(entries) or not urls:
+        raise UsageError(
+            f"connection {name!r} has no addresses. Set AIRFLOW_CONN_{name.upper()}="
+            '\'{"conn_type": "apprise", "extra": {"config": [{"path": "mailtos://..."}]}}\''
+        )
+    return urls
+
+
+def tell(uri: str, recipient: str, urls: Sequence[str], alert: Alert, *, unkept: bool = False) -> None:
+    """Keep a message and send it, with those that could not be sent before; a repeated cause is only counted.
+
+    Args:
+        uri: the predictions database.
+        recipient: id of the connection whose addresses get it.
+        urls: these addresses.
+        alert: the message.
+        unkept: whether to send it all the same where the predictions database cannot be reached.
+
+    Raises:
+        AlertError: an address could not be reached; the message is kept, and sent with the next.
+    """
+    try:
+        with postgres.engine(uri).begin() as connection:
+            kept = connection.execute(sa.text(_KEEP), {**asdict(alert), "recipient": recipient})
+            if kept.scalar_one():
+                log.info("told before, and not again: %s", alert.title)
+    except sa.exc.OperationalError as error:
+        log.error("the message cannot be kept: %s", error)
+        for url in urls if unkept else ():
+            deliver(url, [(alert.title, alert.body)])
+        return
+    send(uri, recipient, urls)
+
+
+def waiting(uri: str, recipient: str) -> bool:
+    """Whether a message has not been sent yet."""
+    with postgres.engine(uri).connect() as connection:
+        return connection.execute(sa.text(_ANY), {"recipient": recipient}).first() is not None
+
+
+def send(uri: str, recipient: str, urls: Sequence[str]) -> None:
+    """Send what is kept and not older than a week, several messages as one.
+
+    Whoever is killed between sending and noting it sends twice: better than not at all.
+
+    Raises:
+        AlertError: an address could not be reached.
+    """
+    failures = {}
+    with postgres.engine(uri).begin() as connection:
+        rows = connection.execute(sa.text(_WAITING), {"recipient": recipient}).mappings().all()
+        reached = {row["alert_id"]: set(row["reached"]) for row in rows}
+        for url in urls if rows else ():
+            mark = hashlib.sha256(url.encode()).hexdigest()[:16]
+            due = [(row["title"], row["body"]) for row in rows if mark not in reached[row["alert_id"]]]
+            try:
+                if due:
+                    deliver(url, due)
+                for marks in reached.values():
+                    marks.add(mark)
+            except AlertError as error:
+                failures[mark] = str(error)
+        for alert_id, marks in reached.items():
+            values = {
+                "alert_id": alert_id,
+                "reached": sorted(marks),
+                "error": "; ".join(failures.values()) or None,
+            }
+            connection.execute(sa.text(_SENT), values)
+    if failures:
+        raise AlertError(
+            f"{'; '.join(failures.values())}. {len(rows)} message(s) for {recipient!r} are kept, and sent with "
+            "the next night; see `python -m pipeline alerts`."
+        )
+
+
+def deliver(url: str, messages: Sequence[tuple[str, str]]) -> None:
+    """Send messages to one address, as one.
+
+    Args:
+        url: of the address, in Apprise's form.
+        messages: title and body of each.
+
+    Raises:
+        AlertError: it could not be reached.
+    """
+    title, body = messages[0]
+    if len(messages) > 1:
+        title = f"{len(messages)} messages, the first: {title}"
+        body = "\n\n----\n\n".join("\n\n".join(message) for message in messages)
+    # Apprise takes a fifth of a second to load, and most tasks have nothing to tell.
+    from apprise import Apprise, NotifyType
+
+    service = Apprise.instantiate(url)
+    if service is None:
+        raise AlertError("an address that Apprise cannot use: see https://github.com/caronc/apprise/wiki")
+    # What went wrong is in Apprise's own log; `privacy` hides passwords and tokens.
+    if not service.notify(title=title, body=body, notify_type=NotifyType.WARNING):
+        raise AlertError(f"{service.url(privacy=True).split('?')[0]} was not reached")
+
+
+def kept(uri: str, limit: int) -> list[dict[str, Any]]:
+    """The newest messages first, without their texts."""
+    with postgres.engine(uri).connect() as connection:
+        return [dict(row) for row in connection.execute(sa.text(_KEPT), {"limit": limit}).mappings()]
+
+
+_KEEP = """
+INSERT INTO scoring.alerts AS kept (job, score_date, run_id, cause, recipient, title, body)
+VALUES (:job, :score_date, :run_id, :cause, :recipient, :title, :body)
+ON CONFLICT (recipient, cause) DO UPDATE SET repeated = kept.repeated + 1 RETURNING repeated
+"""
+_ANY = """
+SELECT FROM scoring.alerts
+WHERE recipient = :recipient AND sent_at IS NULL AND raised_at > now() - interval '7 days' LIMIT 1
+"""
+_WAITING = """
+SELECT alert_id, reached, title, body FROM scoring.alerts
+WHERE recipient = :recipient AND sent_at IS NULL AND raised_at > now() - interval '7 days'
+ORDER BY alert_id LIMIT 50 FOR UPDATE SKIP LOCKED
+"""
+# Its text may name entities: it is kept for no longer than it is needed.
+_SENT = """
+UPDATE scoring.alerts
+SET reached = :reached, tries = tries + 1, last_error = :error,
+    sent_at = CASE WHEN CAST(:error AS text) IS NULL THEN now() END,
+    body = CASE WHEN CAST(:error AS text) IS NULL THEN '' ELSE body END
+WHERE alert_id = :alert_id
+"""
+_KEPT = """
+SELECT alert_id, job, score_date, run_id, title, recipient, raised_at, sent_at, repeated, tries, last_error
+FROM scoring.alerts ORDER BY alert_id DESC LIMIT :limit
+"""

@@ -1,0 +1,229 @@
+"""operators/: a held night's fallback, decision and messages; waiting itself is in tests/e2e/test_held.py."""
+
+import json
+import shutil
+import socket
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk import DAG
+from airflow.sdk._shared.observability.metrics.base_stats_logger import NoStatsLogger
+from airflow.sdk._shared.observability.metrics.statsd_logger import SafeStatsdLogger
+from airflow.sdk.exceptions import AirflowFailException, TaskAwaitingInput
+from airflow.sdk.observability import stats
+from statsd import StatsClient
+
+from pipeline.errors import ScoringError
+from pipeline.metrics import log_metrics
+from pipeline.stage import Run
+from pipeline.write import decide
+from tests.home import NIGHT, Home
+from tests.pipeline.shop import Shop, open_shop
+from tests.sinks import Web, web
+
+__all__ = ["web"]
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def shop(home: Home, web: Web, monkeypatch: pytest.MonkeyPatch) -> Shop:
+    """A job whose people get their messages from a web hook."""
+    said = {"conn_type": "apprise", "extra": {"config": {"path": web.url}}}
+    monkeypatch.setenv("AIRFLOW_CONN_ALERTS", json.dumps(said))
+    shutil.copy(ROOT / "dags" / "scoring.py", home.path / "dags")
+    return open_shop(home, gate='min_rows = 1\n\n[alerts]\nto = "alerts"')
+
+
+def dag(shop: Shop) -> DAG:
+    """The job's DAG."""
+    folder = shop.home.path / "dags"
+    return DagBag(str(folder), bundle_path=folder, bundle_name="tests").dags[shop.job]
+
+
+class Events(dict[Any, Any]):
+    """Events of assets, made when they are asked for."""
+
+    def __missing__(self, key: Any) -> Any:
+        return self.setdefault(key, SimpleNamespace(extra=None))
+
+
+def context(day: date = NIGHT, **changed: Any) -> dict[str, Any]:
+    """What Airflow hands to a task, as far as the operators look at it."""
+    due = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
+    run = {
+        "run_id": "nightly",
+        "run_type": "scheduled",
+        "clear_number": 0,
+        "logical_date": None,
+        "run_after": due,
+    }
+    link = "http://airflow/dags/shop/runs/nightly/tasks/publish?try_number=1"
+    return {
+        "dag_run": SimpleNamespace(**{**run, **changed}),
+        "ti": SimpleNamespace(task_id="publish", map_index=-1, log_url=link),
+        "params": {},
+        "outlet_events": Events(),
+    }
+
+
+def publish(shop: Shop, run: Run | None = None) -> Any:
+    """The task `publish` after a written run."""
+    run = run or shop.extract()
+    verdict = log_metrics(shop.home.places, shop.home.read(shop.job).gate, run, shop.write(run))
+    task: Any = dag(shop).task_dict["publish"]
+    task.extracted, task.verdict = run.json_value(), verdict.json_value()
+    return task
+
+
+def test_a_good_night_is_published_and_tells_nobody(shop: Shop, web: Web) -> None:
+    said = context()
+    publication = publish(shop).execute(said)
+    assert [event.extra for event in said["outlet_events"].values()] == [publication]
+    assert publication["rows_scored"] == 100
+    assert web.got == []
+
+
+def test_what_is_unusual_about_a_published_night_is_told_in_words_and_numbers(shop: Shop, web: Web) -> None:
+    shop.change("visits = NULL", "entity_id < 'customer-00010'")
+    shop.configure("min_rows = 1", 'rejected_fraction = "warn"')
+    publication = publish(shop).execute(context())
+    [posted] = web.got
+    assert posted["title"] == f"{shop.job} 2024-03-01: published, with something unusual"
+    for told in (
+        f"Run {publication['run_id']} of {shop.job}, score date 2024-03-01: 100 rows extracted, 10 rejected, 90 scored",
+        "- rejected_fraction: 10 of 100 rows were rejected (10.0%), and gate.max_rejected_fraction is 0.05",
+        "Look at it: http://airflow/dags/shop/runs/nightly/tasks/publish",
+        "Owner: tests",
+    ):
+        assert told in posted["message"]
+
+
+def test_the_held_nights_of_a_backfill_end_at_once_and_are_told_of_in_one_message(
+    shop: Shop, web: Web
+) -> None:
+    shop.configure("min_rows = 1", "min_rows = 1000")
+    for number in range(3):
+        night = context(NIGHT + timedelta(days=number), run_id=f"backfill {number}", run_type="backfill")
+        with pytest.raises(AirflowFailException, match="is held: 100 rows were scored") as held:
+            publish(shop).execute(night)
+        dag(shop).default_args["on_failure_callback"]({**night, "exception": held.value})
+    [posted] = web.got
+    assert "One night of a backfill" in posted["message"]
+    assert [run["status"] for run in shop.runs()] == ["held"] * 3
+
+
+def test_while_a_run_is_held_its_fallback_is_served(shop: Shop, web: Web) -> None:
+    shop.configure('owner = "tests"', 'owner = "tests"\nfallback = "last_published"')
+    shop.home.score(shop.job, NIGHT - timedelta(days=1))
+    shop.configure("min_rows = 1", "min_rows = 1000")
+    with pytest.raises(AirflowFailException, match="is held"):
+        publish(shop).execute(context(run_type="backfill"))
+    seen = shop.predictions()
+    assert set(seen[seen["score_date"] == NIGHT]["served_by"]) == {"last_published"}
+    assert "served_by = 'last_published'" in web.got[0]["message"]
+    held = next(run for run in shop.runs() if run["status"] == "held")
+    decide(shop.home.places.predictions, held["run_id"], approve=True, by="ana", reason="fine")
+    seen = shop.predictions()
+    assert set(seen[seen["score_date"] == NIGHT]["served_by"]) == {"model"}
+
+
+def test_a_rejected_run_fails_in_the_words_of_whoever_rejected_it(shop: Shop, web: Web) -> None:
+    shop.configure("min_rows = 1", "min_rows = 1000")
+    task = publish(shop)
+    with pytest.raises(AirflowFailException):
+        task.execute(context(run_type="backfill"))
+    decide(shop.home.places.predictions, shop.runs()[0]["run_id"], approve=False, by="ana", reason="too few")
+    with pytest.raises(
+        AirflowFailException, match="was rejected by ana: too few. What was published"
+    ) as refused:
+        task.decided(context(), {"error": "timeout"}, datetime.now(UTC).isoformat())
+    dag(shop).default_args["on_failure_callback"]({**context(), "exception": refused.value})
+    assert len(web.got) == 1  # that it was held; whoever rejected it knows
+
+
+def test_a_task_that_looks_too_early_waits_on_and_ever_longer(shop: Shop) -> None:
+    shop.configure("min_rows = 1", "min_rows = 1000")
+    task, now = publish(shop), datetime.now(UTC)
+    with pytest.raises(AirflowFailException):
+        task.execute(context(run_type="backfill"))
+    pauses = []
+    for hours in (12, 2, 0.01):
+        with pytest.raises(TaskAwaitingInput) as parked:
+            task.decided(context(), {"error": "timeout"}, (now + timedelta(hours=hours)).isoformat())
+        pauses.append(round(parked.value.timeout.total_seconds()))
+        assert parked.value.kwargs == {"until": (now + timedelta(hours=hours)).isoformat()}
+    assert pauses[0] == 15  # asked just now
+    assert pauses[1] in (3600, 3601)  # a tenth of the ten hours that have passed
+    assert pauses[2] <= 36  # what is left
+
+
+def test_in_the_end_the_job_decides(shop: Shop) -> None:
+    shop.configure("min_rows = 1", 'min_rows = 1000\non_timeout = "approve"')
+    task = publish(shop)
+    with pytest.raises(AirflowFailException):
+        task.execute(context(run_type="backfill"))
+    publication = task.decided(context(), {"error": "timeout"}, datetime.now(UTC).isoformat())
+    [run] = shop.runs()
+    assert (run["run_id"], run["status"]) == (publication["run_id"], "published")
+    assert (run["decided_by"], run["decision_reason"]) == (
+        "gate.on_timeout",
+        "nobody decided within 12 hours",
+    )
+
+
+def test_a_failed_night_is_told_once_however_many_tasks_fail(shop: Shop, web: Web) -> None:
+    callback = dag(shop).default_args["on_failure_callback"]
+    for part in range(3):
+        failed = context()
+        failed["ti"].task_id, failed["ti"].map_index = "predict", part
+        callback({**failed, "exception": ScoringError("the model is gone")})
+    [posted] = web.got
+    assert posted["title"] == f"{shop.job} 2024-03-01: failed in predict"
+    assert "the model is gone" in posted["message"]
+    assert "clear the task predict" in posted["message"]
+    callback({**context(clear_number=1), "exception": ScoringError("again")})
+    assert len(web.got) == 2
+
+
+def test_no_message_fails_a_night_and_the_next_night_sends_it(
+    shop: Shop, web: Web, caplog: pytest.LogCaptureFixture
+) -> None:
+    web.status = 503
+    dag(shop).default_args["on_failure_callback"]({**context(), "exception": ScoringError("gone")})
+    assert "the night goes on without it" in caplog.text
+    assert "secret-word" not in caplog.text
+    web.status = 200
+    publish(shop).execute(context(NIGHT + timedelta(days=1), run_id="the next"))
+    assert [posted["title"] for posted in web.got] == [f"{shop.job} 2024-03-01: failed in publish"]
+
+
+def test_a_connection_that_is_missing_is_told_of_and_fails_nothing(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delenv("AIRFLOW_CONN_ALERTS")
+    shop.configure("min_rows = 1", "min_rows = 1000")
+    with pytest.raises(AirflowFailException, match="is held"):
+        publish(shop).execute(context(run_type="backfill"))
+    assert "tell_held: the night goes on without it" in caplog.text
+
+
+def test_a_runs_numbers_leave_by_airflows_stats(shop: Shop) -> None:
+    found: set[str] = set()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.settimeout(30)
+        client: Any = SafeStatsdLogger(StatsClient(port=listener.getsockname()[1], prefix="airflow"))
+        stats.initialize(factory=lambda: client, export_legacy_names=False)
+        try:
+            publish(shop).execute(context())
+        finally:
+            stats.initialize(factory=NoStatsLogger, export_legacy_names=False)
+        while f"airflow.scoring.{shop.job}.published:1|c" not in found:
+            found.add(listener.recv(1000).decode())
+    assert f"airflow.scoring.{shop.job}.rows_scored:100.0|g" in found
+    assert any(line.startswith(f"airflow.scoring.{shop.job}.label_share_true:") for line in found)

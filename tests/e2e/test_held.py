@@ -1,0 +1,187 @@
+"""A held night under a real scheduler: it waits for a person, in Airflow or elsewhere, and no longer than it may."""
+
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from urllib.parse import quote
+
+import pytest
+
+from local.airflow import Airflow
+from local.rest import Json, Rest
+from pipeline.write import decide
+from tests.e2e.test_nights import ready, states, wait
+from tests.home import Home, shop_model, shop_rows
+from tests.sinks import Web
+
+PATIENT = 'min_rows = 90\nrejected_fraction = "warn"'
+HASTY = "min_rows = 1000\ndecide_within_hours = 0.002"
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Jobs whose nights are held, and the DAG runs that wait."""
+
+    home: Home
+    rest: Rest
+    patient: str
+    hasty: str
+    runs: dict[date, str]
+    inbox: Web
+
+    def detail(self, day: date) -> Json:
+        """What Airflow shows to the person who decides."""
+        return dict(self.rest.call("GET", self._path(day)))
+
+    def answer(self, day: date, option: str, **fields: str) -> None:
+        """Decide as the form in the web UI does."""
+        body = {"chosen_options": [option], "params_input": fields}
+        self.rest.call("PATCH", self._path(day), body)
+
+    def run(self, day: date, job: str = "") -> Json:
+        """The row of the last run of a night."""
+        query = (
+            "SELECT * FROM scoring.scoring_runs WHERE job = :job AND score_date = :day ORDER BY run_id DESC"
+        )
+        return self.home.sql(query, job=job or self.patient, day=day)[0]
+
+    def seen(self, day: date) -> int:
+        """How many rows of a night analysts see."""
+        query = "SELECT count(*) FROM scoring.predictions WHERE job = :job AND score_date = :day"
+        return int(self.home.sql(query, "analyst", job=self.patient, day=day)[0]["count"])
+
+    def _path(self, day: date) -> str:
+        return f"/dags/{self.patient}/dagRuns/{self.runs[day]}/taskInstances/publish/-1/hitlDetails"
+
+
+APPROVED, REJECTED, ELSEWHERE, HURRIED = (date(2024, 8, day) for day in (1, 2, 3, 4))
+
+
+@pytest.fixture(scope="module")
+def inbox() -> Iterator[Web]:
+    """Where messages arrive."""
+    with Web() as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def waiting(nights_home: Home, airflow: Airflow, rest: Rest, inbox: Web) -> Waiting:
+    """Nights that are held, all at once."""
+    extra = json.dumps({"config": [{"path": inbox.url}]})
+    rest.call("POST", "/connections", {"connection_id": "alerts", "conn_type": "apprise", "extra": extra})
+    if not (nights_home.path / "models" / "shop").exists():
+        nights_home.model("shop", *shop_model(), outcome="bought")
+    query = f"SELECT * FROM {nights_home.table(shop_rows(100))} ORDER BY entity_id"
+    jobs = [
+        nights_home.job(query, "shop", gate=gate, name=nights_home.name("held")) for gate in (PATIENT, HASTY)
+    ]
+    for job in jobs:
+        path = nights_home.path / "dags" / f"{job}.toml"
+        said = path.read_text().replace("retries = 0", "retries = 2\nmax_active_runs = 9")
+        path.write_text(f'{said}\n[alerts]\nto = "alerts"\n')
+        ready(airflow, rest, job)
+    patient, hasty = jobs
+    good = rest.trigger(patient, None, {"score_date": "2024-07-31"})
+    assert rest.wait(patient, good)["state"] == "success"
+    path = nights_home.path / "sql" / f"{patient}.sql"
+    path.write_text(query.replace("ORDER BY", "WHERE entity_id < 'customer-00080' ORDER BY"))
+    runs = {
+        day: rest.trigger(patient, None, {"score_date": str(day)}) for day in (APPROVED, REJECTED, ELSEWHERE)
+    }
+    runs[HURRIED] = rest.trigger(hasty, None, {"score_date": str(HURRIED)})
+    held = (APPROVED, REJECTED, ELSEWHERE)
+    parked = {"awaiting_input"}
+    wait(
+        lambda: all(states(rest, patient, runs[day]).get("publish") == parked for day in held),
+        "three held nights",
+        airflow,
+    )
+    return Waiting(nights_home, rest, patient, hasty, runs, inbox)
+
+
+def test_a_held_night_is_approved_in_airflow(waiting: Waiting) -> None:
+    detail, run = waiting.detail(APPROVED), waiting.run(APPROVED)
+    assert detail["options"] == ["Approve", "Reject"]
+    assert detail["subject"] == f"{waiting.patient} {APPROVED}: run {run['run_id']} is held. Publish it?"
+    for told in (
+        "- min_rows: 80 rows were scored, and gate.min_rows is 90",
+        "of 2024-07-31, which is published",
+        "- entities: 100 then, 80 now; 0 appeared, 20 vanished",
+        "after 12 hours it is rejected",
+    ):
+        assert told in detail["body"]
+    assert (run["status"], waiting.seen(APPROVED)) == ("held", 0)
+    waiting.answer(APPROVED, "Approve", reason="a quiet day")
+    assert waiting.rest.wait(waiting.patient, waiting.runs[APPROVED])["state"] == "success"
+    run = waiting.run(APPROVED)
+    assert (run["status"], run["decided_by"], run["decision_reason"]) == ("published", "admin", "a quiet day")
+    assert waiting.seen(APPROVED) == 80
+    [event] = waiting.rest.asset_events(source_dag_id=waiting.patient, source_run_id=waiting.runs[APPROVED])
+    assert event["extra"]["run_id"] == run["run_id"]
+
+
+def test_people_are_told_once_of_each_held_night(waiting: Waiting) -> None:
+    held = [posted for posted in waiting.inbox.got if "held" in posted["title"]]
+    titles = sorted(
+        posted["title"] for posted in held if posted["title"].startswith(f"{waiting.patient} 2024-08")
+    )
+    assert titles == [
+        f"{waiting.patient} {day}: held, and waits for a decision" for day in (APPROVED, REJECTED, ELSEWHERE)
+    ]
+    body = next(posted["message"] for posted in held if str(APPROVED) in posted["title"])
+    assert "- min_rows: 80 rows were scored, and gate.min_rows is 90" in body
+    run = quote(waiting.runs[APPROVED])
+    assert f"/dags/{waiting.patient}/runs/{run}/tasks/publish/required_actions" in body
+
+
+def test_a_held_night_is_rejected_in_airflow(waiting: Waiting) -> None:
+    waiting.answer(REJECTED, "Reject", reason="half the shops are missing")
+    assert waiting.rest.wait(waiting.patient, waiting.runs[REJECTED])["state"] == "failed"
+    run = waiting.run(REJECTED)
+    said = (run["status"], run["decided_by"], run["decision_reason"])
+    assert said == ("abandoned", "admin", "half the shops are missing")
+    assert waiting.seen(REJECTED) == 0
+    [task] = [
+        task
+        for task in waiting.rest.tasks(waiting.patient, waiting.runs[REJECTED])
+        if task["task_id"] == "publish"
+    ]
+    assert task["try_number"] == 1
+    log = "\n".join(waiting.rest.log(waiting.patient, waiting.runs[REJECTED], "publish"))
+    assert "was rejected by admin: half the shops are missing" in log
+
+
+def test_a_decision_on_the_command_line_is_noticed(waiting: Waiting) -> None:
+    uri, run_id = waiting.home.places.predictions, waiting.run(ELSEWHERE)["run_id"]
+    decide(uri, run_id, approve=True, by="ana", reason="the shops were closed")
+    assert waiting.seen(ELSEWHERE) == 80
+    assert waiting.rest.wait(waiting.patient, waiting.runs[ELSEWHERE])["state"] == "success"
+    run = waiting.run(ELSEWHERE)
+    assert (run["decided_by"], run["decision_reason"]) == ("ana", "the shops were closed")
+
+
+def test_nobody_decides_in_time(waiting: Waiting) -> None:
+    assert waiting.rest.wait(waiting.hasty, waiting.runs[HURRIED])["state"] == "failed"
+    run = waiting.run(HURRIED, waiting.hasty)
+    assert (run["status"], run["decided_by"]) == ("abandoned", "gate.on_timeout")
+    assert run["decision_reason"] == "nobody decided within 0.002 hours"
+
+
+def test_a_backfill_does_not_wait(waiting: Waiting, airflow: Airflow) -> None:
+    first, last = datetime(2024, 9, 1, tzinfo=UTC), datetime(2024, 9, 2, 23, tzinfo=UTC)
+    waiting.rest.backfill(waiting.patient, first, last, reprocess_behavior="completed", max_active_runs=1)
+
+    def failed() -> list[Json]:
+        runs = waiting.rest.runs(waiting.patient, state="failed")
+        return [run for run in runs if run["run_type"] == "backfill"]
+
+    wait(lambda: len(failed()) == 2, "two nights", airflow)
+    assert waiting.run(date(2024, 9, 1))["status"] == "held"
+    told = [
+        posted for posted in waiting.inbox.got if posted["title"].startswith(f"{waiting.patient} 2024-09")
+    ]
+    assert len(told) == 1
