@@ -63,7 +63,9 @@ def test_what_was_kept_is_read(of: list) -> None:  # type: ignore[type-arg]
 
 
 def test_each_value_is_where_its_label_says() -> None:
-    made = profile([(-2, "shop", "a", 0.1), (-1, "web", None, 0.5), (2.5, "fax", "", 1.0), (None, None, "b", 0)])
+    made = profile(
+        [(-2, "shop", "a", 0.1), (-1, "web", None, 0.5), (2.5, "fax", "", 1.0), (None, None, "b", 0)]
+    )
     found = {name: dict(zip(BINS[name].labels, list_, strict=True)) for name, list_ in counts(made).items()}
     assert found["amount"] == {"< -1": 1, "[-1, 0)": 1, "[0, 2.5)": 0, ">= 2.5": 1, "null": 1}
     assert found["channel"] == {"shop": 1, "web": 1, "other": 1, "null": 1}
