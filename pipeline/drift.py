@@ -13,6 +13,7 @@ nights, 1 for the night that only a tenth of them exceed. The largest of a night
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from math import ceil
 
 import numpy as np
@@ -114,7 +115,7 @@ def _by_night(
 ) -> list[Distance]:
     normal = _training(reference)
     centre, spread = _scale(normal)
-    limit = _limit(normal, rate)
+    limit = _limit(reference, rate)
     days = np.array([night.weekday() for night in reference.nights])
     psis = [float(psi(tonight[name], pooled)) for name, pooled in reference.pooled.items()]
     rows = int(next(iter(tonight.values())).sum())
@@ -130,6 +131,7 @@ def _by_night(
     ]
 
 
+@lru_cache(maxsize=8)
 def _training(reference: Reference) -> Floats:
     """Each training night's statistics against the nights of the other blocks; shape (nights, columns + 1)."""
     block = _blocks(len(reference.nights))
@@ -147,8 +149,10 @@ def _training(reference: Reference) -> Floats:
     return found
 
 
-def _limit(normal: Floats, rate: float) -> float:
+@lru_cache(maxsize=8)
+def _limit(reference: Reference, rate: float) -> float:
     """The unusualness that so many training nights exceed, each scaled by the nights of the other blocks."""
+    normal = _training(reference)
     block = _blocks(len(normal))
     largest = np.empty(len(block))
     for number in range(block[-1] + 1):

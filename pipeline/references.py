@@ -28,7 +28,7 @@ FILE = "profile.json"
 ENOUGH_NIGHTS = 30
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Reference:
     """The profiles of a model's training nights.
 
