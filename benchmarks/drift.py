@@ -1,6 +1,6 @@
 """How often a night is called unusual without cause, and which faults are found: `python -m benchmarks.drift`.
 
-The sample model's nights of January to June are the reference; each of twelve pieces of them is left out in turn and
+The sample model's nights of January to June are the reference; each of six pieces of them is left out in turn and
 held against the rest, and the nights of July to December against all of them. Faults are put into ordinary nights of
 July to December, and every night is scored by the model with its fault in it. Beside ours stand the usual rules: any
 feature with a PSI above 0.2, and any with a p-value of Kolmogorov and Smirnov (chi-squared for categories) below 5 %.
@@ -19,7 +19,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from scipy.stats import chi2_contingency, ks_2samp
+from scipy.stats import chi2_contingency, ks_2samp  # type: ignore[import-untyped]
 
 from benchmarks.ground import ROOT, join
 from pipeline import drift, job, model, queries, references, warehouse
@@ -36,6 +36,7 @@ EVERY = 6  # a fault is put into every sixth night that is later than the refere
 SEED = 20130701
 
 Rule = Callable[[pd.DataFrame, date], bool]
+Fault = Callable[[pd.DataFrame, pd.DataFrame], pd.DataFrame]
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Ground:
     training: pd.DataFrame
     later: Mapping[date, pd.DataFrame]
     score: Callable[[pd.DataFrame], pd.DataFrame]
-    faults: Mapping[str, Callable[[pd.DataFrame, pd.DataFrame], pd.DataFrame]]
+    faults: Mapping[str, Fault]
 
 
 def main() -> None:
@@ -86,7 +87,7 @@ def main() -> None:
         by["same as last night"] = again
         said = ", ".join(f"{check} {share:.0%}" for check, share in by.items() if share)
         found = max(shares[0], again)
-        caught += found >= 0.8
+        caught += int(found >= 0.8)
         print(f"{name:28}" + "".join(f"{share:10.1%}" for share in [found, *shares[1:]]) + f"  {said}")
     print(
         f"reference_nights_flagged {held_out:.1%} ordinary_nights_flagged {ordinary['ours']:.1%} "
@@ -151,9 +152,7 @@ def _held_out(reference: Reference) -> float:
     return flagged / len(reference.nights)
 
 
-def _spoilt(
-    ground: Ground, change: Callable[[pd.DataFrame, pd.DataFrame], pd.DataFrame]
-) -> Iterator[tuple[date, pd.DataFrame, pd.DataFrame]]:
+def _spoilt(ground: Ground, change: Fault) -> Iterator[tuple[date, pd.DataFrame, pd.DataFrame]]:
     days = list(ground.later)
     for before, day in list(pairwise(days))[::EVERY]:
         rows = change(ground.later[day].copy(), ground.later[before])
@@ -216,7 +215,7 @@ def _score(loaded: Model, rows: pd.DataFrame) -> pd.DataFrame:
 
 def _shift(rows: pd.DataFrame, _: pd.DataFrame) -> pd.DataFrame:
     """Every number stands in the column of its neighbour."""
-    names = [name for name in rows.select_dtypes("number") if name != "score"]
+    names = [str(name) for name in rows.select_dtypes("number") if name != "score"]
     values = rows[names].to_numpy(float)
     return rows.assign(**{name: values[:, place - 1] for place, name in enumerate(names)})
 
@@ -230,7 +229,7 @@ def _stretched(rows: pd.DataFrame, _: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(score=(rows["score"] * 1.5).clip(upper=1))
 
 
-_FLIGHT_FAULTS = {
+_FLIGHT_FAULTS: dict[str, Fault] = {
     "distance zeroed": lambda rows, _: rows.assign(distance=0),
     "seats zeroed": lambda rows, _: rows.assign(seats=0.0),
     "miles to km": lambda rows, _: rows.assign(distance=rows["distance"] * 1.609),
@@ -244,7 +243,7 @@ _FLIGHT_FAULTS = {
     "rows doubled": lambda rows, _: pd.concat([rows, rows], ignore_index=True),
     "scores x1.5": _stretched,
 }
-_SIMULATED_FAULTS = {
+_SIMULATED_FAULTS: dict[str, Fault] = {
     "price zeroed": lambda rows, _: rows.assign(price=0.0),
     "distance in km": lambda rows, _: rows.assign(distance=rows["distance"] * 1.609),
     "Celsius for Fahrenheit": lambda rows, _: rows.assign(temp=(rows["temp"] - 32) / 1.8),
