@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help .venv demo up down psql test chaos bench bench-contract bench-peers lint lock
+.PHONY: help .venv demo up down psql test chaos bench bench-contract bench-drift bench-peers lint lock
 
 PY := .venv/bin/python
 STAMP := .venv/made-from-requirements
@@ -34,6 +34,9 @@ bench: $(STAMP) ## speed and memory against the floor and pandas (ROWS=1000000)
 
 bench-contract: $(STAMP) ## rows a second that the contract checks on one core (ROWS=1000000)
 	@$(PY) -m benchmarks.contract $(if $(ROWS),--rows $(ROWS))
+
+bench-drift: $(STAMP) ## nights called unusual without cause, and faults found (ARGS=--simulated)
+	@$(PY) -m benchmarks.drift $(ARGS)
 
 bench-peers: $(STAMP) ## the same night with Polars, Spark and Ray (ROWS=1000000)
 	@$(PY) -m benchmarks.peers $(if $(ROWS),--rows $(ROWS))

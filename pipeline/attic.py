@@ -16,7 +16,7 @@ GRACE = timedelta(days=1)
 
 # Only what our own stages name is ever looked at, so that a store that holds other things too keeps them.
 _OURS = re.compile(
-    r"(?P<score_date>\d{4}-\d\d-\d\d)/(?P<run_id>\d{1,18})/(part|scored)-\d{5,}\.parquet(?P<aside>\.[0-9a-f]{32}\.tmp)?"
+    r"(?P<score_date>\d{4}-\d\d-\d\d)/(?P<run_id>\d{1,18})/(part|scored|profile)-\d{5,}\.parquet(?P<aside>\.[0-9a-f]{32}\.tmp)?"
 )
 
 

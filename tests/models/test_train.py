@@ -57,7 +57,7 @@ def rows(
 
 
 def test_the_committed_model_verifies(champion: Pinned, loaded: Model) -> None:
-    assert (champion.manifest.name, champion.manifest.version) == ("flight_delay", 1)
+    assert (champion.manifest.name, champion.manifest.version) == ("flight_delay", 2)
     assert (loaded.manifest.task, loaded.manifest.classes) == ("binary", ("false", "true"))
     assert len(loaded.manifest.golden_rows) == 8
 

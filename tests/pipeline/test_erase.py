@@ -44,7 +44,7 @@ def found(receipt: Receipt) -> tuple[int, int, int, int]:
 def left(shop: Shop, entity: str = ENTITY) -> list[str]:
     """Where an entity still is: files, and tables of the database with anything of it in any column."""
     files = [path for path in Path(shop.home.store).rglob("*.parquet*") if path.is_file()]
-    places = [path.name for path in files if entity in pq.read_table(path)["entity_id"].to_pylist()]
+    places = [path.name for path in files if f"'{entity}'" in str(pq.read_table(path).to_pydict())]
     own = "run_id IN (SELECT run_id FROM scoring.scoring_runs WHERE job = :job)"
     for table in (
         "prediction_rows",

@@ -160,7 +160,7 @@ def test_an_open_run_stays_for_a_day_and_then_is_abandoned(shop: Shop, status: s
     keep(shop, superseded_days=1, parts_days=1)
     age(shop, 0.9)
     assert prune(shop).gone == ()
-    assert len(files(shop)) == 6
+    assert len(files(shop)) == 9
     age(shop, 0.2)
     assert [item.what for item in prune(shop).gone] == ["scores"]
     with pytest.raises(Superseded, match=f"run {run.run_id} is abandoned"):
@@ -218,7 +218,7 @@ def test_leftovers_go_after_a_day_and_strangers_stay(shop: Shop) -> None:
         f"{shop.job}/{strangers[0]}"
     }
     assert set(files(shop)) >= {f"{shop.job}/{name}" for name in strangers}
-    assert len(files(shop)) == 6 + len(strangers)
+    assert len(files(shop)) == 9 + len(strangers)
 
 
 def test_a_prune_killed_before_the_files_went_is_taken_up(shop: Shop) -> None:

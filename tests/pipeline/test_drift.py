@@ -1,0 +1,214 @@
+"""A night is unusual when it lies beyond what the training's own nights do."""
+
+import re
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from pipeline import references
+from pipeline.drift import VOLUME, Distance, judge, psi
+from pipeline.errors import UsageError
+from pipeline.model import ModelError, Pinned
+from pipeline.profile import SCORE, Profile
+from pipeline.references import Reference
+from pipeline.register import register
+from pipeline.write import Held
+from tests.home import NIGHT, Home, shop_model, shop_rows
+from tests.pipeline.shop import open_shop
+
+START = date(2024, 1, 1)
+NIGHTS = 120
+
+
+def night(random: np.random.Generator, number: int) -> pd.DataFrame:
+    """Rows that share a night of their own: a level that every row has, and fewer rows on Sundays."""
+    day = START + timedelta(days=number)
+    rows = shop_rows(150 if day.weekday() == 6 else 300)
+    level = random.normal(0, 15)
+    return rows.assign(
+        amount=random.normal(100 + level, 20, len(rows)),
+        channel=random.choice(["web", "shop", "phone"], len(rows), p=random.dirichlet([30, 20, 10])),
+        night=day,
+        unseen=random.beta(2, 5, len(rows)),
+    )
+
+
+@pytest.fixture(scope="module")
+def nights() -> pd.DataFrame:
+    """Training nights."""
+    random = np.random.default_rng(7)
+    return pd.concat([night(random, number) for number in range(NIGHTS)], ignore_index=True)
+
+
+@pytest.fixture(scope="module")
+def pinned(nights: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Pinned:
+    """A model registered with its nights."""
+    folder = tmp_path_factory.mktemp("registered")
+    return registered(folder, nights)
+
+
+@pytest.fixture(scope="module")
+def reference(pinned: Pinned) -> Reference:
+    """What is kept of the nights."""
+    return references.load(pinned)
+
+
+def registered(folder: Path, nights: pd.DataFrame) -> Pinned:
+    """The shop's model in a folder, registered with nights."""
+    estimator, rows = shop_model()
+    joblib.dump(estimator, folder / "shop.joblib")
+    rows.to_parquet(folder / "shop.parquet")
+    nights.to_parquet(folder / "nights.parquet")
+    return register(
+        folder,
+        "shop",
+        folder / "shop.joblib",
+        folder / "shop.parquet",
+        alias="champion",
+        outcome="bought",
+        nights=folder / "nights.parquet",
+        night_column="night",
+        score_column="unseen",
+    )
+
+
+def look(reference: Reference, rows: pd.DataFrame, day: date, rate: float = 0.05) -> dict[str, Distance]:
+    """A night's distances, by what they are of."""
+    columns = {name: pa.array(rows[name or "unseen"], from_pandas=True) for name in reference.bins}
+    found = judge(reference, Profile.of(reference.bins, columns), day, rate)
+    assert [one.unusualness for one in found] == sorted((one.unusualness for one in found), reverse=True)
+    return {one.what: one for one in found}
+
+
+def test_what_is_kept_is_what_was_counted(pinned: Pinned, reference: Reference, nights: pd.DataFrame) -> None:
+    assert reference.nights == tuple(sorted(nights["night"].unique()))
+    assert reference.rows.tolist() == nights.groupby("night").size().tolist()
+    assert set(reference.counts) == {column.name for column in pinned.manifest.columns} | {SCORE}
+    again = Reference.read(reference.content())
+    assert again.content() == reference.content()
+
+
+def test_an_altered_profile_is_refused(nights: pd.DataFrame, tmp_path: Path) -> None:
+    pinned = registered(tmp_path, nights.head(2000))
+    (pinned.folder / "profile.json").write_text("{}")
+    with pytest.raises(ModelError, match="profile.json is not what was registered.*Restore it from git"):
+        references.load(pinned)
+
+
+def test_false_alarms_of_new_nights_stay_near_the_rate(reference: Reference) -> None:
+    random = np.random.default_rng(8)
+    flagged = 0
+    for number in range(NIGHTS, NIGHTS + 100):
+        rows = night(random, number)
+        found = look(reference, rows, START + timedelta(days=number))
+        flagged += any(one.unusual for one in found.values())
+    assert flagged <= 100 * 0.05 * 2
+
+
+def test_a_smaller_rate_calls_less_unusual(reference: Reference) -> None:
+    rows, day = night(np.random.default_rng(9), 200), START + timedelta(days=200)
+    strict, loose = look(reference, rows, day, 0.01), look(reference, rows, day, 0.3)
+    for what, one in loose.items():
+        assert abs(strict[what].unusualness) <= abs(one.unusualness)
+
+
+@pytest.mark.parametrize(
+    ("fault", "what"),
+    [
+        (lambda rows: rows.assign(amount=0.0), "amount"),
+        (lambda rows: rows.assign(amount=rows["amount"].where(rows.index % 5 > 0)), "amount"),
+        (lambda rows: rows.assign(amount=np.nan), "amount"),
+        (lambda rows: rows.assign(channel=rows["channel"].replace("phone", "fax")), "channel"),
+        (lambda rows: rows[rows["channel"] != "web"], "channel"),
+        (lambda rows: rows.head(len(rows) // 3), VOLUME),
+        (lambda rows: pd.concat([rows] * 3), VOLUME),
+        (lambda rows: rows.assign(unseen=rows["unseen"] * 0.3), SCORE),
+    ],
+)
+def test_a_fault_is_found_where_it_is(reference: Reference, fault: Any, what: str) -> None:
+    day = START + timedelta(days=NIGHTS + 1)
+    found = look(reference, fault(night(np.random.default_rng(10), NIGHTS + 1)), day)
+    assert found[what].unusual
+    assert found[what].as_far == 0
+    assert found[what].of == NIGHTS
+
+
+def test_few_rows_are_usual_on_the_day_that_has_few(reference: Reference) -> None:
+    rows = night(np.random.default_rng(11), 6)
+    assert not look(reference, rows, date(2024, 9, 1))[VOLUME].unusual  # a Sunday
+    assert look(reference, rows, date(2024, 9, 3))[VOLUME].unusual
+
+
+def test_a_night_without_rows_is_compared_with_nothing(reference: Reference) -> None:
+    assert judge(reference, Profile.of(reference.bins), START, 0.05) == ()
+
+
+def test_without_nights_rows_are_compared_and_the_message_says_that_it_is_weaker(pinned: Pinned) -> None:
+    plain = references.build(shop_rows(400), pinned.manifest)
+    assert plain.nights == ()
+    same, other = shop_rows(300, 5).assign(unseen=0.5), shop_rows(300, 5).assign(unseen=0.5, visits=19)
+    assert not any(one.unusual for one in look(plain, same, START, 0.01).values())
+    found = look(plain, other, START)["visits"]
+    assert found.unusual
+    assert re.search("registered without nights.*Register it with --night-column", str(found))
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"night_column": "day"}, "no night column 'day' in the nights"),
+        ({"score_column": "probability"}, "no score column 'probability'"),
+        ({"night_column": "amount_text"}, "row 0 has no day"),
+        ({"score_column": "amount_text"}, "row 0 has no finite score"),
+    ],
+)
+def test_nights_that_cannot_be_used_are_refused(
+    pinned: Pinned, nights: pd.DataFrame, columns: dict[str, str], message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        references.build(nights.head(500).assign(amount_text="x"), pinned.manifest, **columns)
+
+
+def test_an_unusual_night_is_published_with_a_warning_or_held(home: Home, nights: pd.DataFrame) -> None:
+    registered(home.path, nights)
+    shop = open_shop(home, shop_rows(300).assign(amount=2.0))
+    done = home.score(shop.job)
+    query = "SELECT check_name, action, message FROM scoring.findings WHERE run_id = :run_id"
+    found = {row["check_name"]: row for row in home.sql(query, run_id=done.run_id)}
+    assert found["drift"]["action"] == "warn"
+    expected = "unusual features: amount: PSI .* to the training nights, no of 120 were as far"
+    assert re.match(expected, found["drift"]["message"])
+    shop.configure("min_rows = 1", 'min_rows = 1\ndrift = "hold"')
+    with pytest.raises(Held, match="unusual features: amount"):
+        home.score(shop.job)
+
+
+def test_the_last_nights_rows_again_are_told(home: Home) -> None:
+    shop = open_shop(home)
+    home.score(shop.job)
+    again = home.score(shop.job, NIGHT + timedelta(days=1))
+    query = "SELECT message FROM scoring.findings WHERE run_id = :run_id AND check_name = 'drift'"
+    said = [row["message"] for row in home.sql(query, run_id=again.run_id)]
+    assert any("all 100 rows look exactly like those of 2024-03-01" in message for message in said)
+    query = "SELECT value FROM scoring.run_metrics WHERE run_id = :run_id AND metric = 'score_psi_last_night'"
+    assert home.sql(query, run_id=again.run_id) == [{"value": 0.0}]
+
+
+def test_the_profile_in_the_database_adds_up_to_the_rows(home: Home) -> None:
+    shop = open_shop(home)
+    done = home.score(shop.job)
+    query = "SELECT column_name, sum(count) AS rows FROM scoring.profiles WHERE run_id = :run_id GROUP BY 1"
+    found = {row["column_name"]: int(row["rows"]) for row in home.sql(query, "analyst", run_id=done.run_id)}
+    assert found == dict.fromkeys(["amount", "visits", "channel", "member", SCORE], 100)
+
+
+def test_psi_is_none_between_equals_and_grows() -> None:
+    one = np.array([50, 30, 20])
+    assert psi(one, one) == 0
+    assert 0 < psi(one, np.array([45, 35, 20])) < psi(one, np.array([20, 30, 50]))
