@@ -156,7 +156,7 @@ def losses(judged: Judged) -> dict[str, float]:
     }
     if judged.task == "binary":
         found["brier"] = float(metrics.brier_score_loss(actual, score))
-        if 0 < actual.mean() < 1:
+        if 0 < actual.mean() < 1 and np.ptp(score):  # a constant ranks nothing
             found["roc_auc"] = float(metrics.roc_auc_score(actual, score))
             found["average_precision"] = float(metrics.average_precision_score(actual, score))
     return found

@@ -63,7 +63,7 @@ def measure(places: Places, job: Job, score_date: date, *, most: int = MAX_ROWS)
 
     Raises:
         NothingToDo: no run of that night is published.
-        OutcomeError: the job names no outcomes, or the night's scores are no longer kept.
+        OutcomeError: the job names no outcomes, or the predictions database refuses.
         ResultError: the outcomes query lacks a column, or gives results that are unknown or contradict each other.
         BusinessError: the job's business query does not give named numbers.
         ModelError: the model that scored is not as it was.
@@ -135,13 +135,7 @@ def _published(uri: str, job: str, score_date: date) -> tuple[dict[str, Any], in
         found = connection.execute(sa.text(_CURRENT), values).one_or_none()
     if found is None:
         raise NothingToDo(f"{job} {score_date}: no run is published, so there is nothing to measure")
-    run = kept.run(uri, found.run_id)
-    if run["expired_at"] is not None:
-        raise OutcomeError(
-            f"{job} {score_date}: the scores of run {found.run_id} have had their time and are gone. What was measured "
-            "of them stays; retention.predictions_days says how long scores are kept."
-        )
-    return run, int(found.entities)
+    return kept.run(uri, found.run_id), int(found.entities)
 
 
 def _results(

@@ -54,7 +54,9 @@ def measure(judged: Judged, groups: pa.Table, pinned: Pinned, rule: Outcomes) ->
     """
     has = ~np.isnan(judged.actual)
     known = judged.where(has)
-    others = baselines.baselines(pinned, known, groups.filter(pa.array(has)))
+    # A table without columns has no rows to choose from.
+    mine = groups.filter(pa.array(has)) if groups.column_names else groups
+    others = baselines.baselines(pinned, known, mine)
     notes = [] if others else ["no baselines: the model was registered without --outcome"]
     found = overall({**_coverage(has), **_beside(known, others), **_training(pinned)})
     compared = {}
@@ -65,8 +67,8 @@ def measure(judged: Judged, groups: pa.Table, pinned: Pinned, rule: Outcomes) ->
             continue
         compared[column] = {name: known.where(codes[has] == code) for code, name in names.items()}
         for code, name in names.items():
-            mine = {other: one.where(codes[has] == code) for other, one in others.items()}
-            told = {**_coverage(has[codes == code]), **_group(compared[column][name], mine, rule)}
+            theirs = {other: one.where(codes[has] == code) for other, one in others.items()}
+            told = {**_coverage(has[codes == code]), **_group(compared[column][name], theirs, rule)}
             found |= {(column, name, metric): value for metric, value in told.items()}
     gaps = fairness.gaps(compared, rule)
     found |= overall(dict(_gaps(gaps)))
