@@ -8,13 +8,13 @@ import pytest
 from pipeline import business
 from pipeline.business import BusinessError
 from pipeline.errors import ScoringError
-from pipeline.queries import WarehouseError
+from pipeline.queries import Values, WarehouseError
 
 TABLES = {
     "scores": pa.table({"entity_id": ["a", "b"], "score": [0.25, 0.5], "class_scores": [[0.75, 0.25], None]}),
     "results": pa.table({"entity_id": ["a"], "paid": [3]}),
 }
-VALUES = {"run_id": 7, "score_date": date(2024, 3, 1)}
+VALUES: Values = {"run_id": 7, "score_date": date(2024, 3, 1)}
 
 
 def figures(query: str) -> dict[str, float]:

@@ -27,7 +27,6 @@ from tests.home import NIGHT, Home, shop_model, shop_rows
 from tests.pipeline.shop import Shop, open_shop
 from tests.pipeline.test_retention import age, prune
 
-Rows = pd.DataFrame | pa.Table
 BY = ("channel", "member")
 
 
@@ -50,7 +49,12 @@ def bought(rows: pd.DataFrame, seed: int = 1) -> pd.DataFrame:
 
 
 def name_outcomes(
-    shop: Shop, rows: Rows, *, keys: str = "", business: str = "", slices: Sequence[str] = ()
+    shop: Shop,
+    rows: pd.DataFrame | pa.Table,
+    *,
+    keys: str = "",
+    business: str = "",
+    slices: Sequence[str] = (),
 ) -> None:
     """Give the shop's job these outcomes, and these slices."""
     table = shop.home.table(rows)
@@ -421,7 +425,9 @@ def test_several_classes_are_measured_one_by_one(home: Home) -> None:
     assert found["accuracy"] == pytest.approx((joined["label"] == actual).mean())
     assert [found[f"recall:{name}"] for name in labels] == pytest.approx(recalls)
     assert [found[f"precision:{name}"] for name in labels] == pytest.approx(precisions)
-    assert found["log_loss"] == pytest.approx(metrics.log_loss(actual, np.stack(joined["class_scores"])))
+    assert found["log_loss"] == pytest.approx(
+        metrics.log_loss(actual, np.stack(list(joined["class_scores"])))
+    )
     assert found["actual:mid"] == (actual == "mid").sum()
     assert found["skill:base_rate"] > 0
 
