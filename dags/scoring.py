@@ -4,10 +4,9 @@ The tasks stand here top to bottom; the work is in `pipeline`. Heavy imports sta
 file again and again.
 """
 
-import logging
 import re
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +21,12 @@ from airflow.sdk import (
 )
 from airflow.sdk.exceptions import AirflowFailException
 
-from operators import telling
+from operators.defaults import task_defaults
 from operators.publish import Publish
-from operators.stage import outcome, places_of, score_date
+from operators.stage import end_of, outcome, places_of, require_known, score_date
 from pipeline import job as jobs
 from pipeline.errors import NothingToDo
 from pipeline.job import Job, JobError
-
-log = logging.getLogger(__name__)
 
 Json = dict[str, Any]
 
@@ -82,19 +79,11 @@ def build(job: Job) -> DAG:
         doc_md=PAGE.format(job=job),
         schedule=CronTriggerTimetable(job.schedule, timezone=job.timezone),
         start_date=datetime.combine(job.start_date, datetime.min.time(), job.zone),
-        end_date=_end_of(job),
+        end_date=end_of(job),
         catchup=job.catchup,
         max_active_runs=job.max_active_runs,
         tags=["scoring", job.owner],
-        default_args={
-            "owner": job.owner,
-            "retries": job.retries,
-            "retry_delay": timedelta(seconds=job.retry_delay_seconds),
-            "retry_exponential_backoff": True,
-            "max_retry_delay": timedelta(minutes=30),
-            "on_execute_callback": announce(job),
-            "on_failure_callback": report_failure(job),
-        },
+        default_args=task_defaults(job),
     ) as dag:
 
         @task
@@ -140,9 +129,7 @@ def build(job: Job) -> DAG:
 
             with outcome():
                 parts = [Written.read(part) for part in written]
-                return log_metrics(
-                    places_of(job), job.gate, Run.read(run), parts, job.drift
-                ).json_value()
+                return log_metrics(places_of(job), job.gate, Run.read(run), parts, job.drift).json_value()
 
         run: Any = extract()
         work: Any = load_model(run)
@@ -173,55 +160,16 @@ def build(job: Job) -> DAG:
     return dag
 
 
-def announce(job: Job) -> Callable[[Mapping[str, Any]], None]:
-    """Callback that puts the score date first into every task's log."""
-
-    def announce_score_date(context: Mapping[str, Any]) -> None:
-        log.info("%s: score date %s", job.name, score_date(job, context))
-
-    return announce_score_date
-
-
-def report_failure(job: Job) -> Callable[[Mapping[str, Any]], None]:
-    """Callback that says what failed, for which night, and what to do."""
-
-    def log_failure(context: Mapping[str, Any]) -> None:
-        failed = context["ti"].task_id
-        log.error(
-            "%s: score date %s: task %s failed: %s\n"
-            "What was published before stays. The message says what to put right; "
-            "then clear the task %s and those after it, and the night goes on from there. Owner: %s",
-            job.name,
-            score_date(job, context),
-            failed,
-            context.get("exception"),
-            failed,
-            job.owner,
-        )
-        telling.tell_failure(job, context)
-
-    return log_failure
-
-
 def _asked(context: Mapping[str, Any]) -> Json:
-    """What the person who triggered the run asked for. Airflow accepts unknown keys in a run's conf; we do not."""
+    """What the person who triggered the run asked for."""
+    require_known(context, "score_date", "model_version", "dry_run")
     run, asked = context["dag_run"], context["params"]
-    unknown = sorted(set(run.conf or {}) - {"score_date", "model_version", "dry_run"})
-    if unknown:
-        raise JobError(
-            f"unknown parameter {unknown[0]!r} in the run's conf. Use score_date, model_version, dry_run."
-        )
     return {
         "trigger": run.run_id,
         "attempt": context["ti"].try_number,
         "model_version": asked.get("model_version"),
         "dry_run": asked.get("dry_run", False),
     }
-
-
-def _end_of(job: Job) -> datetime | None:
-    last = job.end_date
-    return datetime.combine(last, datetime.max.time(), job.zone).astimezone(UTC) if last else None
 
 
 class BrokenJob(DAG):

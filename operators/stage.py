@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from airflow.sdk import Connection
@@ -10,15 +10,33 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from pipeline import dates, places
 from pipeline.errors import NothingToDo, ScoringError
-from pipeline.job import Job
+from pipeline.job import Job, JobError
 
 
-def score_date(job: Job, context: Mapping[str, Any]) -> date:
-    """The day that this DAG run scores: one rule for every way of starting it."""
+def score_date(job: Job, context: Mapping[str, Any], days_back: int | None = None) -> date:
+    """The day that this DAG run scores, or measures: one rule for every way of starting it."""
     run = context["dag_run"]
+    back = job.days_back if days_back is None else days_back
     return dates.score_date(
-        context["params"].get("score_date"), run.logical_date, run.run_after, job.zone, job.days_back
+        context["params"].get("score_date"), run.logical_date, run.run_after, job.zone, back
     )
+
+
+def end_of(job: Job, later: timedelta = timedelta()) -> datetime | None:
+    """When a DAG is due for the last time: at the end of the job's last day, or so much later."""
+    last = job.end_date
+    return datetime.combine(last + later, datetime.max.time(), job.zone).astimezone(UTC) if last else None
+
+
+def require_known(context: Mapping[str, Any], *known: str) -> None:
+    """Airflow accepts unknown keys in a run's conf; we do not.
+
+    Raises:
+        JobError: one is none of `known`.
+    """
+    unknown = sorted(set(context["dag_run"].conf or {}) - set(known))
+    if unknown:
+        raise JobError(f"unknown parameter {unknown[0]!r} in the run's conf. Use {', '.join(known)}.")
 
 
 def places_of(job: Job) -> places.Places:

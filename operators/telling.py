@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
+from datetime import date
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec
 
@@ -41,7 +42,7 @@ def tell_held(
     """Tell people that a run waits for them."""
     from pipeline import messages
 
-    _tell(job, messages.held(_night(job, context, link), run, verdict, meanwhile))
+    _tell(job, messages.held(_night(job, context, link=link), run, verdict, meanwhile))
 
 
 @harmless
@@ -56,7 +57,7 @@ def tell_published(job: Job, context: Mapping[str, Any], run: "Run", verdict: "V
 
 
 @harmless
-def tell_failure(job: Job, context: Mapping[str, Any]) -> None:
+def tell_failure(job: Job, context: Mapping[str, Any], night: date) -> None:
     """Tell people that a task failed for good; of a run that was held or rejected they know."""
     from pipeline import messages
     from pipeline.write import Held, Rejected
@@ -65,7 +66,7 @@ def tell_failure(job: Job, context: Mapping[str, Any]) -> None:
     if not isinstance(getattr(error, "__cause__", None), Held | Rejected):
         # Where nothing can be kept, nobody knows what was told before: of many mapped tasks the first one tells.
         first = (ti.map_index or 0) <= 0
-        _tell(job, messages.failed(_night(job, context), ti.task_id, error), unkept=first)
+        _tell(job, messages.failed(_night(job, context, night), ti.task_id, error), unkept=first)
 
 
 @harmless
@@ -92,13 +93,13 @@ def _addresses(name: str) -> tuple[str, ...]:
     return alerts.addresses(Connection.get(name).extra_dejson, name)
 
 
-def _night(job: Job, context: Mapping[str, Any], link: str = "") -> "Night":
+def _night(job: Job, context: Mapping[str, Any], night: date | None = None, link: str = "") -> "Night":
     from pipeline.messages import Night
 
     run = context["dag_run"]
     return Night(
         job=job,
-        score_date=score_date(job, context),
+        score_date=night or score_date(job, context),
         trigger=f"{run.run_id} {run.clear_number or 0}",
         backfill=run.run_type == "backfill",
         link=link or context["ti"].log_url,

@@ -9,10 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from pydantic import BaseModel
 
 from pipeline.__main__ import app
-from pipeline.job import Job
+from pipeline.job import Job, section_of
 from tests.home import Home
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -69,6 +68,9 @@ def test_the_commands_of_the_command_line(checkout: Home) -> None:
     *others, last = re.findall(r"^\.venv/bin/python -m pipeline .*$", section, re.MULTILINE)
     assert set(others) <= set(typed)
     assert "of flight_delay 2013-07-04, published\nscore " in run(checkout, renumbered(last, known))
+    section = TEXT.split("## Was the model right?")[1].split("\n## ")[0]
+    [measured] = re.findall(r"^\.venv/bin/python -m pipeline .*$", section, re.MULTILINE)
+    assert "of flight_delay 2013-07-04: 7" in run(checkout, measured)
 
 
 def renumbered(command: str, first: int) -> str:
@@ -78,7 +80,7 @@ def renumbered(command: str, first: int) -> str:
 
 def test_the_analysts_queries_run(checkout: Home) -> None:
     queries = [block for block in blocks("sql") if "scoring." in block]
-    assert len(queries) == 6
+    assert len(queries) == 7
     for query in queries:
         checkout.sql(query.rstrip().rstrip(";"), "analyst")
 
@@ -86,8 +88,8 @@ def test_the_analysts_queries_run(checkout: Home) -> None:
 def test_every_key_of_a_job_file_is_in_the_table() -> None:
     table = TEXT.split("### What a job file may say")[1].split("\n## ")[0]
     for name, field in Job.model_fields.items():
-        section = field.annotation
-        if isinstance(section, type) and issubclass(section, BaseModel):
+        section = section_of(field.annotation)
+        if section:
             for key in section.model_fields:
                 assert f"`{name}.{key}`" in table
         elif name not in ("name", "sha256"):

@@ -19,9 +19,10 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope="package")
 def nights_home(server: Embedded, tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """The home whose jobs the scheduler runs: the real dags/scoring.py, and the jobs that tests write beside it."""
+    """The home whose jobs the scheduler runs: the real DAG files, and the jobs that tests write beside it."""
     made = Home(tmp_path_factory.mktemp("nights") / "home", server)
-    shutil.copy(ROOT / "dags" / "scoring.py", made.path / "dags")
+    for file in ("scoring.py", "outcomes.py"):
+        shutil.copy(ROOT / "dags" / file, made.path / "dags")
     return made
 
 

@@ -29,7 +29,7 @@ def clocks(path: Path) -> set[str]:
     return read - {"datetime.min.time", "datetime.max.time"}
 
 
-@pytest.mark.parametrize("path", [*sorted(WAY), ROOT / "dags" / "scoring.py"], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [*sorted(WAY), *sorted((ROOT / "dags").glob("*.py")), ROOT / "operators" / "stage.py"], ids=lambda path: path.name)
 def test_nothing_on_a_nights_way_reads_the_clock(path: Path) -> None:
     assert clocks(path) == set()
 

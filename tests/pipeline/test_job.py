@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from pipeline import job as jobs
 from pipeline.job import Job, JobError
@@ -50,11 +50,9 @@ def test_the_shipped_jobs_can_be_read() -> None:
 
 
 def test_every_key_says_what_it_means() -> None:
-    for model in (Job, *(field.annotation for field in Job.model_fields.values())):
-        if isinstance(model, type) and issubclass(model, BaseModel):
-            for name, field in model.model_fields.items():
-                section = isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
-                assert field.description or section, name
+    for model in (Job, *(jobs.section_of(field.annotation) for field in Job.model_fields.values())):
+        for name, field in model.model_fields.items() if model else ():
+            assert field.description or jobs.section_of(field.annotation), name
 
 
 def test_a_job_says_what_its_file_says_and_the_defaults_else(tmp_path: Path) -> None:
@@ -69,7 +67,7 @@ def test_a_job_says_what_its_file_says_and_the_defaults_else(tmp_path: Path) -> 
     )
     assert (job.model.name, job.model.alias) == ("m", "champion")
     assert (job.contract.said, job.contract.unique, job.contract.keep_values) == ({}, "refuse", True)
-    assert job.slices == ()
+    assert (job.slices, job.outcomes) == ((), None)
     assert (job.gate.min_rows, job.gate.max_rejected_fraction, job.gate.on_empty) == (1, 0.05, "fail")
     assert job.sha256 == hashlib.sha256(MINIMAL.encode()).hexdigest()
 
@@ -212,6 +210,42 @@ def test_the_digest_changes_with_the_file(tmp_path: Path) -> None:
             "key 'extract.query' = '/etc/passwd': is not a .sql file inside",
         ),
         ('name = "flight_delay"', 'name = "../other"', "key 'model.name' = '../other'"),
+        (
+            "delay_days = 2",
+            "",
+            "key 'outcomes.delay_days' is missing. Add it: days after the score date on which",
+        ),
+        (
+            "delay_days = 2",
+            "delay_days = 0",
+            "key 'outcomes.delay_days' = 0: Input should be greater than or equal",
+        ),
+        ("delay_days", "days", r"key 'outcomes.days' is unknown. Known: query, delay_days, column"),
+        (
+            "delay_days = 2",
+            "delay_days = 2\nbusines = 'a.sql'",
+            r"busines' is unknown. Did you mean 'business'\?",
+        ),
+        (
+            "delay_days = 2",
+            "delay_days = 2\ngap = nan",
+            "key 'outcomes.gap' = nan: Input should be greater than or",
+        ),
+        (
+            "delay_days = 2",
+            "delay_days = 2\nmin_group = 1",
+            "key 'outcomes.min_group' = 1: Input should be greater",
+        ),
+        (
+            '"flight_delay/business.sql"',
+            '"../b.sql"',
+            "key 'outcomes.business' = '../b.sql': is not a .sql file inside",
+        ),
+        (
+            "retries = 3",
+            "retries = 3\ndays_back = 2",
+            r"key 'outcomes' = .*: delay_days = 2 must be more than days_back \(2\): no night is scored before",
+        ),
         ("0.02", "2", "key 'gate.max_rejected_fraction' = 2: Input should be less than or equal to 1"),
         (
             'on_empty = "skip"',
@@ -243,17 +277,25 @@ def test_the_digest_changes_with_the_file(tmp_path: Path) -> None:
         ("features.sql", "\\u0000.sql", "is not a .sql file inside sql/"),
         ("[gate]", "[[gate]]", r"key 'gate' = \[.*: Input should be a valid dictionary"),
         (
-            "retries = 3",
+            'slices = ["carrier", "origin"]',
             'slices = ["carrier", "origin", "carrier"]',
             "key 'slices' = .*: names carrier twice. It",
         ),
-        ("retries = 3", 'slices = ["entity_id"]', "key 'slices' = .*: names entity_id, which is no group"),
         (
-            "retries = 3",
+            'slices = ["carrier", "origin"]',
+            'slices = ["entity_id"]',
+            "key 'slices' = .*: names entity_id, which is no group",
+        ),
+        (
+            'slices = ["carrier", "origin"]',
             "slices = [1]",
             "key 'slices' = 1: Input should be a valid string. It is: list of feat",
         ),
-        ("retries = 3", 'slices = "carrier"', "key 'slices' = 'carrier': Input .* It is: list of features"),
+        (
+            'slices = ["carrier", "origin"]',
+            'slices = "carrier"',
+            "key 'slices' = 'carrier': Input .* It is: list of features",
+        ),
         ("retries = 3", f"retries = {'1' * 5000}", "night.toml: not a TOML file: Exceeds the limit"),
         ("retries = 3", f"retries = {'[' * 5000}", "night.toml: not a TOML file: maximum recursion"),
     ],

@@ -1,0 +1,73 @@
+"""Every job file that names its outcomes has a second DAG, which measures each night when its results are known.
+
+A job file that cannot be used is told of by scoring.py, and passed over here.
+"""
+
+from contextlib import suppress
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import DAG, CronTriggerTimetable, Param, get_parsing_context, task
+
+from operators.defaults import task_defaults
+from operators.stage import end_of, outcome, places_of, require_known, score_date
+from pipeline import job as jobs
+from pipeline.job import Job, JobError, Outcomes
+
+PAGE = """
+Holds the published scores of **{job.name}** against the real results of `sql/{outcomes.query}`, {outcomes.delay_days}
+days after the score date, for **{job.owner}**.
+
+Writes `scoring.outcome_metrics`. Every day at the hours of the job's schedule; a day of which no night is published is
+skipped. Measuring again replaces what was measured: clear the task, or `python -m pipeline outcomes {job.name} DATE`.
+"""
+
+
+def build(job: Job, outcomes: Outcomes) -> DAG:
+    """The DAG that measures a job's scores."""
+    minute, hour, *_ = job.schedule.split()
+    days = outcomes.delay_days
+    later = timedelta(days=days - job.days_back)
+    with DAG(
+        dag_id=f"{job.name}-outcomes",  # no job's name has a hyphen
+        description=f"Outcomes: {job.description}",
+        doc_md=PAGE.format(job=job, outcomes=outcomes),
+        # Every day: a job that runs on some days only has other ones so many days later.
+        schedule=CronTriggerTimetable(f"{minute} {hour} * * *", timezone=job.timezone),
+        start_date=datetime.combine(job.start_date + later, datetime.min.time(), job.zone),
+        end_date=end_of(job, later),
+        catchup=job.catchup,
+        max_active_runs=job.max_active_runs,
+        tags=["scoring", "outcomes", job.owner],
+        default_args=task_defaults(job, days),
+    ) as dag:
+
+        @task
+        def measure(**context: Any) -> dict[str, Any]:
+            """Join the night's published scores with the real results, and keep what that says of the model."""
+            from pipeline.outcomes import measure
+
+            with outcome():
+                require_known(context, "score_date")
+                return measure(places_of(job), job, score_date(job, context, days)).json_value()
+
+        measure()
+    dag.params["score_date"] = Param(
+        None,
+        type=["null", "string"],
+        format="date",
+        title="Score date",
+        description=f"The night to measure. Blank: {days} days before the day on which this run is due, in "
+        f"{job.timezone}.",
+    )
+    return dag
+
+
+_wanted = get_parsing_context().dag_id
+for _path in jobs.files(Path(__file__).parent):
+    if _wanted in (None, f"{_path.stem}-outcomes"):
+        with suppress(JobError):
+            _job = jobs.read(_path)
+            if _job.outcomes:
+                globals()[f"{_job.name}-outcomes"] = build(_job, _job.outcomes)

@@ -1,0 +1,60 @@
+"""What every task of a job's DAGs has: its owner, its retries, and what is said when it begins and when it fails."""
+
+import logging
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any
+
+from operators import telling
+from operators.stage import score_date
+from pipeline.job import Job
+
+log = logging.getLogger(__name__)
+
+
+def task_defaults(job: Job, days_back: int | None = None) -> dict[str, Any]:
+    """A DAG's `default_args`, from the job file.
+
+    Args:
+        job: whose DAG it is.
+        days_back: days from the night that the DAG looks at to the day it is due, where not the job's own.
+    """
+    return {
+        "owner": job.owner,
+        "retries": job.retries,
+        "retry_delay": timedelta(seconds=job.retry_delay_seconds),
+        "retry_exponential_backoff": True,
+        "max_retry_delay": timedelta(minutes=30),
+        "on_execute_callback": _announce(job, days_back),
+        "on_failure_callback": _report_failure(job, days_back),
+    }
+
+
+def _announce(job: Job, days_back: int | None) -> Callable[[Mapping[str, Any]], None]:
+    """Callback that puts the score date first into every task's log."""
+
+    def announce_score_date(context: Mapping[str, Any]) -> None:
+        log.info("%s: score date %s", job.name, score_date(job, context, days_back))
+
+    return announce_score_date
+
+
+def _report_failure(job: Job, days_back: int | None) -> Callable[[Mapping[str, Any]], None]:
+    """Callback that says what failed, for which night, and what to do."""
+
+    def log_failure(context: Mapping[str, Any]) -> None:
+        failed, night = context["ti"].task_id, score_date(job, context, days_back)
+        log.error(
+            "%s: score date %s: task %s failed: %s\n"
+            "What was published before stays. The message says what to put right; "
+            "then clear the task %s and those after it, and the night goes on from there. Owner: %s",
+            job.name,
+            night,
+            failed,
+            context.get("exception"),
+            failed,
+            job.owner,
+        )
+        telling.tell_failure(job, context, night)
+
+    return log_failure

@@ -1,0 +1,141 @@
+"""dags/outcomes.py: a job that names its outcomes has a second DAG, which measures each night when it can be."""
+
+import importlib.util
+import shutil
+import sys
+from datetime import UTC, date, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk import DAG
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+from tests.home import Home, shop_model, shop_rows
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def job(home: Home) -> str:
+    """A job with outcomes, weekdays only, two days back and five days late."""
+    for file in ("scoring.py", "outcomes.py"):
+        shutil.copy(ROOT / "dags" / file, home.path / "dags")
+    name = home.job("SELECT 1", "shop")
+    path = home.path / "dags" / f"{name}.toml"
+    said = (
+        path.read_text()
+        .replace("0 2 * * *", "30 2 * * 1-5")
+        .replace("retries = 0", "retries = 0\ndays_back = 2")
+    )
+    said = said.replace("start_date = 2024-01-01", "start_date = 2024-01-01\nend_date = 2024-12-31")
+    path.write_text(f'{said}\n[outcomes]\nquery = "{name}_outcomes.sql"\ndelay_days = 5\n')
+    return name
+
+
+def load(home: Home) -> DagBag:
+    """Read a home's dags/ as Airflow's DAG processor does."""
+    folder = home.path / "dags"
+    return DagBag(str(folder), bundle_path=folder, bundle_name="tests")
+
+
+def outcomes_of(home: Home, job: str) -> DAG:
+    """The second DAG."""
+    dag: DAG = load(home).dags[f"{job}-outcomes"]
+    return dag
+
+
+def measure(dag: DAG, logical_date: datetime | None, asked: str | None = None, **conf: Any) -> Any:
+    """Call the task's function as a worker does."""
+    run = SimpleNamespace(
+        logical_date=logical_date, run_after=datetime(2024, 3, 6, 8, tzinfo=UTC), run_id="manual", conf=conf
+    )
+    task: Any = dag.task_dict["measure"]
+    return task.python_callable(dag_run=run, params={"score_date": asked})
+
+
+def test_only_a_job_that_names_outcomes_has_a_second_dag(home: Home, job: str) -> None:
+    other = home.job("SELECT 1", "shop")
+    bag = load(home)
+    assert not bag.import_errors
+    assert set(bag.dags) == {job, f"{job}-outcomes", other}
+
+
+def test_no_job_can_be_called_like_it(home: Home, job: str) -> None:
+    with pytest.raises(Exception, match="a job's file name is a lower-case word"):
+        home.read(home.job("SELECT 1", "shop", name=f"{job}-outcomes"))
+
+
+def test_it_is_due_every_day_at_the_jobs_hour_as_late_as_the_job_says(home: Home, job: str) -> None:
+    dag = outcomes_of(home, job)
+    timetable: Any = dag.timetable
+    zone = ZoneInfo("America/New_York")
+    # A job of weekdays scores Friday's rows on Sunday's eve, so to speak: five days later is any day of the week.
+    assert timetable.expression == "30 2 * * *"
+    assert dag.start_date == datetime(2024, 1, 4, tzinfo=zone)
+    assert dag.end_date is not None
+    assert dag.end_date.astimezone(zone).date() == date(2025, 1, 3)
+    assert list(dag.task_dict) == ["measure"]
+    assert list(dag.params) == ["score_date"]
+    assert f"python -m pipeline outcomes {job} DATE" in str(dag.doc_md)
+
+
+@pytest.mark.parametrize(
+    ("logical_date", "asked", "night"),
+    [
+        (datetime(2024, 3, 6, 7, 30, tzinfo=UTC), None, "2024-03-01"),
+        (datetime(2024, 3, 14, 6, 30, tzinfo=UTC), None, "2024-03-09"),  # the clocks change in between
+        (None, None, "2024-03-01"),
+        (None, "2024-02-20", "2024-02-20"),
+    ],
+)
+def test_it_measures_the_night_so_many_days_before(
+    home: Home, job: str, logical_date: datetime | None, asked: str | None, night: str
+) -> None:
+    with pytest.raises(AirflowSkipException, match=f"{job} {night}: no run is published"):
+        measure(outcomes_of(home, job), logical_date, asked)
+
+
+def test_it_measures_a_published_night(home: Home) -> None:
+    shutil.copy(ROOT / "dags" / "outcomes.py", home.path / "dags")
+    home.model("shop", *shop_model(), outcome="bought")
+    rows, results = home.table(shop_rows()), home.table(shop_rows()[["entity_id"]].assign(bought=True))
+    job = home.job(f"SELECT * FROM {rows}", "shop")
+    (home.path / "sql" / f"{job}_outcomes.sql").write_text(
+        f"SELECT * FROM {results} WHERE :score_date = '2024-03-01'"
+    )
+    path = home.path / "dags" / f"{job}.toml"
+    path.write_text(f'{path.read_text()}\n[outcomes]\nquery = "{job}_outcomes.sql"\ndelay_days = 5\n')
+    run_id = home.score(job).run_id
+    found = measure(outcomes_of(home, job), datetime(2024, 3, 6, 7, 30, tzinfo=UTC))
+    assert (found["run_id"], found["score_date"], found["metrics"]["coverage"]) == (run_id, "2024-03-01", 1)
+    query = "SELECT value FROM scoring.outcome_metrics WHERE run_id = :run AND metric = 'base_rate'"
+    assert home.sql(query, "analyst", run=run_id) == [{"value": 1.0}]
+
+
+def test_an_unknown_key_in_a_runs_conf_is_refused(home: Home, job: str) -> None:
+    with pytest.raises(
+        AirflowFailException, match="unknown parameter 'dry_run' in the run's conf. Use score_date"
+    ):
+        measure(outcomes_of(home, job), None, dry_run=True)
+
+
+@pytest.mark.parametrize(("file", "suffix"), [("scoring.py", ""), ("outcomes.py", "-outcomes")])
+def test_a_task_reads_its_own_job_file_only(
+    home: Home, job: str, file: str, suffix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = home.job("SELECT 1", "shop")
+    from airflow.sdk.definitions import context as parsing
+
+    monkeypatch.setenv(parsing._AIRFLOW_PARSING_CONTEXT_DAG_ID, f"{job}{suffix}")
+    spec = importlib.util.spec_from_file_location("dags_of_one", home.path / "dags" / file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert f"{job}{suffix}" in vars(module)
+    assert other not in vars(module)
+    assert "dags_of_one" not in sys.modules

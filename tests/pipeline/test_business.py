@@ -1,0 +1,68 @@
+"""pipeline/business.py: a job's own figures are named numbers, of its scores and results and of nothing else."""
+
+from datetime import date
+
+import pyarrow as pa
+import pytest
+
+from pipeline import business
+from pipeline.business import BusinessError
+from pipeline.errors import ScoringError
+from pipeline.queries import Values, WarehouseError
+
+TABLES = {
+    "scores": pa.table({"entity_id": ["a", "b"], "score": [0.25, 0.5], "class_scores": [[0.75, 0.25], None]}),
+    "results": pa.table({"entity_id": ["a"], "paid": [3]}),
+}
+VALUES: Values = {"run_id": 7, "score_date": date(2024, 3, 1)}
+
+
+def figures(query: str) -> dict[str, float]:
+    return business.figures(query, VALUES, "shop/business.sql", TABLES)
+
+
+def test_every_column_is_a_number_of_its_name() -> None:
+    query = """
+        -- Whatever counts.
+        SELECT count(*) AS rows, sum(paid) AS paid, avg(score) > 0.3 AS high, 1.5::decimal(5, 2) AS exact,
+               :run_id AS run, date_diff('day', :score_date, DATE '2024-03-04') AS days, max(paid) - 9 AS below,
+               sum(paid) FILTER (WHERE paid < 0) AS nothing
+        FROM scores LEFT JOIN results USING (entity_id);
+    """
+    assert figures(query) == {
+        "rows": 2,
+        "paid": 3,
+        "high": 1,
+        "exact": 1.5,
+        "run": 7,
+        "days": 3,
+        "below": -6,
+    }
+
+
+@pytest.mark.parametrize(
+    ("business", "kind", "complaint"),
+    [
+        ("SELECT score FROM scores", BusinessError, "more than one row. Aggregate to one row"),
+        ("SELECT 1 AS one WHERE false", BusinessError, "no row. Aggregate"),
+        ("SELECT 'much' AS money", BusinessError, "column 'money' is 'much', and no number"),
+        ("SELECT 1 AS a, 2 AS a", BusinessError, "column 'a' comes twice"),
+        (
+            "SELECT sum(profit) AS p FROM scores",
+            BusinessError,
+            r"refused: .*profit.* It may read scores \(entity_id",
+        ),
+        ("SELECT count(*) AS n FROM read_text('/etc/passwd')", BusinessError, "disabled by configuration"),
+        ("SELECT count(*) AS n FROM '/etc/passwd'", BusinessError, "refused"),
+        ("SELECT count(*) AS n FROM tables", BusinessError, "refused"),
+        ("SET enable_external_access = true", BusinessError, "refused"),
+        (
+            "SELECT :profit AS p",
+            WarehouseError,
+            "unknown parameter :profit. A query may use :run_id, :score_date",
+        ),
+    ],
+)
+def test_other_queries_are_refused(business: str, kind: type[ScoringError], complaint: str) -> None:
+    with pytest.raises(kind, match=f"shop/business.sql: .*{complaint}"):
+        figures(business)
