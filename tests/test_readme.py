@@ -61,7 +61,7 @@ def test_your_own_model_in_15_minutes(checkout: Home) -> None:
 def test_the_commands_of_the_command_line(checkout: Home) -> None:
     section = TEXT.split("## The command line")[1].split("\n## ")[0]
     typed = re.findall(r"^\.venv/bin/python -m pipeline .*$", section, re.MULTILINE)
-    assert len(typed) == 9
+    assert len(typed) == 10
     known = checkout.sql("SELECT coalesce(max(run_id), 0) + 1 AS next FROM scoring.scoring_runs")[0]["next"]
     for command in typed:
         run(checkout, renumbered(command, known))
