@@ -76,6 +76,8 @@ Days = Annotated[int, Field(ge=1, le=36_500)]
 Sentence = Annotated[str, Field(pattern=r"^[^\x00]*$")]
 # Reject the row; count the value and score the row; score it and count nothing.
 Action = Literal["reject", "warn", "ignore"]
+# What comes of a finding: the run is published and the finding told, or the run is held for a person.
+Response = Literal["warn", "hold"]
 
 Column = Annotated[str, Field(min_length=1, max_length=200, strict=True)]
 
@@ -170,11 +172,15 @@ class Write(_Section):
 
 
 class Gate(_Section):
-    """What a night must look like to be published without a person."""
+    """What a night must look like to be published without a person; a check's key says what comes of a finding."""
 
     min_rows: int = Field(default=1, ge=0, description="fewer scored rows than this: the run is held")
     max_rejected_fraction: Fraction = Field(
-        default=0.05, description="a larger share of rejected rows: the run is held"
+        default=0.05, description="the largest share of rejected rows that is nothing unusual"
+    )
+    rejected_fraction: Response = Field(default="hold", description="a larger share of rejected rows")
+    constant_score: Response = Field(
+        default="hold", description="every row of a night of at least 20 has the very same score"
     )
     on_empty: Literal["skip", "fail"] = Field(
         default="fail", description="a night without rows: end quietly, or fail"

@@ -1,5 +1,6 @@
 """What a run looked like: counts, costs and the scores' spread, as tidy tables and as the gate's verdict."""
 
+import json
 import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -13,9 +14,12 @@ import sqlalchemy as sa
 from pipeline import ledger, parts, postgres
 from pipeline.job import Gate
 from pipeline.places import Places
-from pipeline.stage import Clock, Run, Verdict, Written
+from pipeline.stage import Clock, Finding, Run, Verdict, Written
 
 log = logging.getLogger(__name__)
+
+# Fewer rows may well have one score by chance; gate.constant_score tells the number.
+_ENOUGH = 20
 
 
 @dataclass
@@ -70,8 +74,10 @@ def log_metrics(places: Places, gate: Gate, run: Run, written: Sequence[Written]
         for part in written:
             for batch in _scores(places, run, part):
                 summary.add(batch)
-        verdict = judge(gate, run, summary.rows)
-        _keep(places.predictions, run, {**_counts(run, summary), **_costs(run, written, clock)})
+        verdict = judge(gate, run, summary)
+        _keep(places.predictions, run, verdict, {**_counts(run, summary), **_costs(run, written, clock)})
+    for finding in verdict.findings:
+        log.warning("%s (%s): %s", finding.check, finding.action, finding.message)
     log.info(
         "%s rows scored, mean %.6g; gate %s",
         summary.rows,
@@ -81,18 +87,23 @@ def log_metrics(places: Places, gate: Gate, run: Run, written: Sequence[Written]
     return verdict
 
 
-def judge(gate: Gate, run: Run, rows_scored: int) -> Verdict:
-    """Hold a run's counts against the job's gate."""
-    reasons = []
-    if rows_scored < gate.min_rows:
-        reasons.append(f"{rows_scored} rows were scored, and gate.min_rows is {gate.min_rows}")
+def judge(gate: Gate, run: Run, summary: ScoreSummary) -> Verdict:
+    """Hold what a run looked like against the job's gate."""
+    found = []
+    if summary.rows < gate.min_rows:
+        message = f"{summary.rows} rows were scored, and gate.min_rows is {gate.min_rows}"
+        found.append(Finding(check="min_rows", action="hold", message=message))
     share = run.rows_rejected / run.rows_extracted if run.rows_extracted else 0.0
     if share > gate.max_rejected_fraction:
-        reasons.append(
+        message = (
             f"{run.rows_rejected} of {run.rows_extracted} rows were rejected ({share:.1%}), "
             f"and gate.max_rejected_fraction is {gate.max_rejected_fraction}"
         )
-    return Verdict(passed=not reasons, reasons=tuple(reasons), rows_scored=rows_scored)
+        found.append(Finding(check="rejected_fraction", action=gate.rejected_fraction, message=message))
+    if summary.rows >= _ENOUGH and summary.minimum == summary.maximum:
+        message = f"all {summary.rows} rows have the very same score, {summary.minimum:.6g}"
+        found.append(Finding(check="constant_score", action=gate.constant_score, message=message))
+    return Verdict(findings=tuple(found), rows_scored=summary.rows)
 
 
 def _scores(places: Places, run: Run, written: Written) -> Iterator[pa.RecordBatch]:
@@ -136,7 +147,8 @@ def _costs(run: Run, written: Sequence[Written], clock: Clock) -> dict[str, floa
     return seconds | peaks | paces | whole
 
 
-def _keep(uri: str, run: Run, metrics: dict[str, float]) -> None:
+def _keep(uri: str, run: Run, verdict: Verdict, metrics: dict[str, float]) -> None:
+    findings = json.dumps([finding.json_value() for finding in verdict.findings])
     features = [
         {"run_id": run.run_id, "feature": feature, "metric": metric, "value": float(value)}
         for feature, counts in run.features.items()
@@ -147,7 +159,8 @@ def _keep(uri: str, run: Run, metrics: dict[str, float]) -> None:
     ]
     with postgres.engine(uri).begin() as connection:
         # The run's row first: two tries at once wait here for one another, and one that is late changes nothing.
-        connection.execute(sa.text(_SCORED), {"run_id": run.run_id, "rows": int(metrics["rows_scored"])})
+        scored = {"run_id": run.run_id, "rows": verdict.rows_scored, "findings": findings}
+        connection.execute(sa.text(_SCORED), scored)
         connection.execute(sa.text(_RUN_METRIC), values)
         connection.execute(sa.text(_FEATURE_METRIC), features)
         # And last a statement by itself: after a batch the server's timer for a try that stands still does not run.
@@ -163,6 +176,6 @@ INSERT INTO scoring.feature_metrics (run_id, feature, metric, value) VALUES (:ru
 ON CONFLICT (run_id, feature, metric) DO UPDATE SET value = EXCLUDED.value
 """
 _SCORED = """
-UPDATE scoring.scoring_runs SET rows_scored = :rows, scored_at = now()
+UPDATE scoring.scoring_runs SET rows_scored = :rows, findings = CAST(:findings AS jsonb), scored_at = now()
 WHERE run_id = :run_id AND status IN ('running', 'failed')
 """

@@ -3,7 +3,7 @@
 import resource
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -102,12 +102,35 @@ class Written(Value):
     write: Cost
 
 
-class Verdict(Value):
-    """Whether the gate lets a run be published; when not, why."""
+class Finding(Value):
+    """Something unusual about a run.
 
-    passed: bool
-    reasons: tuple[str, ...]
+    Attributes:
+        check: the check that found it: `min_rows`, `rejected_fraction`, `constant_score` and so on.
+        action: `hold` for a person, or publish and `warn`.
+        message: what was seen, and what was expected.
+    """
+
+    check: str
+    action: Literal["warn", "hold"]
+    message: str
+
+
+class Verdict(Value):
+    """What the gate's checks found in a run."""
+
+    findings: tuple[Finding, ...]
     rows_scored: int
+
+    @property
+    def passed(self) -> bool:
+        """Whether the run may be published without a person."""
+        return not self.reasons
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why not."""
+        return tuple(finding.message for finding in self.findings if finding.action == "hold")
 
 
 class Publication(Value):

@@ -12,7 +12,8 @@ from pipeline.job import Gate
 from pipeline.metrics import ScoreSummary, judge, log_metrics
 from pipeline.parts import PartError
 from pipeline.predict import SCORED
-from pipeline.stage import Cost, Run
+from pipeline.stage import Cost, Finding, Run
+from pipeline.write import Held
 from tests.home import Home
 from tests.pipeline.shop import Shop, open_shop
 
@@ -153,7 +154,63 @@ def test_the_metrics_are_of_the_very_bytes_that_were_written(shop: Shop) -> None
 def test_the_gate_gives_every_reason(
     gate: Gate, scored: int, rejected: int, reasons: tuple[str, ...]
 ) -> None:
-    run = Run(
+    verdict = judge(gate, counted(scored, rejected), ScoreSummary(rows=scored))
+    assert verdict.reasons == reasons
+    assert verdict.passed == (not reasons)
+
+
+def test_a_check_that_warns_is_told_and_holds_nothing() -> None:
+    verdict = judge(Gate(rejected_fraction="warn"), counted(1, 1), ScoreSummary(rows=1))
+    message = "1 of 2 rows were rejected (50.0%), and gate.max_rejected_fraction is 0.05"
+    assert verdict.findings == (Finding(check="rejected_fraction", action="warn", message=message),)
+    assert verdict.passed
+    assert verdict.reasons == ()
+
+
+@pytest.mark.parametrize(
+    ("scores", "found"),
+    [
+        ([0.25] * 20, ("all 20 rows have the very same score, 0.25",)),
+        ([0.25] * 19, ()),
+        ([0.25] * 19 + [0.250001], ()),
+    ],
+)
+def test_a_score_that_is_the_same_for_all_is_found(scores: list[float], found: tuple[str, ...]) -> None:
+    summary = ScoreSummary()
+    for score in scores:
+        summary.add(batch([score], [None]))
+    assert judge(Gate(), counted(len(scores), 0), summary).reasons == found
+    warned = judge(Gate(constant_score="warn"), counted(len(scores), 0), summary)
+    assert warned.passed
+    assert tuple(finding.message for finding in warned.findings) == found
+
+
+def test_what_was_found_is_kept_with_the_run(shop: Shop) -> None:
+    shop.change("visits = NULL", "entity_id < 'customer-00010'")
+    shop.configure("min_rows = 1", 'min_rows = 200\nrejected_fraction = "warn"')
+    run = shop.extract()
+    with pytest.raises(Held, match=r"90 rows were scored, and gate.min_rows is 200\. Analysts"):
+        shop.publish(run, shop.write(run))
+    query = (
+        "SELECT check_name, action, message FROM scoring.findings WHERE run_id = :run_id ORDER BY check_name"
+    )
+    assert shop.home.sql(query, "analyst", run_id=run.run_id) == [
+        {
+            "check_name": "min_rows",
+            "action": "hold",
+            "message": "90 rows were scored, and gate.min_rows is 200",
+        },
+        {
+            "check_name": "rejected_fraction",
+            "action": "warn",
+            "message": "10 of 100 rows were rejected (10.0%), and gate.max_rejected_fraction is 0.05",
+        },
+    ]
+
+
+def counted(scored: int, rejected: int) -> Run:
+    """A run of so many rows."""
+    return Run(
         run_id=1,
         job="shop",
         score_date="2024-03-01",
@@ -168,6 +225,3 @@ def test_the_gate_gives_every_reason(
         forecast={},
         cost=Cost(seconds=0, peak_mb=0),
     )
-    verdict = judge(gate, run, scored)
-    assert verdict.reasons == reasons
-    assert verdict.passed == (not reasons)
