@@ -6,7 +6,7 @@ file again and again.
 
 import logging
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -27,7 +27,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from pipeline import dates, places
 from pipeline import job as jobs
 from pipeline.errors import NothingToDo, ScoringError
-from pipeline.job import Job, JobError
+from pipeline.job import Job, JobError, Outcomes
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +41,15 @@ extract → load_model → predict (one per part) → write (one per part) → l
 
 Analysts keep the last published night until the last step, which moves one pointer. A night that fails its gate is
 held: `python -m pipeline approve RUN` publishes it. To score another day, trigger the DAG and fill in `score_date`.
+"""
+
+
+OUTCOMES_PAGE = """
+Holds the published scores of **{job.name}** against the real results of `sql/{outcomes.query}`, {outcomes.delay_days}
+days after the score date, for **{job.owner}**.
+
+Writes `scoring.outcome_metrics`. Every day at the hours of the job's schedule; a day of which no night is published is
+skipped. Measuring again replaces what was measured: clear the task, or `python -m pipeline outcomes {job.name} DATE`.
 """
 
 
@@ -181,24 +190,78 @@ def build(job: Job) -> DAG:
     return dag
 
 
-def score_date(job: Job, context: Mapping[str, Any]) -> date:
-    """The day that this DAG run scores: one rule for every way of starting it."""
+def build_outcomes(job: Job, outcomes: Outcomes) -> DAG:
+    """The DAG that measures a job's scores, when the results of their night are known."""
+    minute, hour, *_ = job.schedule.split()
+    later = timedelta(days=outcomes.delay_days - job.days_back)
+    days = outcomes.delay_days
+    with DAG(
+        dag_id=outcomes_id(job.name),
+        description=f"Outcomes: {job.description}",
+        doc_md=OUTCOMES_PAGE.format(job=job, outcomes=outcomes),
+        # Every day: a job that runs on some days only has other ones so many days later.
+        schedule=CronTriggerTimetable(f"{minute} {hour} * * *", timezone=job.timezone),
+        start_date=datetime.combine(job.start_date + later, datetime.min.time(), job.zone),
+        end_date=_end_of(job, later),
+        catchup=job.catchup,
+        max_active_runs=job.max_active_runs,
+        tags=["scoring", "outcomes", job.owner],
+        default_args={
+            "owner": job.owner,
+            "retries": job.retries,
+            "retry_delay": timedelta(seconds=job.retry_delay_seconds),
+            "retry_exponential_backoff": True,
+            "max_retry_delay": timedelta(minutes=30),
+            "on_execute_callback": announce(job, days),
+            "on_failure_callback": report_failure(job, days),
+        },
+    ) as dag:
+
+        @task
+        def measure(**context: Any) -> Json:
+            """Join the night's published scores with the real results, and keep what that says of the model."""
+            from pipeline.outcomes import measure
+
+            with outcome():
+                _require_known(context, ["score_date"])
+                return measure(_places(job), job, score_date(job, context, days)).json_value()
+
+        measure()
+    dag.params["score_date"] = Param(
+        None,
+        type=["null", "string"],
+        format="date",
+        title="Score date",
+        description=f"The night to measure. Blank: {days} days before the day on which this run is due, in "
+        f"{job.timezone}.",
+    )
+    return dag
+
+
+def outcomes_id(name: str) -> str:
+    """What the DAG is called that measures a job; no job's name has a hyphen."""
+    return f"{name}-outcomes"
+
+
+def score_date(job: Job, context: Mapping[str, Any], days_back: int | None = None) -> date:
+    """The day that this DAG run scores, or measures: one rule for every way of starting it."""
     run = context["dag_run"]
+    back = job.days_back if days_back is None else days_back
     return dates.score_date(
-        context["params"].get("score_date"), run.logical_date, run.run_after, job.zone, job.days_back
+        context["params"].get("score_date"), run.logical_date, run.run_after, job.zone, back
     )
 
 
-def announce(job: Job) -> Callable[[Mapping[str, Any]], None]:
+def announce(job: Job, days_back: int | None = None) -> Callable[[Mapping[str, Any]], None]:
     """Callback that puts the score date first into every task's log."""
 
     def announce_score_date(context: Mapping[str, Any]) -> None:
-        log.info("%s: score date %s", job.name, score_date(job, context))
+        log.info("%s: score date %s", job.name, score_date(job, context, days_back))
 
     return announce_score_date
 
 
-def report_failure(job: Job) -> Callable[[Mapping[str, Any]], None]:
+def report_failure(job: Job, days_back: int | None = None) -> Callable[[Mapping[str, Any]], None]:
     """Callback that says what failed, for which night, and what to do."""
 
     def log_failure(context: Mapping[str, Any]) -> None:
@@ -208,7 +271,7 @@ def report_failure(job: Job) -> Callable[[Mapping[str, Any]], None]:
             "What was published before stays. The message says what to put right; "
             "then clear the task %s and those after it, and the night goes on from there. Owner: %s",
             job.name,
-            score_date(job, context),
+            score_date(job, context, days_back),
             failed,
             context.get("exception"),
             failed,
@@ -233,18 +296,21 @@ def outcome() -> Iterator[None]:
 
 
 def _asked(context: Mapping[str, Any]) -> Json:
-    """What the person who triggered the run asked for. Airflow accepts unknown keys in a run's conf; we do not."""
+    """What the person who triggered the run asked for."""
     run, asked = context["dag_run"], context["params"]
-    unknown = sorted(set(run.conf or {}) - {"score_date", "model_version", "dry_run"})
-    if unknown:
-        raise JobError(
-            f"unknown parameter {unknown[0]!r} in the run's conf. Use score_date, model_version, dry_run."
-        )
+    _require_known(context, ["score_date", "model_version", "dry_run"])
     return {
         "trigger": run.run_id,
         "model_version": asked.get("model_version"),
         "dry_run": asked.get("dry_run", False),
     }
+
+
+def _require_known(context: Mapping[str, Any], known: Sequence[str]) -> None:
+    """Airflow accepts unknown keys in a run's conf; we do not."""
+    unknown = sorted(set(context["dag_run"].conf or {}) - set(known))
+    if unknown:
+        raise JobError(f"unknown parameter {unknown[0]!r} in the run's conf. Use {', '.join(known)}.")
 
 
 def _places(job: Job) -> "places.Places":
@@ -259,9 +325,9 @@ def _places(job: Job) -> "places.Places":
     )
 
 
-def _end_of(job: Job) -> datetime | None:
+def _end_of(job: Job, later: timedelta = timedelta()) -> datetime | None:
     last = job.end_date
-    return datetime.combine(last, datetime.max.time(), job.zone).astimezone(UTC) if last else None
+    return datetime.combine(last + later, datetime.max.time(), job.zone).astimezone(UTC) if last else None
 
 
 class BrokenJob(DAG):
@@ -287,17 +353,20 @@ class BrokenJob(DAG):
         raise self.error
 
 
-def dag_of(path: Path) -> DAG:
-    """The DAG of one job file."""
+def dags_of(path: Path) -> Iterator[DAG]:
+    """The DAG of one job file, and the one that measures its outcomes where it names some."""
     try:
-        return build(jobs.read(path))
+        job = jobs.read(path)
+        yield build(job)
+        if job.outcomes:
+            yield build_outcomes(job, job.outcomes)
     except JobError as error:
         broken = BrokenJob(re.sub(r"\W", "_", path.stem), schedule=None)
         broken.job_file, broken.error = path.name, error
-        return broken
+        yield broken
 
 
 _wanted = get_parsing_context().dag_id
 for _path in jobs.files(Path(__file__).parent):
-    if _wanted in (None, _path.stem):
-        globals()[_path.stem] = dag_of(_path)
+    if _wanted in (None, _path.stem, outcomes_id(_path.stem)):
+        globals().update({made.dag_id: made for made in dags_of(_path)})

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 import typer
 
 from pipeline import machine
-from pipeline.commands import audit, keeping, nights, runs, setup
+from pipeline.commands import audit, keeping, nights, outcomes, runs, setup
 from pipeline.commands.console import FAILED, HELD, USAGE, err, fail
 from pipeline.errors import NothingToDo, ScoringError, UsageError
 from pipeline.write import Held
@@ -39,6 +39,7 @@ for command in (
     nights.reject,
     nights.rollback,
     nights.fallback,
+    outcomes.outcomes,
     keeping.prune,
     keeping.erase,
 ):

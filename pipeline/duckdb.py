@@ -25,7 +25,7 @@ def stream(uri: str, query: str, values: Values, origin: str) -> Iterator[pa.Rec
         WarehouseError: DuckDB refused the query.
         adbc.Error, OSError: the file is held by another process, or cannot be read; worth a retry.
     """
-    statement = render(query, values, origin, _literal)
+    statement = render(query, values, origin, literal)
     options = {"path": uri.removeprefix("duckdb:///"), "threads": str(pa.cpu_count()), **_SETTINGS}
     with ExitStack() as held:
         try:
@@ -42,7 +42,8 @@ def stream(uri: str, query: str, values: Values, origin: str) -> Iterator[pa.Rec
         yield pa.RecordBatchReader.from_batches(reader.schema, _batches(reader, origin))
 
 
-def _literal(value: date | datetime) -> str:
+def literal(value: date | datetime) -> str:
+    """A date or instant in DuckDB's dialect."""
     kind = "TIMESTAMPTZ" if isinstance(value, datetime) else "DATE"
     return f"{kind} '{value.isoformat()}'"
 

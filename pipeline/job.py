@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from types import UnionType
+from typing import Annotated, Any, Literal, get_args
 from zoneinfo import ZoneInfo, available_timezones
 
 from croniter import CroniterBadDateError, croniter
@@ -202,6 +203,36 @@ class Retention(_Section):
     )
 
 
+class Outcomes(_Section):
+    """What became of the entities of a night, and how the scores are held against it."""
+
+    query: Annotated[str, AfterValidator(_query)] = Field(
+        description="SQL file below sql/ that gives entity_id and the real result, from the job's own warehouse"
+    )
+    delay_days: int = Field(
+        ge=1, le=3650, description="days after the score date on which the results are known"
+    )
+    column: Column | None = Field(
+        default=None,
+        description="the query's column with the real result; named as in training, unless given",
+    )
+    business: Annotated[str, AfterValidator(_query)] | None = Field(
+        default=None, description="SQL file below sql/ whose one row are figures of the job's own"
+    )
+    min_group: int = Field(
+        default=30, ge=2, description="groups of a slice with fewer results are marked, and never compared"
+    )
+    gap: float = Field(
+        default=0.1,
+        ge=0,
+        description="a larger difference between groups may be an alarm: of rates, or of mean errors in units of "
+        "the RMSE",
+    )
+    false_alarm_rate: Fraction = Field(
+        default=0.05, description="share of nights that may have an alarm where all groups are alike"
+    )
+
+
 class Job(_Section):
     """Everything a job file may say."""
 
@@ -241,7 +272,8 @@ class Job(_Section):
         default=(),
         max_length=10,
         strict=False,
-        description='list of features by whose values two runs are compared, such as ["carrier"]',
+        description="list of features by whose values two runs are compared, and scores with outcomes, such as "
+        '["carrier"]',
     )
     fallback: Literal["none", "last_published", "champion_previous"] = Field(
         default="none",
@@ -254,6 +286,7 @@ class Job(_Section):
     write: Write = Write()
     gate: Gate = Gate()
     retention: Retention = Retention()
+    outcomes: Outcomes | None = None
     sha256: str = Field(description="digest of the job file, kept with every run")
 
     @field_validator("end_date")
@@ -263,6 +296,17 @@ class Job(_Section):
         if end and start and end < start:
             raise ValueError(f"is before start_date ({start}), so no night is ever due")
         return end
+
+    @field_validator("outcomes")
+    @classmethod
+    def _after_scoring(cls, outcomes: Outcomes | None, info: Info) -> Outcomes | None:
+        days_back = info.data.get("days_back", 0)
+        if outcomes and outcomes.delay_days <= days_back:
+            raise ValueError(
+                f"delay_days = {outcomes.delay_days} must be more than days_back ({days_back}): no night is scored "
+                "before"
+            )
+        return outcomes
 
     @property
     def zone(self) -> ZoneInfo:
@@ -350,10 +394,14 @@ def _model_of(section: list[str]) -> type[BaseModel]:
     for place, part in enumerate(section):
         if section[:place] == _COLUMNS:
             return Rules
-        annotation = model.model_fields[part].annotation
-        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            model = annotation
+        model = section_of(model.model_fields[part].annotation) or model
     return model
+
+
+def section_of(annotation: Any) -> type[BaseModel] | None:
+    """The section of a job file that a field holds, also one that may be left out; None where it holds a value."""
+    kinds = get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)
+    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
 
 
 def nearest(word: str, known: Sequence[str]) -> str:

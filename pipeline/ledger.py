@@ -303,6 +303,9 @@ _DETAILS = {
     "metrics": "SELECT metric, value FROM scoring.run_metrics WHERE run_id = :run_id ORDER BY metric",
     "features": """
         SELECT feature, metric, value FROM scoring.feature_metrics WHERE run_id = :run_id ORDER BY feature, metric""",
+    "outcomes": """
+        SELECT metric, value FROM scoring.outcome_metrics
+        WHERE run_id = :run_id AND slice_column = '' ORDER BY metric""",
     "rejected": """
         SELECT column_name, rule, count(*) AS rows FROM scoring.rejected_rows WHERE run_id = :run_id
         GROUP BY column_name, rule ORDER BY rows DESC, column_name, rule""",

@@ -8,7 +8,7 @@ from datetime import date
 import adbc_driver_manager.dbapi as adbc
 import sqlalchemy as sa
 
-from pipeline import dates, doubles, forecast, model, postgres, queries, rules, warehouse
+from pipeline import dates, doubles, forecast, model, outcomes, postgres, queries, rules, warehouse
 from pipeline.check import Checker
 from pipeline.errors import ScoringError
 from pipeline.job import Job
@@ -57,6 +57,9 @@ def check(job: Job, places: Places, score_date: date) -> Iterator[Finding]:
         yield _find("query and rows", lambda: _rows(job, places, score_date, loaded[0]))
         if job.slices:
             yield _find("slices", lambda: _slices(job, loaded[0]))
+        if job.outcomes:
+            manifest = loaded[0].manifest
+            yield _find("outcomes", lambda: outcomes.rehearse(places, job, score_date, manifest))
     if job.fallback == "champion_previous":
         yield _find("fallback", lambda: _fallback(job, places, score_date))
     yield _find("predictions database", lambda: _rights(places))

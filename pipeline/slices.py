@@ -72,7 +72,7 @@ def compare(
     try:
         with kept.by_part(uri, "compare/pairs.sql", values) as stream:
             for run_id, number, pairs in stream:
-                sliced = _sliced(store, files[run_id, number], pairs, list(found))
+                sliced = of_part(store, files[run_id, number], pairs[ENTITY], list(found))
                 for column in list(found):
                     if column in sliced.column_names:
                         _add(found[column], sliced[column], pairs)
@@ -91,10 +91,14 @@ def compare(
     ], notes
 
 
-def _sliced(store: str, part: KeptPart, pairs: pa.Table, columns: list[str]) -> pa.Table:
-    """The values of the slices of a part's entities, in the order of their pairs of scores."""
+def of_part(store: str, part: KeptPart, entities: pa.ChunkedArray, columns: list[str]) -> pa.Table:
+    """The values of the slices of a part's entities, in the order given; columns that the part has not are left out.
+
+    Raises:
+        PartError: the part is missing or altered.
+    """
     rows = pa.Table.from_batches(list(parts.read(store, part.input.path, part.input, [ENTITY, *columns])))
-    return rows.take(pc.index_in(pairs[ENTITY], rows[ENTITY].combine_chunks()))
+    return rows.take(pc.index_in(entities, rows[ENTITY].combine_chunks()))
 
 
 def _add(totals: Totals, values: pa.ChunkedArray, pairs: pa.Table) -> None:

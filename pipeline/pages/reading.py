@@ -28,6 +28,9 @@ class Night:
         shown: whether analysts see this run.
         held_run_id: a run of that night that waits for a person.
         score_mean: of the run's scores, where it came that far.
+        findings: how many things its gate found unusual.
+        roc_auc: of a binary model, once the real results are known.
+        rmse: of a regression, once the real results are known.
     """
 
     job: str
@@ -42,11 +45,14 @@ class Night:
     shown: bool
     held_run_id: int | None
     score_mean: float | None
+    findings: int
+    roc_auc: float | None
+    rmse: float | None
 
     @property
     def level(self) -> str:
         """As a traffic light: good, warn, bad; none where there is nothing to tell."""
-        if self.held_run_id is not None or (self.shown and self.served_by != "model"):
+        if self.held_run_id is not None or (self.shown and (self.findings or self.served_by != "model")):
             return "warn"
         return "good" if self.shown else "bad" if self.status == "failed" else "none"
 
@@ -62,6 +68,7 @@ class Record:
         metrics: its numbers.
         features: feature -> its numbers.
         rejected: column, rule and how many rows broke it.
+        outcomes: how its scores fared against the real results, over all entities; empty while nobody knows.
         nights: its job's nights until its own.
     """
 
@@ -70,6 +77,7 @@ class Record:
     metrics: Mapping[str, float]
     features: Mapping[str, Mapping[str, float]]
     rejected: Sequence[Row]
+    outcomes: Mapping[str, float]
     nights: Sequence[Night]
 
 
@@ -93,6 +101,7 @@ def record(uri: str, run_id: int) -> Record:
             metrics={row.metric: row.value for row in connection.execute(sa.text(_METRICS), asked)},
             features=features,
             rejected=connection.execute(sa.text(_REJECTED), asked).mappings().all(),
+            outcomes={row.metric: row.value for row in connection.execute(sa.text(_OUTCOMES), asked)},
             nights=_nights(connection, [run["job"]], run["score_date"]),
         )
 
@@ -151,6 +160,9 @@ _REJECTED = """
 SELECT column_name, rule, count(*) AS rows FROM scoring.rejections WHERE run_id = :run_id
 GROUP BY column_name, rule ORDER BY rows DESC, column_name, rule
 """
+_OUTCOMES = """
+SELECT metric, value FROM scoring.outcome_metrics WHERE run_id = :run_id AND slice_column = '' ORDER BY metric
+"""
 _TRIGGERED = """
 SELECT run_id FROM scoring.scoring_runs WHERE job = :job AND trigger = :trigger ORDER BY run_id DESC LIMIT 1
 """
@@ -170,8 +182,13 @@ WITH span AS (
 )
 SELECT tries.job, tries.score_date, tries.run_id, tries.status, tries.status_reason, tries.served_by,
        tries.staleness_days, tries.rows_scored, tries.rows_rejected, tries.shown, tries.held_run_id,
-       score.value AS score_mean
+       score.value AS score_mean, jsonb_array_length(tries.findings) AS findings, auc.value AS roc_auc,
+       rmse.value AS rmse
 FROM tries LEFT JOIN scoring.run_metrics AS score ON score.run_id = tries.run_id AND score.metric = 'score_mean'
+LEFT JOIN scoring.outcome_metrics AS auc
+  ON auc.run_id = tries.run_id AND auc.slice_column = '' AND auc.metric = 'roc_auc'
+LEFT JOIN scoring.outcome_metrics AS rmse
+  ON rmse.run_id = tries.run_id AND rmse.slice_column = '' AND rmse.metric = 'rmse'
 WHERE tries.place = 1
 ORDER BY tries.job, tries.score_date
 """

@@ -55,6 +55,7 @@ def report(predictions: str, home: Path, run_id: int) -> str:
         metrics=found.metrics,
         labels=sorted(((name.removeprefix(_SHARE), share) for name, share in shares.items()), key=_by_share),
         rejected=found.rejected,
+        outcomes=[(said, found.outcomes[name]) for name, said in _OUTCOMES.items() if name in found.outcomes],
         histories=_histories(found),
         card=card(home, found.run["model_name"], found.run["model_version"]),
         steps=_steps(found.run),
@@ -64,7 +65,9 @@ def report(predictions: str, home: Path, run_id: int) -> str:
 def judge(found: Record) -> Verdict:
     """The verdict on a run, in one sentence."""
     run = found.run
-    reasons = (run["status_reason"],) if run["status_reason"] else ()
+    reasons = tuple(finding["message"] for finding in run["findings"])
+    if not reasons and run["status_reason"]:
+        reasons = (run["status_reason"],)
     if run["dry_run"]:
         return Verdict("none", f"A dry run: {_rows(run)}. Nothing of it is ever published.", reasons)
     if run["status"] != "published":
@@ -78,7 +81,9 @@ def judge(found: Record) -> Verdict:
     if run["served_by"] == "champion_previous":
         told = "The night failed, and the scores of the champion's predecessor stand in for it"
         return Verdict("warn", f"{told}: {_rows(run)}.", reasons)
-    return Verdict("good", f"Published: {_rows(run)}.", reasons)
+    if run["findings"]:
+        return Verdict("warn", f"Published, and something is unusual: {_rows(run)}.", reasons)
+    return Verdict("good", f"Published: {_rows(run)}, nothing unusual.", reasons)
 
 
 def card(home: Path, name: str, version: int) -> Markup | None:
@@ -159,6 +164,25 @@ _VALUES: dict[str, Callable[[Night], float | None]] = {
     "Rows scored": lambda night: night.rows_scored,
     "Rows rejected": lambda night: night.rows_rejected,
     "Mean score": lambda night: night.score_mean,
+    "ROC AUC, once the results were known": lambda night: night.roc_auc,
+    "RMSE, once the results were known": lambda night: night.rmse,
+}
+_OUTCOMES = {
+    "outcomes": "Results known",
+    "coverage": "Share of the scored entities with a result",
+    "roc_auc": "ROC AUC",
+    "training:held_out_roc_auc": "ROC AUC at training, held out",
+    "average_precision": "Average precision",
+    "log_loss": "Log loss",
+    "brier": "Brier score",
+    "calibration_error": "Calibration error",
+    "accuracy": "Accuracy",
+    "recall": "Recall",
+    "precision": "Precision",
+    "mae": "MAE",
+    "rmse": "RMSE",
+    "bias": "Bias",
+    "alarms": "Slices whose groups differ more than chance allows",
 }
 _UNPUBLISHED = {
     "running": ("none", "Not finished: {rows}."),

@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0007"
-down_revision = "0004"
+down_revision = "0006"
 
 # On the run's row: a retry replaces them at once, and those of a published run cannot change.
 FINDINGS = """

@@ -70,7 +70,7 @@ def test_a_published_run(shop: Shop) -> None:
     done = shop.home.score(shop.job)
     page = Page(report(shop.home, done.run_id))
     assert f"{shop.job}, {NIGHT}" in page.said
-    assert "Published: 100 rows scored, 0 rejected." in page.said
+    assert "Published: 100 rows scored, 0 rejected, nothing unusual." in page.said
     assert "Extracted 100 Rejected 0 (0.00%) Scored 100" in page.said
     assert "part by part (3)" in page.said
     assert "shop version 1: its card" in page.said
@@ -139,6 +139,27 @@ def test_the_last_weeks_are_drawn(shop: Shop) -> None:
     said = report(shop.home, last.run_id)
     assert f"3 nights from {days[0]} to {days[-1]}: least 100, most 100, 100 on {days[-1]}." in said
     assert said.count('<polyline class="line"') >= 2  # the night without a run is a gap
+
+
+def test_what_was_found_unusual_is_told_first(shop: Shop) -> None:
+    shop.change("channel = 'fax'", "visits < 3")
+    limits = "[contract]\nunknown_category = 'reject'\n[gate]\nmax_rejected_fraction = 0.001"
+    shop.configure(r"\[gate\]", f'{limits}\nrejected_fraction = "warn"')
+    page = Page(report(shop.home, shop.home.score(shop.job).run_id))
+    assert "Published, and something is unusual: " in page.said
+    assert "and gate.max_rejected_fraction is 0.001" in page.said
+    assert ("p", "class", "verdict warn") in page.attributes
+
+
+def test_what_became_of_it_once_somebody_knows(shop: Shop) -> None:
+    run_id = shop.home.score(shop.job).run_id
+    assert "The real results of this run have not been measured." in Page(report(shop.home, run_id)).said
+    statement = "SELECT scoring.replace_outcomes(:run_id, ARRAY['', 'channel'], ARRAY['', 'web'],"
+    shop.home.sql(f"{statement} ARRAY['roc_auc', 'roc_auc'], ARRAY[0.75, 0.5])", run_id=run_id)
+    page = Page(report(shop.home, run_id))
+    assert "ROC AUC 0.75 " in page.said
+    assert "0.5 " not in page.said.split("What became of it")[1].split("The last weeks")[0]
+    assert f"least 0.75, most 0.75, 0.75 on {NIGHT}." in page.said
 
 
 def test_a_run_that_is_not_there(shop: Shop) -> None:

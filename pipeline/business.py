@@ -1,0 +1,82 @@
+"""A job's own figures: one SQL query over a night's scores and results, each column of its one row a number.
+
+Scores lie in one database and results in another, so the query runs in neither: it runs in this process, in DuckDB,
+which sees these two tables and nothing else.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+import duckdb
+import pyarrow as pa
+
+from pipeline.duckdb import literal
+from pipeline.errors import ScoringError
+from pipeline.queries import Values, render
+
+# Neither files nor the network, nor this process' variables.
+_SETTINGS = {
+    "enable_external_access": "false",
+    "autoload_known_extensions": "false",
+    "python_enable_replacements": "false",
+    "lock_configuration": "true",
+}
+
+
+class BusinessError(ScoringError):
+    """A query for business figures that does not give named numbers."""
+
+
+def figures(query: str, values: Values, origin: str, tables: Mapping[str, pa.Table]) -> dict[str, float]:
+    """Run a job's business query; a column that is NULL is left out.
+
+    Args:
+        query: SQL of DuckDB's dialect, which is close to that of Postgres, with `:name` parameters.
+        values: the parameters' values.
+        origin: the query's file, for error messages.
+        tables: what it may read, by name.
+
+    Raises:
+        BusinessError: the query is refused, or gives other than one row of numbers.
+        WarehouseError: it names an unknown parameter.
+    """
+    statement = render(query, values, origin, literal)
+    with duckdb.connect(config={"threads": pa.cpu_count()}) as session:
+        for name, table in tables.items():
+            session.register(name, table)
+        for setting, value in _SETTINGS.items():
+            session.execute(f"SET {setting} = {value}")
+        try:
+            done = session.execute(statement)
+            names = [column[0] for column in done.description or ()]
+            rows = done.fetchmany(2)
+        except duckdb.Error as error:
+            reason = str(error).partition(": ")[2] or str(error)
+            raise BusinessError(
+                f"{origin}: the query was refused: {' '.join(reason.split())}. It may read "
+                f"{', '.join(f'{name} ({_columns(table)})' for name, table in tables.items())}."
+            ) from error
+    if len(rows) != 1:
+        raise BusinessError(
+            f"{origin}: {'no row' if not rows else 'more than one row'}. Aggregate to one row, each column a number."
+        )
+    return _numbers(names, rows[0], origin)
+
+
+def _numbers(names: list[str], row: tuple[object, ...], origin: str) -> dict[str, float]:
+    twice = [name for number, name in enumerate(names) if name in names[:number]]
+    if twice:
+        raise BusinessError(f"{origin}: column {twice[0]!r} comes twice. Name each number once, with AS.")
+    found = {}
+    for name, value in zip(names, row, strict=True):
+        if isinstance(value, int | float | Decimal):
+            found[name] = float(value)
+        elif value is not None:
+            raise BusinessError(
+                f"{origin}: column {name!r} is {value!r}, and no number. Leave it out, or count it."
+            )
+    return found
+
+
+def _columns(table: pa.Table) -> str:
+    return ", ".join(table.column_names)

@@ -1,0 +1,31 @@
+"""The command that holds a night's scores against what happened."""
+
+from pipeline import dates
+from pipeline.commands import checkout
+from pipeline.commands.checkout import JobName
+from pipeline.commands.console import AsJson, err, out, print_json, print_table
+from pipeline.commands.nights import ScoreDate
+
+
+def outcomes(name: JobName, date: ScoreDate, as_json: AsJson = False) -> None:
+    """Measure the published scores of a night against the real results; again, where results have come since."""
+    from pipeline.outcomes import measure
+
+    job = checkout.job(name)
+    done = measure(checkout.places_of(job), job, dates.parse(date))
+    if as_json:
+        print_json(done.json_value())
+        return
+    found = done.metrics
+    out.print(
+        f"run {done.run_id} of {done.job} {done.score_date}: {found['outcomes']:.0f} of {found['sampled']:.0f} "
+        "entities have a result",
+        soft_wrap=True,
+    )
+    print_table([{"metric": metric, "value": value} for metric, value in sorted(found.items())])
+    for note in done.notes:
+        out.print(note, markup=False, highlight=False, soft_wrap=True)
+    for alarm in done.alarms:
+        err.print(
+            f"groups differ more than chance allows: {alarm}", style="red", markup=False, soft_wrap=True
+        )

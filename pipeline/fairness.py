@@ -1,0 +1,121 @@
+"""Whether a model errs alike in every group: rates of the groups of a slice, and a test before an alarm.
+
+Groups always differ a little. So a gap is an alarm only where it is large, and where it would seldom come about if the
+same results had fallen to the groups by chance: counts of the same totals, drawn again and again.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from pipeline.figures import Judged, rates
+from pipeline.job import Outcomes
+
+# What is compared between groups, of each kind of model. A regression's is the mean error.
+COMPARED = {
+    "binary": ("selection_rate", "recall", "false_positive_rate"),
+    "multiclass": ("accuracy",),
+    "regression": ("bias",),
+}
+
+# Draws of the test; the smallest p is one in so many and one.
+_DRAWS = 4999
+_SEED = 20130701
+
+Groups = Mapping[str | None, Judged]
+
+
+@dataclass(frozen=True)
+class Gap:
+    """The largest difference of a figure between the groups of a slice; groups that are too small take no part.
+
+    Attributes:
+        column: the slice.
+        figure: what differs.
+        low: group with the smallest value, and that value.
+        high: group with the largest value, and that value.
+        p: how often groups made by chance would differ as much.
+        alarm: whether it is larger than the job allows, and no chance at the job's rate of false alarms for the night.
+    """
+
+    column: str
+    figure: str
+    low: tuple[str | None, float]
+    high: tuple[str | None, float]
+    p: float
+    alarm: bool
+
+    @property
+    def size(self) -> float:
+        """How large the difference is."""
+        return self.high[1] - self.low[1]
+
+    def __str__(self) -> str:
+        """The difference in words."""
+        (low, least), (high, most) = self.low, self.high
+        return f"{self.figure} by {self.column}: {least:.3g} ({low}) to {most:.3g} ({high}), p = {self.p:.2g}"
+
+
+def gaps(slices: Mapping[str, Groups], rule: Outcomes) -> list[Gap]:
+    """Compare the groups of every slice.
+
+    Args:
+        slices: for each column, its groups.
+        rule: what the job holds to be a small group, a large gap, and too many false alarms.
+    """
+    found = [
+        gap
+        for column, groups in slices.items()
+        for figure in _figures(groups)
+        for gap in _gap(column, figure, groups, rule)
+    ]
+    # Many looks at one night find something by chance: the night as a whole keeps to the rate (Bonferroni).
+    limit = rule.false_alarm_rate / max(1, len(found))
+    return [
+        Gap(gap.column, gap.figure, gap.low, gap.high, gap.p, alarm=gap.alarm and gap.p <= limit)
+        for gap in found
+    ]
+
+
+def _figures(groups: Groups) -> tuple[str, ...]:
+    return COMPARED[next(iter(groups.values())).task] if groups else ()
+
+
+def _gap(column: str, figure: str, groups: Groups, rule: Outcomes) -> Iterator[Gap]:
+    if figure == "bias":
+        errors = {name: group.errors for name, group in groups.items() if len(group) >= rule.min_group}
+        values = {name: float(found.mean()) for name, found in errors.items()}
+        unit = float(np.sqrt(np.mean(np.concatenate([*errors.values(), [0.0]]) ** 2)))
+        if len(values) > 1 and unit:
+            yield _largest(column, figure, values, _p_of_means(list(errors.values())), rule.gap * unit)
+        return
+    counts = {name: rates(group)[figure] for name, group in groups.items()}
+    counts = {name: (hits, rows) for name, (hits, rows) in counts.items() if rows >= rule.min_group}
+    if len(counts) > 1:
+        values = {name: hits / rows for name, (hits, rows) in counts.items()}
+        yield _largest(column, figure, values, _p_of_counts(np.array(list(counts.values()))), rule.gap)
+
+
+def _largest(column: str, figure: str, values: dict[str | None, float], p: float, allowed: float) -> Gap:
+    low, high = (end(values.items(), key=lambda item: item[1]) for end in (min, max))
+    return Gap(column, figure, low, high, p, alarm=high[1] - low[1] > allowed)
+
+
+def _p_of_counts(counts: npt.NDArray[np.int64]) -> float:
+    """Pearson's chi-squared among all tables of the same totals: exact however small the counts are."""
+    hits, rows = counts.T
+    if hits.sum() in (0, rows.sum()):
+        return 1.0
+    draws = stats.MonteCarloMethod(n_resamples=_DRAWS, rng=np.random.default_rng(_SEED))
+    table = np.stack([hits, rows - hits])
+    return float(stats.chi2_contingency(table, correction=False, method=draws).pvalue)
+
+
+def _p_of_means(groups: list[npt.NDArray[np.float64]]) -> float:
+    """One-way analysis of variance, by ranks: a few huge errors decide nothing."""
+    if np.ptp(np.concatenate(groups)) == 0:
+        return 1.0
+    return float(stats.kruskal(*groups).pvalue)
