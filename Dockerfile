@@ -18,6 +18,7 @@ COPY pipeline /opt/scoring/pipeline
 COPY sql /opt/scoring/sql
 COPY models /opt/scoring/models
 COPY dags /opt/scoring/dags
+COPY plugins /opt/scoring/plugins
 # A checkout may be closed to others; the image's user is one of them.
 RUN chmod --recursive a+rX /opt/scoring && python -m compileall -q /opt/scoring
 
