@@ -169,7 +169,9 @@ SELECT run_id FROM scoring.scoring_runs WHERE job = :job AND trigger = :trigger 
 _JOB = "SELECT job FROM scoring.scoring_runs WHERE run_id = :run_id"
 _NIGHTS = """
 WITH span AS (
-    SELECT job, coalesce(CAST(:until AS date), max(score_date)) AS until
+    -- A night that was abandoned, as one without rows, is no reason to lose the last that was not out of sight.
+    SELECT job, coalesce(CAST(:until AS date), max(score_date) FILTER (WHERE status <> 'abandoned'), max(score_date))
+               AS until
     FROM scoring.scoring_runs WHERE job = ANY(:jobs) AND NOT dry_run GROUP BY job
 ), tries AS (
     SELECT run.*, pointer.run_id IS NOT NULL AS shown,

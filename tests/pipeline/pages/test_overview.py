@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.errors import NothingToDo
 from pipeline.pages import reading
 from pipeline.pages.overview import overview
 from pipeline.write import Held
@@ -54,6 +55,18 @@ def test_a_rescored_night_that_is_held_is_amber_though_analysts_have_scores(home
         home.score(shop.job)
     [night] = reading.nights(home.server.connections["analyst"], [shop.job])
     assert (night.run_id, night.level, night.held_run_id) == (first.run_id, "warn", first.run_id + 1)
+
+
+def test_an_empty_night_of_much_later_hides_nothing(home: Home) -> None:
+    shop = open_shop(home)
+    home.score(shop.job)
+    shop.configure("min_rows = 1", 'on_empty = "skip"')
+    shop.query("SELECT * FROM {table} WHERE visits < 0")
+    for later in days(1, 400):
+        with pytest.raises(NothingToDo):
+            home.score(shop.job, later)
+    nights = reading.nights(home.server.connections["analyst"], [shop.job])
+    assert [(night.score_date, night.level) for night in nights] == [(NIGHT, "good")]
 
 
 def test_nothing_yet(home: Home) -> None:
