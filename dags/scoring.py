@@ -148,7 +148,7 @@ def build(job: Job) -> DAG:
 
             with outcome():
                 parts = [Written.read(part) for part in written]
-                return log_metrics(_places(job), job.gate, Run.read(run), parts).json_value()
+                return log_metrics(_places(job), job.gate, Run.read(run), parts, job.drift).json_value()
 
         @task(outlets=[asset])
         def publish(run: Json, verdict: Json, **context: Any) -> Json:

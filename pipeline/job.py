@@ -183,8 +183,25 @@ class Gate(_Section):
     constant_score: Response = Field(
         default="hold", description="every row of a night of at least 20 has the very same score"
     )
+    drift: Response = Field(
+        default="warn",
+        description="features that are unusual beside the training nights, or the last night's again",
+    )
+    score_drift: Response = Field(default="warn", description="scores that are")
+    volume: Response = Field(default="warn", description="a number of rows that is, for such a weekday")
     on_empty: Literal["skip", "fail"] = Field(
         default="fail", description="a night without rows: end quietly, or fail"
+    )
+
+
+class Drift(_Section):
+    """When a night counts as unusual."""
+
+    false_alarm_rate: float = Field(
+        default=0.05,
+        gt=0,
+        le=0.5,
+        description="share of nights like those of training on which anything is called unusual by chance",
     )
 
 
@@ -285,6 +302,7 @@ class Job(_Section):
     contract: Contract = Contract()
     write: Write = Write()
     gate: Gate = Gate()
+    drift: Drift = Drift()
     retention: Retention = Retention()
     outcomes: Outcomes | None = None
     sha256: str = Field(description="digest of the job file, kept with every run")

@@ -11,8 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
 
-from pipeline import ledger, parts, postgres
-from pipeline.job import Gate
+from pipeline import ledger, looks, parts, postgres
+from pipeline.job import Drift, Gate
+from pipeline.looks import Looks
 from pipeline.places import Places
 from pipeline.stage import Clock, Finding, Run, Verdict, Written
 
@@ -61,7 +62,13 @@ class ScoreSummary:
         return spread | {f"label_share:{label}": count / self.rows for label, count in self.labels.items()}
 
 
-def log_metrics(places: Places, gate: Gate, run: Run, written: Sequence[Written]) -> Verdict:
+def log_metrics(
+    places: Places,
+    gate: Gate,
+    run: Run,
+    written: Sequence[Written],
+    drift: Drift = Drift(),  # noqa: B008 - frozen
+) -> Verdict:
     """Compute a run's metrics from its parts, keep them, and give the gate's verdict.
 
     Raises:
@@ -74,8 +81,10 @@ def log_metrics(places: Places, gate: Gate, run: Run, written: Sequence[Written]
         for part in written:
             for batch in _scores(places, run, part):
                 summary.add(batch)
-        verdict = judge(gate, run, summary)
-        _keep(places.predictions, run, verdict, {**_counts(run, summary), **_costs(run, written, clock)})
+        seen = looks.look(places, drift, run, written)
+        verdict = judge(gate, run, summary, seen.findings(gate))
+        counts = {**_counts(run, summary), **seen.metrics(), **summary.metrics()}
+        _keep(places.predictions, run, verdict, {**counts, **_costs(run, written, clock)}, seen)
     for finding in verdict.findings:
         log.warning("%s (%s): %s", finding.check, finding.action, finding.message)
     log.info(
@@ -87,7 +96,7 @@ def log_metrics(places: Places, gate: Gate, run: Run, written: Sequence[Written]
     return verdict
 
 
-def judge(gate: Gate, run: Run, summary: ScoreSummary) -> Verdict:
+def judge(gate: Gate, run: Run, summary: ScoreSummary, unusual: tuple[Finding, ...] = ()) -> Verdict:
     """Hold what a run looked like against the job's gate."""
     found = []
     if summary.rows < gate.min_rows:
@@ -103,7 +112,7 @@ def judge(gate: Gate, run: Run, summary: ScoreSummary) -> Verdict:
     if summary.rows >= _ENOUGH and summary.minimum == summary.maximum:
         message = f"all {summary.rows} rows have the very same score, {summary.minimum:.6g}"
         found.append(Finding(check="constant_score", action=gate.constant_score, message=message))
-    return Verdict(findings=tuple(found), rows_scored=summary.rows)
+    return Verdict(findings=(*found, *unusual), rows_scored=summary.rows)
 
 
 def _scores(places: Places, run: Run, written: Written) -> Iterator[pa.RecordBatch]:
@@ -147,12 +156,12 @@ def _costs(run: Run, written: Sequence[Written], clock: Clock) -> dict[str, floa
     return seconds | peaks | paces | whole
 
 
-def _keep(uri: str, run: Run, verdict: Verdict, metrics: dict[str, float]) -> None:
+def _keep(uri: str, run: Run, verdict: Verdict, metrics: dict[str, float], seen: Looks) -> None:
     findings = json.dumps([finding.json_value() for finding in verdict.findings])
     features = [
         {"run_id": run.run_id, "feature": feature, "metric": metric, "value": float(value)}
-        for feature, counts in run.features.items()
-        for metric, value in counts.items()
+        for feature, found in seen.features(run).items()
+        for metric, value in {**run.features[feature], **found}.items()
     ]
     values = [
         {"run_id": run.run_id, "metric": name, "value": float(value)} for name, value in metrics.items()
@@ -163,6 +172,7 @@ def _keep(uri: str, run: Run, verdict: Verdict, metrics: dict[str, float]) -> No
         connection.execute(sa.text(_SCORED), scored)
         connection.execute(sa.text(_RUN_METRIC), values)
         connection.execute(sa.text(_FEATURE_METRIC), features)
+        connection.execute(sa.text(_PROFILE), seen.rows(run.run_id))
         # And last a statement by itself: after a batch the server's timer for a try that stands still does not run.
         ledger.hold_open(connection, run.run_id)
 
@@ -174,6 +184,11 @@ ON CONFLICT (run_id, metric) DO UPDATE SET value = EXCLUDED.value
 _FEATURE_METRIC = """
 INSERT INTO scoring.feature_metrics (run_id, feature, metric, value) VALUES (:run_id, :feature, :metric, :value)
 ON CONFLICT (run_id, feature, metric) DO UPDATE SET value = EXCLUDED.value
+"""
+_PROFILE = """
+INSERT INTO scoring.profiles (run_id, column_name, bin, label, count)
+VALUES (:run_id, :column_name, :bin, :label, :count)
+ON CONFLICT (run_id, column_name, bin) DO UPDATE SET label = EXCLUDED.label, count = EXCLUDED.count
 """
 _SCORED = """
 UPDATE scoring.scoring_runs SET rows_scored = :rows, findings = CAST(:findings AS jsonb), scored_at = now()

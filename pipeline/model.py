@@ -1,7 +1,7 @@
 """The model store: one folder a version, its bytes pinned in git-reviewed text.
 
     models/flight_delay/versions.toml    the SHA-256 of every version, and the aliases that jobs name
-    models/flight_delay/1/               model.joblib, manifest.json, reference.parquet, MODEL_CARD.md
+    models/flight_delay/1/               model.joblib, manifest.json, reference.parquet, profile.json, MODEL_CARD.md
 
 A pickle runs code when it is read. So the bytes are read once, held against the pinned SHA-256, and only then
 unpickled, from memory.
@@ -56,6 +56,7 @@ class Manifest(BaseModel):
         outcome: the reference's column that holds the real result, if it has one.
         golden_rows: rows of the reference that every load of the model scores again.
         golden_scores: the scores that they must get: one number a row, or one a class.
+        profile_sha256: digest of profile.json; None for a version that was registered without one.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
@@ -77,6 +78,7 @@ class Manifest(BaseModel):
     columns: tuple[Column, ...]
     golden_rows: tuple[dict[str, Any], ...]
     golden_scores: tuple[float | tuple[float, ...], ...]
+    profile_sha256: str | None = None
 
     @property
     def contract(self) -> Contract:
@@ -182,7 +184,7 @@ def resolve(home: Path, name: str, alias: str, version: int | None = None) -> Pi
     folder = home / "models" / name / str(version)
     _require_no_link(folder)
     try:
-        manifest = Manifest.model_validate_json(_read_once(folder / "manifest.json"))
+        manifest = Manifest.model_validate_json(read_once(folder / "manifest.json"))
     except (ModelError, ValidationError) as error:
         raise ModelError(
             f"{folder / 'manifest.json'} cannot be used: {error}. Restore it from git."
@@ -204,7 +206,7 @@ def versions(home: Path, name: str) -> tuple[dict[int, str], dict[str, int]]:
             f"Register it: python -m pipeline register {name} model.joblib --reference reference.parquet"
         )
     _require_no_link(path.parent)
-    content = _read_once(path)
+    content = read_once(path)
     try:
         said = tomllib.loads(content.decode("utf-8"))
         pins = {int(number): str(digest) for number, digest in said.get("versions", {}).items()}
@@ -221,7 +223,7 @@ def load(pinned: Pinned) -> Model:
     Raises:
         ModelError: any of these does not hold. Nothing is unpickled before the digest and the versions do.
     """
-    content = _read_once(pinned.folder / "model.joblib")
+    content = read_once(pinned.folder / "model.joblib")
     found = hashlib.sha256(content).hexdigest()
     if found != pinned.sha256 or found != pinned.manifest.sha256:
         raise ModelError(
@@ -241,7 +243,7 @@ def reference(pinned: Pinned) -> bytes:
         ModelError: it is missing or altered.
     """
     path = pinned.folder / "reference.parquet"
-    content = _read_once(path)
+    content = read_once(path)
     found = hashlib.sha256(content).hexdigest()
     if found != pinned.manifest.reference_sha256:
         raise ModelError(
@@ -324,7 +326,12 @@ def _check_libraries(registered: Mapping[str, str], folder: Path) -> None:
         )
 
 
-def _read_once(path: Path) -> bytes:
+def read_once(path: Path) -> bytes:
+    """A file's bytes, read in one go, so that what is checked is what is used.
+
+    Raises:
+        ModelError: it cannot be read, or is no plain file.
+    """
     try:
         # O_NONBLOCK: a pipe in the file's place would be waited for.
         with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:

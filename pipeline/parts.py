@@ -112,6 +112,11 @@ def scored_path(job: str, score_date: str, run_id: int, number: int) -> str:
     return f"{folder(job, score_date, run_id)}/scored-{number:05d}.parquet"
 
 
+def profile_path(job: str, score_date: str, run_id: int, number: int) -> str:
+    """Where the profile of a part's rows and scores is."""
+    return f"{folder(job, score_date, run_id)}/profile-{number:05d}.parquet"
+
+
 def sweep(store: str, folder: str) -> None:
     """Remove what killed tries have left of unfinished files in a run's folder, once all of its parts are scored."""
     filesystem, root = open_store(store)

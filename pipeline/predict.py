@@ -9,11 +9,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipeline import ledger, model, parts
+from pipeline import ledger, model, parts, references
 from pipeline.contract import ENTITY
 from pipeline.errors import NothingToDo, ScoringError
 from pipeline.model import Model, ScoreError
 from pipeline.places import Places
+from pipeline.profile import KEPT, SCORE, Profile
 from pipeline.progress import Progress
 from pipeline.stage import Clock, Run, Scored, Work
 
@@ -84,12 +85,16 @@ def predict(places: Places, work: Work) -> Scored:
 def score_part(places: Places, work: Work, loaded: Model, clock: Clock) -> Scored:
     """What `predict` does, with a model that is loaded already, and without a look at the ledger."""
     where = (work.job, work.score_date, work.run_id, work.part.number)
-    writer = parts.PartWriter(SCORED)
+    writer, looks = parts.PartWriter(SCORED), parts.PartWriter(KEPT)
+    bins = references.load(_pin(places, work)).bins
+    profile = Profile.of(bins)
     progress = Progress(log, f"part {work.part.number}: scored", work.part.rows)
     try:
-        for batch in scores_of(places.store, parts.input_path(*where), work.part, loaded):
-            writer.write(batch)
-            progress.add(batch.num_rows)
+        for rows, scores in _scored(places.store, parts.input_path(*where), work.part, loaded):
+            writer.write(scores)
+            columns = {name: rows.column(name) for name in bins if name != SCORE}
+            profile += Profile.of(bins, {**columns, SCORE: scores.column("score")})
+            progress.add(scores.num_rows)
     except MemoryError as error:
         raise MemoryError(
             f"part {work.part.number} of {work.job} {work.score_date}, {work.part.rows} rows: the memory does not "
@@ -97,8 +102,17 @@ def score_part(places: Places, work: Work, loaded: Model, clock: Clock) -> Score
             f"{parts.ROWS_PER_GROUP} rows at most), let fewer tasks share the machine, or give it more memory."
         ) from error
     part = writer.save(places.store, parts.scored_path(*where), work.part.number)
+    looks.write(profile.batch())
+    kept = looks.save(places.store, parts.profile_path(*where), work.part.number)
     log.info("part %s: %s rows scored", part.number, part.rows)
-    return Scored(run_id=work.run_id, job=work.job, score_date=work.score_date, part=part, cost=clock.cost())
+    return Scored(
+        run_id=work.run_id,
+        job=work.job,
+        score_date=work.score_date,
+        part=part,
+        profile=kept,
+        cost=clock.cost(),
+    )
 
 
 def scores_of(store: str, path: str, part: parts.Written, loaded: Model) -> Iterator[pa.RecordBatch]:
@@ -108,9 +122,17 @@ def scores_of(store: str, path: str, part: parts.Written, loaded: Model) -> Iter
         PartError: the part is missing or altered.
         PredictError: the model failed, or gave rows no finite score; the rows are named.
     """
+    for _, scores in _scored(store, path, part, loaded):
+        yield scores
+
+
+def _scored(
+    store: str, path: str, part: parts.Written, loaded: Model
+) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch]]:
+    """A part's batches, each with its scores."""
     for batch in parts.read(store, path, part):
         if batch.num_rows:
-            yield score_batch(loaded, batch)
+            yield batch, score_batch(loaded, batch)
 
 
 def pin(home: Path, name: str, version: int, sha256: str) -> model.Pinned:

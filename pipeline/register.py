@@ -19,7 +19,7 @@ import pyarrow as pa
 from sklearn.base import is_classifier, is_regressor
 
 from pipeline import contract as contracts
-from pipeline import leaks
+from pipeline import leaks, references
 from pipeline.contract import ENTITY, Column, Contract
 from pipeline.errors import ScoringError, UsageError
 from pipeline.model import (
@@ -61,6 +61,9 @@ def register(
     metrics: Mapping[str, float] | None = None,
     training_window: tuple[date, date] | None = None,
     card: str | None = None,
+    nights: Path | None = None,
+    night_column: str | None = None,
+    score_column: str | None = None,
 ) -> Pinned:
     """Register a model as the next version of `name`. It unpickles the artefact, so register only what you made.
 
@@ -77,6 +80,9 @@ def register(
         metrics: figures of the model's evaluation, kept in the manifest.
         training_window: first and last score date of the training data; else read off the reference's `score_date`.
         card: the model card, Markdown; else a short one is written.
+        nights: Parquet file of the training rows, whole nights, to be profiled and not kept; else the reference.
+        night_column: its column with the day of each row, so that a night can be compared with training's nights.
+        score_column: its column with scores of models that had not seen the row's night.
 
     Raises:
         UsageError: a file cannot be read, a name is no lower-case word, or the threshold is no probability.
@@ -95,8 +101,11 @@ def register(
     if rows.empty:
         raise ModelError(f"{reference}: no rows. The reference is a sample of the training rows.")
     task, classes = _task(estimator, artefact)
-    contract = contracts.infer(rows, _features(estimator, rows, outcome, reference), planned)
+    contract = contracts.infer(
+        rows, _features(estimator, rows, outcome, (night_column, score_column), reference), planned
+    )
     leaks.require_none(rows, contract, outcome, str(reference))
+    whole = rows if nights is None else _rows(_read(nights), nights)
     manifest = Manifest(
         name=name,
         version=0,
@@ -117,7 +126,10 @@ def register(
         golden_scores=(),
     )
     manifest = _probe(Model(manifest, estimator), artefact)
-    return _save(home, manifest, content, reference_content, card, alias)
+    profile = references.build(whole, manifest, night_column, score_column).content()
+    manifest = manifest.model_copy(update={"profile_sha256": hashlib.sha256(profile).hexdigest()})
+    files = {"model.joblib": content, "reference.parquet": reference_content, references.FILE: profile}
+    return _save(home, manifest, files, card, alias)
 
 
 def _rows(content: bytes, reference: Path) -> pd.DataFrame:
@@ -195,14 +207,16 @@ def _label(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _features(estimator: Any, rows: pd.DataFrame, outcome: str | None, reference: Path) -> list[str]:
+def _features(
+    estimator: Any, rows: pd.DataFrame, outcome: str | None, apart: Collection[str | None], reference: Path
+) -> list[str]:
     if outcome is not None and outcome not in rows.columns:
         raise ModelError(f"{reference}: no outcome column {outcome!r}. It has {', '.join(rows.columns)}.")
     named = getattr(estimator, "feature_names_in_", None)
     features = (
         [str(name) for name in named]
         if named is not None
-        else [name for name in rows.columns if name not in (*NOT_FEATURES, outcome)]
+        else [name for name in rows.columns if name not in (*NOT_FEATURES, outcome, *apart)]
     )
     for name in (*NOT_FEATURES, outcome):
         if name in features:
@@ -238,7 +252,7 @@ def _json(value: Any, column: Column) -> Any:
 
 
 def _save(
-    home: Path, manifest: Manifest, content: bytes, reference: bytes, card: str | None, alias: str | None
+    home: Path, manifest: Manifest, files: Mapping[str, bytes], card: str | None, alias: str | None
 ) -> Pinned:
     store = home / "models" / manifest.name
     store.mkdir(parents=True, exist_ok=True)
@@ -247,8 +261,8 @@ def _save(
     manifest = manifest.model_copy(update={"version": max(taken, default=0) + 1})
     aside = Path(tempfile.mkdtemp(prefix=".registering-", dir=store))
     try:
-        (aside / "model.joblib").write_bytes(content)
-        (aside / "reference.parquet").write_bytes(reference)
+        for name, content in files.items():
+            (aside / name).write_bytes(content)
         (aside / "manifest.json").write_text(_pretty(manifest), encoding="utf-8")
         (aside / "MODEL_CARD.md").write_text(card or _card(manifest), encoding="utf-8")
         aside.chmod(0o755)

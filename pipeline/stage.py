@@ -84,12 +84,13 @@ class Run(Value):
 
 
 class Scored(Value):
-    """A part's scores: a Parquet file beside the part."""
+    """A part's scores: a Parquet file beside the part, and another one with the profile of its rows and scores."""
 
     run_id: int
     job: str
     score_date: str
     part: Part
+    profile: Part | None = None
     cost: Cost
 
 
@@ -98,6 +99,7 @@ class Written(Value):
 
     run_id: int
     part: Part
+    profile: Part | None = None
     predict: Cost
     write: Cost
 

@@ -59,7 +59,13 @@ def write(places: Places, scored: Scored) -> Written:
                 _require_same(scored, cursor.fetchall())
             session.commit()
     log.info("part %s: %s rows written", scored.part.number, scored.part.rows)
-    return Written(run_id=scored.run_id, part=scored.part, predict=scored.cost, write=clock.cost())
+    return Written(
+        run_id=scored.run_id,
+        part=scored.part,
+        profile=scored.profile,
+        predict=scored.cost,
+        write=clock.cost(),
+    )
 
 
 def publish(places: Places, run: Run, verdict: Verdict) -> Publication:

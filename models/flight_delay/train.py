@@ -69,27 +69,42 @@ def main() -> None:
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter).parse_args()
     print("reading January to June, and July to December", flush=True)
     try:
-        rows, afterwards = read(TRAINING), read(AFTERWARDS)
+        nights, afterwards = read_nights(TRAINING), read(AFTERWARDS)
     except ScoringError as error:
         sys.exit(f"{error}\nIs the sample loaded? python -m pipeline sample")
-    folder = train(rows, afterwards)
+    folder = train(arrived(nights), afterwards, nights)
     card = (folder / "MODEL_CARD.md").read_text(encoding="utf-8")
     print(f"{card}\nregistered {folder}. Review and commit models/flight_delay.")
 
 
 def read(window: tuple[date, date]) -> pd.DataFrame:
     """Features and outcomes of every night from the first day to the last; flights without an outcome are left out."""
-    rows = pd.concat(list(_nights(window)), ignore_index=True)
+    return arrived(read_nights(window))
+
+
+def read_nights(window: tuple[date, date]) -> pd.DataFrame:
+    """The same with all flights, as a night scores them."""
+    return pd.concat(list(_nights(window)), ignore_index=True)
+
+
+def arrived(rows: pd.DataFrame) -> pd.DataFrame:
+    """The flights that have an outcome."""
     return rows.dropna(subset="late").astype({"late": bool})
 
 
-def train(rows: pd.DataFrame, afterwards: pd.DataFrame) -> Path:
-    """Evaluate on held-out weeks, train on all rows, and register; returns the version's folder."""
+def train(rows: pd.DataFrame, afterwards: pd.DataFrame, nights: pd.DataFrame | None = None) -> Path:
+    """Evaluate on held-out weeks, train on all rows, and register; returns the version's folder.
+
+    Args:
+        rows: flights that arrived.
+        afterwards: such flights of nights that nothing is fitted on.
+        nights: all flights of the training nights, which later nights are compared with; else `rows`.
+    """
     held_out = pd.to_datetime(rows["score_date"]).dt.isocalendar().week % WEEK_HELD_OUT == 0
     trial, final = _fit(rows[~held_out]), _fit(rows)
     held = _compare(trial, rows[~held_out], rows[held_out])
     after = _compare(final, rows, afterwards)
-    return _register(final, rows, held, after)
+    return _register(final, rows, held, after, out_of_fold(rows if nights is None else nights))
 
 
 def make_model() -> Pipeline:
@@ -124,6 +139,16 @@ def sample(rows: pd.DataFrame) -> pd.DataFrame:
     chosen = rows.groupby("score_date", group_keys=False).sample(REFERENCE_ROWS_A_NIGHT, random_state=SEED)
     # Text identifiers take half of the file, and nobody compares them.
     return chosen.drop(columns="entity_id").reset_index(drop=True)
+
+
+def out_of_fold(nights: pd.DataFrame) -> pd.DataFrame:
+    """Nights with a column `out_of_fold`: the score of a model that was trained without the row's week."""
+    fold = pd.to_datetime(nights["score_date"]).dt.isocalendar().week % WEEK_HELD_OUT
+    scores = np.empty(len(nights))
+    for number in fold.unique():
+        tested = (fold == number).to_numpy()
+        scores[tested] = _fit(arrived(nights[~tested])).predict_proba(features(nights[tested]))[:, 1]
+    return nights.assign(out_of_fold=scores)
 
 
 def judge(late: pd.Series, probability: Floats) -> Figures:
@@ -191,9 +216,11 @@ def _compare(model: Pipeline, fitted: pd.DataFrame, tested: pd.DataFrame) -> Tri
     return Trial(tested, found)
 
 
-def _register(final: Pipeline, rows: pd.DataFrame, held: Trial, after: Trial) -> Path:
+def _register(final: Pipeline, rows: pd.DataFrame, held: Trial, after: Trial, nights: pd.DataFrame) -> Path:
     with tempfile.TemporaryDirectory() as folder:
         artefact, reference = Path(folder) / "model.joblib", Path(folder) / "reference.parquet"
+        whole = Path(folder) / "nights.parquet"
+        nights.to_parquet(whole, index=False)
         joblib.dump(final, artefact, compress=("xz", 6))
         sample(rows).to_parquet(reference, compression="zstd", index=False)
         pinned = register(
@@ -206,6 +233,9 @@ def _register(final: Pipeline, rows: pd.DataFrame, held: Trial, after: Trial) ->
             metrics={**_metrics("held_out", held), **_metrics("july_december", after)},
             training_window=TRAINING,
             card=model_card(rows, held, after),
+            nights=whole,
+            night_column="score_date",
+            score_column="out_of_fold",
         )
     return pinned.folder
 

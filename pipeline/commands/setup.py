@@ -52,6 +52,14 @@ def register(
     ] = 0.5,
     metrics: Annotated[Path | None, typer.Option(help="JSON file of named figures for the manifest.")] = None,
     card: Annotated[Path | None, typer.Option(help="The model card, Markdown.")] = None,
+    nights: Annotated[
+        Path | None,
+        typer.Option(help="Parquet of the training rows, whole nights, to profile; else the reference."),
+    ] = None,
+    night_column: Annotated[str | None, typer.Option(help="Their column with the day of each row.")] = None,
+    score_column: Annotated[
+        str | None, typer.Option(help="Their column with scores of models that had not seen the row's night.")
+    ] = None,
 ) -> None:
     """Take a trained scikit-learn model into the store as its next version."""
     from pipeline.register import register as take_in
@@ -67,6 +75,9 @@ def register(
         threshold=threshold,
         metrics=_metrics(metrics),
         card=_text(card) if card else None,
+        nights=nights,
+        night_column=night_column,
+        score_column=score_column,
     )
     manifest = pinned.manifest
     out.print(

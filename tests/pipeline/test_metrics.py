@@ -104,7 +104,10 @@ def test_every_feature_has_its_counts(shop: Shop) -> None:
     assert found.pop(("amount", "null")) == nulls
     assert found.pop(("channel", "unknown_category")) == 2
     assert found.pop(("amount", "out_of_range")) >= 1
-    assert {metric for _, metric in found} <= {"out_of_range"}
+    assert found["amount", "missing_share"] == nulls / 100
+    assert found["channel", "unknown_category_share"] == 0.02
+    assert found["amount", "p10"] < found["amount", "median"] < found["amount", "p90"]
+    assert {"mean", "psi"} <= {metric for feature, metric in found if feature == "amount"}
 
 
 def test_a_retry_overwrites(shop: Shop) -> None:
@@ -115,8 +118,8 @@ def test_a_retry_overwrites(shop: Shop) -> None:
     shop.home.sql("UPDATE scoring.run_metrics SET value = -1 WHERE run_id = :run_id", run_id=run.run_id)
     shop.home.sql("UPDATE scoring.feature_metrics SET value = -1 WHERE run_id = :run_id", run_id=run.run_id)
     assert log_metrics(shop.home.places, gate, run, written) == first
-    assert min(metrics(shop, run.run_id).values()) >= 0
-    query = "SELECT min(value), count(*) FROM scoring.feature_metrics WHERE run_id = :run_id"
+    assert -1 not in metrics(shop, run.run_id).values()
+    query = "SELECT min(value), count(*) FROM scoring.feature_metrics WHERE run_id = :run_id AND metric = 'out_of_range'"
     assert shop.home.sql(query, run_id=run.run_id) == [{"min": 0.0, "count": 12}]
 
 

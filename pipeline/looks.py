@@ -1,0 +1,200 @@
+"""What a run's features and scores looked like: profiles merged over parts, their figures, and what is unusual."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import reduce
+from operator import add
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+
+from pipeline import drift, parts, postgres, predict, references
+from pipeline.drift import VOLUME, Distance
+from pipeline.job import Drift, Gate
+from pipeline.places import Places
+from pipeline.profile import SCORE, Profile
+from pipeline.stage import Finding, Run, Written
+
+# A message names so many features; feature_metrics has them all.
+NAMED = 5
+# So few rows may well be the same on two nights.
+_ENOUGH_TO_DIFFER = 20
+
+
+@dataclass(frozen=True)
+class Last:
+    """The last night published before: its day, and what its columns looked like by bin."""
+
+    night: date
+    counts: Mapping[str, Mapping[str, int]]
+
+
+@dataclass(frozen=True)
+class Looks:
+    """What a run looked like.
+
+    Attributes:
+        tonight: its profile.
+        distances: to the training nights, the most unusual first.
+        last: the last night published before.
+    """
+
+    tonight: Profile
+    distances: tuple[Distance, ...]
+    last: Last | None
+
+    def metrics(self) -> dict[str, float]:
+        """Figures of the score and of the run as a whole."""
+        found = {f"score_{name}": value for name, value in _figures(self.tonight, SCORE).items()}
+        for one in self.distances:
+            if one.what in (SCORE, VOLUME):
+                name = "rows" if one.what == VOLUME else "score"
+                found[f"{name}_unusualness"] = one.unusualness
+                found[f"{name}_log_ratio" if one.what == VOLUME else f"{name}_psi"] = one.distance
+        if SCORE in (since := self._since_last()):
+            found["score_psi_last_night"] = since[SCORE]
+        if self.distances:
+            found["unusualness"] = self.distances[0].unusualness
+        return found
+
+    def features(self, run: Run) -> dict[str, dict[str, float]]:
+        """Figures of each feature."""
+        far = {one.what: one for one in self.distances}
+        since = self._since_last()
+        found = {}
+        for name in run.features:
+            said = _figures(self.tonight, name) | _shares(run, name)
+            if name in far:
+                said |= {
+                    "psi": far[name].distance,
+                    "unusualness": far[name].unusualness,
+                    "nights_as_far": far[name].as_far,
+                }
+            if name in since:
+                said["psi_last_night"] = since[name]
+            found[name] = said
+        return found
+
+    def rows(self, run_id: int) -> list[dict[str, Any]]:
+        """The profile as rows of the table `profiles`."""
+        return [
+            {
+                "run_id": run_id,
+                "column_name": name,
+                "bin": place,
+                "label": label.replace("\0", "\\x00"),
+                "count": count,
+            }
+            for name, counts in self.tonight.counts.items()
+            for place, (label, count) in enumerate(
+                zip(self.tonight.bins[name].labels, counts.tolist(), strict=True)
+            )
+        ]
+
+    def findings(self, gate: Gate) -> tuple[Finding, ...]:
+        """What is unusual, by check."""
+        found = []
+        unusual = [one for one in self.distances if one.unusual]
+        features = [one for one in unusual if one.what not in (SCORE, VOLUME)]
+        if features:
+            named = "; ".join(f"{one.what}: {one}" for one in features[:NAMED])
+            more = f"; and {len(features) - NAMED} more" if len(features) > NAMED else ""
+            found.append(
+                Finding(check="drift", action=gate.drift, message=f"unusual features: {named}{more}")
+            )
+        for one in unusual:
+            if one.what == SCORE:
+                found.append(
+                    Finding(check="score_drift", action=gate.score_drift, message=f"unusual scores: {one}")
+                )
+            if one.what == VOLUME:
+                message = f"unusual number of rows: {self.tonight.rows}, {one}"
+                found.append(Finding(check="volume", action=gate.volume, message=message))
+        if self.last and self._same_again(self.last):
+            message = (
+                f"all {self.tonight.rows} rows look exactly like those of {self.last.night}: the warehouse may not "
+                "have been loaded since"
+            )
+            found.append(Finding(check="drift", action=gate.drift, message=message))
+        return tuple(found)
+
+    def _since_last(self) -> dict[str, float]:
+        """PSI to the last published night, of the columns that had the same bins."""
+        found = {}
+        for name, counts in self.tonight.counts.items():
+            before = self.last.counts.get(name, {}) if self.last else {}
+            if tuple(before) == self.tonight.bins[name].labels:
+                found[name] = float(drift.psi(counts, np.array(list(before.values()), np.int64)))
+        return found
+
+    def _same_again(self, last: Last) -> bool:
+        mine = {name: counts.tolist() for name, counts in self.tonight.counts.items()}
+        theirs = {name: list(counts.values()) for name, counts in last.counts.items()}
+        return self.tonight.rows >= _ENOUGH_TO_DIFFER and mine == theirs
+
+
+def look(places: Places, settings: Drift, run: Run, written: Sequence[Written]) -> Looks:
+    """Merge the profiles of a run's parts, and compare them with the training nights and with the last night.
+
+    Raises:
+        PartError: a part's profile is missing or altered.
+        ModelError: the model's reference is missing or altered.
+    """
+    pinned = predict.pin(places.home, run.model_name, run.model_version, run.model_sha256)
+    reference = references.load(pinned)
+    where = (run.job, run.score_date, run.run_id)
+    kept = [
+        Profile.read(
+            reference.bins,
+            parts.read(places.store, parts.profile_path(*where, part.part.number), part.profile),
+        )
+        for part in written
+        if part.profile is not None
+    ]
+    tonight = reduce(add, kept, Profile.of(reference.bins))
+    night = date.fromisoformat(run.score_date)
+    distances = drift.judge(reference, tonight, night, settings.false_alarm_rate)
+    return Looks(tonight, distances, _last(places.predictions, run))
+
+
+def _figures(profile: Profile, column: str) -> dict[str, float]:
+    if column not in profile.bins:
+        return {}
+    found = {
+        "mean": profile.mean(column),
+        "p10": profile.quantile(column, 0.1),
+        "median": profile.quantile(column, 0.5),
+        "p90": profile.quantile(column, 0.9),
+    }
+    return {name: value for name, value in found.items() if value is not None and np.isfinite(value)}
+
+
+def _shares(run: Run, feature: str) -> dict[str, float]:
+    """Shares of the extracted rows, of what the contract counted."""
+    counted, names = (
+        run.features[feature],
+        {"null": "missing_share", "unknown_category": "unknown_category_share"},
+    )
+    return {name: counted[rule] / run.rows_extracted for rule, name in names.items() if rule in counted}
+
+
+def _last(uri: str, run: Run) -> Last | None:
+    with postgres.engine(uri).connect() as connection:
+        values = {"job": run.job, "score_date": run.score_date}
+        rows = connection.execute(sa.text(_LAST), values).all()
+    if not rows:
+        return None
+    counts: dict[str, dict[str, int]] = {}
+    for row in rows:
+        counts.setdefault(row.column_name, {})[row.label] = row.counted
+    return Last(rows[0].score_date, counts)
+
+
+_LAST = """
+SELECT last.score_date, kept.column_name, kept.label, kept.count AS counted
+FROM (SELECT score_date, run_id FROM scoring.current_runs WHERE job = :job AND score_date < :score_date
+      ORDER BY score_date DESC LIMIT 1) AS last
+JOIN scoring.profiles AS kept USING (run_id) ORDER BY kept.column_name, kept.bin
+"""

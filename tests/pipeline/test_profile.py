@@ -1,0 +1,113 @@
+"""Profiles add up, and hold whatever a column may hold."""
+
+import math
+from functools import reduce
+from operator import add
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.contract import Column
+from pipeline.profile import SCORE, Bins, Profile, as_json, bins_of, bins_of_numbers, from_json
+
+BINS = {
+    "amount": Bins("amount", "edges", edges=(-1.0, 0.0, 2.5)),
+    "channel": Bins("channel", "values", values=("shop", "web")),
+    "note": Bins("note", "presence"),
+    SCORE: Bins(SCORE, "edges", edges=(0.5,)),
+}
+
+numbers = st.none() | st.floats(allow_nan=True, allow_infinity=True)
+texts = st.none() | st.sampled_from(["shop", "web", "pigeon", ""])
+rows = st.lists(st.tuples(numbers, texts, texts, st.floats(0, 1)), max_size=40)
+
+
+def profile(of: list[tuple[float | None, str | None, str | None, float]]) -> Profile:
+    """The profile of rows, whose columns stand in the order of BINS."""
+    types = (pa.float64(), pa.string(), pa.string(), pa.float64())
+    columns = [pa.array([row[place] for row in of], kind) for place, kind in enumerate(types)]
+    return Profile.of(BINS, dict(zip(BINS, columns, strict=True)))
+
+
+def counts(of: Profile) -> dict[str, list[int]]:
+    """A profile's counts as plain lists."""
+    return {name: found.tolist() for name, found in of.counts.items()}
+
+
+@given(st.lists(rows, min_size=1, max_size=5))
+def test_parts_add_up_to_one_pass_in_whatever_order(parts: list[list]) -> None:  # type: ignore[type-arg]
+    whole = profile([row for part in parts for row in part])
+    found = [profile(part) for part in parts]
+    left = reduce(add, found)
+    right = reduce(lambda one, other: other + one, reversed(found))
+    assert counts(left) == counts(right) == counts(whole) == counts(left + Profile.of(BINS))
+    assert left.rows == whole.rows == sum(map(len, parts))
+    scores = [row[3] for part in parts for row in part]
+    assert math.isclose(left.totals[SCORE], sum(scores), abs_tol=1e-9)
+
+
+@given(rows)
+def test_every_row_falls_into_one_bin_of_every_column(of: list) -> None:  # type: ignore[type-arg]
+    assert {sum(found) for found in counts(profile(of)).values()} == {len(of)}
+
+
+@given(rows)
+def test_what_was_kept_is_read(of: list) -> None:  # type: ignore[type-arg]
+    made = profile(of)
+    read = Profile.read(BINS, [made.batch()])
+    assert counts(read) == counts(made)
+    np.testing.assert_array_equal(list(read.totals.values()), list(made.totals.values()))
+
+
+def test_each_value_is_where_its_label_says() -> None:
+    made = profile(
+        [(-2, "shop", "a", 0.1), (-1, "web", None, 0.5), (2.5, "fax", "", 1.0), (None, None, "b", 0)]
+    )
+    found = {name: dict(zip(BINS[name].labels, list_, strict=True)) for name, list_ in counts(made).items()}
+    assert found["amount"] == {"< -1": 1, "[-1, 0)": 1, "[0, 2.5)": 0, ">= 2.5": 1, "null": 1}
+    assert found["channel"] == {"shop": 1, "web": 1, "other": 1, "null": 1}
+    assert found["note"] == {"present": 3, "null": 1}
+    assert found[SCORE] == {"< 0.5": 2, ">= 0.5": 2, "null": 0}
+
+
+@pytest.mark.parametrize("of", [[], [(None, None, None, 0.0)] * 3])
+def test_a_column_without_a_value_survives(of: list) -> None:  # type: ignore[type-arg]
+    made = profile(of)
+    assert made.mean("amount") is made.quantile("amount", 0.5) is None
+    assert made.counts["amount"].tolist() == [0, 0, 0, 0, len(of)]
+
+
+def test_the_mean_is_exact_and_quantiles_are_near() -> None:
+    values = np.random.default_rng(1).normal(50, 10, 10_000)
+    bins = {"x": bins_of_numbers("x", pa.array(values))}
+    made = Profile.of(bins, {"x": pa.array(values)})
+    mean, median = made.mean("x"), made.quantile("x", 0.5)
+    assert mean is not None
+    assert median is not None
+    assert math.isclose(mean, values.mean())
+    assert abs(median - np.median(values)) < 0.1
+    assert made.mean("x") == Profile.of(bins, {"x": pa.array(values)}).mean("x")
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "expected"),
+    [
+        (Column("x", "number", "float64", False), pa.array([1.0, 1.0]), Bins("x", "edges", edges=(1.0,))),
+        (Column("x", "number", "float64", True), pa.nulls(3, pa.float64()), Bins("x", "presence")),
+        (Column("x", "boolean", "bool", False), pa.array([True]), Bins("x", "values", values=("false", "true"))),
+        (Column("x", "timestamp", "datetime64[us]", False), pa.array([1], pa.timestamp("us")), Bins("x", "presence")),
+        (Column("x", "text", "str", False), pa.array(["free"]), Bins("x", "presence")),
+        (
+            Column("x", "text", "str", True, categories=("a", "b")),
+            pa.array(["b", None, "a"]),
+            Bins("x", "values", values=("a", "b")),
+        ),
+    ],
+)  # fmt: skip
+def test_bins_are_made_of_what_training_saw(column: Column, values: pa.Array, expected: Bins) -> None:
+    made = bins_of(column, values)
+    assert made == expected == from_json(as_json(made))
+    assert Profile.of({"x": made}, {"x": values}).rows == len(values)
