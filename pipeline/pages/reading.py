@@ -67,6 +67,7 @@ class Record:
         parts: its ledger, part by part.
         metrics: its numbers.
         features: feature -> its numbers.
+        profiles: column -> bin -> rows in it; the score's column is empty. Nothing for a run of before they were kept.
         rejected: column, rule and how many rows broke it.
         outcomes: how its scores fared against the real results, over all entities; empty while nobody knows.
         nights: its job's nights until its own.
@@ -76,6 +77,7 @@ class Record:
     parts: Sequence[Row]
     metrics: Mapping[str, float]
     features: Mapping[str, Mapping[str, float]]
+    profiles: Mapping[str, Mapping[str, int]]
     rejected: Sequence[Row]
     outcomes: Mapping[str, float]
     nights: Sequence[Night]
@@ -95,11 +97,15 @@ def record(uri: str, run_id: int) -> Record:
         features: dict[str, dict[str, float]] = {}
         for row in connection.execute(sa.text(_FEATURES), asked):
             features.setdefault(row.feature, {})[row.metric] = row.value
+        profiles: dict[str, dict[str, int]] = {}
+        for row in connection.execute(sa.text(_PROFILES), asked):
+            profiles.setdefault(row.column_name, {})[row.label] = row.counted
         return Record(
             run=run,
             parts=connection.execute(sa.text(_PARTS), asked).mappings().all(),
             metrics={row.metric: row.value for row in connection.execute(sa.text(_METRICS), asked)},
             features=features,
+            profiles=profiles,
             rejected=connection.execute(sa.text(_REJECTED), asked).mappings().all(),
             outcomes={row.metric: row.value for row in connection.execute(sa.text(_OUTCOMES), asked)},
             nights=_nights(connection, [run["job"]], run["score_date"]),
@@ -155,6 +161,9 @@ FROM scoring.run_parts WHERE run_id = :run_id ORDER BY part
 _METRICS = "SELECT metric, value FROM scoring.run_metrics WHERE run_id = :run_id ORDER BY metric"
 _FEATURES = """
 SELECT feature, metric, value FROM scoring.feature_metrics WHERE run_id = :run_id ORDER BY feature, metric
+"""
+_PROFILES = """
+SELECT column_name, label, count AS counted FROM scoring.profiles WHERE run_id = :run_id ORDER BY column_name, bin
 """
 _REJECTED = """
 SELECT column_name, rule, count(*) AS rows FROM scoring.rejections WHERE run_id = :run_id

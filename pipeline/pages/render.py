@@ -33,7 +33,7 @@ _ENVIRONMENT = Environment(
 )
 _ENVIRONMENT.filters |= {
     "instant": _instant,
-    "count": "{:,}".format,
+    "count": "{:,.0f}".format,
     "number": "{:,.4g}".format,
     "percent": "{:.2%}".format,
 }

@@ -4,7 +4,7 @@ Made on demand from what the database keeps of the run, so that there is nothing
 """
 
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -12,8 +12,10 @@ from pathlib import Path
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
-from pipeline.pages import charts, reading, render
+from pipeline.pages import charts, pictures, reading, render
 from pipeline.pages.reading import Night, Record, Row
+from pipeline.pages.render import MOST
+from pipeline.references import Reference
 
 # Longer cards are cut: the page stays small enough for a mail.
 MOST_CARD = 60_000
@@ -34,6 +36,21 @@ class Verdict:
     reasons: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Feature:
+    """A feature on the page.
+
+    Attributes:
+        name: as the query calls it.
+        values: its figures, as `feature_metrics` has them.
+        picture: its histogram, where the run kept one.
+    """
+
+    name: str
+    values: Mapping[str, float]
+    picture: Markup | None
+
+
 def report(predictions: str, home: Path, run_id: int) -> str:
     """Write the report of a run: one HTML file that needs nothing else.
 
@@ -46,6 +63,9 @@ def report(predictions: str, home: Path, run_id: int) -> str:
         NoSuchRun: there is none of that number.
     """
     found = reading.record(predictions, run_id)
+    reference = None
+    if found.profiles:
+        reference = pictures.reference_of(home, found.run["model_name"], found.run["model_version"])
     shares = {name: value for name, value in found.metrics.items() if name.startswith(_SHARE)}
     return render.page(
         "report.html.jinja",
@@ -55,6 +75,9 @@ def report(predictions: str, home: Path, run_id: int) -> str:
         metrics=found.metrics,
         labels=sorted(((name.removeprefix(_SHARE), share) for name, share in shares.items()), key=_by_share),
         rejected=found.rejected,
+        scores=_drawn(found.profiles, reference, _SCORE, "Scores"),
+        features=_features(found, reference),
+        reference=reference,
         outcomes=[(said, found.outcomes[name]) for name, said in _OUTCOMES.items() if name in found.outcomes],
         histories=_histories(found),
         card=card(home, found.run["model_name"], found.run["model_version"]),
@@ -103,6 +126,25 @@ def _rows(run: Row) -> str:
     if run["rows_scored"] is None:
         return "no row is scored yet"
     return f"{run['rows_scored']:,} rows scored, {run['rows_rejected']:,} rejected"
+
+
+def _drawn(
+    profiles: Mapping[str, Mapping[str, int]], reference: Reference | None, column: str, title: str
+) -> Markup | None:
+    """A column's histogram; None where the run kept none."""
+    if not sum(profiles.get(column, {}).values()):
+        return None
+    seen = pictures.spread(column, profiles[column], reference)
+    return charts.histogram(title, seen.labels, seen.tonight, seen.reference, seen.band)
+
+
+def _features(found: Record, reference: Reference | None) -> list[Feature]:
+    """The features, the most unusual first."""
+    ordered = sorted(found.features.items(), key=lambda item: (-item[1].get("unusualness", 0), item[0]))
+    return [
+        Feature(name, values, _drawn(found.profiles, reference, name, name) if place < MOST else None)
+        for place, (name, values) in enumerate(ordered)
+    ]
 
 
 def _histories(found: Record) -> list[tuple[str, Markup]]:
@@ -159,6 +201,7 @@ def _by_share(pair: tuple[str, float]) -> tuple[float, str]:
     return -pair[1], pair[0]
 
 
+_SCORE = ""
 _SHARE = "label_share:"
 _VALUES: dict[str, Callable[[Night], float | None]] = {
     "Rows scored": lambda night: night.rows_scored,

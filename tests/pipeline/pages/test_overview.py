@@ -38,7 +38,7 @@ def test_the_last_nights_at_a_glance(home: Home) -> None:
     ]
     page = Page(overview(uri, [shop.job, "never_ran"], lambda night: f"runs/{night.run_id}"))
     assert f"{failed}: failed" in page.said
-    assert f"{held}: held, 100 rows scored, 1 unusual" in page.said
+    assert f"{held}: held, 100 rows scored, 2 unusual" in page.said
     assert "Rows scored, last 100" in page.said
     assert "1 as usual, 1 to look at, 1 without scores of their own." in page.said
     assert ("a", "href", f"runs/{nights[0].run_id}") in page.attributes

@@ -1,6 +1,7 @@
 """pipeline/pages/report.py: one page that tells what became of a run, stands alone, and takes any text for text."""
 
 import re
+import shutil
 from datetime import date, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
@@ -160,6 +161,27 @@ def test_what_became_of_it_once_somebody_knows(shop: Shop) -> None:
     assert "ROC AUC 0.75 " in page.said
     assert "0.5 " not in page.said.split("What became of it")[1].split("The last weeks")[0]
     assert f"least 0.75, most 0.75, 0.75 on {NIGHT}." in page.said
+
+
+def test_features_stand_beside_the_training_data_the_most_unusual_first(shop: Shop) -> None:
+    shop.change("visits = visits + 40")
+    run_id = shop.home.score(shop.job).run_id
+    page = Page(report(shop.home, run_id))
+    features = page.said.split("Features The most unusual first.")[1].split("What became of it")[0]
+    assert features.count(", PSI ") == 4
+    assert features.index("visits") < min(features.index(name) for name in ("amount", "channel", "member"))
+    assert "registered without its training nights" in features
+    assert "! unusual" in features
+    assert page.said.count("Reference: most in") == 4
+    # A model that is gone from the store takes the comparison with it, and nothing else.
+    shutil.rmtree(shop.home.path / "models" / "shop")
+    alone = Page(report(shop.home, run_id)).said
+    assert "there is nothing to compare with" in alone
+    assert "has no MODEL_CARD.md here" in alone
+    assert alone.count("Tonight: most in") == 5
+    # A run of before profiles were kept.
+    shop.home.sql("DELETE FROM scoring.profiles WHERE run_id = :run_id", run_id=run_id)
+    assert "This run kept no histogram of its scores." in Page(report(shop.home, run_id)).said
 
 
 def test_a_run_that_is_not_there(shop: Shop) -> None:
