@@ -78,7 +78,7 @@ def renumbered(command: str, first: int) -> str:
 
 def test_the_analysts_queries_run(checkout: Home) -> None:
     queries = [block for block in blocks("sql") if "scoring." in block]
-    assert len(queries) == 8
+    assert len(queries) == 9
     for query in queries:
         checkout.sql(query.rstrip().rstrip(";"), "analyst")
 

@@ -7,7 +7,7 @@ import pytest
 from tests.home import NIGHT, Home
 from tests.pipeline.shop import Shop, open_shop
 
-VIEWS = ("latest_predictions", "model_quality")
+VIEWS = ("latest_predictions", "drift_history", "model_quality")
 
 
 @pytest.fixture
@@ -57,6 +57,25 @@ def test_model_quality_is_a_row_a_night_and_group_of_what_analysts_see(shop: Sho
         (second, "channel", "web", None, None, 0.5, None),
         (second, "channel", None, None, None, 0.25, None),
     ]
+
+
+def test_drift_history_has_every_feature_the_score_and_the_rows_of_what_analysts_see(shop: Shop) -> None:
+    shop.home.score(shop.job)
+    shop.change("visits = visits + 40")
+    run_id = shop.home.score(shop.job).run_id
+    query = """SELECT run_id, kind, feature, unusual, psi, missing_share FROM scoring.drift_history
+        WHERE job = :job ORDER BY kind, feature"""
+    found = shop.home.sql(query, "analyst", job=shop.job)
+    assert [(row["kind"], row["feature"]) for row in found] == [
+        *(("feature", name) for name in ("amount", "channel", "member", "visits")),
+        ("rows", None),
+        ("score", None),
+    ]
+    assert {row["run_id"] for row in found} == {run_id}
+    features = {row["feature"]: row for row in found[:4]}
+    assert features["visits"]["unusual"]
+    assert features["visits"]["psi"] > 1 > features["member"]["psi"]
+    assert features["amount"]["missing_share"] == pytest.approx(0.1, abs=0.05)
 
 
 @pytest.mark.parametrize("view", VIEWS)

@@ -1,4 +1,4 @@
-"""Views for analysts: the newest scores, and how good the published ones turned out to be."""
+"""Views for analysts: the newest scores, how unusual each night was, and how good its scores turned out to be."""
 
 from alembic import op
 
@@ -55,17 +55,53 @@ COMMENT ON COLUMN scoring.model_quality.calibration_error IS
 COMMENT ON COLUMN scoring.model_quality.bias IS 'Regressions: the mean of score less result.';
 """
 
+DRIFT = """
+CREATE VIEW scoring.drift_history AS
+SELECT runs.job, runs.score_date, runs.run_id, runs.model_name, runs.model_version, seen.kind, seen.feature,
+       seen.unusualness, seen.unusualness > 1 AS unusual, seen.psi, seen.psi_last_night, seen.missing_share,
+       seen.unknown_category_share
+FROM scoring.current_runs AS current
+JOIN scoring.scoring_runs AS runs ON runs.run_id = current.run_id
+CROSS JOIN LATERAL (
+    SELECT 'feature' AS kind, found.feature,
+           max(found.value) FILTER (WHERE found.metric = 'unusualness') AS unusualness,
+           max(found.value) FILTER (WHERE found.metric = 'psi') AS psi,
+           max(found.value) FILTER (WHERE found.metric = 'psi_last_night') AS psi_last_night,
+           max(found.value) FILTER (WHERE found.metric = 'missing_share') AS missing_share,
+           max(found.value) FILTER (WHERE found.metric = 'unknown_category_share') AS unknown_category_share
+    FROM scoring.feature_metrics AS found WHERE found.run_id = runs.run_id GROUP BY found.feature
+    UNION ALL
+    SELECT 'score', NULL, max(found.value) FILTER (WHERE found.metric = 'score_unusualness'),
+           max(found.value) FILTER (WHERE found.metric = 'score_psi'),
+           max(found.value) FILTER (WHERE found.metric = 'score_psi_last_night'), NULL, NULL
+    FROM scoring.run_metrics AS found WHERE found.run_id = runs.run_id
+    UNION ALL
+    SELECT 'rows', NULL, max(found.value) FILTER (WHERE found.metric = 'rows_unusualness'), NULL, NULL, NULL, NULL
+    FROM scoring.run_metrics AS found WHERE found.run_id = runs.run_id
+) AS seen;
+COMMENT ON VIEW scoring.drift_history IS
+    'How far each published night was from its model''s training nights: one row a feature, one for the score and one '
+    'for the number of rows. Numbers are null where a run did not measure them.';
+COMMENT ON COLUMN scoring.drift_history.kind IS 'feature, score or rows.';
+COMMENT ON COLUMN scoring.drift_history.unusualness IS
+    'The distance on the scale on which 1 is the limit that the job''s false_alarm_rate sets for the night as a whole.';
+COMMENT ON COLUMN scoring.drift_history.psi IS 'Population stability index against the training nights.';
+COMMENT ON COLUMN scoring.drift_history.psi_last_night IS 'The same against the last night published before.';
+COMMENT ON COLUMN scoring.drift_history.missing_share IS 'The share of the extracted rows without a value.';
+"""
+
 GRANTS = """
-GRANT SELECT ON scoring.latest_predictions, scoring.model_quality TO scoring_writer, scoring_analyst;
+GRANT SELECT ON scoring.latest_predictions, scoring.drift_history, scoring.model_quality
+    TO scoring_writer, scoring_analyst;
 """
 
 
 def upgrade() -> None:
     """Add the views."""
-    for statements in (LATEST, QUALITY, GRANTS):
+    for statements in (LATEST, DRIFT, QUALITY, GRANTS):
         op.execute(statements)
 
 
 def downgrade() -> None:
     """Take the views away again; they hold nothing of their own."""
-    op.execute("DROP VIEW scoring.latest_predictions, scoring.model_quality")
+    op.execute("DROP VIEW scoring.latest_predictions, scoring.drift_history, scoring.model_quality")
