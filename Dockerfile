@@ -19,6 +19,7 @@ COPY sql /opt/scoring/sql
 COPY models /opt/scoring/models
 COPY operators /opt/scoring/operators
 COPY dags /opt/scoring/dags
+COPY plugins /opt/scoring/plugins
 # A checkout may be closed to others; the image's user is one of them.
 RUN chmod --recursive a+rX /opt/scoring && python -m compileall -q /opt/scoring
 

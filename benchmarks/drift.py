@@ -19,7 +19,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from scipy.stats import chi2_contingency, ks_2samp  # type: ignore[import-untyped]
+from scipy.stats import chi2_contingency, ks_2samp
 
 from benchmarks.ground import ROOT, join
 from pipeline import drift, job, model, queries, references, warehouse

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from local import lease, port, private
-from local.environment import Place, environment
+from local.environment import Place, environment, of_component
 from local.metadata import Tell, command, migrate
 from local.processes import Child, LocalError, spawn, stop, tail
 from local.rest import Rest
@@ -97,7 +97,13 @@ class Airflow:
         self._tell(f"starting Airflow on port {self._port}")
         self.started = datetime.now(UTC)
         self._children = [
-            spawn(name, command(*arguments), environ, self.place.folder, self.place.logs / f"{name}.log")
+            spawn(
+                name,
+                command(*arguments),
+                of_component(name, environ),
+                self.place.folder,
+                self.place.logs / f"{name}.log",
+            )
             for name, arguments in self._components.items()
         ]
 

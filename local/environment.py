@@ -13,9 +13,12 @@ from pipeline.embedded import Embedded
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# The connections that tasks may see; the owners' are for `migrate` and `sample`.
+# The connections that tasks may see, and the one that the web server's pages read; the owners' are for `migrate` and
+# `sample`.
 _TASK_CONNECTIONS = ("warehouse", "predictions", "predictions_janitor")
-_NOT_FOR_TASKS = ("AIRFLOW_CONN_WAREHOUSE_OWNER", "AIRFLOW_CONN_PREDICTIONS_OWNER", "AIRFLOW_CONN_ANALYST")
+_PAGES_CONNECTION = "AIRFLOW_CONN_ANALYST"
+_PREDICTIONS = "AIRFLOW_CONN_PREDICTIONS"
+_OWNERS = ("AIRFLOW_CONN_WAREHOUSE_OWNER", "AIRFLOW_CONN_PREDICTIONS_OWNER")
 
 # What every task imports, 2.5 s of it: loaded once, and shared by the forks that the tasks run in. A first demo's
 # nights took 40 s, with this 15 s. Not `pipeline` itself, so that an edit of it counts from the next task on.
@@ -87,7 +90,7 @@ class Place:
 def environment(
     place: Place, embedded: Embedded, port: int, environ: Mapping[str, str] = os.environ
 ) -> dict[str, str]:
-    """The environment of every Airflow process.
+    """The environment of Airflow, of which each process gets what `of_component` leaves.
 
     Args:
         place: where this Airflow lives.
@@ -100,10 +103,10 @@ def environment(
     store = environ.get("SCORING_STORE", str(place.folder / "store"))
     connections = {
         name: environ.get(name) or embedded.connections[conn_id]
-        for conn_id in _TASK_CONNECTIONS
+        for conn_id in (*_TASK_CONNECTIONS, "analyst")
         for name in [f"AIRFLOW_CONN_{conn_id.upper()}"]
-        # The embedded janitor has never heard of a real database's runs.
-        if environ.get(name) or not environ.get(name.removesuffix("_JANITOR"))
+        # The embedded janitor and analyst have never heard of a real database's runs.
+        if environ.get(name) or conn_id in ("warehouse", "predictions") or not environ.get(_PREDICTIONS)
     }
     metadata = embedded.uri("airflow", "airflow").replace("postgresql://", "postgresql+psycopg2://", 1)
     local = ",".join(filter(None, [environ.get("NO_PROXY", environ.get("no_proxy", "")), HOST, "localhost"]))
@@ -121,6 +124,7 @@ def environment(
         "SPT_NOENV": "1",
         "AIRFLOW_HOME": str(place.airflow),
         "AIRFLOW__CORE__DAGS_FOLDER": str(place.dags),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
         "AIRFLOW__CORE__PARALLELISM": tasks,
         "SCORING_TASKS": tasks,
@@ -141,5 +145,14 @@ def environment(
     }
 
 
+def of_component(name: str, environ: Mapping[str, str]) -> dict[str, str]:
+    """What one of Airflow's processes gets: the web server what its pages read, the others what tasks use."""
+    if name == "api-server":
+        hidden = {f"AIRFLOW_CONN_{conn_id.upper()}" for conn_id in _TASK_CONNECTIONS}
+    else:
+        hidden = {_PAGES_CONNECTION, "AIRFLOW__CORE__PLUGINS_FOLDER"}
+    return {key: value for key, value in environ.items() if key not in hidden}
+
+
 def _foreign(name: str) -> bool:
-    return name.startswith("AIRFLOW__") or name in _NOT_FOR_TASKS
+    return name.startswith("AIRFLOW__") or name in (*_OWNERS, _PAGES_CONNECTION)

@@ -32,6 +32,7 @@ for command in (
     nights.score,
     runs.runs,
     runs.show,
+    runs.report,
     runs.alerts,
     audit.diff,
     audit.reproduce,

@@ -45,7 +45,7 @@ HOLDERS = {
     "postgres-init": OWNERS | LOGINS,
     "redis": {"REDIS_PASSWORD"},
     "airflow-init": METADATA | {"SCORING_OWNER_PASSWORD", "ADMIN_PASSWORD"},
-    "airflow-apiserver": METADATA | {"JWT_SECRET", "API_SECRET_KEY"},
+    "airflow-apiserver": METADATA | {"JWT_SECRET", "API_SECRET_KEY", "ANALYST_PASSWORD"},
     "airflow-scheduler": METADATA | {"JWT_SECRET", "REDIS_PASSWORD"},
     "airflow-dag-processor": METADATA,
     "airflow-triggerer": METADATA,

@@ -60,7 +60,7 @@ def test_your_own_model_in_15_minutes(checkout: Home) -> None:
 def test_the_commands_of_the_command_line(checkout: Home) -> None:
     section = TEXT.split("## The command line")[1].split("\n## ")[0]
     typed = re.findall(r"^\.venv/bin/python -m pipeline .*$", section, re.MULTILINE)
-    assert len(typed) == 9
+    assert len(typed) == 10
     known = checkout.sql("SELECT coalesce(max(run_id), 0) + 1 AS next FROM scoring.scoring_runs")[0]["next"]
     for command in typed:
         run(checkout, renumbered(command, known))
@@ -80,7 +80,7 @@ def renumbered(command: str, first: int) -> str:
 
 def test_the_analysts_queries_run(checkout: Home) -> None:
     queries = [block for block in blocks("sql") if "scoring." in block]
-    assert len(queries) == 7
+    assert len(queries) == 9
     for query in queries:
         checkout.sql(query.rstrip().rstrip(";"), "analyst")
 

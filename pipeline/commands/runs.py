@@ -1,11 +1,12 @@
 """Commands that look at runs."""
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pipeline import ledger
+from pipeline import ledger, places
 from pipeline.alerts import kept
 from pipeline.commands import checkout
 from pipeline.commands.console import AsJson, out, print_json, print_table
@@ -46,6 +47,23 @@ def show(run_id: RunId, as_json: AsJson = False) -> None:
         if rows:
             out.print(f"\n[bold]{name}[/bold]")
             print_table(rows)
+
+
+def report(
+    run_id: RunId,
+    target: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", metavar="FILE", help="Where to write it; else report-RUN.html here.", show_default=False
+        ),
+    ] = None,
+) -> None:
+    """Write a run's report: one HTML file that needs nothing else."""
+    from pipeline.pages.report import report as write_report
+
+    path = target or Path(f"report-{run_id}.html")
+    path.write_text(write_report(checkout.connection("predictions"), places.home(), run_id), encoding="utf-8")
+    out.print(f"wrote {path}", markup=False, highlight=False, soft_wrap=True)
 
 
 def alerts(

@@ -36,6 +36,8 @@ def airflow(nights_home: Home, server: Embedded) -> Iterator[Airflow]:
         "AIRFLOW_CONN_WAREHOUSE": server.connections["warehouse"],
         "AIRFLOW_CONN_PREDICTIONS": server.connections["predictions"],
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "2",
+        # A viewer, and somebody who may log in and see nothing.
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin,ana:viewer,guest:",
     }
     [port] = free_ports(1)
     with started(Place.of(nights_home.path), server, port=str(port), settings=settings) as running:

@@ -1,0 +1,93 @@
+"""The page that lists jobs, each with its last nights at a glance."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from itertools import groupby
+
+from markupsafe import Markup
+
+from pipeline.pages import charts, reading, render
+from pipeline.pages.charts import Cell
+from pipeline.pages.reading import Night
+from pipeline.pages.report import by_night
+
+Link = Callable[[Night], str]
+
+
+@dataclass(frozen=True)
+class Lane:
+    """A job's last nights.
+
+    Attributes:
+        job: its name.
+        last: its last night.
+        told: what that night was, in words.
+        href: where that night's report is.
+        calendar: every night as a light.
+        sparklines: what is drawn -> its picture.
+    """
+
+    job: str
+    last: Night
+    told: str
+    href: str
+    calendar: Markup
+    sparklines: dict[str, Markup]
+
+
+def overview(predictions: str, jobs: Sequence[str], link: Link) -> str:
+    """Write the page.
+
+    Args:
+        predictions: address of the predictions database, as any role that may read the views.
+        jobs: the jobs that its reader may see; those that never ran are left out.
+        link: where a night's report is.
+    """
+    nights = reading.nights(predictions, jobs)
+    lanes = [_lane(list(group), link) for _, group in groupby(nights, key=lambda night: night.job)]
+    return render.page("overview.html.jinja", lanes=lanes)
+
+
+def _lane(nights: list[Night], link: Link) -> Lane:
+    last = nights[-1]
+    cells = {night.score_date: Cell(night.level, _told(night), link(night)) for night in nights}
+    return Lane(
+        job=last.job,
+        last=last,
+        told=_told(last),
+        href=link(last),
+        calendar=charts.calendar(f"{last.job}: the last nights", cells),
+        sparklines=dict(_sparklines(nights, last.score_date)),
+    )
+
+
+def _sparklines(nights: list[Night], last: date) -> list[tuple[str, Markup]]:
+    drawn = []
+    for caption, value in _VALUES.items():
+        values = by_night(nights, last, value)
+        known = [one for one in values.values() if one is not None]
+        if known:
+            picture = charts.history(f"{caption}, night by night", values, last, small=True)
+            drawn.append((f"{caption}, last {known[-1]:,.4g}", picture))
+    return drawn
+
+
+def _told(night: Night) -> str:
+    state = "served by its fallback" if night.shown and night.served_by != "model" else night.status
+    rows = "" if night.rows_scored is None else f", {night.rows_scored:,} rows scored"
+    unusual = f", {night.findings} unusual" if night.findings else ""
+    held = (
+        f", run {night.held_run_id} waits for a person"
+        if night.held_run_id not in (None, night.run_id)
+        else ""
+    )
+    return f"{night.score_date}: {state}{rows}{unusual}{held}"
+
+
+_VALUES: dict[str, Callable[[Night], float | None]] = {
+    "Rows scored": lambda night: night.rows_scored,
+    "Mean score": lambda night: night.score_mean,
+    "ROC AUC": lambda night: night.roc_auc,
+    "RMSE": lambda night: night.rmse,
+}

@@ -1,0 +1,39 @@
+"""How the pages are written: templates beside this file, in which everything that comes from data is escaped."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+# Rows of a table; a page is for looking, the tables of the database are for all of it.
+MOST, MOST_PARTS = 30, 100
+
+
+def page(template: str, **values: Any) -> str:
+    """Write a page.
+
+    Args:
+        template: file beside this one.
+        **values: what the template speaks of.
+    """
+    return _ENVIRONMENT.get_template(template).render(MOST=MOST, MOST_PARTS=MOST_PARTS, **values)
+
+
+def _instant(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+_ENVIRONMENT = Environment(
+    loader=FileSystemLoader(Path(__file__).parent),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_ENVIRONMENT.filters |= {
+    "instant": _instant,
+    "count": "{:,.0f}".format,
+    "number": "{:,.4g}".format,
+    "percent": "{:.2%}".format,
+}

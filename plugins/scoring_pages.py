@@ -1,0 +1,106 @@
+"""Pages in Airflow's web UI: a tab on every DAG run with the report of what it scored, and the page "Scoring".
+
+Only the web server reads this file (`core.plugins_folder`). It reads the predictions as an analyst, by the connection
+`analyst`, and shows a job to those only who may see its DAG.
+"""
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+import sqlalchemy as sa
+from airflow.api_fastapi.app import API_ROOT_PATH, get_auth_manager
+from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
+from airflow.api_fastapi.core_api.security import GetUserDep, get_user, requires_access_dag
+from airflow.models import Connection
+from airflow.plugins_manager import AirflowPlugin
+from airflow.sdk.exceptions import AirflowNotFoundException
+from fastapi import Depends, FastAPI, HTTPException, Request
+from fastapi.responses import HTMLResponse
+
+from pipeline import addresses, places
+from pipeline.addresses import AddressError
+from pipeline.pages import overview, reading, render, report
+
+PREFIX = "/scoring"
+# Behind a proxy Airflow may live below a path.
+_HERE = API_ROOT_PATH.removesuffix("/") + PREFIX
+# Nothing is fetched, nothing runs, and no other site shows these pages in a frame.
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+
+# No page of its own documentation: that would be open to anyone.
+app = FastAPI(dependencies=[Depends(get_user)], openapi_url=None, default_response_class=HTMLResponse)
+may_see_runs = [Depends(requires_access_dag("GET", DagAccessEntity.RUN))]
+
+
+@app.middleware("http")
+async def guard(request: Request, answer: Callable[[Request], Any]) -> Any:
+    """Have browsers hold every page to `POLICY`, and keep no copy of it."""
+    answered = await answer(request)
+    answered.headers["Content-Security-Policy"] = POLICY
+    answered.headers["X-Content-Type-Options"] = "nosniff"
+    answered.headers["Cache-Control"] = "no-store"
+    return answered
+
+
+@app.exception_handler(AddressError)
+@app.exception_handler(sa.exc.SQLAlchemyError)
+def unreachable(request: Request, error: Exception) -> HTMLResponse:
+    """Say that there is no database to ask; its own words may hold more than a reader should see."""
+    why = (
+        str(error) if isinstance(error, AddressError) else f"{type(error).__name__}: see the web server's log"
+    )
+    return HTMLResponse(render.page("missing.html.jinja", said=f"The predictions cannot be read. {why}"), 503)
+
+
+@app.get("/")
+def scoring(user: GetUserDep) -> str:
+    """The page "Scoring": every job that the reader may see."""
+    jobs = sorted(get_auth_manager().get_authorized_dag_ids(user=user, method="GET"))
+    return overview.overview(
+        _analyst(), jobs, lambda night: f"{_HERE}/dags/{quote(night.job)}/reports/{night.run_id}"
+    )
+
+
+@app.get("/dags/{dag_id}/runs/{dag_run_id:path}", dependencies=may_see_runs)
+def of_dag_run(dag_id: str, dag_run_id: str) -> HTMLResponse:
+    """The report of what a DAG run scored."""
+    run_id = reading.run_of(_analyst(), dag_id, dag_run_id)
+    if run_id is None:
+        said = "This DAG run has scored nothing (yet): a report is there as soon as its first task has begun a night."
+        return HTMLResponse(render.page("missing.html.jinja", said=said), 404)
+    return HTMLResponse(report.report(_analyst(), places.home(), run_id))
+
+
+@app.get("/dags/{dag_id}/reports/{run_id}", dependencies=may_see_runs)
+def of_run(dag_id: str, run_id: int) -> str:
+    """The report of a run of the job that the reader may see, and of no other."""
+    if reading.job_of(_analyst(), run_id) != dag_id:
+        raise HTTPException(404, f"{dag_id} has no run {run_id}")
+    return report.report(_analyst(), places.home(), run_id)
+
+
+def _analyst() -> str:
+    try:
+        found = Connection.get_connection_from_secrets("analyst")
+    except AirflowNotFoundException:
+        raise AddressError(
+            "no connection 'analyst'. Set AIRFLOW_CONN_ANALYST for the web server, as a member of scoring_analyst."
+        ) from None
+    return addresses.postgres(found.get_uri(), "analyst")
+
+
+class ScoringPages(AirflowPlugin):
+    """What Airflow is told of these pages."""
+
+    name = "scoring_pages"
+    fastapi_apps = [{"app": app, "url_prefix": PREFIX, "name": "Scoring"}]  # noqa: RUF012 - Airflow's own form
+    external_views = [  # noqa: RUF012
+        {"name": "Scoring", "href": f"{_HERE}/", "destination": "nav", "url_route": "scoring"},
+        {
+            "name": "Report",
+            "href": f"{_HERE}/dags/{{DAG_ID}}/runs/{{RUN_ID}}",
+            "destination": "dag_run",
+            "url_route": "report",
+        },
+    ]

@@ -1,0 +1,74 @@
+"""pipeline/pages/overview.py: the jobs that one may see, each with its nights as green, amber and red."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from pipeline.errors import NothingToDo
+from pipeline.pages import reading
+from pipeline.pages.overview import overview
+from pipeline.write import Held
+from tests.home import NIGHT, Home
+from tests.pipeline.pages.test_report import Page
+from tests.pipeline.shop import open_shop
+
+
+def days(*numbers: int) -> list[Any]:
+    return [NIGHT + timedelta(days=number) for number in numbers]
+
+
+def test_the_last_nights_at_a_glance(home: Home) -> None:
+    shop, unseen = open_shop(home), open_shop(home)
+    fine, held, failed = days(0, 1, 2)
+    home.score(shop.job, fine)
+    home.score(unseen.job, fine)
+    shop.configure("min_rows = 1", "min_rows = 1000")
+    with pytest.raises(Held):
+        home.score(shop.job, held)
+    shop.query("SELECT nothing FROM {table}")
+    with pytest.raises(Exception, match="nothing"):
+        home.score(shop.job, failed)
+    uri = home.server.connections["analyst"]
+    nights = reading.nights(uri, [shop.job])
+    assert [(night.score_date, night.level) for night in nights] == [
+        (fine, "good"),
+        (held, "warn"),
+        (failed, "bad"),
+    ]
+    page = Page(overview(uri, [shop.job, "never_ran"], lambda night: f"runs/{night.run_id}"))
+    assert f"{failed}: failed" in page.said
+    assert f"{held}: held, 100 rows scored, 2 unusual" in page.said
+    assert "Rows scored, last 100" in page.said
+    assert "1 as usual, 1 to look at, 1 without scores of their own." in page.said
+    assert ("a", "href", f"runs/{nights[0].run_id}") in page.attributes
+    assert unseen.job not in page.said
+    assert "never_ran" not in page.said
+
+
+def test_a_rescored_night_that_is_held_is_amber_though_analysts_have_scores(home: Home) -> None:
+    shop = open_shop(home)
+    first = home.score(shop.job)
+    shop.configure("min_rows = 1", "min_rows = 1000")
+    shop.change("visits = visits + 1")
+    with pytest.raises(Held):
+        home.score(shop.job)
+    [night] = reading.nights(home.server.connections["analyst"], [shop.job])
+    assert (night.run_id, night.level, night.held_run_id) == (first.run_id, "warn", first.run_id + 1)
+
+
+def test_an_empty_night_of_much_later_hides_nothing(home: Home) -> None:
+    shop = open_shop(home)
+    home.score(shop.job)
+    shop.configure("min_rows = 1", 'on_empty = "skip"')
+    shop.query("SELECT * FROM {table} WHERE visits < 0")
+    for later in days(1, 400):
+        with pytest.raises(NothingToDo):
+            home.score(shop.job, later)
+    nights = reading.nights(home.server.connections["analyst"], [shop.job])
+    assert [(night.score_date, night.level) for night in nights] == [(NIGHT, "good")]
+
+
+def test_nothing_yet(home: Home) -> None:
+    said = Page(overview(home.server.connections["analyst"], [], lambda night: "")).said
+    assert "No job that you may see has scored a night yet." in said

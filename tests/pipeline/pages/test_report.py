@@ -1,0 +1,273 @@
+"""pipeline/pages/report.py: one page that tells what became of a run, stands alone, and takes any text for text."""
+
+import re
+import shutil
+from datetime import date, timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from pipeline.__main__ import app
+from pipeline.pages import report as reports
+from pipeline.pages.reading import NoSuchRun
+from pipeline.write import Held, decide, roll_back
+from tests.home import NIGHT, Home
+from tests.hostile import HOSTILE
+from tests.pipeline.shop import Shop, open_shop
+
+VOID = {"meta", "br", "hr"}
+
+
+class Page(HTMLParser):
+    """A page as a browser reads it: its text, its elements, and whether they are closed in order."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.words: list[str] = []
+        self.attributes: list[tuple[str, str, str | None]] = []
+        self.tags: list[str] = []
+        self._open: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self._open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [(tag, name, value) for name, value in attrs]
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [(tag, name, value) for name, value in attrs]
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self._open and self._open[-1] != "style":
+            self.words.append(data)
+
+    @property
+    def said(self) -> str:
+        """The page's text in one line."""
+        return " ".join(" ".join(self.words).split())
+
+
+@pytest.fixture
+def shop(home: Home) -> Shop:
+    return open_shop(home)
+
+
+def report(home: Home, run_id: int) -> str:
+    """A run's report, read as an analyst: the web server's role."""
+    return reports.report(home.server.connections["analyst"], home.path, run_id)
+
+
+def test_a_published_run(shop: Shop) -> None:
+    done = shop.home.score(shop.job)
+    page = Page(report(shop.home, done.run_id))
+    assert f"{shop.job}, {NIGHT}" in page.said
+    assert "Published: 100 rows scored, 0 rejected, nothing unusual." in page.said
+    assert "Extracted 100 Rejected 0 (0.00%) Scored 100" in page.said
+    assert "part by part (3)" in page.said
+    assert "shop version 1: its card" in page.said
+    assert "nothing to roll back to" in page.said
+    assert ("p", "class", "verdict good") in page.attributes
+    # With a step back there is one.
+    shop.change("visits = visits + 1")
+    again = shop.home.score(shop.job)
+    told = Page(report(shop.home, again.run_id)).said
+    assert f"Roll back: show run {done.run_id} to analysts again" in told
+    assert f'python -m pipeline rollback {shop.job} {NIGHT} --reason "..."' in told
+    before = Page(report(shop.home, done.run_id)).said
+    assert (
+        f"another run has taken its place: 100 rows scored, 0 rejected. Analysts see run {again.run_id}."
+        in before
+    )
+    roll_back(shop.home.places.predictions, shop.job, NIGHT, by="ann", reason="worse")
+    assert "Published: 100 rows" in Page(report(shop.home, done.run_id)).said
+
+
+def test_what_was_rejected_is_counted_and_no_value_is_told(shop: Shop) -> None:
+    shop.change("channel = 'a value of a person'", "visits < 3")
+    shop.configure(
+        r"\[gate\]", "[contract]\nunknown_category = 'reject'\n[gate]\nmax_rejected_fraction = 0.9"
+    )
+    done = shop.home.score(shop.job)
+    said = report(shop.home, done.run_id)
+    assert f"channel unknown_category {done.rows_rejected}" in Page(said).said
+    assert "a value of a person" not in said
+
+
+def test_a_held_run_says_why_and_how_to_decide(shop: Shop) -> None:
+    shop.configure("min_rows = 1", "min_rows = 1000")
+    with pytest.raises(Held):
+        shop.home.score(shop.job)
+    run_id = shop.home.last_run(shop.job)["run_id"]
+    said = Page(report(shop.home, run_id)).said
+    assert "Held until a person decides: 100 rows scored, 0 rejected." in said
+    assert "100 rows were scored, and gate.min_rows is 1000" in said
+    assert f'python -m pipeline approve {run_id} --reason "..."' in said
+    decide(shop.home.places.predictions, run_id, approve=False, by="ann", reason="too few")
+    assert "Abandoned, and never published" in Page(report(shop.home, run_id)).said
+
+
+def test_a_failed_and_a_dry_run(shop: Shop) -> None:
+    shop.home.score(shop.job)
+    shop.query("SELECT nothing FROM {table}")
+    with pytest.raises(Exception, match="nothing"):
+        shop.home.score(shop.job, NIGHT + timedelta(days=1))
+    page = Page(report(shop.home, shop.home.last_run(shop.job)["run_id"]))
+    assert "Failed: no row is scored yet." in page.said
+    assert "have not all been read" in page.said
+    assert "Nothing was scored." in page.said
+    shop.query("SELECT * FROM {table}")
+    with pytest.raises(Exception, match="dry run"):
+        shop.home.score(shop.job, dry_run=True)
+    dry = Page(report(shop.home, shop.home.last_run(shop.job)["run_id"]))
+    assert "A dry run: 100 rows scored, 0 rejected. Nothing of it is ever published." in dry.said
+
+
+def test_the_last_weeks_are_drawn(shop: Shop) -> None:
+    days = [NIGHT + timedelta(days=number) for number in (0, 1, 3)]
+    for day in days:
+        shop.change("amount = amount + 1")
+        last = shop.home.score(shop.job, day)
+    said = report(shop.home, last.run_id)
+    assert f"3 nights from {days[0]} to {days[-1]}: least 100, most 100, 100 on {days[-1]}." in said
+    assert said.count('<polyline class="line"') >= 2  # the night without a run is a gap
+
+
+def test_what_was_found_unusual_is_told_first(shop: Shop) -> None:
+    shop.change("channel = 'fax'", "visits < 3")
+    limits = "[contract]\nunknown_category = 'reject'\n[gate]\nmax_rejected_fraction = 0.001"
+    shop.configure(r"\[gate\]", f'{limits}\nrejected_fraction = "warn"')
+    page = Page(report(shop.home, shop.home.score(shop.job).run_id))
+    assert "Published, and something is unusual: " in page.said
+    assert "and gate.max_rejected_fraction is 0.001" in page.said
+    assert ("p", "class", "verdict warn") in page.attributes
+
+
+def test_what_became_of_it_once_somebody_knows(shop: Shop) -> None:
+    run_id = shop.home.score(shop.job).run_id
+    assert "The real results of this run have not been measured." in Page(report(shop.home, run_id)).said
+    statement = "SELECT scoring.replace_outcomes(:run_id, ARRAY['', 'channel'], ARRAY['', 'web'],"
+    shop.home.sql(f"{statement} ARRAY['roc_auc', 'roc_auc'], ARRAY[0.75, 0.5])", run_id=run_id)
+    page = Page(report(shop.home, run_id))
+    assert "ROC AUC 0.75 " in page.said
+    assert "0.5 " not in page.said.split("What became of it")[1].split("The last weeks")[0]
+    assert f"least 0.75, most 0.75, 0.75 on {NIGHT}." in page.said
+
+
+def test_features_stand_beside_the_training_data_the_most_unusual_first(shop: Shop) -> None:
+    shop.change("visits = visits + 40")
+    run_id = shop.home.score(shop.job).run_id
+    page = Page(report(shop.home, run_id))
+    features = page.said.split("Features The most unusual first.")[1].split("What became of it")[0]
+    assert features.count(", PSI ") == 4
+    assert features.index("visits") < min(features.index(name) for name in ("amount", "channel", "member"))
+    assert "registered without its training nights" in features
+    assert "! unusual" in features
+    assert page.said.count("Reference: most in") == 4
+    # A model that is gone from the store takes the comparison with it, and nothing else.
+    shutil.rmtree(shop.home.path / "models" / "shop")
+    alone = Page(report(shop.home, run_id)).said
+    assert "there is nothing to compare with" in alone
+    assert "has no MODEL_CARD.md here" in alone
+    assert alone.count("Tonight: most in") == 5
+    # A run of before profiles were kept.
+    shop.home.sql("DELETE FROM scoring.profiles WHERE run_id = :run_id", run_id=run_id)
+    assert "This run kept no histogram of its scores." in Page(report(shop.home, run_id)).said
+
+
+def test_a_run_that_is_not_there(shop: Shop) -> None:
+    with pytest.raises(NoSuchRun, match="no run 999999"):
+        report(shop.home, 999_999)
+
+
+def test_it_stands_alone(shop: Shop) -> None:
+    said = report(shop.home, shop.home.score(shop.job).run_id)
+    page = Page(said)
+    assert not {"script", "link", "img", "iframe", "object", "form", "base"} & set(page.tags)
+    assert not [
+        value for _, name, value in page.attributes if name in ("src", "srcset") or name.startswith("on")
+    ]
+    assert not re.findall(r"@import|url\(", said)
+    assert "default-src 'none'" in said
+    for medium in ("prefers-color-scheme: dark", "media print", "width=device-width"):
+        assert medium in said
+
+
+def test_hostile_text_stays_text(shop: Shop) -> None:
+    shop.configure("min_rows = 1", "min_rows = 1000")
+    with pytest.raises(Held):
+        shop.home.score(shop.job)
+    run_id = shop.home.last_run(shop.job)["run_id"]
+    nasty = "".join(HOSTILE).replace("\0", "") + "<script>alert(1)</script><img src=x onerror=alert(1)>\"'"
+    (shop.home.path / "models" / "shop" / "1" / "MODEL_CARD.md").write_text(
+        f"# {nasty}\n\n![x](http://127.0.0.1/x.png)\n\n<script>alert(1)</script>\n\n[a](javascript:alert(1))"
+    )
+    owner: dict[str, Any] = {"run_id": run_id, "nasty": nasty}
+    for statement in (
+        "UPDATE scoring.scoring_runs SET status_reason = :nasty, trigger = :nasty, model_sha256 = :nasty"
+        " WHERE run_id = :run_id",
+        "INSERT INTO scoring.run_metrics VALUES (:run_id, 'label_share:' || :nasty, 0.5)",
+        "INSERT INTO scoring.feature_metrics VALUES (:run_id, :nasty, 'null', 1)",
+        "INSERT INTO scoring.rejected_rows VALUES (:run_id, 0, 1, :nasty, :nasty, :nasty, :nasty)",
+    ):
+        shop.home.sql(statement, **owner)
+    page = Page(report(shop.home, run_id))
+    assert not {"script", "img", "x"} & set(page.tags)
+    assert not [name for _, name, _ in page.attributes if name.startswith("on")]
+    assert not [value for _, name, value in page.attributes if name == "href" and "javascript" in str(value)]
+    assert "<script>alert(1)</script>" in page.said
+
+
+def test_a_huge_run_makes_a_page_of_less_than_300_kb(shop: Shop) -> None:
+    done = shop.home.score(shop.job)
+    card = shop.home.path / "models" / "shop" / "1" / "MODEL_CARD.md"
+    card.write_text("| a | b |\n|---|---|\n" + "| 1 | <x> |\n" * 50_000)
+    many = "FROM generate_series(1, 1000) AS n"
+    for statement in (
+        f"INSERT INTO scoring.run_metrics SELECT :run_id, 'label_share:' || repeat('<', 60) || n, 0.1 {many}",
+        f"INSERT INTO scoring.feature_metrics SELECT :run_id, repeat('<', 60) || n, 'null', 1 {many}",
+        f"INSERT INTO scoring.rejected_rows SELECT :run_id, 0, n, 'e', repeat('<', 60) || n, 'null', 'v' {many}",
+        f"INSERT INTO scoring.run_parts SELECT :run_id, 1000 + n, 1, 1, 'x', 0, 'x', now() {many}",
+    ):
+        shop.home.sql(statement, run_id=done.run_id)
+    said = report(shop.home, done.run_id)
+    assert len(said.encode()) < 300_000
+    assert "And 970 more." in Page(said).said
+    assert "Cut here" in said
+
+
+def test_a_card_is_read_from_the_model_store_only(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "MODEL_CARD.md").write_text("secret")
+    (home.path / "models" / "link").symlink_to(tmp_path)
+    (home.path / "models" / "m" / "1").mkdir(parents=True)
+    (home.path / "models" / "m" / "1" / "MODEL_CARD.md").write_text("| a |\n|---|\n| b |")
+    assert "<table>" in str(reports.card(home.path, "m", 1))
+    for name in ("../..", "link", "/etc", "missing"):
+        assert reports.card(home.path, name, 1) is None
+
+
+def test_nights_that_nobody_saw_are_no_history(shop: Shop) -> None:
+    shop.home.score(shop.job)
+    last = date(2024, 3, 3)
+    nights = shop.home.score(shop.job, last)
+    found = reports.by_night([], last, lambda night: night.rows_scored)
+    assert found == {last: None}
+    assert f"2 nights from {NIGHT} to {last}" in report(shop.home, nights.run_id)
+
+
+def test_the_command_writes_it(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_id = shop.home.score(shop.job).run_id
+    monkeypatch.chdir(tmp_path)
+    for words, name in (([], f"report-{run_id}.html"), (["--out", "r.html"], "r.html")):
+        ended = CliRunner().invoke(app, ["report", str(run_id), *words])
+        assert (ended.exit_code, ended.output) == (0, f"wrote {name}\n")
+        assert f"run {run_id}" in (tmp_path / name).read_text()
