@@ -1,4 +1,4 @@
-"""How long Airflow's DAG processor takes to read dags/scoring.py beside many job files: `python -m benchmarks.parse`.
+"""How long Airflow's DAG processor takes to read the DAG files beside many job files: `python -m benchmarks.parse`.
 
 Seconds count what comes again at every parse: the reading of the file, not the import of Airflow itself.
 """
@@ -14,12 +14,13 @@ from statistics import median
 
 from benchmarks.ground import ROOT
 
+_FILES = ("scoring.py", "outcomes.py")
 _PROGRAM = """
 import importlib.util, sys
 from time import perf_counter
 import airflow.sdk
 started = perf_counter()
-spec = importlib.util.spec_from_file_location("scoring", sys.argv[1])
+spec = importlib.util.spec_from_file_location("read", sys.argv[1])
 module = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(module)
 print(perf_counter() - started, sum(isinstance(found, airflow.sdk.DAG) for found in vars(module).values()))
@@ -32,19 +33,20 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=100)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        for name in ("scoring.py", "flight_delay.toml"):
+        for name in (*_FILES, "flight_delay.toml"):
             shutil.copy(ROOT / "dags" / name, folder)
         sample = Path(folder) / "flight_delay.toml"
         for number in range(1, asked.jobs):
             shutil.copy(sample, sample.with_name(f"flight_delay_{number}.toml"))
-        found = [_parse(Path(folder)) for _ in range(5)]
-    dags = {count for _, count in found}
-    print(f"{dags.pop()} DAGs in {median(seconds for seconds, _ in found):.2f} s")
+        for name in _FILES:
+            found = [_parse(Path(folder) / name) for _ in range(5)]
+            dags = {count for _, count in found}
+            print(f"{name}: {dags.pop()} DAGs in {median(seconds for seconds, _ in found):.2f} s")
 
 
-def _parse(folder: Path) -> tuple[float, int]:
-    environ = {**os.environ, "PYTHONPATH": str(ROOT), "AIRFLOW_HOME": str(folder / "airflow")}
-    command = [sys.executable, "-c", _PROGRAM, str(folder / "scoring.py")]
+def _parse(path: Path) -> tuple[float, int]:
+    environ = {**os.environ, "PYTHONPATH": str(ROOT), "AIRFLOW_HOME": str(path.parent / "airflow")}
+    command = [sys.executable, "-c", _PROGRAM, str(path)]
     ended = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environ)
     seconds, dags = ended.stdout.splitlines()[-1].split()
     return float(seconds), int(dags)
