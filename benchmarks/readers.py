@@ -1,0 +1,158 @@
+"""What readers feel of a publication: `python -m benchmarks.readers [--rows N]`.
+
+An analyst in a process of their own looks up one entity of the night after another, through `predictions`, while the
+same night is scored again, written and published under them. The slowest look-up of each stage stands beside the
+slowest of as many while nothing else happened, and beside them how long the transaction took that moved the pointer.
+"""
+
+import argparse
+from bisect import bisect_right
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from statistics import median
+from time import perf_counter, sleep
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+
+from benchmarks.ground import NIGHT, Ground, make
+from pipeline import machine, postgres
+from pipeline.extract import extract
+from pipeline.metrics import log_metrics
+from pipeline.predict import load_model, predict
+from pipeline.score import score
+from pipeline.write import publish, write
+
+# Seconds of looking up while nothing else happens, before and after.
+_QUIET = 8
+# A reader that asks without end would be what the server is busy with.
+_PAUSE = 0.002
+_LOOK_UP = """
+SELECT count(*), min(run_id) FROM scoring.predictions
+WHERE job = 'bench' AND score_date = :night AND entity_id = :entity
+"""
+_ENTITIES = "SELECT entity_id FROM scoring.predictions WHERE job = 'bench' AND score_date = :night LIMIT 1000"
+
+# When a look-up began, and how long it took.
+LookUp = tuple[float, float]
+
+
+def main() -> None:
+    """Publish a night under a reader, and print what the reader felt."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    ground = make(parser.parse_args().rows)
+    ground.clear()
+    machine.claim()
+    score(ground.places, ground.job, NIGHT, trigger="before")
+    with _reading(ground) as ended:
+        stages, window = _again(ground)
+        look_ups, wrong = ended()
+    begins = [began for _, began in stages]
+    for number, (stage, began) in enumerate(stages):
+        took = [seconds for at, seconds in look_ups if bisect_right(begins, at) == number + 1]
+        print(
+            f"{stage:12} {began - begins[0]:6.1f} s: {len(took):6} look-ups, median {1e3 * median(took):6.2f} ms, "
+            f"slowest {1e3 * max(took):7.2f} ms"
+        )
+    print(
+        f"the pointer moved in {1e3 * window:.1f} ms; {wrong} of {len(look_ups)} look-ups found not one score"
+    )
+
+
+def _again(ground: Ground) -> tuple[list[tuple[str, float]], float]:
+    """Score and publish the night once more; when each stage began, and the seconds of the publishing transaction."""
+    stages: list[tuple[str, float]] = []
+
+    def begin(stage: str) -> None:
+        stages.append((stage, perf_counter()))
+
+    # Another query has another digest: a run with the same input would end as a twin.
+    (ground.places.home / "sql" / "bench.sql").write_text(
+        "SELECT * FROM bench_input -- again\n", encoding="utf-8"
+    )
+    begin("nothing")
+    sleep(_QUIET)
+    begin("extract")
+    run = extract(ground.places, ground.job, NIGHT, trigger="under readers")
+    begin("predict")
+    scored = [predict(ground.places, work) for work in load_model(ground.places, run)]
+    begin("write")
+    written = [write(ground.places, part) for part in scored]
+    begin("log_metrics")
+    verdict = log_metrics(ground.places, ground.job.gate, run, written)
+    begin("publish")
+    with _timed("scoring.publish(") as seconds:
+        publish(ground.places, run, verdict)
+    begin("nothing")
+    sleep(_QUIET)
+    return stages, seconds[0]
+
+
+@contextmanager
+def _timed(statement: str) -> Iterator[list[float]]:
+    """How long transactions took from this statement to their end."""
+    began: list[float] = []
+    seconds: list[float] = []
+
+    def note(_: Any, __: Any, text: str, *___: Any) -> None:
+        if statement in text:
+            began.append(perf_counter())
+
+    def end(_: Any) -> None:
+        if len(began) > len(seconds):
+            seconds.append(perf_counter() - began[-1])
+
+    event.listen(sa.Engine, "before_cursor_execute", note)
+    # Called before COMMIT is sent; the next statement or the session's return to the pool comes after it.
+    event.listen(sa.Engine, "commit", end)
+    try:
+        yield seconds
+    finally:
+        event.remove(sa.Engine, "before_cursor_execute", note)
+        event.remove(sa.Engine, "commit", end)
+
+
+@contextmanager
+def _reading(ground: Ground) -> Iterator[Any]:
+    """A reader at work; yields a function that ends it and returns its look-ups, and how many were wrong."""
+    mine, theirs = get_context("spawn").Pipe()
+    reader = get_context("spawn").Process(target=_read, args=(ground.server.connections["analyst"], theirs))
+    reader.start()
+    mine.recv()  # ready
+
+    def end() -> tuple[list[LookUp], int]:
+        mine.send("end")
+        found: tuple[list[LookUp], int] = mine.recv()
+        return found
+
+    try:
+        yield end
+    finally:
+        reader.terminate()
+        reader.join()
+
+
+def _read(uri: str, pipe: Connection) -> None:
+    look_ups: list[LookUp] = []
+    wrong = 0
+    with postgres.engine(uri).connect() as session:
+        entities = session.execute(sa.text(_ENTITIES), {"night": NIGHT}).scalars().all()
+        query = sa.text(_LOOK_UP)
+        pipe.send("ready")
+        while not pipe.poll():
+            entity = entities[len(look_ups) % len(entities)]
+            began = perf_counter()
+            found = session.execute(query, {"night": NIGHT, "entity": entity}).one()
+            session.rollback()
+            look_ups.append((began, perf_counter() - began))
+            wrong += found[0] != 1
+            sleep(_PAUSE)
+    pipe.send((look_ups, wrong))
+
+
+if __name__ == "__main__":
+    main()
