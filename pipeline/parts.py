@@ -209,7 +209,12 @@ def _put(store: str, path: str, content: memoryview) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(aside, target)
+        try:
+            os.replace(aside, target)
+        except FileNotFoundError:
+            # Swept away while this try stood still: another one has kept the part.
+            if not Path(target).exists():
+                raise
     except OSError as error:
         # Of the same type, by its number: a full disk may have room at the next try.
         raise OSError(

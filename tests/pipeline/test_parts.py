@@ -121,6 +121,22 @@ def test_a_part_that_cannot_be_saved_leaves_nothing_behind(tmp_path: Path) -> No
     assert [path.name for path in (tmp_path / PATH).parent.iterdir()] == ["part-00003.parquet"]
 
 
+def test_a_try_that_stood_still_until_its_file_was_swept_away_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fsync = os.fsync
+
+    def stand_still(descriptor: int) -> None:
+        monkeypatch.setattr(os, "fsync", fsync)
+        save(str(tmp_path))
+        parts.sweep(str(tmp_path), parts.folder("shop", "2024-03-01", 7))
+
+    monkeypatch.setattr(os, "fsync", stand_still)
+    part = save(str(tmp_path))
+    assert read(str(tmp_path), part).num_rows == 500
+    assert len([path for path in tmp_path.rglob("*") if path.is_file()]) == 1
+
+
 def test_all_that_a_store_keeps_is_private(tmp_path: Path) -> None:
     before = os.umask(0)  # whatever the user lets others do
     try:
