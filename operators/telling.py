@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec
 
@@ -101,6 +101,6 @@ def _night(job: Job, context: Mapping[str, Any], night: date | None = None, link
         job=job,
         score_date=night or score_date(job, context),
         trigger=f"{run.run_id} {run.clear_number or 0}",
-        backfill=run.run_type == "backfill",
+        backfill=datetime.now(UTC).date() if run.run_type == "backfill" else None,
         link=link or context["ti"].log_url,
     )

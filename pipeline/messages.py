@@ -1,7 +1,7 @@
 """What the messages say: which job and night, what is unusual in words and numbers, what to do, and where to look."""
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 
 from pipeline.alerts import Alert
 from pipeline.hold import listed
@@ -17,14 +17,14 @@ class Night:
         job: what is scored.
         score_date: the day whose rows are scored.
         trigger: what started it; another one may tell of the same night again.
-        backfill: whether it is one night of many. Nights of a backfill tell of one cause together, once a day.
+        backfill: the day on which a backfill came to it, else None. Its nights tell of one cause together, once a day.
         link: where to look.
     """
 
     job: Job
     score_date: date
     trigger: str
-    backfill: bool
+    backfill: date | None
     link: str
 
 
@@ -72,8 +72,7 @@ def failed(night: Night, task: str, error: BaseException | str | None) -> Alert:
 def _alert(night: Night, what: str, cause: str, body: list[str], run: Run | None) -> Alert:
     name = night.job.name
     if night.backfill:
-        day = datetime.now(UTC).date()
-        which = f"{name}, backfill, {day}"
+        which = f"{name}, backfill, {night.backfill}"
         body = [
             *body,
             "One night of a backfill; others of the same cause are counted, and not told one by one.",
