@@ -189,6 +189,12 @@ class Gate(_Section):
     )
     score_drift: Response = Field(default="warn", description="scores that are")
     volume: Response = Field(default="warn", description="a number of rows that is, for such a weekday")
+    max_model_age_days: Days | None = Field(
+        default=None,
+        description="days from a model's last training night (else its registering) to the score date that are "
+        "nothing unusual; leave it out where age does not matter",
+    )
+    model_age: Response = Field(default="warn", description="a model that is older")
     on_empty: Literal["skip", "fail"] = Field(
         default="fail", description="a night without rows: end quietly, or fail"
     )

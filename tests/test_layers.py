@@ -23,7 +23,7 @@ FLOORS = (
     ("score", "compare", "trace", "quality", "scored", "pages.overview"),
     ("fairness", "baselines"),
     ("write", "metrics", "erase", "retention", "slices", "reproduce", "pages.report"),
-    ("extract", "kept", "lineage", "looks"),
+    ("age", "extract", "kept", "lineage", "looks"),
     ("forecast", "rejected"),
     ("predict", "check", "register", "drift", "pages.pictures"),
     ("alerts", "ledger", "references", "migrate", "sample", "rules", "doubles", "pages.reading"),
