@@ -103,9 +103,9 @@ class Publish(BaseOperator):
     def _tell_held(self, context: Context, meanwhile: str) -> None:
         run, verdict = self._handed()
         page = context["ti"].log_url.partition("?")[0]
-        link = f"{page}/required_actions" if _waits(context) else page
+        form = f"{page}/required_actions" if _waits(context) else page
         telling.send_stats(self.job, run, "held")
-        telling.tell_held(self.job, context, run, verdict, meanwhile, link)
+        telling.tell_held(self.job, context, run, verdict, meanwhile, form)
 
     def _stand_in(self, context: Context) -> str:
         """Serve the job's fallback while the run waits; what analysts see meanwhile."""
