@@ -8,7 +8,7 @@ from airflow.sdk import Asset, BaseOperator, Context, Param
 from airflow.sdk.exceptions import TaskAwaitingInput
 from airflow.sdk.execution_time.hitl import upsert_hitl_detail
 
-from operators import telling
+from operators import numbers, telling
 from operators.stage import outcome, places_of
 from pipeline.errors import ScoringError
 from pipeline.job import Job
@@ -70,7 +70,7 @@ class Publish(BaseOperator):
             event: the answer, or an error where there is none yet.
             until: when the job's `gate.on_timeout` decides.
         """
-        from pipeline.write import Held
+        from pipeline.write import Held, Rejected
 
         deadline = datetime.fromisoformat(until)
         with outcome():
@@ -84,6 +84,9 @@ class Publish(BaseOperator):
                 return self._publish(context)
             except Held as held:
                 log.info("nobody has decided yet: %s", held)
+            except Rejected:
+                numbers.send(self.job, self._handed()[0].run_id, "rejected")
+                raise
         raise self._waiting(deadline)
 
     def _publish(self, context: Context) -> dict[str, Any]:
@@ -92,7 +95,7 @@ class Publish(BaseOperator):
         run, verdict = self._handed()
         publication = publish(places_of(self.job), run, verdict).json_value()
         context["outlet_events"][self.asset].extra = publication
-        telling.send_stats(self.job, run, "published")
+        numbers.send(self.job, run.run_id, "published")
         return publication
 
     def _handed(self) -> "tuple[Run, Verdict]":
@@ -104,7 +107,7 @@ class Publish(BaseOperator):
         run, verdict = self._handed()
         page = context["ti"].log_url.partition("?")[0]
         form = f"{page}/required_actions" if _waits(context) else page
-        telling.send_stats(self.job, run, "held")
+        numbers.send(self.job, run.run_id, "held")
         telling.tell_held(self.job, context, run, verdict, meanwhile, form)
 
     def _stand_in(self, context: Context) -> str:

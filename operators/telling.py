@@ -1,4 +1,4 @@
-"""Tell people and dashboards of a night. Whatever goes wrong here is logged: no message fails a night."""
+"""Tell people of a night. Whatever goes wrong here is logged: no message fails a night."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -8,7 +8,6 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec
 
 from airflow.sdk import Connection
-from airflow.sdk.observability.stats import gauge, incr, normalize_name_for_stats
 
 from operators.stage import places_of, score_date
 from pipeline.job import Job
@@ -82,16 +81,6 @@ def tell_outcomes(job: Job, context: Mapping[str, Any], measured: "Measured") ->
         web = night.task.partition("/dags/")[0]
         report = f"{web}/scoring/dags/{job.name}/reports/{measured.run_id}"
         _tell(job, messages.unlike(replace(night, report=report), measured))
-
-
-@harmless
-def send_stats(job: Job, run: "Run", outcome: str) -> None:
-    """Send a run's numbers to where Airflow sends its own, by StatsD or OpenTelemetry."""
-    from pipeline import metrics
-
-    for metric, value in metrics.read(places_of(job).predictions, run.run_id).items():
-        gauge(normalize_name_for_stats(f"scoring.{job.name}.{metric}", log_warning=False), value)
-    incr(f"scoring.{job.name}.{outcome}")
 
 
 def _tell(job: Job, alert: "Alert", *, unkept: bool = False) -> None:

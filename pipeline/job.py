@@ -217,6 +217,15 @@ class Alerts(_Section):
     )
 
 
+class Tracking(_Section):
+    """Where a run's numbers go besides the predictions database."""
+
+    mlflow: Identifier | None = Field(
+        default=None,
+        description="id of an HTTP connection: the MLflow server that gets the numbers of every run",
+    )
+
+
 class Drift(_Section):
     """When a night counts as unusual."""
 
@@ -327,6 +336,7 @@ class Job(_Section):
     gate: Gate = Gate()
     drift: Drift = Drift()
     alerts: Alerts = Alerts()
+    tracking: Tracking = Tracking()
     retention: Retention = Retention()
     outcomes: Outcomes | None = None
     sha256: str = Field(description="digest of the job file, kept with every run")
