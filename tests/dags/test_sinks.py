@@ -6,19 +6,14 @@ Row 40 of the fault matrix, with real servers on real ports: nothing listens the
 import json
 import socket
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
-from airflow.sdk._shared.observability.metrics.base_stats_logger import NoStatsLogger
-from airflow.sdk._shared.observability.metrics.statsd_logger import SafeStatsdLogger
-from airflow.sdk.observability import stats
-from statsd import StatsClient
 
 from pipeline import alerts, tracking
+from tests.dags.test_numbers import statsd
 from tests.dags.test_publish import context, dag, publish
 from tests.dags.test_publish import shop as shop_with_hook
 from tests.home import NIGHT
@@ -53,16 +48,6 @@ def shop(shop_with_hook: Shop, ports: list[int], monkeypatch: pytest.MonkeyPatch
     return shop
 
 
-@contextmanager
-def statsd(client: Callable[[], Any]) -> Iterator[None]:
-    """Airflow's metrics, sent by this client."""
-    stats.initialize(factory=client, export_legacy_names=False)
-    try:
-        yield
-    finally:
-        stats.initialize(factory=NoStatsLogger, export_legacy_names=False)
-
-
 def waits(shop: Shop) -> list[dict[str, Any]]:
     """The job's messages that have not been sent."""
     return [
@@ -81,7 +66,7 @@ def night(shop: Shop, number: int = 0) -> int:
 def test_a_night_is_published_with_every_sink_down(
     shop: Shop, ports: list[int], caplog: pytest.LogCaptureFixture
 ) -> None:
-    with statsd(lambda: SafeStatsdLogger(StatsClient("127.0.0.1", ports[3]))):
+    with statsd("127.0.0.1", ports[3]):
         run_id = night(shop)
     assert shop.status(run_id) == "published"
     assert len(shop.predictions()) == 90
@@ -98,7 +83,7 @@ def test_a_night_is_published_with_every_sink_down(
 def test_a_statsd_server_of_no_known_address_stops_nothing(
     shop: Shop, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with statsd(lambda: SafeStatsdLogger(StatsClient("no-such-host.invalid", 8125))):
+    with statsd("no-such-host.invalid", 8125):
         assert shop.status(night(shop)) == "published"
 
 
