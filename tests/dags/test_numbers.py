@@ -4,6 +4,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from airflow.sdk._shared.observability.metrics.base_stats_logger import NoStatsLogger
@@ -26,8 +27,10 @@ __all__ = ["mlflow", "shop", "web"]
 @contextmanager
 def statsd(host: str, port: int) -> Iterator[None]:
     """Send Airflow's metrics to a StatsD server."""
-    made = lambda: SafeStatsdLogger(StatsClient(host, port, prefix="airflow"))  # noqa: E731
-    stats.initialize(factory=made, export_legacy_names=False)
+    client: Any = SafeStatsdLogger
+    stats.initialize(
+        factory=lambda: client(StatsClient(host, port, prefix="airflow")), export_legacy_names=False
+    )
     try:
         yield
     finally:
