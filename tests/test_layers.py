@@ -70,6 +70,7 @@ STAGES = {
         "ledger",
         "messages",
         "outcomes",
+        "queries",
         "retention",
         "tracking",
         "stage",
