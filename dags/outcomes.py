@@ -10,6 +10,7 @@ from typing import Any
 
 from airflow.sdk import DAG, CronTriggerTimetable, Param, get_parsing_context, task
 
+from operators import numbers, telling
 from operators.defaults import task_defaults
 from operators.stage import end_of, outcome, places_of, require_known, score_date
 from pipeline import job as jobs
@@ -50,7 +51,10 @@ def build(job: Job, outcomes: Outcomes) -> DAG:
 
             with outcome():
                 require_known(context, "score_date")
-                return measure(places_of(job), job, score_date(job, context, days)).json_value()
+                measured = measure(places_of(job), job, score_date(job, context, days))
+            numbers.send_outcomes(job, measured)
+            telling.tell_outcomes(job, context, measured)
+            return measured.json_value()
 
         measure()
     dag.params["score_date"] = Param(

@@ -8,12 +8,15 @@ from airflow.sdk import Asset, BaseOperator, Context, Param
 from airflow.sdk.exceptions import TaskAwaitingInput
 from airflow.sdk.execution_time.hitl import upsert_hitl_detail
 
-from operators import telling
+from operators import lineage, numbers, telling
 from operators.stage import outcome, places_of
 from pipeline.errors import ScoringError
 from pipeline.job import Job
+from pipeline.places import Places
 
 if TYPE_CHECKING:
+    from airflow.providers.openlineage.extractors import OperatorLineage
+
     from pipeline.stage import Run, Verdict
 
 log = logging.getLogger(__name__)
@@ -43,6 +46,7 @@ class Publish(BaseOperator):
     def __init__(self, *, job: Job, asset: Asset, extracted: Any, verdict: Any, **kwargs: Any) -> None:
         super().__init__(outlets=[asset], doc=self.__class__.__doc__, **kwargs)
         self.job, self.asset, self.extracted, self.verdict = job, asset, extracted, verdict
+        self._published: Places | None = None
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Publish the run, or ask whether to."""
@@ -70,7 +74,7 @@ class Publish(BaseOperator):
             event: the answer, or an error where there is none yet.
             until: when the job's `gate.on_timeout` decides.
         """
-        from pipeline.write import Held
+        from pipeline.write import Held, Rejected
 
         deadline = datetime.fromisoformat(until)
         with outcome():
@@ -84,7 +88,16 @@ class Publish(BaseOperator):
                 return self._publish(context)
             except Held as held:
                 log.info("nobody has decided yet: %s", held)
+            except Rejected:
+                numbers.send(self.job, self._handed()[0].run_id, "rejected")
+                raise
         raise self._waiting(deadline)
+
+    def get_openlineage_facets_on_complete(self, _: Any) -> "OperatorLineage[Any, Any] | None":
+        """What Airflow's OpenLineage provider asks for when the task has ended, in a process without connections."""
+        if self._published is None:
+            return None
+        return lineage.of_publication(self.job, self._published, self._handed()[0].run_id)
 
     def _publish(self, context: Context) -> dict[str, Any]:
         from pipeline.write import publish
@@ -92,7 +105,8 @@ class Publish(BaseOperator):
         run, verdict = self._handed()
         publication = publish(places_of(self.job), run, verdict).json_value()
         context["outlet_events"][self.asset].extra = publication
-        telling.send_stats(self.job, run, "published")
+        self._published = places_of(self.job)
+        numbers.send(self.job, run.run_id, "published")
         return publication
 
     def _handed(self) -> "tuple[Run, Verdict]":
@@ -103,9 +117,9 @@ class Publish(BaseOperator):
     def _tell_held(self, context: Context, meanwhile: str) -> None:
         run, verdict = self._handed()
         page = context["ti"].log_url.partition("?")[0]
-        link = f"{page}/required_actions" if _waits(context) else page
-        telling.send_stats(self.job, run, "held")
-        telling.tell_held(self.job, context, run, verdict, meanwhile, link)
+        form = f"{page}/required_actions" if _waits(context) else page
+        numbers.send(self.job, run.run_id, "held")
+        telling.tell_held(self.job, context, run, verdict, meanwhile, form)
 
     def _stand_in(self, context: Context) -> str:
         """Serve the job's fallback while the run waits; what analysts see meanwhile."""

@@ -1,13 +1,13 @@
-"""Tell people and dashboards of a night. Whatever goes wrong here is logged: no message fails a night."""
+"""Tell people of a night. Whatever goes wrong here is logged: no message fails a night."""
 
 import logging
 from collections.abc import Callable, Mapping
-from datetime import date
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec
 
 from airflow.sdk import Connection
-from airflow.sdk.observability.stats import gauge, incr, normalize_name_for_stats
 
 from operators.stage import places_of, score_date
 from pipeline.job import Job
@@ -15,6 +15,7 @@ from pipeline.job import Job
 if TYPE_CHECKING:
     from pipeline.alerts import Alert
     from pipeline.messages import Night
+    from pipeline.outcomes import Measured
     from pipeline.stage import Run, Verdict
 
 log = logging.getLogger(__name__)
@@ -37,12 +38,12 @@ def harmless(tell: Callable[Given, None]) -> Callable[Given, None]:
 
 @harmless
 def tell_held(
-    job: Job, context: Mapping[str, Any], run: "Run", verdict: "Verdict", meanwhile: str, link: str
+    job: Job, context: Mapping[str, Any], run: "Run", verdict: "Verdict", meanwhile: str, form: str
 ) -> None:
     """Tell people that a run waits for them."""
     from pipeline import messages
 
-    _tell(job, messages.held(_night(job, context, link=link), run, verdict, meanwhile))
+    _tell(job, messages.held(_night(job, context), run, verdict, meanwhile, form))
 
 
 @harmless
@@ -70,13 +71,16 @@ def tell_failure(job: Job, context: Mapping[str, Any], night: date) -> None:
 
 
 @harmless
-def send_stats(job: Job, run: "Run", outcome: str) -> None:
-    """Send a run's numbers to where Airflow sends its own, by StatsD or OpenTelemetry."""
-    from pipeline import metrics
+def tell_outcomes(job: Job, context: Mapping[str, Any], measured: "Measured") -> None:
+    """Tell people of what the real results give cause for alarm about, if anything."""
+    from pipeline import messages
 
-    for metric, value in metrics.read(places_of(job).predictions, run.run_id).items():
-        gauge(normalize_name_for_stats(f"scoring.{job.name}.{metric}", log_warning=False), value)
-    incr(f"scoring.{job.name}.{outcome}")
+    if measured.alarms:
+        night = _night(job, context, date.fromisoformat(measured.score_date))
+        # The DAG run that measured has scored nothing, and no report of its own.
+        web = night.task.partition("/dags/")[0]
+        report = f"{web}/scoring/dags/{job.name}/reports/{measured.run_id}"
+        _tell(job, messages.unlike(replace(night, report=report), measured))
 
 
 def _tell(job: Job, alert: "Alert", *, unkept: bool = False) -> None:
@@ -93,14 +97,15 @@ def _addresses(name: str) -> tuple[str, ...]:
     return alerts.addresses(Connection.get(name).extra_dejson, name)
 
 
-def _night(job: Job, context: Mapping[str, Any], night: date | None = None, link: str = "") -> "Night":
+def _night(job: Job, context: Mapping[str, Any], night: date | None = None) -> "Night":
     from pipeline.messages import Night
 
-    run = context["dag_run"]
+    run, task = context["dag_run"], context["ti"].log_url
     return Night(
         job=job,
         score_date=night or score_date(job, context),
         trigger=f"{run.run_id} {run.clear_number or 0}",
-        backfill=run.run_type == "backfill",
-        link=link or context["ti"].log_url,
+        backfill=datetime.now(UTC).date() if run.run_type == "backfill" else None,
+        task=task,
+        report=f"{task.partition('/tasks/')[0]}/plugin/report",  # a tab by plugins/scoring_pages.py
     )

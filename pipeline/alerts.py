@@ -151,7 +151,8 @@ def deliver(url: str, messages: Sequence[tuple[str, str]]) -> None:
         raise AlertError("an address that Apprise cannot use: see https://github.com/caronc/apprise/wiki")
     # What went wrong is in Apprise's own log; `privacy` hides passwords and tokens.
     if not service.notify(title=title, body=body, notify_type=NotifyType.WARNING):
-        raise AlertError(f"{service.url(privacy=True).split('?')[0]} was not reached")
+        address = str(service.url(privacy=True))  # type: ignore[no-untyped-call]
+        raise AlertError(f"{address.partition('?')[0]} was not reached")
 
 
 def kept(uri: str, limit: int) -> list[dict[str, Any]]:

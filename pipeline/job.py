@@ -189,6 +189,12 @@ class Gate(_Section):
     )
     score_drift: Response = Field(default="warn", description="scores that are")
     volume: Response = Field(default="warn", description="a number of rows that is, for such a weekday")
+    max_model_age_days: Days | None = Field(
+        default=None,
+        description="days from a model's last training night (else its registering) to the score date that are "
+        "nothing unusual; leave it out where age does not matter",
+    )
+    model_age: Response = Field(default="warn", description="a model that is older")
     on_empty: Literal["skip", "fail"] = Field(
         default="fail", description="a night without rows: end quietly, or fail"
     )
@@ -208,6 +214,15 @@ class Alerts(_Section):
 
     to: Identifier | None = Field(
         default=None, description="id of an Apprise connection, which holds the addresses; without it nobody"
+    )
+
+
+class Tracking(_Section):
+    """Where a run's numbers go besides the predictions database."""
+
+    mlflow: Identifier | None = Field(
+        default=None,
+        description="id of an HTTP connection: the MLflow server that gets the numbers of every run",
     )
 
 
@@ -321,6 +336,7 @@ class Job(_Section):
     gate: Gate = Gate()
     drift: Drift = Drift()
     alerts: Alerts = Alerts()
+    tracking: Tracking = Tracking()
     retention: Retention = Retention()
     outcomes: Outcomes | None = None
     sha256: str = Field(description="digest of the job file, kept with every run")

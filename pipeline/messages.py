@@ -1,12 +1,16 @@
 """What the messages say: which job and night, what is unusual in words and numbers, what to do, and where to look."""
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
+from typing import TYPE_CHECKING
 
 from pipeline.alerts import Alert
 from pipeline.hold import listed
 from pipeline.job import Job
 from pipeline.stage import Run, Verdict
+
+if TYPE_CHECKING:
+    from pipeline.outcomes import Measured
 
 
 @dataclass(frozen=True)
@@ -17,18 +21,20 @@ class Night:
         job: what is scored.
         score_date: the day whose rows are scored.
         trigger: what started it; another one may tell of the same night again.
-        backfill: whether it is one night of many. Nights of a backfill tell of one cause together, once a day.
-        link: where to look.
+        backfill: the day on which a backfill came to it, else None. Its nights tell of one cause together, once a day.
+        task: address of the task in Airflow, with its log.
+        report: address of the run's report.
     """
 
     job: Job
     score_date: date
     trigger: str
-    backfill: bool
-    link: str
+    backfill: date | None
+    task: str
+    report: str
 
 
-def held(night: Night, run: Run, verdict: Verdict, meanwhile: str) -> Alert:
+def held(night: Night, run: Run, verdict: Verdict, meanwhile: str, form: str) -> Alert:
     """A run waits for a person.
 
     Args:
@@ -36,19 +42,38 @@ def held(night: Night, run: Run, verdict: Verdict, meanwhile: str) -> Alert:
         run: the run.
         verdict: what the gate's checks found in it.
         meanwhile: what analysts see until it is decided.
+        form: address of where to decide.
     """
     body = [
         _counts(run, verdict),
         f"Unusual:\n{listed(list(verdict.findings))}",
-        f"{meanwhile} Approve or reject it: {night.link}",
+        f"{meanwhile} Approve or reject it: {form}",
+        f"Its report: {night.report}",
     ]
-    return _alert(night, "held, and waits for a decision", _checks("held", verdict), body, run)
+    return _alert(night, "held, and waits for a decision", _checks("held", verdict), body, run.run_id)
 
 
 def unusual(night: Night, run: Run, verdict: Verdict) -> Alert:
     """A run was published, and its checks found something all the same."""
-    body = [_counts(run, verdict), f"Unusual:\n{listed(list(verdict.findings))}", f"Look at it: {night.link}"]
-    return _alert(night, "published, with something unusual", _checks("unusual", verdict), body, run)
+    body = [
+        _counts(run, verdict),
+        f"Unusual:\n{listed(list(verdict.findings))}",
+        f"Look at it: {night.report}",
+    ]
+    return _alert(night, "published, with something unusual", _checks("unusual", verdict), body, run.run_id)
+
+
+def unlike(night: Night, measured: "Measured") -> Alert:
+    """The real results say that the model errs unlike in some groups, and that it is no chance."""
+    known = measured.metrics
+    figures = [f"{said} {known[name]:.3g}" for name, said in _FIGURES.items() if name in known]
+    body = [
+        f"Run {measured.run_id} of {measured.job}, score date {measured.score_date}: {known['outcomes']:.0f} of "
+        f"{known['sampled']:.0f} entities have a result; {', '.join(figures)}.",
+        "Groups differ more than chance allows:\n" + "\n".join(f"- {alarm}" for alarm in measured.alarms),
+        f"Look at it: {night.report}\nThe task that measured it: {night.task}",
+    ]
+    return _alert(night, "groups fare differently", "outcomes", body, measured.run_id)
 
 
 def failed(night: Night, task: str, error: BaseException | str | None) -> Alert:
@@ -62,31 +87,30 @@ def failed(night: Night, task: str, error: BaseException | str | None) -> Alert:
     body = [
         f"{error}",
         "What was published before stays. Put right what the message says, then clear the task "
-        f"{task} and those after it: {night.link}",
+        f"{task} and those after it: {night.task}",
     ]
     kind = type(getattr(error, "__cause__", None) or error).__name__
     cause = f"failed: {task}: {kind}" if night.backfill else "failed"
     return _alert(night, f"failed in {task}", cause, body, None)
 
 
-def _alert(night: Night, what: str, cause: str, body: list[str], run: Run | None) -> Alert:
+def _alert(night: Night, what: str, cause: str, body: list[str], run_id: int | None) -> Alert:
     name = night.job.name
     if night.backfill:
-        day = datetime.now(UTC).date()
-        which = f"{name}, backfill, {day}"
+        which = f"{name}, backfill, {night.backfill}"
         body = [
             *body,
             "One night of a backfill; others of the same cause are counted, and not told one by one.",
         ]
     else:
-        which = f"run {run.run_id}" if run else f"{name} {night.score_date} {night.trigger}"
+        which = f"run {run_id}" if run_id else f"{name} {night.score_date} {night.trigger}"
     return Alert(
         job=name,
         score_date=night.score_date,
         cause=f"{which}: {cause}",
         title=f"{name} {night.score_date}: {what}",
         body="\n\n".join([*body, f"Owner: {night.job.owner}"]),
-        run_id=run.run_id if run else None,
+        run_id=run_id,
     )
 
 
@@ -99,3 +123,14 @@ def _counts(run: Run, verdict: Verdict) -> str:
         f"Run {run.run_id} of {run.job}, score date {run.score_date}: {run.rows_extracted} rows extracted, "
         f"{run.rows_rejected} rejected, {verdict.rows_scored} scored by {run.model_name} version {run.model_version}."
     )
+
+
+# What a figure is called, of those that tell most.
+_FIGURES = {
+    "roc_auc": "ROC AUC",
+    "log_loss": "log loss",
+    "log_loss:base_rate": "that of the base rate",
+    "rmse": "RMSE",
+    "rmse:base_rate": "that of the mean",
+    "bias": "bias",
+}

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
 
-from pipeline import ledger, looks, parts, postgres
+from pipeline import age, ledger, looks, parts, postgres
 from pipeline.job import Drift, Gate
 from pipeline.looks import Looks
 from pipeline.places import Places
@@ -73,6 +73,7 @@ def log_metrics(
 
     Raises:
         PartError: a scored part is missing or altered.
+        ModelError: the model or its reference is not as it was when the run began.
         Superseded: the run was closed or published meanwhile.
     """
     clock = Clock()
@@ -82,7 +83,7 @@ def log_metrics(
             for batch in _scores(places, run, part):
                 summary.add(batch)
         seen = looks.look(places, drift, run, written)
-        verdict = judge(gate, run, summary, seen.findings(gate))
+        verdict = judge(gate, run, summary, (*seen.findings(gate), *age.findings(places, gate, run)))
         counts = {**_counts(run, summary), **seen.metrics(), **summary.metrics()}
         _keep(places.predictions, run, verdict, {**counts, **_costs(run, written, clock)}, seen)
     for finding in verdict.findings:

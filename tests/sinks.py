@@ -39,8 +39,8 @@ def mail() -> Iterator[tuple[str, list[EmailMessage]]]:
 class Web(ThreadingHTTPServer):
     """A web server that keeps what is posted, and answers as it is told."""
 
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Hook)
+    def __init__(self, port: int = 0) -> None:
+        super().__init__(("127.0.0.1", port), Hook)
         self.got: list[dict[str, Any]] = []
         self.status = 200
 

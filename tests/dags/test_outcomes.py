@@ -1,6 +1,7 @@
 """dags/outcomes.py: a job that names its outcomes has a second DAG, which measures each night when it can be."""
 
 import importlib.util
+import json
 import shutil
 import sys
 from datetime import UTC, date, datetime
@@ -9,12 +10,18 @@ from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from tests.home import Home, shop_model, shop_rows
+from tests.pipeline.shop import Shop
+from tests.pipeline.test_outcomes import name_outcomes, opened
+from tests.sinks import Web, web
+
+__all__ = ["web"]
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -50,11 +57,19 @@ def outcomes_of(home: Home, job: str) -> DAG:
 
 def measure(dag: DAG, logical_date: datetime | None, asked: str | None = None, **conf: Any) -> Any:
     """Call the task's function as a worker does."""
+    backfill = conf.pop("backfill", False)
     run = SimpleNamespace(
-        logical_date=logical_date, run_after=datetime(2024, 3, 6, 8, tzinfo=UTC), run_id="manual", conf=conf
+        logical_date=logical_date,
+        run_after=datetime(2024, 3, 6, 8, tzinfo=UTC),
+        run_id="manual",
+        run_type="backfill" if backfill else "manual",
+        clear_number=0,
+        conf=conf,
     )
+    link = f"http://airflow/dags/{dag.dag_id}/runs/manual/tasks/measure?try_number=1"
+    ti = SimpleNamespace(task_id="measure", map_index=-1, log_url=link)
     task: Any = dag.task_dict["measure"]
-    return task.python_callable(dag_run=run, params={"score_date": asked})
+    return task.python_callable(dag_run=run, ti=ti, params={"score_date": asked})
 
 
 def test_only_a_job_that_names_outcomes_has_a_second_dag(home: Home, job: str) -> None:
@@ -114,6 +129,61 @@ def test_it_measures_a_published_night(home: Home) -> None:
     assert (found["run_id"], found["score_date"], found["metrics"]["coverage"]) == (run_id, "2024-03-01", 1)
     query = "SELECT value FROM scoring.outcome_metrics WHERE run_id = :run AND metric = 'base_rate'"
     assert home.sql(query, "analyst", run=run_id) == [{"value": 1.0}]
+
+
+@pytest.fixture
+def unfair(home: Home, web: Web, monkeypatch: pytest.MonkeyPatch) -> Shop:
+    """A job that tells of its nights, and whose results are unlike its scores wherever somebody is no member."""
+    said = {"conn_type": "apprise", "extra": {"config": {"path": web.url}}}
+    monkeypatch.setenv("AIRFLOW_CONN_RESULTS", json.dumps(said))
+    shutil.copy(ROOT / "dags" / "outcomes.py", home.path / "dags")
+    shop = opened(home, shop_rows())
+    rows, called = shop_rows(), shop.predictions().set_index("entity_id")["label"] == "true"
+    late = called[rows["entity_id"]].to_numpy()
+    results = rows[["entity_id"]].assign(bought=np.where(rows["member"], late, ~late))
+    name_outcomes(shop, results, keys='min_group = 10\n\n[alerts]\nto = "results"', slices=("member",))
+    return shop
+
+
+def test_gaps_that_are_no_chance_are_told_once_in_words_and_numbers(unfair: Shop, web: Web) -> None:
+    for _ in range(2):
+        found = measure(outcomes_of(unfair.home, unfair.job), None, "2024-03-01")
+    [posted] = web.got
+    assert posted["title"] == f"{unfair.job} 2024-03-01: groups fare differently"
+    for told in (
+        f"Run {found['run_id']} of {unfair.job}, score date 2024-03-01: 100 of 100 entities have a result; ROC AUC 0.",
+        "- recall by member: 0 (false) to 1 (true), p = ",
+        f"Look at it: http://airflow/scoring/dags/{unfair.job}/reports/{found['run_id']}\n",
+        f"http://airflow/dags/{unfair.job}-outcomes/runs/manual/tasks/measure?try_number=1",
+        "Owner: tests",
+    ):
+        assert told in posted["message"]
+
+
+def test_the_nights_of_a_backfill_that_is_measured_have_one_message(unfair: Shop, web: Web) -> None:
+    for day in ("2024-03-01", "2024-03-02", "2024-03-03"):
+        unfair.home.score(unfair.job, date.fromisoformat(day), trigger=day)
+        measured = measure(outcomes_of(unfair.home, unfair.job), None, day, backfill=True)
+        assert measured["alarms"]
+    [posted] = web.got
+    assert "One night of a backfill" in posted["message"]
+
+
+def test_no_message_fails_what_was_measured(unfair: Shop, web: Web, caplog: pytest.LogCaptureFixture) -> None:
+    web.status = 503
+    assert measure(outcomes_of(unfair.home, unfair.job), None, "2024-03-01")["alarms"]
+    assert "tell_outcomes: the night goes on without it" in caplog.text
+    web.status = 200
+    measure(outcomes_of(unfair.home, unfair.job), None, "2024-03-01")
+    assert [posted["title"] for posted in web.got] == [f"{unfair.job} 2024-03-01: groups fare differently"]
+
+
+def test_results_that_nothing_is_wrong_with_tell_nobody(unfair: Shop, web: Web) -> None:
+    rows, called = shop_rows(), unfair.predictions().set_index("entity_id")["label"] == "true"
+    results = rows[["entity_id"]].assign(bought=called[rows["entity_id"]].to_numpy())
+    name_outcomes(unfair, results, keys='min_group = 1000\n\n[alerts]\nto = "results"', slices=("member",))
+    assert measure(outcomes_of(unfair.home, unfair.job), None, "2024-03-01")["alarms"] == []
+    assert web.got == []
 
 
 def test_an_unknown_key_in_a_runs_conf_is_refused(home: Home, job: str) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import socket
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,11 +10,7 @@ from typing import Any
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG
-from airflow.sdk._shared.observability.metrics.base_stats_logger import NoStatsLogger
-from airflow.sdk._shared.observability.metrics.statsd_logger import SafeStatsdLogger
 from airflow.sdk.exceptions import AirflowFailException, TaskAwaitingInput
-from airflow.sdk.observability import stats
-from statsd import StatsClient
 
 from pipeline.errors import ScoringError
 from pipeline.metrics import log_metrics
@@ -97,7 +92,7 @@ def test_what_is_unusual_about_a_published_night_is_told_in_words_and_numbers(sh
     for told in (
         f"Run {publication['run_id']} of {shop.job}, score date 2024-03-01: 100 rows extracted, 10 rejected, 90 scored",
         "- rejected_fraction: 10 of 100 rows were rejected (10.0%), and gate.max_rejected_fraction is 0.05",
-        "Look at it: http://airflow/dags/shop/runs/nightly/tasks/publish",
+        "Look at it: http://airflow/dags/shop/runs/nightly/plugin/report",
         "Owner: tests",
     ):
         assert told in posted["message"]
@@ -210,20 +205,3 @@ def test_a_connection_that_is_missing_is_told_of_and_fails_nothing(
     with pytest.raises(AirflowFailException, match="is held"):
         publish(shop).execute(context(run_type="backfill"))
     assert "tell_held: the night goes on without it" in caplog.text
-
-
-def test_a_runs_numbers_leave_by_airflows_stats(shop: Shop) -> None:
-    found: set[str] = set()
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.settimeout(30)
-        client: Any = SafeStatsdLogger(StatsClient(port=listener.getsockname()[1], prefix="airflow"))
-        stats.initialize(factory=lambda: client, export_legacy_names=False)
-        try:
-            publish(shop).execute(context())
-        finally:
-            stats.initialize(factory=NoStatsLogger, export_legacy_names=False)
-        while f"airflow.scoring.{shop.job}.published:1|c" not in found:
-            found.add(listener.recv(1000).decode())
-    assert f"airflow.scoring.{shop.job}.rows_scored:100.0|g" in found
-    assert any(line.startswith(f"airflow.scoring.{shop.job}.label_share_true:") for line in found)

@@ -53,7 +53,7 @@ def test_it_prunes_every_job_and_says_what_went(
         age(shop, 31)
     caplog.set_level("INFO")
     assert prune(dag, dry_run=True) == {"items": 2, "rows": 0}
-    assert len(list(Path(home.store).rglob("*.parquet"))) == 12
+    assert len(list(Path(home.store).rglob("*.parquet"))) == 18
     assert prune(dag, dry_run=False) == {"items": 2, "rows": 0}
     assert list(Path(home.store).rglob("*.parquet")) == []
     assert all(f"job='{shop.job}'" in caplog.text for shop in shops)

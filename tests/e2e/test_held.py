@@ -136,6 +136,7 @@ def test_people_are_told_once_of_each_held_night(waiting: Waiting) -> None:
     assert "- min_rows: 80 rows were scored, and gate.min_rows is 90" in body
     run = quote(waiting.runs[APPROVED])
     assert f"/dags/{waiting.patient}/runs/{run}/tasks/publish/required_actions" in body
+    assert f"/dags/{waiting.patient}/runs/{run}/plugin/report" in body
 
 
 def test_a_held_night_is_rejected_in_airflow(waiting: Waiting) -> None:

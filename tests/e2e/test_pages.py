@@ -118,6 +118,8 @@ def test_a_dag_run_has_a_tab_with_its_report(airflow: Airflow, night: tuple[str,
     page.get_by_role("link", name="Report").click()
     report = page.frame_locator("iframe")
     report.get_by_text("Published: 100 rows scored, 0 rejected, nothing unusual.").wait_for()
+    page.goto(f"{airflow.url}/dags/{name}/runs/{quote(run_id)}/plugin/report")  # as messages link to it
+    report.get_by_text("Published: 100 rows scored, 0 rejected, nothing unusual.").wait_for()
     assert report.locator("svg.history").count() > 0
 
 

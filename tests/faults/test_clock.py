@@ -61,7 +61,7 @@ def test_every_hour_of_the_nights_around_a_change_of_the_clocks_is_scored_once(
             "entity_id": [f"{hour:%Y-%m-%dT%H}" for hour in hours],
             "at": hours,
             "amount": 50.0,
-            "visits": range(96),
+            "visits": [number % 20 for number in range(96)],
             "channel": "web",
             "member": True,
         }

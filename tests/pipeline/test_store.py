@@ -48,7 +48,7 @@ def test_a_night_is_the_same_as_in_a_folder(shop: Shop, tmp_path_factory: pytest
     remote = shop.predictions()[["entity_id", "score", "label"]]
     files = S3FileSystem().find(shop.home.store)
     assert sorted(file.rpartition("/")[2] for file in files) == [
-        f"{kind}-0000{part}.parquet" for kind in ("part", "scored") for part in range(3)
+        f"{kind}-0000{part}.parquet" for kind in ("part", "profile", "scored") for part in range(3)
     ]
     assert str(published.run_id) in files[0]
     shop.home.store = str(tmp_path_factory.mktemp("store"))

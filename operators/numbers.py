@@ -1,0 +1,54 @@
+"""A run's numbers leave for where Airflow sends its own, and for an MLflow server. No failure here fails a night."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from airflow.sdk import Connection
+from airflow.sdk.observability.stats import gauge, incr, normalize_name_for_stats
+
+from operators.stage import places_of
+from operators.telling import harmless
+from pipeline.job import Job
+
+if TYPE_CHECKING:
+    from pipeline.outcomes import Measured
+
+
+def send(job: Job, run_id: int, outcome: str) -> None:
+    """Send what is known of a run that was `published`, `held` or `rejected`."""
+    found: dict[str, float] = {}
+    _read(job, run_id, found)
+    _stats(job, found, outcome)
+    _track(job, run_id, found)
+
+
+def send_outcomes(job: Job, measured: "Measured") -> None:
+    """Send how good a run's scores turned out to be."""
+    found = {f"outcomes:{name}": value for name, value in measured.metrics.items()}
+    _stats(job, found, "measured")
+    _track(job, measured.run_id, found)
+
+
+@harmless
+def _read(job: Job, run_id: int, found: dict[str, float]) -> None:
+    from pipeline import metrics
+
+    found |= metrics.read(places_of(job).predictions, run_id)
+
+
+@harmless
+def _stats(job: Job, found: Mapping[str, float], outcome: str) -> None:
+    for metric, value in found.items():
+        gauge(normalize_name_for_stats(f"scoring.{job.name}.{metric}", log_warning=False), value)
+    incr(f"scoring.{job.name}.{outcome}")
+
+
+@harmless
+def _track(job: Job, run_id: int, found: Mapping[str, float]) -> None:
+    from pipeline import tracking
+
+    if (name := job.tracking.mlflow) is not None:
+        said = Connection.get(name)
+        scheme = said.schema or ("https" if said.conn_type == "https" else "http")
+        server = tracking.server(scheme, said.host, said.port, name, login=said.login, password=said.password)
+        tracking.track(server, places_of(job).predictions, run_id, found)

@@ -1,0 +1,37 @@
+"""How old a model is on the night that it scores: by the score date, so that a night scored again finds the same."""
+
+from datetime import date, datetime
+
+from pipeline import predict
+from pipeline.job import Gate
+from pipeline.model import Manifest
+from pipeline.places import Places
+from pipeline.stage import Finding, Run
+
+
+def findings(places: Places, gate: Gate, run: Run) -> tuple[Finding, ...]:
+    """What the gate says of the age of a run's model; nothing where the job file sets no greatest age.
+
+    Raises:
+        ModelError: the model is no longer registered, or is pinned to other bytes.
+    """
+    most = gate.max_model_age_days
+    if most is None:
+        return ()
+    pinned = predict.pin(places.home, run.model_name, run.model_version, run.model_sha256)
+    since, word = _birthday(pinned.manifest)
+    days = (date.fromisoformat(run.score_date) - since).days
+    if days <= most:
+        return ()
+    message = (
+        f"model {run.model_name} version {run.model_version} was {word} {since}, {days} days before the score date, "
+        f"and gate.max_model_age_days is {most}"
+    )
+    return (Finding(check="model_age", action=gate.model_age, message=message),)
+
+
+def _birthday(manifest: Manifest) -> tuple[date, str]:
+    """The last day that the model knows of; else when it was registered."""
+    if manifest.training_end is not None:
+        return manifest.training_end, "trained on nights until"
+    return datetime.fromisoformat(manifest.created_at).date(), "registered on"
