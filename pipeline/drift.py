@@ -70,7 +70,9 @@ class Distance:
     def __str__(self) -> str:
         far = "no" if not self.as_far else f"{self.as_far}"
         if self.weak:
-            return f"PSI {self.distance:.3f} to the training rows, {far} of {self.of} random samples were as far"
+            return (
+                f"PSI {self.distance:.3f} to the training rows, {far} of {self.of} random samples were as far"
+            )
         if self.what == VOLUME:
             return (
                 f"{np.exp(self.distance):.2f} times the rows of a usual such night, {far} of {self.of} training nights "
