@@ -7,14 +7,14 @@ lie from the others, and whether tonight lies further.
 Each feature's distance is the PSI of its histogram against that of all other nights; beside them the score's, and how
 far the number of rows is from the usual on that weekday. Each is put on one scale: 0 for the median of the training's
 nights, 1 for the night that only a tenth of them exceed. The largest of a night is its unusualness. The limit is what
-`false_alarm_rate` of the training's nights exceed, each held against the others without its own weeks.
+`false_alarm_rate` of the training's nights exceed, each held against the others without its own month or so.
+benchmarks/README.md tells what was tried, and how well the rate is kept.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
-from math import ceil
 
 import numpy as np
 import numpy.typing as npt
@@ -28,11 +28,14 @@ Floats = npt.NDArray[np.float64]
 VOLUME = "\0rows"
 
 # Neighbouring nights share season and weather: the nights of one such piece of the training window leave it together.
-BLOCKS = 12
+# With shorter pieces the neighbours that stay make a night look nearer than nights to come will be.
+BLOCKS = 6
 # Below this a PSI means nothing, and how it varies neither.
 _SMALL_PSI = 0.01
-# A statistic that hardly varies among the training's nights would make mountains of nothing.
+# A statistic that hardly varies among the training's nights would make mountains of nothing,
 _LEAST_SPREAD = 0.1
+# and so would a limit at which nights are still alike.
+_LEAST_LIMIT = 1.0
 # Nights of one weekday that say what is usual on it.
 _ENOUGH_OF_A_WEEKDAY = 4
 # Samples drawn where there are no nights to compare with.
@@ -68,9 +71,7 @@ class Distance:
         far = "no" if not self.as_far else f"{self.as_far}"
         if self.weak:
             return (
-                f"PSI {self.distance:.3f} to the training rows, {far} of {self.of} random samples of them were as far. "
-                "The model was registered without nights: rows of one night are alike, so this says less "
-                "than it seems. Register it with --night-column"
+                f"PSI {self.distance:.3f} to the training rows, {far} of {self.of} random samples were as far"
             )
         if self.what == VOLUME:
             return (
@@ -113,22 +114,13 @@ def judge(reference: Reference, tonight: Profile, score_date: date, rate: float)
 def _by_night(
     reference: Reference, tonight: Mapping[str, Counts], score_date: date, rate: float
 ) -> list[Distance]:
-    normal = _training(reference)
-    centre, spread = _scale(normal)
-    limit = _limit(reference, rate)
     days = np.array([night.weekday() for night in reference.nights])
     psis = [float(psi(tonight[name], pooled)) for name, pooled in reference.pooled.items()]
     rows = int(next(iter(tonight.values())).sum())
     off = _off(rows, score_date.weekday(), reference.rows, days)
-    mine = np.array([*np.log(_SMALL_PSI + np.array(psis)), abs(off)])
-    unusualness = (mine - centre) / spread / limit
-    as_far = (normal >= mine).sum(axis=0)
-    return [
-        Distance(what, value, float(how), int(far), len(normal), weak=False)
-        for what, value, how, far in zip(
-            (*reference.counts, VOLUME), (*psis, off), unusualness, as_far, strict=True
-        )
-    ]
+    mine = np.array([*_log(np.array(psis)), abs(off)])
+    what = (*reference.counts, VOLUME)
+    return _distances(what, (*psis, off), mine, _training(reference), _limit(reference, rate), weak=False)
 
 
 @lru_cache(maxsize=8)
@@ -141,7 +133,7 @@ def _training(reference: Reference) -> Floats:
         inside, outside = block == number, block != number
         for place, counts in enumerate(reference.counts.values()):
             apart = psi(counts[inside], counts[outside].sum(axis=0))
-            found[inside, place] = np.log(_SMALL_PSI + apart)
+            found[inside, place] = _log(apart)
         found[inside, -1] = [
             abs(_off(reference.rows[night], days[night], reference.rows[outside], days[outside]))
             for night in np.flatnonzero(inside)
@@ -158,13 +150,35 @@ def _limit(reference: Reference, rate: float) -> float:
     for number in range(block[-1] + 1):
         centre, spread = _scale(normal[block != number])
         largest[block == number] = ((normal[block == number] - centre) / spread).max(axis=1)
-    place = min(ceil((len(largest) + 1) * (1 - rate)), len(largest)) - 1
-    return max(float(np.sort(largest)[place]), 1e-9)
+    return _exceeded(largest, rate)
 
 
 def _scale(normal: Floats) -> tuple[Floats, Floats]:
     centre = np.median(normal, axis=0)
     return centre, np.maximum(np.quantile(normal, 0.9, axis=0) - centre, _LEAST_SPREAD)
+
+
+def _exceeded(largest: Floats, rate: float) -> float:
+    # `weibull`: of N nights, the next one exceeds the largest with a chance of 1 / (N + 1).
+    return max(float(np.quantile(largest, 1 - rate, method="weibull")), _LEAST_LIMIT)
+
+
+def _distances(
+    what: Sequence[str], values: Sequence[float], mine: Floats, normal: Floats, limit: float, *, weak: bool
+) -> list[Distance]:
+    """Tonight's statistics beside those of normal nights (or samples), of shape (nights, columns)."""
+    centre, spread = _scale(normal)
+    unusualness = (mine - centre) / spread / limit
+    as_far = (normal >= mine).sum(axis=0)
+    return [
+        Distance(name, value, float(how), int(far), len(normal), weak)
+        for name, value, how, far in zip(what, values, unusualness, as_far, strict=True)
+    ]
+
+
+def _log(psis: Floats) -> Floats:
+    found: Floats = np.log(_SMALL_PSI + psis)
+    return found
 
 
 def _off(rows: int, weekday: int, usual: Counts, weekdays: Counts) -> float:
@@ -181,17 +195,13 @@ def _blocks(nights: int) -> Counts:
 def _by_row(reference: Reference, tonight: Mapping[str, Counts], rate: float) -> list[Distance]:
     """As if rows were independent: samples of tonight's size and of the reference's, drawn from the reference."""
     names = [name for name in reference.counts if name != SCORE]
-    drawn = np.array([_drawn(reference.pooled[name], int(tonight[name].sum())) for name in names])
-    psis = np.array([float(psi(tonight[name], reference.pooled[name])) for name in names])
-    logs = np.log(drawn + 1e-12)
-    centre, spread = np.median(logs, axis=1), np.maximum(logs.std(axis=1), 1e-9)
-    largest = ((logs - centre[:, None]) / spread[:, None]).max(axis=0)
-    limit = np.quantile(largest, 1 - rate)
-    return [
-        Distance(name, float(value), float((np.log(value + 1e-12) - middle) / width / limit), int((row >= value).sum()),
-                 _DRAWS, weak=True)
-        for name, value, middle, width, row in zip(names, psis, centre, spread, drawn, strict=True)
-    ]  # fmt: skip
+    psis = [float(psi(tonight[name], reference.pooled[name])) for name in names]
+    normal = _log(
+        np.column_stack([_drawn(reference.pooled[name], int(tonight[name].sum())) for name in names])
+    )
+    centre, spread = _scale(normal)
+    limit = _exceeded(((normal - centre) / spread).max(axis=1), rate)
+    return _distances(names, psis, _log(np.array(psis)), normal, limit, weak=True)
 
 
 def _drawn(pooled: Counts, rows: int) -> Floats:

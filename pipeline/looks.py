@@ -22,6 +22,11 @@ NAMED = 5
 # So few rows may well be the same on two nights.
 _ENOUGH_TO_DIFFER = 20
 
+_WEAK = (
+    ". The model was registered without nights: rows of one night are alike, so this says less than it seems. "
+    "Register it with --night-column"
+)
+
 
 @dataclass(frozen=True)
 class Last:
@@ -101,9 +106,8 @@ class Looks:
         if features:
             named = "; ".join(f"{one.what}: {one}" for one in features[:NAMED])
             more = f"; and {len(features) - NAMED} more" if len(features) > NAMED else ""
-            found.append(
-                Finding(check="drift", action=gate.drift, message=f"unusual features: {named}{more}")
-            )
+            message = f"unusual features: {named}{more}{_WEAK if features[0].weak else ''}"
+            found.append(Finding(check="drift", action=gate.drift, message=message))
         for one in unusual:
             if one.what == SCORE:
                 found.append(

@@ -1,5 +1,6 @@
 """A night is unusual when it lies beyond what the training's own nights do."""
 
+import math
 import re
 from datetime import date, timedelta
 from pathlib import Path
@@ -10,12 +11,14 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from pipeline import references
 from pipeline.drift import VOLUME, Distance, judge, psi
 from pipeline.errors import UsageError
 from pipeline.model import ModelError, Pinned
-from pipeline.profile import SCORE, Profile
+from pipeline.profile import SCORE, Bins, Profile
 from pipeline.references import Reference
 from pipeline.register import register
 from pipeline.write import Held
@@ -154,9 +157,62 @@ def test_without_nights_rows_are_compared_and_the_message_says_that_it_is_weaker
     assert plain.nights == ()
     same, other = shop_rows(300, 5).assign(unseen=0.5), shop_rows(300, 5).assign(unseen=0.5, visits=19)
     assert not any(one.unusual for one in look(plain, same, START, 0.01).values())
-    found = look(plain, other, START)["visits"]
-    assert found.unusual
-    assert re.search("registered without nights.*Register it with --night-column", str(found))
+    assert look(plain, other, START)["visits"].unusual
+
+
+def test_a_model_without_nights_is_told_of_once_a_night(home: Home) -> None:
+    shop = open_shop(home, shop_rows(60).assign(amount=2.0, visits=19, channel="web"))
+    shop.configure("min_rows = 1", 'min_rows = 1\nconstant_score = "warn"')
+    done = home.score(shop.job)
+    query = "SELECT message FROM scoring.findings WHERE run_id = :run_id AND check_name = 'drift'"
+    (said,) = (row["message"] for row in home.sql(query, run_id=done.run_id))
+    assert said.count("random samples were as far") == 3
+    assert said.count("registered without nights") == 1
+    assert said.endswith("Register it with --night-column")
+
+
+COLUMNS = {
+    "present": Bins("present", "presence"),
+    "number": Bins("number", "edges", edges=(0.0, 1.0)),
+    SCORE: Bins(SCORE, "edges", edges=(0.5,)),
+}
+CONSTANT = {name: [1000] + [0] * (len(bins.labels) - 1) for name, bins in COLUMNS.items()}
+counts = st.fixed_dictionaries(
+    {
+        name: st.lists(st.sampled_from([0, 1, 3, 10**9]), min_size=len(zeros), max_size=len(zeros))
+        for name, zeros in CONSTANT.items()
+    }
+)
+
+
+@given(
+    always=counts,
+    tonight=counts,
+    nights=st.sampled_from([0, 40]),
+    columns=st.sampled_from([("present",), (*COLUMNS,)]),
+)
+@example(always=CONSTANT, tonight=CONSTANT, nights=0, columns=("present",))
+@example(always=CONSTANT, tonight=CONSTANT, nights=40, columns=("present",))
+@settings(max_examples=50, deadline=None)
+def test_whatever_was_trained_on_every_distance_is_a_number(
+    always: dict[str, list[int]], tonight: dict[str, list[int]], nights: int, columns: tuple[str, ...]
+) -> None:
+    days = tuple(START + timedelta(days=number) for number in range(nights))
+    bins = {name: COLUMNS[name] for name in columns}
+    trained = Reference(bins, days, {name: np.array([always[name]] * max(nights, 1)) for name in columns})
+    now = Profile(bins, {name: np.array(tonight[name]) for name in columns}, dict.fromkeys(columns, 0.0))
+    with np.errstate(all="raise", under="ignore"):
+        found = judge(trained, now, START, 0.05)
+    assert all(math.isfinite(one.unusualness) for one in found)
+
+
+def test_a_feature_that_never_varies_is_unusual_once_it_does(pinned: Pinned) -> None:
+    rows = shop_rows(400).assign(amount=50.0, channel="web", member=True)
+    plain = references.build(rows, pinned.manifest)
+    same = look(plain, rows.head(40).assign(unseen=0.5), START)
+    assert not any(one.unusual for one in same.values())
+    other = look(plain, rows.head(40).assign(unseen=0.5, member=[True] * 30 + [False] * 10), START)
+    assert [what for what, one in other.items() if one.unusual] == ["member"]
 
 
 @pytest.mark.parametrize(

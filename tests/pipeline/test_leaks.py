@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 
 from pipeline import preflight
 from pipeline.contract import ContractError, infer
+from pipeline.job import RULES
 from pipeline.leaks import require_none
 from pipeline.model import ModelError
 from pipeline.preflight import Finding
@@ -56,9 +57,10 @@ def checked(shop: Shop) -> Finding:
 
 
 def counted(shop: Shop, run_id: int) -> dict[str, float]:
-    """What was counted in any column."""
+    """How often a rule of the contract was broken in any column."""
     query = "SELECT metric, value FROM scoring.feature_metrics WHERE run_id = :run_id AND value > 0"
-    return {row["metric"]: row["value"] for row in shop.home.sql(query, "analyst", run_id=run_id)}
+    found = {row["metric"]: row["value"] for row in shop.home.sql(query, "analyst", run_id=run_id)}
+    return {rule: found[rule] for rule in RULES if rule in found}
 
 
 ONE = "entity_id = 'customer-7'"

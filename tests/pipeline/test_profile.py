@@ -49,6 +49,14 @@ def test_parts_add_up_to_one_pass_in_whatever_order(parts: list[list]) -> None: 
     assert math.isclose(left.totals[SCORE], sum(scores), abs_tol=1e-9)
 
 
+@given(rows, rows, rows)
+def test_how_parts_are_grouped_and_ordered_makes_no_difference(one: list, other: list, third: list) -> None:  # type: ignore[type-arg]
+    a, b, c = profile(one), profile(other), profile(third)
+    assert counts((a + b) + c) == counts(a + (b + c))
+    assert counts(a + b) == counts(b + a)
+    assert math.isclose(((a + b) + c).totals[SCORE], (a + (c + b)).totals[SCORE], abs_tol=1e-9)
+
+
 @given(rows)
 def test_every_row_falls_into_one_bin_of_every_column(of: list) -> None:  # type: ignore[type-arg]
     assert {sum(found) for found in counts(profile(of)).values()} == {len(of)}
