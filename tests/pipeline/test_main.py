@@ -476,6 +476,7 @@ def test_the_commands_are_those_of_the_manual() -> None:
         "score",
         "runs",
         "show",
+        "report",
         "diff",
         "reproduce",
         "approve",
