@@ -25,6 +25,7 @@ class Lane:
         told: what that night was, in words.
         href: where that night's report is.
         calendar: every night as a light.
+        span: from when to when.
         sparklines: what is drawn -> its picture.
     """
 
@@ -33,6 +34,7 @@ class Lane:
     told: str
     href: str
     calendar: Markup
+    span: str
     sparklines: dict[str, Markup]
 
 
@@ -41,12 +43,16 @@ def overview(predictions: str, jobs: Sequence[str], link: Link) -> str:
 
     Args:
         predictions: address of the predictions database, as any role that may read the views.
-        jobs: the jobs that its reader may see; those that never ran are left out.
+        jobs: the jobs that its reader may see; those that never ran are left out. Those come first that somebody has
+            to look at.
         link: where a night's report is.
     """
     nights = reading.nights(predictions, jobs)
     lanes = [_lane(list(group), link) for _, group in groupby(nights, key=lambda night: night.job)]
-    return render.page("overview.html.jinja", lanes=lanes)
+    lanes.sort(key=lambda lane: (_LEVELS.index(lane.last.level), lane.job))
+    counted = ((sum(lane.last.level == level for lane in lanes), charts.WORDS[level]) for level in _LEVELS)
+    counts = ", ".join(f"{count} {said}" for count, said in counted if count)
+    return render.page("overview.html.jinja", lanes=lanes, counts=counts, legend=charts.LEGEND)
 
 
 def _lane(nights: list[Night], link: Link) -> Lane:
@@ -58,6 +64,7 @@ def _lane(nights: list[Night], link: Link) -> Lane:
         told=_told(last),
         href=link(last),
         calendar=charts.calendar(f"{last.job}: the last nights", cells),
+        span=f"{nights[0].score_date:%-d %b} to {last.score_date:%-d %b %Y}",
         sparklines=dict(_sparklines(nights, last.score_date)),
     )
 
@@ -69,12 +76,16 @@ def _sparklines(nights: list[Night], last: date) -> list[tuple[str, Markup]]:
         known = [one for one in values.values() if one is not None]
         if known:
             picture = charts.history(f"{caption}, night by night", values, last, small=True)
-            drawn.append((f"{caption}, last {known[-1]:,.4g}", picture))
+            drawn.append(
+                (f"{caption}: last {known[-1]:,.4g}, from {min(known):,.4g} to {max(known):,.4g}", picture)
+            )
     return drawn
 
 
 def _told(night: Night) -> str:
-    state = "served by its fallback" if night.shown and night.served_by != "model" else night.status
+    state = "rejected" if night.rejected else night.status
+    if night.shown and night.served_by != "model":
+        state = "served by its fallback"
     rows = "" if night.rows_scored is None else f", {night.rows_scored:,} rows scored"
     unusual = f", {night.findings} unusual" if night.findings else ""
     held = (
@@ -85,6 +96,8 @@ def _told(night: Night) -> str:
     return f"{night.score_date}: {state}{rows}{unusual}{held}"
 
 
+# Those first that somebody has to look at.
+_LEVELS = ("bad", "warn", "none", "good")
 _VALUES: dict[str, Callable[[Night], float | None]] = {
     "Rows scored": lambda night: night.rows_scored,
     "Mean score": lambda night: night.score_mean,

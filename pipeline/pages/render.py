@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 # Rows of a table; a page is for looking, the tables of the database are for all of it.
 MOST, MOST_PARTS = 30, 100
@@ -24,6 +25,11 @@ def _instant(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
+def _breakable(name: str) -> Markup:
+    """A name that may be broken after its underscores."""
+    return Markup("_<wbr>").join(name.split("_"))
+
+
 _ENVIRONMENT = Environment(
     loader=FileSystemLoader(Path(__file__).parent),
     autoescape=True,
@@ -33,6 +39,7 @@ _ENVIRONMENT = Environment(
 )
 _ENVIRONMENT.filters |= {
     "instant": _instant,
+    "breakable": _breakable,
     "count": "{:,.0f}".format,
     "number": "{:,.4g}".format,
     "percent": "{:.2%}".format,
