@@ -31,16 +31,33 @@ def ticks(labels: Sequence[str]) -> list[Tick]:
 
 def thinned(found: Sequence[Tick], letters: float) -> list[Tick]:
     """As many of them as fit into so many letters: both ends first, then those in the middle of the widest gaps."""
-    if len(found) < 3:
-        return list(found)
-    kept = [found[0], found[-1]]
-    rest = list(found[1:-1])
+    kept: list[Tick] = []
+    rest = [*found[:1], *found[-1:], *found[1:-1]] if len(found) > 1 else list(found)
     while rest:
-        tick = max(rest, key=lambda one: min(abs(one[0] - other[0]) for other in kept))
+        tick = (
+            rest[0]
+            if len(kept) < 2
+            else max(rest, key=lambda one: min(abs(one[0] - other[0]) for other in kept))
+        )
         rest.remove(tick)
         if all(_apart(tick, other, letters) for other in kept):
             kept.append(tick)
     return sorted(kept)
+
+
+def anchored(tick: Tick, letters: float) -> tuple[float, str]:
+    """Where a word is anchored, and by which end: in its middle, but inside of the picture."""
+    place, half = tick[0], len(tick[1]) / letters / 2
+    if place < half:
+        return 0, "start"
+    return (1, "end") if place > 1 - half else (place, "middle")
+
+
+def span(tick: Tick, letters: float) -> tuple[float, float]:
+    """From where to where a word goes."""
+    (place, anchor), width = anchored(tick, letters), len(tick[1]) / letters
+    left = place - width * {"start": 0, "middle": 0.5, "end": 1}[anchor]
+    return left, left + width
 
 
 def short(said: str, most: int = 20) -> str:
@@ -49,9 +66,8 @@ def short(said: str, most: int = 20) -> str:
 
 
 def _apart(one: Tick, other: Tick, letters: float) -> bool:
-    # One at an end stands wholly inside of it, any other to both sides of its place.
-    taken = sum(len(said) * (0.5 if 0.15 <= place <= 0.85 else 1) for place, said in (one, other))
-    return abs(one[0] - other[0]) * letters > taken + 1
+    (_, end), (start, _) = (span(tick, letters) for tick in sorted((one, other)))
+    return start - end >= 1 / letters
 
 
 def _number(edge: float) -> str:

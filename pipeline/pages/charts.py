@@ -107,8 +107,9 @@ def histogram(
         shapes += _LINE.format(kind="reference", points=_points(steps))
     told = _most("Tonight", labels, tonight) + (_most("Reference", labels, reference) if reference else "")
     words = _TEXT.format(x=0, y=ABOVE - 5, anchor="start", said=f"{top:.0%} of the rows")
-    ticks = axes.thinned(axes.ticks(labels), room / _LETTER)
-    words += Markup("").join(_below(share, said) for share, said in ticks)
+    letters = room / _LETTER
+    for tick in axes.thinned(axes.ticks(labels), letters):
+        words += _below(*axes.anchored(tick, letters), tick[1])
     return _picture("histogram", title, told, shapes, words)
 
 
@@ -151,7 +152,9 @@ def history(title: str, values: Mapping[date, float | None], at: date, *, small:
         words += _TEXT.format(x=0, y=ABOVE - 5, anchor="start", said=said)
         if at in known:
             words += _TEXT.format(x=100, y=ABOVE - 5, anchor="end", said=f"{known[at]:,.4g} tonight")
-        words += _below(0, str(first)) + (_below(1, str(last)) if last > first else Markup(""))
+        words += _below(0, "start", str(first)) + (
+            _below(1, "end", str(last)) if last > first else Markup("")
+        )
     return _picture(kind, title, told, shapes, words)
 
 
@@ -184,9 +187,8 @@ def _picture(kind: str, title: str, told: str, shapes: Markup, words: Markup) ->
                            above=above, height=above + HEIGHT + below)  # fmt: skip
 
 
-def _below(share: float, said: str) -> Markup:
-    """Words below the frame, at a share of its width, and inside of it."""
-    anchor = "start" if share < 0.15 else "end" if share > 0.85 else "middle"
+def _below(share: float, anchor: str, said: str) -> Markup:
+    """Words below the frame, at a share of its width."""
     return _TEXT.format(x=100 * share, y=ABOVE + HEIGHT + BELOW - 2, anchor=anchor, said=said)
 
 
