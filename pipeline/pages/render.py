@@ -9,6 +9,8 @@ from markupsafe import Markup
 
 # Rows of a table; a page is for looking, the tables of the database are for all of it.
 MOST, MOST_PARTS = 30, 100
+# Pictures of features.
+MOST_PICTURES = 60
 
 
 def page(template: str, **values: Any) -> str:
@@ -18,7 +20,7 @@ def page(template: str, **values: Any) -> str:
         template: file beside this one.
         **values: what the template speaks of.
     """
-    return _ENVIRONMENT.get_template(template).render(MOST=MOST, MOST_PARTS=MOST_PARTS, **values)
+    return _ENVIRONMENT.get_template(template).render(**_MOST, **values)
 
 
 def _instant(at: datetime) -> str:
@@ -37,6 +39,7 @@ _ENVIRONMENT = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+_MOST = {"MOST": MOST, "MOST_PARTS": MOST_PARTS, "MOST_PICTURES": MOST_PICTURES}
 _ENVIRONMENT.filters |= {
     "instant": _instant,
     "breakable": _breakable,

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from pipeline.pages import charts, pictures, reading, render
 from pipeline.pages.card import card
 from pipeline.pages.reading import Night, Record
-from pipeline.pages.render import MOST
+from pipeline.pages.render import MOST_PICTURES
 from pipeline.pages.steps import steps, urgent
 from pipeline.pages.verdict import judge
 from pipeline.references import Reference
@@ -88,7 +88,9 @@ def _features(found: Record, reference: Reference | None) -> list[Feature]:
     """The features, the most unusual first."""
     ordered = sorted(found.features.items(), key=lambda item: (-item[1].get("unusualness", 0), item[0]))
     return [
-        Feature(name, values, _drawn(found.profiles, reference, name, name) if place < MOST else None)
+        Feature(
+            name, values, _drawn(found.profiles, reference, name, name) if place < MOST_PICTURES else None
+        )
         for place, (name, values) in enumerate(ordered)
     ]
 

@@ -20,7 +20,6 @@ from pipeline.__main__ import app
 from pipeline.pages import report as reports
 from pipeline.pages.card import card
 from pipeline.pages.reading import NoSuchRun
-from pipeline.pages.render import MOST
 from pipeline.write import Held, decide, roll_back
 from tests.home import NIGHT, Home, shop_rows
 from tests.hostile import HOSTILE
@@ -254,8 +253,8 @@ def test_a_page_of_many_columns_is_less_than_300_kb(home: Home, columns: int) ->
     tonight = features.head(300).assign(entity_id=[f"e{place:04d}" for place in range(300)])
     job = home.job(f"SELECT * FROM {home.table(tonight)}", "wide")
     text = report(home, home.score(job).run_id)
-    assert text.count('<svg class="histogram"') == min(columns, MOST) + 1
-    assert text.count('<polygon class="band"') == min(columns, MOST) + 1
+    assert text.count('<svg class="histogram"') == columns + 1
+    assert text.count('<polygon class="band"') == columns + 1
     assert len(text.encode()) < 300_000
     require_alone(text)
 
