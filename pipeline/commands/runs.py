@@ -67,7 +67,9 @@ def report(
     try:
         path.write_text(page, encoding="utf-8")
     except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}. Name another file: --out FILE.") from None
+        raise UsageError(
+            f"{path} cannot be written: {error.strerror}. Name another file: --out FILE."
+        ) from None
     out.print(f"wrote {path}", markup=False, highlight=False, soft_wrap=True)
 
 
