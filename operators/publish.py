@@ -141,11 +141,15 @@ class Publish(BaseOperator):
 
         run, verdict = self._handed()
         log.warning("%s", held)
+        uri, report = (
+            places_of(self.job).predictions,
+            f"{context['ti'].log_url.partition('/tasks/')[0]}/plugin/report",
+        )
         upsert_hitl_detail(
             ti_id=context["ti"].id,
             options=[APPROVE, REJECT],
             subject=f"{run.job} {run.score_date}: run {run.run_id} is held. Publish it?",
-            body=describe(places_of(self.job).predictions, self.job.gate, run, verdict, meanwhile),
+            body=describe(uri, self.job.gate, run, verdict, meanwhile, report),
             params={"reason": _REASON.serialize()},
         )
 

@@ -9,7 +9,7 @@ from pipeline.job import Gate
 from pipeline.stage import Finding, Run, Verdict
 
 
-def describe(uri: str, gate: Gate, run: Run, verdict: Verdict, meanwhile: str) -> str:
+def describe(uri: str, gate: Gate, run: Run, verdict: Verdict, meanwhile: str, report: str) -> str:
     """All that there is to know of a held run.
 
     Args:
@@ -18,6 +18,7 @@ def describe(uri: str, gate: Gate, run: Run, verdict: Verdict, meanwhile: str) -
         run: the run.
         verdict: what the gate's checks found in it.
         meanwhile: what analysts see until it is decided.
+        report: address of the page with the run's report.
     """
     held = [finding for finding in verdict.findings if finding.action == "hold"]
     others = [finding for finding in verdict.findings if finding.action == "warn"]
@@ -29,6 +30,7 @@ def describe(uri: str, gate: Gate, run: Run, verdict: Verdict, meanwhile: str) -
             f"Held because\n\n{listed(held)}",
             *([f"Unusual as well\n\n{listed(others)}"] if others else []),
             _difference(uri, run),
+            f"All of it beside the training nights, in pictures: [the run's report]({report}).",
             f"{meanwhile} Approve publishes run {run.run_id}, Reject abandons it; after "
             f"{gate.decide_within_hours:g} hours it is {_TIMED_OUT[gate.on_timeout]}.",
             f"The same on the command line, with more of the difference: `python -m pipeline show {run.run_id}`, "

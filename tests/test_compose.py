@@ -82,7 +82,7 @@ def composed(secrets: dict[str, str]) -> dict[str, Service]:
 def stack(
     server: Embedded, secrets: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stack]:
-    # One task at a time for each worker, so that parts that are scored at once are scored by both.
+    # One task at a time for each worker, so that one that stands still leaves all other parts to the other.
     alone = {**secrets, "WORKER_CONCURRENCY": "1"}
     running = Stack(tmp_path_factory.mktemp("stack"), alone, server.binaries, settings=IMPATIENT)
     job = running.folder / "opt/scoring/dags" / f"{JOB}.toml"
@@ -96,11 +96,15 @@ def stack(
 
 @pytest.fixture(scope="module")
 def published(stack: Stack, secrets: dict[str, str]) -> dict[str, int]:
-    """A night that the workers have published."""
+    """A night that both workers have scored: while one stands still in a part, the other one has to score the rest."""
     with Rest(stack.url, "admin", secrets["ADMIN_PASSWORD"]) as rest:
         assert not rest.import_errors()
         rest.unpause(JOB)
         run_id = rest.trigger(JOB, conf={"score_date": NIGHT})
+        worker, part = predicting(stack, rest, run_id)
+        others_scored(rest, run_id, part)
+        for process in stack.containers[worker].processes():
+            process.resume()
         run = rest.wait(JOB, run_id, seconds=300)
         logs = {task["task_id"]: rest.log(JOB, run_id, task["task_id"]) for task in rest.tasks(JOB, run_id)
                 if task["map_index"] == -1}  # fmt: skip
@@ -442,6 +446,15 @@ def predicting(stack: Stack, rest: Rest, run_id: str) -> tuple[str, int]:
                 for process in found:
                     process.resume()
     raise AssertionError("no worker was seen to score a part")
+
+
+def others_scored(rest: Rest, run_id: str, part: int) -> None:
+    """Wait until all parts but one are scored, of which there is at least one."""
+    deadline, others = monotonic() + 120, {""}
+    while others != {"success"}:
+        assert monotonic() < deadline, f"the other parts are {others}"
+        tasks = [task for task in rest.tasks(JOB, run_id) if task["task_id"] == "predict"]
+        others = {task["state"] for task in tasks if task["map_index"] != part}
 
 
 def unhealthy(stack: Stack, names: set[str]) -> set[str]:

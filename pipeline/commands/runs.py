@@ -10,6 +10,7 @@ from pipeline import ledger, places
 from pipeline.alerts import kept
 from pipeline.commands import checkout
 from pipeline.commands.console import AsJson, out, print_json, print_table
+from pipeline.errors import UsageError
 
 RunId = Annotated[int, typer.Argument(metavar="RUN", help="A run's id, as `runs` lists it.")]
 
@@ -62,7 +63,13 @@ def report(
     from pipeline.pages.report import report as write_report
 
     path = target or Path(f"report-{run_id}.html")
-    path.write_text(write_report(checkout.connection("predictions"), places.home(), run_id), encoding="utf-8")
+    page = write_report(checkout.connection("predictions"), places.home(), run_id)
+    try:
+        path.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(
+            f"{path} cannot be written: {error.strerror}. Name another file: --out FILE."
+        ) from None
     out.print(f"wrote {path}", markup=False, highlight=False, soft_wrap=True)
 
 

@@ -1,7 +1,8 @@
 """Small pictures as inline SVG, for a page that stands alone, prints, and is read out loud.
 
 Drawn by hand, since a page of fifteen such pictures takes 40 kB: matplotlib's take 151 kB, and other libraries bring a
-megabyte of script. Colours are classes of the page's style, so that they follow light, dark and print.
+megabyte of script. Colours are classes of the page's style, so that they follow light, dark and print. Shapes are
+stretched to the room that a picture has; its words and dots are not, so that they can be read on a phone, too.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,25 +11,43 @@ from datetime import date, timedelta
 
 from markupsafe import Markup
 
-# What a viewer's unit square is stretched to; pictures scale with the page.
-WIDTH, HEIGHT = 300, 90
+from pipeline.pages import axes
+
+# The frame that shapes are drawn in: its width is stretched, a unit of its height is a pixel.
+WIDTH, HEIGHT = 300, 72
+# Pixels above and below the frame, for words.
+ABOVE, BELOW = 15, 14
+# About what a letter takes, and what a picture has at least, in pixels.
+_LETTER, NARROW, BROAD = 6.5, 150, 320
 
 _PICTURE = Markup(
-    '<svg class="{kind}" viewBox="0 0 {width} {height}" role="img"><title>{title}</title><desc>{told}</desc>'
-    "{inside}</svg>"
+    '<svg class="{kind}" role="img" width="100%" height="{height}"><title>{title}</title><desc>{told}</desc>'
+    '<svg y="{above}" width="100%" height="{frame}" viewBox="0 0 {width} {frame}" preserveAspectRatio="none">'
+    "{shapes}</svg>{words}</svg>"
+)
+_CALENDAR = Markup(
+    '<svg class="calendar" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="group">'
+    "<title>{title}</title><desc>{told}</desc>{inside}</svg>"
 )
 _BAR = Markup('<rect class="tonight" x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}"/>')
 _LINE = Markup('<polyline class="{kind}" points="{points}"/>')
 _AREA = Markup('<polygon class="band" points="{points}"/>')
-_DOT = Markup('<circle class="{kind}" cx="{x:.1f}" cy="{y:.1f}" r="{r}"><title>{told}</title></circle>')
-_TEXT = Markup('<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{said}</text>')
+_DOT = Markup('<circle class="{kind}" cx="{x:.1f}%" cy="{y:.1f}" r="{r}"><title>{told}</title></circle>')
+_TEXT = Markup('<text x="{x:.1f}%" y="{y}" text-anchor="{anchor}">{said}</text>')
 _CELL = Markup(
     '<g class="night {level}"><title>{told}</title><rect x="{x}" y="{y}" width="13" height="13" rx="2"/>'
     '<text x="{middle}" y="{base}" text-anchor="middle">{sign}</text></g>'
 )
-_LINK = Markup('<a href="{href}">{inside}</a>')
+_LINK = Markup('<a href="{href}" aria-label="{told}">{inside}</a>')
 # Not by colour alone: a printout and one reader in twelve have none.
 _SIGNS = {"good": "", "warn": "!", "bad": "✕", "none": ""}
+
+WORDS = {
+    "good": "as usual",
+    "warn": "to look at",
+    "bad": "failed or rejected",
+    "none": "nothing published",
+}
 
 Points = Sequence[tuple[float, float]]
 
@@ -54,6 +73,8 @@ def histogram(
     tonight: Sequence[float],
     reference: Sequence[float] | None = None,
     band: Sequence[tuple[float, float]] | None = None,
+    *,
+    room: int = NARROW,
 ) -> Markup:
     """Shares by bin: bars for tonight, a line for the reference, an area from the least to the most of normal nights.
 
@@ -63,6 +84,7 @@ def histogram(
         tonight: share of rows in each bin, from 0 to 1.
         reference: the same for the reference.
         band: the least and the largest share of normal nights, bin by bin.
+        room: pixels that the picture has at least; it has more words below with more.
     """
     tops = [*tonight, *(reference or ()), *(high for _, high in band or ())]
     top = max(tops, default=0) or 1.0
@@ -71,7 +93,7 @@ def histogram(
     def height(share: float) -> float:
         return HEIGHT - HEIGHT * share / top
 
-    inside = Markup("").join(
+    shapes = Markup("").join(
         _BAR.format(
             x=number * step + step * 0.1, y=height(share), width=step * 0.8, height=HEIGHT - height(share)
         )
@@ -79,13 +101,16 @@ def histogram(
     )
     if band:
         low, high = ([height(pair[side]) for pair in band] for side in (0, 1))
-        inside = _AREA.format(points=_points([*_steps(high, step), *reversed(_steps(low, step))])) + inside
+        shapes = _AREA.format(points=_points([*_steps(high, step), *reversed(_steps(low, step))])) + shapes
     if reference:
         steps = _steps([height(share) for share in reference], step)
-        inside += _LINE.format(kind="reference", points=_points(steps))
-    ends = _ends(labels[0], labels[-1]) if labels else Markup("")
+        shapes += _LINE.format(kind="reference", points=_points(steps))
     told = _most("Tonight", labels, tonight) + (_most("Reference", labels, reference) if reference else "")
-    return _picture("histogram", title, told, inside + ends, HEIGHT + 14)
+    words = _TEXT.format(x=0, y=ABOVE - 5, anchor="start", said=f"{top:.0%} of the rows")
+    letters = room / _LETTER
+    for tick in axes.thinned(axes.ticks(labels), letters):
+        words += _below(*axes.anchored(tick, letters), tick[1])
+    return _picture("histogram", title, told, shapes, words)
 
 
 def history(title: str, values: Mapping[date, float | None], at: date, *, small: bool = False) -> Markup:
@@ -95,40 +120,48 @@ def history(title: str, values: Mapping[date, float | None], at: date, *, small:
         title: what is shown.
         values: night -> value, in order.
         at: the night that the page is about.
-        small: without the words at the edges.
+        small: without words.
     """
+    kind, above = ("sparkline", 0) if small else ("history", ABOVE)
     known = {day: value for day, value in values.items() if value is not None}
     if not known:
-        return _picture("history", title, "No night has a value.", Markup(""), HEIGHT)
+        return _picture(kind, title, "No night has a value.", Markup(""), Markup(""))
     first, last = min(values), max(values)
     low, high = min(known.values()), max(known.values())
     days = max((last - first).days, 1)
 
     def place(day: date) -> tuple[float, float]:
-        share = (known[day] - low) / (high - low) if high > low else 0.5
+        # Halves, since the range itself may be too large for a float.
+        share = (known[day] / 2 - low / 2) / (high / 2 - low / 2) if high / 2 > low / 2 else 0.5
         return 4 + (WIDTH - 8) * (day - first).days / days, HEIGHT - 6 - (HEIGHT - 12) * share
 
-    inside = Markup("").join(
+    shapes = Markup("").join(
         _LINE.format(kind="line", points=_points([place(day) for day in group]))
         for group in _unbroken(values)
     )
+    words = Markup("")
     for day, value in known.items():
         x, y = place(day)
-        kind = "dot marked" if day == at else "dot"
-        inside += _DOT.format(kind=kind, x=x, y=y, r=4 if day == at else 2, told=f"{day}: {value:,.6g}")
+        dot = "dot marked" if day == at else "dot"
+        told = f"{day}: {value:,.6g}"
+        words += _DOT.format(kind=dot, x=x * 100 / WIDTH, y=above + y, r=4 if day == at else 2, told=told)
     told = f"{len(known)} nights from {first} to {last}: least {low:,.6g}, most {high:,.6g}"
     told += f", {known[at]:,.6g} on {at}." if at in known else "."
-    if small:
-        return _picture("sparkline", title, told, inside, HEIGHT)
-    scale = _TEXT.format(x=WIDTH + 4, y=10, anchor="start", said=f"{high:,.4g}")
-    scale += _TEXT.format(x=WIDTH + 4, y=HEIGHT - 2, anchor="start", said=f"{low:,.4g}")
-    return _picture("history", title, told, inside + scale + _ends(first, last), HEIGHT + 14, WIDTH + 50)
+    if not small:
+        said = f"{low:,.4g} to {high:,.4g}" if high > low else f"always {low:,.4g}"
+        words += _TEXT.format(x=0, y=ABOVE - 5, anchor="start", said=said)
+        if at in known:
+            words += _TEXT.format(x=100, y=ABOVE - 5, anchor="end", said=f"{known[at]:,.4g} tonight")
+        words += _below(0, "start", str(first)) + (
+            _below(1, "end", str(last)) if last > first else Markup("")
+        )
+    return _picture(kind, title, told, shapes, words)
 
 
 def calendar(title: str, nights: Mapping[date, Cell]) -> Markup:
     """Nights as cells, a column a week, Monday on top."""
     if not nights:
-        return _picture("calendar", title, "No night yet.", Markup(""), 7 * 15)
+        return _CALENDAR.format(title=title, told="No night yet.", inside=Markup(""), width=15, height=7 * 15)
     monday = min(nights) - timedelta(days=min(nights).weekday())
     inside = Markup("")
     for day, cell in nights.items():
@@ -136,34 +169,27 @@ def calendar(title: str, nights: Mapping[date, Cell]) -> Markup:
         drawn = _CELL.format(
             level=cell.level, told=cell.told, x=x, y=y, middle=x + 6.5, base=y + 10.5, sign=_SIGNS[cell.level]
         )
-        inside += _LINK.format(href=cell.href, inside=drawn) if cell.href else drawn
-    counts = ((word, sum(cell.level == level for cell in nights.values())) for level, word in _WORDS.items())
+        inside += _LINK.format(href=cell.href, told=cell.told, inside=drawn) if cell.href else drawn
+    counts = ((word, sum(cell.level == level for cell in nights.values())) for level, word in WORDS.items())
     told = ", ".join(f"{count} {word}" for word, count in counts if count)
-    return _picture(
-        "calendar", title, f"{told}.", inside, 7 * 15, 15 * ((max(nights) - monday).days // 7 + 1)
-    )
+    weeks = (max(nights) - monday).days // 7 + 1
+    return _CALENDAR.format(title=title, told=f"{told}.", inside=inside, width=15 * weeks, height=7 * 15)
 
 
-_WORDS = {
-    "good": "as usual",
-    "warn": "to look at",
-    "bad": "without scores of their own",
-    "none": "without a run",
-}
+def _legend(level: str) -> Markup:
+    cell = _CELL.format(level=level, told="", x=0, y=0, middle=6.5, base=10.5, sign=_SIGNS[level])
+    return Markup('<svg class="cell" width="13" height="13" aria-hidden="true">{}</svg>').format(cell)
 
 
-def _picture(kind: str, title: str, told: str, inside: Markup, height: int, width: int = WIDTH) -> Markup:
-    return _PICTURE.format(kind=kind, title=title, told=told, inside=inside, height=height, width=width)
+def _picture(kind: str, title: str, told: str, shapes: Markup, words: Markup) -> Markup:
+    above, below = (0, 0) if kind == "sparkline" else (ABOVE, BELOW)
+    return _PICTURE.format(kind=kind, title=title, told=told, shapes=shapes, words=words, width=WIDTH, frame=HEIGHT,
+                           above=above, height=above + HEIGHT + below)  # fmt: skip
 
 
-def _ends(first: object, last: object) -> Markup:
-    left = _TEXT.format(x=0, y=HEIGHT + 11, anchor="start", said=_short(first))
-    return left + _TEXT.format(x=WIDTH, y=HEIGHT + 11, anchor="end", said=_short(last))
-
-
-def _short(said: object) -> str:
-    text = str(said)
-    return text if len(text) <= 20 else text[:19] + "…"
+def _below(share: float, anchor: str, said: str) -> Markup:
+    """Words below the frame, at a share of its width."""
+    return _TEXT.format(x=100 * share, y=ABOVE + HEIGHT + BELOW - 2, anchor=anchor, said=said)
 
 
 def _steps(heights: Sequence[float], step: float) -> list[tuple[float, float]]:
@@ -191,4 +217,8 @@ def _most(who: str, labels: Sequence[str], shares: Sequence[float]) -> str:
     if not shares:
         return ""
     share, label = max(zip(shares, labels, strict=True), key=lambda pair: pair[0])
-    return f"{who}: most in {_short(label)} ({share:.1%}). "
+    return f"{who}: most in {axes.short(label)} ({share:.1%}). "
+
+
+# What each cell of a calendar means: its picture and its words.
+LEGEND = [(_legend(level), said) for level, said in WORDS.items()]

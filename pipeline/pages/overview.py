@@ -1,6 +1,6 @@
 """The page that lists jobs, each with its last nights at a glance."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
@@ -16,24 +16,39 @@ Link = Callable[[Night], str]
 
 
 @dataclass(frozen=True)
+class Sparkline:
+    """A number of a job, night by night: what it is and was last, from what to what it went, and its picture."""
+
+    caption: str
+    spread: str
+    picture: Markup
+
+
+@dataclass(frozen=True)
 class Lane:
     """A job's last nights.
 
     Attributes:
         job: its name.
         last: its last night.
+        level: as a traffic light: that of its last night, and no better than to look at while an earlier one waits.
         told: what that night was, in words.
         href: where that night's report is.
+        waiting: what earlier nights that wait for a person were, and where their reports are.
         calendar: every night as a light.
-        sparklines: what is drawn -> its picture.
+        span: from when to when.
+        sparklines: its numbers, night by night.
     """
 
     job: str
     last: Night
+    level: str
     told: str
     href: str
+    waiting: list[tuple[str, str]]
     calendar: Markup
-    sparklines: dict[str, Markup]
+    span: str
+    sparklines: list[Sparkline]
 
 
 def overview(predictions: str, jobs: Sequence[str], link: Link) -> str:
@@ -41,42 +56,51 @@ def overview(predictions: str, jobs: Sequence[str], link: Link) -> str:
 
     Args:
         predictions: address of the predictions database, as any role that may read the views.
-        jobs: the jobs that its reader may see; those that never ran are left out.
+        jobs: the jobs that its reader may see; those that never ran are left out. Those come first that somebody has
+            to look at.
         link: where a night's report is.
     """
     nights = reading.nights(predictions, jobs)
     lanes = [_lane(list(group), link) for _, group in groupby(nights, key=lambda night: night.job)]
-    return render.page("overview.html.jinja", lanes=lanes)
+    lanes.sort(key=lambda lane: (_LEVELS.index(lane.level), lane.job))
+    counted = ((sum(lane.level == level for lane in lanes), charts.WORDS[level]) for level in _LEVELS)
+    counts = ", ".join(f"{count} {said}" for count, said in counted if count)
+    return render.page("overview.html.jinja", lanes=lanes, counts=counts, legend=charts.LEGEND)
 
 
 def _lane(nights: list[Night], link: Link) -> Lane:
     last = nights[-1]
     cells = {night.score_date: Cell(night.level, _told(night), link(night)) for night in nights}
+    waiting = [(_told(night), link(night)) for night in nights[:-1] if night.held_run_id is not None]
     return Lane(
         job=last.job,
         last=last,
+        level="warn" if waiting and last.level != "bad" else last.level,
         told=_told(last),
         href=link(last),
+        waiting=waiting,
         calendar=charts.calendar(f"{last.job}: the last nights", cells),
-        sparklines=dict(_sparklines(nights, last.score_date)),
+        span=f"{nights[0].score_date:%-d %b} to {last.score_date:%-d %b %Y}",
+        sparklines=list(_sparklines(nights, last.score_date)),
     )
 
 
-def _sparklines(nights: list[Night], last: date) -> list[tuple[str, Markup]]:
-    drawn = []
+def _sparklines(nights: list[Night], last: date) -> Iterator[Sparkline]:
     for caption, value in _VALUES.items():
         values = by_night(nights, last, value)
         known = [one for one in values.values() if one is not None]
         if known:
+            spread = f"{min(known):,.4g} to {max(known):,.4g}" if min(known) < max(known) else "as always"
             picture = charts.history(f"{caption}, night by night", values, last, small=True)
-            drawn.append((f"{caption}, last {known[-1]:,.4g}", picture))
-    return drawn
+            yield Sparkline(f"{caption}: last {known[-1]:,.4g}", spread, picture)
 
 
 def _told(night: Night) -> str:
-    state = "served by its fallback" if night.shown and night.served_by != "model" else night.status
+    state = "rejected" if night.rejected else night.status
+    if night.shown and night.served_by != "model":
+        state = "served by its fallback"
     rows = "" if night.rows_scored is None else f", {night.rows_scored:,} rows scored"
-    unusual = f", {night.findings} unusual" if night.findings else ""
+    unusual = f", {night.findings} finding{'s' if night.findings > 1 else ''}" if night.findings else ""
     held = (
         f", run {night.held_run_id} waits for a person"
         if night.held_run_id not in (None, night.run_id)
@@ -85,6 +109,8 @@ def _told(night: Night) -> str:
     return f"{night.score_date}: {state}{rows}{unusual}{held}"
 
 
+# Those first that somebody has to look at.
+_LEVELS = ("bad", "warn", "none", "good")
 _VALUES: dict[str, Callable[[Night], float | None]] = {
     "Rows scored": lambda night: night.rows_scored,
     "Mean score": lambda night: night.score_mean,

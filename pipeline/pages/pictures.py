@@ -1,5 +1,6 @@
 """Tonight's columns beside those of the model's training nights, as shares by bin, few enough to be drawn."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ from pipeline.references import Reference
 MOST_BINS = 24
 # Normal is what nine training nights in ten do.
 _NORMAL = (0.05, 0.95)
+# Bins that are there for what is not foreseen; empty ones only take room.
+_AT_THE_END = re.compile(r"< |>= |(other|null)$")
 
 Bins = Mapping[str, int]
 Floats = npt.NDArray[np.float64]
@@ -49,48 +52,37 @@ def reference_of(home: Path, name: str, version: int) -> Reference | None:
 def spread(column: str, tonight: Bins, reference: Reference | None) -> Spread:
     """Hold a column's counts against the reference, where that has the very same bins."""
     labels = tuple(tonight)
+    mine = np.array([list(tonight.values())], np.int64)
     nights = None
     if reference is not None and column in reference.counts and reference.bins[column].labels == labels:
         nights = reference.counts[column]
-    counts = np.array([list(tonight.values())], np.int64)
-    # What is common tonight or in training: a category that has vanished is to be seen, too.
-    common = _shares(counts)[0]
-    if nights is not None:
-        common = np.maximum(common, _shares(nights.sum(axis=0, keepdims=True))[0])
-    order = _common(common)
-    shown = _folded_labels(labels, order)
-    mine = _shares(_folded(counts, order))[0]
+    # A category that has vanished is to be seen, too: what is common tonight or in training.
+    pooled = mine if nights is None else nights.sum(axis=0, keepdims=True)
+    common = np.maximum(_shares(mine), _shares(pooled))[0]
+    order = _common(labels, common)
+    rest = np.count_nonzero(common) - np.count_nonzero(common[order])
+    shown = (*(labels[place] for place in order), *([f"{rest} others"] if rest else []))
+
+    def folded(counts: npt.NDArray[np.integer[Any]]) -> Floats:
+        chosen = counts[:, order]
+        left = counts.sum(axis=1, keepdims=True) - chosen.sum(axis=1, keepdims=True)
+        return _shares(np.hstack([chosen, left]) if rest else chosen)
+
     if nights is None or reference is None:
-        return Spread(shown, tuple(mine), None, None)
-    pooled = _shares(_folded(nights.sum(axis=0, keepdims=True), order))[0]
+        return Spread(shown, tuple(folded(mine)[0]), None, None)
     band = None
     if reference.by_night:
-        low, high = np.quantile(_shares(_folded(nights, order)), _NORMAL, axis=0)
+        low, high = np.quantile(folded(nights), _NORMAL, axis=0)
         band = tuple(zip(low.tolist(), high.tolist(), strict=True))
-    return Spread(shown, tuple(mine), tuple(pooled), band)
+    return Spread(shown, tuple(folded(mine)[0]), tuple(folded(pooled)[0]), band)
 
 
-def _common(shares: Floats) -> npt.NDArray[np.intp]:
+def _common(labels: Sequence[str], shares: Floats) -> npt.NDArray[np.intp]:
     """The places of the bins to draw one by one, in their order."""
-    if len(shares) <= MOST_BINS:
-        return np.arange(len(shares))
+    drawn = [place for place, label in enumerate(labels) if shares[place] or not _AT_THE_END.match(label)]
+    if len(drawn) <= MOST_BINS:
+        return np.array(drawn, np.intp)
     return np.sort(np.argsort(-shares, kind="stable")[: MOST_BINS - 1])
-
-
-def _folded(
-    counts: npt.NDArray[np.integer[Any]], order: npt.NDArray[np.intp]
-) -> npt.NDArray[np.integer[Any]]:
-    chosen = counts[:, order]
-    if len(order) == counts.shape[1]:
-        return chosen
-    rest = counts.sum(axis=1, keepdims=True) - chosen.sum(axis=1, keepdims=True)
-    return np.hstack([chosen, rest])
-
-
-def _folded_labels(labels: Sequence[str], order: npt.NDArray[np.intp]) -> tuple[str, ...]:
-    rest = len(labels) - len(order)
-    chosen = tuple(labels[place] for place in order)
-    return (*chosen, f"{rest} others") if rest else chosen
 
 
 def _shares(counts: npt.NDArray[np.integer[Any]]) -> Floats:

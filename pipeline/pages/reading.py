@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 import sqlalchemy as sa
 
@@ -27,6 +27,8 @@ class Night:
     Attributes:
         shown: whether analysts see this run.
         held_run_id: a run of that night that waits for a person.
+        decided_by: who approved or rejected it.
+        started_at: when it began.
         score_mean: of the run's scores, where it came that far.
         findings: how many things its gate found unusual.
         roc_auc: of a binary model, once the real results are known.
@@ -44,6 +46,8 @@ class Night:
     rows_rejected: int | None
     shown: bool
     held_run_id: int | None
+    decided_by: str | None
+    started_at: datetime
     score_mean: float | None
     findings: int
     roc_auc: float | None
@@ -54,7 +58,14 @@ class Night:
         """As a traffic light: good, warn, bad; none where there is nothing to tell."""
         if self.held_run_id is not None or (self.shown and (self.findings or self.served_by != "model")):
             return "warn"
-        return "good" if self.shown else "bad" if self.status == "failed" else "none"
+        if self.shown:
+            return "good"
+        return "bad" if self.status == "failed" or self.rejected else "none"
+
+    @property
+    def rejected(self) -> bool:
+        """Whether it was held, and nobody approved it."""
+        return self.status == "abandoned" and self.decided_by is not None
 
 
 @dataclass(frozen=True)
@@ -193,6 +204,7 @@ WITH span AS (
 )
 SELECT tries.job, tries.score_date, tries.run_id, tries.status, tries.status_reason, tries.served_by,
        tries.staleness_days, tries.rows_scored, tries.rows_rejected, tries.shown, tries.held_run_id,
+       tries.decided_by, tries.started_at,
        score.value AS score_mean, jsonb_array_length(tries.findings) AS findings, auc.value AS roc_auc,
        rmse.value AS rmse
 FROM tries LEFT JOIN scoring.run_metrics AS score ON score.run_id = tries.run_id AND score.metric = 'score_mean'

@@ -5,7 +5,8 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
 import httpx
@@ -13,11 +14,13 @@ import pytest
 
 from local.airflow import Airflow
 from local.rest import Rest
-from tests.e2e.test_nights import ready
+from pipeline.pages.overview import overview
+from pipeline.pages.report import report
+from tests.e2e.test_nights import ready, states, wait
 from tests.home import Home, shop_model, shop_rows
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
 DAY = "2024-09-02"
 
@@ -48,19 +51,19 @@ def get(airflow: Airflow, user: str | None, path: str) -> httpx.Response:
 def paths(nights_home: Home, night: tuple[str, str]) -> list[str]:
     """Every route, as it answers of that night."""
     name, run_id = night
-    report = nights_home.last_run(name)["run_id"]
+    number = nights_home.last_run(name)["run_id"]
     return [
         "/scoring/",
         f"/scoring/dags/{name}/runs/{quote(run_id)}",
-        f"/scoring/dags/{name}/reports/{report}",
+        f"/scoring/dags/{name}/reports/{number}",
     ]
 
 
 def test_every_page_needs_a_login_and_the_right_to_see_the_dag(
     nights_home: Home, airflow: Airflow, night: tuple[str, str]
 ) -> None:
-    overview, *reports = paths(nights_home, night)
-    for path in (overview, *reports):
+    scoring, *reports = paths(nights_home, night)
+    for path in (scoring, *reports):
         assert get(airflow, None, path).status_code == 401
         assert night[0] not in get(airflow, None, path).text
         found = get(airflow, "ana", path)
@@ -68,7 +71,7 @@ def test_every_page_needs_a_login_and_the_right_to_see_the_dag(
         assert found.headers["Content-Security-Policy"].startswith("default-src 'none'")
     for path in reports:
         assert get(airflow, "guest", path).status_code == 403
-    found = get(airflow, "guest", overview)
+    found = get(airflow, "guest", scoring)
     assert (found.status_code, night[0] in found.text) == (200, False)
 
 
@@ -79,10 +82,10 @@ def test_no_page_tells_strangers_what_routes_there_are(airflow: Airflow, path: s
 
 def test_what_is_not_there_is_not_found(nights_home: Home, airflow: Airflow, night: tuple[str, str]) -> None:
     name, run_id = night
-    report = nights_home.last_run(name)["run_id"]
+    number = nights_home.last_run(name)["run_id"]
     for path in (
         f"/scoring/dags/unknown/runs/{quote(run_id)}",
-        f"/scoring/dags/unknown/reports/{report}",  # another job's run is not to be seen by this door
+        f"/scoring/dags/unknown/reports/{number}",  # another job's run is not to be seen by this door
         f"/scoring/dags/{name}/runs/manual__never",
         f"/scoring/dags/{name}/reports/999999999",
     ):
@@ -91,8 +94,8 @@ def test_what_is_not_there_is_not_found(nights_home: Home, airflow: Airflow, nig
 
 
 @pytest.fixture(scope="module")
-def page(airflow: Airflow) -> "Iterator[Page]":
-    """A real browser, logged in as the administrator."""
+def browser() -> "Iterator[Browser]":
+    """A real browser."""
     api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: `make .venv`")
     chromium = shutil.which("chromium")
     if chromium is None:
@@ -103,13 +106,19 @@ def page(airflow: Airflow) -> "Iterator[Page]":
         api.sync_playwright() as playwright,
         playwright.chromium.launch(executable_path=chromium, args=options) as browser,
     ):
-        opened = browser.new_page(viewport={"width": 1280, "height": 900})
-        opened.goto(airflow.url)
-        opened.locator("input[name=username]").fill("admin")
-        opened.locator("input[name=password]").fill(airflow.password)
-        opened.locator("button[type=submit]").click()
-        opened.get_by_role("link", name="Dags").first.wait_for()
-        yield opened
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def page(airflow: Airflow, browser: "Browser") -> "Page":
+    """The administrator's browser window, logged in. A frame has the colours of the page around it."""
+    opened = browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme="null")
+    opened.goto(airflow.url)
+    opened.locator("input[name=username]").fill("admin")
+    opened.locator("input[name=password]").fill(airflow.password)
+    opened.locator("button[type=submit]").click()
+    opened.get_by_role("link", name="Dags").first.wait_for()
+    return opened
 
 
 def test_a_dag_run_has_a_tab_with_its_report(airflow: Airflow, night: tuple[str, str], page: "Page") -> None:
@@ -131,3 +140,92 @@ def test_the_page_scoring_leads_to_reports(airflow: Airflow, night: tuple[str, s
     lane.get_by_text(re.compile(r"^\d{4}-\d\d-\d\d: published, 100 rows scored")).first.wait_for()
     lane.locator("svg.calendar a").first.click()
     scoring.get_by_role("heading", name=re.compile(rf"^{night[0]}, \d{{4}}-")).wait_for()
+
+
+@pytest.fixture(scope="module")
+def held(nights_home: Home, airflow: Airflow, rest: Rest, night: tuple[str, str]) -> tuple[str, str]:
+    """A job, and the DAG run of a night of it that waits for a person."""
+    query = (nights_home.path / "sql" / f"{night[0]}.sql").read_text()
+    name = nights_home.job(query, "shop", gate="min_rows = 1000", name=nights_home.name("doubted"))
+    path = nights_home.path / "dags" / f"{name}.toml"
+    # The night of today, which the scheduler runs as well, is held, too.
+    path.write_text(path.read_text().replace("retries = 0", "retries = 0\nmax_active_runs = 9"))
+    ready(airflow, rest, name)
+    run_id = rest.trigger(name, None, {"score_date": DAY})
+    wait(lambda: states(rest, name, run_id).get("publish") == {"awaiting_input"}, "a held night", airflow)
+    return name, run_id
+
+
+def test_a_held_night_is_approved_with_the_report_at_hand(
+    nights_home: Home, airflow: Airflow, rest: Rest, held: tuple[str, str], page: "Page"
+) -> None:
+    name, run_id = held
+    here, frame = f"{airflow.url}/dags/{name}/runs/{quote(run_id)}", page.frame_locator("iframe")
+    page.goto(here)
+    page.get_by_role("link", name="Report").click()
+    frame.get_by_text("Held until a person decides: 100 rows scored").wait_for()
+    page.goto(f"{here}/tasks/publish/required_actions")
+    with page.expect_popup() as opened:
+        page.get_by_role("link", name="the run's report").click()
+    told = opened.value.frame_locator("iframe").get_by_text("100 rows were scored, and gate.min_rows is 1000")
+    told.wait_for()
+    opened.value.close()
+    page.locator("input[name=element_reason]").fill("a new shop")
+    page.get_by_role("button", name="Approve", exact=True).click()
+    assert rest.wait(name, run_id)["state"] == "success"
+    query = "SELECT * FROM scoring.scoring_runs WHERE job = :job AND trigger = :trigger"
+    [run] = nights_home.sql(query, job=name, trigger=run_id)
+    assert (run["status"], run["decided_by"], run["decision_reason"]) == ("published", "admin", "a new shop")
+    query = "SELECT DISTINCT run_id FROM scoring.predictions WHERE job = :job AND score_date = :day"
+    assert nights_home.sql(query, "analyst", job=name, day=DAY) == [{"run_id": run["run_id"]}]
+    page.goto(f"{here}/plugin/report")
+    frame.get_by_text("Held, and then approved by admin: 100 rows scored, 0 rejected.").wait_for()
+
+
+def test_the_pages_have_the_colours_of_airflow_around_them(airflow: Airflow, page: "Page") -> None:
+    seen = []
+    for theme in ("light", "dark"):
+        page.evaluate("theme => localStorage.setItem('theme', theme)", theme)
+        page.goto(f"{airflow.url}/plugin/scoring")
+        page.frame_locator("iframe").get_by_role("heading", name="Scoring").wait_for()
+        body = page.frame_locator("iframe").locator("body")
+        seen.append(body.evaluate("body => getComputedStyle(body).backgroundColor"))
+    assert seen == ["rgb(255, 255, 255)", "rgb(13, 17, 23)"]
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_pages_fit_a_phone_and_fetch_nothing(
+    nights_home: Home, night: tuple[str, str], browser: "Browser", tmp_path: Path, width: int
+) -> None:
+    analyst, run_id = nights_home.server.connections["analyst"], nights_home.last_run(night[0])["run_id"]
+    texts = report(analyst, nights_home.path, run_id), overview(analyst, [night[0]], lambda _: "#")
+    for number, text in enumerate(texts):
+        path = tmp_path / f"{number}.html"
+        path.write_text(text)
+        require_fit(browser, path, width)
+
+
+def require_fit(browser: "Browser", path: Path, width: int) -> None:
+    """No word of the page runs into another or out of the window, on the screen and on paper; nothing is fetched."""
+    fetched = []
+    with browser.new_page(viewport={"width": width, "height": 800}) as page:
+        page.on("request", lambda request: fetched.append(request.url))
+        page.goto(f"file://{path}")
+        media: tuple[Literal["screen", "print"], ...] = ("screen", "print")
+        for medium in media:
+            page.emulate_media(media=medium)
+            sides = "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+            assert page.evaluate(sides) == [width, width], medium
+            assert page.evaluate(OVERLAPS) == [], medium
+    assert fetched == [f"file://{path}"]
+
+
+# The words of each picture that run into one another.
+OVERLAPS = """
+[...document.querySelectorAll('svg.histogram, svg.history')].flatMap(picture => {
+    const words = [...picture.querySelectorAll('text')].map(word => [word.textContent, word.getBoundingClientRect()]);
+    return words.flatMap(([one, a], place) => words.slice(place + 1).filter(([_, b]) =>
+        a.left < b.right && b.left < a.right && a.top + 2 < b.bottom && b.top + 2 < a.bottom
+    ).map(([other, _]) => `${one} / ${other}`));
+})
+"""

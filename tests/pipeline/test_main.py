@@ -78,6 +78,33 @@ def test_the_command_line_scores_as_the_stages_do(shop: Shop, run: Command) -> N
     assert set(after["run_id"]).isdisjoint(before["run_id"])
 
 
+def test_a_report_is_written_where_it_is_asked_for(shop: Shop, run: Command, tmp_path: Path) -> None:
+    number = str(shop.home.score(shop.job).run_id)
+    for path in (tmp_path / "r.html", tmp_path / "r.html"):  # again over the first
+        assert run("report", number, "--out", str(path))[:2] == (0, f"wrote {path}")
+        assert f"{shop.job}, 2024-03-01" in path.read_text()
+
+
+def test_what_is_wrong_with_a_report_is_named(shop: Shop, run: Command, tmp_path: Path) -> None:
+    number = str(shop.home.score(shop.job).run_id)
+    file = tmp_path / "file"
+    file.write_text("")
+    for path, why in (
+        (tmp_path / "nowhere" / "r.html", "No such file or directory"),
+        (tmp_path, "Is a directory"),
+        (file / "r.html", "Not a directory"),
+    ):
+        code, said, complained = run("report", number, "--out", str(path))
+        assert (code, said) == (2, "")
+        assert complained == f"{path} cannot be written: {why}. Name another file: --out FILE."
+    unwritten = tmp_path / "unwritten.html"
+    code, _, complained = run("report", "99999999", "--out", str(unwritten))
+    assert code == 2
+    assert complained == "no run 99999999. `python -m pipeline runs` lists them."
+    assert not unwritten.exists()
+    assert run("report", "one")[0] == 2
+
+
 def test_nothing_to_do_is_done(shop: Shop, run: Command) -> None:
     run("score", shop.job, NIGHT)
     code, said, complained = run("score", shop.job, NIGHT)
@@ -476,6 +503,7 @@ def test_the_commands_are_those_of_the_manual() -> None:
         "score",
         "runs",
         "show",
+        "report",
         "diff",
         "reproduce",
         "approve",

@@ -1,6 +1,7 @@
 """Migration 0008: what analysts' views show, and that each says what it is."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -82,6 +83,37 @@ def test_drift_history_has_every_feature_the_score_and_the_rows_of_what_analysts
 def test_every_view_says_what_it_is(home: Home, view: str) -> None:
     said = home.sql("SELECT obj_description(CAST(:view AS regclass)) AS said", view=f"scoring.{view}")
     assert said[0]["said"]
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_column_says_what_it_is(home: Home, view: str) -> None:
+    query = """SELECT attname, col_description(attrelid, attnum) AS said FROM pg_attribute
+        WHERE attrelid = CAST(:view AS regclass) AND attnum > 0"""
+    columns = home.sql(query, view=f"scoring.{view}")
+    assert columns
+    assert [column["attname"] for column in columns if not column["said"]] == []
+
+
+@pytest.mark.parametrize("asked", ["", "AND entity_id = 'customer-00007'"])
+def test_the_latest_night_is_read_from_its_own_month_alone(shop: Shop, asked: str) -> None:
+    for month in range(4):
+        shop.change("visits = visits + 1")
+        shop.home.score(shop.job, NIGHT + timedelta(days=31 * month))
+    shop.home.sql("ANALYZE scoring.prediction_rows")
+    query = f"EXPLAIN (ANALYZE, FORMAT JSON) SELECT * FROM scoring.latest_predictions WHERE job = '{shop.job}' {asked}"
+    read = {
+        name
+        for [plan] in [shop.home.sql(query, "analyst")[0]["QUERY PLAN"]]
+        for name in tables_read(plan["Plan"])
+    }
+    newest = NIGHT + timedelta(days=31 * 3)
+    assert {name for name in read if name.startswith("prediction_rows")} == {f"prediction_rows_{newest:%Y%m}"}
+
+
+def tables_read(plan: dict[str, Any]) -> set[str]:
+    """The tables that a plan was really seen to read."""
+    own = {plan["Relation Name"]} if "Relation Name" in plan and plan["Actual Loops"] else set()
+    return own.union(*(tables_read(part) for part in plan.get("Plans", ())))
 
 
 @pytest.mark.parametrize("view", VIEWS)

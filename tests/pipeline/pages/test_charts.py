@@ -1,6 +1,5 @@
 """pipeline/pages/charts.py: pictures that are well-formed, say what they show, and take any data."""
 
-import re
 from datetime import date, timedelta
 from xml.etree import ElementTree
 
@@ -22,10 +21,27 @@ def read(picture: Markup) -> ElementTree.Element:
     return ElementTree.fromstring(picture)
 
 
-def numbers(picture: Markup) -> list[float]:
-    """Every coordinate in a picture."""
-    found = re.findall(r'(?:points|c?x|c?y|width|height)="([^"]*)"', picture)
-    return [float(number) for group in found for number in re.split("[ ,]", group) if number]
+def places(picture: Markup) -> list[tuple[float, float]]:
+    """Where everything of a picture is, as shares of its width and in pixels of its height."""
+    found = [*read(picture).iter()]
+    points = " ".join(element.get("points", "") for element in found).split()
+    stretched = [
+        (float(x) / charts.WIDTH, float(y) + charts.ABOVE) for x, y in (pair.split(",") for pair in points)
+    ]
+    for bar in (element for element in found if element.tag == "rect"):
+        x, y, width, height = (float(bar.get(name, "")) for name in ("x", "y", "width", "height"))
+        stretched += [
+            (side / charts.WIDTH, charts.ABOVE + end) for side in (x, x + width) for end in (y, y + height)
+        ]
+    words = [element for element in found if element.tag in ("circle", "text")]
+    fixed = [(one.get("cx") or one.get("x", ""), one.get("cy") or one.get("y", "")) for one in words]
+    return stretched + [(float(str(x).removesuffix("%")) / 100, float(str(y))) for x, y in fixed]
+
+
+def inside(picture: Markup) -> bool:
+    """Whether nothing of a picture leaves its frame."""
+    height = float(read(picture).get("height", ""))
+    return all(-0.01 <= x <= 1.01 and -0.1 <= y <= height + 0.1 for x, y in places(picture))
 
 
 @given(SHARES, st.booleans())
@@ -33,9 +49,22 @@ def test_a_histogram_draws_what_it_is_given_inside_of_its_frame(shares: list[flo
     labels = [str(number) for number in range(len(shares))]
     band = [(share / 2, share) for share in shares] if more else None
     drawn = charts.histogram("score", labels, shares, shares[::-1] if more else None, band)
-    assert len(read(drawn).findall("rect")) == len(shares)
-    assert len(read(drawn).findall("polyline")) == len(read(drawn).findall("polygon")) == int(more)
-    assert all(-0.1 <= number <= charts.WIDTH + 0.1 for number in numbers(drawn))
+    assert len(read(drawn).findall(".//rect")) == len(shares)
+    assert len(read(drawn).findall(".//polyline")) == len(read(drawn).findall(".//polygon")) == int(more)
+    assert inside(drawn)
+
+
+def test_a_histogram_says_how_high_it_is_and_where_its_bins_end() -> None:
+    labels = ["< 10", "[10, 20)", "[20, 5000)", ">= 5000", "null"]
+    drawn = read(charts.histogram("distance", labels, [0, 0.25, 0.75, 0, 0], room=charts.BROAD))
+    said = [(word.text, word.get("x")) for word in drawn.iter("text")]
+    assert said == [
+        ("75% of the rows", "0.0%"),
+        ("10", "20.0%"),
+        ("20", "40.0%"),
+        ("5000", "60.0%"),
+        ("null", "90.0%"),
+    ]
 
 
 def test_pictures_tell_a_screen_reader_what_they_show() -> None:
@@ -52,7 +81,7 @@ def test_pictures_tell_a_screen_reader_what_they_show() -> None:
 def test_a_night_without_a_value_is_a_gap() -> None:
     values: dict[date, float | None] = dict.fromkeys(DAYS, 1.0) | {DAYS[4]: None}
     drawn = read(charts.history("rows", values, DAYS[0]))
-    assert len(drawn.findall("polyline")) == 2
+    assert len(drawn.findall(".//polyline")) == 2
     assert len(drawn.findall("circle")) == 9
     assert [dot.findtext("title") for dot in drawn.findall("circle[@class='dot marked']")] == [
         "2024-03-01: 1"
@@ -65,7 +94,7 @@ def test_a_history_takes_any_values(values: dict[date, float | None]) -> None:
     drawn = charts.history("rows", ordered, DAYS[0])
     known = [value for value in values.values() if value is not None]
     assert len(read(drawn).findall("circle")) == len(known)
-    assert all(-0.1 <= number <= charts.WIDTH + 50 for number in numbers(drawn))
+    assert inside(drawn)
 
 
 def test_a_calendar_has_monday_on_top_and_no_meaning_in_colour_alone() -> None:
@@ -82,8 +111,8 @@ def test_a_calendar_has_monday_on_top_and_no_meaning_in_colour_alone() -> None:
         "odd": ("15", "90"),
     }
     assert {group.findtext("text") for group in drawn.iter("g")} == {"", "✕", "!"}
-    assert [link.get("href") for link in drawn.iter("a")] == ["run/1"]
-    assert drawn.findtext("desc") == "1 as usual, 1 to look at, 1 without scores of their own."
+    assert [(link.get("href"), link.get("aria-label")) for link in drawn.iter("a")] == [("run/1", "failed")]
+    assert drawn.findtext("desc") == "1 as usual, 1 to look at, 1 failed or rejected."
 
 
 @pytest.mark.parametrize("text", HOSTILE)

@@ -8,7 +8,7 @@ import pytest
 from pipeline.errors import NothingToDo
 from pipeline.pages import reading
 from pipeline.pages.overview import overview
-from pipeline.write import Held
+from pipeline.write import Held, decide
 from tests.home import NIGHT, Home
 from tests.pipeline.pages.test_report import Page
 from tests.pipeline.shop import open_shop
@@ -38,9 +38,11 @@ def test_the_last_nights_at_a_glance(home: Home) -> None:
     ]
     page = Page(overview(uri, [shop.job, "never_ran"], lambda night: f"runs/{night.run_id}"))
     assert f"{failed}: failed" in page.said
-    assert f"{held}: held, 100 rows scored, 2 unusual" in page.said
-    assert "Rows scored, last 100" in page.said
-    assert "1 as usual, 1 to look at, 1 without scores of their own." in page.said
+    assert f"{held}: held, 100 rows scored, 2 findings" in page.said
+    assert "Rows scored: last 100" in page.said
+    assert "1 job: 1 failed or rejected." in page.said
+    assert ("p", "class", "verdict bad") in page.attributes
+    assert "1 as usual, 1 to look at, 1 failed or rejected." in page.said
     assert ("a", "href", f"runs/{nights[0].run_id}") in page.attributes
     assert unseen.job not in page.said
     assert "never_ran" not in page.said
@@ -67,6 +69,27 @@ def test_an_empty_night_of_much_later_hides_nothing(home: Home) -> None:
             home.score(shop.job, later)
     nights = reading.nights(home.server.connections["analyst"], [shop.job])
     assert [(night.score_date, night.level) for night in nights] == [(NIGHT, "good")]
+
+
+def test_those_come_first_that_somebody_has_to_look_at(home: Home) -> None:
+    shops = {word: open_shop(home) for word in ("fine", "waiting", "rejected")}
+    for word in ("waiting", "rejected"):
+        shops[word].configure("min_rows = 1", "min_rows = 1000")
+        with pytest.raises(Held):
+            home.score(shops[word].job)
+    rejected = home.last_run(shops["rejected"].job)["run_id"]
+    decide(home.places.predictions, rejected, approve=False, by="ann", reason="too few")
+    shops["waiting"].configure("min_rows = 1000", "min_rows = 1")
+    for word in ("fine", "waiting"):
+        home.score(shops[word].job, NIGHT + timedelta(days=1))
+    uri, jobs = home.server.connections["analyst"], [shop.job for shop in shops.values()]
+    page = Page(overview(uri, jobs, lambda night: f"runs/{night.run_id}"))
+    assert page.said.index(shops["rejected"].job) < page.said.index(shops["waiting"].job)
+    assert page.said.index(shops["waiting"].job) < page.said.index(shops["fine"].job)
+    assert "3 jobs: 1 failed or rejected, 1 to look at, 1 as usual." in page.said
+    assert f"{NIGHT}: rejected, 100 rows scored" in page.said
+    # The last night is fine, and one before it waits for a person all the same.
+    assert f"{NIGHT}: held, 100 rows scored" in page.said
 
 
 def test_nothing_yet(home: Home) -> None:

@@ -1,5 +1,6 @@
 """pipeline/pages/report.py: one page that tells what became of a run, stands alone, and takes any text for text."""
 
+import itertools
 import re
 import shutil
 from datetime import date, timedelta
@@ -7,18 +8,24 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
+from sklearn.compose import make_column_transformer
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.pipeline import make_pipeline
 from typer.testing import CliRunner
 
 from pipeline.__main__ import app
 from pipeline.pages import report as reports
+from pipeline.pages.card import card
 from pipeline.pages.reading import NoSuchRun
 from pipeline.write import Held, decide, roll_back
-from tests.home import NIGHT, Home
+from tests.home import NIGHT, Home, shop_rows
 from tests.hostile import HOSTILE
 from tests.pipeline.shop import Shop, open_shop
 
-VOID = {"meta", "br", "hr"}
+VOID = {"meta", "br", "hr", "wbr"}
 
 
 class Page(HTMLParser):
@@ -113,7 +120,7 @@ def test_a_held_run_says_why_and_how_to_decide(shop: Shop) -> None:
     assert "100 rows were scored, and gate.min_rows is 1000" in said
     assert f'python -m pipeline approve {run_id} --reason "..."' in said
     decide(shop.home.places.predictions, run_id, approve=False, by="ann", reason="too few")
-    assert "Abandoned, and never published" in Page(report(shop.home, run_id)).said
+    assert "Held, and then rejected by ann: 100 rows scored" in Page(report(shop.home, run_id)).said
 
 
 def test_a_failed_and_a_dry_run(shop: Shop) -> None:
@@ -122,7 +129,7 @@ def test_a_failed_and_a_dry_run(shop: Shop) -> None:
     with pytest.raises(Exception, match="nothing"):
         shop.home.score(shop.job, NIGHT + timedelta(days=1))
     page = Page(report(shop.home, shop.home.last_run(shop.job)["run_id"]))
-    assert "Failed: no row is scored yet." in page.said
+    assert "Failed: no row was scored. Analysts see nothing of this night." in page.said
     assert "have not all been read" in page.said
     assert "Nothing was scored." in page.said
     shop.query("SELECT * FROM {table}")
@@ -167,9 +174,11 @@ def test_features_stand_beside_the_training_data_the_most_unusual_first(shop: Sh
     shop.change("visits = visits + 40")
     run_id = shop.home.score(shop.job).run_id
     page = Page(report(shop.home, run_id))
-    features = page.said.split("Features The most unusual first.")[1].split("What became of it")[0]
-    assert features.count(", PSI ") == 4
-    assert features.index("visits") < min(features.index(name) for name in ("amount", "channel", "member"))
+    features = page.said.split("Features The most unusual first")[1].split("What became of it")[0]
+    assert features.count(" of the limit") == 4
+    assert features.index(" visits ") < min(
+        features.index(f" {name} ") for name in ("amount", "channel", "member")
+    )
     assert "registered without its training nights" in features
     assert "! unusual" in features
     assert page.said.count("Reference: most in") == 4
@@ -189,17 +198,84 @@ def test_a_run_that_is_not_there(shop: Shop) -> None:
         report(shop.home, 999_999)
 
 
-def test_it_stands_alone(shop: Shop) -> None:
-    said = report(shop.home, shop.home.score(shop.job).run_id)
-    page = Page(said)
-    assert not {"script", "link", "img", "iframe", "object", "form", "base"} & set(page.tags)
-    assert not [
-        value for _, name, value in page.attributes if name in ("src", "srcset") or name.startswith("on")
-    ]
-    assert not re.findall(r"@import|url\(", said)
-    assert "default-src 'none'" in said
+def require_alone(text: str) -> Page:
+    """A page that loads nothing, runs nothing, and can be read out loud."""
+    page = Page(text)
+    assert not {"script", "link", "img", "iframe", "object", "embed", "form", "base", "video"} & set(
+        page.tags
+    )
+    loads = {"src", "srcset", "xlink:href", "poster", "background", "action"}
+    assert not [name for _, name, _ in page.attributes if name in loads or name.startswith("on")]
+    assert not [value for tag, name, value in page.attributes if name == "href" and tag != "a"]
+    assert not re.findall(r"@import|url\(|https?:", text)
+    assert "default-src 'none'" in text
+    assert ("html", "lang", "en") in page.attributes
     for medium in ("prefers-color-scheme: dark", "media print", "width=device-width"):
-        assert medium in said
+        assert medium in text
+    levels = [int(tag[1]) for tag in page.tags if re.fullmatch("h[1-6]", tag)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
+    for told in ("title", "desc"):  # what a screen reader says of a picture
+        assert text.count(f"<{told}></{told}>") == 0
+    assert page.attributes.count(("svg", "role", "img")) == text.count('role="img"') == text.count("<desc>")
+    return page
+
+
+def test_it_stands_alone(shop: Shop) -> None:
+    card = "# A model\n\n## Data\n\n### Small print\n"
+    (shop.home.path / "models" / "shop" / "1" / "MODEL_CARD.md").write_text(card)
+    text = report(shop.home, shop.home.score(shop.job).run_id)
+    require_alone(text)
+    assert "<h3>A model</h3>\n<h4>Data</h4>\n<h5>Small print</h5>" in text
+
+
+@pytest.mark.parametrize("columns", [15, 60])
+def test_a_page_of_many_columns_is_less_than_300_kb(home: Home, columns: int) -> None:
+    """Beside forty training nights, with as many bins as there can be: numbers, and categories of a hundred texts."""
+    random, days = np.random.default_rng(0), pd.date_range("2024-01-01", periods=40).date
+    rows = 4000
+    values = {f"number_{place:02d}": random.lognormal(size=rows) for place in range(columns // 2)}
+    values |= {
+        f"category_{place:02d}": random.choice([f"a text of some length {one}" for one in range(100)], rows)
+        for place in range(columns - columns // 2)
+    }
+    training = pd.DataFrame(values).assign(
+        night=np.repeat(days, rows // len(days)), unseen=random.random(rows)
+    )
+    features = training[list(values)]
+    model = make_pipeline(
+        make_column_transformer(("passthrough", [name for name in values if name.startswith("number")])),
+        LogisticRegression(),
+    ).fit(features, random.random(rows) < 0.5)
+    training.to_parquet(nights := home.path / "nights.parquet")
+    home.model("wide", model, features, nights=nights, night_column="night", score_column="unseen")
+    tonight = features.head(300).assign(entity_id=[f"e{place:04d}" for place in range(300)])
+    job = home.job(f"SELECT * FROM {home.table(tonight)}", "wide")
+    text = report(home, home.score(job).run_id)
+    assert text.count('<svg class="histogram"') == columns + 1
+    assert text.count('<polygon class="band"') == columns + 1
+    assert len(text.encode()) < 300_000
+    require_alone(text)
+
+
+@pytest.mark.parametrize("kind", ["regression", "multiclass"])
+def test_models_of_other_kinds_without_nights_and_without_results(home: Home, kind: str) -> None:
+    features = shop_rows(400).drop(columns="entity_id")[["visits", "member"]]
+    wanted = features["visits"] * 1.5
+    model = Ridge().fit(features, wanted)
+    if kind == "multiclass":
+        wanted = pd.cut(features["visits"], 3, labels=["few", "some", "many"]).astype(str)
+        model = LogisticRegression(max_iter=1000).fit(features, wanted)
+    home.model(kind, model, features)
+    job = home.job(f"SELECT entity_id, visits, member FROM {home.table(shop_rows())}", kind)
+    page = require_alone(report(home, home.score(job).run_id))
+    assert "registered without its training nights" in page.said
+    assert "what nine training nights in ten do" not in page.said
+    assert "The real results of this run have not been measured." in page.said
+    scores = page.said.split("Scores Mean")[1].split("Features")[0]
+    assert "% of the rows" in scores
+    assert ("Label Share" in scores) == (kind == "multiclass")
 
 
 def test_hostile_text_stays_text(shop: Shop) -> None:
@@ -229,8 +305,8 @@ def test_hostile_text_stays_text(shop: Shop) -> None:
 
 def test_a_huge_run_makes_a_page_of_less_than_300_kb(shop: Shop) -> None:
     done = shop.home.score(shop.job)
-    card = shop.home.path / "models" / "shop" / "1" / "MODEL_CARD.md"
-    card.write_text("| a | b |\n|---|---|\n" + "| 1 | <x> |\n" * 50_000)
+    path = shop.home.path / "models" / "shop" / "1" / "MODEL_CARD.md"
+    path.write_text("| a | b |\n|---|---|\n" + "| 1 | <x> |\n" * 50_000)
     many = "FROM generate_series(1, 1000) AS n"
     for statement in (
         f"INSERT INTO scoring.run_metrics SELECT :run_id, 'label_share:' || repeat('<', 60) || n, 0.1 {many}",
@@ -250,9 +326,9 @@ def test_a_card_is_read_from_the_model_store_only(home: Home, tmp_path: Path) ->
     (home.path / "models" / "link").symlink_to(tmp_path)
     (home.path / "models" / "m" / "1").mkdir(parents=True)
     (home.path / "models" / "m" / "1" / "MODEL_CARD.md").write_text("| a |\n|---|\n| b |")
-    assert "<table>" in str(reports.card(home.path, "m", 1))
+    assert "<table>" in str(card(home.path, "m", 1))
     for name in ("../..", "link", "/etc", "missing"):
-        assert reports.card(home.path, name, 1) is None
+        assert card(home.path, name, 1) is None
 
 
 def test_nights_that_nobody_saw_are_no_history(shop: Shop) -> None:

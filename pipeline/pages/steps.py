@@ -1,0 +1,48 @@
+"""What a person may want to do about a run, and the command that does it."""
+
+import shlex
+
+from pipeline.pages.reading import Row
+
+Step = tuple[str, str]
+
+
+def steps(run: Row) -> list[Step]:
+    """Sentences, each with its command."""
+    found = [*_of_its_state(run), ("All that the database has of this run:", f"show {run['run_id']}")]
+    return [(told, f"python -m pipeline {command}") for told, command in found]
+
+
+def urgent(run: Row) -> bool:
+    """Whether somebody has to do something before anything else."""
+    return run["status"] in ("held", "failed")
+
+
+def _of_its_state(run: Row) -> list[Step]:
+    number, job, before = run["run_id"], shlex.quote(run["job"]), run["previous_run_id"]
+    if run["status"] == "held":
+        return [
+            ("Publish it, in your name (in Airflow: Required Actions):", f'approve {number} --reason "..."'),
+            ("Or leave analysts what they have:", f'reject {number} --reason "..."'),
+        ]
+    if run["status"] == "superseded":
+        told = "Show this run to analysts again, if its scores are still kept:"
+        return [(told, f'rollback {job} {run["score_date"]} --to {number} --reason "..."')]
+    if run["status"] == "failed":
+        told = (
+            "Put right what the message says, clear the failed task in Airflow, and look at the next night:"
+        )
+        return [(told, f"check {job}")]
+    if number != run["shown_run_id"]:
+        return []
+    if before:
+        told = f"Roll back: show run {before} to analysts again, if its scores are still kept."
+        return [
+            (told, f'rollback {job} {run["score_date"]} --reason "..."'),
+            (f"Before that, see what would change from run {before}:", f"diff {before} {number}"),
+        ]
+    told = (
+        "There is nothing to roll back to: no other run of this night was published. To score it with another "
+        f"model, change the alias in models/{run['model_name']}/versions.toml, or name a version:"
+    )
+    return [(told, f"score {job} {run['score_date']} --model-version VERSION")]

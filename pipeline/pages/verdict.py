@@ -1,0 +1,83 @@
+"""The verdict on a run: what a person must know in ten seconds."""
+
+from dataclasses import dataclass
+
+from pipeline.pages.reading import Row
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of a run.
+
+    Attributes:
+        level: good, warn, bad, or none while there is nothing to judge.
+        sentence: one.
+        reasons: what the database says of it, if more.
+    """
+
+    level: str
+    sentence: str
+    reasons: tuple[str, ...] = ()
+
+
+def judge(run: Row) -> Verdict:
+    """The verdict on a run."""
+    reasons = tuple(finding["message"] for finding in run["findings"])
+    if run["status_reason"] and (run["status"] == "failed" or not reasons):
+        reasons = (run["status_reason"], *reasons)
+    if run["dry_run"]:
+        level, said = _DRY.get(run["status"], ("none", "A dry run"))
+        return Verdict(level, f"{said}: {_rows(run)}. Nothing of it is ever published.", reasons)
+    level, said = _published(run) if run["status"] == "published" else _unpublished(run)
+    return Verdict(level, said, reasons)
+
+
+def _published(run: Row) -> tuple[str, str]:
+    rows = _rows(run)
+    if run["served_by"] == "last_published":
+        age = f"{run['staleness_days']} day{'s' if run['staleness_days'] > 1 else ''}"
+        told = f"The night failed, and scores that are {age} old stand in for it (run {run['source_run_id']})"
+        return "warn", f"{told}: {rows}."
+    if run["served_by"] == "champion_previous":
+        told = "The night failed, and the scores of the champion's predecessor stand in for it"
+        return "warn", f"{told}: {rows}."
+    if run["decided_by"]:
+        return "warn", f"Held, and then approved by {run['decided_by']}: {rows}."
+    if run["findings"]:
+        return "warn", f"Published, and something is unusual: {rows}."
+    return "good", f"Published: {rows}, nothing unusual."
+
+
+def _unpublished(run: Row) -> tuple[str, str]:
+    level, said = _LEVELS[run["status"]]
+    if run["status"] == "abandoned" and run["decided_by"]:
+        level, said = "bad", f"Held, and then rejected by {run['decided_by']}"
+    if run["status"] == "abandoned" and run["rows_extracted"] == 0:
+        return "none", f"An empty night: the query gave no rows, and nothing was published.{_shown(run)}"
+    return level, f"{said}: {_rows(run)}.{_shown(run)}"
+
+
+def _shown(run: Row) -> str:
+    if run["shown_run_id"]:
+        return f" Analysts see run {run['shown_run_id']}."
+    return " Analysts see nothing of this night." if run["status"] in ("held", "failed") else ""
+
+
+def _rows(run: Row) -> str:
+    if run["rows_scored"] is None:
+        return "no row is scored yet" if run["status"] == "running" else "no row was scored"
+    return f"{run['rows_scored']:,} rows scored, {run['rows_rejected']:,} rejected"
+
+
+_LEVELS = {
+    "running": ("none", "Not finished"),
+    "held": ("warn", "Held until a person decides"),
+    "failed": ("bad", "Failed"),
+    "abandoned": ("none", "Abandoned, and never published"),
+    "superseded": ("none", "Was published, and another run has taken its place"),
+}
+_DRY = {
+    "running": ("none", "A dry run, not finished"),
+    "failed": ("bad", "A dry run that failed"),
+    "held": ("warn", "A dry run that would be held"),
+}

@@ -1,0 +1,32 @@
+"""pipeline/pages/axes.py: the words below a histogram tell its bins, and never run into one another."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.pages import axes
+from pipeline.profile import Bins
+
+
+def test_numbers_are_named_by_the_edges_between_their_bins() -> None:
+    labels = Bins("x", "edges", edges=(-3.2069, 0.00327869, 1439.4)).labels
+    assert labels == ("< -3.2069", "[-3.2069, 0.00327869)", "[0.00327869, 1439.4)", ">= 1439.4", "null")
+    found = [(round(place, 2), said) for place, said in axes.ticks(labels)]
+    assert found == [(0.2, "-3.21"), (0.4, "0.00328"), (0.6, "1439"), (0.9, "null")]
+
+
+def test_edges_of_any_size_are_read_as_they_were_written() -> None:
+    labels = Bins("x", "edges", edges=(-1e-12, 1e15)).labels
+    assert [said for _, said in axes.ticks(labels)] == ["-1e-12", "1e+15", "null"]
+
+
+def test_categories_are_named_in_the_middle_of_their_bins_and_cut_where_they_are_long() -> None:
+    assert axes.ticks(["EWR", "a long one indeed"]) == [(0.25, "EWR"), (0.75, "a long one…")]
+
+
+@given(st.lists(st.text(max_size=30), min_size=2, max_size=30), st.sampled_from([23.0, 49.0]))
+def test_words_leave_room_between_them(labels: list[str], letters: float) -> None:
+    kept = axes.thinned(axes.ticks(labels), letters)
+    assert kept
+    sides = [side for tick in kept for side in axes.span(tick, letters)]
+    assert sides == sorted(sides)
+    assert -0.001 <= sides[0] <= sides[-1] <= 1.001

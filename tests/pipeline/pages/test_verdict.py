@@ -1,0 +1,162 @@
+"""pipeline/pages/verdict.py: one sentence that is right whatever became of a run."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from pipeline import ledger
+from pipeline.errors import NothingToDo
+from pipeline.fallback import serve
+from pipeline.pages import reading
+from pipeline.pages.steps import steps, urgent
+from pipeline.pages.verdict import Verdict, judge
+from pipeline.write import Held, decide, roll_back
+from tests.home import NIGHT, Home, shop_model
+from tests.pipeline.shop import Shop, open_shop
+
+NEXT = NIGHT + timedelta(days=1)
+
+
+@pytest.fixture
+def shop(home: Home) -> Shop:
+    return open_shop(home)
+
+
+def run(shop: Shop, run_id: int | None = None) -> Any:
+    """A run as the pages read it; the job's last one unless told otherwise."""
+    found = run_id or shop.home.last_run(shop.job)["run_id"]
+    return reading.record(shop.home.server.connections["analyst"], found).run
+
+
+def verdict(shop: Shop, run_id: int | None = None) -> Verdict:
+    return judge(run(shop, run_id))
+
+
+def hold(shop: Shop, day: Any = NIGHT) -> int:
+    """A night that is held; returns its run."""
+    shop.configure("min_rows = 1", "min_rows = 1000")
+    with pytest.raises(Held):
+        shop.home.score(shop.job, day)
+    shop.configure("min_rows = 1000", "min_rows = 1")
+    return int(shop.home.last_run(shop.job)["run_id"])
+
+
+def test_published_superseded_and_rolled_back_to(shop: Shop) -> None:
+    first = shop.home.score(shop.job).run_id
+    assert verdict(shop) == Verdict("good", "Published: 100 rows scored, 0 rejected, nothing unusual.")
+    shop.change("visits = visits + 1")
+    second = shop.home.score(shop.job).run_id
+    taken = "Was published, and another run has taken its place: 100 rows scored, 0 rejected."
+    assert verdict(shop, first).sentence == f"{taken} Analysts see run {second}."
+    assert f"--to {first} " in steps(run(shop, first))[0][1]
+    roll_back(shop.home.places.predictions, shop.job, NIGHT, by="ann", reason="worse")
+    assert verdict(shop, first).sentence == "Published: 100 rows scored, 0 rejected, nothing unusual."
+    assert verdict(shop, second).sentence == f"{taken} Analysts see run {first}."
+
+
+def test_held_approved_and_rejected(shop: Shop) -> None:
+    first = hold(shop)
+    assert verdict(shop).level == "warn"
+    assert verdict(shop).sentence == (
+        "Held until a person decides: 100 rows scored, 0 rejected. Analysts see nothing of this night."
+    )
+    assert verdict(shop).reasons[0].startswith("100 rows were scored, and gate.min_rows is 1000")
+    assert urgent(run(shop))
+    decide(shop.home.places.predictions, first, approve=True, by="ann", reason="a quiet day")
+    assert verdict(shop).sentence == "Held, and then approved by ann: 100 rows scored, 0 rejected."
+    shop.change("visits = visits + 1")
+    second = hold(shop)
+    assert verdict(shop).sentence.endswith(f" Analysts see run {first}.")
+    decide(shop.home.places.predictions, second, approve=False, by="bob", reason="half is missing")
+    assert verdict(shop).level == "bad"
+    assert verdict(shop).sentence == (
+        f"Held, and then rejected by bob: 100 rows scored, 0 rejected. Analysts see run {first}."
+    )
+    assert not urgent(run(shop))
+
+
+def test_a_failed_night_and_the_scores_that_stand_in_for_it(shop: Shop) -> None:
+    shop.configure('owner = "tests"', 'owner = "tests"\nfallback = "last_published"')
+    source = shop.home.score(shop.job).run_id
+    shop.query("SELECT nothing FROM {table}")
+    with pytest.raises(Exception, match="nothing"):
+        shop.home.score(shop.job, NEXT)
+    failed = shop.home.last_run(shop.job)["run_id"]
+    assert verdict(shop).level == "bad"
+    assert verdict(shop).sentence == "Failed: no row was scored. Analysts see nothing of this night."
+    assert 'column "nothing" does not exist' in verdict(shop).reasons[0]
+    assert steps(run(shop))[0][1] == f"python -m pipeline check {shop.job}"
+    serve(shop.home.places, shop.home.read(shop.job), NEXT, trigger="the night", reason="it failed")
+    assert verdict(shop).level == "warn"
+    assert verdict(shop).sentence == (
+        f"The night failed, and scores that are 1 day old stand in for it (run {source}): "
+        "100 rows scored, 0 rejected."
+    )
+    assert verdict(shop, failed).sentence.endswith(f"Analysts see run {failed + 1}.")
+
+
+def test_the_scores_of_the_previous_champion(shop: Shop) -> None:
+    shop.home.model("shop", *shop_model(seed=1))
+    shop.configure('owner = "tests"', 'owner = "tests"\nfallback = "champion_previous"')
+    serve(shop.home.places, shop.home.read(shop.job), NIGHT, trigger="the night", reason="it failed")
+    assert verdict(shop).level == "warn"
+    assert verdict(shop).sentence == (
+        "The night failed, and the scores of the champion's predecessor stand in for it: "
+        "100 rows scored, 0 rejected."
+    )
+
+
+def test_an_empty_night(shop: Shop) -> None:
+    first = shop.home.score(shop.job).run_id
+    shop.configure("min_rows = 1", 'on_empty = "skip"')
+    shop.query("SELECT * FROM {table} WHERE visits < 0")
+    said = "An empty night: the query gave no rows, and nothing was published."
+    for day, then in ((NEXT, ""), (NIGHT, f" Analysts see run {first}.")):
+        with pytest.raises(NothingToDo):
+            shop.home.score(shop.job, day)
+        assert (verdict(shop).level, verdict(shop).sentence) == ("none", said + then)
+
+
+def test_an_empty_night_that_must_not_be(shop: Shop) -> None:
+    shop.query("SELECT * FROM {table} WHERE visits < 0")
+    with pytest.raises(Exception, match="gave no rows"):
+        shop.home.score(shop.job)
+    assert verdict(shop).sentence == "Failed: no row was scored. Analysts see nothing of this night."
+    assert "gave no rows" in verdict(shop).reasons[0]
+
+
+def test_a_run_that_goes_on_and_one_that_was_taken_over(shop: Shop) -> None:
+    begun = shop.extract(trigger="the night")
+    assert verdict(shop, begun.run_id) == Verdict("none", "Not finished: no row is scored yet.")
+    shop.publish(again := shop.extract(trigger="the night"), shop.write(again))
+    assert verdict(shop, begun.run_id) == Verdict(
+        "none",
+        f"Abandoned, and never published: no row was scored. Analysts see run {again.run_id}.",
+        (f"taken over by run {again.run_id}",),
+    )
+
+
+def test_dry_runs(shop: Shop) -> None:
+    with pytest.raises(NothingToDo):
+        shop.home.score(shop.job, dry_run=True)
+    never = "Nothing of it is ever published."
+    assert verdict(shop).level == "none"
+    assert verdict(shop).sentence == f"A dry run: 100 rows scored, 0 rejected. {never}"
+    begun = shop.extract(dry_run=True)
+    assert verdict(shop).sentence == f"A dry run, not finished: no row is scored yet. {never}"
+    ledger.close(shop.home.places.predictions, begun.run_id, "failed", "out of memory")
+    assert verdict(shop) == Verdict(
+        "bad", f"A dry run that failed: no row was scored. {never}", ("out of memory",)
+    )
+
+
+def test_something_unusual(shop: Shop) -> None:
+    shop.change("channel = 'fax'", "visits < 3")
+    limits = "[contract]\nunknown_category = 'reject'\n[gate]\nmax_rejected_fraction = 0.001"
+    shop.configure(r"\[gate\]", f'{limits}\nrejected_fraction = "warn"')
+    done = shop.home.score(shop.job)
+    assert verdict(shop).level == "warn"
+    assert verdict(shop).sentence == (
+        f"Published, and something is unusual: {done.rows_scored} rows scored, {done.rows_rejected} rejected."
+    )
