@@ -79,7 +79,7 @@ def stages(ground: Ground) -> Seconds:
     laps.end("predict")
     written = [write(places, part) for part in scored]
     laps.end("write")
-    verdict = log_metrics(places, job.gate, run, written)
+    verdict = log_metrics(places, job, run, written)
     laps.end("log_metrics")
     publish(places, run, verdict)
     laps.end("publish")

@@ -83,7 +83,7 @@ def _again(ground: Ground) -> tuple[list[tuple[str, float]], float]:
     begin("write")
     written = [write(ground.places, part) for part in scored]
     begin("log_metrics")
-    verdict = log_metrics(ground.places, ground.job.gate, run, written)
+    verdict = log_metrics(ground.places, ground.job, run, written)
     begin("publish")
     with _timed("scoring.publish(") as seconds:
         publish(ground.places, run, verdict)

@@ -129,7 +129,7 @@ def build(job: Job) -> DAG:
 
             with outcome():
                 parts = [Written.read(part) for part in written]
-                return log_metrics(places_of(job), job.gate, Run.read(run), parts, job.drift).json_value()
+                return log_metrics(places_of(job), job, Run.read(run), parts).json_value()
 
         run: Any = extract()
         work: Any = load_model(run)

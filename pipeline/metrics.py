@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import sqlalchemy as sa
 
 from pipeline import age, ledger, looks, parts, postgres
-from pipeline.job import Drift, Gate
+from pipeline.job import Gate, Job
 from pipeline.looks import Looks
 from pipeline.places import Places
 from pipeline.stage import Clock, Finding, Run, Verdict, Written
@@ -62,13 +62,7 @@ class ScoreSummary:
         return spread | {f"label_share:{label}": count / self.rows for label, count in self.labels.items()}
 
 
-def log_metrics(
-    places: Places,
-    gate: Gate,
-    run: Run,
-    written: Sequence[Written],
-    drift: Drift = Drift(),  # noqa: B008 - frozen
-) -> Verdict:
+def log_metrics(places: Places, job: Job, run: Run, written: Sequence[Written]) -> Verdict:
     """Compute a run's metrics from its parts, keep them, and give the gate's verdict.
 
     Raises:
@@ -82,8 +76,9 @@ def log_metrics(
         for part in written:
             for batch in _scores(places, run, part):
                 summary.add(batch)
-        seen = looks.look(places, drift, run, written)
-        verdict = judge(gate, run, summary, (*seen.findings(gate), *age.findings(places, gate, run)))
+        seen = looks.look(places, job.drift, run, written)
+        found = (*seen.findings(job.gate), *age.findings(places, job.gate, run))
+        verdict = judge(job.gate, run, summary, found)
         counts = {**_counts(run, summary), **seen.metrics(), **summary.metrics()}
         _keep(places.predictions, run, verdict, {**counts, **_costs(run, written, clock)}, seen)
     for finding in verdict.findings:

@@ -82,7 +82,7 @@ def score(
                 written.append(writer.submit(write, places, part.result()))
             done = [part.result() for part in written]
     progress("log_metrics", 0, 1)
-    verdict = log_metrics(places, job.gate, run, done, job.drift)
+    verdict = log_metrics(places, job, run, done)
     progress("publish", 0, 1)
     return publish(places, run, verdict)
 

@@ -48,7 +48,7 @@ STAGES: dict[str, Stage] = {
     "predict": lambda places, job, day, given: predict(places, Work.read(given["work"])).json_value(),
     "write": lambda places, job, day, given: write(places, Scored.read(given["scored"])).json_value(),
     "log_metrics": lambda places, job, day, given: log_metrics(
-        places, job.gate, Run.read(given["run"]), [Written.read(part) for part in given["written"]]
+        places, job, Run.read(given["run"]), [Written.read(part) for part in given["written"]]
     ).json_value(),
     "publish": lambda places, job, day, given: publish(
         places, Run.read(given["run"]), Verdict.read(given["verdict"])

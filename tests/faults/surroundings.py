@@ -93,7 +93,7 @@ class Night:
             case "write":
                 self.written = [self._tried(stage, partial(write, places, part)) for part in self.scored]
             case "log_metrics":
-                self.verdict = self._tried(stage, lambda: log_metrics(places, job.gate, run, self.written))
+                self.verdict = self._tried(stage, lambda: log_metrics(places, job, run, self.written))
             case "publish":
                 assert self.verdict
                 verdict = self.verdict

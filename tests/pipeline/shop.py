@@ -44,7 +44,7 @@ class Shop:
 
     def publish(self, run: Run, written: list[Written]) -> Publication:
         """A written run, measured and published."""
-        verdict = log_metrics(self.home.places, self.home.read(self.job).gate, run, written)
+        verdict = log_metrics(self.home.places, self.home.read(self.job), run, written)
         return publish(self.home.places, run, verdict)
 
     def change(self, assignment: str, where: str = "true") -> None:

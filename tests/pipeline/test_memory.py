@@ -39,7 +39,7 @@ match stage:
         done = [write(where, Scored.read(scored)).json_value() for scored in handed[0]]
     case "log_metrics":
         written = [Written.read(part) for part in handed[1]]
-        done = log_metrics(where, found.gate, Run.read(handed[0]), written).json_value()
+        done = log_metrics(where, found, Run.read(handed[0]), written).json_value()
     case "publish":
         done = publish(where, Run.read(handed[0]), Verdict.read(handed[1])).json_value()
 print(json.dumps([done, Clock().cost().peak_mb]))

@@ -169,7 +169,7 @@ def test_the_note_of_a_try_that_broke_off_is_no_reason_against_a_whole_run(shop:
     written = shop.write(run)
     places = shop.home.places
     load_model(places, run)
-    log_metrics(places, shop.home.read(shop.job).gate, run, written)
+    log_metrics(places, shop.home.read(shop.job), run, written)
     ledger.close(places.predictions, run.run_id, "failed", "OperationalError: of another try")
     assert flip(places.predictions, run.run_id) is None
     assert shown(shop) == {run.run_id}

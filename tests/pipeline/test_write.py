@@ -247,7 +247,7 @@ def test_a_publish_whose_answer_was_lost_is_told_the_same_again(shop: Shop) -> N
     shop.change("visits = visits + 1")
     run = shop.extract()
     written = shop.write(run)
-    verdict = log_metrics(shop.home.places, shop.home.read(shop.job).gate, run, written)
+    verdict = log_metrics(shop.home.places, shop.home.read(shop.job), run, written)
     first = publish(shop.home.places, run, verdict)
     before = shop.runs()
     assert publish(shop.home.places, run, verdict) == first
@@ -258,7 +258,7 @@ def test_a_publish_whose_answer_was_lost_is_told_the_same_again(shop: Shop) -> N
 def test_a_publish_that_is_late_is_superseded(shop: Shop) -> None:
     run = shop.extract()
     written = shop.write(run)
-    verdict = log_metrics(shop.home.places, shop.home.read(shop.job).gate, run, written)
+    verdict = log_metrics(shop.home.places, shop.home.read(shop.job), run, written)
     publish(shop.home.places, run, verdict)
     shop.change("visits = visits + 1")
     newer = shop.home.score(shop.job)
@@ -271,7 +271,7 @@ def test_a_hold_whose_answer_was_lost_is_told_again(home: Home) -> None:
     shop = open_shop(home, gate="min_rows = 101")
     run = shop.extract()
     written = shop.write(run)
-    verdict = log_metrics(shop.home.places, shop.home.read(shop.job).gate, run, written)
+    verdict = log_metrics(shop.home.places, shop.home.read(shop.job), run, written)
     for _ in ("heard", "not heard"):
         with pytest.raises(Held, match=f"run {run.run_id} .* is held: 100 rows were scored"):
             publish(shop.home.places, run, verdict)
@@ -279,7 +279,7 @@ def test_a_hold_whose_answer_was_lost_is_told_again(home: Home) -> None:
 
 def test_a_failure_noted_by_another_try_does_not_keep_an_audited_run_from_being_published(shop: Shop) -> None:
     run = shop.extract()
-    log_metrics(shop.home.places, shop.home.read(shop.job).gate, run, shop.write(run))
+    log_metrics(shop.home.places, shop.home.read(shop.job), run, shop.write(run))
     ledger.close(
         shop.home.places.predictions, run.run_id, "failed", "a try that woke up without a connection"
     )
@@ -299,7 +299,7 @@ def test_metrics_that_come_late_change_nothing(shop: Shop) -> None:
             return iter(written)
 
     with pytest.raises(Superseded, match=f"run {run.run_id} is published"):
-        log_metrics(shop.home.places, shop.home.read(shop.job).gate, run, Meanwhile())
+        log_metrics(shop.home.places, shop.home.read(shop.job), run, Meanwhile())
 
 
 def test_a_try_that_stands_still_does_not_keep_the_next_one_waiting(
