@@ -80,7 +80,7 @@ def renumbered(command: str, first: int) -> str:
 
 def test_the_analysts_queries_run(checkout: Home) -> None:
     queries = [block for block in blocks("sql") if "scoring." in block]
-    assert len(queries) == 9
+    assert len(queries) == 10
     for query in queries:
         checkout.sql(query.rstrip().rstrip(";"), "analyst")
 
