@@ -48,10 +48,13 @@ def tell_held(
 
 @harmless
 def tell_published(job: Job, context: Mapping[str, Any], run: "Run", verdict: "Verdict") -> None:
-    """Tell people what is unusual about a published run, if anything, and what could not be sent before."""
+    """Tell people what is unusual about a published run, if anything, and what could not be sent before.
+
+    Of a run that was held they know, and of one that they approved all the more.
+    """
     from pipeline import alerts, messages
 
-    if verdict.findings:
+    if verdict.findings and verdict.passed:
         _tell(job, messages.unusual(_night(job, context), run, verdict))
     elif job.alerts.to is not None and alerts.waiting(uri := places_of(job).predictions, job.alerts.to):
         alerts.send(uri, job.alerts.to, _addresses(job.alerts.to))

@@ -127,6 +127,17 @@ def test_while_a_run_is_held_its_fallback_is_served(shop: Shop, web: Web) -> Non
     assert set(seen[seen["score_date"] == NIGHT]["served_by"]) == {"model"}
 
 
+def test_of_an_approved_run_people_are_not_told_again(shop: Shop, web: Web) -> None:
+    shop.configure("min_rows = 1", "min_rows = 1000")
+    task = publish(shop)
+    with pytest.raises(AirflowFailException, match="is held"):
+        task.execute(context(run_type="backfill"))
+    run_id = task.extracted["run_id"]
+    decide(shop.home.places.predictions, run_id, approve=True, by="ana", reason="fine")
+    assert task.execute(context(run_type="backfill"))["run_id"] == run_id
+    assert ["held" in posted["title"] for posted in web.got] == [True]
+
+
 def test_a_rejected_run_fails_in_the_words_of_whoever_rejected_it(shop: Shop, web: Web) -> None:
     shop.configure("min_rows = 1", "min_rows = 1000")
     task = publish(shop)

@@ -38,7 +38,8 @@ def flights(nights_home: Home, sample_warehouse: str) -> str:
 @pytest.fixture(scope="module")
 def shop(nights_home: Home) -> str:
     """A small binary job; its rows do not depend on the date."""
-    nights_home.model("shop", *shop_model(), outcome="bought")
+    if not (nights_home.path / "models" / "shop").exists():
+        nights_home.model("shop", *shop_model(), outcome="bought")
     return nights_home.job(f"SELECT * FROM {nights_home.table(shop_rows(100))} ORDER BY entity_id", "shop")
 
 
