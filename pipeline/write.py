@@ -107,6 +107,8 @@ def publish(places: Places, run: Run, verdict: Verdict) -> Publication:
 
 
 def _publish(places: Places, run: Run, verdict: Verdict) -> int | None:
+    with postgres.engine(places.predictions).begin() as connection:
+        connection.execute(sa.text(_ANALYZE), {"score_date": run.score_date})
     audit(places.predictions, run)
     parts.sweep(places.store, parts.folder(run.job, run.score_date, run.run_id))
     if run.dry_run:
@@ -278,6 +280,7 @@ UPDATE scoring.run_parts SET rows_scored = $1, scored_sha256 = $2, written_at = 
 WHERE run_id = $3 AND part = $4 AND rows_scored IS NULL RETURNING part
 """
 _WRITTEN = "SELECT rows_scored, scored_sha256 FROM scoring.run_parts WHERE run_id = $1 AND part = $2"
+_ANALYZE = "SELECT scoring.analyze(CAST(:score_date AS date))"
 _SUMMARIZE = "SELECT scoring.summarize(CAST($1 AS date))"
 _RUN = "SELECT * FROM scoring.scoring_runs WHERE run_id = :run_id"
 _PUBLISH = """

@@ -204,6 +204,7 @@ def test_an_analyst_reads_the_metrics(night: Shop, relation: str) -> None:
         "CREATE TABLE public.mine (x int)",
         "SELECT scoring.ensure_partition('1999-01-01')",
         "SELECT scoring.summarize('2024-03-01')",
+        "SELECT scoring.analyze('2024-03-01')",
         "SELECT value FROM scoring.rejected_rows",
         "INSERT INTO scoring.prediction_rows SELECT * FROM scoring.prediction_rows",
         "INSERT INTO scoring.publications SELECT * FROM scoring.publications",

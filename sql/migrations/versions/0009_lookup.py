@@ -29,7 +29,22 @@ END $$;
 COMMENT ON FUNCTION scoring.summarize IS
     'Brings the month''s BRIN index up to date, so that look-ups skip blocks; leaves it to whoever is at it already.';
 """
+# Without statistics the planner takes each look-up to read the whole index, and reads the whole table instead.
+ANALYZE = """
+CREATE FUNCTION scoring.analyze(day date) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '1s' AS $$
+BEGIN
+    EXECUTE format('ANALYZE scoring.%I', 'prediction_rows_' || to_char(day, 'YYYYMM'));
+EXCEPTION WHEN lock_not_available THEN
+    RAISE DEBUG 'the month of % is being vacuumed, or analyzed by another', day;
+END $$;
+COMMENT ON FUNCTION scoring.analyze IS
+    'Tells the planner what the month''s scores are like, so that it uses their index; leaves it to whoever is at it.';
+REVOKE EXECUTE ON FUNCTION scoring.analyze FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION scoring.analyze TO scoring_writer;
+"""
 BEFORE = """
+DROP FUNCTION scoring.analyze;
 DROP INDEX scoring.prediction_rows_lookup;
 CREATE INDEX prediction_rows_lookup ON scoring.prediction_rows USING brin (run_id, entity_id text_bloom_ops);
 """
@@ -39,6 +54,7 @@ def upgrade() -> None:
     """Build the index anew; nights being written meanwhile wait for it (a second for some millions of rows)."""
     op.execute(LOOKUP)
     op.execute(SUMMARIZE)
+    op.execute(ANALYZE)
 
 
 def downgrade() -> None:
