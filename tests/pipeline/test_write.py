@@ -255,6 +255,13 @@ def test_a_publish_whose_answer_was_lost_is_told_the_same_again(shop: Shop) -> N
     assert shop.runs() == before
 
 
+def test_a_late_look_for_a_twin_is_superseded(shop: Shop) -> None:
+    run = shop.extract()
+    shop.publish(run, shop.write(run))
+    with pytest.raises(Superseded, match="published"):
+        ledger.key(shop.home.places.predictions, run.run_id)
+
+
 def test_a_publish_that_is_late_is_superseded(shop: Shop) -> None:
     run = shop.extract()
     written = shop.write(run)
