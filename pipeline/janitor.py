@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date
 from typing import Any
 
@@ -34,7 +34,12 @@ def session(uri: str) -> Iterator[sa.Connection]:
             raise Busy(
                 "another prune or erase is at work on this database. Wait until it has ended, and try again."
             )
-        yield connection  # closing it lets go of the lock
+        try:
+            yield connection
+        finally:
+            # Closing lets go of the lock, too, but the server may take its time to see it.
+            with suppress(sa.exc.SQLAlchemyError):
+                connection.execute(sa.text(_UNLOCK))
 
 
 def call(connection: sa.Connection, query: str, **values: Any) -> Any:
@@ -88,6 +93,7 @@ def _transactions(connection: sa.Connection) -> list[str]:
 
 
 _LOCK = "SELECT pg_try_advisory_lock(hashtextextended('scoring.janitor', 0))"
+_UNLOCK = "SELECT pg_advisory_unlock(hashtextextended('scoring.janitor', 0))"
 _OPEN = """
 SELECT virtualtransaction FROM pg_locks JOIN pg_stat_activity USING (pid)
 WHERE locktype = 'virtualxid' AND datname = current_database() AND pid <> pg_backend_pid()
