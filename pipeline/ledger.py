@@ -131,8 +131,8 @@ def extracted(uri: str, run_id: int, lines: Sequence[Line]) -> None:
         connection.execute(sa.text(_EXTRACTED), {"run_id": run_id, "input_sha256": digest})
 
 
-def key(uri: str, run_id: int) -> str:
-    """The run's idempotency key, entered into its row: the digest of all that decides its scores.
+def enter_key(uri: str, run_id: int) -> None:
+    """Enter a run's idempotency key into its row: the digest of all that decides its scores.
 
     Two runs of one key would publish the same rows.
 
@@ -141,10 +141,8 @@ def key(uri: str, run_id: int) -> str:
         LedgerError: there is no such run.
     """
     with engine(uri).begin() as connection:
-        entered = connection.execute(sa.text(_KEY), {"run_id": run_id}).scalar_one_or_none()
-        if entered is None:
-            hold_open(connection, run_id)
-        return str(entered)
+        if not connection.execute(sa.text(_KEY), {"run_id": run_id}).rowcount:
+            hold_open(connection, run_id)  # says why
 
 
 def published_twin(uri: str, run_id: int) -> int | None:
@@ -304,7 +302,7 @@ UPDATE scoring.scoring_runs
 SET idempotency_key = encode(sha256(convert_to(concat_ws(' ', job, score_date, input_sha256, model_sha256,
                                                          code_version, query_sha256, job_sha256,
                                                          nullif(served_by, 'model')), 'UTF8')), 'hex')
-WHERE run_id = :run_id AND status IN ('running', 'failed') RETURNING idempotency_key
+WHERE run_id = :run_id AND status IN ('running', 'failed')
 """
 _TWIN = """
 SELECT twin.run_id FROM scoring.scoring_runs AS run JOIN scoring.scoring_runs AS twin USING (idempotency_key)

@@ -60,7 +60,7 @@ def require_new(places: Places, run: Run) -> None:
     Raises:
         NothingToDo: the same input, model, code and configuration are published already.
     """
-    ledger.key(places.predictions, run.run_id)
+    ledger.enter_key(places.predictions, run.run_id)
     twin = ledger.published_twin(places.predictions, run.run_id)
     if twin is not None and not run.dry_run:
         reason = f"run {twin} published the same input, model, code and configuration"

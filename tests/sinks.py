@@ -3,15 +3,18 @@
 import json
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from aiosmtpd.controller import Controller
 
 from tests.ports import free_ports
+
+Server = TypeVar("Server", bound=ThreadingHTTPServer)
 
 
 class Mail:
@@ -65,7 +68,14 @@ class Hook(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def web() -> Iterator[Web]:
-    with Web() as server:
+    with listening(Web()) as server:
+        yield server
+
+
+@contextmanager
+def listening(server: Server) -> Iterator[Server]:
+    """A web server that answers in a thread of its own, until the block ends."""
+    with server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server
         server.shutdown()

@@ -1,7 +1,6 @@
 """operators/lineage.py: what a publication says to OpenLineage, by Airflow's provider and its client, over HTTP."""
 
 import json
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,7 +17,7 @@ from operators import lineage
 from tests.dags.test_publish import context, publish, shop
 from tests.home import shop_rows
 from tests.pipeline.shop import Shop
-from tests.sinks import web
+from tests.sinks import listening, web
 
 __all__ = ["shop", "web"]
 
@@ -47,10 +46,8 @@ class Events(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def backend() -> Iterator[Backend]:
-    with Backend() as listening:
-        threading.Thread(target=listening.serve_forever, daemon=True).start()
-        yield listening
-        listening.shutdown()
+    with listening(Backend()) as server:
+        yield server
 
 
 def tell(backend: Backend, task: Any) -> dict[str, Any]:

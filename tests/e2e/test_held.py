@@ -1,7 +1,6 @@
 """A held night under a real scheduler: it waits for a person, in Airflow or elsewhere, and no longer than it may."""
 
 import json
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -14,7 +13,7 @@ from local.rest import Json, Rest
 from pipeline.write import decide
 from tests.e2e.test_nights import ready, states, wait
 from tests.home import Home, shop_model, shop_rows
-from tests.sinks import Web
+from tests.sinks import Web, listening
 
 PATIENT = 'min_rows = 90\nrejected_fraction = "warn"'
 HASTY = "min_rows = 1000\ndecide_within_hours = 0.002"
@@ -62,10 +61,8 @@ APPROVED, REJECTED, ELSEWHERE, HURRIED = (date(2024, 8, day) for day in (1, 2, 3
 @pytest.fixture(scope="module")
 def inbox() -> Iterator[Web]:
     """Where messages arrive."""
-    with Web() as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with listening(Web()) as server:
         yield server
-        server.shutdown()
 
 
 @pytest.fixture(scope="module")

@@ -5,11 +5,13 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
 from time import monotonic
 from typing import Any
 
 import pandas as pd
+import pytest
 import sqlalchemy as sa
 
 from pipeline import postgres
@@ -17,7 +19,7 @@ from pipeline.extract import extract
 from pipeline.metrics import log_metrics
 from pipeline.predict import load_model, predict
 from pipeline.stage import Publication, Run, Scored, Written
-from pipeline.write import publish, write
+from pipeline.write import Held, publish, write
 from tests.home import NIGHT, Home, shop_model, shop_rows
 
 
@@ -61,6 +63,14 @@ class Shop:
     def query(self, query: str) -> None:
         """Change the job's query; `{table}` stands for the table of its rows."""
         (self.home.path / "sql" / f"{self.job}.sql").write_text(query.format(table=self.table))
+
+    def hold(self, day: date = NIGHT) -> int:
+        """A night that fails its gate, which is put right afterwards; returns its run."""
+        self.configure("min_rows = 1", "min_rows = 1000")
+        with pytest.raises(Held):
+            self.home.score(self.job, day)
+        self.configure("min_rows = 1000", "min_rows = 1")
+        return int(self.home.last_run(self.job)["run_id"])
 
     def predictions(self) -> pd.DataFrame:
         """What an analyst sees of the job."""

@@ -40,15 +40,6 @@ def stand_in(shop: Shop, day: Any = NEXT, trigger: str = "the night") -> str:
     return serve(shop.home.places, shop.home.read(shop.job), day, trigger=trigger, reason="it failed")
 
 
-def held(shop: Shop, day: Any = NEXT) -> int:
-    """A night that fails its gate, and is put right afterwards; returns its run."""
-    shop.configure("min_rows = 1", "min_rows = 1000")
-    with pytest.raises(Held):
-        shop.home.score(shop.job, day)
-    shop.configure("min_rows = 1000", "min_rows = 1")
-    return int(shop.home.last_run(shop.job)["run_id"])
-
-
 def spoil(shop: Shop) -> None:
     """Change a byte of version 2's artefact."""
     path = shop.home.path / "models" / "shop" / "2" / "model.joblib"
@@ -65,7 +56,7 @@ def seen(shop: Shop, day: Any) -> pd.DataFrame:
 
 def test_the_last_published_scores_are_served_again_and_say_so(shop: Shop) -> None:
     first = shop.home.score(shop.job)
-    held(shop)
+    shop.hold(NEXT)
     said = stand_in(shop)
     before, after = seen(shop, NIGHT), seen(shop, NEXT)
     assert f"the scores of {NIGHT} again (1 day old), marked served_by = 'last_published'" in said
@@ -114,7 +105,7 @@ def test_the_night_itself_takes_its_place_back(shop: Shop) -> None:
 
 def test_a_held_run_can_be_approved_though_its_fallback_is_younger(shop: Shop) -> None:
     shop.home.score(shop.job)
-    run_id = held(shop)
+    run_id = shop.hold(NEXT)
     stand_in(shop)
     assert shop.runs()[-1]["run_id"] > run_id
     decide(shop.home.places.predictions, run_id, approve=True, by="ann", reason="looked at it")
@@ -125,7 +116,7 @@ def test_a_night_that_is_published_stays_when_its_rescoring_fails(shop: Shop) ->
     shop.home.score(shop.job)
     good = shop.home.score(shop.job, NEXT)
     shop.change("visits = visits + 1")
-    held(shop)
+    shop.hold(NEXT)
     assert f"analysts see run {good.run_id}, which the night itself published before" in stand_in(shop)
     assert set(seen(shop, NEXT)["run_id"]) == {good.run_id}
 

@@ -7,7 +7,6 @@ environment names a real one to try as well.
 import json
 import os
 import re
-import threading
 import time
 from base64 import b64encode
 from collections.abc import Iterator
@@ -23,6 +22,7 @@ from pipeline.errors import UsageError
 from pipeline.tracking import Server, TrackingError, server, track
 from tests.home import NIGHT, Home
 from tests.pipeline.shop import Shop, open_shop
+from tests.sinks import listening
 
 KEY = re.compile(r"[A-Za-z0-9_\-. :/]{1,250}")
 # Each call's fields and their types; what ends in ? may be left out.
@@ -127,10 +127,8 @@ class Api(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def mlflow() -> Iterator[Mlflow]:
-    with Mlflow() as listening:
-        threading.Thread(target=listening.serve_forever, daemon=True).start()
-        yield listening
-        listening.shutdown()
+    with listening(Mlflow()) as server:
+        yield server
 
 
 def scored(shop: Shop) -> tuple[int, dict[str, float]]:

@@ -11,7 +11,7 @@ from pipeline.fallback import serve
 from pipeline.pages import reading
 from pipeline.pages.steps import steps, urgent
 from pipeline.pages.verdict import Verdict, judge
-from pipeline.write import Held, decide, roll_back
+from pipeline.write import decide, roll_back
 from tests.home import NIGHT, Home, shop_model
 from tests.pipeline.shop import Shop, open_shop
 
@@ -33,15 +33,6 @@ def verdict(shop: Shop, run_id: int | None = None) -> Verdict:
     return judge(run(shop, run_id))
 
 
-def hold(shop: Shop, day: Any = NIGHT) -> int:
-    """A night that is held; returns its run."""
-    shop.configure("min_rows = 1", "min_rows = 1000")
-    with pytest.raises(Held):
-        shop.home.score(shop.job, day)
-    shop.configure("min_rows = 1000", "min_rows = 1")
-    return int(shop.home.last_run(shop.job)["run_id"])
-
-
 def test_published_superseded_and_rolled_back_to(shop: Shop) -> None:
     first = shop.home.score(shop.job).run_id
     assert verdict(shop) == Verdict("good", "Published: 100 rows scored, 0 rejected, nothing unusual.")
@@ -56,7 +47,7 @@ def test_published_superseded_and_rolled_back_to(shop: Shop) -> None:
 
 
 def test_held_approved_and_rejected(shop: Shop) -> None:
-    first = hold(shop)
+    first = shop.hold()
     assert verdict(shop).level == "warn"
     assert verdict(shop).sentence == (
         "Held until a person decides: 100 rows scored, 0 rejected. Analysts see nothing of this night."
@@ -66,7 +57,7 @@ def test_held_approved_and_rejected(shop: Shop) -> None:
     decide(shop.home.places.predictions, first, approve=True, by="ann", reason="a quiet day")
     assert verdict(shop).sentence == "Held, and then approved by ann: 100 rows scored, 0 rejected."
     shop.change("visits = visits + 1")
-    second = hold(shop)
+    second = shop.hold()
     assert verdict(shop).sentence.endswith(f" Analysts see run {first}.")
     decide(shop.home.places.predictions, second, approve=False, by="bob", reason="half is missing")
     assert verdict(shop).level == "bad"
