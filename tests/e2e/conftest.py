@@ -36,8 +36,6 @@ def airflow(nights_home: Home, server: Embedded) -> Iterator[Airflow]:
         "AIRFLOW_CONN_WAREHOUSE": server.connections["warehouse"],
         "AIRFLOW_CONN_PREDICTIONS": server.connections["predictions"],
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "10",
-        # Ten looks a second, as at home, cost more than they save where others want the processors, too.
-        "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.4",
         # A viewer, and somebody who may log in and see nothing.
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin,ana:viewer,guest:",
     }

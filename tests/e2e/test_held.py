@@ -73,11 +73,11 @@ def waiting(nights_home: Home, airflow: Airflow, rest: Rest, inbox: Web) -> Wait
     if not (nights_home.path / "models" / "shop").exists():
         nights_home.model("shop", *shop_model(), outcome="bought")
     query = f"SELECT * FROM {nights_home.table(shop_rows(100))} ORDER BY entity_id"
-    settings = "retries = 2\nmax_active_runs = 9"
-    jobs = [asked_job(nights_home, "held", query, "shop", settings, gate) for gate in (PATIENT, HASTY)]
-    for job in jobs:
-        with (nights_home.path / "dags" / f"{job}.toml").open("a") as file:
-            file.write('\n[alerts]\nto = "alerts"\n')
+    settings, alerts = "retries = 2\nmax_active_runs = 9", '[alerts]\nto = "alerts"'
+    jobs = [
+        asked_job(nights_home, "held", query, "shop", settings, f"{gate}\n\n{alerts}")
+        for gate in (PATIENT, HASTY)
+    ]
     for job in jobs:
         ready(airflow, rest, job)
     patient, hasty = jobs

@@ -19,7 +19,7 @@ from sklearn.preprocessing import OneHotEncoder
 
 from local.airflow import Airflow
 from local.rest import Json, Rest
-from tests.home import NIGHT, Home, shop_model, shop_rows
+from tests.home import JOB, NIGHT, Home, shop_model, shop_rows
 
 ROOT = Path(__file__).resolve().parents[2]
 NEW_YORK = ZoneInfo("America/New_York")
@@ -47,10 +47,14 @@ def asked_job(
     home: Home, word: str, query: str, model: str, settings: str = "retries = 0", gate: str = "min_rows = 1"
 ) -> str:
     """A job in few parts whose only nights are those that a test asks for: its schedule has ended."""
-    name = home.job(query, model, gate=gate, name=home.name(word))
-    path = home.path / "dags" / f"{name}.toml"
-    said = path.read_text().replace("retries = 0", f"end_date = 2024-12-31\n{settings}")
-    path.write_text(said.replace("rows_per_part = 40", "rows_per_part = 150"))
+    name = home.name(word)
+    said = JOB.format(name=name, model=model, extract="", gate=gate)
+    said = said.replace("retries = 0", f"end_date = 2024-12-31\n{settings}")
+    (home.path / "sql" / f"{name}.sql").write_text(query)
+    # At once as it is meant: the scheduler looks.
+    (home.path / "dags" / f"{name}.toml").write_text(
+        said.replace("rows_per_part = 40", "rows_per_part = 150")
+    )
     return name
 
 
