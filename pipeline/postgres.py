@@ -7,9 +7,11 @@ from contextlib import ExitStack, contextmanager
 from datetime import date, datetime
 from functools import cache
 
+import adbc_driver_postgresql
 import adbc_driver_postgresql.dbapi as adbc
 import pyarrow as pa
 import sqlalchemy as sa
+from adbc_driver_manager import AdbcConnection, AdbcDatabase
 from adbc_driver_postgresql import StatementOptions
 from sqlalchemy.pool import NullPool
 
@@ -32,12 +34,34 @@ _TOO_LATE = (
 STALLED = "5min"
 
 
+def connect(uri: str, *, autocommit: bool = False) -> adbc.Connection:
+    """A connection for rows of Postgres' own types.
+
+    The driver reads all types that a database has, once for each address: it takes longer than to load a small part.
+    It does not know a type that is newer than that, so that a warehouse's query runs on a connection from scratch.
+    """
+    return adbc.Connection(_Kept(), AdbcConnection(_database(uri)), autocommit=autocommit)
+
+
+class _Kept:
+    """What a connection closes in place of its database, which others use, too."""
+
+    def close(self) -> None:
+        """Leave it open: it holds no session."""
+
+
+@cache
+def _database(uri: str) -> AdbcDatabase:
+    made: AdbcDatabase = adbc_driver_postgresql.connect(uri)
+    return made
+
+
 @contextmanager
 def exported_snapshot(uri: str, origin: str) -> Iterator[str]:
     """Hold a snapshot of the database, and hand out the name by which other sessions read from the very same."""
     with ExitStack() as held:
         with refusals(origin):
-            cursor = held.enter_context(held.enter_context(adbc.connect(uri)).cursor())
+            cursor = held.enter_context(held.enter_context(connect(uri)).cursor())
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
             # The snapshot is there as long as this session, which idles while the others read.
             cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
@@ -88,7 +112,7 @@ def planned_rows(uri: str, query: str, values: Values, origin: str) -> int:
     Raises:
         WarehouseError: the server refused the query.
     """
-    with refusals(origin), adbc.connect(uri) as session, session.cursor() as cursor:
+    with refusals(origin), connect(uri) as session, session.cursor() as cursor:
         cursor.execute("SET TRANSACTION READ ONLY")
         cursor.adbc_statement.set_options(
             **{StatementOptions.USE_COPY.value: "false"}

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-import adbc_driver_postgresql.dbapi as adbc
 import pyarrow as pa
 
 from pipeline import ledger, postgres
@@ -37,7 +36,7 @@ class Rejections:
         """
         if not self._held:
             return
-        with adbc.connect(self._uri) as session, session.cursor() as cursor:
+        with postgres.connect(self._uri) as session, session.cursor() as cursor:
             ledger.write_as(cursor, self._run_id)
             postgres.load(
                 cursor, "scoring", "rejected_rows", pa.RecordBatchReader.from_batches(_TABLE, self._rows())

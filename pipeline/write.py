@@ -10,7 +10,6 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import adbc_driver_postgresql.dbapi as adbc
 import pyarrow as pa
 import sqlalchemy as sa
 
@@ -52,7 +51,7 @@ def write(places: Places, scored: Scored) -> Written:
     line = (scored.part.rows, scored.part.sha256, scored.run_id, scored.part.number)
     with ledger.working(places.predictions, scored.run_id):
         batches = parts.read(places.store, path, scored.part)
-        with adbc.connect(places.predictions) as session, session.cursor() as cursor:
+        with postgres.connect(places.predictions) as session, session.cursor() as cursor:
             ledger.write_as(cursor, scored.run_id)
             cursor.execute(_CLAIM, line)
             if cursor.fetchall():

@@ -6,7 +6,6 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import adbc_driver_postgresql.dbapi as adbc
 import joblib
 import numpy as np
 import pandas as pd
@@ -81,7 +80,7 @@ class Home:
         name = self.name("input")
         data = rows if isinstance(rows, pa.Table) else pa.Table.from_pandas(rows, preserve_index=False)
         owner = self.server.connections["warehouse_owner"]
-        with adbc.connect(owner, autocommit=True) as session, session.cursor() as cursor:
+        with postgres.connect(owner, autocommit=True) as session, session.cursor() as cursor:
             cursor.adbc_ingest(name, data, mode="create")
             cursor.execute(f"GRANT SELECT ON {name} TO warehouse_reader")
         return name

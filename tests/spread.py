@@ -9,17 +9,20 @@ import signal
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-# What takes longest, the longest first: begun last, it would keep the other workers waiting for the end.
+# What takes longest, the longest first: begun last, it would keep the other workers waiting for the end. The demo
+# stands behind others, so that no three Airflows start at once on two processors.
 LONGEST = (
     "tests/e2e",
-    "tests/test_compose.py",
     "tests/faults/test_campaign.py",
-    "tests/local/test_demo.py",
+    "tests/test_compose.py",
     "tests/pipeline/test_memory.py",
+    "tests/local/test_demo.py",
+    "tests/pipeline/test_outcomes.py",
+    "tests/pipeline/test_retention.py",
+    "tests/pipeline/test_write.py",
     "tests/test_readme.py",
     "tests/pipeline/test_main.py",
-    "tests/pipeline/test_write.py",
-    "tests/pipeline/test_sample.py",
+    "tests/pipeline/test_pointer.py",
 )
 
 
@@ -42,10 +45,10 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Scheduler
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """One worker more than there are processors, as half of the suite's time is waiting; four at most."""
+    """Two workers more than there are processors, as half of the suite's time is waiting; four at most."""
     whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
     chosen = any(config.getoption(name, None) for name in ("keyword", "markexpr", "lf"))
-    return min((os.cpu_count() or 1) + 1, 4) if whole and not chosen else 0
+    return min((os.cpu_count() or 1) + 2, 4) if whole and not chosen else 0
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 
 import psycopg
 import pytest
@@ -445,6 +445,7 @@ def predicting(stack: Stack, rest: Rest, run_id: str) -> tuple[str, int]:
                     return name, int(task["map_index"])
                 for process in found:
                     process.resume()
+        sleep(0.1)  # each look costs the api-server what the worker needs
     raise AssertionError("no worker was seen to score a part")
 
 
@@ -455,6 +456,7 @@ def others_scored(rest: Rest, run_id: str, part: int) -> None:
         assert monotonic() < deadline, f"the other parts are {others}"
         tasks = [task for task in rest.tasks(JOB, run_id) if task["task_id"] == "predict"]
         others = {task["state"] for task in tasks if task["map_index"] != part}
+        sleep(0.1)
 
 
 def unhealthy(stack: Stack, names: set[str]) -> set[str]:

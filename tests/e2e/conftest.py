@@ -28,14 +28,14 @@ def nights_home(server: Embedded, tmp_path_factory: pytest.TempPathFactory) -> H
 
 @pytest.fixture(scope="package")
 def airflow(nights_home: Home, server: Embedded) -> Iterator[Airflow]:
-    """A running Airflow over `nights_home`. A job file is read within seconds after it was written."""
+    """A running Airflow over `nights_home`. A job file is read seconds after it was written, at once for `ready`."""
     # A test run that is terminated stops what it started, as one that is interrupted does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     settings = {
         "SCORING_STORE": nights_home.store,
         "AIRFLOW_CONN_WAREHOUSE": server.connections["warehouse"],
         "AIRFLOW_CONN_PREDICTIONS": server.connections["predictions"],
-        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "2",
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "10",
         # A viewer, and somebody who may log in and see nothing.
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin,ana:viewer,guest:",
     }

@@ -11,7 +11,7 @@ import pytest
 from local.airflow import Airflow
 from local.rest import Json, Rest
 from pipeline.write import decide
-from tests.e2e.test_nights import ready, states, wait
+from tests.e2e.test_nights import asked_job, ready, states, wait
 from tests.home import Home, shop_model, shop_rows
 from tests.sinks import Web, listening
 
@@ -73,13 +73,12 @@ def waiting(nights_home: Home, airflow: Airflow, rest: Rest, inbox: Web) -> Wait
     if not (nights_home.path / "models" / "shop").exists():
         nights_home.model("shop", *shop_model(), outcome="bought")
     query = f"SELECT * FROM {nights_home.table(shop_rows(100))} ORDER BY entity_id"
+    settings, alerts = "retries = 2\nmax_active_runs = 9", '[alerts]\nto = "alerts"'
     jobs = [
-        nights_home.job(query, "shop", gate=gate, name=nights_home.name("held")) for gate in (PATIENT, HASTY)
+        asked_job(nights_home, "held", query, "shop", settings, f"{gate}\n\n{alerts}")
+        for gate in (PATIENT, HASTY)
     ]
     for job in jobs:
-        path = nights_home.path / "dags" / f"{job}.toml"
-        said = path.read_text().replace("retries = 0", "retries = 2\nmax_active_runs = 9")
-        path.write_text(f'{said}\n[alerts]\nto = "alerts"\n')
         ready(airflow, rest, job)
     patient, hasty = jobs
     good = rest.trigger(patient, None, {"score_date": "2024-07-31"})

@@ -16,7 +16,7 @@ from local.airflow import Airflow
 from local.rest import Rest
 from pipeline.pages.overview import overview
 from pipeline.pages.report import report
-from tests.e2e.test_nights import ready, states, wait
+from tests.e2e.test_nights import asked_job, ready, states, wait
 from tests.home import Home, shop_model, shop_rows
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def night(nights_home: Home, airflow: Airflow, rest: Rest) -> tuple[str, str]:
     if not (nights_home.path / "models" / "shop").exists():
         nights_home.model("shop", *shop_model(), outcome="bought")
     query = f"SELECT * FROM {nights_home.table(shop_rows(100))} ORDER BY entity_id"
-    name = nights_home.job(query, "shop", name=nights_home.name("paged"))
+    name = asked_job(nights_home, "paged", query, "shop")
     ready(airflow, rest, name)
     run_id = rest.trigger(name, None, {"score_date": DAY})
     assert rest.wait(name, run_id)["state"] == "success"
@@ -136,8 +136,7 @@ def test_the_page_scoring_leads_to_reports(airflow: Airflow, night: tuple[str, s
     page.goto(f"{airflow.url}/plugin/scoring")
     scoring = page.frame_locator("iframe")
     lane = scoring.locator("section", has=page.get_by_role("heading", name=night[0], exact=True))
-    # Its last night may be today's, which the scheduler has run meanwhile.
-    lane.get_by_text(re.compile(r"^\d{4}-\d\d-\d\d: published, 100 rows scored")).first.wait_for()
+    lane.get_by_text(f"{DAY}: published, 100 rows scored").first.wait_for()
     lane.locator("svg.calendar a").first.click()
     scoring.get_by_role("heading", name=re.compile(rf"^{night[0]}, \d{{4}}-")).wait_for()
 
@@ -146,10 +145,7 @@ def test_the_page_scoring_leads_to_reports(airflow: Airflow, night: tuple[str, s
 def held(nights_home: Home, airflow: Airflow, rest: Rest, night: tuple[str, str]) -> tuple[str, str]:
     """A job, and the DAG run of a night of it that waits for a person."""
     query = (nights_home.path / "sql" / f"{night[0]}.sql").read_text()
-    name = nights_home.job(query, "shop", gate="min_rows = 1000", name=nights_home.name("doubted"))
-    path = nights_home.path / "dags" / f"{name}.toml"
-    # The night of today, which the scheduler runs as well, is held, too.
-    path.write_text(path.read_text().replace("retries = 0", "retries = 0\nmax_active_runs = 9"))
+    name = asked_job(nights_home, "doubted", query, "shop", gate="min_rows = 1000")
     ready(airflow, rest, name)
     run_id = rest.trigger(name, None, {"score_date": DAY})
     wait(lambda: states(rest, name, run_id).get("publish") == {"awaiting_input"}, "a held night", airflow)

@@ -21,6 +21,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from narwhals.stable.v2.dependencies import is_into_dataframe
+
 from pipeline import job as jobs
 from pipeline import postgres
 from pipeline.errors import NothingToDo, ScoringError
@@ -89,6 +91,7 @@ def main() -> None:
     """Fork a child for every line of the standard input, until it ends."""
     for module in LATE:
         importlib.import_module(module)
+    is_into_dataframe(None)  # looks for the plugins of every package that is installed, the first time
     gc.freeze()  # what stands already is not copied into every child
     jobs.read(ROOT / "dags" / "flight_delay.toml")  # once, as it lists the time zones
     ended, wake = os.pipe()

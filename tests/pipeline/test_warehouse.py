@@ -11,7 +11,7 @@ import adbc_driver_postgresql.dbapi as adbc_postgres
 import pyarrow as pa
 import pytest
 
-from pipeline import warehouse
+from pipeline import postgres, warehouse
 from pipeline.embedded import Embedded
 from pipeline.errors import ScoringError
 from pipeline.queries import WarehouseError
@@ -66,6 +66,24 @@ def read(server: Embedded, query: str) -> list[Any]:
 )
 def test_a_query_gets_its_values(server: Embedded, query: str, value: Any) -> None:
     assert read(server, query) == [value]
+
+
+def test_a_type_that_is_newer_than_the_process_is_read(home: Home) -> None:
+    name, uri = home.name("size"), home.server.connections["warehouse"]
+    assert postgres.planned_rows(uri, "SELECT 1", VALUES, "test.sql") == 1
+    home.sql(f"CREATE TYPE {name} AS ENUM ('small', 'large')", "warehouse_owner")
+    assert read(home.server, f"SELECT 'large'::{name}") == ["large"]
+
+
+def test_connections_are_sessions_of_their_own(server: Embedded) -> None:
+    uri = server.connections["predictions"]
+    with postgres.connect(uri) as first, first.cursor() as cursor:
+        with postgres.connect(uri) as second, second.cursor() as other:
+            cursor.execute("SET application_name = 'first'")
+            other.execute("SELECT current_setting('application_name')")
+            assert other.fetchall() == [("",)]
+        cursor.execute("SELECT current_setting('application_name')")
+        assert cursor.fetchall() == [("first",)]
 
 
 @pytest.mark.parametrize(
