@@ -24,7 +24,8 @@ from benchmarks.checks import RATE
 from benchmarks.nights import Nights
 from benchmarks.spoil import SEED, Fault, Floats
 from pipeline import drift
-from pipeline.profile import Profile
+from pipeline.change import Last
+from pipeline.profile import Counts, Profile
 from pipeline.references import Reference
 
 HELD_OUT = 6  # pieces of the training nights
@@ -46,13 +47,13 @@ class Night:
         day: its score date.
         rows: what the query gives.
         scores: what the model gives.
-        before: the rows of the night before.
+        before: the night before, without the fault.
     """
 
     day: date
     rows: pd.DataFrame
     scores: Floats
-    before: pd.DataFrame | None
+    before: Last
 
 
 def main() -> None:
@@ -102,10 +103,20 @@ def false_alarms(reference: Reference, rate: float) -> float:
             counts={name: counts[piece != number] for name, counts in reference.counts.items()},
         )
         for place in np.flatnonzero(piece == number):
-            counts = {name: found[place] for name, found in reference.counts.items()}
-            tonight = Profile(reference.bins, counts, dict.fromkeys(counts, 0.0))
-            flagged += any(one.unusual for one in drift.judge(rest, tonight, reference.nights[place], rate))
+            flagged += flags(rest, reference, int(place), rate)
     return flagged / len(reference.nights)
+
+
+def flags(known: Reference, drawn_from: Reference, place: int, rate: float) -> bool:
+    """Whether a night, with the one before it, is called unusual by what is known."""
+
+    def at(number: int) -> dict[str, Counts]:
+        return {name: found[number] for name, found in drawn_from.counts.items()}
+
+    tonight = Profile(drawn_from.bins, at(place), dict.fromkeys(drawn_from.counts, 0.0))
+    last = Last(drawn_from.nights[place - 1], at(place - 1)) if place else None
+    found = drift.judge(known, tonight, drawn_from.nights[place], rate, last)
+    return any(one.unusual for one in found)
 
 
 def _row(name: str, found: Sequence[tuple[Nights, Fault]], every: int = EVERY) -> float:
@@ -153,7 +164,7 @@ def _spoilt(one: Nights, fault: Fault, every: int) -> Iterator[Night]:
         rows = fault.rows(one.later[day].copy(), one.later[before])
         if rows.empty:  # which the run's least number of rows refuses
             continue
-        yield Night(day, rows, fault.scores(one.score(rows)), one.later[before])
+        yield Night(day, rows, fault.scores(one.score(rows)), checks.last(one, before))
 
 
 if __name__ == "__main__":
