@@ -19,6 +19,7 @@ from pipeline.change import Last
 from pipeline.drift import judge, psi
 from pipeline.errors import UsageError
 from pipeline.model import ModelError, Pinned
+from pipeline.pages.report import report
 from pipeline.profile import SCORE, Bins, Profile
 from pipeline.references import Reference
 from pipeline.register import register
@@ -305,19 +306,23 @@ def test_an_unusual_night_is_published_with_a_warning_or_held(home: Home, nights
         home.score(shop.job)
 
 
-def test_a_change_since_the_last_night_is_kept_and_told(home: Home, nights: pd.DataFrame) -> None:
-    registered(home.path, nights)
-    shop = open_shop(home, nights[nights["night"] == START])
+def test_a_change_since_the_last_night_is_kept_and_told(home: Home) -> None:
+    registered(home.path, pd.concat([season(number) for number in range(NIGHTS)], ignore_index=True))
+    shop = open_shop(home, season(60))
     home.score(shop.job)
-    shop.change("channel = 'web'")
+    shop.change("amount = amount - 120")
     done = home.score(shop.job, NIGHT + timedelta(days=1))
     query = "SELECT message FROM scoring.findings WHERE run_id = :run_id AND check_name = 'drift'"
-    assert "channel" in home.sql(query, run_id=done.run_id)[0]["message"]
-    query = """SELECT change_last_night FROM scoring.drift_history
-        WHERE run_id = :run_id AND (feature = 'channel' OR kind = 'score') ORDER BY kind"""
-    found = [row["change_last_night"] for row in home.sql(query, "analyst", run_id=done.run_id)]
-    assert found[0] > 0.2
-    assert found[1] is not None
+    (found,) = home.sql(query, run_id=done.run_id)
+    said = r"amount: changed by (\d\.\d\d) bins since 2024-03-01, no of 119 training nights changed as much"
+    (bins,) = re.findall(said, found["message"])
+    assert f"changed by {bins} bins since the last night, 0 training nights as much" in " ".join(
+        report(home.server.connections["analyst"], home.path, done.run_id).split()
+    )
+    query = """SELECT feature, unusual FROM scoring.drift_history
+        WHERE run_id = :run_id AND round(change_last_night::numeric, 2) = :bins"""
+    kept = home.sql(query, "analyst", run_id=done.run_id, bins=float(bins))
+    assert kept == [{"feature": "amount", "unusual": True}]
 
 
 def test_the_last_nights_rows_again_are_told(home: Home) -> None:
