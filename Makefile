@@ -35,7 +35,7 @@ bench: $(STAMP) ## speed and memory against the floor and pandas (ROWS=1000000)
 bench-contract: $(STAMP) ## rows a second that the contract checks on one core (ROWS=1000000)
 	@$(PY) -m benchmarks.contract $(if $(ROWS),--rows $(ROWS))
 
-bench-drift: $(STAMP) ## nights called unusual without cause, and faults found (ARGS=--simulated)
+bench-drift: $(STAMP) ## nights called unusual without cause, and faults found (ARGS=--tables)
 	@$(PY) -m benchmarks.drift $(ARGS)
 
 bench-peers: $(STAMP) ## the same night with Polars, Spark and Ray (ROWS=1000000)

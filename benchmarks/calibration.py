@@ -13,10 +13,9 @@ from itertools import product
 import numpy as np
 from scipy.stats import norm
 
-from benchmarks.drift import false_alarms
+from benchmarks.drift import false_alarms, flags
 from benchmarks.spoil import SEED, Floats
-from pipeline import drift
-from pipeline.profile import TENTHS, Bins, Counts, Profile
+from pipeline.profile import TENTHS, Bins, Counts
 from pipeline.references import Reference
 
 LATER = 60  # nights after training
@@ -49,21 +48,9 @@ def _measure(
 ) -> tuple[float, float]:
     days = tuple(date(2023, 1, 1) + timedelta(days=number) for number in range(nights + LATER))
     bins, counts = _drawn(random, days, columns, lasting, season)
+    drawn = Reference(bins, days, counts)
     reference = Reference(bins, days[:nights], {name: found[:nights] for name, found in counts.items()})
-    later = [
-        any(
-            one.unusual
-            for one in drift.judge(
-                reference,
-                Profile(
-                    bins, {name: found[place] for name, found in counts.items()}, dict.fromkeys(bins, 0.0)
-                ),
-                days[place],
-                rate,
-            )
-        )
-        for place in range(nights, len(days))
-    ]
+    later = [flags(reference, drawn, place, rate) for place in range(nights, len(days))]
     return false_alarms(reference, rate), float(np.mean(later))
 
 

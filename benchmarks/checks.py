@@ -12,33 +12,31 @@ from scipy.stats import chi2_contingency, ks_2samp
 from benchmarks.nights import Nights
 from benchmarks.spoil import Fault, Floats
 from pipeline import baselines, drift, metrics, model
+from pipeline.change import Last
 from pipeline.check import Checked, Checker
-from pipeline.drift import VOLUME
 from pipeline.figures import Judged, losses
 from pipeline.job import Contract
-from pipeline.looks import Last, Looks
+from pipeline.looks import Looks
 from pipeline.metrics import ScoreSummary
 from pipeline.model import Model, ModelError
 from pipeline.predict import SCORED
 from pipeline.profile import SCORE, Profile
 from pipeline.rules import settle
 from pipeline.stage import Cost, Run
+from pipeline.yardstick import VOLUME
 
 RATE = 0.05
 
 _LOG_LOSS = "log_loss"
 
 
-def ours(
-    nights: Nights, rows: pd.DataFrame, scores: Floats, day: date, before: pd.DataFrame | None
-) -> set[str]:
+def ours(nights: Nights, rows: pd.DataFrame, scores: Floats, day: date, before: Last | None) -> set[str]:
     """The checks of a run that find anything, by name; `same rows` where they are the last night's again."""
     batch = _batch(nights, rows)
     checked = _checked(nights, batch)
     kept = np.flatnonzero(np.isin(batch.column("entity_id"), checked.accepted.column("entity_id")))
     tonight = profile(nights, rows.iloc[kept], scores[kept])
-    distances = drift.judge(nights.reference, tonight, day, RATE)
-    looks = Looks(tonight, distances, None if before is None else _last(nights, before, day))
+    looks = Looks(tonight, drift.judge(nights.reference, tonight, day, RATE, before), before)
     summary = ScoreSummary()
     summary.add(_scored(batch.column("entity_id").take(pa.array(kept)), scores[kept]))
     run = _run(len(rows), checked.rejected_rows, day)
@@ -131,6 +129,12 @@ def profile(nights: Nights, rows: pd.DataFrame, scores: Floats) -> Profile:
     return Profile.of(nights.reference.bins, columns)
 
 
+def last(nights: Nights, day: date) -> Last:
+    """A later night, as the next one finds it."""
+    rows = nights.later[day]
+    return Last(day, profile(nights, rows, nights.score(rows)).counts)
+
+
 def _batch(nights: Nights, rows: pd.DataFrame) -> pa.RecordBatch:
     names = ["entity_id", *(column.name for column in nights.manifest.columns)]
     return pa.Table.from_pandas(rows[names], preserve_index=False).combine_chunks().to_batches()[0]
@@ -139,15 +143,6 @@ def _batch(nights: Nights, rows: pd.DataFrame) -> pa.RecordBatch:
 def _checked(nights: Nights, batch: pa.RecordBatch, said: Contract | None = None) -> Checked:
     contract = nights.manifest.contract
     return Checker(contract, settle(contract, said)).check(batch)
-
-
-def _last(nights: Nights, rows: pd.DataFrame, day: date) -> Last:
-    found = profile(nights, rows, nights.score(rows))
-    counts = {
-        name: dict(zip(found.bins[name].labels, one.tolist(), strict=True))
-        for name, one in found.counts.items()
-    }
-    return Last(day - timedelta(days=1), counts)
 
 
 def _scored(entities: pa.Array, scores: Floats) -> pa.RecordBatch:

@@ -17,10 +17,10 @@ from statistics import median
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from benchmarks import apart
 from benchmarks.ground import ROOT, Ground, join
 
 HERE = Path(__file__).parent
-PYTHON = ROOT / ".local" / "peers" / "bin" / "python"
 PEERS = ("polars", "spark", "ray")
 # Polars' reader and Spark know no Unix sockets.
 NEEDS = {"polars": ("socat",), "spark": ("socat", "java")}
@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=3)
     asked = parser.parse_args()
-    _install()
+    python = apart.install("peers") / "bin" / "python"
     subprocess.run([sys.executable, "-m", "benchmarks.ground", str(asked.rows)], check=True, cwd=ROOT)
     ground = join()
     found: dict[str, list[dict[str, Any]]] = {}
@@ -40,20 +40,14 @@ def main() -> None:
         for _ in range(asked.rounds):
             for mode in ("process", *PEERS):
                 ground.clear()
-                if measured := _measure(mode, ground, port):
+                if measured := _measure(mode, ground, python, port):
                     found.setdefault(mode, []).append(measured)
     for mode, runs in found.items():
         seconds = median(sum(run["seconds"].values()) for run in runs)
         print(f"{mode:8} {seconds:6.1f} s")
 
 
-def _install() -> None:
-    if not PYTHON.exists():
-        subprocess.run([sys.executable, "-m", "venv", PYTHON.parents[1]], check=True)
-    subprocess.run([PYTHON, "-m", "pip", "install", "-qq", "-r", HERE / "peers.txt"], check=True)
-
-
-def _measure(mode: str, ground: Ground, port: int | None) -> dict[str, Any] | None:
+def _measure(mode: str, ground: Ground, python: Path, port: int | None) -> dict[str, Any] | None:
     if mode == "process":
         command = [sys.executable, "-m", "benchmarks.modes", mode]
     elif missing := [name for name in NEEDS.get(mode, ()) if shutil.which(name) is None]:
@@ -62,7 +56,7 @@ def _measure(mode: str, ground: Ground, port: int | None) -> dict[str, Any] | No
     else:
         uris = [ground.server.connections[name] for name in ("warehouse_owner", "predictions_owner")]
         model = ROOT / "models" / "flight_delay" / "1"
-        command = [str(PYTHON), str(HERE / "peer.py"), mode, *uris, str(port), str(model)]
+        command = [str(python), str(HERE / "peer.py"), mode, *uris, str(port), str(model)]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if ended.returncode:
         print(f"{mode} is left out: {ended.stderr.splitlines()[-1]}", file=sys.stderr)

@@ -3,12 +3,14 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 SEED = 20130701
+_KM = 1.609  # a mile
 
 Change = Callable[[pd.DataFrame, pd.DataFrame], pd.DataFrame]
 Floats = npt.NDArray[np.float64]
@@ -48,8 +50,19 @@ def _zeroed(column: str, rows: pd.DataFrame, _: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(**{column: rows[column] * 0})
 
 
-def _in_km(rows: pd.DataFrame, _: pd.DataFrame) -> pd.DataFrame:
-    return rows.assign(distance=(rows["distance"] * 1.609).round().astype(rows["distance"].dtype))
+def _without(column: str, value: Any, rows: pd.DataFrame, _: pd.DataFrame) -> pd.DataFrame:
+    left: pd.DataFrame = rows[rows[column] != value]
+    return left
+
+
+def _renamed(column: str, value: Any, rows: pd.DataFrame, _: pd.DataFrame) -> pd.DataFrame:
+    return rows.assign(**{column: rows[column].replace(value, "renamed")})
+
+
+def _scaled(column: str, rows: pd.DataFrame, _: pd.DataFrame) -> pd.DataFrame:
+    found = rows[column] * _KM
+    whole = rows[column].dtype.kind == "i"
+    return rows.assign(**{column: found.round().astype(rows[column].dtype) if whole else found})
 
 
 def _doubled(rows: pd.DataFrame, _: pd.DataFrame) -> pd.DataFrame:
@@ -58,10 +71,12 @@ def _doubled(rows: pd.DataFrame, _: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([rows, again], ignore_index=True)
 
 
-_ANYWHERE: dict[str, Fault] = {
+_SHIFTED = {"columns shifted by one": Fault(_shifted)}
+_UNITS = {
     "Celsius for Fahrenheit": Fault(lambda rows, _: rows.assign(temp=(rows["temp"] - 32) / 1.8)),
-    "miles to km": Fault(_in_km),
-    "columns shifted by one": Fault(_shifted),
+    "miles to km": Fault(partial(_scaled, "distance")),
+}
+_ANYWHERE: dict[str, Fault] = {
     "yesterday's rows again": Fault(lambda _, before: before),
     "half of the rows gone": Fault(lambda rows, _: rows.sample(frac=0.5, random_state=SEED)),
     "rows doubled": Fault(_doubled),
@@ -71,14 +86,41 @@ FLIGHTS: Mapping[str, Fault] = {
     "distance zeroed": Fault(partial(_zeroed, "distance")),
     "seats zeroed": Fault(partial(_zeroed, "seats")),
     "20 % nulls in plane_year": Fault(partial(_with_nulls, "plane_year")),
-    "origin LGA missing": Fault(lambda rows, _: rows[rows["origin"] != "LGA"]),
-    "carrier UA renamed": Fault(lambda rows, _: rows.assign(carrier=rows["carrier"].replace("UA", "U2"))),
+    "origin LGA missing": Fault(partial(_without, "origin", "LGA")),
+    "carrier UA renamed": Fault(partial(_renamed, "carrier", "UA")),
+    **_UNITS,
+    **_SHIFTED,
     **_ANYWHERE,
 }
 DRAWN: Mapping[str, Fault] = {
     "price zeroed": Fault(partial(_zeroed, "price")),
     "20 % nulls in price": Fault(partial(_with_nulls, "price")),
-    "shop north missing": Fault(lambda rows, _: rows[rows["shop"] != "north"]),
-    "channel web renamed": Fault(lambda rows, _: rows.assign(channel=rows["channel"].replace("web", "www"))),
+    "shop north missing": Fault(partial(_without, "shop", "north")),
+    "channel web renamed": Fault(partial(_renamed, "channel", "web")),
+    **_UNITS,
+    **_SHIFTED,
     **_ANYWHERE,
 }
+
+
+def faults(training: pd.DataFrame) -> Mapping[str, Fault]:
+    """What may befall a table that nobody knows: its most varied number, and its category of about a third of rows."""
+    found = dict(_ANYWHERE)
+    numbers = training.select_dtypes("number")
+    if len(numbers.columns):
+        number = str(numbers.nunique().idxmax())
+        found |= {
+            "a number zeroed": Fault(partial(_zeroed, number)),
+            "a number x1.6": Fault(partial(_scaled, number)),
+            "20 % nulls": Fault(partial(_with_nulls, number)),
+        }
+    if len(numbers.columns) > 1:
+        found |= _SHIFTED
+    shares = training.drop(columns=numbers.columns).apply(
+        lambda values: values.value_counts(normalize=True).max()
+    )
+    column = str((shares - 1 / 3).abs().idxmin())
+    value = training[column].mode()[0]
+    found["a category missing"] = Fault(partial(_without, column, value))
+    found["a category renamed"] = Fault(partial(_renamed, column, value))
+    return found

@@ -11,11 +11,12 @@ import numpy as np
 import sqlalchemy as sa
 
 from pipeline import drift, parts, postgres, predict, references
-from pipeline.drift import VOLUME, Distance
+from pipeline.change import Last
 from pipeline.job import Drift, Gate
 from pipeline.places import Places
-from pipeline.profile import SCORE, Profile
+from pipeline.profile import SCORE, Bins, Profile
 from pipeline.stage import Finding, Run, Written
+from pipeline.yardstick import VOLUME, Distance
 
 # A message names so many features; feature_metrics has them all.
 NAMED = 5
@@ -29,20 +30,12 @@ _WEAK = (
 
 
 @dataclass(frozen=True)
-class Last:
-    """The last night published before: its day, and what its columns looked like by bin."""
-
-    night: date
-    counts: Mapping[str, Mapping[str, int]]
-
-
-@dataclass(frozen=True)
 class Looks:
     """What a run looked like.
 
     Attributes:
         tonight: its profile.
-        distances: to the training nights, the most unusual first.
+        distances: to the training nights, and the changes since the last night; the most unusual first.
         last: the last night published before.
     """
 
@@ -56,8 +49,8 @@ class Looks:
         for one in self.distances:
             if one.what in (SCORE, VOLUME):
                 name = "rows" if one.what == VOLUME else "score"
-                found[f"{name}_unusualness"] = one.unusualness
-                found[f"{name}_log_ratio" if one.what == VOLUME else f"{name}_psi"] = one.distance
+                found.setdefault(f"{name}_unusualness", one.unusualness)
+                found[f"{name}_{_measured(one)}"] = one.distance
         if SCORE in (since := self._since_last()):
             found["score_psi_last_night"] = since[SCORE]
         if self.distances:
@@ -66,17 +59,16 @@ class Looks:
 
     def features(self, run: Run) -> dict[str, dict[str, float]]:
         """Figures of each feature."""
-        far = {one.what: one for one in self.distances}
         since = self._since_last()
         found = {}
         for name in run.features:
             said = _figures(self.tonight, name) | _shares(run, name)
-            if name in far:
-                said |= {
-                    "psi": far[name].distance,
-                    "unusualness": far[name].unusualness,
-                    "nights_as_far": far[name].as_far,
-                }
+            for one in self.distances:
+                if one.what == name:
+                    if "unusualness" not in said:
+                        said["unusualness"] = one.unusualness
+                        said["nights_as_far" if one.since is None else "nights_changed_as_much"] = one.as_far
+                    said[_measured(one)] = one.distance
             if name in since:
                 said["psi_last_night"] = since[name]
             found[name] = said
@@ -101,7 +93,9 @@ class Looks:
     def findings(self, gate: Gate) -> tuple[Finding, ...]:
         """What is unusual, by check."""
         found = []
-        unusual = [one for one in self.distances if one.unusual]
+        # A column that is unusual in two respects is told of by the one in which it is most.
+        most = {one.what: one for one in reversed(self.distances)}
+        unusual = sorted((one for one in most.values() if one.unusual), key=lambda one: -one.unusualness)
         features = [one for one in unusual if one.what not in (SCORE, VOLUME)]
         if features:
             named = "; ".join(f"{one.what}: {one}" for one in features[:NAMED])
@@ -126,17 +120,14 @@ class Looks:
 
     def _since_last(self) -> dict[str, float]:
         """PSI to the last published night, of the columns that had the same bins."""
-        found = {}
-        for name, counts in self.tonight.counts.items():
-            before = self.last.counts.get(name, {}) if self.last else {}
-            if tuple(before) == self.tonight.bins[name].labels:
-                found[name] = float(drift.psi(counts, np.array(list(before.values()), np.int64)))
-        return found
+        before = self.last.counts if self.last else {}
+        return {name: float(drift.psi(self.tonight.counts[name], counts)) for name, counts in before.items()}
 
     def _same_again(self, last: Last) -> bool:
-        mine = {name: counts.tolist() for name, counts in self.tonight.counts.items()}
-        theirs = {name: list(counts.values()) for name, counts in last.counts.items()}
-        return self.tonight.rows >= _ENOUGH_TO_DIFFER and mine == theirs
+        mine = self.tonight.counts
+        return self.tonight.rows >= _ENOUGH_TO_DIFFER and all(
+            name in last.counts and np.array_equal(counts, last.counts[name]) for name, counts in mine.items()
+        )
 
 
 def look(places: Places, settings: Drift, run: Run, written: Sequence[Written]) -> Looks:
@@ -159,8 +150,14 @@ def look(places: Places, settings: Drift, run: Run, written: Sequence[Written]) 
     ]
     tonight = reduce(add, kept, Profile.of(reference.bins))
     night = date.fromisoformat(run.score_date)
-    distances = drift.judge(reference, tonight, night, settings.false_alarm_rate)
-    return Looks(tonight, distances, _last(places.predictions, run))
+    last = _last(places.predictions, run, reference.bins)
+    return Looks(tonight, drift.judge(reference, tonight, night, settings.false_alarm_rate, last), last)
+
+
+def _measured(one: Distance) -> str:
+    if one.since is not None:
+        return "change_last_night"
+    return "log_ratio" if one.what == VOLUME else "psi"
 
 
 def _figures(profile: Profile, column: str) -> dict[str, float]:
@@ -184,7 +181,7 @@ def _shares(run: Run, feature: str) -> dict[str, float]:
     return {name: counted[rule] / run.rows_extracted for rule, name in names.items() if rule in counted}
 
 
-def _last(uri: str, run: Run) -> Last | None:
+def _last(uri: str, run: Run, bins: Mapping[str, Bins]) -> Last | None:
     with postgres.engine(uri).connect() as connection:
         values = {"job": run.job, "score_date": run.score_date}
         rows = connection.execute(sa.text(_LAST), values).all()
@@ -193,7 +190,12 @@ def _last(uri: str, run: Run) -> Last | None:
     counts: dict[str, dict[str, int]] = {}
     for row in rows:
         counts.setdefault(row.column_name, {})[row.label] = row.counted
-    return Last(rows[0].score_date, counts)
+    same = {
+        name: found for name, found in counts.items() if name in bins and tuple(found) == bins[name].labels
+    }
+    return Last(
+        rows[0].score_date, {name: np.array(list(found.values()), np.int64) for name, found in same.items()}
+    )
 
 
 _LAST = """

@@ -15,13 +15,16 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipeline import references
-from pipeline.drift import VOLUME, Distance, judge, psi
+from pipeline.change import Last
+from pipeline.drift import judge, psi
 from pipeline.errors import UsageError
 from pipeline.model import ModelError, Pinned
+from pipeline.pages.report import report
 from pipeline.profile import SCORE, Bins, Profile
 from pipeline.references import Reference
 from pipeline.register import register
 from pipeline.write import Held
+from pipeline.yardstick import VOLUME, Distance
 from tests.home import NIGHT, Home, shop_model, shop_rows
 from tests.pipeline.shop import open_shop
 
@@ -81,12 +84,19 @@ def registered(folder: Path, nights: pd.DataFrame) -> Pinned:
     )
 
 
-def look(reference: Reference, rows: pd.DataFrame, day: date, rate: float = 0.05) -> dict[str, Distance]:
-    """A night's distances, by what they are of."""
+def profiled(reference: Reference, rows: pd.DataFrame) -> Profile:
+    """What is kept of a night."""
     columns = {name: pa.array(rows[name or "unseen"], from_pandas=True) for name in reference.bins}
-    found = judge(reference, Profile.of(reference.bins, columns), day, rate)
+    return Profile.of(reference.bins, columns)
+
+
+def look(
+    reference: Reference, rows: pd.DataFrame, day: date, rate: float = 0.05, last: Last | None = None
+) -> dict[str, Distance]:
+    """A night's distances, by what they are of; of each the most unusual."""
+    found = judge(reference, profiled(reference, rows), day, rate, last)
     assert [one.unusualness for one in found] == sorted((one.unusualness for one in found), reverse=True)
-    return {one.what: one for one in found}
+    return {one.what: one for one in reversed(found)}
 
 
 def test_what_is_kept_is_what_was_counted(pinned: Pinned, reference: Reference, nights: pd.DataFrame) -> None:
@@ -112,6 +122,56 @@ def test_false_alarms_of_new_nights_stay_near_the_rate(reference: Reference) -> 
         found = look(reference, rows, START + timedelta(days=number))
         flagged += any(one.unusual for one in found.values())
     assert flagged <= 100 * 0.05 * 2
+
+
+def test_false_alarms_stay_near_the_rate_where_changes_are_looked_at_too(reference: Reference) -> None:
+    random = np.random.default_rng(8)
+    flagged, last = 0, None
+    for number in range(NIGHTS, NIGHTS + 100):
+        rows, day = night(random, number), START + timedelta(days=number)
+        found = look(reference, rows, day, last=last)
+        flagged += any(one.unusual for one in found.values())
+        last = Last(day, profiled(reference, rows).counts)
+    assert flagged <= 100 * 0.05 * 2
+
+
+def season(number: int) -> pd.DataFrame:
+    """Rows of a night of a season, in which the amount rises from 40 to 160 and falls again."""
+    rows = night(np.random.default_rng(number), number)
+    level = 100 - 60 * math.cos(2 * math.pi * number / NIGHTS)
+    return rows.assign(amount=np.random.default_rng(number).normal(level, 10, len(rows)))
+
+
+@pytest.fixture(scope="module")
+def seasonal(pinned: Pinned) -> Reference:
+    """What is kept of the nights of a season."""
+    rows = pd.concat([season(number) for number in range(NIGHTS)], ignore_index=True)
+    return references.build(rows, pinned.manifest, "night", "unseen")
+
+
+def test_what_is_usual_in_another_season_is_unusual_from_one_night_to_the_next(seasonal: Reference) -> None:
+    day = START + timedelta(days=NIGHTS + 60)
+    last = Last(day - timedelta(days=1), profiled(seasonal, season(NIGHTS + 59)).counts)
+    winter = season(NIGHTS).assign(night=day)
+    assert not look(seasonal, winter, day)["amount"].unusual
+    assert not look(seasonal, season(NIGHTS + 60), day, last=last)["amount"].unusual
+    found = look(seasonal, winter, day, last=last)["amount"]
+    assert found.unusual
+    said = r"changed by \d\.\d\d bins since 2024-06-28, no of 119 training nights changed as much"
+    assert re.fullmatch(said, str(found))
+
+
+def test_without_a_night_to_compare_with_the_whole_rate_is_for_the_distances(reference: Reference) -> None:
+    day = START + timedelta(days=NIGHTS)
+    rows = night(np.random.default_rng(12), NIGHTS)
+    counts = profiled(reference, rows).counts
+    alone = judge(reference, profiled(reference, rows), day, 0.05)
+    other_bins = Last(day - timedelta(days=1), {"amount": counts["amount"]})
+    too_long_ago = Last(day - timedelta(days=NIGHTS - 10), counts)
+    for last in (other_bins, too_long_ago):
+        assert judge(reference, profiled(reference, rows), day, 0.05, last) == alone
+    found = judge(reference, profiled(reference, rows), day, 0.05, Last(day - timedelta(days=1), counts))
+    assert len(found) == len(alone) + len(reference.counts)
 
 
 def test_a_smaller_rate_calls_less_unusual(reference: Reference) -> None:
@@ -202,7 +262,8 @@ def test_whatever_was_trained_on_every_distance_is_a_number(
     trained = Reference(bins, days, {name: np.array([always[name]] * max(nights, 1)) for name in columns})
     now = Profile(bins, {name: np.array(tonight[name]) for name in columns}, dict.fromkeys(columns, 0.0))
     with np.errstate(all="raise", under="ignore"):
-        found = judge(trained, now, START, 0.05)
+        last = Last(START - timedelta(days=1), {name: np.array(always[name]) for name in columns})
+        found = judge(trained, now, START, 0.05, last)
     assert all(math.isfinite(one.unusualness) for one in found)
 
 
@@ -243,6 +304,25 @@ def test_an_unusual_night_is_published_with_a_warning_or_held(home: Home, nights
     shop.configure("min_rows = 1", 'min_rows = 1\ndrift = "hold"')
     with pytest.raises(Held, match="unusual features: amount"):
         home.score(shop.job)
+
+
+def test_a_change_since_the_last_night_is_kept_and_told(home: Home) -> None:
+    registered(home.path, pd.concat([season(number) for number in range(NIGHTS)], ignore_index=True))
+    shop = open_shop(home, season(60))
+    home.score(shop.job)
+    shop.change("amount = amount - 120")
+    done = home.score(shop.job, NIGHT + timedelta(days=1))
+    query = "SELECT message FROM scoring.findings WHERE run_id = :run_id AND check_name = 'drift'"
+    (found,) = home.sql(query, run_id=done.run_id)
+    said = r"amount: changed by (\d\.\d\d) bins since 2024-03-01, no of 119 training nights changed as much"
+    (bins,) = re.findall(said, found["message"])
+    assert f"changed by {bins} bins since the last night, 0 training nights as much" in " ".join(
+        report(home.server.connections["analyst"], home.path, done.run_id).split()
+    )
+    query = """SELECT feature, unusual FROM scoring.drift_history
+        WHERE run_id = :run_id AND round(change_last_night::numeric, 2) = :bins"""
+    kept = home.sql(query, "analyst", run_id=done.run_id, bins=float(bins))
+    assert kept == [{"feature": "amount", "unusual": True}]
 
 
 def test_the_last_nights_rows_again_are_told(home: Home) -> None:
