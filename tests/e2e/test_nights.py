@@ -170,22 +170,22 @@ def test_a_scheduled_night_scores_the_day_on_which_it_is_due(
     )
 
 
-def test_days_are_caught_up_over_a_short_one_and_one_bad_night(
+def test_a_week_is_caught_up_over_a_short_day_and_one_bad_night(
     nights_home: Home, airflow: Airflow, rest: Rest, shop: str
 ) -> None:
-    days = [date(2024, 3, day) for day in range(9, 13)]
-    hours = pd.date_range("2024-03-09", "2024-03-13", freq="h", inclusive="left", tz="America/New_York")
+    days = [date(2024, 3, day) for day in range(7, 14)]
+    hours = pd.date_range("2024-03-07", "2024-03-14", freq="h", inclusive="left", tz="America/New_York")
     readings = shop_rows(len(hours)).assign(at=hours.tz_convert("UTC"), entity_id=hours.strftime("%d %H %z"))
     # Somebody loaded an hour of the 11th twice.
     table = nights_home.table(pd.concat([readings, readings[readings["entity_id"] == "11 05 -0400"]]))
     name = nights_home.job(
         f"SELECT * FROM {table} WHERE at >= :interval_start AND at < :interval_end ORDER BY entity_id",
         "shop",
-        name=nights_home.name("days"),
+        name=nights_home.name("week"),
     )
     path = nights_home.path / "dags" / f"{name}.toml"
-    span = f"start_date = {days[0]}\nend_date = {days[-1]}\ncatchup = true\nmax_active_runs = 3"
-    path.write_text(path.read_text().replace("start_date = 2024-01-01", span))
+    week = f"start_date = {days[0]}\nend_date = {days[-1]}\ncatchup = true\nmax_active_runs = 3"
+    path.write_text(path.read_text().replace("start_date = 2024-01-01", week))
 
     def published() -> dict[date, int]:
         seen = nights_home.predictions(name)
@@ -196,7 +196,7 @@ def test_days_are_caught_up_over_a_short_one_and_one_bad_night(
     def ended() -> int:
         return sum(run["state"] in ("success", "failed") for run in rest.runs(name))
 
-    wait(lambda: ended() == len(days), "all days", airflow)
+    wait(lambda: ended() == len(days), "a week", airflow, 240)
     # On the 10th the clocks go forward: a day of 23 hours.
     hourly = {day: 23 if day.day == 10 else 24 for day in days}
     assert published() == {day: rows for day, rows in hourly.items() if day.day != 11}
