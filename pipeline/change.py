@@ -40,12 +40,12 @@ def known(reference: Reference, night: date, last: Last | None) -> bool:
     return (
         last is not None
         and set(reference.counts) <= set(last.counts)
-        and len(_training(reference, (night - last.night).days)) >= ENOUGH_NIGHTS
+        and len(_pairs(reference, (night - last.night).days)[0]) >= ENOUGH_NIGHTS
     )
 
 
 def judge(
-    reference: Reference, tonight: Mapping[str, Counts], night: date, last: Last, rate: float
+    reference: Reference, tonight: Mapping[str, Counts], night: date, last: Last, limit: float
 ) -> list[Distance]:
     """How much each column changed since the last night.
 
@@ -54,23 +54,24 @@ def judge(
         tonight: the counts of each of its columns.
         night: tonight's day.
         last: a night that is `known` to be comparable.
-        rate: share of nights like the training's on which any change is unusual by chance.
+        limit: what no ordinary change exceeds, on the scale of `largest`.
     """
-    days = (night - last.night).days
-    normal = _training(reference, days)
+    normal = _training(reference, (night - last.night).days)
     mine = np.array(
         [_moved(reference.bins[name], tonight[name], last.counts[name]) for name in reference.counts]
     )
-    limit = _limit(reference, days, rate)
     return _YARDSTICK.distances(tuple(reference.counts), mine.tolist(), mine, normal, limit, since=last.night)
+
+
+def largest(reference: Reference, days: int) -> tuple[list[int], Floats]:
+    """The places of the training nights that have one so many days before, and the largest change of each."""
+    return _pairs(reference, days)[0], _YARDSTICK.largest(_training(reference, days))
 
 
 @lru_cache(maxsize=8)
 def _training(reference: Reference, days: int) -> Floats:
     """How much each training night changed since the one so many days before; shape (nights, columns)."""
-    place = {night.toordinal(): number for number, night in enumerate(reference.nights)}
-    later = [number for day, number in place.items() if day - days in place]
-    before = [place[day - days] for day in place if day - days in place]
+    later, before = _pairs(reference, days)
     return np.column_stack(
         [
             _moved(reference.bins[name], counts[later], counts[before])
@@ -79,9 +80,11 @@ def _training(reference: Reference, days: int) -> Floats:
     )
 
 
-@lru_cache(maxsize=8)
-def _limit(reference: Reference, days: int, rate: float) -> float:
-    return _YARDSTICK.limit(_training(reference, days), rate)
+def _pairs(reference: Reference, days: int) -> tuple[list[int], list[int]]:
+    """The places of the training nights that have one so many days before, and the places of those."""
+    place = {night.toordinal(): number for number, night in enumerate(reference.nights)}
+    pairs = [(number, place[day - days]) for day, number in place.items() if day - days in place]
+    return [later for later, _ in pairs], [before for _, before in pairs]
 
 
 def _moved(bins: Bins, one: Counts, other: Counts) -> Floats:

@@ -21,7 +21,7 @@ from pipeline import change
 from pipeline.change import Last
 from pipeline.profile import SCORE, Counts, Profile
 from pipeline.references import Reference
-from pipeline.yardstick import VOLUME, Distance, Floats, Yardstick, blocks, exceeded
+from pipeline.yardstick import LEAST_LIMIT, VOLUME, Distance, Floats, Yardstick, blocks, exceeded
 
 _YARDSTICK = Yardstick(top=0.9, least=0.1)
 # Below this a PSI means nothing, and how it varies neither.
@@ -60,15 +60,16 @@ def judge(
     if not reference.by_night:
         found = _by_row(reference, counts, rate)
     elif last is not None and change.known(reference, score_date, last):
-        found = _by_night(reference, counts, score_date, rate / 2)
-        found += change.judge(reference, counts, score_date, last, rate / 2)
+        far, moved = _limits(reference, (score_date - last.night).days, rate)
+        found = _by_night(reference, counts, score_date, far)
+        found += change.judge(reference, counts, score_date, last, moved)
     else:
-        found = _by_night(reference, counts, score_date, rate)
+        found = _by_night(reference, counts, score_date, _limit(reference, rate))
     return tuple(sorted(found, key=lambda one: -one.unusualness))
 
 
 def _by_night(
-    reference: Reference, tonight: Mapping[str, Counts], score_date: date, rate: float
+    reference: Reference, tonight: Mapping[str, Counts], score_date: date, limit: float
 ) -> list[Distance]:
     days = np.array([night.weekday() for night in reference.nights])
     psis = [float(psi(tonight[name], pooled)) for name, pooled in reference.pooled.items()]
@@ -76,7 +77,7 @@ def _by_night(
     off = _off(rows, score_date.weekday(), reference.rows, days)
     mine = np.array([*_log(np.array(psis)), abs(off)])
     what = (*reference.counts, VOLUME)
-    return _YARDSTICK.distances(what, (*psis, off), mine, _training(reference), _limit(reference, rate))
+    return _YARDSTICK.distances(what, (*psis, off), mine, _training(reference), limit)
 
 
 @lru_cache(maxsize=8)
@@ -99,7 +100,21 @@ def _training(reference: Reference) -> Floats:
 
 @lru_cache(maxsize=8)
 def _limit(reference: Reference, rate: float) -> float:
-    return _YARDSTICK.limit(_training(reference), rate)
+    """What the distances of so many training nights exceed."""
+    return max(exceeded(_YARDSTICK.largest(_training(reference)), rate), LEAST_LIMIT)
+
+
+@lru_cache(maxsize=8)
+def _limits(reference: Reference, days: int, rate: float) -> tuple[float, float]:
+    """What so many training nights exceed with a distance, or with a change over so many days, both as often."""
+    far = _YARDSTICK.largest(_training(reference))
+    places, moved = change.largest(reference, days)
+    apart = [max(exceeded(largest, rate / 2), LEAST_LIMIT) for largest in (far, moved)]
+    # Some exceed both, so that together they are fewer than the rate says: each limit is as much too high.
+    either = far / apart[0]
+    either[places] = np.maximum(either[places], moved / apart[1])
+    share = exceeded(either, rate)
+    return max(apart[0] * share, LEAST_LIMIT), max(apart[1] * share, LEAST_LIMIT)
 
 
 def _log(psis: Floats) -> Floats:
@@ -121,7 +136,7 @@ def _by_row(reference: Reference, tonight: Mapping[str, Counts], rate: float) ->
     normal = _log(
         np.column_stack([_drawn(reference.pooled[name], int(tonight[name].sum())) for name in names])
     )
-    limit = exceeded(_YARDSTICK.scaled(normal, normal).max(axis=1), rate)
+    limit = max(exceeded(_YARDSTICK.scaled(normal, normal).max(axis=1), rate), LEAST_LIMIT)
     return _YARDSTICK.distances(names, psis, _log(np.array(psis)), normal, limit, weak=True)
 
 

@@ -21,7 +21,7 @@ VOLUME = "\0rows"
 # With shorter pieces the neighbours that stay make a night look nearer than nights to come will be.
 _BLOCKS = 6
 # A limit below this would be one at which nights are still alike.
-_LEAST_LIMIT = 1.0
+LEAST_LIMIT = 1.0
 
 
 @dataclass(frozen=True)
@@ -91,17 +91,14 @@ class Yardstick:
         found: Floats = (mine - centre) / spread
         return found
 
-    def limit(self, normal: Floats, rate: float) -> float:
-        """The unusualness that so many normal nights exceed, each scaled by the nights of the other blocks."""
+    def largest(self, normal: Floats) -> Floats:
+        """The largest statistic of each normal night, scaled by the nights of the other blocks."""
         block = blocks(len(normal))
-        return exceeded(
-            np.concatenate(
-                [
-                    self.scaled(normal[block == number], normal[block != number]).max(axis=1)
-                    for number in range(block[-1] + 1)
-                ]
-            ),
-            rate,
+        return np.concatenate(
+            [
+                self.scaled(normal[block == number], normal[block != number]).max(axis=1)
+                for number in range(block[-1] + 1)
+            ]
         )
 
     def distances(
@@ -127,7 +124,7 @@ class Yardstick:
 def exceeded(largest: Floats, rate: float) -> float:
     """What so many of the largest statistics of normal nights exceed."""
     # `weibull`: of N nights, the next one exceeds the largest with a chance of 1 / (N + 1).
-    return max(float(np.quantile(largest, 1 - rate, method="weibull")), _LEAST_LIMIT)
+    return float(np.quantile(largest, 1 - rate, method="weibull"))
 
 
 def blocks(nights: int) -> npt.NDArray[np.int64]:
