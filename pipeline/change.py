@@ -35,13 +35,10 @@ class Last:
     counts: Mapping[str, Counts]
 
 
-def known(reference: Reference, night: date, last: Last | None) -> bool:
-    """Whether training tells how nights change over so many days, and the last night has every column."""
-    return (
-        last is not None
-        and set(reference.counts) <= set(last.counts)
-        and len(_pairs(reference, (night - last.night).days)[0]) >= ENOUGH_NIGHTS
-    )
+def known(reference: Reference, night: date, last: Last) -> bool:
+    """Whether the last night has every column, and training tells how nights change over so many days."""
+    places, _ = _pairs(reference, (night - last.night).days)
+    return set(reference.counts) <= set(last.counts) and len(places) >= ENOUGH_NIGHTS
 
 
 def judge(
@@ -53,7 +50,7 @@ def judge(
         reference: the training nights.
         tonight: the counts of each of its columns.
         night: tonight's day.
-        last: a night that is `known` to be comparable.
+        last: the night before, where its change is `known` to be comparable.
         limit: what no ordinary change exceeds, on the scale of `largest`.
     """
     normal = _training(reference, (night - last.night).days)
