@@ -111,7 +111,8 @@ def test_three_real_nights_as_a_backfill(
     seen = nights_home.sql(
         "SELECT score_date, count(*) AS rows, count(DISTINCT entity_id) AS entities, "
         "min(score) AS low, max(score) AS high "
-        "FROM scoring.predictions WHERE job = 'flight_delay' GROUP BY score_date ORDER BY score_date",
+        "FROM scoring.predictions WHERE job = 'flight_delay' AND score_date BETWEEN '2013-07-01' AND '2013-07-03' "
+        "GROUP BY score_date ORDER BY score_date",
         "analyst",
     )
     scheduled = nights_home.sql(
@@ -143,7 +144,13 @@ def test_every_way_of_starting_a_run_scores_the_day_that_is_meant(
         assert rest.wait(shop, run_id)["state"] == "success"
         assert rest.xcom(shop, run_id, "extract")["score_date"] == day.isoformat()
         assert told_first(rest, shop, run_id, "extract") == f"{shop}: score date {day}"
-    assert set(nights_home.predictions(shop)["score_date"]) == set(started.values())
+    # Beside them the scheduler runs the last night that was due, whichever that is at this hour.
+    runs = nights_home.sql(
+        "SELECT trigger, score_date, status FROM scoring.scoring_runs WHERE job = :job", job=shop
+    )
+    scored = {run["trigger"]: run["score_date"] for run in runs if run["trigger"] in started}
+    assert scored == started
+    assert set(nights_home.predictions(shop)["score_date"]) >= set(started.values())
 
 
 def test_a_scheduled_night_scores_the_day_on_which_it_is_due(

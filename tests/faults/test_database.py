@@ -190,7 +190,7 @@ ANALYSTS = ("predictions", "rejections", "scoring_runs", "run_parts", "current_r
 
 
 def test_an_analyst_idle_in_a_transaction_delays_nobody_not_even_a_new_month(shop: Shop) -> None:
-    hurried = impatient(shop.home.places.predictions, "lock_timeout=20s")  # a fault, should it wait
+    hurried = impatient(shop.home.places.predictions, "lock_timeout=60s")  # a fault, should it wait
     night = begin(shop, replace(shop.home.places, predictions=hurried), date(2031, 5, 1))
     month = "SELECT to_regclass('scoring.prediction_rows_203105') IS NOT NULL AS made"
     seen = shop.predictions()

@@ -170,23 +170,20 @@ def test_no_hostile_artefact_is_executed(home: Home, pinned: Pinned, tmp_path: P
 def test_no_model_swapped_while_it_is_loaded_is_executed(home: Home, pinned: Pinned) -> None:
     path, marker = pinned.folder / "model.joblib", pinned.folder / "marker"
     good, trap, aside = path.read_bytes(), pickle.dumps(Trap(marker)), pinned.folder / "aside"
-    resolved, done, swaps = model.resolve(home.path, "shop", "champion"), Event(), 0
+    resolved, done = model.resolve(home.path, "shop", "champion"), Event()
 
-    def swap() -> int:
-        swaps = 0
+    def swap() -> None:
         while not done.is_set():
             for content in (trap, good, trap[:-3] + good, good):
                 aside.write_bytes(content)
                 os.replace(aside, path)  # in one piece
-                swaps += 1
             path.write_bytes(trap)  # byte after byte
             path.write_bytes(good)
-        return swaps
 
     ends = {"loaded": 0, "refused": 0}
     with ThreadPoolExecutor(1) as thread:
         swapping = thread.submit(swap)
-        deadline = monotonic() + 20
+        deadline = monotonic() + 120
         while min(ends.values()) < 25 and monotonic() < deadline:
             try:
                 model.load(resolved)
@@ -194,9 +191,9 @@ def test_no_model_swapped_while_it_is_loaded_is_executed(home: Home, pinned: Pin
             except ModelError:
                 ends["refused"] += 1
         done.set()
-        swaps = swapping.result()
-    assert min(ends.values()) >= 25
-    assert swaps > 50
+        swapping.result()
+    # Both ends were met many times: the file did change between and during the loads.
+    assert min(ends.values()) >= 25, ends
     assert not marker.exists()
 
 
