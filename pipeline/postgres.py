@@ -146,7 +146,9 @@ def engine(uri: str) -> sa.Engine:
 
     One for each address: a new engine asks the server for its version and settings again, every time.
     """
-    made = sa.create_engine(uri.replace("postgresql://", "postgresql+psycopg://", 1), poolclass=NullPool)
+    made = sa.create_engine(
+        uri.replace("postgresql://", "postgresql+psycopg://", 1), poolclass=NullPool, connect_args=_UNPREPARED
+    )
 
     @sa.event.listens_for(made, "begin")
     def bound_transaction(connection: sa.Connection) -> None:
@@ -193,4 +195,7 @@ def _literal(value: date | datetime) -> str:
     return f"{kind} '{value.isoformat()}'"
 
 
+# A statement that psycopg prepares stays in the session, which is another client's a moment later where PgBouncer hands
+# out a session for each transaction. What ADBC prepares has no name and goes with the next.
+_UNPREPARED = {"prepare_threshold": None}
 _BOUND = "SET LOCAL idle_in_transaction_session_timeout = '{}'"

@@ -21,6 +21,7 @@ from typing import Any
 from urllib.parse import quote
 
 import psycopg
+import pytest
 
 from pipeline.embedded import CONNECTIONS, library
 from tests.ports import free_ports
@@ -43,9 +44,23 @@ _USER, _GROUP = "nobody", "nogroup"
 # Connection -> the role that databases.sql has for it, where a fresh checkout's server has another.
 _OWNERS = {"warehouse_owner": "warehouse_owner", "predictions_owner": "scoring_owner"}
 
+_PGBOUNCER = """
+[databases]
+* = host={host} port={server}
+[pgbouncer]
+listen_addr = {host}
+listen_port = {port}
+unix_socket_dir =
+auth_type = scram-sha-256
+auth_file = {logins}
+pool_mode = transaction
+default_pool_size = 6
+server_round_robin = 1
+"""
+
 
 class NotInstalled(Exception):
-    """This version of PostgreSQL is not on this machine; the message says how to get it."""
+    """A program that a test needs is not on this machine; the message says how to get it."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +112,34 @@ class Server:
             yield session
 
 
+@dataclass(frozen=True)
+class Pooler:
+    """A PgBouncer in transaction mode before a server, with that server's logins.
+
+    Attributes:
+        server: the server.
+        port: where it listens on the loopback.
+    """
+
+    server: Server
+    port: int
+
+    @property
+    def socket(self) -> Path:
+        """The folder of the server's own Unix socket, which leads past the pooler."""
+        return self.server.socket
+
+    def uri(self, database: str, role: str = "postgres") -> str:
+        """Address of one database as one login, through the pooler."""
+        return self.server.uri(database, role).replace(f":{self.server.port}/", f":{self.port}/")
+
+    @property
+    def connections(self) -> dict[str, str]:
+        """The server's connections, through the pooler."""
+        through = (f":{self.server.port}/", f":{self.port}/")
+        return {name: uri.replace(*through) for name, uri in self.server.connections.items()}
+
+
 def installed(version: int) -> Path:
     """The folder of a version's `postgres`, `initdb` and `pg_ctl`.
 
@@ -114,6 +157,17 @@ def installed(version: int) -> Path:
             return folder
     remedy = _REMEDIES.get(version, f"apt-get install postgresql-{version}")
     raise NotInstalled(f"PostgreSQL {version} is not on this machine: {remedy}")
+
+
+@contextmanager
+def skipping(name: str) -> Iterator[None]:
+    """Skip a test whose server is not on this machine; fail it where REQUIRED_POSTGRES, as on CI, names the server."""
+    try:
+        yield
+    except NotInstalled as error:
+        if name in os.environ.get("REQUIRED_POSTGRES", "").split():
+            raise
+        pytest.skip(str(error))
 
 
 @contextmanager
@@ -142,23 +196,33 @@ def started(version: int, settings: Mapping[str, str] | None = None) -> Iterator
 def running(binaries: Path, data: Path, port: int, settings: Mapping[str, str]) -> Iterator[None]:
     """Run a server on a data folder that is there, and stop it at the end."""
     options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-    log = data.parent / "log"
-    with log.open("ab") as output:
-        process = subprocess.Popen(
-            [str(binaries / "postgres"), "-D", str(data), "-p", str(port), *options],
-            stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, cwd="/",
-            **unprivileged(),
-        )  # fmt: skip
-    try:
-        _await(process, port, log)
+    command = [str(binaries / "postgres"), "-D", str(data), "-p", str(port), *options]
+    with _process(command, port, data.parent / "log"):
         yield
-    finally:
-        process.send_signal(signal.SIGINT)
-        try:
-            process.wait(SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+
+
+@contextmanager
+def pooled(server: Server) -> Iterator[Pooler]:
+    """Run a PgBouncer in transaction mode before a server.
+
+    It hands the server's sessions out in turn, so that what one transaction left in its session is never there in the
+    next by luck, and is there in somebody else's.
+
+    Raises:
+        NotInstalled: PgBouncer is not on this machine.
+    """
+    program = shutil.which("pgbouncer", path=f"{os.defpath}:/usr/sbin:/sbin")
+    if program is None:
+        raise NotInstalled("PgBouncer is not on this machine: apt-get install pgbouncer")
+    pooler = Pooler(server, free_ports(1)[0])
+    logins, config, log = (server.folder / f"pgbouncer.{name}" for name in ("users", "ini", "log"))
+    logins.write_text("".join(f'"{login}" "{password}"\n' for login, password in server.passwords.items()))
+    config.write_text(_PGBOUNCER.format(host=HOST, server=server.port, port=pooler.port, logins=logins))
+    for path in (logins, config):
+        path.chmod(0o600)
+        give(path)
+    with _process([program, str(config)], pooler.port, log):
+        yield pooler
 
 
 def unprivileged() -> dict[str, Any]:
@@ -225,6 +289,25 @@ def _reachable(binaries: Path, folder: Path) -> Path:
 def _version(binaries: Path) -> int:
     words = _run([str(binaries / "postgres"), "--version"]).split()
     return int(words[2].split(".")[0])
+
+
+@contextmanager
+def _process(command: list[str], port: int, log: Path) -> Iterator[None]:
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, cwd="/",
+            **unprivileged(),
+        )  # fmt: skip
+    try:
+        _await(process, port, log)
+        yield
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def _await(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
