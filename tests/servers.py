@@ -197,7 +197,8 @@ def running(binaries: Path, data: Path, port: int, settings: Mapping[str, str]) 
     """Run a server on a data folder that is there, and stop it at the end."""
     options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
     command = [str(binaries / "postgres"), "-D", str(data), "-p", str(port), *options]
-    with _process(command, port, data.parent / "log"):
+    # At once, without a last checkpoint: the data are thrown away.
+    with _process(command, port, data.parent / "log", stop=signal.SIGQUIT):
         yield
 
 
@@ -221,7 +222,7 @@ def pooled(server: Server) -> Iterator[Pooler]:
     for path in (logins, config):
         path.chmod(0o600)
         give(path)
-    with _process([program, str(config)], pooler.port, log):
+    with _process([program, str(config)], pooler.port, log, stop=signal.SIGTERM):
         yield pooler
 
 
@@ -292,7 +293,7 @@ def _version(binaries: Path) -> int:
 
 
 @contextmanager
-def _process(command: list[str], port: int, log: Path) -> Iterator[None]:
+def _process(command: list[str], port: int, log: Path, *, stop: signal.Signals) -> Iterator[None]:
     with log.open("ab") as output:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, cwd="/",
@@ -302,7 +303,7 @@ def _process(command: list[str], port: int, log: Path) -> Iterator[None]:
         _await(process, port, log)
         yield
     finally:
-        process.send_signal(signal.SIGINT)
+        process.send_signal(stop)
         try:
             process.wait(SECONDS)
         except subprocess.TimeoutExpired:
