@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -193,6 +193,35 @@ def started(version: int, settings: Mapping[str, str] | None = None) -> Iterator
 
 
 @contextmanager
+def standby(server: Server) -> Iterator[Server]:
+    """Run a hot standby of a server: a copy that follows its changes, and takes none of its own.
+
+    Raises:
+        NotInstalled: the server came without pg_basebackup.
+    """
+    program = server.binaries / "pg_basebackup"
+    if not program.exists():
+        raise NotInstalled(
+            f"the server in {server.binaries} has no pg_basebackup: apt-get install postgresql-15"
+        )
+    folder = server.folder / "standby"
+    replica = Server(server.version, server.binaries, folder, free_ports(1)[0], server.passwords)
+    for path in (folder, replica.socket):
+        path.mkdir()
+        give(path)
+    command = [
+        str(program),
+        f"--dbname={server.uri('postgres')}",
+        f"--pgdata={replica.data}",
+        "--write-recovery-conf",
+    ]
+    _run([*command, "--wal-method=stream", "--checkpoint=fast", "--no-sync"], **unprivileged())
+    settings = {**_usual(replica), "hot_standby_feedback": "on"}
+    with running(replica.binaries, replica.data, replica.port, settings):
+        yield replica
+
+
+@contextmanager
 def running(binaries: Path, data: Path, port: int, settings: Mapping[str, str]) -> Iterator[None]:
     """Run a server on a data folder that is there, and stop it at the end."""
     options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
@@ -223,7 +252,16 @@ def pooled(server: Server) -> Iterator[Pooler]:
         path.chmod(0o600)
         give(path)
     with _process([program, str(config)], pooler.port, log, stop=signal.SIGTERM):
+        for uri in pooler.connections.values():
+            _spread(uri)
         yield pooler
+
+
+def _spread(uri: str) -> None:
+    """Have the pooler open several sessions of one login, of which it then hands out another one every time."""
+    with ExitStack() as sessions:
+        for _ in range(3):
+            sessions.enter_context(psycopg.connect(uri)).execute("SELECT 1")
 
 
 def unprivileged() -> dict[str, Any]:

@@ -7,8 +7,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from pipeline import retention
+from pipeline import janitor, retention
 from pipeline.erase import erase
+from pipeline.janitor import Busy
 from pipeline.outcomes import measure
 from pipeline.write import decide, roll_back
 from tests import servers
@@ -72,8 +73,8 @@ def the_whole_life_of_a_night(shop: Shop, server: Server) -> None:
     assert {item.run_id for item in pruned.gone} == {first, held}
     assert [shop.rows(run) for run in (first, held, second)] == [0, 0, 98]
 
-    janitor = home.server.connections["predictions_janitor"]
-    receipt = erase(janitor, home.store, shop.job, ENTITY, by="ada", reason="ticket 2041")
+    cleaner = home.server.connections["predictions_janitor"]
+    receipt = erase(cleaner, home.store, shop.job, ENTITY, by="ada", reason="ticket 2041")
     assert receipt.prediction_rows == 1
     assert ENTITY not in set(shop.predictions()["entity_id"])
     assert len(shop.predictions()) == 97
@@ -107,3 +108,10 @@ def test_a_night_lives_behind_pgbouncer_in_transaction_mode(
     pooler: Pooler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     the_whole_life_of_a_night(shop_on(pooler, tmp_path, monkeypatch), pooler.server)
+
+
+def test_clean_ups_behind_pgbouncer_are_one_at_a_time_and_let_go(pooler: Pooler) -> None:
+    uri = pooler.connections["predictions_janitor"]
+    for _ in range(4):  # whichever of the server's sessions each of them gets
+        with janitor.session(uri), pytest.raises(Busy), janitor.session(uri):
+            pass
