@@ -8,8 +8,10 @@ import pandas as pd
 import pytest
 
 from pipeline import janitor, retention
+from pipeline.__main__ import main
 from pipeline.erase import erase
 from pipeline.janitor import Busy
+from pipeline.migrate import migrate
 from pipeline.outcomes import measure
 from pipeline.write import decide, roll_back
 from tests import servers
@@ -115,3 +117,25 @@ def test_clean_ups_behind_pgbouncer_are_one_at_a_time_and_let_go(pooler: Pooler)
     for _ in range(4):  # whichever of the server's sessions each of them gets
         with janitor.session(uri), pytest.raises(Busy), janitor.session(uri):
             pass
+
+
+def test_options_that_pgbouncer_refuses_are_named_with_the_remedy(
+    pooler: Pooler, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    uri = f"{pooler.connections['predictions']}?options=-c%20work_mem%3D64MB"
+    monkeypatch.setenv("AIRFLOW_CONN_PREDICTIONS", uri)
+    monkeypatch.setattr("sys.argv", ["scoring", "runs"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    complained = " ".join(capsys.readouterr().err.split())
+    assert (
+        "unsupported startup parameter: options. PgBouncer takes no options in a connection's URI"
+        in complained
+    )
+    assert "ALTER ROLE ... SET" in complained
+
+
+def test_a_migration_through_pgbouncer_is_a_migration(pooler: Pooler) -> None:
+    uri = pooler.connections["predictions_owner"]
+    assert migrate(uri) == migrate(pooler.server.connections["predictions_owner"])

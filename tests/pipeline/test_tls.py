@@ -69,7 +69,7 @@ def encrypted(uri: str) -> list[bool]:
         return [first, cursor.fetchone()[0]]
 
 
-def test_the_server_of_the_named_certificate_is_talked_to(encrypting: Server, tmp_path: Path) -> None:
+def test_the_server_of_the_named_certificate_is_talked_to(encrypting: Server) -> None:
     trusted = encrypting.folder / "tls.crt"
     uri = encrypting.uri("predictions", "analyst", sslmode="verify-full", sslrootcert=str(trusted))
     assert encrypted(uri) == [True, True]
@@ -83,5 +83,15 @@ def test_a_server_with_another_certificate_is_refused(encrypting: Server, tmp_pa
     database_url = addresses.postgres(uri, "predictions")
     with pytest.raises(sa.exc.OperationalError, match="certificate verify failed"):
         postgres.engine(database_url).connect()
-    with pytest.raises(adbc.Error, match="certificate verify failed"):
+    with pytest.raises(adbc.Error, match="certificate verify failed") as refused:
         postgres.connect(database_url)
+    assert "Correct the connection's host and sslrootcert" in postgres.remedy(refused.value)
+
+
+def test_a_server_of_another_name_is_refused(encrypting: Server) -> None:
+    trusted = encrypting.folder / "tls.crt"
+    uri = encrypting.uri("predictions", "analyst", sslmode="verify-full", sslrootcert=str(trusted))
+    database_url = addresses.postgres(uri.replace(HOST, "localhost"), "predictions")
+    with pytest.raises(sa.exc.OperationalError, match="does not match host name") as refused:
+        postgres.engine(database_url).connect()
+    assert "Correct the connection's host and sslrootcert" in postgres.remedy(refused.value)
