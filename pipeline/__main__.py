@@ -11,7 +11,7 @@ import adbc_driver_manager.dbapi as adbc
 import sqlalchemy as sa
 import typer
 
-from pipeline import machine
+from pipeline import machine, postgres
 from pipeline.commands import audit, keeping, nights, outcomes, runs, setup
 from pipeline.commands.console import FAILED, HELD, USAGE, err, fail
 from pipeline.errors import NothingToDo, ScoringError, UsageError
@@ -70,7 +70,8 @@ def _exits() -> Iterator[None]:
     except (sa.exc.SQLAlchemyError, adbc.Error, OSError) as error:
         # UNDEFINED_TABLE, UNDEFINED_FUNCTION, INVALID_SCHEMA_NAME
         unmade = getattr(getattr(error, "orig", None), "sqlstate", "") in ("42P01", "42883", "3F000")
-        remedy = "Run: python -m pipeline migrate" if unmade else "Nothing was published; try again."
+        remedy = postgres.remedy(error) or "Nothing was published; try again."
+        remedy = "Run: python -m pipeline migrate" if unmade else remedy
         fail(f"{type(error).__name__}: {str(error).splitlines()[0]}. {remedy}", FAILED)
 
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import date
 from typing import Any
 
@@ -29,17 +29,16 @@ def session(uri: str) -> Iterator[sa.Connection]:
     Raises:
         Busy: another one does.
     """
-    with engine(uri).connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        if not connection.execute(sa.text(_LOCK)).scalar_one():
+    # The lock is a second session's, whose transaction lasts as long: PgBouncer may give every statement outside of a
+    # transaction another session. It has no snapshot between its statements, so that it holds no clean-up back.
+    with engine(uri).connect() as holder, holder.begin():
+        holder.execute(sa.text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+        if not holder.execute(sa.text(_LOCK)).scalar_one():
             raise Busy(
                 "another prune or erase is at work on this database. Wait until it has ended, and try again."
             )
-        try:
+        with engine(uri).connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             yield connection
-        finally:
-            # Closing lets go of the lock, too, but the server may take its time to see it.
-            with suppress(sa.exc.SQLAlchemyError):
-                connection.execute(sa.text(_UNLOCK))
 
 
 def call(connection: sa.Connection, query: str, **values: Any) -> Any:
@@ -92,9 +91,8 @@ def _transactions(connection: sa.Connection) -> list[str]:
     return list(connection.execute(sa.text(_OPEN)).scalars())
 
 
-_LOCK = "SELECT pg_try_advisory_lock(hashtextextended('scoring.janitor', 0))"
-_UNLOCK = "SELECT pg_advisory_unlock(hashtextextended('scoring.janitor', 0))"
+_LOCK = "SELECT pg_try_advisory_xact_lock(hashtextextended('scoring.janitor', 0))"
 _OPEN = """
 SELECT virtualtransaction FROM pg_locks JOIN pg_stat_activity USING (pid)
-WHERE locktype = 'virtualxid' AND datname = current_database() AND pid <> pg_backend_pid()
+WHERE locktype = 'virtualxid' AND datname = current_database() AND usename <> current_user
 """

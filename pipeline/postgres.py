@@ -146,7 +146,9 @@ def engine(uri: str) -> sa.Engine:
 
     One for each address: a new engine asks the server for its version and settings again, every time.
     """
-    made = sa.create_engine(uri.replace("postgresql://", "postgresql+psycopg://", 1), poolclass=NullPool)
+    made = sa.create_engine(
+        uri.replace("postgresql://", "postgresql+psycopg://", 1), poolclass=NullPool, connect_args=_UNPREPARED
+    )
 
     @sa.event.listens_for(made, "begin")
     def bound_transaction(connection: sa.Connection) -> None:
@@ -183,6 +185,11 @@ def refusals(
         ) from error
 
 
+def remedy(error: BaseException) -> str:
+    """What to do about a connection that was refused for what its URI says, and would be again; empty for the rest."""
+    return next((text for pattern, text in _REMEDIES.items() if re.search(pattern, str(error))), "")
+
+
 def _batches(reader: pa.RecordBatchReader, origin: str) -> Iterator[pa.RecordBatch]:
     with refusals(origin):
         yield from reader
@@ -193,4 +200,13 @@ def _literal(value: date | datetime) -> str:
     return f"{kind} '{value.isoformat()}'"
 
 
+_REMEDIES = {
+    "SSL error: certificate verify failed|root certificate file|server certificate for .* does not match": "Correct "
+    "the connection's host and sslrootcert, which is the file of the authority that signed the server's certificate.",
+    "unsupported startup parameter": "PgBouncer takes no options in a connection's URI: remove them there, and set "
+    "them with ALTER ROLE ... SET.",
+}
+# A statement that psycopg prepares stays in the session, which is another client's a moment later where PgBouncer hands
+# out a session for each transaction. What ADBC prepares has no name and goes with the next.
+_UNPREPARED = {"prepare_threshold": None}
 _BOUND = "SET LOCAL idle_in_transaction_session_timeout = '{}'"

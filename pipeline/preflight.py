@@ -69,7 +69,7 @@ def _find(what: str, step: Callable[[], str]) -> Finding:
     try:
         return Finding(what, True, step())
     except (ScoringError, sa.exc.SQLAlchemyError, OSError, adbc.Error) as error:
-        return Finding(what, False, " ".join(str(error).split()))
+        return Finding(what, False, " ".join(f"{error} {postgres.remedy(error)}".split()))
 
 
 def _fallback(job: Job, places: Places, score_date: date) -> str:

@@ -40,6 +40,7 @@ FLOORS = (
         "places",
         "embedded",
         "machine",
+        "prerequisites",
         "progress",
         "queries",
         "pages.axes",

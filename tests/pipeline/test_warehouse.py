@@ -15,7 +15,7 @@ from pipeline import postgres, warehouse
 from pipeline.embedded import Embedded
 from pipeline.errors import ScoringError
 from pipeline.queries import WarehouseError
-from tests.home import Home
+from tests.home import Home, Server
 
 VALUES: dict[str, date | datetime] = {
     "score_date": date(2024, 3, 1),
@@ -24,7 +24,7 @@ VALUES: dict[str, date | datetime] = {
 }
 
 
-def read(server: Embedded, query: str) -> list[Any]:
+def read(server: Server, query: str) -> list[Any]:
     """First column of a query's rows, read as a night is."""
     uri = server.connections["warehouse"]
     with warehouse.stream(uri, query, VALUES, "test.sql") as reader:
