@@ -1,5 +1,7 @@
 """Views are walls and an analyst stays an analyst: nothing of ours is open to all, and rights are given job by job."""
 
+import re
+
 from alembic import op
 
 revision = "0011"
@@ -71,23 +73,54 @@ WHERE pg_has_role(to_regrole(quote_ident(granted.role)), 'USAGE');
 COMMENT ON VIEW scoring.my_jobs IS
     'The jobs that whoever asks reads by name. Members of scoring_analyst read every job, and need none here.';
 COMMENT ON COLUMN scoring.my_jobs.job IS 'The job.';
+
+CREATE FUNCTION scoring.grant_analyst(role text, jobs text[]) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF jobs = '{}' THEN
+        EXECUTE format('GRANT scoring_analyst TO %I', role);
+        DELETE FROM scoring.analyst_jobs AS granted WHERE granted.role = $1;
+        RETURN;
+    END IF;
+    EXECUTE format('GRANT scoring_job_analyst TO %I', role);
+    EXECUTE format('REVOKE scoring_analyst FROM %I', role);
+    INSERT INTO scoring.analyst_jobs (role, job) SELECT $1, unnest(jobs) ON CONFLICT DO NOTHING;
+END $$;
+COMMENT ON FUNCTION scoring.grant_analyst IS
+    'Lets a role read some jobs more and no other, or where none is named every job; for the owner alone.';
+
+CREATE FUNCTION scoring.revoke_analyst(role text, jobs text[]) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    DELETE FROM scoring.analyst_jobs AS granted WHERE granted.role = $1 AND (jobs = '{}' OR granted.job = ANY (jobs));
+    PERFORM FROM scoring.analyst_jobs AS granted WHERE granted.role = $1;
+    IF NOT FOUND THEN
+        EXECUTE format('REVOKE scoring_analyst, scoring_job_analyst FROM %I', role);
+    END IF;
+END $$;
+COMMENT ON FUNCTION scoring.revoke_analyst IS
+    'Has a role read some jobs no more, or where none is named nothing; for the owner alone.';
 """
 
-# Asked once a query. A role that is no analyst at all reads what it was granted, as the pipeline's does.
-EVERY_JOB = """(
-    SELECT pg_has_role('scoring_analyst', 'USAGE') OR NOT pg_has_role('scoring_job_analyst', 'USAGE')
-)"""
-READABLE = f"({EVERY_JOB} OR {{0}} IN (SELECT mine.job FROM scoring.my_jobs AS mine))"
+# What `readable(job)` and `readable_run(run_id)` stand for below; asked once a query. A role that is no analyst at all
+# reads what it was granted, as the pipeline's does.
+EVERY_JOB = (
+    "(SELECT pg_has_role('scoring_analyst', 'USAGE') OR NOT pg_has_role('scoring_job_analyst', 'USAGE'))"
+)
+READABLE = {
+    r"readable\((.+?)\)": r"(every_job OR \1 IN (SELECT mine.job FROM scoring.my_jobs AS mine))",
+    r"readable_run\((.+?)\)": r"(every_job OR \1 IN (SELECT mine.run_id FROM scoring.scoring_runs AS mine))",
+    r"every_job": EVERY_JOB,
+}
 
 # Of the tables that analysts read themselves. RESTRICTIVE, beside a policy that lets all pass: what another role may do
 # with a table is for its grants to say.
 OF_A_JOB = ("scoring_runs", "current_runs", "publications")
 OF_A_RUN = ("run_parts", "run_metrics", "feature_metrics", "profiles", "outcome_metrics")
-OF_MY_RUNS = f"({EVERY_JOB} OR run_id IN (SELECT mine.run_id FROM scoring.scoring_runs AS mine))"
 POLICY = """
 ALTER TABLE scoring.{table} ENABLE ROW LEVEL SECURITY;
 CREATE POLICY granted ON scoring.{table} USING (true);
-CREATE POLICY my_jobs ON scoring.{table} AS RESTRICTIVE FOR SELECT TO scoring_job_analyst USING {readable};
+CREATE POLICY my_jobs ON scoring.{table} AS RESTRICTIVE FOR SELECT TO scoring_job_analyst USING ({condition});
 """
 
 # A condition of whoever asks is tested on a row before the view's own where it can leak nothing by itself. EXPLAIN
@@ -95,30 +128,31 @@ CREATE POLICY my_jobs ON scoring.{table} AS RESTRICTIVE FOR SELECT TO scoring_jo
 # what an unpublished run holds. So rows are read run by run, each scan by the number of a run that may be seen. The
 # empty WITH keeps the planner from making a join of it. Job and date stand in both: given as constants, they leave one
 # month to plan for; else the date leaves one to read.
-ROWS = """
-JOIN LATERAL (
-    WITH apart AS (SELECT)
-    SELECT one.job, one.score_date, one.entity_id, one.score, one.label, one.class_scores
-    FROM scoring.prediction_rows AS one
-    WHERE one.run_id = {0}.run_id AND one.score_date = {0}.score_date
-) AS rows ON rows.job = {0}.job AND rows.score_date = {0}.score_date
-"""
-
-PREDICTIONS = f"""
+PREDICTIONS = """
 CREATE OR REPLACE VIEW scoring.predictions WITH (security_barrier) AS
 SELECT rows.job, rows.score_date, rows.entity_id, rows.score, rows.label, rows.class_scores,
        runs.model_name, runs.model_version, runs.scored_at, runs.run_id, runs.served_by, runs.staleness_days
 FROM scoring.current_runs AS current
 JOIN scoring.scoring_runs AS runs ON runs.run_id = current.run_id AND runs.status = 'published'
-{ROWS.format("current")}
-WHERE {READABLE.format("current.job")};
+JOIN LATERAL (
+    WITH apart AS (SELECT)
+    SELECT one.job, one.score_date, one.entity_id, one.score, one.label, one.class_scores
+    FROM scoring.prediction_rows AS one
+    WHERE one.run_id = current.run_id AND one.score_date = current.score_date
+) AS rows ON rows.job = current.job AND rows.score_date = current.score_date
+WHERE readable(current.job);
 
 CREATE OR REPLACE VIEW scoring.past_predictions WITH (security_barrier) AS
 SELECT rows.job, rows.score_date, rows.entity_id, rows.score, rows.label, rows.class_scores,
        runs.model_name, runs.model_version, runs.scored_at, runs.run_id, runs.served_by, runs.staleness_days
 FROM scoring.scoring_runs AS runs
-{ROWS.format("runs")}
-WHERE runs.published_at IS NOT NULL AND runs.expired_at IS NULL AND {READABLE.format("runs.job")};
+JOIN LATERAL (
+    WITH apart AS (SELECT)
+    SELECT one.job, one.score_date, one.entity_id, one.score, one.label, one.class_scores
+    FROM scoring.prediction_rows AS one
+    WHERE one.run_id = runs.run_id AND one.score_date = runs.score_date
+) AS rows ON rows.job = runs.job AND rows.score_date = runs.score_date
+WHERE runs.published_at IS NOT NULL AND runs.expired_at IS NULL AND readable(runs.job);
 
 CREATE OR REPLACE VIEW scoring.latest_predictions WITH (security_barrier) AS
 SELECT latest.job, latest.score_date, rows.entity_id, rows.score, rows.label, rows.class_scores,
@@ -132,30 +166,30 @@ CROSS JOIN LATERAL (
     SELECT one.entity_id, one.score, one.label, one.class_scores FROM scoring.prediction_rows AS one
     WHERE one.job = latest.job AND one.score_date = latest.score_date AND one.run_id = latest.run_id
 ) AS rows
-WHERE {READABLE.format("latest.job")};
+WHERE readable(latest.job);
 """
 
 # How many rows a run rejected, and by which rules, is known of every run. Whom, of published ones only.
-REJECTIONS = f"""
+REJECTIONS = """
 CREATE OR REPLACE VIEW scoring.rejections WITH (security_barrier) AS
 SELECT runs.job, runs.score_date, rejected.run_id, rejected.row_number,
        CASE WHEN runs.published_at IS NOT NULL AND runs.expired_at IS NULL THEN rejected.entity_id END AS entity_id,
        rejected.column_name, rejected.rule
 FROM scoring.rejected_rows AS rejected JOIN scoring.scoring_runs AS runs USING (run_id)
-WHERE {READABLE.format("runs.job")};
+WHERE readable(runs.job);
 COMMENT ON COLUMN scoring.rejections.entity_id IS
     'Which entity the row named; null too while the run is not published, and when it has expired.';
 """
 
-FINDINGS = f"""
+FINDINGS = """
 CREATE OR REPLACE VIEW scoring.findings WITH (security_barrier) AS
 SELECT run.run_id, found.check AS check_name, found.action, found.message
 FROM scoring.scoring_runs AS run
 CROSS JOIN LATERAL jsonb_to_recordset(run.findings) AS found ("check" text, action text, message text)
-WHERE {READABLE.format("run.job")};
+WHERE readable(run.job);
 """
 
-QUALITY = f"""
+QUALITY = """
 CREATE OR REPLACE VIEW scoring.model_quality WITH (security_barrier) AS
 SELECT runs.job, runs.score_date, runs.run_id, runs.model_name, runs.model_version, runs.served_by,
        found.slice_column, found.slice_value, found.outcomes, found.coverage, found.roc_auc, found.average_precision,
@@ -182,10 +216,10 @@ CROSS JOIN LATERAL (
     FROM scoring.outcome_metrics AS one WHERE one.run_id = runs.run_id
     GROUP BY one.slice_column, one.slice_value
 ) AS found
-WHERE {READABLE.format("current.job")};
+WHERE readable(current.job);
 """
 
-DRIFT = f"""
+DRIFT = """
 CREATE OR REPLACE VIEW scoring.drift_history WITH (security_barrier) AS
 SELECT runs.job, runs.score_date, runs.run_id, runs.model_name, runs.model_version, seen.kind, seen.feature,
        seen.unusualness, seen.unusualness > 1 AS unusual, seen.psi, seen.psi_last_night, seen.missing_share,
@@ -212,7 +246,7 @@ CROSS JOIN LATERAL (
            NULL
     FROM scoring.run_metrics AS found WHERE found.run_id = runs.run_id
 ) AS seen
-WHERE {READABLE.format("current.job")};
+WHERE readable(current.job);
 """
 
 # EXPLAIN tells anybody how many rows the planner expects, from what ANALYZE kept of all rows: values among them.
@@ -274,6 +308,12 @@ GRANT SELECT ON scoring.predictions, scoring.latest_predictions, scoring.past_pr
 """
 
 
+def _asking(statements: str) -> str:
+    for pattern, condition in READABLE.items():
+        statements = re.sub(pattern, condition, statements)
+    return statements
+
+
 def upgrade() -> None:
     """Close what was open, and have every view and table that analysts read ask for the job."""
     op.execute(ROLE)
@@ -281,11 +321,11 @@ def upgrade() -> None:
     op.execute(FUNCTIONS)
     op.execute(JOBS)
     for views in (PREDICTIONS, REJECTIONS, FINDINGS, QUALITY, DRIFT):
-        op.execute(views)
+        op.execute(_asking(views))
     for table in OF_A_JOB:
-        op.execute(POLICY.format(table=table, readable=READABLE.format("job")))
+        op.execute(_asking(POLICY.format(table=table, condition="readable(job)")))
     for table in OF_A_RUN:
-        op.execute(POLICY.format(table=table, readable=OF_MY_RUNS))
+        op.execute(_asking(POLICY.format(table=table, condition="readable_run(run_id)")))
     op.execute(STATISTICS)
     op.execute(GRANTS)
 
