@@ -278,7 +278,10 @@ def test_explain_analyze_counts_no_row_that_is_not_shown(shop: Shop, view: str, 
                 f"SELECT count(*) FROM scoring.{view} WHERE job = %s AND score_date = %s AND {condition}".encode(),
                 [shop.job, NIGHT],
             ).fetchall()
-            assert sum(node["Actual Rows"] * node["Actual Loops"] for node in counted) == rows, condition
+            # Before PostgreSQL 18 the rows of a loop are rounded.
+            counted_rows = sum(node["Actual Rows"] * node["Actual Loops"] for node in counted)
+            rounding = sum(node["Actual Loops"] for node in counted) / 2
+            assert counted_rows == pytest.approx(rows, rel=0, abs=rounding), condition
 
 
 @pytest.mark.parametrize("view", SCORES)
