@@ -12,7 +12,7 @@ import sqlalchemy as sa
 import typer
 
 from pipeline import machine, postgres
-from pipeline.commands import audit, keeping, nights, outcomes, runs, setup
+from pipeline.commands import analysts, audit, keeping, nights, outcomes, runs, setup
 from pipeline.commands.console import FAILED, HELD, USAGE, err, fail
 from pipeline.errors import NothingToDo, ScoringError, UsageError
 from pipeline.write import Held
@@ -29,6 +29,8 @@ for command in (
     setup.register,
     setup.jobs,
     setup.check,
+    analysts.grant_analyst,
+    analysts.revoke_analyst,
     nights.score,
     runs.runs,
     runs.show,

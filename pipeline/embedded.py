@@ -146,6 +146,12 @@ def _prepare(embedded: Embedded) -> None:
         for database in DATABASES:
             if database not in databases:
                 cursor.execute(f"CREATE DATABASE {database}")
+        # Whoever may make a temporary object may have others' code run on it.
+        cursor.execute(
+            "SELECT quote_ident(datname) FROM pg_database WHERE has_database_privilege('public', oid, 'TEMP')"
+        )
+        for (database,) in cursor.fetchall():
+            cursor.execute(f"REVOKE CREATE, TEMPORARY ON DATABASE {database} FROM PUBLIC")
         cursor.execute("SELECT rolname FROM pg_roles")
         roles = {name for (name,) in cursor.fetchall()}
         for role, then in _ROLES.items():

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # A room imports from rooms further down only, so that there is no circle. A new room finds its place here.
 FLOORS = (
     ("__main__",),
-    ("commands.keeping", "commands.outcomes"),
+    ("commands.analysts", "commands.keeping", "commands.outcomes"),
     ("commands.nights", "commands.setup"),
     ("commands.audit",),
     ("commands.runs",),
@@ -27,7 +27,18 @@ FLOORS = (
     ("forecast", "rejected"),
     ("drift",),
     ("predict", "check", "register", "change", "pages.pictures", "pages.verdict", "pages.steps"),
-    ("alerts", "tracking", "ledger", "references", "migrate", "sample", "rules", "doubles", "pages.reading"),
+    (
+        "alerts",
+        "analysts",
+        "tracking",
+        "ledger",
+        "references",
+        "migrate",
+        "sample",
+        "rules",
+        "doubles",
+        "pages.reading",
+    ),
     ("attic", "janitor", "leaks", "results", "figures", "business"),
     ("model", "parts", "warehouse"),
     ("breaks", "columns", "convert", "profile", "yardstick"),

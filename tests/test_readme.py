@@ -114,4 +114,4 @@ def test_every_key_of_a_job_file_is_in_the_table() -> None:
 def test_every_command_is_named() -> None:
     for command in app.registered_commands:
         assert command.callback is not None
-        assert re.search(rf"\b{command.callback.__name__}\b", TEXT)
+        assert re.search(rf"\b{command.callback.__name__.replace('_', '-')}\b", TEXT)

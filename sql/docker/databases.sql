@@ -21,6 +21,9 @@ SET log_min_duration_statement = -1;
 SET password_encryption = 'scram-sha-256';
 SET client_min_messages = 'warning';
 
+-- Who is an analyst of which job may have been changed since, so that it is said here once.
+SELECT to_regrole('analyst') IS NULL AS first_time \gset
+
 SELECT format('CREATE ROLE %I', name)
 FROM unnest(ARRAY[
     'airflow', 'warehouse_owner', 'warehouse_reader', 'scoring_owner', 'scoring_pipeline', 'janitor', 'analyst',
@@ -40,7 +43,13 @@ ALTER ROLE analyst LOGIN PASSWORD :'analyst_password';
 -- The migrations give these roles their rights; who is a member is said here.
 GRANT scoring_writer TO scoring_pipeline;
 GRANT scoring_janitor TO janitor;
+-- `grant-analyst` and `revoke-analyst` give it and take it away, as the owner.
+GRANT scoring_analyst TO scoring_owner WITH ADMIN OPTION;
+\if :first_time
+SET ROLE scoring_owner;
 GRANT scoring_analyst TO analyst;
+RESET ROLE;
+\endif
 
 SELECT format('CREATE DATABASE %I OWNER %I', name, owner)
 FROM (VALUES ('airflow', 'airflow'), ('warehouse', 'warehouse_owner'), ('predictions', 'scoring_owner'))

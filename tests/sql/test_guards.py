@@ -208,7 +208,8 @@ def test_the_owners_functions_may_clean_up_and_erase_what_was_published(home: Ho
             DELETE FROM scoring.prediction_rows WHERE run_id = erased AND part = 0;
             DELETE FROM scoring.rejected_rows WHERE run_id = erased;
             UPDATE scoring.run_parts SET rows_scored = 0, rows_extracted = 0 WHERE run_id = erased AND part = 0;
-        $$
+        $$;
+        GRANT EXECUTE ON FUNCTION scoring.erase_in_test TO scoring_writer
     """)
     try:
         home.sql("SELECT scoring.erase_in_test(:run)", "predictions", run=run)

@@ -1,0 +1,135 @@
+"""Who reads which jobs: a member of `scoring_analyst` every one, of `scoring_job_analyst` those granted by name."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from pipeline.errors import UsageError
+from pipeline.postgres import engine, refusals
+
+
+class AnalystError(UsageError):
+    """A role that cannot be given what was asked, or does not have what is to be taken."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a role reads.
+
+    Attributes:
+        every: whether it reads every job, also those to come.
+        jobs: else the jobs that it was granted by name, in order.
+    """
+
+    every: bool
+    jobs: tuple[str, ...]
+
+
+def grant(uri: str, role: str, jobs: Sequence[str]) -> Reading:
+    """Let a role read some jobs more and none but those granted by name; where none is named, every job.
+
+    Args:
+        uri: the predictions database, as its owner.
+        role: a login, or a group of logins.
+        jobs: names of jobs; of those that have no run yet, too.
+
+    Raises:
+        AnalystError: there is no such role, or it reads every job by another way.
+    """
+    with _refusals(), engine(uri).begin() as connection:
+        _require_role(connection, role)
+        connection.execute(_GRANT, {"role": role, "jobs": list(jobs)})
+        reading = _reading(connection, role)
+        if jobs and reading.every:
+            raise AnalystError(
+                f"role {role!r} still reads every job, as a member of scoring_analyst by "
+                f"{_ways(connection, role)}. Take that from it first."
+            )
+        return reading
+
+
+def revoke(uri: str, role: str, jobs: Sequence[str]) -> Reading:
+    """Have a role read some jobs no more; where none is named, none at all.
+
+    Args:
+        uri: the predictions database, as its owner.
+        role: a login, or a group of logins.
+        jobs: names of jobs that it was granted.
+
+    Raises:
+        AnalystError: there is no such role, it was not granted these jobs by name, or it still reads by another way.
+    """
+    with _refusals(), engine(uri).begin() as connection:
+        _require_role(connection, role)
+        before = _reading(connection, role)
+        if jobs and before.every:
+            raise AnalystError(
+                f"role {role!r} reads every job. Name those that it is to keep: grant-analyst {role} --job JOB"
+            )
+        if missing := sorted(set(jobs) - set(before.jobs)):
+            raise AnalystError(
+                f"role {role!r} was not granted {', '.join(missing)}. It reads: {', '.join(before.jobs) or 'none'}."
+            )
+        connection.execute(_REVOKE, {"role": role, "jobs": list(jobs)})
+        reading = _reading(connection, role)
+        if not jobs and reading.every:
+            raise AnalystError(
+                f"role {role!r} still reads every job, as a member of scoring_analyst by "
+                f"{_ways(connection, role)}. Take that from it as well."
+            )
+        return reading
+
+
+def with_runs(uri: str, jobs: Sequence[str]) -> set[str]:
+    """Those of some jobs that have run."""
+    with _refusals(), engine(uri).connect() as connection:
+        return set(connection.execute(_WITH_RUNS, {"jobs": list(jobs)}).scalars())
+
+
+def _require_role(connection: sa.Connection, role: str) -> None:
+    superuser = connection.execute(_ROLE, {"role": role}).scalar_one_or_none()
+    if superuser is None:
+        raise AnalystError(
+            f"there is no role {role!r} on this server. Create it first: CREATE ROLE ... LOGIN"
+        )
+    if superuser:
+        raise AnalystError(f"role {role!r} is a superuser, whom nothing is kept from. Name another role.")
+    if role in ("scoring_analyst", "scoring_job_analyst"):
+        raise AnalystError(f"role {role!r} is the group itself. Name a login, or a group of your own.")
+
+
+def _reading(connection: sa.Connection, role: str) -> Reading:
+    row = connection.execute(_READING, {"role": role}).one()
+    return Reading(row.every, tuple(row.jobs))
+
+
+def _ways(connection: sa.Connection, role: str) -> str:
+    """What makes a role a member of scoring_analyst, for a message."""
+    return ", ".join(connection.execute(_WAYS, {"role": role}).scalars())
+
+
+def _refusals() -> AbstractContextManager[None]:
+    owner = (
+        "Ask as the predictions database's owner (connection predictions_owner). The owner needs CREATEROLE, and from "
+        "PostgreSQL 16 on: GRANT scoring_analyst, scoring_job_analyst TO OWNER WITH ADMIN OPTION"
+    )
+    return refusals("predictions", AnalystError, {"42501": owner, "42": "Run `python -m pipeline migrate`."})
+
+
+_ROLE = sa.text("SELECT rolsuper FROM pg_roles WHERE rolname = :role")
+_GRANT = sa.text("SELECT scoring.grant_analyst(:role, CAST(:jobs AS text[]))")
+_REVOKE = sa.text("SELECT scoring.revoke_analyst(:role, CAST(:jobs AS text[]))")
+_READING = sa.text("""
+SELECT pg_has_role(oid, 'scoring_analyst', 'MEMBER') AS every,
+       ARRAY(SELECT job FROM scoring.analyst_jobs WHERE role = rolname ORDER BY job) AS jobs
+FROM pg_roles WHERE rolname = :role
+""")
+_WAYS = sa.text("""
+SELECT CASE WHEN member.rolname = :role THEN 'a grant of ' || grantor::regrole ELSE 'the group ' || member.rolname END
+FROM pg_auth_members JOIN pg_roles AS member ON member.oid = pg_auth_members.member
+WHERE roleid = to_regrole('scoring_analyst') AND pg_has_role(to_regrole(quote_ident(:role)), member.oid, 'MEMBER')
+ORDER BY 1
+""")
+_WITH_RUNS = sa.text("SELECT DISTINCT job FROM scoring.scoring_runs WHERE job = ANY(:jobs)")

@@ -1,0 +1,46 @@
+"""Commands that say who reads which jobs."""
+
+from typing import Annotated
+
+import typer
+
+from pipeline import analysts
+from pipeline.analysts import Reading
+from pipeline.commands import checkout
+from pipeline.commands.console import out
+from pipeline.errors import UsageError
+
+Role = Annotated[str, typer.Argument(metavar="ROLE", help="A login of the predictions database, or a group.")]
+
+
+def grant_analyst(
+    role: Role,
+    job: Annotated[
+        list[str] | None,
+        typer.Option("--job", metavar="JOB", help="Only this job and others so granted; may be repeated."),
+    ] = None,
+) -> None:
+    """Let a role read every job, or those named and no other (connection predictions_owner)."""
+    owner, jobs = checkout.connection("predictions_owner"), job or []
+    known = {path.stem for path in checkout.dags().glob("*.toml")} | analysts.with_runs(owner, jobs)
+    for name in jobs:
+        if name not in known:
+            raise UsageError(
+                f"no job {name!r}: it has neither a file in {checkout.dags()} nor a run. Correct the name."
+            )
+    _say(role, analysts.grant(owner, role, jobs))
+
+
+def revoke_analyst(
+    role: Role,
+    job: Annotated[
+        list[str] | None, typer.Option("--job", metavar="JOB", help="Only this job; may be repeated.")
+    ] = None,
+) -> None:
+    """Have a role read nothing more, or the named jobs no more (connection predictions_owner)."""
+    _say(role, analysts.revoke(checkout.connection("predictions_owner"), role, job or []))
+
+
+def _say(role: str, reading: Reading) -> None:
+    jobs = "every job" if reading.every else ", ".join(reading.jobs) or "nothing"
+    out.print(f"{role} reads {jobs}", markup=False, highlight=False, soft_wrap=True)
