@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from local import postgres
 from local.processes import marked, stop
+from pipeline import embedded
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -23,7 +23,7 @@ def checkout(postgres_folder: Callable[[], Path]) -> Iterator[Path]:
         shutil.copytree(ROOT / folder, home / folder, ignore=shutil.ignore_patterns("__pycache__"))
     yield home
     stop(home / ".local")
-    postgres.stop(home / ".local" / "postgres")
+    embedded.stop(home / ".local")
 
 
 def command(home: Path, name: str) -> subprocess.Popen[str]:
@@ -53,13 +53,13 @@ def test_a_demo_that_was_killed_is_cleared_away_and_the_next_one_works(checkout:
         assert any("the scheduler runs 3 nights" in line for line in killed.stdout)
         killed.kill()
     assert marked(folder)
-    assert postgres.is_running(folder / "postgres")
+    assert embedded.is_running(folder)
 
     said = finish(command(checkout, "down"))
     assert "left-over processes stopped" in said
     assert "Postgres: stopped" in said
     assert not marked(folder)
-    assert not postgres.is_running(folder / "postgres")
+    assert not embedded.is_running(folder)
 
     said = finish(command(checkout, "demo"))
     assert [f"2013-07-0{day}: success" in said for day in (1, 2, 3)] == [True] * 3
@@ -67,6 +67,6 @@ def test_a_demo_that_was_killed_is_cleared_away_and_the_next_one_works(checkout:
     assert "http://127.0.0.1:" in said
     assert "user admin, password" in said
     assert not marked(folder)
-    assert not postgres.is_running(folder / "postgres")
+    assert not embedded.is_running(folder)
 
     assert "nothing was left" in finish(command(checkout, "down"))
