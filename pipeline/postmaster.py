@@ -105,7 +105,6 @@ class Postmaster:
                 time.sleep(0.005)
             if not self.is_alive():
                 self.outside.remove()
-                _children[:] = [child for child in _children if child.poll() is None]
                 return
         raise EmbeddedError(f"The embedded Postgres in {self.data} could not be stopped.\n{self._tail()}")
 
@@ -113,7 +112,7 @@ class Postmaster:
         self.outside.make(self.data, user)
         if not (self.data / "PG_VERSION").exists():
             self._make(user)
-        self._forget_stale_pid()
+        self._forget_crash()
         self._write("pg_hba.conf", _RULES, user)
         self._write("pg_ident.conf", f'owner "{outside.user_name()}" all\n', user)
         directory = "." if self.socket == self.data else f'"{self.socket}"'
@@ -226,17 +225,19 @@ class Postmaster:
             with suppress(psutil.NoSuchProcess):
                 process.send_signal(number)
 
-    def _forget_stale_pid(self) -> None:
-        """Remove a pid file that a crash left, also where its pid is somebody else's by now.
+    def _forget_crash(self) -> None:
+        """Remove the pid files that a crash left, also where their pid is somebody else's by now.
 
         Postgres would take any process of that pid for a server. One that was started on this folder by hand is left
         for Postgres to see.
         """
+        _children[:] = [child for child in _children if child.poll() is None]
         process = self._pid()
         with suppress(psutil.NoSuchProcess):
             if process and process.name() == "postgres" and _TITLE not in " ".join(process.cmdline()):
                 return
-        (self.data / "postmaster.pid").unlink(missing_ok=True)
+        for name in ("postmaster.pid", outside.SOCKET, f"{outside.SOCKET}.lock"):
+            (self.data / name).unlink(missing_ok=True)
 
     def _write(self, name: str, text: str, user: Account) -> None:
         """Replace a file in the server's folder, which as root is not ours: no link in it is followed."""
