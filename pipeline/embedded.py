@@ -83,6 +83,11 @@ def start(folder: Path) -> Embedded:
             if locks.join(server.run / "users"):
                 atexit.register(_leave, server.data.parent)
             server.start()
+            if not (server.socket / outside.SOCKET).exists():
+                raise EmbeddedError(
+                    f"The embedded Postgres in {server.data} runs, but its socket in {server.socket} was removed. "
+                    "Stop it with `make down`, and try again."
+                )
             running = Embedded(server.socket, outside.package() / "bin", server.data)
             _prepare(running)
     return running
@@ -148,12 +153,12 @@ def _explained(server: Postmaster) -> Iterator[None]:
         elif error.errno == errno.EPERM and os.geteuid() == 0:
             remedy = f"This root may not become another user, and Postgres runs as none. Use an account, or {_OTHERS}."
         elif isinstance(error, PermissionError):
-            remedy = (
-                f"The embedded Postgres is for the one user who made {server.data.parent}. Use a checkout of your own, "
-                f"or {_OTHERS}."
-            )
+            owner = f"The embedded Postgres is for the one user who made {server.data.parent}."
+            remedy = f"{owner} Use a checkout of your own, or {_OTHERS}."
         else:
-            remedy = f"The embedded Postgres keeps its data in {server.data}. Make room or make it writable, or {_OTHERS}."
+            remedy = (
+                f"The embedded Postgres keeps its data there. Make room or make it writable, or {_OTHERS}."
+            )
         raise EmbeddedError(f"{path}: {error.strerror}. {remedy}") from error
 
 

@@ -123,13 +123,13 @@ class Outside:
         """Make what this server needs: a folder for its socket, a copy of its programs, both or neither.
 
         Raises:
-            EmbeddedError: no folder for temporary files has a path that is short enough.
+            EmbeddedError: no folder for temporary files will do.
         """
         self.remove()
         closed = user.switch and not is_open(package())
         if _fits(data) and not closed:
             return
-        folder = _short_folder()
+        folder = _short_folder(user)
         # Noted first: a crash leaves no folder that nobody knows of.
         self.record.write_text(str(folder))
         folder.mkdir(mode=0o700)
@@ -159,13 +159,13 @@ def _fits(folder: Path) -> bool:
     return len(os.fsencode(folder / SOCKET)) <= _LONGEST
 
 
-def _short_folder() -> Path:
+def _short_folder(user: Account) -> Path:
     name = f"scoring-{secrets.token_hex(6)}"
-    for parent in (tempfile.gettempdir(), "/tmp"):  # noqa: S108 - a private folder in it
-        if _fits(folder := Path(parent) / name / "socket"):
-            return folder.parent
+    for parent in (Path(tempfile.gettempdir()), Path("/tmp")):  # noqa: S108 - a private folder in it
+        if _fits(parent / name / "socket") and (not user.switch or _lets_through(parent)):
+            return parent / name
     raise EmbeddedError(
-        f"The path of {tempfile.gettempdir()} is too long for a socket. Set TMPDIR to a shorter one."
+        f"The path of {tempfile.gettempdir()} is too long for a socket, or closed. Set TMPDIR to another folder."
     )
 
 
@@ -173,10 +173,11 @@ def is_open(folder: Path) -> bool:
     """Whether every user can run the package's programs in this folder."""
     parts = [path for part in _SERVER_PARTS if (path := folder.parents[1] / part).exists()]
     read = [*parts, folder / "share" / "postgresql" / "postgres.bki"]
-    through = [*parts, *(folder / "bin" / "postgres").parents]
-    return all(path.stat().st_mode & 0o004 for path in read) and all(
-        path.stat().st_mode & 0o001 for path in through
-    )
+    return all(path.stat().st_mode & 0o004 for path in read) and all(map(_lets_through, parts))
+
+
+def _lets_through(path: Path) -> bool:
+    return all(step.stat().st_mode & 0o001 for step in [path, *path.parents])
 
 
 def _copy(source: Path, target: Path) -> None:

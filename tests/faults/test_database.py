@@ -23,7 +23,7 @@ from pipeline.ledger import LedgerError
 from pipeline.migrate import migrate
 from pipeline.queries import WarehouseError
 from tests.faults.surroundings import GATE, WAITS, begin, fill, holding, poll, require_whole
-from tests.home import Home
+from tests.home import SUPERUSER, Home
 from tests.pipeline.shop import Shop, open_shop
 
 SLOW_COPY = """
@@ -206,7 +206,7 @@ def test_an_analyst_idle_in_a_transaction_delays_nobody_not_even_a_new_month(sho
             published = going.result()
         [after] = shop.home.sql(month)
         pid = idle.execute(sa.text("SELECT pg_backend_pid()")).scalar_one()
-        [analyst] = shop.home.sql("SELECT state FROM pg_stat_activity WHERE pid = :pid", pid=pid)
+        [analyst] = shop.home.sql("SELECT state FROM pg_stat_activity WHERE pid = :pid", SUPERUSER, pid=pid)
     assert (before["made"], after["made"]) == (False, True)
     assert analyst["state"] == "idle in transaction"
     assert night.faults == []
@@ -376,7 +376,7 @@ def test_a_database_whose_disk_is_full_takes_the_night_once_there_is_room(own: O
     shop.configure("rows_per_part = 40", "rows_per_part = 40000")
     shop.query("SELECT * FROM {table}")
     night.before("write")
-    home.sql("CHECKPOINT")
+    home.sql("CHECKPOINT", SUPERUSER)
     ballast = own.disk / "ballast"
     night.again.clear()
     with ThreadPoolExecutor(1) as thread:

@@ -1,4 +1,8 @@
-"""`make demo`, as a person meets it: from nothing, after a crash, and with nothing left behind."""
+"""`make demo`, as a person meets it: from nothing, after a crash, with nothing left behind, and in odd surroundings.
+
+The checkout lies in a folder that is closed to others, under a path of 150 bytes with spaces and an umlaut. Its user
+has no HOME, a umask of 077, another time zone, and no language.
+"""
 
 import os
 import shutil
@@ -18,7 +22,10 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture
 def checkout(postgres_folder: Callable[[], Path]) -> Iterator[Path]:
     """The shipped job in a home of its own, of which nothing runs after the test."""
-    home = postgres_folder()
+    private = postgres_folder()
+    start = private / "Müllers nightly scores"
+    home = start / ("x" * (150 - len(os.fsencode(start)) - 1))
+    home.mkdir(parents=True)
     for folder in ("dags", "sql", "models"):
         shutil.copytree(ROOT / folder, home / folder, ignore=shutil.ignore_patterns("__pycache__"))
     yield home
@@ -28,11 +35,13 @@ def checkout(postgres_folder: Callable[[], Path]) -> Iterator[Path]:
 
 def command(home: Path, name: str) -> subprocess.Popen[str]:
     """Start `python -m local` as the Makefile does, for another home."""
-    environ = {key: value for key, value in os.environ.items() if not key.startswith(("AIRFLOW", "SCORING"))}
+    left_out = ("AIRFLOW", "SCORING", "HOME", "XDG_", "LC_")
+    environ = {key: value for key, value in os.environ.items() if not key.startswith(left_out)}
     return subprocess.Popen(
         [sys.executable, "-m", "local", name],
         cwd=ROOT,
-        env={**environ, "SCORING_HOME": str(home)},
+        env={**environ, "SCORING_HOME": str(home), "LANG": "C", "TZ": "Asia/Tokyo"},
+        umask=0o077,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

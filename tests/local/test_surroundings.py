@@ -131,6 +131,20 @@ def test_what_a_crash_left_outside_is_removed_by_the_next_stop(folder: Path, out
     assert (outsiders / "theirs").is_dir()
 
 
+def test_a_socket_that_was_cleaned_away_is_named_and_the_server_can_be_stopped(
+    folder: Path, outsiders: Path
+) -> None:
+    checkout = long_path(folder)
+    running = embedded.start(checkout / ".local")
+    shutil.rmtree(running.socket)
+    try:
+        with pytest.raises(EmbeddedError, match="was removed. Stop it with `make down`"):
+            embedded.start(checkout / ".local")
+    finally:
+        assert embedded.stop(checkout / ".local") == []
+    assert not embedded.is_running(checkout / ".local")
+
+
 @only_root
 def test_programs_that_are_closed_to_others_are_copied_for_roots_server(
     folder: Path, outsiders: Path, monkeypatch: pytest.MonkeyPatch
