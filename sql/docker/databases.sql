@@ -14,54 +14,18 @@
 \getenv janitor_password JANITOR_PASSWORD
 \getenv analyst_password ANALYST_PASSWORD
 
+\ir roles.sql
+
 -- No password may reach the server's log, whatever fails below.
 SET log_statement = 'none';
 SET log_min_error_statement = 'panic';
 SET log_min_duration_statement = -1;
 SET password_encryption = 'scram-sha-256';
-SET client_min_messages = 'warning';
 
--- Who is an analyst of which job may have been changed since, so that it is said here once.
-SELECT to_regrole('analyst') IS NULL AS first_time \gset
-
-SELECT format('CREATE ROLE %I', name)
-FROM unnest(ARRAY[
-    'airflow', 'warehouse_owner', 'warehouse_reader', 'scoring_owner', 'scoring_pipeline', 'janitor', 'analyst',
-    'scoring_writer', 'scoring_janitor', 'scoring_analyst'
-]) AS name
-WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name)
-\gexec
-
-ALTER ROLE airflow LOGIN PASSWORD :'airflow_password';
-ALTER ROLE warehouse_owner LOGIN PASSWORD :'warehouse_owner_password';
-ALTER ROLE warehouse_reader LOGIN PASSWORD :'warehouse_reader_password';
-ALTER ROLE scoring_owner LOGIN CREATEROLE PASSWORD :'scoring_owner_password';
-ALTER ROLE scoring_pipeline LOGIN PASSWORD :'scoring_pipeline_password';
-ALTER ROLE janitor LOGIN PASSWORD :'janitor_password';
-ALTER ROLE analyst LOGIN PASSWORD :'analyst_password';
-
--- The migrations give these roles their rights; who is a member is said here.
-GRANT scoring_writer TO scoring_pipeline;
-GRANT scoring_janitor TO janitor;
--- `grant-analyst` and `revoke-analyst` give it and take it away, as the owner.
-GRANT scoring_analyst TO scoring_owner WITH ADMIN OPTION;
-\if :first_time
-SET ROLE scoring_owner;
-GRANT scoring_analyst TO analyst;
-RESET ROLE;
-\endif
-
-SELECT format('CREATE DATABASE %I OWNER %I', name, owner)
-FROM (VALUES ('airflow', 'airflow'), ('warehouse', 'warehouse_owner'), ('predictions', 'scoring_owner'))
-    AS wanted (name, owner)
-WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = name)
-\gexec
-
-REVOKE ALL ON DATABASE airflow, warehouse, predictions, postgres, template1 FROM PUBLIC;
-GRANT CONNECT ON DATABASE warehouse TO warehouse_reader;
-GRANT CONNECT ON DATABASE predictions TO scoring_pipeline, janitor, analyst;
-
-\connect warehouse
-ALTER DEFAULT PRIVILEGES FOR ROLE warehouse_owner GRANT USAGE ON SCHEMAS TO warehouse_reader;
-ALTER DEFAULT PRIVILEGES FOR ROLE warehouse_owner GRANT SELECT ON TABLES TO warehouse_reader;
-ALTER ROLE warehouse_reader SET default_transaction_read_only = on;
+ALTER ROLE airflow PASSWORD :'airflow_password';
+ALTER ROLE warehouse_owner PASSWORD :'warehouse_owner_password';
+ALTER ROLE warehouse_reader PASSWORD :'warehouse_reader_password';
+ALTER ROLE scoring_owner PASSWORD :'scoring_owner_password';
+ALTER ROLE scoring_pipeline PASSWORD :'scoring_pipeline_password';
+ALTER ROLE janitor PASSWORD :'janitor_password';
+ALTER ROLE analyst PASSWORD :'analyst_password';

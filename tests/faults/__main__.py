@@ -28,9 +28,8 @@ def main() -> None:
     asked = parser.parse_args()
     with ExitStack() as held:
         folder = held.enter_context(tempfile.TemporaryDirectory(prefix="scoring-chaos-"))
-        Path(folder).chmod(0o755)  # the server's own user must get there when we are root
         server = embedded.start(Path(folder))
-        embedded.library().get_server(server.data).cleanup_mode = "delete"
+        held.callback(embedded.stop, Path(folder))
         migrate(addresses.postgres(server.connections["predictions_owner"], "predictions_owner"))
         began, done = time.monotonic(), 0
 

@@ -22,7 +22,7 @@ from pipeline.places import Places
 from pipeline.predict import load_model, predict
 from pipeline.stage import Publication, Run, Scored, Verdict, Work, Written
 from pipeline.write import publish, write
-from tests.home import NIGHT, Home, shop_model, shop_rows
+from tests.home import NIGHT, SUPERUSER, Home, shop_model, shop_rows
 from tests.pipeline.shop import Shop
 
 STAGES = ("extract", "load_model", "predict", "write", "log_metrics", "publish")
@@ -152,7 +152,7 @@ class Holder:
     def kill_waiting(self) -> None:
         """End the one session that waits."""
         [pid] = self.waiting()
-        [gone] = self.home.sql("SELECT pg_terminate_backend(:pid, 10000) AS gone", self.connection, pid=pid)
+        [gone] = self.home.sql("SELECT pg_terminate_backend(:pid, 10000) AS gone", SUPERUSER, pid=pid)
         assert gone["gone"], "the session did not end"
 
 

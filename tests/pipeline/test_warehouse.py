@@ -15,7 +15,7 @@ from pipeline import postgres, warehouse
 from pipeline.embedded import Embedded
 from pipeline.errors import ScoringError
 from pipeline.queries import WarehouseError
-from tests.home import Home, Server
+from tests.home import SUPERUSER, Home, Server
 
 VALUES: dict[str, date | datetime] = {
     "score_date": date(2024, 3, 1),
@@ -144,7 +144,7 @@ def test_a_connection_lost_in_mid_stream_is_worth_a_retry(home: Home) -> None:
     killed = []
 
     def kill() -> None:
-        killed.extend(home.sql(KILL, "warehouse_owner", mark=mark))
+        killed.extend(home.sql(KILL, SUPERUSER, mark=mark))
 
     with pytest.raises(
         (adbc.Error, OSError), match="terminating connection|connection to server was lost|closed"
