@@ -105,7 +105,7 @@ class Publish(BaseOperator):
         run, verdict = self._handed()
         publication = publish(places_of(self.job), run, verdict).json_value()
         context["outlet_events"][self.asset].extra = publication
-        self._published = places_of(self.job)
+        self._published = places_of(self.job, warehouse=True)
         numbers.send(self.job, run.run_id, "published")
         return publication
 
@@ -131,7 +131,7 @@ class Publish(BaseOperator):
         night = datetime.fromisoformat(run.score_date).date()
         try:
             reason = f"run {run.run_id} is held"
-            workspace = places_of(self.job)
+            workspace = places_of(self.job, warehouse=True)
             with credentials.hidden():  # the job may have another model score
                 return f"{serve(workspace, self.job, night, trigger=trigger, reason=reason)}."
         except ScoringError as error:

@@ -46,6 +46,7 @@ FLOORS = (
         "pages.card",
         "pages.render",
         "contract",
+        "plain",
     ),
     ("errors",),
 )
