@@ -47,6 +47,7 @@ FLOORS = (
         "pages.render",
         "contract",
         "plain",
+        "signature",
     ),
     ("errors",),
 )
