@@ -6,6 +6,7 @@ from pipeline import compare, postgres
 from pipeline.compare import Diff, Side
 from pipeline.errors import ScoringError
 from pipeline.job import Gate
+from pipeline.plain import line
 from pipeline.stage import Finding, Run, Verdict
 
 
@@ -31,7 +32,7 @@ def describe(uri: str, gate: Gate, run: Run, verdict: Verdict, meanwhile: str, r
             *([f"Unusual as well\n\n{listed(others)}"] if others else []),
             _difference(uri, run),
             f"All of it beside the training nights, in pictures: [the run's report]({report}).",
-            f"{meanwhile} Approve publishes run {run.run_id}, Reject abandons it; after "
+            f"{line(meanwhile)} Approve publishes run {run.run_id}, Reject abandons it; after "
             f"{gate.decide_within_hours:g} hours it is {_TIMED_OUT[gate.on_timeout]}.",
             f"The same on the command line, with more of the difference: `python -m pipeline show {run.run_id}`, "
             f'`approve {run.run_id} --reason "..."`, `reject {run.run_id} --reason "..."`.',
@@ -40,8 +41,8 @@ def describe(uri: str, gate: Gate, run: Run, verdict: Verdict, meanwhile: str, r
 
 
 def listed(findings: list[Finding]) -> str:
-    """Findings as a list."""
-    return "\n".join(f"- {finding.check}: {finding.message}" for finding in findings)
+    """Findings as a list; no value of the data in them is a link."""
+    return "\n".join(f"- {finding.check}: {line(finding.message)}" for finding in findings)
 
 
 def _difference(uri: str, run: Run) -> str:
@@ -52,7 +53,7 @@ def _difference(uri: str, run: Run) -> str:
     try:
         return _sentences(compare.scores(uri, shown, run.run_id, top=3))
     except (ScoringError, sa.exc.DBAPIError) as error:  # no reason not to ask
-        return f"No comparison with run {shown}, which is published: {str(error).splitlines()[0]}"
+        return f"No comparison with run {shown}, which is published: {line(str(error).splitlines()[0])}"
 
 
 def _sentences(found: Diff) -> str:

@@ -58,6 +58,8 @@ FLOORS = (
         "pages.card",
         "pages.render",
         "contract",
+        "plain",
+        "signature",
     ),
     ("postmaster",),
     ("outside",),

@@ -241,6 +241,7 @@ def test_runs_that_cannot_be_compared_are_refused(shop: Shop) -> None:
     run_id = shop.home.score(shop.job).run_id
     with pytest.raises(LedgerError, match="no run 987654. `python -m pipeline runs` lists them."):
         diff(shop, run_id, 987654)
+    shop.change("visits = visits + 1")
     begun = shop.extract()
     with pytest.raises(
         LedgerError, match=f"run {begun.run_id} of {shop.job} 2024-03-01 is running, and was not"

@@ -485,6 +485,7 @@ def test_only_the_function_writes_and_only_of_published_runs(shop: Shop) -> None
             shop.home.sql("INSERT INTO scoring.outcome_metrics VALUES (1, '', '', 'mine', 1)", role)
         with pytest.raises(sa.exc.ProgrammingError, match=refused):
             shop.home.sql("DELETE FROM scoring.outcome_metrics", role)
+    shop.change("visits = visits + 1")
     open_run = shop.extract().run_id
     call = "SELECT scoring.replace_outcomes(:run, ARRAY[''], ARRAY[''], ARRAY['mine'], ARRAY[1.0])"
     with pytest.raises(sa.exc.ProgrammingError, match=f"run {open_run} was never published"):

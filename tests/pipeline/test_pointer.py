@@ -93,6 +93,7 @@ def test_a_night_that_shrank_comes_back_whole(shop: Shop) -> None:
 
 def test_only_a_run_that_was_published_for_that_night_can_be_named(shop: Shop) -> None:
     first, second = publish(shop), publish(shop)
+    shop.change("visits = visits + 1")
     unpublished = shop.extract().run_id
     elsewhere = publish(open_shop(shop.home))
     for wrong in (unpublished, elsewhere, second, 0, -1, 2**62):
