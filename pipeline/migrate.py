@@ -30,8 +30,25 @@ def migrate(uri: str) -> str:
     config.set_main_option("script_location", str(_MIGRATIONS))
 
     def upgrade(connection: sa.Connection) -> None:
+        connection.exec_driver_sql(_LOCK)
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 
     postgres.patiently(uri, "migrating the predictions database", upgrade, TURNS)
     return ScriptDirectory.from_config(config).get_current_head() or ""
+
+
+# Of two migrations at once, the second waits here, and then has nothing to do: a comment locks its schema until the
+# transaction ends, and only the schema's owner can take that lock.
+_LOCK = """
+DO $$ BEGIN
+    IF to_regnamespace('scoring') IS NULL THEN
+        BEGIN
+            CREATE SCHEMA scoring;
+        EXCEPTION WHEN unique_violation OR duplicate_schema THEN
+            NULL;  -- another migration was first
+        END;
+    END IF;
+    COMMENT ON SCHEMA scoring IS 'Nightly scores: predictions, the runs that made them, and their ledger.';
+END $$
+"""
