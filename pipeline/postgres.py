@@ -57,7 +57,7 @@ class Turns:
     patience: float = 60.0
 
 
-_TURNS = Turns()
+TURNS = Turns()
 
 
 class Busy(RuntimeError):
@@ -186,7 +186,7 @@ def engine(uri: str) -> sa.Engine:
 
 
 def patiently(
-    uri: str, what: str, work: Callable[[sa.Connection], Result], turns: Turns = _TURNS
+    uri: str, what: str, work: Callable[[sa.Connection], Result], turns: Turns | None = None
 ) -> Result:
     """Do a short transaction's work that may have to wait for locks, in turns; returns what it returns.
 
@@ -194,11 +194,12 @@ def patiently(
         uri: the predictions database.
         what: what is being done, for the message.
         work: what to do on a connection; it is begun anew in every turn.
-        turns: how to wait.
+        turns: how to wait; a minute in turns of five seconds unless said.
 
     Raises:
         Busy: another session holds a lock all the while.
     """
+    turns = turns or TURNS
     deadline = time.monotonic() + turns.patience
     while True:
         try:
