@@ -20,7 +20,7 @@ def server(place: Place, tell: Tell) -> Embedded:
 
 
 def prepare(place: Place, running: Embedded, tell: Tell) -> None:
-    """Migrate the predictions, enter the jobs' retention, load the sample, verify the model; whatever is there already stays.
+    """Migrate the predictions, enter the jobs' retention, load the sample, verify the model; what is there stays.
 
     A database that the environment names is left alone, unless it names its owner's connection too.
 

@@ -5,7 +5,6 @@ from zoneinfo import ZoneInfo
 
 from pipeline.errors import UsageError
 
-
 # A night may be scored ahead of its time, but not so far that it hides all that will be published for years. The
 # database holds the same bounds in `scoring.require_date`.
 FIRST = date(1970, 1, 1)

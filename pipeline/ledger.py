@@ -98,7 +98,9 @@ def begin(uri: str, entry: Entry) -> int:
     }
     with _refusals():
         return patiently(
-            uri, f"{entry.job} {entry.score_date}: beginning a run", lambda connection: _begin(connection, values)
+            uri,
+            f"{entry.job} {entry.score_date}: beginning a run",
+            lambda connection: _begin(connection, values),
         )
 
 

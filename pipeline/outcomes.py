@@ -53,7 +53,7 @@ class Measured(Value):
 
 
 def measure(places: Places, job: Job, score_date: date, *, most: int = MAX_ROWS) -> Measured:
-    """Hold the published scores of a night against the real results, and keep the figures in place of earlier ones, which go into the history.
+    """Hold the published scores of a night against the real results, and keep the figures; earlier ones become history.
 
     Args:
         places: folders, store and databases.
@@ -167,7 +167,12 @@ def _business(
 
 def _keep(uri: str, run_id: int, metrics: quality.Metrics) -> None:
     columns, values, names = zip(*metrics, strict=True)
-    given: dict[str, Any] = {"run_id": run_id, "columns": list(columns), "values": list(values), "metrics": list(names)}
+    given: dict[str, Any] = {
+        "run_id": run_id,
+        "columns": list(columns),
+        "values": list(values),
+        "metrics": list(names),
+    }
     remedy = "Run `python -m pipeline migrate`, and make the connection's role a member of scoring_writer."
     given["numbers"] = list(metrics.values())
     with postgres.refusals("predictions", OutcomeError, {"42": remedy}):

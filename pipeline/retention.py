@@ -97,7 +97,7 @@ def prune(address: Callable[[str], str], store: str, jobs: Sequence[Job], *, dry
 def _differs(session: sa.Connection, job: Job) -> str | None:
     """Where a job's file says other days than the database, by whose days it is pruned."""
     row = session.execute(sa.text(_ENTERED), {"job": job.name}).mappings().one_or_none()
-    remedy = "Run `python -m pipeline migrate` as the owner"
+    remedy = "Run `python -m pipeline migrate` as the owner."
     if row is None:
         return f"{job.name}: the database has no [retention] of it, so nothing of it goes. {remedy}"
     if Retention(**row) != job.retention:
@@ -132,7 +132,9 @@ def _expire(session: sa.Connection, job: Job, postponed: list[str]) -> Iterator[
     for item in _list(session, job, _SCORES):
         marked = janitor.try_call(session, _EXPIRE, run_id=item.run_id)
         if marked is None:
-            postponed.append(f"run {item.run_id} of {job.name} {item.score_date} is being worked on")
+            postponed.append(
+                f"run {item.run_id} of {job.name} {item.score_date} is in work: left for the next time"
+            )
         if marked:
             yield item
 

@@ -186,7 +186,9 @@ def flip(uri: str, run_id: int, by: str | None = None, reason: str | None = None
     """
     values = {"run_id": run_id, "by": by, "reason": reason}
     done = postgres.patiently(
-        uri, f"publishing run {run_id}", lambda connection: connection.execute(sa.text(_PUBLISH), values).one()
+        uri,
+        f"publishing run {run_id}",
+        lambda connection: connection.execute(sa.text(_PUBLISH), values).one(),
     )
     if done.outcome == "not held":
         raise LedgerError(f"{done.said}. `python -m pipeline runs` shows which are.")

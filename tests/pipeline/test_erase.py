@@ -15,7 +15,7 @@ import pytest
 import sqlalchemy as sa
 
 from pipeline import erase as erasing
-from pipeline import janitor, ledger, model, parts, postgres
+from pipeline import ledger, model, parts, postgres
 from pipeline.erase import EraseError, Receipt, erase
 from pipeline.errors import NothingToDo
 from pipeline.parts import PartError, PartWriter

@@ -97,7 +97,9 @@ def test_a_migration_that_is_held_up_for_long_says_by_whom(
     upgraded(fresh, "0003")
     with postgres.engine(server.uri("to_migrate", "analyst")).connect() as idle:
         idle.execute(sa.text("SELECT count(*) FROM scoring.predictions"))
-        with pytest.raises(Busy, match=r"migrating the predictions database: a lock was not .*\d+ \(analyst\)"):
+        with pytest.raises(
+            Busy, match=r"migrating the predictions database: a lock was not .*\d+ \(analyst\)"
+        ):
             migrate(fresh)
     assert rows(fresh, "SELECT version_num FROM scoring.alembic_version") == ["0003"]
 

@@ -15,8 +15,8 @@ import sqlalchemy as sa
 
 from pipeline import janitor, ledger, postgres, retention
 from pipeline.errors import NothingToDo
-from pipeline.janitor import Busy
 from pipeline.ledger import LedgerError, Superseded
+from pipeline.postgres import Busy
 from pipeline.retention import Item, Pruned
 from pipeline.write import Held, decide, roll_back
 from tests.home import NIGHT, Home
@@ -269,7 +269,7 @@ def test_nothing_goes_of_a_job_whose_days_nobody_has_entered(shop: Shop) -> None
     assert pruned.gone == ()
     assert pruned.postponed == (
         f"{shop.job}: the database has no [retention] of it, so nothing of it goes. "
-        "Run `python -m pipeline migrate` as the owner",
+        "Run `python -m pipeline migrate` as the owner.",
     )
     assert prune(shop).gone
 

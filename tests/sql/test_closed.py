@@ -33,7 +33,9 @@ BEGIN
     RETURN victim;
 END $$
 """
-SMUGGLED = "INSERT INTO scoring.prediction_rows SELECT :day, :job, scoring.arm_in_test(:victim), 0, 'SMUGGLED', 0.9"
+SMUGGLED = (
+    "INSERT INTO scoring.prediction_rows SELECT :day, :job, scoring.arm_in_test(:victim), 0, 'SMUGGLED', 0.9"
+)
 
 
 @contextmanager
@@ -51,7 +53,9 @@ def test_no_row_comes_into_a_run_whose_lock_was_given_back(night: Shop, before: 
     victim, other = begin(night), begin(night)
     with armed(night.home, before), pipeline(night) as execute:
         execute(OPEN, other)
-        with pytest.raises(sa.exc.DatabaseError, match=f"a row of run {victim}, and this|currval of sequence"):
+        with pytest.raises(
+            sa.exc.DatabaseError, match=f"a row of run {victim}, and this|currval of sequence"
+        ):
             execute(SMUGGLED, other, victim=victim)
     assert night.rows(victim) == 0
 
@@ -67,7 +71,9 @@ def test_nor_through_a_savepoint(night: Shop) -> None:
         closing = "UPDATE scoring.scoring_runs SET status = 'held' WHERE run_id = :run"
         with pytest.raises(sa.exc.OperationalError, match="lock timeout"):
             night.home.sql(f"SET LOCAL lock_timeout = '100ms'; {closing.replace(':run', str(victim))}")
-        with pytest.raises(sa.exc.ProgrammingError, match=f"writes run {victim}, it cannot write run {other}"):
+        with pytest.raises(
+            sa.exc.ProgrammingError, match=f"writes run {victim}, it cannot write run {other}"
+        ):
             session.execute(sa.text(OPEN), {"run": other})
 
 
@@ -131,18 +137,23 @@ def test_outcomes_that_are_measured_again_leave_the_old_ones(night: Shop) -> Non
 
 def test_a_digest_that_is_changed_leaves_the_first(night: Shop) -> None:
     run = begin(night, "published")
-    night.home.sql("UPDATE scoring.run_parts SET scored_sha256 = 'as it was scored' WHERE run_id = :run", run=run)
+    night.home.sql(
+        "UPDATE scoring.run_parts SET scored_sha256 = 'as it was scored' WHERE run_id = :run", run=run
+    )
     for letter in "ab":
         plan = f"SELECT scoring.plan_rewrite(:run, 0, NULL, '{letter * 64}')"
         night.home.sql(plan, "predictions_janitor", run=run)
-        night.home.sql(f"SELECT scoring.settle_rewrite(:run, 0, '{letter * 64}')", "predictions_janitor", run=run)
+        night.home.sql(
+            f"SELECT scoring.settle_rewrite(:run, 0, '{letter * 64}')", "predictions_janitor", run=run
+        )
     kept = night.home.sql(
         "SELECT kind, sha256, rewritten_by FROM scoring.rewrites WHERE run_id = :run ORDER BY rewrite_id",
         "predictions",
         run=run,
     )
     assert kept == [
-        {"kind": "scored", "sha256": digest, "rewritten_by": "janitor"} for digest in ("as it was scored", "a" * 64)
+        {"kind": "scored", "sha256": digest, "rewritten_by": "janitor"}
+        for digest in ("as it was scored", "a" * 64)
     ]
 
 
@@ -154,7 +165,9 @@ def test_what_is_no_digest_is_refused(night: Shop, digests: str) -> None:
 
 
 def test_a_receipt_names_the_login_beside_the_stated_name(night: Shop) -> None:
-    erase = "SELECT erasure FROM scoring.erase(:job, 'nobody', '{}', '{}', '{}', '{}', 'somebody else', 'none')"
+    erase = (
+        "SELECT erasure FROM scoring.erase(:job, 'nobody', '{}', '{}', '{}', '{}', 'somebody else', 'none')"
+    )
     receipt = night.home.sql(erase, "predictions_janitor", job=night.job)[0]["erasure"]
     signed = "SELECT erased_by, erased_as FROM scoring.erasures WHERE erasure_id = :receipt"
     assert night.home.sql(signed, receipt=receipt) == [{"erased_by": "somebody else", "erased_as": "janitor"}]
@@ -193,6 +206,7 @@ def test_autovacuum_frees_the_room_of_every_deleted_row(night: Shop) -> None:
     lazy = """
         SELECT relname FROM pg_class WHERE relnamespace = 'scoring'::regnamespace AND relkind = 'r'
           AND (relispartition OR relname = 'rejected_rows')
-          AND NOT coalesce(reloptions, '{}') @> ARRAY['autovacuum_vacuum_threshold=0', 'autovacuum_vacuum_scale_factor=0']
+          AND NOT coalesce(reloptions, '{}')
+                  @> ARRAY['autovacuum_vacuum_threshold=0', 'autovacuum_vacuum_scale_factor=0']
     """
     assert night.home.sql(lazy) == []

@@ -9,7 +9,15 @@ from tests.home import Home
 from tests.pipeline.shop import open_shop
 from tests.sql.test_guards import begin
 
-OUT_OF_BOUNDS = ["'infinity'", "'-infinity'", "'0044-01-01 BC'", "'1969-12-31'", "'9999-01-01'", "'10000-01-01'", "NULL"]
+OUT_OF_BOUNDS = [
+    "'infinity'",
+    "'-infinity'",
+    "'0044-01-01 BC'",
+    "'1969-12-31'",
+    "'9999-01-01'",
+    "'10000-01-01'",
+    "NULL",
+]
 RUN = """
 INSERT INTO scoring.scoring_runs (job, score_date, trigger, dry_run, interval_start, interval_end, model_name,
     model_version, model_sha256, code_version, query_sha256, job_sha256, library_versions)
@@ -21,7 +29,7 @@ INSERT INTO scoring.alerts (job, score_date, cause, recipient, title, body) VALU
 MONTHS = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'scoring.prediction_rows'::regclass"
 
 
-@pytest.mark.parametrize("date", OUT_OF_BOUNDS)
+@pytest.mark.parametrize("date", [*OUT_OF_BOUNDS, "NULL"])
 @pytest.mark.parametrize("statement", ["SELECT scoring.ensure_partition({date})", RUN, ALERT])
 def test_a_date_out_of_bounds_is_refused(home: Home, statement: str, date: str) -> None:
     months = home.sql(MONTHS)

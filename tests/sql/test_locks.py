@@ -80,7 +80,9 @@ def test_a_turn_that_was_in_vain_is_taken_again(shop: Shop) -> None:
     def work(connection: sa.Connection) -> int:
         turns.append(connection)
         if len(turns) < 3:
-            connection.execute(sa.text("DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = 'lock_not_available'; END $$"))
+            connection.execute(
+                sa.text("DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = 'lock_not_available'; END $$")
+            )
         return len(turns)
 
     assert postgres.patiently(shop.home.places.predictions, "trying", work) == 3
@@ -98,8 +100,13 @@ def test_while_nothing_is_cleaned_up_the_lock_holds_no_clean_up_back(shop: Shop)
     uri = shop.home.server.connections["predictions_janitor"]
     retention.enter(shop.home.server.connections["predictions_owner"], [shop.home.read(shop.job)])
     with janitor.session(uri) as session:
-        session.execute(sa.text("SELECT scoring.find_rows(run_id, 'scores') FROM scoring.scoring_runs LIMIT 1"))
-        holds = "SELECT FROM pg_stat_activity WHERE usename = 'janitor' AND coalesce(backend_xid, backend_xmin) IS NOT NULL"
+        session.execute(
+            sa.text("SELECT scoring.find_rows(run_id, 'scores') FROM scoring.scoring_runs LIMIT 1")
+        )
+        holds = """
+            SELECT FROM pg_stat_activity
+            WHERE usename = 'janitor' AND coalesce(backend_xid, backend_xmin) IS NOT NULL
+        """
         assert shop.home.sql(holds) == []
         with pytest.raises(Busy), janitor.session(uri):
             pass
@@ -108,8 +115,12 @@ def test_while_nothing_is_cleaned_up_the_lock_holds_no_clean_up_back(shop: Shop)
 def test_no_lock_of_the_product_is_one_that_anybody_may_take(shop: Shop) -> None:
     advisory = re.compile(r"pg_(try_)?advisory_\w*lock")
     folders = ("pipeline", "operators", "dags", "plugins", "local", "sql/audit", "sql/outcomes", "sql/sample")
-    files = [path for folder in folders for path in (ROOT / folder).rglob("*") if path.suffix in (".py", ".sql")]
+    files = [
+        path for folder in folders for path in (ROOT / folder).rglob("*") if path.suffix in (".py", ".sql")
+    ]
     assert len(files) > 80
     assert [path for path in files if advisory.search(path.read_text(encoding="utf-8"))] == []
-    functions = "SELECT proname FROM pg_proc WHERE pronamespace = 'scoring'::regnamespace AND prosrc ~ 'pg_\\w*advisory'"
+    functions = """
+        SELECT proname FROM pg_proc WHERE pronamespace = 'scoring'::regnamespace AND prosrc ~ 'pg_\\w*advisory'
+    """
     assert shop.home.sql(functions) == []

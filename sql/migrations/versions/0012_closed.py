@@ -1,4 +1,4 @@
-"""Closed means closed: a run's figures freeze with it, locks are rows, the janitor decides nothing, dates are bounded."""
+"""Closed means closed: figures freeze with their run, locks are rows, the janitor decides nothing, dates are bounded."""
 
 from alembic import op
 
@@ -346,7 +346,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                    CASE $1.status WHEN 'published' THEN kept.predictions_days ELSE kept.superseded_days END))
         FROM scoring.retention AS kept WHERE kept.job = $1.job), false)
 $$;
-COMMENT ON FUNCTION scoring.rows_due IS 'Whether a run''s scores have had their time, by the job''s row in `retention`.';
+COMMENT ON FUNCTION scoring.rows_due IS
+    'Whether a run''s scores have had their time, by the job''s row in `retention`.';
 
 CREATE FUNCTION scoring.parts_due(run scoring.scoring_runs) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -500,8 +501,10 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     INSERT INTO scoring.rewrites (run_id, part, kind, sha256, sha256_next)
     SELECT line.run_id, line.part, file.kind, file.sha256, file.sha256_next
     FROM scoring.run_parts AS line
-    CROSS JOIN LATERAL (VALUES ('input', line.input_sha256, line.input_sha256_next),
-                               ('scored', line.scored_sha256, line.scored_sha256_next)) AS file (kind, sha256, sha256_next)
+    CROSS JOIN LATERAL (
+        VALUES ('input', line.input_sha256, line.input_sha256_next),
+               ('scored', line.scored_sha256, line.scored_sha256_next)
+    ) AS file (kind, sha256, sha256_next)
     WHERE line.run_id = of_run AND line.part = of_part AND file.sha256_next = has AND file.sha256 <> has;
     UPDATE scoring.run_parts SET input_sha256 = has, input_sha256_next = NULL
     WHERE run_id = of_run AND part = of_part AND input_sha256_next = has;
