@@ -1,4 +1,4 @@
-"""Closed means closed: figures freeze with their run, locks are rows, the janitor decides nothing, dates are bounded."""
+"""Figures freeze with their run, locks are rows, the janitor decides nothing, dates are bounded."""
 
 from alembic import op
 
