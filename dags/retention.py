@@ -67,7 +67,7 @@ with DAG(
         for item in pruned.gone:
             log.info("%s", item)
         for reason in pruned.postponed:
-            log.info("%s: left for the next time", reason)
+            log.warning("%s", reason)
         return {"items": len(pruned.gone), "rows": sum(item.rows or 0 for item in pruned.gone)}
 
     prune()

@@ -185,8 +185,11 @@ def flip(uri: str, run_id: int, by: str | None = None, reason: str | None = None
         LedgerError: approved, and not held.
     """
     values = {"run_id": run_id, "by": by, "reason": reason}
-    with postgres.engine(uri).begin() as connection:
-        done = connection.execute(sa.text(_PUBLISH), values).one()
+    done = postgres.patiently(
+        uri,
+        f"publishing run {run_id}",
+        lambda connection: connection.execute(sa.text(_PUBLISH), values).one(),
+    )
     if done.outcome == "not held":
         raise LedgerError(f"{done.said}. `python -m pipeline runs` shows which are.")
     if done.outcome == "ended":
@@ -234,8 +237,11 @@ def roll_back(
     """
     _require_named(by, reason)
     values = {"job": job, "score_date": score_date, "to": to, "by": by, "reason": reason}
-    with postgres.engine(uri).begin() as connection:
-        done = connection.execute(sa.text(_ROLL_BACK), values).one()
+    done = postgres.patiently(
+        uri,
+        f"rolling back {job} {score_date}",
+        lambda connection: connection.execute(sa.text(_ROLL_BACK), values).one(),
+    )
     if done.refusal is not None:
         raise LedgerError(f"{done.refusal}. `python -m pipeline runs {job}` lists them.")
     return int(done.shown), int(done.replaced)

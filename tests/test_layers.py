@@ -46,7 +46,6 @@ FLOORS = (
     (
         "addresses",
         "job",
-        "dates",
         "stage",
         "places",
         "embedded",
@@ -64,6 +63,7 @@ FLOORS = (
     ("postmaster",),
     ("outside",),
     ("locks",),
+    ("dates",),
     ("errors",),
 )
 FLOOR = {room: len(FLOORS) - number for number, rooms in enumerate(FLOORS) for room in rooms}

@@ -35,7 +35,7 @@ def prune(
     else:
         out.print("nothing is due")
     for reason in pruned.postponed:
-        err.print(f"{reason}: left for the next time", highlight=False, markup=False, soft_wrap=True)
+        err.print(reason, highlight=False, markup=False, soft_wrap=True)
     for error in broken:
         err.print(
             f"{error}\nWhat that job has stays.", style="red", highlight=False, markup=False, soft_wrap=True

@@ -10,7 +10,7 @@ from airflow.sdk import DAG
 
 from tests.home import Home
 from tests.pipeline.shop import open_shop
-from tests.pipeline.test_retention import age
+from tests.pipeline.test_retention import age, enter
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -51,6 +51,7 @@ def test_it_prunes_every_job_and_says_what_went(
     for shop in shops:
         home.score(shop.job)
         age(shop, 31)
+        enter(shop)
     caplog.set_level("INFO")
     assert prune(dag, dry_run=True) == {"items": 2, "rows": 0}
     assert len(list(Path(home.store).rglob("*.parquet"))) == 18
