@@ -14,8 +14,8 @@ from airflow.sdk.observability import stats
 from statsd import StatsClient
 
 from operators import numbers
+from pipeline.decisions import decide
 from pipeline.outcomes import Measured
-from pipeline.write import decide
 from tests.dags.test_publish import context, publish, shop
 from tests.pipeline.shop import Shop
 from tests.pipeline.test_tracking import Mlflow, mlflow
@@ -95,9 +95,7 @@ def test_a_held_run_arrives_too_and_what_becomes_of_it(tracked: Shop, mlflow: Ml
     with pytest.raises(AirflowFailException, match="is held"):
         task.execute(context(run_type="backfill"))
     assert mlflow.runs[0]["status"] == "RUNNING"
-    decide(
-        tracked.home.places.predictions, tracked.runs()[0]["run_id"], approve=False, by="ana", reason="few"
-    )
+    decide(tracked.home.approver, tracked.runs()[0]["run_id"], approve=False, by="ana", reason="few")
     with pytest.raises(AirflowFailException, match="was rejected"):
         task.decided(context(), {"error": "timeout"}, datetime.now(UTC).isoformat())
     [run] = mlflow.runs

@@ -12,10 +12,10 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException, TaskAwaitingInput
 
+from pipeline.decisions import decide
 from pipeline.errors import ScoringError
 from pipeline.metrics import log_metrics
 from pipeline.stage import Run
-from pipeline.write import decide
 from tests.home import NIGHT, Home
 from tests.pipeline.shop import Shop, open_shop
 from tests.sinks import Web, web
@@ -122,7 +122,7 @@ def test_while_a_run_is_held_its_fallback_is_served(shop: Shop, web: Web) -> Non
     assert set(seen[seen["score_date"] == NIGHT]["served_by"]) == {"last_published"}
     assert "served_by = 'last_published'" in web.got[0]["message"]
     held = next(run for run in shop.runs() if run["status"] == "held")
-    decide(shop.home.places.predictions, held["run_id"], approve=True, by="ana", reason="fine")
+    decide(shop.home.approver, held["run_id"], approve=True, by="ana", reason="fine")
     seen = shop.predictions()
     assert set(seen[seen["score_date"] == NIGHT]["served_by"]) == {"model"}
 
@@ -133,7 +133,7 @@ def test_of_an_approved_run_people_are_not_told_again(shop: Shop, web: Web) -> N
     with pytest.raises(AirflowFailException, match="is held"):
         task.execute(context(run_type="backfill"))
     run_id = task.extracted["run_id"]
-    decide(shop.home.places.predictions, run_id, approve=True, by="ana", reason="fine")
+    decide(shop.home.approver, run_id, approve=True, by="ana", reason="fine")
     assert task.execute(context(run_type="backfill"))["run_id"] == run_id
     assert ["held" in posted["title"] for posted in web.got] == [True]
 
@@ -143,7 +143,7 @@ def test_a_rejected_run_fails_in_the_words_of_whoever_rejected_it(shop: Shop, we
     task = publish(shop)
     with pytest.raises(AirflowFailException):
         task.execute(context(run_type="backfill"))
-    decide(shop.home.places.predictions, shop.runs()[0]["run_id"], approve=False, by="ana", reason="too few")
+    decide(shop.home.approver, shop.runs()[0]["run_id"], approve=False, by="ana", reason="too few")
     with pytest.raises(
         AirflowFailException, match="was rejected by ana: too few. What was published"
     ) as refused:

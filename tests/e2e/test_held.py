@@ -10,7 +10,7 @@ import pytest
 
 from local.airflow import Airflow
 from local.rest import Json, Rest
-from pipeline.write import decide
+from pipeline.decisions import decide
 from tests.e2e.test_nights import asked_job, ready, states, wait
 from tests.home import Home, shop_model, shop_rows
 from tests.sinks import Web, listening
@@ -153,7 +153,7 @@ def test_a_held_night_is_rejected_in_airflow(waiting: Waiting) -> None:
 
 
 def test_a_decision_on_the_command_line_is_noticed(waiting: Waiting) -> None:
-    uri, run_id = waiting.home.places.predictions, waiting.run(ELSEWHERE)["run_id"]
+    uri, run_id = waiting.home.approver, waiting.run(ELSEWHERE)["run_id"]
     decide(uri, run_id, approve=True, by="ana", reason="the shops were closed")
     assert waiting.seen(ELSEWHERE) == 80
     assert waiting.rest.wait(waiting.patient, waiting.runs[ELSEWHERE])["state"] == "success"
