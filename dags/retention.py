@@ -12,6 +12,7 @@ from typing import Any
 from airflow.sdk import DAG, Connection, CronTriggerTimetable, Param, task
 from airflow.sdk.exceptions import AirflowFailException
 
+from operators import credentials
 from pipeline import job as jobs
 from pipeline import places
 from pipeline.errors import ScoringError
@@ -42,7 +43,13 @@ with DAG(
             description="Say in the log what would go, and touch nothing.",
         )
     },
-    default_args={"retries": 3, "retry_delay": timedelta(minutes=5), "retry_exponential_backoff": True},
+    default_args={
+        "retries": 3,
+        "retry_delay": timedelta(minutes=5),
+        "retry_exponential_backoff": True,
+        "queue": credentials.TASKS["prune"].queue,
+        "pre_execute": lambda context: credentials.keep_needed("prune"),
+    },
 ):
 
     @task

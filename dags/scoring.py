@@ -21,10 +21,12 @@ from airflow.sdk import (
 )
 from airflow.sdk.exceptions import AirflowFailException
 
-from operators.defaults import task_defaults
+from operators import credentials
+from operators.defaults import hand_over_failure, task_defaults
 from operators.publish import Publish
 from operators.stage import end_of, outcome, places_of, require_known, score_date
 from pipeline import job as jobs
+from pipeline import places
 from pipeline.errors import NothingToDo
 from pipeline.job import Job, JobError
 
@@ -35,6 +37,8 @@ Scores model **{job.model.name}** (alias `{job.model.alias}`) on `sql/{job.extra
 {job.timezone}, for **{job.owner}**.
 
 extract → load_model → predict (one per part) → write (one per part) → log_metrics → publish
+
+A model runs in load_model and predict, whose workers have no database: what fails there is noted by note_failure.
 
 Analysts keep the last published night until the last step, which moves one pointer. A night that fails its gate is
 held: its task `publish` waits for {job.gate.decide_within_hours:g} hours until somebody approves or rejects it, under
@@ -94,23 +98,37 @@ def build(job: Job) -> DAG:
             with outcome():
                 return extract(places_of(job), job, score_date(job, context), **_asked(context)).json_value()
 
-        @task
+        # A pickle runs code: these two hold no credential, and leave it to another task to say that they failed.
+        apart: Json = {
+            "queue": credentials.TASKS["predict"].queue,
+            "on_failure_callback": hand_over_failure(job),
+        }
+
+        @task(**apart)
         def load_model(run: Json) -> list[Json]:
             """Verify the pinned model, and hand out the parts to score with it."""
             from pipeline.predict import load_model
             from pipeline.stage import Run
 
             with outcome():
-                return [work.json_value() for work in load_model(places_of(job), Run.read(run))]
+                return [work.json_value() for work in load_model(places.files(), Run.read(run))]
 
-        @task
+        @task(**apart)
         def predict(work: Json) -> Json:
             """Score one part."""
             from pipeline.predict import predict
             from pipeline.stage import Work
 
             with outcome():
-                return predict(places_of(job), Work.read(work)).json_value()
+                return predict(places.files(), Work.read(work)).json_value()
+
+        @task(trigger_rule=TriggerRule.ONE_FAILED)
+        def note_failure(**context: Any) -> None:
+            """Note in the run's row why load_model or predict failed, and tell people: those two have no database."""
+            from operators.failure import note
+
+            with outcome():
+                note(job, context)
 
         @task
         def write(scored: Json) -> Json:
@@ -138,6 +156,8 @@ def build(job: Job) -> DAG:
         verdict: Any = log_metrics(run, written)
         published = Publish(task_id="publish", job=job, asset=asset, extracted=run, verdict=verdict)
 
+        [work, scored] >> note_failure()
+
         if job.fallback != "none":
 
             @task(trigger_rule=TriggerRule.ONE_FAILED, on_failure_callback=None)
@@ -149,7 +169,9 @@ def build(job: Job) -> DAG:
                     night, trigger = score_date(job, context), context["dag_run"].run_id
                     if context["params"].get("dry_run"):
                         raise NothingToDo("a dry run is served by nothing else")
-                    said = serve(places_of(job), job, night, trigger=trigger, reason=f"{trigger} failed")
+                    workspace = places_of(job)
+                    with credentials.hidden():  # the job may have another model score
+                        said = serve(workspace, job, night, trigger=trigger, reason=f"{trigger} failed")
                 raise AirflowFailException(
                     f"{said}. The night itself failed: put right what its failed task says, and clear that task."
                 )

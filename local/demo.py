@@ -16,7 +16,7 @@ from rich.table import Table
 
 from local import lease, nights, postgres, private, processes, setup
 from local.airflow import Airflow, started
-from local.environment import Place
+from local.environment import ANALYST, Place
 from local.nights import Night
 from local.processes import LocalError
 from local.rest import FINISHED
@@ -94,7 +94,7 @@ def down(place: Place) -> None:
 
 def psql(place: Place, arguments: Sequence[str]) -> int:
     """Run psql as an analyst."""
-    if not (place.folder / "postgres" / "PG_VERSION").exists() and "AIRFLOW_CONN_ANALYST" not in os.environ:
+    if not (place.folder / "postgres" / "PG_VERSION").exists() and ANALYST not in os.environ:
         raise LocalError("There are no predictions yet. Run `make demo` first.")
     embedded = setup.server(place, lambda _: None)
     command = [str(embedded.binaries / "psql"), setup.reader(embedded), *arguments]

@@ -13,10 +13,11 @@ from pipeline.embedded import Embedded
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# The connections that tasks may see, and the one that the web server's pages read; the owners' are for `migrate` and
+# The connections that tasks may see, each its own (operators/credentials.py); the owners' are for `migrate` and
 # `sample`.
-_TASK_CONNECTIONS = ("warehouse", "predictions", "predictions_janitor")
-_PAGES_CONNECTION = "AIRFLOW_CONN_ANALYST"
+TASK_CONNECTIONS = ("warehouse", "predictions", "predictions_janitor")
+# What the web server's pages read with.
+ANALYST = "SCORING_ANALYST"
 _PREDICTIONS = "AIRFLOW_CONN_PREDICTIONS"
 _OWNERS = ("AIRFLOW_CONN_WAREHOUSE_OWNER", "AIRFLOW_CONN_PREDICTIONS_OWNER")
 
@@ -101,10 +102,10 @@ def environment(
     kept = {name: value for name, value in environ.items() if not _foreign(name)}
     tasks = str(max(4, os.cpu_count() or 1))
     store = environ.get("SCORING_STORE", str(place.folder / "store"))
+    variables = {conn_id: f"AIRFLOW_CONN_{conn_id.upper()}" for conn_id in TASK_CONNECTIONS}
     connections = {
         name: environ.get(name) or embedded.connections[conn_id]
-        for conn_id in (*_TASK_CONNECTIONS, "analyst")
-        for name in [f"AIRFLOW_CONN_{conn_id.upper()}"]
+        for conn_id, name in {**variables, "analyst": ANALYST}.items()
         # The embedded janitor and analyst have never heard of a real database's runs.
         if environ.get(name) or conn_id in ("warehouse", "predictions") or not environ.get(_PREDICTIONS)
     }
@@ -146,13 +147,17 @@ def environment(
 
 
 def of_component(name: str, environ: Mapping[str, str]) -> dict[str, str]:
-    """What one of Airflow's processes gets: the web server what its pages read, the others what tasks use."""
-    if name == "api-server":
-        hidden = {f"AIRFLOW_CONN_{conn_id.upper()}" for conn_id in _TASK_CONNECTIONS}
-    else:
-        hidden = {_PAGES_CONNECTION, "AIRFLOW__CORE__PLUGINS_FOLDER"}
-    return {key: value for key, value in environ.items() if key not in hidden}
+    """What one of Airflow's processes gets: the web server what its pages read, and the scheduler what tasks use.
+
+    The web server gives the connections in its environment to every task that asks: it has none.
+    """
+    hidden = {ANALYST, "AIRFLOW__CORE__PLUGINS_FOLDER"} if name != "api-server" else set()
+    return {
+        key: value
+        for key, value in environ.items()
+        if key not in hidden and (name == "scheduler" or not key.startswith("AIRFLOW_CONN_"))
+    }
 
 
 def _foreign(name: str) -> bool:
-    return name.startswith("AIRFLOW__") or name in (*_OWNERS, _PAGES_CONNECTION)
+    return name.startswith("AIRFLOW__") or name in (*_OWNERS, ANALYST)

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Mapping
 
-from local.environment import Place
+from local.environment import ANALYST, Place
 from pipeline import addresses, embedded
 from pipeline import job as jobs
 from pipeline.embedded import Embedded
@@ -50,7 +50,8 @@ def owner(conn_id: str, running: Embedded, environ: Mapping[str, str] = os.envir
 
 def reader(running: Embedded, environ: Mapping[str, str] = os.environ) -> str:
     """Address to query the predictions with, as an analyst where there is such a role."""
-    for conn_id in ("analyst", "predictions"):
-        if uri := environ.get(f"AIRFLOW_CONN_{conn_id.upper()}"):
-            return addresses.postgres(uri, conn_id)
+    if uri := environ.get(ANALYST):
+        return addresses.postgres(uri, ANALYST)
+    if uri := environ.get("AIRFLOW_CONN_PREDICTIONS"):
+        return addresses.postgres(uri, "predictions")
     return running.connections["analyst"]

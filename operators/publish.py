@@ -8,7 +8,7 @@ from airflow.sdk import Asset, BaseOperator, Context, Param
 from airflow.sdk.exceptions import TaskAwaitingInput
 from airflow.sdk.execution_time.hitl import upsert_hitl_detail
 
-from operators import lineage, numbers, telling
+from operators import credentials, lineage, numbers, telling
 from operators.stage import outcome, places_of
 from pipeline.errors import ScoringError
 from pipeline.job import Job
@@ -131,7 +131,9 @@ class Publish(BaseOperator):
         night = datetime.fromisoformat(run.score_date).date()
         try:
             reason = f"run {run.run_id} is held"
-            return f"{serve(places_of(self.job), self.job, night, trigger=trigger, reason=reason)}."
+            workspace = places_of(self.job)
+            with credentials.hidden():  # the job may have another model score
+                return f"{serve(workspace, self.job, night, trigger=trigger, reason=reason)}."
         except ScoringError as error:
             log.error("no fallback: %s", error)
             return f"Analysts keep what they have; the fallback failed: {error}"

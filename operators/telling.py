@@ -67,10 +67,22 @@ def tell_failure(job: Job, context: Mapping[str, Any], night: date) -> None:
     from pipeline.write import Held, Rejected
 
     ti, error = context["ti"], context.get("exception")
-    if not isinstance(getattr(error, "__cause__", None), Held | Rejected):
+    cause = getattr(error, "__cause__", None) or error
+    if not isinstance(cause, Held | Rejected):
         # Where nothing can be kept, nobody knows what was told before: of many mapped tasks the first one tells.
         first = (ti.map_index or 0) <= 0
-        _tell(job, messages.failed(_night(job, context, night), ti.task_id, error), unkept=first)
+        alert = messages.failed(_night(job, context, night), ti.task_id, str(error), type(cause).__name__)
+        _tell(job, alert, unkept=first)
+
+
+@harmless
+def tell_noted(job: Job, context: Mapping[str, Any], task: str, error: str, kind: str) -> None:
+    """Tell people that another task of the same DAG run failed for good, which could not tell them."""
+    from pipeline import messages
+
+    night = _night(job, context)
+    failed = f"{night.task.partition('/tasks/')[0]}/tasks/{task}"
+    _tell(job, messages.failed(replace(night, task=failed), task, error, kind))
 
 
 @harmless

@@ -140,4 +140,6 @@ def _file(parts: SplitResult, name: str) -> Path:
 
 
 def _remedy(name: str) -> str:
-    return f"Set AIRFLOW_CONN_{name.upper()}=postgres://user:password@host:5432/database"
+    # The web server's variable is no connection of Airflow's.
+    variable = name if name.isupper() else f"AIRFLOW_CONN_{name.upper()}"
+    return f"Set {variable}=postgres://user:password@host:5432/database"

@@ -5,7 +5,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import chain
 from threading import Event
@@ -20,6 +20,7 @@ from pipeline.job import Job
 from pipeline.ledger import Line, ServedBy
 from pipeline.model import Model
 from pipeline.places import Places
+from pipeline.predict import score_batch
 from pipeline.progress import Progress
 from pipeline.queries import Values
 from pipeline.rejected import Rejections
@@ -45,7 +46,8 @@ class _Night:
         values: its parameters' values.
         contract: of the model that will score.
         policy: what becomes of the rows that break it.
-        load: gives that model.
+        pinned: the version of the model that will score.
+        load: gives that model, where it may be loaded in this process.
         stored: is called with each part that is in the store.
         failed: set when one shard has failed, so that the others need not go on.
     """
@@ -57,7 +59,8 @@ class _Night:
     values: Values
     contract: Contract
     policy: Policy
-    load: Callable[[], Model]
+    pinned: model.Pinned
+    load: Callable[[model.Pinned], Model] | None
     stored: Callable[[Work], None]
     failed: Event = field(default_factory=Event)
 
@@ -105,7 +108,7 @@ def extract(
     attempt: int = 1,
     served_by: ServedBy = "model",
     triggered_by: str | None = None,
-    load: Callable[[model.Pinned], Model] = model.load,
+    load: Callable[[model.Pinned], Model] | None = None,
     stored: Callable[[Work], None] = lambda work: None,
 ) -> Run:
     """Stream one night's rows from the warehouse into the parts of a new run.
@@ -121,7 +124,7 @@ def extract(
         attempt: which try of the trigger this is; an earlier one that comes late changes nothing.
         served_by: whether the run stands in for one that failed.
         triggered_by: the person who triggered the run; None where a schedule did.
-        load: gives the pinned model, to try it on the first rows.
+        load: gives the pinned model, to try it on the first rows; without it nothing is unpickled here.
         stored: called with each part as soon as it is in the store, while the others are still extracted.
 
     Returns:
@@ -136,7 +139,8 @@ def extract(
         WarehouseError: the query cannot work as it is written.
         ForecastError: the night would not fit into the store or the memory.
         ExtractError: the night has no rows, and the job says that this is a failure; or its shards are not the whole.
-        NothingToDo: the night has no rows, and the job says to skip it.
+        NothingToDo: the night has no rows, and the job says to skip it; or the same input, model, code and
+            configuration are published already.
     """
     clock = Clock()
     pinned = pinned or model.resolve(places.home, job.model.name, job.model.alias, model_version)
@@ -177,7 +181,7 @@ def extract(
     )
     values = {"score_date": score_date, "interval_start": interval[0], "interval_end": interval[1]}
     contract = pinned.manifest.contract
-    night = _Night(places, job, run, query, values, contract, policy, lambda: load(pinned), stored)
+    night = _Night(places, job, run, query, values, contract, policy, pinned, load, stored)
     with ledger.working(places.predictions, run_id):
         shards = _read(night)
         written = sorted(
@@ -186,6 +190,7 @@ def extract(
         ledger.extracted(places.predictions, run_id, [line for _, line in written])
         if not written:
             _nothing_extracted(places, job, score_date, run_id)
+        ledger.require_new(places.predictions, run_id)
     return run.model_copy(
         update={
             "parts": tuple(part for part, _ in written),
@@ -284,7 +289,13 @@ def _read_shard(night: _Night, shard: int, snapshot: str | None, doubled: pa.Arr
 
 
 def _look_ahead(night: _Night, checker: Checker, first: pa.RecordBatch) -> dict[str, float]:
-    sample = forecast.measure(night.load(), checker, first)
+    if night.load:
+        loaded = night.load(night.pinned)
+        sample = forecast.measure(lambda rows: score_batch(loaded, rows), checker, first)
+    else:
+        manifest, uri = night.pinned.manifest, night.places.predictions
+        sample = forecast.measure(lambda rows: forecast.stand_in(manifest, rows), checker, first)
+        sample = replace(sample, seconds=sample.seconds + forecast.pace(uri, night.job.name, manifest))
     found = forecast.look_ahead(night.places, night.query, night.whole, night.job.extract, sample)
     return found.metrics() if found else {}
 

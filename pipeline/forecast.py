@@ -1,25 +1,30 @@
 """What a night will take, said before it is taken: rows, seconds, memory and room in the store.
 
 The rows come from the planner of Postgres, or from counting where there is no such plan; the rest from a sample that is
-checked, scored and stored in memory.
+checked, scored and stored in memory. Where no model may be loaded, other scores stand in for its own, and the pace of
+the job's last run for the time that it takes.
 """
 
 import logging
 import shutil
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import perf_counter
 
+import numpy as np
 import pyarrow as pa
+import sqlalchemy as sa
 from fsspec.implementations.local import LocalFileSystem
 
-from pipeline import machine, parts, warehouse
+from pipeline import machine, parts, postgres, warehouse
 from pipeline.check import Checker
+from pipeline.contract import ENTITY
 from pipeline.errors import ScoringError
 from pipeline.job import Extract
-from pipeline.model import Model
+from pipeline.model import Manifest
 from pipeline.places import Places
-from pipeline.predict import SCORED, score_batch
+from pipeline.predict import SCORED
 from pipeline.queries import BATCH_BYTES, Values
 from pipeline.stage import Clock
 
@@ -81,8 +86,15 @@ class Sample:
     held_mb: float
 
 
-def measure(loaded: Model, checker: Checker, batch: pa.RecordBatch) -> Sample:
+def measure(
+    score: Callable[[pa.RecordBatch], pa.RecordBatch], checker: Checker, batch: pa.RecordBatch
+) -> Sample:
     """Check, store and score the first rows of a batch, in memory.
+
+    Args:
+        score: scores rows that the contract accepts.
+        checker: holds rows against the contract.
+        batch: the rows.
 
     Raises:
         PredictError: the model fails on them.
@@ -93,7 +105,7 @@ def measure(loaded: Model, checker: Checker, batch: pa.RecordBatch) -> Sample:
     features, scored = parts.PartWriter(checker.contract.schema), parts.PartWriter(SCORED)
     features.write(accepted)
     if len(accepted):
-        scored.write(score_batch(loaded, accepted))
+        scored.write(score(accepted))
     share = max(1, len(rows))
     return Sample(
         seconds=(perf_counter() - started) / share,
@@ -101,6 +113,26 @@ def measure(loaded: Model, checker: Checker, batch: pa.RecordBatch) -> Sample:
         scored_bytes=scored.close() / share,
         held_mb=Clock().cost().peak_mb,
     )
+
+
+def stand_in(manifest: Manifest, rows: pa.RecordBatch) -> pa.RecordBatch:
+    """Scores of the size that a model's would have, for rows that no model has scored; none compress worse."""
+    random, count = np.random.default_rng(0), len(manifest.classes)
+    scores, labels, classes = random.random(len(rows)), pa.nulls(len(rows), pa.string()), None
+    if count:
+        labels = pa.array(random.choice(manifest.classes, len(rows)), pa.string())
+    if count > 2:
+        classes = list(random.random((len(rows), count)))
+    lists = pa.array(classes or [None] * len(rows), SCORED.field("class_scores").type)
+    return pa.RecordBatch.from_arrays([rows.column(ENTITY), pa.array(scores), labels, lists], schema=SCORED)
+
+
+def pace(uri: str, job: str, manifest: Manifest) -> float:
+    """Seconds a row that the model took in the job's last run with it; 0 where there was none."""
+    values = {"job": job, "name": manifest.name, "version": manifest.version}
+    with postgres.engine(uri).connect() as connection:
+        rows_per_second = connection.execute(sa.text(_PACE), values).scalar_one_or_none()
+    return 1 / rows_per_second if rows_per_second else 0.0
 
 
 def forecast(rows: int, rows_per_part: int, sample: Sample) -> Forecast:
@@ -165,3 +197,11 @@ def _free_mb(store: str) -> float | None:
         return None
     there = next(folder for folder in (Path(root), *Path(root).parents) if folder.exists())
     return shutil.disk_usage(there).free / 1e6
+
+
+_PACE = """
+SELECT metric.value FROM scoring.scoring_runs AS run JOIN scoring.run_metrics AS metric USING (run_id)
+WHERE run.job = :job AND run.model_name = :name AND run.model_version = :version
+  AND metric.metric = 'predict_rows_per_second'
+ORDER BY run.run_id DESC LIMIT 1
+"""

@@ -134,24 +134,30 @@ def extracted(uri: str, run_id: int, lines: Sequence[Line]) -> None:
         connection.execute(sa.text(_EXTRACTED), {"run_id": run_id, "input_sha256": digest})
 
 
-def enter_key(uri: str, run_id: int) -> None:
-    """Enter a run's idempotency key into its row: the digest of all that decides its scores.
+def require_new(uri: str, run_id: int) -> None:
+    """Enter an extracted run's idempotency key, and go on only where it would publish anything new.
 
-    Two runs of one key would publish the same rows.
+    The key is the digest of all that decides a run's scores: two runs of one key would publish the same rows.
 
     Raises:
+        NothingToDo: the same input, model, code and configuration are published already.
         Superseded: the run has been closed or published meanwhile.
         LedgerError: there is no such run.
     """
     with engine(uri).begin() as connection:
         if not connection.execute(sa.text(_KEY), {"run_id": run_id}).rowcount:
             hold_open(connection, run_id)  # says why
+        twin = connection.execute(sa.text(_TWIN), {"run_id": run_id}).one_or_none()
+    if twin is not None:
+        reason = f"run {twin.run_id} published the same input, model, code and configuration"
+        close(uri, run_id, "abandoned", reason)
+        raise NothingToDo(f"{twin.job} {twin.score_date}: {reason}; it stays")
 
 
-def published_twin(uri: str, run_id: int) -> int | None:
-    """The published run of the same job, score date and idempotency key, if there is one."""
-    with engine(uri).connect() as connection:
-        return connection.execute(sa.text(_TWIN), {"run_id": run_id}).scalar_one_or_none()
+def note_failure(uri: str, run_id: int, reason: str) -> None:
+    """Note in a run's row why a stage failed that cannot reach the ledger; a run that was closed stays as it is."""
+    with _refusals():
+        close(uri, run_id, "failed", reason)
 
 
 def close(uri: str, run_id: int, status: str, reason: str) -> None:
@@ -308,8 +314,9 @@ SET idempotency_key = encode(sha256(convert_to(concat_ws(' ', job, score_date, i
 WHERE run_id = :run_id AND status IN ('running', 'failed')
 """
 _TWIN = """
-SELECT twin.run_id FROM scoring.scoring_runs AS run JOIN scoring.scoring_runs AS twin USING (idempotency_key)
-WHERE run.run_id = :run_id AND twin.run_id <> run.run_id AND twin.status = 'published'
+SELECT twin.run_id, twin.job, twin.score_date
+FROM scoring.scoring_runs AS run JOIN scoring.scoring_runs AS twin USING (idempotency_key)
+WHERE run.run_id = :run_id AND NOT run.dry_run AND twin.run_id <> run.run_id AND twin.status = 'published'
 """
 _CLOSE = """
 UPDATE scoring.scoring_runs SET status = :status, status_reason = :reason

@@ -76,20 +76,20 @@ def unlike(night: Night, measured: "Measured") -> Alert:
     return _alert(night, "groups fare differently", "outcomes", body, measured.run_id)
 
 
-def failed(night: Night, task: str, error: BaseException | str | None) -> Alert:
+def failed(night: Night, task: str, error: str, kind: str) -> Alert:
     """A task failed for good; a failed night has one message, however many of its tasks fail.
 
     Args:
         night: the night.
         task: the first that failed.
         error: why.
+        kind: the error's type: nights of a backfill that fail with the same one share a message.
     """
     body = [
-        f"{error}",
+        error,
         "What was published before stays. Put right what the message says, then clear the task "
         f"{task} and those after it: {night.task}",
     ]
-    kind = type(getattr(error, "__cause__", None) or error).__name__
     cause = f"failed: {task}: {kind}" if night.backfill else "failed"
     return _alert(night, f"failed in {task}", cause, body, None)
 

@@ -6,18 +6,27 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
-class Places:
-    """What a stage needs to know of its surroundings.
+class Files:
+    """Where files are: all that a stage knows of its surroundings which unpickles a model.
 
     Attributes:
         home: the folder that holds dags/, sql/ and models/.
         store: where runs keep their parts: a folder or any fsspec URL.
-        warehouse: address of the database that a night's rows come from.
-        predictions: address of the database that the scores go to.
     """
 
     home: Path
     store: str
+
+
+@dataclass(frozen=True)
+class Places(Files):
+    """What the other stages need to know of their surroundings.
+
+    Attributes:
+        warehouse: address of the database that a night's rows come from.
+        predictions: address of the database that the scores go to.
+    """
+
     warehouse: str
     predictions: str
 
@@ -30,3 +39,8 @@ def home() -> Path:
 def store() -> str:
     """Where runs keep their parts: `SCORING_STORE`, else .local/store in the home."""
     return os.environ.get("SCORING_STORE") or str(home() / ".local" / "store")
+
+
+def files() -> Files:
+    """The home and the store."""
+    return Files(home(), store())

@@ -1,4 +1,8 @@
-"""A part becomes a scored part."""
+"""A part becomes a scored part.
+
+A model's pickle runs code, so nothing here knows a database or looks at the ledger: a run that was closed meanwhile is
+scored in vain, and `write` changes nothing.
+"""
 
 import logging
 from collections.abc import Iterator
@@ -9,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipeline import ledger, model, parts, references
+from pipeline import model, parts, references
 from pipeline.contract import ENTITY
-from pipeline.errors import NothingToDo, ScoringError
+from pipeline.errors import ScoringError
 from pipeline.model import Model, ScoreError
-from pipeline.places import Places
+from pipeline.places import Files
 from pipeline.profile import KEPT, SCORE, Profile
 from pipeline.progress import Progress
 from pipeline.stage import Clock, Run, Scored, Work
@@ -38,7 +42,7 @@ class PredictError(ScoringError):
     """Rows that the model could not score."""
 
 
-def load_model(places: Places, run: Run) -> list[Work]:
+def load_model(files: Files, run: Run) -> list[Work]:
     """Verify and load the run's pinned model once, before any part is scored.
 
     Returns:
@@ -46,29 +50,12 @@ def load_model(places: Places, run: Run) -> list[Work]:
 
     Raises:
         ModelError: the model may not be used.
-        NothingToDo: the same input, model, code and configuration are published already.
     """
-    with ledger.working(places.predictions, run.run_id):
-        model.load(_pin(places, run))
-        require_new(places, run)
+    model.load(_pin(files, run))
     return [run.work(part) for part in run.parts]
 
 
-def require_new(places: Places, run: Run) -> None:
-    """Enter an extracted run's idempotency key, and go on only where it would publish anything new.
-
-    Raises:
-        NothingToDo: the same input, model, code and configuration are published already.
-    """
-    ledger.enter_key(places.predictions, run.run_id)
-    twin = ledger.published_twin(places.predictions, run.run_id)
-    if twin is not None and not run.dry_run:
-        reason = f"run {twin} published the same input, model, code and configuration"
-        ledger.close(places.predictions, run.run_id, "abandoned", reason)
-        raise NothingToDo(f"{run.job} {run.score_date}: {reason}; it stays")
-
-
-def predict(places: Places, work: Work) -> Scored:
+def predict(files: Files, work: Work) -> Scored:
     """Score one part, batch by batch, into a file beside it.
 
     Raises:
@@ -78,19 +65,18 @@ def predict(places: Places, work: Work) -> Scored:
         MemoryError: there is too little of it; worth a retry, for other tasks may have taken it.
     """
     clock = Clock()
-    with ledger.working(places.predictions, work.run_id):
-        return score_part(places, work, model.load(_pin(places, work)), clock)
+    return score_part(files, work, model.load(_pin(files, work)), clock)
 
 
-def score_part(places: Places, work: Work, loaded: Model, clock: Clock) -> Scored:
-    """What `predict` does, with a model that is loaded already, and without a look at the ledger."""
+def score_part(files: Files, work: Work, loaded: Model, clock: Clock) -> Scored:
+    """What `predict` does, with a model that is loaded already."""
     where = (work.job, work.score_date, work.run_id, work.part.number)
     writer, looks = parts.PartWriter(SCORED), parts.PartWriter(KEPT)
-    bins = references.load(_pin(places, work)).bins
+    bins = references.load(_pin(files, work)).bins
     profile = Profile.of(bins)
     progress = Progress(log, f"part {work.part.number}: scored", work.part.rows)
     try:
-        for rows, scores in _scored(places.store, parts.input_path(*where), work.part, loaded):
+        for rows, scores in _scored(files.store, parts.input_path(*where), work.part, loaded):
             writer.write(scores)
             columns = {name: rows.column(name) for name in bins if name != SCORE}
             profile += Profile.of(bins, {**columns, SCORE: scores.column("score")})
@@ -101,9 +87,9 @@ def score_part(places: Places, work: Work, loaded: Model, clock: Clock) -> Score
             f"suffice to score it: {error}. Lower extract.rows_per_part in the job file (a batch has "
             f"{parts.ROWS_PER_GROUP} rows at most), let fewer tasks share the machine, or give it more memory."
         ) from error
-    part = writer.save(places.store, parts.scored_path(*where), work.part.number)
+    part = writer.save(files.store, parts.scored_path(*where), work.part.number)
     looks.write(profile.batch())
-    kept = looks.save(places.store, parts.profile_path(*where), work.part.number)
+    kept = looks.save(files.store, parts.profile_path(*where), work.part.number)
     log.info("part %s: %s rows scored", part.number, part.rows)
     return Scored(
         run_id=work.run_id,
@@ -150,8 +136,8 @@ def pin(home: Path, name: str, version: int, sha256: str) -> model.Pinned:
     return found
 
 
-def _pin(places: Places, run: Run | Work) -> model.Pinned:
-    return pin(places.home, run.model_name, run.model_version, run.model_sha256)
+def _pin(files: Files, run: Run | Work) -> model.Pinned:
+    return pin(files.home, run.model_name, run.model_version, run.model_sha256)
 
 
 def score_batch(loaded: Model, batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -114,7 +114,7 @@ def _rows(job: Job, places: Places, score_date: date, loaded: model.Model) -> st
     with warehouse.stream(places.warehouse, query, values, job.extract.query) as reader:
         checker.schema(reader.schema, job.extract.query)
         for batch in reader:
-            sample = sample or forecast.measure(loaded, checker, batch)
+            sample = sample or forecast.measure(lambda rows: score_batch(loaded, rows), checker, batch)
             checked = checker.check(batch.slice(0, SAMPLE_ROWS - rows))
             rows, rejected = rows + min(batch.num_rows, SAMPLE_ROWS - rows), rejected + checked.rejected_rows
             reasons |= {(failure.column, failure.rule) for failure in checked.failures}

@@ -15,7 +15,7 @@ from pipeline.extract import extract
 from pipeline.job import Job
 from pipeline.metrics import log_metrics
 from pipeline.places import Places
-from pipeline.predict import require_new, score_part
+from pipeline.predict import score_part
 from pipeline.stage import Clock, Publication, Scored, Work, Written
 from pipeline.write import publish, write
 
@@ -77,7 +77,6 @@ def score(
         # A write resumes a run that has failed: the failure is noted when no write goes on any more.
         with ledger.working(places.predictions, run.run_id), _one_by_one() as writer:
             loading.result()
-            require_new(places, run)
             written: list[Future[Written]] = []
             for number, part in enumerate(scored):
                 progress("predict and write", number, len(scored))

@@ -1,9 +1,10 @@
 """Pages in Airflow's web UI: a tab on every DAG run with the report of what it scored, and the page "Scoring".
 
-Only the web server reads this file (`core.plugins_folder`). It reads the predictions as an analyst, by the connection
-`analyst`, and shows a job to those only who may see its DAG.
+Only the web server reads this file (`core.plugins_folder`). It reads the predictions as an analyst, at the address
+`SCORING_ANALYST`, and shows a job to those only who may see its DAG.
 """
 
+import os
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
@@ -12,9 +13,7 @@ import sqlalchemy as sa
 from airflow.api_fastapi.app import API_ROOT_PATH, get_auth_manager
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
 from airflow.api_fastapi.core_api.security import GetUserDep, get_user, requires_access_dag
-from airflow.models import Connection
 from airflow.plugins_manager import AirflowPlugin
-from airflow.sdk.exceptions import AirflowNotFoundException
 from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.responses import HTMLResponse
 
@@ -23,6 +22,7 @@ from pipeline.addresses import AddressError
 from pipeline.pages import overview, reading, render, report
 
 PREFIX = "/scoring"
+ANALYST = "SCORING_ANALYST"
 # Behind a proxy Airflow may live below a path.
 _HERE = API_ROOT_PATH.removesuffix("/") + PREFIX
 # Nothing is fetched, nothing runs, and no other site shows these pages in a frame.
@@ -81,13 +81,13 @@ def of_run(dag_id: str, run_id: int) -> str:
 
 
 def _analyst() -> str:
-    try:
-        found = Connection.get_connection_from_secrets("analyst")
-    except AirflowNotFoundException:
+    # No connection of Airflow's: the web server gives those to every task that asks, and so to every model's pickle.
+    if not (uri := os.environ.get(ANALYST)):
         raise AddressError(
-            "no connection 'analyst'. Set AIRFLOW_CONN_ANALYST for the web server, as a member of scoring_analyst."
-        ) from None
-    return addresses.postgres(found.get_uri(), "analyst")
+            f"the web server has no {ANALYST}. Set it to postgres://user:password@host:5432/database, with a member of "
+            "scoring_analyst."
+        )
+    return addresses.postgres(uri, ANALYST)
 
 
 class ScoringPages(AirflowPlugin):

@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from local.rest import Rest
+from operators.credentials import TASKS
 from pipeline.embedded import Embedded
 from pipeline.errors import NothingToDo
 from pipeline.job import find
@@ -38,8 +39,8 @@ IMPATIENT = {
 # Who holds which secret: this and nothing more.
 METADATA = {"AIRFLOW_DB_PASSWORD", "FERNET_KEY"}
 OWNERS = {"POSTGRES_PASSWORD", "WAREHOUSE_OWNER_PASSWORD", "SCORING_OWNER_PASSWORD"}
-WORKERS = {"WAREHOUSE_READER_PASSWORD", "SCORING_PIPELINE_PASSWORD", "JANITOR_PASSWORD"}
-LOGINS = {"AIRFLOW_DB_PASSWORD", "ANALYST_PASSWORD"} | WORKERS
+WORKERS = {"WAREHOUSE_READER_PASSWORD", "SCORING_PIPELINE_PASSWORD"}
+LOGINS = {"AIRFLOW_DB_PASSWORD", "ANALYST_PASSWORD", "JANITOR_PASSWORD"} | WORKERS
 HOLDERS = {
     "postgres": {"POSTGRES_PASSWORD"},
     "postgres-init": OWNERS | LOGINS,
@@ -50,6 +51,8 @@ HOLDERS = {
     "airflow-dag-processor": METADATA,
     "airflow-triggerer": METADATA,
     "airflow-worker": {"REDIS_PASSWORD"} | WORKERS,
+    "airflow-worker-model": {"REDIS_PASSWORD"},
+    "airflow-worker-janitor": {"REDIS_PASSWORD", "JANITOR_PASSWORD"},
     "sample": {"WAREHOUSE_OWNER_PASSWORD"},
     "analyst": {"ANALYST_PASSWORD"},
 }
@@ -88,7 +91,7 @@ def stack(
     job = running.folder / "opt/scoring/dags" / f"{JOB}.toml"
     job.write_text(job.read_text().replace("retries = 3", "retries = 3\nretry_delay_seconds = 1"))
     try:
-        running.up("sample", scale={"airflow-worker": 2})
+        running.up("sample", scale={"airflow-worker-model": 2})
         yield running
     finally:
         running.down()
@@ -111,7 +114,7 @@ def published(stack: Stack, secrets: dict[str, str]) -> dict[str, int]:
         assert run["state"] == "success", logs
         # The api-server shows what a worker wrote.
         assert f"{JOB}: score date {NIGHT}" in logs["publish"]
-        for name in ("airflow-worker-1", "airflow-worker-2"):
+        for name in ("airflow-worker-model-1", "airflow-worker-model-2"):
             assert "task_id='predict'" in stack.containers[name].log.read_text(), f"{name} scored no part"
         return dict(rest.xcom(JOB, run_id, "publish"))
 
@@ -230,18 +233,48 @@ class TestFile:
         for name, service in composed.items():
             for volume in service.said.get("volumes", ()):
                 mounted.setdefault(volume.split(":")[0], set()).add(name)
-        writers = {"airflow-scheduler", "airflow-dag-processor", "airflow-triggerer", "airflow-worker"}
+        workers = {"airflow-worker", "airflow-worker-model", "airflow-worker-janitor"}
+        writers = {"airflow-scheduler", "airflow-dag-processor", "airflow-triggerer", *workers}
         assert mounted == {
             "postgres": {"postgres"},
             "redis": {"redis"},
             "auth": {"airflow-init", "airflow-apiserver"},
-            "store": {"airflow-init", "airflow-worker"},
+            "store": {"airflow-init", *workers},
             "logs": {"airflow-init", "airflow-apiserver", *writers},
             "./sql/docker": {"postgres-init"},
         }
 
     def test_workers_scale(self, composed: dict[str, Service]) -> None:
-        assert not {"ports", "container_name", "hostname"} & composed["airflow-worker"].said.keys()
+        for name in ("airflow-worker", "airflow-worker-model"):
+            assert not {"ports", "container_name", "hostname"} & composed[name].said.keys()
+
+    def test_each_queue_has_a_worker_with_the_connections_of_its_tasks(
+        self, composed: dict[str, Service]
+    ) -> None:
+        queues: dict[str, set[str]] = {}
+        for need in TASKS.values():
+            # Those of people's addresses and of MLflow are the user's own.
+            ours = {conn_id for conn_id in need.connections if conn_id not in ("alerts", "mlflow")}
+            queues[need.queue] = queues.get(need.queue, set()) | ours
+        workers = {name: service for name, service in composed.items() if name.startswith("airflow-worker")}
+        served = {}
+        for service in workers.values():
+            [queue] = re.findall(r"--queues (\S+)", service.command[-1])
+            served[queue] = {
+                name.removeprefix("AIRFLOW_CONN_").lower()
+                for name in service.environment
+                if name.startswith("AIRFLOW_CONN_")
+            }
+        assert served == queues
+        assert len(workers) == len(queues)
+        assert served["model"] == set()
+
+    def test_the_web_server_has_no_connection_that_a_task_could_ask_for(
+        self, composed: dict[str, Service]
+    ) -> None:
+        assert not [
+            name for name in composed["airflow-apiserver"].environment if name.startswith("AIRFLOW_CONN_")
+        ]
 
 
 class TestImage:
@@ -355,11 +388,11 @@ class TestRunning:
     def test_the_processes_of_a_worker_hold_no_credential_of_airflow(
         self, stack: Stack, secrets: dict[str, str], published: object
     ) -> None:
-        for name in ("airflow-worker-1", "airflow-worker-2"):
+        for name in ("airflow-worker-1", "airflow-worker-model-2", "airflow-worker-janitor-1"):
             found = stack.containers[name].environments()
             assert len(found) > 1
             for environ in found:
-                assert held_by(environ.values(), secrets) <= HOLDERS["airflow-worker"]
+                assert held_by(environ.values(), secrets) <= HOLDERS[name[:-2]]
                 assert (
                     not {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "AIRFLOW__API_AUTH__JWT_SECRET"}
                     & environ.keys()
@@ -412,22 +445,28 @@ class TestRunning:
     def test_health_checks_notice_what_is_gone(self, stack: Stack) -> None:
         """Destroys the stack, so it stands last."""
         boxes = stack.containers
-        for name in ("airflow-worker-2", "airflow-scheduler-1"):
+        for name in ("airflow-worker-model-2", "airflow-scheduler-1"):
             boxes[name].kill()
         for name in ("airflow-dag-processor-1", "airflow-triggerer-1"):
             boxes[name].process.terminate()
             boxes[name].process.wait(30)
-        gone = {"airflow-worker-2", "airflow-scheduler-1", "airflow-dag-processor-1", "airflow-triggerer-1"}
+        gone = {
+            "airflow-worker-model-2",
+            "airflow-scheduler-1",
+            "airflow-dag-processor-1",
+            "airflow-triggerer-1",
+        }
         assert unhealthy(stack, {name for name, box in boxes.items() if box.service.health}) == gone
         boxes["redis-1"].kill()
         boxes["postgres-1"].kill()
-        rest = {"redis-1", "postgres-1", "airflow-apiserver-1", "airflow-worker-1"}
+        workers = {"airflow-worker-1", "airflow-worker-model-1", "airflow-worker-janitor-1"}
+        rest = {"redis-1", "postgres-1", "airflow-apiserver-1", *workers}
         assert unhealthy(stack, rest) == rest
 
 
 def predicting(stack: Stack, rest: Rest, run_id: str) -> tuple[str, int]:
     """Wait until a worker scores a part, and have it stand still there; returns the worker and the part."""
-    workers = [name for name in stack.containers if name.startswith("airflow-worker")]
+    workers = [name for name in stack.containers if name.startswith("airflow-worker-model")]
     deadline = monotonic() + 120
     while monotonic() < deadline:
         for task in rest.tasks(JOB, run_id):

@@ -16,6 +16,7 @@ from airflow.dag_processing.processor import _serialize_dags
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, ParamValidationError
 
+from operators.credentials import TASKS
 from pipeline.dates import DateError, parse
 from pipeline.errors import NothingToDo, ScoringError
 from pipeline.job import JobError
@@ -53,13 +54,14 @@ def test_every_job_file_becomes_one_dag(home: Home, job: str) -> None:
     assert set(load(home).dags) == {job, other}
 
 
-def test_the_six_tasks_stand_in_their_order(home: Home, job: str) -> None:
+def test_the_tasks_stand_in_their_order(home: Home, job: str) -> None:
     dag = load(home).dags[job]
     after = {name: sorted(task.downstream_task_ids) for name, task in dag.task_dict.items()}
     assert after == {
         "extract": ["load_model", "log_metrics", "publish"],
-        "load_model": ["predict"],
-        "predict": ["write"],
+        "load_model": ["note_failure", "predict"],
+        "predict": ["note_failure", "write"],
+        "note_failure": [],
         "write": ["log_metrics"],
         "log_metrics": ["publish"],
         "publish": [],
@@ -67,11 +69,21 @@ def test_the_six_tasks_stand_in_their_order(home: Home, job: str) -> None:
     assert all(task.doc or callable_of(task).__doc__ for task in dag.tasks)
 
 
+def test_every_task_runs_where_its_credentials_are_and_no_others(home: Home, job: str) -> None:
+    path = home.path / "dags" / f"{job}.toml"
+    path.write_text(path.read_text().replace("retries = 0", 'retries = 0\nfallback = "last_published"'))
+    tasks = load(home).dags[job].task_dict
+    assert {name: task.queue for name, task in tasks.items()} == {name: TASKS[name].queue for name in tasks}
+    assert {name for name, task in tasks.items() if task.queue == "model"} == {"load_model", "predict"}
+    assert not TASKS["load_model"].connections + TASKS["predict"].connections
+
+
 def test_a_fallback_waits_for_a_failure_of_any_task(home: Home, job: str) -> None:
     path = home.path / "dags" / f"{job}.toml"
     path.write_text(path.read_text().replace("retries = 0", 'retries = 0\nfallback = "last_published"'))
     tasks = dict(load(home).dags[job].task_dict)
     fallback = tasks.pop("fallback")
+    assert tasks.pop("note_failure").trigger_rule == "one_failed"
     assert fallback.trigger_rule == "one_failed"
     assert fallback.upstream_task_ids == set(tasks)
 

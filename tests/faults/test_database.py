@@ -66,8 +66,6 @@ PHASES = {
         "predictions_owner",
         "LOCK TABLE scoring.run_parts IN EXCLUSIVE MODE",
     ),
-    "load_model": ("load_model", "predictions_owner", "LOCK TABLE scoring.scoring_runs IN EXCLUSIVE MODE"),
-    "predict": ("predict", "predictions_owner", "LOCK TABLE scoring.scoring_runs IN EXCLUSIVE MODE"),
     "write claims a part": ("write", "predictions_owner", "LOCK TABLE scoring.run_parts IN EXCLUSIVE MODE"),
     "write copies": ("write", "predictions_owner", GATE),
     "log_metrics": ("log_metrics", "predictions_owner", "LOCK TABLE scoring.run_metrics IN EXCLUSIVE MODE"),

@@ -65,7 +65,6 @@ def test_tasks_get_the_pipelines_connections_and_no_owners(place: Place, fake: E
         "AIRFLOW_CONN_WAREHOUSE": mine,
         "AIRFLOW_CONN_PREDICTIONS": fake.connections["predictions"],
         "AIRFLOW_CONN_PREDICTIONS_JANITOR": fake.connections["predictions_janitor"],
-        "AIRFLOW_CONN_ANALYST": fake.connections["analyst"],
         "AIRFLOW_CONN_OTHER": "postgres://x@y/z",
     }
 
@@ -76,14 +75,16 @@ def test_the_web_server_reads_as_an_analyst_and_the_others_never_do(place: Place
     def connections(component: str) -> set[str]:
         given = environment.of_component(component, said)
         assert ("AIRFLOW__CORE__PLUGINS_FOLDER" in given) == (component == "api-server")
+        assert ("SCORING_ANALYST" in given) == (component == "api-server")
         return {name.removeprefix("AIRFLOW_CONN_") for name in given if name.startswith("AIRFLOW_CONN_")}
 
-    assert connections("api-server") == {"ANALYST", "OTHER"}
-    for component in ("scheduler", "dag-processor", "triggerer"):
-        assert connections(component) == {"WAREHOUSE", "PREDICTIONS", "PREDICTIONS_JANITOR", "OTHER"}
+    # What the web server holds, it gives to every task that asks.
+    for component in ("api-server", "dag-processor", "triggerer"):
+        assert connections(component) == set()
+    assert connections("scheduler") == {"WAREHOUSE", "PREDICTIONS", "PREDICTIONS_JANITOR", "OTHER"}
 
 
-@pytest.mark.parametrize("name", ["AIRFLOW_CONN_PREDICTIONS_JANITOR", "AIRFLOW_CONN_ANALYST"])
+@pytest.mark.parametrize("name", ["AIRFLOW_CONN_PREDICTIONS_JANITOR", "SCORING_ANALYST"])
 def test_the_embedded_janitor_and_analyst_do_not_go_with_a_real_database(
     place: Place, fake: Embedded, name: str
 ) -> None:

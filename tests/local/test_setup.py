@@ -31,7 +31,7 @@ def test_a_database_of_somebody_elses_is_left_alone(environ: dict[str, str], add
     [
         ({}, FAKE.connections["analyst"]),
         ({"AIRFLOW_CONN_PREDICTIONS": THEIRS}, READ),
-        ({"AIRFLOW_CONN_PREDICTIONS": "postgres://x@y/z", "AIRFLOW_CONN_ANALYST": THEIRS}, READ),
+        ({"AIRFLOW_CONN_PREDICTIONS": "postgres://x@y/z", "SCORING_ANALYST": THEIRS}, READ),
     ],
 )
 def test_predictions_are_read_where_they_are_written(environ: dict[str, str], address: str) -> None:

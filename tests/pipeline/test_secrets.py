@@ -131,9 +131,7 @@ def test_no_step_of_a_night_tells_its_predictions_password(shop: Shop, witness: 
         return done
 
     run = each(lambda places: extract(places, job, NIGHT, trigger="one"))
-    work = each(lambda places: load_model(places, run))
-    scored = [each(lambda places, part=part: predict(places, part)) for part in work[:1]]  # type: ignore[misc]
-    scored += [predict(good, part) for part in work[1:]]
+    scored = [predict(good, part) for part in load_model(good, run)]
     written = [each(lambda places: write(places, scored[0])), *(write(good, part) for part in scored[1:])]
     verdict = each(lambda places: log_metrics(places, job, run, written))
     each(lambda places: publish(places, run, verdict))

@@ -260,7 +260,7 @@ def test_a_late_look_for_a_twin_is_superseded(shop: Shop) -> None:
     run = shop.extract()
     shop.publish(run, shop.write(run))
     with pytest.raises(Superseded, match="published"):
-        ledger.enter_key(shop.home.places.predictions, run.run_id)
+        ledger.require_new(shop.home.places.predictions, run.run_id)
 
 
 def test_a_publish_that_is_late_is_superseded(shop: Shop) -> None:

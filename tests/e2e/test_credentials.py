@@ -1,0 +1,59 @@
+"""Under a real scheduler: what a model sees that looks around, and who says that it failed."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from local.airflow import Airflow
+from local.rest import Rest
+from tests.e2e.curious import Broken, Curious
+from tests.e2e.test_nights import asked_job, ready, states
+from tests.home import NIGHT, Home, shop_model, shop_rows
+
+
+def job_of(home: Home, model: Any, word: str) -> str:
+    """A job whose nights a model scores that is made for it."""
+    _, reference = shop_model()
+    features = reference[["amount", "visits", "channel", "member"]]
+    home.model(word, model.fit(features, reference["bought"]), reference, outcome="bought")
+    query = f"SELECT * FROM {home.table(shop_rows(40))} ORDER BY entity_id"
+    return asked_job(home, word, query, word, gate='min_rows = 1\nconstant_score = "warn"')
+
+
+def test_a_model_sees_no_credential_and_is_given_none(
+    nights_home: Home, airflow: Airflow, rest: Rest
+) -> None:
+    name = job_of(nights_home, Curious(), "curious")
+    ready(airflow, rest, name)
+    assert rest.wait(name, rest.trigger(name, None, {"score_date": str(NIGHT)}))["state"] == "success"
+    seen = [json.loads(path.read_text()) for path in Path(nights_home.store).glob("curious-*.json")]
+    # load_model and predict, each in a process of its own; extract unpickles nothing.
+    assert len(seen) == 2
+    secrets = json.loads((airflow.place.airflow / "secrets.json").read_text())
+    hidden = [*secrets.values(), "AIRFLOW_CONN_", "AIRFLOW__API_AUTH__JWT_SECRET", "sslmode", "postgresql"]
+    for look in seen:
+        assert "SCORING_STORE=" in look["environ"]
+        assert [text for text in hidden if text in look["environ"] + look["block"]] == []
+        assert look["given"] == []
+
+
+def test_a_model_that_fails_is_noted_in_the_runs_row(nights_home: Home, airflow: Airflow, rest: Rest) -> None:
+    name = job_of(nights_home, Broken(), "broken_model")
+    ready(airflow, rest, name)
+    run_id = rest.trigger(name, None, {"score_date": str(NIGHT)})
+    assert rest.wait(name, run_id)["state"] == "failed"
+    ended = states(rest, name, run_id)
+    assert (ended["predict"], ended["note_failure"]) == ({"failed"}, {"success"})
+    run = nights_home.last_run(name)
+    assert run["status"] == "failed"
+    assert run["status_reason"].startswith("PredictError: model broken_model version 1 failed on rows")
+
+
+def test_a_failure_elsewhere_is_not_noted_twice(nights_home: Home, airflow: Airflow, rest: Rest) -> None:
+    if not (nights_home.path / "models" / "shop").exists():
+        nights_home.model("shop", *shop_model(), outcome="bought")
+    name = asked_job(nights_home, "nowhere", "SELECT entity_id FROM nowhere", "shop")
+    ready(airflow, rest, name)
+    run_id = rest.trigger(name, None, {"score_date": str(NIGHT)})
+    assert rest.wait(name, run_id)["state"] == "failed"
+    assert states(rest, name, run_id)["note_failure"] == {"skipped"}
