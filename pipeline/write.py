@@ -34,6 +34,10 @@ class Held(ScoringError):
     """The run failed its gate and waits for a person."""
 
 
+class NotHeld(LedgerError):
+    """A decision on a run that waits for none."""
+
+
 class Rejected(ScoringError):
     """The run was held, and it was decided not to publish it."""
 
@@ -86,9 +90,9 @@ def publish(places: Places, run: Run, verdict: Verdict) -> Publication:
     try:
         with ledger.working(places.predictions, run.run_id):
             _publish(places, run, verdict)
-    except Superseded as superseded:
-        return published(places.predictions, run.run_id, superseded)
-    publication = published(places.predictions, run.run_id)
+    except Superseded:
+        return published(places.predictions, run.run_id)
+    publication = _publication(places.predictions, _row(places.predictions, run.run_id))
     log.info("run %s published, %s replaced", run.run_id, publication.replaced_run_id or "none")
     return publication
 
@@ -109,22 +113,19 @@ def _publish(places: Places, run: Run, verdict: Verdict) -> None:
     flip(places.predictions, run.run_id)
 
 
-def published(database_url: str, run_id: int, otherwise: ScoringError | None = None) -> Publication:
+def published(database_url: str, run_id: int) -> Publication:
     """What downstream learns of a published run.
 
     Args:
         database_url: the predictions database.
         run_id: the run.
-        otherwise: what to raise of a run that was overtaken.
 
     Raises:
         Held: the run waits for a person.
         Rejected: a person has decided against it.
-        ScoringError: `otherwise`, where it is neither published nor decided on.
+        Superseded: it is not published, or not any more.
     """
-    with postgres.engine(database_url).connect() as connection:
-        row = connection.execute(sa.text(_RUN), {"run_id": run_id}).mappings().one()
-        replaced = connection.execute(sa.text(_REPLACED), {"run_id": run_id}).scalar()
+    row = _row(database_url, run_id)
     if row["status"] == "held":
         raise _held(run_id, row["job"], row["score_date"], row["status_reason"])
     if row["status"] == "abandoned" and row["decided_by"] is not None:
@@ -133,8 +134,20 @@ def published(database_url: str, run_id: int, otherwise: ScoringError | None = N
             f"{row['decision_reason']}. What was published before stays. Put right why it was held "
             f"({row['status_reason']}), and clear the task `extract`."
         )
-    if row["status"] != "published" and otherwise is not None:
-        raise otherwise
+    if row["status"] != "published":
+        ledger.require_open(row)
+        raise Superseded(f"run {run_id} is {row['status']}: nothing to do")
+    return _publication(database_url, row)
+
+
+def _row(database_url: str, run_id: int) -> sa.RowMapping:
+    with postgres.engine(database_url).connect() as connection:
+        return connection.execute(sa.text(_RUN), {"run_id": run_id}).mappings().one()
+
+
+def _publication(database_url: str, row: sa.RowMapping) -> Publication:
+    with postgres.engine(database_url).connect() as connection:
+        replaced = connection.execute(sa.text(_REPLACED), {"run_id": row["run_id"]}).scalar()
     return Publication(
         **{name: row[name] for name in Publication.model_fields if name in row and name != "score_date"},
         score_date=str(row["score_date"]),
@@ -199,10 +212,10 @@ def resolve(done: sa.Row[Any]) -> int | None:
     Raises:
         Superseded: as `flip` does.
         WriteError: as `flip` does.
-        LedgerError: it was to be approved, and is not held.
+        NotHeld: it was to be decided on, and is not held.
     """
     if done.outcome == "not held":
-        raise LedgerError(f"{done.said}. `python -m pipeline runs` shows which are.")
+        raise NotHeld(f"{done.said}. `python -m pipeline runs` shows which are.")
     if done.outcome == "ended":
         raise Superseded(done.said)
     if done.outcome == "overtaken":

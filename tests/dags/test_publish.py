@@ -55,6 +55,7 @@ def context(day: date = NIGHT, **changed: Any) -> dict[str, Any]:
         "run_type": "scheduled",
         "clear_number": 0,
         "logical_date": None,
+        "triggering_user_name": None,
         "run_after": due,
     }
     link = "http://airflow/dags/shop/runs/nightly/tasks/publish?try_number=1"
