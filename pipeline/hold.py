@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, fields
 from datetime import date
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -100,8 +101,8 @@ def _find(database_url: str, query: str, **values: object) -> HeldRun | None:
         row = connection.execute(sa.text(query), values).mappings().one_or_none()
     if row is None:
         return None
-    values = {field.name: row[field.name] for field in fields(HeldRun)}
-    return HeldRun(**{**values, "findings": tuple(map(Finding.read, row["findings"]))})
+    columns: dict[str, Any] = {field.name: row[field.name] for field in fields(HeldRun)}
+    return HeldRun(**{**columns, "findings": tuple(map(Finding.read, row["findings"]))})
 
 
 def listed(findings: list[Finding]) -> str:
