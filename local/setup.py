@@ -20,18 +20,19 @@ def server(place: Place, tell: Tell) -> Embedded:
 
 
 def prepare(place: Place, running: Embedded, tell: Tell) -> None:
-    """Migrate the predictions, load the sample, verify the model; whatever is there already stays.
+    """Migrate the predictions, enter the jobs' retention, load the sample, verify the model; whatever is there already stays.
 
     A database that the environment names is left alone, unless it names its owner's connection too.
 
     Raises:
         ScoringError: one of them failed.
     """
-    from pipeline import migrate, model, sample
+    from pipeline import migrate, model, retention, sample
 
     job = jobs.find(place.dags, JOB)
     if uri := owner("predictions", running):
         tell(f"predictions database at revision {migrate.migrate(uri)}")
+        retention.enter(uri, jobs.read_all(place.dags)[0])
     if uri := owner("warehouse", running):
         rows = sample.load(uri, lambda table, count: tell(f"loading {table}: {count:,} rows"))
         tell(f"sample warehouse: {rows['flights']:,} flights")

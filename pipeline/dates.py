@@ -6,8 +6,14 @@ from zoneinfo import ZoneInfo
 from pipeline.errors import UsageError
 
 
+# A night may be scored ahead of its time, but not so far that it hides all that will be published for years. The
+# database holds the same bounds in `scoring.require_date`.
+FIRST = date(1970, 1, 1)
+AHEAD = timedelta(days=366)
+
+
 class DateError(UsageError):
-    """A score date that is not a date."""
+    """A score date that is not a date, or lies out of bounds."""
 
 
 def score_date(
@@ -27,18 +33,18 @@ def score_date(
         days_back: how many days before the due day the scored day lies.
 
     Raises:
-        DateError: `asked` is not a date in ISO form.
+        DateError: `asked` is not a date in ISO form, or the day is out of bounds.
     """
     if asked:
         return parse(asked)
-    return (logical_date or run_after).astimezone(zone).date() - timedelta(days=days_back)
+    return _bounded((logical_date or run_after).astimezone(zone).date() - timedelta(days=days_back))
 
 
 def parse(text: str) -> date:
     """Read a date such as 2013-07-01, and nothing else.
 
     Raises:
-        DateError: the text is not a date in ISO form.
+        DateError: the text is not a date in ISO form, or the day is out of bounds.
     """
     try:
         day = date.fromisoformat(text)
@@ -46,7 +52,7 @@ def parse(text: str) -> date:
         day = None
     if day is None or day.isoformat() != text:
         raise DateError(f"score date {text!r} is not a date. Write it as YYYY-MM-DD, for example 2013-07-01.")
-    return day
+    return _bounded(day)
 
 
 def interval(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
@@ -63,3 +69,10 @@ def interval(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
         raise DateError(
             f"score date {day} is at the end of the calendar. Name a day that has data."
         ) from error
+
+
+def _bounded(day: date) -> date:
+    last = datetime.now(UTC).date() + AHEAD
+    if not FIRST <= day <= last:
+        raise DateError(f"score date {day} is not between {FIRST} and {last}. Name a day that has data.")
+    return day

@@ -112,8 +112,13 @@ def decide(approver_url: str, run_id: int, *, approve: bool, by: str, reason: st
     """
     _require_named(by, reason)
     values = {"run_id": run_id, "by": by, "reason": reason}
-    with _refusals(), postgres.engine(approver_url).begin() as connection:
-        done = connection.execute(sa.text(_APPROVE if approve else _REJECT), values).one()
+    statement = sa.text(_APPROVE if approve else _REJECT)
+    with _refusals():
+        done = postgres.patiently(
+            approver_url,
+            f"deciding on run {run_id}",
+            lambda connection: connection.execute(statement, values).one(),
+        )
     return resolve(done)  # after the commit: an overtaken run has been abandoned
 
 
@@ -135,8 +140,12 @@ def roll_back(
     """
     _require_named(by, reason)
     values = {"job": job, "score_date": score_date, "to": to, "by": by, "reason": reason}
-    with _refusals(), postgres.engine(approver_url).begin() as connection:
-        done = connection.execute(sa.text(_ROLL_BACK), values).one()
+    with _refusals():
+        done = postgres.patiently(
+            approver_url,
+            f"rolling back {job} {score_date}",
+            lambda connection: connection.execute(sa.text(_ROLL_BACK), values).one(),
+        )
     if done.refusal is not None:
         raise LedgerError(f"{done.refusal}. `python -m pipeline runs {job}` lists them.")
     return int(done.shown), int(done.replaced)
@@ -153,8 +162,8 @@ def _refusals() -> AbstractContextManager[None]:
 
 
 _TRIGGER = """
-SELECT job, triggered_by AS by, triggered_login AS login,
-       triggered_login IS NOT DISTINCT FROM CAST(session_user AS text) AS same_login
+SELECT job, triggered_by AS by, triggered_as AS login,
+       triggered_as IS NOT DISTINCT FROM CAST(session_user AS text) AS same_login
 FROM scoring.scoring_runs WHERE run_id = :run_id
 """
 _APPROVE = """

@@ -4,6 +4,7 @@ It holds the sample warehouse, the predictions and Airflow's own metadata, and l
 that two checkouts never meet. It stops with the last process that uses it.
 """
 
+import fcntl
 import json
 import logging
 import os
@@ -140,10 +141,14 @@ def _created(pid: int) -> float:
 
 
 def _prepare(embedded: Embedded) -> None:
-    with adbc.connect(embedded.uri("postgres"), autocommit=True) as session, session.cursor() as cursor:
-        # Two processes may start at once; the second waits here and finds everything made.
-        cursor.execute("SELECT pg_advisory_lock(20130701)")
-        cursor.fetchall()
+    with (
+        (embedded.data.parent / "prepare.lock").open("w") as lock,
+        adbc.connect(embedded.uri("postgres"), autocommit=True) as session,
+        session.cursor() as cursor,
+    ):
+        # Two processes may start at once; the second waits here and finds everything made. A lock of the database
+        # could be held by whoever is connected to it.
+        fcntl.flock(lock, fcntl.LOCK_EX)
         cursor.execute("SELECT datname FROM pg_database")
         databases = {name for (name,) in cursor.fetchall()}
         for database in DATABASES:

@@ -106,7 +106,6 @@ def erase(uri: str, store: str, job: str, entity: str, *, by: str, reason: str) 
             "reason": reason,
         }
         done = session.execute(sa.text(_ERASE), values).one()
-        janitor.vacuum(session, done.months or (), rejected=done.rejected_rows > 0)
     return Receipt(
         done.erasure, job, done.runs, done.prediction_rows, done.rejected_rows, done.parts,
         in_work=tuple(run.run_id for run in runs if run.in_work),

@@ -76,11 +76,14 @@ def previous(places: Places, job: Job) -> model.Pinned:
 
 def _serve_last(places: Places, job: Job, score_date: date, trigger: str, reason: str) -> None:
     values = {"job": job.name, "score_date": score_date, "trigger": trigger, "reason": reason}
-    with postgres.engine(places.predictions).begin() as connection:
+
+    def serve_last(connection: sa.Connection) -> None:
         done = connection.execute(sa.text(_SERVE_LAST), values).one()
         if done.refusal is not None:
             raise FallbackError(f"{done.refusal}. Put right what failed, and clear the failed task.")
         connection.execute(sa.text("SELECT scoring.summarize(:score_date)"), values)
+
+    postgres.patiently(places.predictions, f"serving {job.name} {score_date}", serve_last)
 
 
 def _score_previous(places: Places, job: Job, score_date: date, trigger: str) -> None:

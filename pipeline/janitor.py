@@ -1,22 +1,12 @@
 """The session in which things are thrown away: one at a time, and every statement its own short transaction."""
 
-import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
-from datetime import date
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
 
-from pipeline.postgres import engine
-
-# How long a month may wait for transactions and locks before it is left for the next time, in seconds.
-PATIENCE = 5.0
-_LOCK_NOT_AVAILABLE = "55P03"
-
-
-class Busy(RuntimeError):
-    """Another prune or erase is at work on this database; worth another try."""
+from pipeline.postgres import LOCK_NOT_AVAILABLE, Busy, engine
 
 
 @contextmanager
@@ -29,17 +19,20 @@ def session(uri: str) -> Iterator[sa.Connection]:
     Raises:
         Busy: another one does.
     """
-    with engine(uri).connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        if not connection.execute(sa.text(_LOCK)).scalar_one():
+    # The lock is a second session's, whose transaction lasts as long: it has neither a snapshot nor a number, so that
+    # it holds no clean-up back.
+    with engine(uri).connect() as holder, holder.begin():
+        holder.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
+        try:
+            holder.exec_driver_sql("SELECT scoring.begin_cleanup()")
+        except sa.exc.OperationalError as error:
+            if getattr(error.orig, "sqlstate", "") != LOCK_NOT_AVAILABLE:
+                raise
             raise Busy(
                 "another prune or erase is at work on this database. Wait until it has ended, and try again."
-            )
-        try:
+            ) from error
+        with engine(uri).connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             yield connection
-        finally:
-            # Closing lets go of the lock, too, but the server may take its time to see it.
-            with suppress(sa.exc.SQLAlchemyError):
-                connection.execute(sa.text(_UNLOCK))
 
 
 def call(connection: sa.Connection, query: str, **values: Any) -> Any:
@@ -52,49 +45,6 @@ def try_call(connection: sa.Connection, query: str, **values: Any) -> Any:
     try:
         return call(connection, query, **values)
     except sa.exc.OperationalError as error:
-        if getattr(error.orig, "sqlstate", "") != _LOCK_NOT_AVAILABLE:
+        if getattr(error.orig, "sqlstate", "") != LOCK_NOT_AVAILABLE:
             raise
         return None
-
-
-def insist(connection: sa.Connection, query: str, **values: Any) -> Any:
-    """The same, tried for a while; between two tries whoever waited behind this one has a turn."""
-    deadline = time.monotonic() + PATIENCE
-    while (found := try_call(connection, query, **values)) is None and time.monotonic() < deadline:
-        time.sleep(0.1)
-    return found
-
-
-def vacuum(connection: sa.Connection, days: Iterable[date], rejected: bool) -> None:
-    """Free the room of deleted rows in the partitions of these days, and in the table of rejected rows where said."""
-    tables = {f"scoring.prediction_rows_{day:%Y%m}" for day in days}
-    for table in sorted(tables | ({"scoring.rejected_rows"} if rejected else set())):
-        # Truncating a table's end would take a lock that readers wait for.
-        connection.execute(sa.text(f"VACUUM (SKIP_LOCKED, TRUNCATE false) {table}"))
-
-
-def outlast(connection: sa.Connection) -> bool:
-    """Wait until every transaction that is open now has ended; False when they take too long.
-
-    A table that is emptied at once is empty for older snapshots too: whoever still looks at the night before it was
-    marked must not find it half there.
-    """
-    open_now = set(_transactions(connection))
-    deadline = time.monotonic() + PATIENCE
-    while open_now := open_now & set(_transactions(connection)):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
-
-
-def _transactions(connection: sa.Connection) -> list[str]:
-    return list(connection.execute(sa.text(_OPEN)).scalars())
-
-
-_LOCK = "SELECT pg_try_advisory_lock(hashtextextended('scoring.janitor', 0))"
-_UNLOCK = "SELECT pg_advisory_unlock(hashtextextended('scoring.janitor', 0))"
-_OPEN = """
-SELECT virtualtransaction FROM pg_locks JOIN pg_stat_activity USING (pid)
-WHERE locktype = 'virtualxid' AND datname = current_database() AND pid <> pg_backend_pid()
-"""

@@ -20,6 +20,7 @@ from croniter import CroniterBadDateError, croniter
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic import ValidationInfo as Info
 
+from pipeline.dates import FIRST
 from pipeline.errors import UsageError
 
 
@@ -79,7 +80,7 @@ def _people(names: tuple[str, ...]) -> tuple[str, ...]:
 Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 # What Airflow and Postgres can keep: one file that cannot become a DAG would take all the others with it.
-Night = Annotated[date, Field(ge=date(1970, 1, 1), lt=date(2200, 1, 1))]
+Night = Annotated[date, Field(ge=FIRST, lt=date(2200, 1, 1))]
 Days = Annotated[int, Field(ge=1, le=36_500)]
 Sentence = Annotated[str, Field(pattern=r"^[^\x00]*$")]
 Person = Annotated[str, Field(pattern=r"^[^\x00\s](?:[^\x00]*[^\x00\s])?$", max_length=200, strict=True)]

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from pipeline.errors import NothingToDo, UsageError
 from pipeline.model import Pinned, library_versions
-from pipeline.postgres import bound, engine, refusals
+from pipeline.postgres import bound, engine, patiently, refusals
 
 ServedBy = Literal["model", "last_published", "champion_previous"]
 
@@ -99,23 +99,12 @@ def begin(uri: str, entry: Entry) -> int:
         "served_by": entry.served_by,
         "triggered_by": entry.triggered_by,
     }
-    with _refusals(), engine(uri).begin() as connection:
-        if not entry.dry_run and not entry.model_named:
-            # `scoring.publish` would refuse it in the end; here no work is lost yet.
-            refusal = connection.execute(sa.text(_OLDER_MODEL), values).scalar_one()
-            if refusal is not None:
-                raise LedgerError(refusal)
-        connection.execute(sa.text("SELECT scoring.ensure_partition(:score_date)"), values)
-        # Tries that begin at once do not see each other's rows: one after the other, each takes over from the last.
-        connection.execute(sa.text(_TRIGGER_LOCK), values)
-        later = connection.execute(sa.text(_LATER), values).one_or_none()
-        if later is not None:
-            raise Superseded(
-                f"try {later.attempt} of {entry.trigger} is at work on run {later.run_id}: nothing to do"
-            )
-        run_id: int = connection.execute(sa.text(_BEGIN), values).scalar_one()
-        connection.execute(sa.text(_TAKE_OVER), {**values, "run_id": run_id})
-    return run_id
+    with _refusals():
+        return patiently(
+            uri,
+            f"{entry.job} {entry.score_date}: beginning a run",
+            lambda connection: _begin(connection, values),
+        )
 
 
 def extracted(uri: str, run_id: int, lines: Sequence[Line]) -> None:
@@ -231,6 +220,25 @@ def code_version() -> str:
     return digest.hexdigest()[:16]
 
 
+def _begin(connection: sa.Connection, values: Mapping[str, Any]) -> int:
+    if not values["dry_run"] and not values["model_named"]:
+        # `scoring.publish` would refuse it in the end; here no work is lost yet.
+        refusal = connection.execute(sa.text(_OLDER_MODEL), values).scalar_one()
+        if refusal is not None:
+            raise LedgerError(refusal)
+    connection.execute(sa.text("SELECT scoring.ensure_partition(:score_date)"), values)
+    # Tries that begin at once do not see each other's rows: one after the other, each takes over from the last.
+    connection.execute(sa.text("SELECT scoring.lock_night(:job, :score_date)"), values)
+    later = connection.execute(sa.text(_LATER), values).one_or_none()
+    if later is not None:
+        raise Superseded(
+            f"try {later.attempt} of {values['trigger']} is at work on run {later.run_id}: nothing to do"
+        )
+    run_id: int = connection.execute(sa.text(_BEGIN), values).scalar_one()
+    connection.execute(sa.text(_TAKE_OVER), {**values, "run_id": run_id})
+    return run_id
+
+
 def _refusals() -> AbstractContextManager[None]:
     remedy = "Run `python -m pipeline migrate`, and make the connection's role a member of scoring_writer."
     return refusals("predictions", LedgerError, {"3F": remedy, "42": remedy})
@@ -277,9 +285,6 @@ RETURNING run_id
 """
 _OLDER_MODEL = "SELECT scoring.older_model(:job, :score_date, :model_name, :model_version)"
 _WRITE_AS = "SELECT run_id, status, status_reason FROM scoring.write_as($1)"
-_TRIGGER_LOCK = """
-SELECT pg_advisory_xact_lock(hashtextextended(:job || ' ' || :score_date || ' ' || :trigger, 1))
-"""
 # A try that stood still before it began a run would else take over from the one that was started in its place. Once
 # that one has ended, a lower number is no late try: Airflow counts anew when a DAG run is deleted and made again.
 _LATER = """

@@ -8,8 +8,13 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 from pipeline import postgres
+from pipeline.postgres import Turns
 
 _MIGRATIONS = Path(__file__).resolve().parents[1] / "sql" / "migrations"
+
+# A reader who keeps a transaction open holds a migration up, and all who come after the migration wait behind it: for
+# one turn at most, and between two turns they go on.
+TURNS = Turns(lock_timeout="1s", pause=1.0, patience=300.0)
 
 
 def migrate(uri: str) -> str:
@@ -17,12 +22,33 @@ def migrate(uri: str) -> str:
 
     Args:
         uri: the predictions database, as a role that may create schemas and roles.
+
+    Raises:
+        Busy: a session holds locks on the schema's tables all the while.
     """
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS))
-    with postgres.engine(uri).begin() as connection:
-        # Two migrations at once: the second waits for the first, and then has nothing to do.
-        connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtextextended('scoring.migrate', 0))"))
+
+    def upgrade(connection: sa.Connection) -> None:
+        connection.exec_driver_sql(_LOCK)
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+    postgres.patiently(uri, "migrating the predictions database", upgrade, TURNS)
     return ScriptDirectory.from_config(config).get_current_head() or ""
+
+
+# Of two migrations at once, the second waits here, and then has nothing to do: a comment locks its schema until the
+# transaction ends, and only the schema's owner can take that lock.
+_LOCK = """
+DO $$ BEGIN
+    IF to_regnamespace('scoring') IS NULL THEN
+        BEGIN
+            CREATE SCHEMA scoring;
+        EXCEPTION WHEN unique_violation OR duplicate_schema THEN
+            NULL;  -- another migration was first
+        END;
+    END IF;
+    COMMENT ON SCHEMA scoring IS 'Nightly scores: predictions, the runs that made them, and their ledger.';
+END $$
+"""

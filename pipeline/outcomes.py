@@ -53,7 +53,7 @@ class Measured(Value):
 
 
 def measure(places: Places, job: Job, score_date: date, *, most: int = MAX_ROWS) -> Measured:
-    """Hold the published scores of a night against the real results, and keep the figures in place of earlier ones.
+    """Hold the published scores of a night against the real results, and keep the figures in place of earlier ones, which go into the history.
 
     Args:
         places: folders, store and databases.
@@ -167,13 +167,20 @@ def _business(
 
 def _keep(uri: str, run_id: int, metrics: quality.Metrics) -> None:
     columns, values, names = zip(*metrics, strict=True)
-    given = {"run_id": run_id, "columns": list(columns), "values": list(values), "metrics": list(names)}
+    given: dict[str, Any] = {
+        "run_id": run_id,
+        "columns": list(columns),
+        "values": list(values),
+        "metrics": list(names),
+    }
     remedy = "Run `python -m pipeline migrate`, and make the connection's role a member of scoring_writer."
-    with (
-        postgres.refusals("predictions", OutcomeError, {"42": remedy}),
-        postgres.engine(uri).begin() as connection,
-    ):
-        connection.execute(sa.text(_REPLACE), {**given, "numbers": list(metrics.values())})
+    given["numbers"] = list(metrics.values())
+    with postgres.refusals("predictions", OutcomeError, {"42": remedy}):
+        postgres.patiently(
+            uri,
+            f"entering the outcomes of run {run_id}",
+            lambda connection: connection.execute(sa.text(_REPLACE), given),
+        )
 
 
 def _tell(measured: Measured) -> None:

@@ -2,10 +2,13 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
+from typing import TypeVar
 
 import adbc_driver_postgresql
 import adbc_driver_postgresql.dbapi as adbc
@@ -32,6 +35,33 @@ _TOO_LATE = (
 # A try that stands still inside of a transaction, stopped or on a machine that hangs, keeps its locks. The server cuts
 # it off after this time, so that the retry need not wait for it; as long as Airflow waits for a heartbeat.
 STALLED = "5min"
+
+
+LOCK_NOT_AVAILABLE = "55P03"
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Turns:
+    """How a transaction waits for locks.
+
+    Attributes:
+        lock_timeout: for how long at a time.
+        pause: seconds between two turns, in which whoever waits behind it goes on.
+        patience: after how many seconds it gives up.
+    """
+
+    lock_timeout: str = "5s"
+    pause: float = 0.0
+    patience: float = 60.0
+
+
+TURNS = Turns()
+
+
+class Busy(RuntimeError):
+    """Another session holds what is needed; worth another try."""
 
 
 def connect(uri: str, *, autocommit: bool = False) -> adbc.Connection:
@@ -155,6 +185,44 @@ def engine(uri: str) -> sa.Engine:
     return made
 
 
+def patiently(
+    uri: str, what: str, work: Callable[[sa.Connection], Result], turns: Turns | None = None
+) -> Result:
+    """Do a short transaction's work that may have to wait for locks, in turns; returns what it returns.
+
+    Args:
+        uri: the predictions database.
+        what: what is being done, for the message.
+        work: what to do on a connection; it is begun anew in every turn.
+        turns: how to wait; a minute in turns of five seconds unless said.
+
+    Raises:
+        Busy: another session holds a lock all the while.
+    """
+    turns = turns or TURNS
+    deadline = time.monotonic() + turns.patience
+    while True:
+        try:
+            with engine(uri).begin() as connection:
+                connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{turns.lock_timeout}'")
+                return work(connection)
+        except sa.exc.OperationalError as error:
+            if getattr(error.orig, "sqlstate", "") != LOCK_NOT_AVAILABLE:
+                raise
+            if time.monotonic() > deadline:
+                raise Busy(
+                    f"{what}: a lock was not to be had for {turns.patience:.0f} seconds, and nothing was changed. "
+                    f"Sessions with a transaction open: {_open_transactions(uri)}. "
+                    "Wait until they have ended, or end them (pg_terminate_backend), and try again."
+                ) from error
+        time.sleep(turns.pause)
+
+
+def _open_transactions(uri: str) -> str:
+    with engine(uri).connect() as connection:
+        return connection.execute(sa.text(_HOLDERS)).scalar_one() or "none any more"
+
+
 @contextmanager
 def refusals(
     origin: str, kind: type[ScoringError] = WarehouseError, remedies: Mapping[str, str] | None = None
@@ -194,3 +262,9 @@ def _literal(value: date | datetime) -> str:
 
 
 _BOUND = "SET LOCAL idle_in_transaction_session_timeout = '{}'"
+# Of those in the way, the database tells everybody the number and the login.
+_HOLDERS = """
+SELECT string_agg(DISTINCT format('%s (%s)', pid, usename), ', ')
+FROM pg_locks JOIN pg_stat_activity USING (pid)
+WHERE locktype = 'virtualxid' AND datname = current_database() AND pid <> pg_backend_pid()
+"""

@@ -1,8 +1,9 @@
 """What has had its time goes: scores that nobody reads any more, rejected rows, parts, and what killed tries left.
 
-Each job's `[retention]` says how long. What is published and in date stays, and so does a run that is still open; the
-database holds these rules itself, so that a prune cannot race a publish. A prune that was killed is taken up by the
-next one.
+Each job's `[retention]` says how long, once the owner of the predictions database has entered it there (`enter`, by
+`python -m pipeline migrate`): who prunes chooses no days. What is published and in date stays, and so does a run that
+is still open; the database holds these rules itself, so that a prune cannot race a publish. A prune that was killed is
+taken up by the next one.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -11,8 +12,8 @@ from datetime import date
 
 import sqlalchemy as sa
 
-from pipeline import attic, janitor
-from pipeline.job import Job
+from pipeline import attic, janitor, postgres
+from pipeline.job import Job, Retention
 
 SCORES, REJECTED, PARTS, LEFTOVERS = "scores", "rejected rows", "parts", "leftover files"
 
@@ -40,11 +41,6 @@ class Item:
     rows: int | None = None
     size: int | None = None
 
-    @property
-    def month(self) -> date:
-        """The first day of the month whose partition holds the run's scores."""
-        return self.score_date.replace(day=1)
-
 
 @dataclass(frozen=True)
 class Pruned:
@@ -54,6 +50,18 @@ class Pruned:
     postponed: tuple[str, ...]
 
 
+def enter(uri: str, jobs: Sequence[Job]) -> None:
+    """Enter each job's `[retention]` into the predictions database, by which it is pruned from now on.
+
+    Args:
+        uri: the predictions database, as its owner.
+        jobs: whose; what is entered for other jobs stays.
+    """
+    with postgres.engine(uri).begin() as connection:
+        for job in jobs:
+            connection.execute(sa.text(_ENTER), {"job": job.name, **job.retention.model_dump()})
+
+
 def prune(address: Callable[[str], str], store: str, jobs: Sequence[Job], *, dry_run: bool = False) -> Pruned:
     """Throw away what is due, in short transactions for which neither readers nor a night wait.
 
@@ -61,7 +69,7 @@ def prune(address: Callable[[str], str], store: str, jobs: Sequence[Job], *, dry
         address: gives the address of a connection: of a job's predictions database as a member of `scoring_janitor`,
             which is called like `write.connection` with `_janitor` behind it.
         store: where runs keep their parts.
-        jobs: whose retention counts.
+        jobs: whose things may go.
         dry_run: only list what would go.
 
     Returns:
@@ -78,11 +86,23 @@ def prune(address: Callable[[str], str], store: str, jobs: Sequence[Job], *, dry
     postponed: list[str] = []
     for conn_id, theirs in databases.items():
         with janitor.session(address(conn_id)) as session:
+            postponed += [reason for job in theirs if (reason := _differs(session, job))]
             if dry_run:
                 gone += _due(session, store, theirs)
             else:
                 gone += _throw_away(session, store, theirs, postponed)
     return Pruned(tuple(item for item in gone if item.rows or item.size), tuple(postponed))
+
+
+def _differs(session: sa.Connection, job: Job) -> str | None:
+    """Where a job's file says other days than the database, by whose days it is pruned."""
+    row = session.execute(sa.text(_ENTERED), {"job": job.name}).mappings().one_or_none()
+    remedy = "Run `python -m pipeline migrate` as the owner"
+    if row is None:
+        return f"{job.name}: the database has no [retention] of it, so nothing of it goes. {remedy}"
+    if Retention(**row) != job.retention:
+        return f"{job.name}: its file's [retention] is not what the database has and goes by. {remedy}"
+    return None
 
 
 def _due(session: sa.Connection, store: str, jobs: Sequence[Job]) -> Iterator[Item]:
@@ -95,61 +115,31 @@ def _due(session: sa.Connection, store: str, jobs: Sequence[Job]) -> Iterator[It
 def _throw_away(
     session: sa.Connection, store: str, jobs: Sequence[Job], postponed: list[str]
 ) -> Iterator[Item]:
-    expired = [item for job in jobs for item in _expire(session, job, postponed)]
-    scores = _delete_scores(session, expired, postponed)
-    rejected = [item for job in jobs for item in _delete_rejected(session, job)]
-    yield from [*scores, *rejected]
     for job in jobs:
+        for item in (*_expire(session, job, postponed), *_list(session, job, _REJECTED)):
+            yield replace(item, rows=_delete(session, item))
         yield from _remove_files(session, store, job)
-    days = {item.score_date for item in scores if item.rows}
-    janitor.vacuum(session, days, rejected=any(item.rows for item in rejected))
 
 
 def _list(session: sa.Connection, job: Job, query: str) -> list[Item]:
     what = SCORES if query is _SCORES else REJECTED
-    found = session.execute(sa.text(query), {"job": job.name, **job.retention.model_dump()})
-    return [Item(job.name, row.score_date, row.run_id, what, rows=row.rows) for row in found]
+    rows = session.execute(sa.text(query), {"job": job.name})
+    return [Item(job.name, row.score_date, row.run_id, what, rows=row.rows) for row in rows]
 
 
 def _expire(session: sa.Connection, job: Job, postponed: list[str]) -> Iterator[Item]:
     """Mark the runs whose scores have had their time, so that none of them is published or rolled back to."""
-    days = job.retention.model_dump()
     for item in _list(session, job, _SCORES):
-        marked = janitor.try_call(session, _EXPIRE, run_id=item.run_id, **days)
+        marked = janitor.try_call(session, _EXPIRE, run_id=item.run_id)
         if marked is None:
             postponed.append(f"run {item.run_id} of {job.name} {item.score_date} is being worked on")
         if marked:
             yield item
 
 
-def _delete_scores(session: sa.Connection, expired: Sequence[Item], postponed: list[str]) -> list[Item]:
-    months = set(session.execute(sa.text(_MONTHS)).scalars())
-    emptied, busy = _empty(session, months) if months else (set(), set())
-    postponed += [f"the scores of {month:%Y-%m} are being read" for month in sorted(busy)]
-    waiting = [item for item in expired if item.score_date.replace(day=1) not in busy]
-    deleted = [(item, _delete(session, item)) for item in waiting]
-    return [
-        item if item.score_date.replace(day=1) in emptied else replace(item, rows=rows)
-        for item, rows in deleted
-    ]
-
-
-def _empty(session: sa.Connection, months: set[date]) -> tuple[set[date], set[date]]:
-    """Empty months of which every run has expired; returns those that were, and those that are in use."""
-    if not janitor.outlast(session):
-        return set(), months
-    done = {month: janitor.insist(session, _EMPTY, month=month) for month in sorted(months)}
-    return {month for month in months if done[month]}, {month for month in months if done[month] is None}
-
-
-def _delete_rejected(session: sa.Connection, job: Job) -> list[Item]:
-    return [replace(item, rows=_delete(session, item, job)) for item in _list(session, job, _REJECTED)]
-
-
-def _delete(session: sa.Connection, item: Item, job: Job | None = None) -> int:
+def _delete(session: sa.Connection, item: Item) -> int:
     """Delete what a run has in its table, some blocks at a time, and have the ledger note it; returns the rows."""
-    days = job.retention.rejected_values_days if job else None
-    values = {"run_id": item.run_id, "what": item.what, "days": days}
+    values = {"run_id": item.run_id, "what": item.what}
     first, last = session.execute(sa.text(_FIND), values).one()
     if first is None:
         return 0
@@ -165,8 +155,9 @@ def _files(session: sa.Connection, store: str, job: Job) -> Iterator[tuple[Item,
     """What may go from the store, and its paths."""
     # The store before the ledger: a run is in the ledger before it has a folder.
     lying = attic.folders(store, job.name)
-    values = {"job": job.name, "days": job.retention.parts_days}
-    known = {(row.run_id, row.score_date): row.due for row in session.execute(sa.text(_RUNS), values)}
+    known = {
+        (row.run_id, row.score_date): row.due for row in session.execute(sa.text(_RUNS), {"job": job.name})
+    }
     # A run that this database has not come to yet is another database's.
     youngest = janitor.call(session, _YOUNGEST) or 0
     for folder in lying:
@@ -184,36 +175,42 @@ def _files(session: sa.Connection, store: str, job: Job) -> Iterator[tuple[Item,
 
 def _remove_files(session: sa.Connection, store: str, job: Job) -> Iterator[Item]:
     for item, paths in _files(session, store, job):
-        values = {"run_id": item.run_id, "days": job.retention.parts_days}
-        if item.what == LEFTOVERS or janitor.try_call(session, _EXPIRE_PARTS, **values):
+        if item.what == LEFTOVERS or janitor.try_call(session, _EXPIRE_PARTS, run_id=item.run_id):
             attic.remove(store, paths)
             yield item
 
 
+_ENTER = """
+INSERT INTO scoring.retention AS kept (job, parts_days, rejected_values_days, superseded_days, predictions_days)
+VALUES (:job, :parts_days, :rejected_values_days, :superseded_days, :predictions_days)
+ON CONFLICT (job) DO UPDATE
+SET parts_days = EXCLUDED.parts_days, rejected_values_days = EXCLUDED.rejected_values_days,
+    superseded_days = EXCLUDED.superseded_days, predictions_days = EXCLUDED.predictions_days,
+    entered_at = EXCLUDED.entered_at, entered_by = EXCLUDED.entered_by
+WHERE (kept.parts_days, kept.rejected_values_days, kept.superseded_days, kept.predictions_days)
+      IS DISTINCT FROM
+      (EXCLUDED.parts_days, EXCLUDED.rejected_values_days, EXCLUDED.superseded_days, EXCLUDED.predictions_days)
+"""
+_ENTERED = """
+SELECT parts_days, rejected_values_days, superseded_days, predictions_days FROM scoring.retention WHERE job = :job
+"""
 _SCORES = """
 SELECT run_id, score_date,
        (SELECT coalesce(sum(rows_scored - rows_erased), 0) FROM scoring.run_parts WHERE run_id = run.run_id) AS rows
 FROM scoring.scoring_runs AS run
-WHERE job = :job AND scoring.rows_due(run, :superseded_days, :predictions_days) ORDER BY run_id
+WHERE job = :job AND scoring.rows_due(run) ORDER BY run_id
 """
 _REJECTED = """
 SELECT run_id, score_date, (SELECT count(*) FROM scoring.rejected_rows WHERE run_id = run.run_id) AS rows
 FROM scoring.scoring_runs AS run
-WHERE job = :job AND scoring.rejected_due(run, :rejected_values_days) ORDER BY run_id
+WHERE job = :job AND scoring.rejected_due(run) ORDER BY run_id
 """
 _RUNS = """
-SELECT run_id, score_date, (parts_pruned_at IS NOT NULL OR scoring.parts_due(run, :days)) AS due
+SELECT run_id, score_date, (parts_pruned_at IS NOT NULL OR scoring.parts_due(run)) AS due
 FROM scoring.scoring_runs AS run WHERE job = :job
 """
 _YOUNGEST = "SELECT max(run_id) FROM scoring.scoring_runs"
-# A month that was in use for a week goes row by row.
-_MONTHS = """
-SELECT date_trunc('month', score_date)::date FROM scoring.scoring_runs GROUP BY 1
-HAVING bool_and(expired_at IS NOT NULL) AND bool_or(rows_pruned_at IS NULL)
-   AND max(expired_at) > now() - interval '7 days'
-"""
-_EXPIRE = "SELECT scoring.expire(:run_id, :superseded_days, :predictions_days)"
-_EXPIRE_PARTS = "SELECT scoring.expire_parts(:run_id, :days)"
-_EMPTY = "SELECT scoring.empty_month(:month)"
+_EXPIRE = "SELECT scoring.expire(:run_id)"
+_EXPIRE_PARTS = "SELECT scoring.expire_parts(:run_id)"
 _FIND = "SELECT first_block, last_block FROM scoring.find_rows(:run_id, :what)"
-_DELETE = "SELECT scoring.delete_rows(:run_id, :what, :first, :until, :days)"
+_DELETE = "SELECT scoring.delete_rows(:run_id, :what, :first, :until)"

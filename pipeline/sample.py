@@ -26,6 +26,18 @@ log = logging.getLogger(__name__)
 Progress = Callable[[str, int], None]
 
 SCHEMA = "warehouse"
+# A comment locks its schema until the transaction ends, and only the schema's owner can take that lock.
+_SCHEMA = """
+    IF to_regnamespace('warehouse') IS NULL THEN
+        BEGIN
+            CREATE SCHEMA warehouse;
+        EXCEPTION WHEN unique_violation OR duplicate_schema THEN
+            NULL;  -- another load was first
+        END;
+    END IF;
+    COMMENT ON SCHEMA warehouse IS
+        'Sample: flights from New York City in 2013, with weather, planes, airports and airlines';
+"""
 DDL = Path(__file__).resolve().parents[1] / "sql" / "sample" / "warehouse.sql"
 
 # In the order of their foreign keys.
@@ -67,7 +79,7 @@ def load(uri: str, progress: Progress | None = None) -> dict[str, int]:
     origin = f"sample/{DDL.name}"
     with postgres.refusals(origin), adbc.connect(uri) as session, session.cursor() as cursor:
         # Of two loads at once, the second waits here and finds the sample loaded.
-        _rows(cursor, "SELECT pg_advisory_xact_lock(hashtext('nycflights13'))")
+        _run(cursor, _SCHEMA)
         counts = _loaded(cursor, digest)
         if not counts:
             counts = _replace(cursor, folder, digest, progress)

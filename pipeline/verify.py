@@ -24,18 +24,20 @@ _ENTRY = (
     "reason", "subject_sha256", "previous_sha256",
 )  # fmt: skip
 _RUN = (
-    "run_id", "job", "score_date", "trigger", "triggered_by", "triggered_login", "attempt", "dry_run", "served_by",
+    "run_id", "job", "score_date", "trigger", "triggered_by", "triggered_as", "attempt", "dry_run", "served_by",
     "source_run_id", "staleness_days", "interval_start", "interval_end", "idempotency_key", "model_name",
     "model_version", "model_sha256", "model_named", "code_version", "query_sha256", "job_sha256", "input_sha256",
     "library_versions", "parts", "rows_extracted", "rows_rejected", "rows_scored", "findings", "started_at",
-    "extracted_at", "scored_at", "published_at", "decided_by", "decided_login", "decision_reason",
+    "extracted_at", "scored_at", "published_at", "decided_by", "decided_as", "decision_reason",
 )  # fmt: skip
 _PART = (
     "part", "rows_extracted", "rows_rejected", "rows_scored", "input_sha256", "scored_sha256", "written_at",
 )  # fmt: skip
 _ERASURE = (
-    "erasure_id", "erased_at", "job", "erased_by", "reason", "runs", "prediction_rows", "rejected_rows", "parts",
+    "erasure_id", "erased_at", "job", "erased_by", "erased_as", "reason", "runs", "prediction_rows", "rejected_rows",
+    "parts",
 )  # fmt: skip
+_REWRITE = ("rewrite_id", "run_id", "part", "kind", "sha256", "sha256_next")
 _MOVES = ("publish", "approval", "rollback")
 _MOVE = ("job", "score_date", "run_id", "replaced_run_id", "published_at", "kind", "by", "login", "reason")
 
@@ -68,25 +70,29 @@ def verify(database_url: str, head: str | None = None) -> Verification:
     if head is not None and (len(head) != 64 or set(head) - set("0123456789abcdef")):
         raise UsageError("--head takes the 64 hexadecimal digits that `verify` printed. Copy the whole hash.")
     with postgres.engine(database_url).connect() as connection:
-        connection.execution_options(
-            isolation_level="REPEATABLE READ"
-        )  # one snapshot for all that is compared
-        connection.execute(sa.text("SET LOCAL TimeZone = 'UTC'"))
-        connection.execute(sa.text("SET LOCAL DateStyle = 'ISO, YMD'"))
-        chain = list(_rows(connection, "decisions", (*_ENTRY, "sha256"), "entry"))
-        whole, violation = _walk(chain)
-        last = chain[whole - 1].sha256 if whole else _NOTHING
-        violations = [violation] if violation else list(_cut(connection, whole, last))
-        if not violation and head not in (None, _NOTHING, *(row.sha256 for row in chain)):
-            violations.append(
-                f"no entry has the hash {head}: the chain was cut before it, or written anew. Compare with a backup."
-            )
-        for check in (_altered_runs, _altered_receipts, _altered_moves, _wrong_pointers):
-            violations += check(connection, chain)
+        # One snapshot for all that is compared.
+        connection.execution_options(isolation_level="REPEATABLE READ")
+        return walk(connection, head)
+
+
+def walk(connection: sa.Connection, head: str | None = None) -> Verification:
+    """Verify what one transaction sees; see `verify`."""
+    connection.execute(sa.text("SET LOCAL TimeZone = 'UTC'"))
+    connection.execute(sa.text("SET LOCAL DateStyle = 'ISO, YMD'"))
+    chain = list(_rows(connection, "decisions", (*_ENTRY, "sha256"), "entry"))
+    whole, violation = _follow(chain)
+    last = chain[whole - 1].sha256 if whole else _NOTHING
+    violations = [violation] if violation else list(_cut(connection, whole, last))
+    if not violation and head not in (None, _NOTHING, *(row.sha256 for row in chain)):
+        violations.append(
+            f"no entry has the hash {head}: the chain was cut before it, or written anew. Compare with a backup."
+        )
+    for check in (_altered_runs, _altered_rewrites, _altered_receipts, _altered_moves, _wrong_pointers):
+        violations += check(connection, chain)
     return Verification(whole, last, tuple(violations))
 
 
-def _walk(chain: Sequence[Row]) -> tuple[int, str | None]:
+def _follow(chain: Sequence[Row]) -> tuple[int, str | None]:
     """How many entries are as they were sealed, and what is wrong with the next one."""
     before: Row | None = None
     for number, row in enumerate(chain, start=1):
@@ -111,8 +117,12 @@ def _cut(connection: sa.Connection, entries: int, last: str) -> Iterator[str]:
 def _altered_runs(connection: sa.Connection, chain: Sequence[Row]) -> Iterator[str]:
     """Runs that are not as they were when they were published or decided on, or of which the chain knows nothing."""
     ledgers: dict[str, str] = {}
+    first = _first_digests(connection)
     for part in _rows(connection, "run_parts", ("run_id", *_PART), "run_id", "part"):
-        ledgers[part.run_id] = ledgers.get(part.run_id, "") + "\n" + _netstrings(part[1:])
+        values, written_at = list(part[1:-1]), part.written_at
+        for place, kind in ((-2, "input"), (-1, "scored")):
+            values[place] = first.get((part.run_id, part.part, kind), values[place])
+        ledgers[part.run_id] = ledgers.get(part.run_id, "") + "\n" + _netstrings([*values, written_at])
     runs = {run.run_id: run for run in _rows(connection, "scoring_runs", (*_RUN, "status"), "run_id")}
     digests = {
         run_id: _sha256(_netstrings(run[: len(_RUN)]) + ledgers.get(run_id, ""))
@@ -145,8 +155,30 @@ def _altered_runs(connection: sa.Connection, chain: Sequence[Row]) -> Iterator[s
             )
 
 
+def _first_digests(connection: sa.Connection) -> dict[tuple[str, str, str], str]:
+    """The digests that parts had before erasures rewrote them."""
+    first: dict[tuple[str, str, str], str] = {}
+    for rewrite in _rows(connection, "rewrites", _REWRITE, "rewrite_id"):
+        first.setdefault((rewrite.run_id, rewrite.part, rewrite.kind), rewrite.sha256)
+    return first
+
+
+def _altered_rewrites(connection: sa.Connection, _: Sequence[Row]) -> Iterator[str]:
+    """Parts whose digest in the ledger is not the one to which the erasures lead that rewrote them."""
+    last: dict[tuple[str, str, str], str] = {}
+    for rewrite in _rows(connection, "rewrites", _REWRITE, "rewrite_id"):
+        part = (rewrite.run_id, rewrite.part, rewrite.kind)
+        if last.get(part, rewrite.sha256) != rewrite.sha256:
+            yield f"rewrite {rewrite.rewrite_id} of part {rewrite.part} of run {rewrite.run_id} follows from no other"
+        last[part] = rewrite.sha256_next
+    for row in _rows(connection, "run_parts", ("run_id", *_PART), "run_id", "part"):
+        for kind, now in (("input", row.input_sha256), ("scored", row.scored_sha256)):
+            if last.get((row.run_id, row.part, kind), now) != now:
+                yield f"the {kind} digest of part {row.part} of run {row.run_id} is not what its erasures left"
+
+
 def _decision(run: Row) -> tuple[str | None, ...]:
-    return run.decided_by, run.decided_login, run.decision_reason
+    return run.decided_by, run.decided_as, run.decision_reason
 
 
 def _altered_receipts(connection: sa.Connection, chain: Sequence[Row]) -> Iterator[str]:

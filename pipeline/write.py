@@ -201,8 +201,11 @@ def flip(database_url: str, run_id: int) -> int | None:
         Superseded: a newer run of the same night was published, or the run has ended.
         WriteError: its ledger does not add up, or its model is older than the published one and nobody named it.
     """
-    with postgres.engine(database_url).begin() as connection:
-        done = connection.execute(sa.text(_PUBLISH), {"run_id": run_id}).one()
+    done = postgres.patiently(
+        database_url,
+        f"publishing run {run_id}",
+        lambda connection: connection.execute(sa.text(_PUBLISH), {"run_id": run_id}).one(),
+    )
     return resolve(done)  # after the commit: an overtaken run has been abandoned
 
 

@@ -35,7 +35,6 @@ FLOORS = (
     (
         "addresses",
         "job",
-        "dates",
         "stage",
         "places",
         "embedded",
@@ -47,6 +46,7 @@ FLOORS = (
         "pages.render",
         "contract",
     ),
+    ("dates",),
     ("errors",),
 )
 FLOOR = {room: len(FLOORS) - number for number, rooms in enumerate(FLOORS) for room in rooms}

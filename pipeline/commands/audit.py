@@ -15,7 +15,7 @@ from pipeline.lineage import Change
 from pipeline.reproduce import Reproduction
 from pipeline.reproduce import reproduce as score_again
 from pipeline.trace import Score, Trace, changes, trace
-from pipeline.verify import verify as walk
+from pipeline.verify import verify as verify_chain
 
 # More of them say no more than that nothing can be trusted.
 _VIOLATIONS = 20
@@ -210,7 +210,7 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Check that no decision, publication, erasure, run or ledger was altered, by the hashes of the chain."""
-    verification = walk(checkout.connection("predictions"), head)
+    verification = verify_chain(checkout.connection("predictions"), head)
     if as_json:
         print_json(asdict(verification))
     else:

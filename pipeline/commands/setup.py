@@ -15,10 +15,22 @@ from pipeline.errors import UsageError
 
 
 def migrate() -> None:
-    """Bring the predictions database to this checkout's schema (connection predictions_owner)."""
+    """Bring the predictions database to this checkout's schema and [retention] (connection predictions_owner)."""
+    from pipeline import retention
     from pipeline.migrate import migrate as upgrade
 
-    out.print(f"predictions database at revision {upgrade(checkout.connection('predictions_owner'))}")
+    uri = checkout.connection("predictions_owner")
+    out.print(f"predictions database at revision {upgrade(uri)}")
+    found, broken = jobs_of.read_all(checkout.dags())
+    retention.enter(uri, found)
+    for error in broken:
+        err.print(
+            f"{error}\nIts [retention] stays as it was.",
+            style="red",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
 
 
 def sample() -> None:

@@ -11,6 +11,7 @@
 \getenv warehouse_reader_password WAREHOUSE_READER_PASSWORD
 \getenv scoring_owner_password SCORING_OWNER_PASSWORD
 \getenv scoring_pipeline_password SCORING_PIPELINE_PASSWORD
+\getenv approver_password APPROVER_PASSWORD
 \getenv janitor_password JANITOR_PASSWORD
 \getenv analyst_password ANALYST_PASSWORD
 
@@ -23,8 +24,8 @@ SET client_min_messages = 'warning';
 
 SELECT format('CREATE ROLE %I', name)
 FROM unnest(ARRAY[
-    'airflow', 'warehouse_owner', 'warehouse_reader', 'scoring_owner', 'scoring_pipeline', 'janitor', 'analyst',
-    'scoring_writer', 'scoring_janitor', 'scoring_analyst'
+    'airflow', 'warehouse_owner', 'warehouse_reader', 'scoring_owner', 'scoring_pipeline', 'approver', 'janitor',
+    'analyst', 'scoring_writer', 'scoring_approver', 'scoring_janitor', 'scoring_analyst'
 ]) AS name
 WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name)
 \gexec
@@ -34,11 +35,13 @@ ALTER ROLE warehouse_owner LOGIN PASSWORD :'warehouse_owner_password';
 ALTER ROLE warehouse_reader LOGIN PASSWORD :'warehouse_reader_password';
 ALTER ROLE scoring_owner LOGIN CREATEROLE PASSWORD :'scoring_owner_password';
 ALTER ROLE scoring_pipeline LOGIN PASSWORD :'scoring_pipeline_password';
+ALTER ROLE approver LOGIN PASSWORD :'approver_password';
 ALTER ROLE janitor LOGIN PASSWORD :'janitor_password';
 ALTER ROLE analyst LOGIN PASSWORD :'analyst_password';
 
 -- The migrations give these roles their rights; who is a member is said here.
 GRANT scoring_writer TO scoring_pipeline;
+GRANT scoring_approver TO approver;
 GRANT scoring_janitor TO janitor;
 GRANT scoring_analyst TO analyst;
 
@@ -50,7 +53,7 @@ WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = name)
 
 REVOKE ALL ON DATABASE airflow, warehouse, predictions, postgres, template1 FROM PUBLIC;
 GRANT CONNECT ON DATABASE warehouse TO warehouse_reader;
-GRANT CONNECT ON DATABASE predictions TO scoring_pipeline, janitor, analyst;
+GRANT CONNECT ON DATABASE predictions TO scoring_pipeline, approver, janitor, analyst;
 
 \connect warehouse
 ALTER DEFAULT PRIVILEGES FOR ROLE warehouse_owner GRANT USAGE ON SCHEMAS TO warehouse_reader;

@@ -17,9 +17,6 @@ IF to_regclass('warehouse.sample_load') IS NULL AND EXISTS (
             'load it into another database';
 END IF;
 
-CREATE SCHEMA IF NOT EXISTS warehouse;
-COMMENT ON SCHEMA warehouse IS 'Sample: flights from New York City in 2013, with weather, planes, airports and airlines';
-
 DROP TABLE IF EXISTS warehouse.flights, warehouse.weather, warehouse.planes, warehouse.airports, warehouse.airlines,
     warehouse.sample_load;
 

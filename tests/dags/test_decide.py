@@ -107,8 +107,8 @@ def test_a_decision_is_kept_with_who_took_it_and_with_which_login(
         with pytest.raises(AirflowFailException, match="was rejected by ana: a quiet day"):
             waiting.goes_on(answer(option, "ana"), timedelta(hours=11))
     [run] = shop.runs()
-    assert (run["status"], run["decided_by"], run["decided_login"]) == (status, "ana", "approver")
-    assert (run["decision_reason"], run["triggered_login"]) == ("a quiet day", "scoring_pipeline")
+    assert (run["status"], run["decided_by"], run["decided_as"]) == (status, "ana", "approver")
+    assert (run["decision_reason"], run["triggered_as"]) == ("a quiet day", "scoring_pipeline")
 
 
 def test_whoever_is_no_decider_is_asked_in_vain(shop: Shop, supervisor: Supervisor, web: Web) -> None:
@@ -173,7 +173,7 @@ def test_in_the_end_the_job_decides(shop: Shop, supervisor: Supervisor, on_timeo
         with pytest.raises(AirflowFailException, match=r"was rejected by gate\.on_timeout"):
             waiting.goes_on(SILENCE, timedelta())
     [run] = shop.runs()
-    assert (run["status"], run["decided_by"], run["decided_login"]) == (status, "gate.on_timeout", "approver")
+    assert (run["status"], run["decided_by"], run["decided_as"]) == (status, "gate.on_timeout", "approver")
     assert run["decision_reason"] == "nobody decided within 12 hours"
 
 

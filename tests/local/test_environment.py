@@ -64,6 +64,7 @@ def test_tasks_get_the_pipelines_connections_and_no_owners(place: Place, fake: E
     assert connections == {
         "AIRFLOW_CONN_WAREHOUSE": mine,
         "AIRFLOW_CONN_PREDICTIONS": fake.connections["predictions"],
+        "AIRFLOW_CONN_PREDICTIONS_APPROVER": fake.connections["predictions_approver"],
         "AIRFLOW_CONN_PREDICTIONS_JANITOR": fake.connections["predictions_janitor"],
         "AIRFLOW_CONN_OTHER": "postgres://x@y/z",
     }

@@ -1,6 +1,6 @@
 """One rule decides which day a run scores, and when that day begins and ends."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -18,8 +18,8 @@ NEW_YORK = ZoneInfo("America/New_York")
 ZONES = st.sampled_from(
     ["America/New_York", "Europe/Berlin", "Australia/Lord_Howe", "Asia/Kolkata", "UTC"]
 ).map(ZoneInfo)
-DAYS = st.dates(date(2000, 1, 1), date(2049, 12, 31))
-INSTANTS = st.datetimes(datetime(2000, 1, 2), datetime(2049, 12, 30), timezones=st.just(UTC))  # noqa: DTZ001
+DAYS = st.dates(date(2000, 1, 1), date(2024, 12, 31))
+INSTANTS = st.datetimes(datetime(2000, 1, 2), datetime(2024, 12, 30), timezones=st.just(UTC))  # noqa: DTZ001
 
 
 @given(DAYS, st.none() | INSTANTS, INSTANTS, ZONES, st.integers(0, 3))
@@ -148,3 +148,21 @@ def test_a_text_is_the_date_that_it_spells_or_refused(text: str) -> None:
 def test_anything_but_a_date_is_refused(text: str) -> None:
     with pytest.raises(DateError, match=r"is not a date. Write it as YYYY-MM-DD, for example 2013-07-01"):
         dates.parse(text)
+
+
+@pytest.mark.parametrize("text", ["1969-12-31", "0001-01-01", "3000-01-01", "9999-12-31"])
+def test_a_day_out_of_bounds_is_refused_at_every_entrance(text: str) -> None:
+    refusal = f"score date {text} is not between 1970-01-01 and 20.*Name a day that has data"
+    logical = datetime.combine(date.fromisoformat(text), time(12), UTC)
+    with pytest.raises(DateError, match=refusal):
+        dates.parse(text)
+    with pytest.raises(DateError, match=refusal):
+        dates.score_date(text, None, datetime.now(UTC), NEW_YORK)
+    with pytest.raises(DateError, match=refusal):
+        dates.score_date(None, logical, logical, ZoneInfo("UTC"))
+
+
+@pytest.mark.parametrize("days", [-20_000, -1, 0, 1, 366])
+def test_a_night_of_long_ago_or_of_the_next_year_is_no_mistake(days: int) -> None:
+    day = datetime.now(UTC).date() + timedelta(days=days)
+    assert dates.parse(day.isoformat()) == day

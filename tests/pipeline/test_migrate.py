@@ -1,5 +1,6 @@
 """pipeline/migrate.py: any number of migrations leave one schema, and the schema explains itself."""
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,6 +14,7 @@ from alembic.config import Config
 from pipeline import postgres
 from pipeline.embedded import Embedded
 from pipeline.migrate import migrate
+from pipeline.postgres import Busy, Turns
 
 
 def rows(uri: str, query: str) -> list[Any]:
@@ -48,6 +50,58 @@ def test_migrations_at_once_make_one_schema(fresh: str) -> None:
     assert rows(fresh, "SELECT version_num FROM scoring.alembic_version") == list(revisions)
 
 
+def upgraded(uri: str, revision: str) -> None:
+    """Bring a database to a revision that is not the newest."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parents[2] / "sql" / "migrations"))
+    with postgres.engine(uri).begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+
+
+def test_behind_a_migration_that_an_idle_reader_holds_up_others_read_on(
+    server: Embedded, fresh: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.migrate.TURNS", Turns(lock_timeout="100ms", pause=0.2, patience=120))
+    upgraded(fresh, "0003")  # the next one changes what analysts read
+    read = sa.text("SELECT count(*) FROM scoring.predictions")
+    analyst = postgres.engine(server.uri("to_migrate", "analyst"))
+    with ThreadPoolExecutor(1) as threads, analyst.connect() as idle:
+        idle.execute(read)
+        migrating = threads.submit(migrate, fresh)
+        try:
+            waits = 0
+            deadline = time.monotonic() + 60
+            while waits < 3:
+                assert time.monotonic() < deadline, "the migration never waited for the idle reader"
+                waits += len(rows(fresh, WAITING))
+                with analyst.begin() as other:
+                    other.execute(sa.text("SET LOCAL lock_timeout = '20s'"))
+                    other.execute(read)
+            assert not migrating.done()
+        finally:
+            idle.close()
+        assert migrating.result(120)
+    assert rows(fresh, "SELECT version_num FROM scoring.alembic_version") == [migrate(fresh)]
+
+
+WAITING = """
+SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND cardinality(pg_blocking_pids(pid)) > 0
+"""
+
+
+def test_a_migration_that_is_held_up_for_long_says_by_whom(
+    server: Embedded, fresh: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.migrate.TURNS", Turns(lock_timeout="50ms", pause=0.05, patience=0.5))
+    upgraded(fresh, "0003")
+    with postgres.engine(server.uri("to_migrate", "analyst")).connect() as idle:
+        idle.execute(sa.text("SELECT count(*) FROM scoring.predictions"))
+        with pytest.raises(Busy, match=r"migrating the predictions database: a lock was not .*\d+ \(analyst\)"):
+            migrate(fresh)
+    assert rows(fresh, "SELECT version_num FROM scoring.alembic_version") == ["0003"]
+
+
 def test_a_published_score_is_not_migrated_away(fresh: str) -> None:
     migrate(fresh)
     with postgres.engine(fresh).begin() as connection:
@@ -59,8 +113,6 @@ def test_a_published_score_is_not_migrated_away(fresh: str) -> None:
 
 
 def test_what_was_published_before_publications_were_kept_is_entered_into_them(fresh: str) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parents[2] / "sql" / "migrations"))
     published = """
         INSERT INTO scoring.scoring_runs (job, score_date, status, trigger, dry_run, interval_start, interval_end,
             idempotency_key, model_name, model_version, model_sha256, code_version, query_sha256, job_sha256,
@@ -70,9 +122,8 @@ def test_what_was_published_before_publications_were_kept_is_entered_into_them(f
         FROM (VALUES ('superseded', timestamptz '2024-03-01', NULL), ('superseded', '2024-03-02', 'ada'),
                      ('published', '2024-03-03', '')) AS runs (status, moment, by)
     """
+    upgraded(fresh, "0001")
     with postgres.engine(fresh).begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
         connection.execute(sa.text(published))
     migrate(fresh)
     said = "SELECT concat_ws(' ', run_id, 'for', replaced_run_id, kind, by, reason) FROM scoring.publications"

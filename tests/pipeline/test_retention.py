@@ -23,7 +23,7 @@ from pipeline.write import Held
 from tests.home import NIGHT, Home
 from tests.pipeline.shop import Shop, open_shop
 
-MONTHS = iter(date(2100 + year, month, 1) for year in range(9) for month in range(1, 13))
+MONTHS = iter(date(1990 + year, month, 1) for year in range(9) for month in range(1, 13))
 
 
 @pytest.fixture
@@ -49,8 +49,15 @@ def age(shop: Shop, days: float, where: str = "true") -> None:
         connection.execute(sa.text(statement), {"secs": days * 86_400, "job": shop.job})
 
 
-def prune(shop: Shop, *, dry_run: bool = False) -> Pruned:
-    """Prune this job, as the janitor."""
+def enter(shop: Shop) -> None:
+    """Enter the job's [retention] into the database, as its owner."""
+    retention.enter(shop.home.server.connections["predictions_owner"], [shop.home.read(shop.job)])
+
+
+def prune(shop: Shop, *, dry_run: bool = False, entered: bool = True) -> Pruned:
+    """Prune this job as the janitor, by its file's days where the owner has entered them."""
+    if entered:
+        enter(shop)
     address = shop.home.server.connections.__getitem__
     return retention.prune(address, shop.home.store, [shop.home.read(shop.job)], dry_run=dry_run)
 
@@ -226,9 +233,10 @@ def test_a_prune_killed_before_the_files_went_is_taken_up(shop: Shop) -> None:
     shop.home.score(shop.job)
     age(shop, 31)
     run = int(shop.runs()[0]["run_id"])
+    enter(shop)
     janitor_of = shop.home.server.connections["predictions_janitor"]
     with janitor.session(janitor_of) as session:
-        assert janitor.call(session, "SELECT scoring.expire_parts(:run, 30)", run=run)
+        assert janitor.call(session, "SELECT scoring.expire_parts(:run)", run=run)
     assert [item.what for item in prune(shop).gone] == ["parts"]
     assert files(shop) == []
 
@@ -237,13 +245,14 @@ def test_a_prune_killed_between_two_batches_is_taken_up(shop: Shop) -> None:
     run, _ = twice(shop)
     age(shop, 91)
     keep(shop, parts_days=1000)
+    enter(shop)
     with janitor.session(shop.home.server.connections["predictions_janitor"]) as session:
-        assert janitor.call(session, "SELECT scoring.expire(:run, 90, NULL)", run=run)
+        assert janitor.call(session, "SELECT scoring.expire(:run)", run=run)
         first = session.execute(
             sa.text("SELECT * FROM scoring.find_rows(:run, 'scores')"), {"run": run}
         ).one()
         assert janitor.call(
-            session, "SELECT scoring.delete_rows(:run, 'scores', :first, :until, NULL)",
+            session, "SELECT scoring.delete_rows(:run, 'scores', :first, :until)",
             run=run, first=first[0], until=first[0] + 1,
         )  # fmt: skip
     prune(shop)
@@ -251,7 +260,34 @@ def test_a_prune_killed_between_two_batches_is_taken_up(shop: Shop) -> None:
     assert shop.runs()[0]["rows_pruned_at"]
 
 
-# Whole months
+# Who chooses the days
+
+
+def test_nothing_goes_of_a_job_whose_days_nobody_has_entered(shop: Shop) -> None:
+    twice(shop)
+    age(shop, 1000)
+    pruned = prune(shop, entered=False)
+    assert pruned.gone == ()
+    assert pruned.postponed == (
+        f"{shop.job}: the database has no [retention] of it, so nothing of it goes. "
+        "Run `python -m pipeline migrate` as the owner",
+    )
+    assert prune(shop).gone
+
+
+def test_a_job_file_that_was_changed_counts_once_it_is_entered(shop: Shop) -> None:
+    old, _ = twice(shop)
+    age(shop, 50)
+    keep(shop, parts_days=1000, rejected_values_days=1000)
+    enter(shop)
+    keep(shop, superseded_days=2, parts_days=1000, rejected_values_days=1000)
+    pruned = prune(shop, entered=False)
+    assert (pruned.gone, shop.rows(old)) == ((), 100)
+    assert "its file's [retention] is not what the database has" in pruned.postponed[0]
+    assert [item.rows for item in prune(shop).gone] == [100]
+
+
+# Readers
 
 
 @pytest.fixture
@@ -264,12 +300,6 @@ def month(shop: Shop) -> date:
     keep(shop, superseded_days=1, predictions_days=1, parts_days=1000)
     age(shop, 2)
     return day
-
-
-def size(shop: Shop, month: date) -> int:
-    """Bytes of a month's partition."""
-    query = f"SELECT pg_relation_size('scoring.prediction_rows_{month:%Y%m}') AS size"
-    return int(shop.home.sql(query)[0]["size"])
 
 
 @contextmanager
@@ -286,39 +316,20 @@ def count(connection: sa.Connection, shop: Shop) -> int:
     return int(connection.execute(sa.text(query), {"job": shop.job}).scalar_one())
 
 
-def test_a_month_of_expired_runs_is_emptied_at_once(shop: Shop, month: date) -> None:
-    assert size(shop, month) > 0
+def test_an_expired_month_goes_and_can_be_scored_again(shop: Shop, month: date) -> None:
     assert [item.rows for item in prune(shop).gone] == [100, 100, 100]
-    assert size(shop, month) == 0
     assert all(run["rows_pruned_at"] for run in shop.runs())
     assert shop.home.score(shop.job, month).rows_scored == 100
 
 
-def test_a_month_with_another_jobs_night_in_date_keeps_that_night(shop: Shop, month: date) -> None:
-    other = open_shop(shop.home)
-    shop.home.score(other.job, month)
-    assert [item.rows for item in prune(shop).gone] == [100, 100, 100]
-    assert size(shop, month) > 0
-    assert len(other.predictions()) == 100
-
-
 @pytest.mark.parametrize("isolation", ["READ COMMITTED", "REPEATABLE READ"])
-def test_a_month_waits_for_whoever_may_still_see_it(
-    shop: Shop, month: date, isolation: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(janitor, "PATIENCE", 0.2)
+def test_whoever_reads_meanwhile_sees_whole_nights(shop: Shop, month: date, isolation: str) -> None:
     with reader(shop, isolation) as idle:
-        if isolation == "READ COMMITTED":
-            assert count(idle, shop) == 200  # and it holds its lock on
-        else:
-            idle.execute(sa.text("SELECT FROM scoring.scoring_runs LIMIT 1"))  # and it holds its snapshot on
-        pruned = prune(shop)
-        assert pruned == Pruned((), (f"the scores of {month:%Y-%m} are being read",))
+        assert count(idle, shop) == 200  # and it holds its lock, or its snapshot, on
+        assert [item.rows for item in prune(shop).gone] == [100, 100, 100]
         assert count(idle, shop) == (0 if isolation == "READ COMMITTED" else 200)
         with reader(shop, "READ COMMITTED") as other:
-            assert count(other, shop) == 0  # expired as a whole, though its rows are there
-    assert [item.rows for item in prune(shop).gone] == [100, 100, 100]
-    assert size(shop, month) == 0
+            assert count(other, shop) == 0
 
 
 # Races: FAULTS 41
@@ -362,8 +373,9 @@ def test_a_run_that_was_rolled_back_to_stays(shop: Shop) -> None:
 def test_past_predictions_lose_an_expired_run_as_a_whole(shop: Shop) -> None:
     old, new = twice(shop)
     age(shop, 91)
+    enter(shop)
     with janitor.session(shop.home.server.connections["predictions_janitor"]) as session:
-        assert janitor.call(session, "SELECT scoring.expire(:run, 90, NULL)", run=old)
+        assert janitor.call(session, "SELECT scoring.expire(:run)", run=old)
     seen = shop.home.sql(
         "SELECT DISTINCT run_id FROM scoring.past_predictions WHERE job = :job", job=shop.job
     )

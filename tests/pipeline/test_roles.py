@@ -3,8 +3,9 @@
 import pytest
 import sqlalchemy as sa
 
-from pipeline import postgres
+from pipeline import postgres, retention
 from pipeline.embedded import Embedded
+from pipeline.job import Retention
 from pipeline.write import Held
 from tests.home import NIGHT, Home, shop_rows
 from tests.pipeline.shop import Shop, open_shop
@@ -59,6 +60,11 @@ def published(home: Home) -> Shop:
         "INSERT INTO scoring.current_runs VALUES ('job', '2024-03-01', 1)",
         "INSERT INTO scoring.publications SELECT * FROM scoring.publications",
         "UPDATE scoring.publications SET by = 'nobody'",
+        "SELECT FROM scoring.nights FOR UPDATE",
+        "DELETE FROM scoring.writers",
+        "UPDATE scoring.retention SET superseded_days = 1",
+        "DELETE FROM scoring.outcome_metrics_history",
+        f"UPDATE scoring.run_metrics SET run_id = 0 WHERE {RUN}",
         "DELETE FROM scoring.publications",
         "SELECT setval('scoring.writing', 1)",
         "SELECT nextval('scoring.writing')",
@@ -214,6 +220,10 @@ def test_an_analyst_reads_the_metrics(night: Shop, relation: str) -> None:
         "SELECT scoring.roll_back('job', '2024-03-01', NULL, 'me', 'mine')",
         "SELECT scoring.write_as(1)",
         "SELECT currval('scoring.writing')",
+        "SELECT scoring.lock_night('job', '2024-03-01')",
+        "LOCK TABLE scoring.current_runs IN SHARE MODE",
+        "SELECT FROM scoring.current_runs FOR SHARE",
+        "SELECT FROM scoring.nights",
         "ALTER VIEW scoring.predictions RENAME TO mine",
         "TRUNCATE scoring.scoring_runs CASCADE",
         "COPY (SELECT 1) TO PROGRAM 'true'",
@@ -275,6 +285,12 @@ def _rows(uri: str, query: str) -> None:
         "DELETE FROM scoring.current_runs",
         "DELETE FROM scoring.erasures",
         "INSERT INTO scoring.erasures DEFAULT VALUES",
+        "UPDATE scoring.retention SET superseded_days = 1",
+        "INSERT INTO scoring.retention VALUES ('job', 1, 1, 1, 1)",
+        "DELETE FROM scoring.rewrites",
+        "LOCK TABLE scoring.prediction_rows_202403 IN ACCESS EXCLUSIVE MODE",
+        "LOCK TABLE scoring.rejected_rows IN SHARE MODE",
+        "SELECT scoring.lock_night('job', '2024-03-01')",
         "TRUNCATE scoring.prediction_rows_202403",
         "DROP TABLE scoring.prediction_rows_202403",
         "SELECT scoring.publish(1)",
@@ -292,21 +308,19 @@ def test_the_janitor_works_through_its_functions_only(night: Shop, statement: st
 @pytest.mark.parametrize(
     ("call", "told"),
     [
-        ("scoring.expire({run}, 1, 1)", False),
-        ("scoring.expire({run}, 0, 0)", False),
-        ("scoring.expire({run}, NULL, NULL)", False),
-        ("scoring.expire_parts({run}, 0)", False),
-        ("scoring.empty_month('2024-03-01')", False),
-        ("scoring.delete_rows({run}, 'scores', 0, 1000, 0)", "the scores of run .* are not due"),
-        (
-            "scoring.delete_rows({run}, 'rejected rows', 0, 1000, 0)",
-            "the rejected rows of run .* are not due",
-        ),
+        ("scoring.expire({run})", False),
+        ("scoring.expire_parts({run})", False),
+        ("scoring.delete_rows({run}, 'scores', 0, 1000)", "the scores of run .* are not due"),
+        ("scoring.delete_rows({run}, 'rejected rows', 0, 1000)", "the rejected rows of run .* are not due"),
     ],
 )
 def test_the_janitors_functions_take_nothing_that_is_not_a_day_old(
     night: Shop, call: str, told: bool | str
 ) -> None:
+    days = {"parts_days": 1, "rejected_values_days": 1, "superseded_days": 1, "predictions_days": 1}
+    job = night.home.read(night.job)
+    short = job.model_copy(update={"retention": Retention(**days)})
+    retention.enter(night.home.server.connections["predictions_owner"], [short])
     statement = f"SELECT {call.format(run=night.home.last_run(night.job)['run_id'])} AS done"
     if isinstance(told, str):
         with pytest.raises(sa.exc.DatabaseError, match=told):
@@ -320,11 +334,11 @@ def test_the_janitors_functions_take_nothing_that_is_not_a_day_old(
 @pytest.mark.parametrize(
     "call",
     [
-        "expire(1, 1, 1)",
-        "expire_parts(1, 1)",
+        "begin_cleanup()",
+        "expire(1)",
+        "expire_parts(1)",
         "find_rows(1, 'scores')",
-        "delete_rows(1, 'scores', 0, 1, 1)",
-        "empty_month('2024-03-01')",
+        "delete_rows(1, 'scores', 0, 1)",
         "plan_rewrite(1, 0, 'mine', NULL)",
         "settle_rewrite(1, 0, 'mine')",
         "erase('job', 'entity', '{}', '{}', '{}', '{}', 'who', 'why')",

@@ -20,7 +20,7 @@ from tests.home import NIGHT, Home, shop_model, shop_rows
 from tests.pipeline.shop import Shop, at_once, open_shop
 
 PART_LOCK = "SELECT 1 FROM scoring.run_parts WHERE run_id = :run_id AND part = 0 FOR UPDATE"
-NIGHT_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended(:job || ' ' || CAST(:day AS text), 0))"
+NIGHT_LOCK = "SELECT scoring.lock_night(:job, :day)"
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0013"
-down_revision = "0010"
+down_revision = "0012"
 
 ROLE = """
 DO $$
@@ -19,14 +19,14 @@ GRANT USAGE ON SCHEMA scoring TO scoring_approver;
 COLUMNS = """
 ALTER TABLE scoring.scoring_runs
     ADD COLUMN triggered_by    text,
-    ADD COLUMN triggered_login text,
-    ADD COLUMN decided_login   text;
-ALTER TABLE scoring.scoring_runs ALTER COLUMN triggered_login SET DEFAULT session_user;
+    ADD COLUMN triggered_as text,
+    ADD COLUMN decided_as   text;
+ALTER TABLE scoring.scoring_runs ALTER COLUMN triggered_as SET DEFAULT session_user;
 COMMENT ON COLUMN scoring.scoring_runs.triggered_by IS
     'The person who triggered the run, as Airflow or the command line states it; null where a schedule did.';
-COMMENT ON COLUMN scoring.scoring_runs.triggered_login IS 'The login that began the run.';
+COMMENT ON COLUMN scoring.scoring_runs.triggered_as IS 'The login that began the run.';
 COMMENT ON COLUMN scoring.scoring_runs.decided_by IS 'Who approved or rejected the held run, as stated.';
-COMMENT ON COLUMN scoring.scoring_runs.decided_login IS 'The login that approved or rejected it.';
+COMMENT ON COLUMN scoring.scoring_runs.decided_as IS 'The login that approved or rejected it.';
 
 ALTER TABLE scoring.publications ADD COLUMN login text;
 COMMENT ON COLUMN scoring.publications.by IS 'Who decided, as stated; null where the run passed its gate.';
@@ -50,21 +50,31 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION scoring.sha256_of IS 'SHA-256 of a text, in hexadecimal digits.';
 
+CREATE FUNCTION scoring.first_digest(of_run bigint, of_part integer, of_kind text, now_sha256 text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT coalesce((SELECT rewrite.sha256 FROM scoring.rewrites AS rewrite
+                     WHERE rewrite.run_id = of_run AND rewrite.part = of_part AND rewrite.kind = of_kind
+                     ORDER BY rewrite.rewrite_id LIMIT 1), now_sha256)
+$$;
+COMMENT ON FUNCTION scoring.first_digest IS 'The digest that a part''s file had before erasures rewrote it.';
+
 CREATE FUNCTION scoring.digest_of_run(of_run bigint) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' SET DateStyle = 'ISO, YMD' AS $$
     SELECT scoring.sha256_of(scoring.netstrings(
-               run.run_id::text, run.job, run.score_date::text, run.trigger, run.triggered_by, run.triggered_login,
+               run.run_id::text, run.job, run.score_date::text, run.trigger, run.triggered_by, run.triggered_as,
                run.attempt::text, run.dry_run::text, run.served_by, run.source_run_id::text, run.staleness_days::text,
                run.interval_start::text, run.interval_end::text, run.idempotency_key, run.model_name,
                run.model_version::text, run.model_sha256, run.model_named::text, run.code_version, run.query_sha256,
                run.job_sha256, run.input_sha256, run.library_versions::text, run.parts::text,
                run.rows_extracted::text, run.rows_rejected::text, run.rows_scored::text, run.findings::text,
                run.started_at::text, run.extracted_at::text, run.scored_at::text, run.published_at::text,
-               run.decided_by, run.decided_login, run.decision_reason
+               run.decided_by, run.decided_as, run.decision_reason
            ) || coalesce((
                SELECT string_agg(chr(10) || scoring.netstrings(
                    line.part::text, line.rows_extracted::text, line.rows_rejected::text, line.rows_scored::text,
-                   line.input_sha256, line.scored_sha256, line.written_at::text), '' ORDER BY line.part)
+                   scoring.first_digest(line.run_id, line.part, 'input', line.input_sha256),
+                   scoring.first_digest(line.run_id, line.part, 'scored', line.scored_sha256),
+                   line.written_at::text), '' ORDER BY line.part)
                FROM scoring.run_parts AS line WHERE line.run_id = run.run_id), ''))
     FROM scoring.scoring_runs AS run WHERE run.run_id = of_run
 $$;
@@ -74,8 +84,9 @@ COMMENT ON FUNCTION scoring.digest_of_run IS
 CREATE FUNCTION scoring.digest_of_erasure(of_erasure bigint) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' SET DateStyle = 'ISO, YMD' AS $$
     SELECT scoring.sha256_of(scoring.netstrings(
-               receipt.erasure_id::text, receipt.erased_at::text, receipt.job, receipt.erased_by, receipt.reason,
-               receipt.runs::text, receipt.prediction_rows::text, receipt.rejected_rows::text, receipt.parts::text))
+               receipt.erasure_id::text, receipt.erased_at::text, receipt.job, receipt.erased_by, receipt.erased_as,
+               receipt.reason, receipt.runs::text, receipt.prediction_rows::text,
+               receipt.rejected_rows::text, receipt.parts::text))
     FROM scoring.erasures AS receipt WHERE receipt.erasure_id = of_erasure
 $$;
 COMMENT ON FUNCTION scoring.digest_of_erasure IS 'SHA-256 over the receipt of an erasure.';
@@ -274,7 +285,7 @@ BEGIN
     END IF;
     IF who IS NOT NULL THEN
         UPDATE scoring.scoring_runs AS decided
-        SET decided_by = who, decided_login = session_user, decision_reason = reason
+        SET decided_by = who, decided_as = session_user, decision_reason = reason
         WHERE decided.run_id = run.run_id;
     ELSIF reason IS NOT NULL THEN
         UPDATE scoring.scoring_runs AS served SET decision_reason = reason WHERE served.run_id = run.run_id;
@@ -327,7 +338,7 @@ BEGIN
         refusal := format('run %s is not held', reject.run_id); RETURN;
     END IF;
     UPDATE scoring.scoring_runs AS decided
-    SET status = 'abandoned', decided_by = who, decided_login = session_user, decision_reason = reject.reason
+    SET status = 'abandoned', decided_by = who, decided_as = session_user, decision_reason = reject.reason
     WHERE decided.run_id = run.run_id;
     INSERT INTO scoring.decisions (recorded_at, kind, job, score_date, run_id, by, login, reason)
     VALUES (clock_timestamp(), 'rejection', run.job, run.score_date, run.run_id, who, session_user, reject.reason);
@@ -337,9 +348,9 @@ COMMENT ON FUNCTION scoring.reject IS 'Abandons a held run in a person''s name, 
 
 # A run's id, status, times and author are not given by whoever begins it: a later id would publish before all others.
 GRANTS = """
-REVOKE EXECUTE ON FUNCTION scoring.netstrings, scoring.sha256_of, scoring.digest_of_run, scoring.digest_of_erasure,
-    scoring.seal_decision, scoring.keep_decisions, scoring.record_erasure, scoring.admit, scoring.approve,
-    scoring.reject FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION scoring.netstrings, scoring.sha256_of, scoring.first_digest, scoring.digest_of_run,
+    scoring.digest_of_erasure, scoring.seal_decision, scoring.keep_decisions, scoring.record_erasure, scoring.admit,
+    scoring.approve, scoring.reject FROM PUBLIC;
 REVOKE EXECUTE ON FUNCTION scoring.roll_back FROM scoring_writer;
 GRANT EXECUTE ON FUNCTION scoring.approve, scoring.reject, scoring.roll_back TO scoring_approver;
 GRANT SELECT ON scoring.decisions, scoring.decisions_head TO scoring_writer, scoring_approver;
