@@ -119,10 +119,10 @@ def _altered_runs(connection: sa.Connection, chain: Sequence[Row]) -> Iterator[s
     ledgers: dict[str, str] = {}
     first = _first_digests(connection)
     for part in _rows(connection, "run_parts", ("run_id", *_PART), "run_id", "part"):
-        values, written_at = list(part[1:-1]), part.written_at
+        values: list[str | None] = list(part[1:-1])
         for place, kind in ((-2, "input"), (-1, "scored")):
             values[place] = first.get((part.run_id, part.part, kind), values[place])
-        ledgers[part.run_id] = ledgers.get(part.run_id, "") + "\n" + _netstrings([*values, written_at])
+        ledgers[part.run_id] = ledgers.get(part.run_id, "") + "\n" + _netstrings([*values, part.written_at])
     runs = {run.run_id: run for run in _rows(connection, "scoring_runs", (*_RUN, "status"), "run_id")}
     digests = {
         run_id: _sha256(_netstrings(run[: len(_RUN)]) + ledgers.get(run_id, ""))
