@@ -167,12 +167,7 @@ def _business(
 
 def _keep(uri: str, run_id: int, metrics: quality.Metrics) -> None:
     columns, values, names = zip(*metrics, strict=True)
-    given: dict[str, Any] = {
-        "run_id": run_id,
-        "columns": list(columns),
-        "values": list(values),
-        "metrics": list(names),
-    }
+    given: dict[str, Any] = {"run_id": run_id, "columns": list(columns), "values": list(values), "metrics": list(names)}
     remedy = "Run `python -m pipeline migrate`, and make the connection's role a member of scoring_writer."
     given["numbers"] = list(metrics.values())
     with postgres.refusals("predictions", OutcomeError, {"42": remedy}):

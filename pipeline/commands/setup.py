@@ -25,11 +25,7 @@ def migrate() -> None:
     retention.enter(uri, found)
     for error in broken:
         err.print(
-            f"{error}\nIts [retention] stays as it was.",
-            style="red",
-            highlight=False,
-            markup=False,
-            soft_wrap=True,
+            f"{error}\nIts [retention] stays as it was.", style="red", highlight=False, markup=False, soft_wrap=True
         )
 
 

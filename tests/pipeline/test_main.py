@@ -318,7 +318,7 @@ def spoil_nothing(shop: Shop) -> None:
         (spoil_nothing, ("scores",), 2, "No such command 'scores'"),
         (spoil_nothing, ("show", "999999999"), 2, "no run 999999999. `python -m pipeline runs` lists them"),
         (spoil_nothing, ("show", "first"), 2, "Invalid value for 'RUN': Input should be a valid integer"),
-        (spoil_nothing, ("approve", "999999999", "--reason", "x"), 2, "run 999999999 is not held"),
+        (spoil_nothing, ("approve", "999999999", "--reason", "x"), 2, "no run 999999999"),
         (
             spoil_nothing,
             ("runs", "--limit", "0"),
@@ -578,6 +578,7 @@ def test_the_commands_are_those_of_the_manual() -> None:
         "report",
         "diff",
         "reproduce",
+        "verify",
         "approve",
         "reject",
         "rollback",
