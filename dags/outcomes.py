@@ -51,7 +51,7 @@ def build(job: Job, outcomes: Outcomes) -> DAG:
 
             with outcome():
                 require_known(context, "score_date")
-                measured = measure(places_of(job), job, score_date(job, context, days))
+                measured = measure(places_of(job, warehouse=True), job, score_date(job, context, days))
             numbers.send_outcomes(job, measured)
             telling.tell_outcomes(job, context, measured)
             return measured.json_value()

@@ -97,7 +97,9 @@ def build(job: Job) -> DAG:
             from pipeline.extract import extract
 
             with outcome():
-                return extract(places_of(job), job, score_date(job, context), **_asked(context)).json_value()
+                return extract(
+                    places_of(job, warehouse=True), job, score_date(job, context), **_asked(context)
+                ).json_value()
 
         # A pickle runs code: these two hold no credential, and leave it to another task to say that they failed.
         apart: Json = {
@@ -172,7 +174,7 @@ def build(job: Job) -> DAG:
                     night, trigger = score_date(job, context), context["dag_run"].run_id
                     if context["params"].get("dry_run"):
                         raise NothingToDo("a dry run is served by nothing else")
-                    workspace = places_of(job)
+                    workspace = places_of(job, warehouse=True)
                     with credentials.hidden():  # the job may have another model score
                         said = serve(workspace, job, night, trigger=trigger, reason=f"{trigger} failed")
                 raise AirflowFailException(

@@ -43,7 +43,7 @@ class Announce(BaseOperator):
         """Tell of a publication, and return it as the task's value."""
         value = publication.json_value()
         context["outlet_events"][self.asset].extra = value
-        self._published = places_of(self.job), publication.run_id
+        self._published = places_of(self.job, warehouse=True), publication.run_id
         numbers.send(self.job, publication.run_id, "published")
         return value
 
@@ -115,7 +115,7 @@ class Publish(Announce):
         night, trigger = datetime.fromisoformat(run.score_date).date(), context["dag_run"].run_id
         try:
             reason = f"run {run.run_id} is held"
-            workspace = places_of(self.job)
+            workspace = places_of(self.job, warehouse=True)
             with credentials.hidden():  # the job may have another model score
                 return f"{serve(workspace, self.job, night, trigger=trigger, reason=reason)}."
         except ScoringError as error:

@@ -39,15 +39,20 @@ def require_known(context: Mapping[str, Any], *known: str) -> None:
         raise JobError(f"unknown parameter {unknown[0]!r} in the run's conf. Use {', '.join(known)}.")
 
 
-def places_of(job: Job) -> places.Places:
-    """Folders, store and databases of a job, by Airflow's connections."""
+def places_of(job: Job, *, warehouse: bool = False) -> places.Places:
+    """Folders, store and databases of a job, by Airflow's connections.
+
+    Args:
+        job: whose they are.
+        warehouse: whether the task reads the warehouse; most have no connection to it, and get no address.
+    """
     from pipeline import addresses
 
     source, target = job.extract.connection, job.write.connection
     return places.Places(
         home=places.home(),
         store=places.store(),
-        warehouse=addresses.warehouse(Connection.get(source).get_uri(), source),
+        warehouse=addresses.warehouse(Connection.get(source).get_uri(), source) if warehouse else "",
         predictions=addresses.postgres(Connection.get(target).get_uri(), target),
     )
 

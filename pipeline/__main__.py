@@ -27,6 +27,7 @@ for command in (
     setup.migrate,
     setup.sample,
     setup.register,
+    setup.sign,
     setup.jobs,
     setup.check,
     nights.score,

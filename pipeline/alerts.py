@@ -28,7 +28,7 @@ class Alert:
         score_date: the night.
         cause: what brought it about; a second message of the same cause is counted, and not sent.
         title: its first line.
-        body: the rest, as plain text.
+        body: the rest, as plain text, in which no value of the data is a link (pipeline/plain.py).
         run_id: the run, where there is one.
     """
 
@@ -144,13 +144,21 @@ def deliver(url: str, messages: Sequence[tuple[str, str]]) -> None:
         title = f"{len(messages)} messages, the first: {title}"
         body = "\n\n----\n\n".join("\n\n".join(message) for message in messages)
     # Apprise takes a fifth of a second to load, and most tasks have nothing to tell.
-    from apprise import Apprise, NotifyType
+    from apprise import Apprise, NotifyFormat, NotifyType
 
     service = Apprise.instantiate(url)
     if service is None:
         raise AlertError("an address that Apprise cannot use: see https://github.com/caronc/apprise/wiki")
     # What went wrong is in Apprise's own log; `privacy` hides passwords and tokens.
-    if not service.notify(title=title, body=body, notify_type=NotifyType.WARNING):
+    # Text wherever it goes, whatever the address says: nothing of it is rendered, and a mail has no HTML at all.
+    service.notify_format = NotifyFormat.TEXT
+    reached = service.notify(
+        title=" ".join(title.split()),
+        body=body,
+        notify_type=NotifyType.WARNING,
+        body_format=NotifyFormat.TEXT,
+    )
+    if not reached:
         address = str(service.url(privacy=True))  # type: ignore[no-untyped-call]
         raise AlertError(f"{address.partition('?')[0]} was not reached")
 

@@ -10,6 +10,7 @@ from pipeline import compare, postgres
 from pipeline.compare import Diff, Side
 from pipeline.errors import ScoringError
 from pipeline.job import Job
+from pipeline.plain import line
 from pipeline.stage import Finding
 
 
@@ -78,7 +79,7 @@ def describe(database_url: str, job: Job, run: HeldRun, meanwhile: str, report: 
             *([f"Unusual as well\n\n{listed(others)}"] if others else []),
             _difference(database_url, run),
             f"All of it beside the training nights, in pictures: [the run's report]({report}).",
-            f"{meanwhile} Approve publishes run {run.run_id}, Reject abandons it; after "
+            f"{line(meanwhile)} Approve publishes run {run.run_id}, Reject abandons it; after "
             f"{job.gate.decide_within_hours:g} hours it is {TIMED_OUT[job.gate.on_timeout]}.",
             *_who(job),
             f"The same on the command line, with more of the difference: `python -m pipeline show {run.run_id}`, "
@@ -106,8 +107,8 @@ def _find(database_url: str, query: str, **values: object) -> HeldRun | None:
 
 
 def listed(findings: list[Finding]) -> str:
-    """Findings as a list."""
-    return "\n".join(f"- {finding.check}: {finding.message}" for finding in findings)
+    """Findings as a list; no value of the data in them is a link."""
+    return "\n".join(f"- {finding.check}: {line(finding.message)}" for finding in findings)
 
 
 def _difference(uri: str, run: HeldRun) -> str:
@@ -118,7 +119,7 @@ def _difference(uri: str, run: HeldRun) -> str:
     try:
         return _sentences(compare.scores(uri, shown, run.run_id, top=3))
     except (ScoringError, sa.exc.DBAPIError) as error:  # no reason not to ask
-        return f"No comparison with run {shown}, which is published: {str(error).splitlines()[0]}"
+        return f"No comparison with run {shown}, which is published: {line(str(error).splitlines()[0])}"
 
 
 def _sentences(found: Diff) -> str:

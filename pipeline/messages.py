@@ -1,4 +1,7 @@
-"""What the messages say: which job and night, what is unusual in words and numbers, what to do, and where to look."""
+"""What the messages say: which job and night, what is unusual in words and numbers, what to do, and where to look.
+
+The only links in them are our own: whatever may hold a value of the data goes through `plain`.
+"""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -7,6 +10,7 @@ from typing import TYPE_CHECKING
 from pipeline.alerts import Alert
 from pipeline.hold import TIMED_OUT, HeldRun, listed
 from pipeline.job import Job
+from pipeline.plain import line, plain
 from pipeline.stage import Run, Verdict
 
 if TYPE_CHECKING:
@@ -47,7 +51,7 @@ def held(night: Night, run: Run, verdict: Verdict, meanwhile: str, form: str) ->
     body = [
         _counts(run, verdict),
         f"Unusual:\n{listed(list(verdict.findings))}",
-        f"{meanwhile} Approve or reject it: {form}",
+        f"{line(meanwhile)} Approve or reject it: {form}",
         f"Its report: {night.report}",
     ]
     return _alert(night, "held, and waits for a decision", _checks("held", verdict), body, run.run_id)
@@ -74,7 +78,7 @@ def waiting(night: Night, run: HeldRun, deadline: datetime, form: str) -> Alert:
 def refused(night: Night, run: HeldRun, refusal: str, form: str) -> Alert:
     """Somebody answered who may not decide; the run waits on."""
     body = [
-        f"An answer to run {run.run_id} of {run.job}, score date {run.score_date}, does not count: {refusal}",
+        f"An answer to run {run.run_id} of {run.job}, score date {run.score_date}, does not count: {line(refusal)}",
         f"The run waits on. Approve or reject it: {form}",
     ]
     return _alert(night, "an answer does not count", f"refused: {refusal}", body, run.run_id)
@@ -97,7 +101,8 @@ def unlike(night: Night, measured: "Measured") -> Alert:
     body = [
         f"Run {measured.run_id} of {measured.job}, score date {measured.score_date}: {known['outcomes']:.0f} of "
         f"{known['sampled']:.0f} entities have a result; {', '.join(figures)}.",
-        "Groups differ more than chance allows:\n" + "\n".join(f"- {alarm}" for alarm in measured.alarms),
+        "Groups differ more than chance allows:\n"
+        + "\n".join(f"- {line(alarm)}" for alarm in measured.alarms),
         f"Look at it: {night.report}\nThe task that measured it: {night.task}",
     ]
     return _alert(night, "groups fare differently", "outcomes", body, measured.run_id)
@@ -113,7 +118,7 @@ def failed(night: Night, task: str, error: str, kind: str) -> Alert:
         kind: the error's type: nights of a backfill that fail with the same one share a message.
     """
     body = [
-        error,
+        plain(error),
         "What was published before stays. Put right what the message says, then clear the task "
         f"{task} and those after it: {night.task}",
     ]

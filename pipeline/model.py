@@ -2,9 +2,10 @@
 
     models/flight_delay/versions.toml    the SHA-256 of every version, and the aliases that jobs name
     models/flight_delay/1/               model.joblib, manifest.json, reference.parquet, profile.json, MODEL_CARD.md
+                                         and model.sig, where versions are signed
 
-A pickle runs code when it is read. So the bytes are read once, held against the pinned SHA-256, and only then
-unpickled, from memory.
+A pickle runs code when it is read. So the bytes are read once, held against the pinned SHA-256, and against the
+signature where a key is configured, and only then unpickled, from memory.
 """
 
 import hashlib
@@ -29,8 +30,10 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, ValidationError
 from sklearn.exceptions import InconsistentVersionWarning
 
+from pipeline import signature
 from pipeline.contract import Column, Contract
 from pipeline.errors import ScoringError
+from pipeline.signature import SignatureError
 
 Task = Literal["binary", "multiclass", "regression"]
 Floats = npt.NDArray[np.float64]
@@ -184,11 +187,19 @@ def resolve(home: Path, name: str, alias: str, version: int | None = None) -> Pi
     folder = home / "models" / name / str(version)
     _require_no_link(folder)
     try:
-        manifest = Manifest.model_validate_json(read_once(folder / "manifest.json"))
+        content = read_once(folder / "manifest.json")
+        manifest = Manifest.model_validate_json(content)
     except (ModelError, ValidationError) as error:
         raise ModelError(
             f"{folder / 'manifest.json'} cannot be used: {error}. Restore it from git."
         ) from error
+    if (manifest.name, manifest.version) != (name, version):
+        raise ModelError(
+            f"{folder / 'manifest.json'} is that of model {manifest.name} version {manifest.version}. Restore it from "
+            "git."
+        )
+    # The other files are held against it and against the pin whenever they are read.
+    _require_signed(folder, {"manifest.json": _sha256(content), "model.joblib": pins[version]})
     return Pinned(manifest, pins[version], folder)
 
 
@@ -218,18 +229,20 @@ def versions(home: Path, name: str) -> tuple[dict[int, str], dict[str, int]]:
 
 
 def load(pinned: Pinned) -> Model:
-    """Verify a version and load it: digest, library versions, unpickling, golden rows, in this order.
+    """Verify a version and load it: digest, signature, library versions, unpickling, golden rows, in this order.
 
     Raises:
-        ModelError: any of these does not hold. Nothing is unpickled before the digest and the versions do.
+        ModelError: any of these does not hold. Nothing is unpickled before the first three do.
     """
     content = read_once(pinned.folder / "model.joblib")
-    found = hashlib.sha256(content).hexdigest()
+    found = _sha256(content)
     if found != pinned.sha256 or found != pinned.manifest.sha256:
         raise ModelError(
             f"{pinned.folder / 'model.joblib'} is not the registered model: its SHA-256 is {found}, pinned is "
             f"{pinned.sha256}. It was not loaded. Restore the file from git or your model storage."
         )
+    if signature.required():
+        _require_signed(pinned.folder, {**digests(pinned.folder), "model.joblib": found}, whole=True)
     _check_libraries(pinned.manifest.libraries, pinned.folder)
     model = Model(pinned.manifest, unpickle(content, str(pinned.folder)))
     check_golden_rows(model)
@@ -244,13 +257,47 @@ def reference(pinned: Pinned) -> bytes:
     """
     path = pinned.folder / "reference.parquet"
     content = read_once(path)
-    found = hashlib.sha256(content).hexdigest()
+    found = _sha256(content)
     if found != pinned.manifest.reference_sha256:
         raise ModelError(
             f"{path} is not the registered reference: its SHA-256 is {found}, the manifest's is "
             f"{pinned.manifest.reference_sha256}. Restore the file from git or your model storage."
         )
     return content
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file of a version but its signature.
+
+    Raises:
+        ModelError: one cannot be read, or is no plain file.
+    """
+    files = sorted(path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
+    return {
+        path.relative_to(folder).as_posix(): _sha256(read_once(path))
+        for path in files
+        if path != folder / signature.FILE
+    }
+
+
+def _require_signed(folder: Path, found: Mapping[str, str], *, whole: bool = False) -> None:
+    """Hold files against the version's signature, where a key is configured; the whole has no other ones, either."""
+    if not signature.required():
+        return
+    path = folder / signature.FILE
+    try:
+        if not path.exists():
+            raise signature.missing(path)
+        signed = signature.verify(read_once(path), path)
+        for file in sorted({*found, *(signed if whole else ())}):
+            if found.get(file) != signed.get(file):
+                raise signature.altered(path, file)
+    except SignatureError as error:
+        raise ModelError(str(error)) from error
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def unpickle(content: bytes, origin: str) -> Any:

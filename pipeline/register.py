@@ -19,7 +19,7 @@ import pyarrow as pa
 from sklearn.base import is_classifier, is_regressor
 
 from pipeline import contract as contracts
-from pipeline import leaks, references
+from pipeline import leaks, references, signature
 from pipeline.contract import ENTITY, Column, Contract
 from pipeline.errors import ScoringError, UsageError
 from pipeline.model import (
@@ -28,6 +28,7 @@ from pipeline.model import (
     ModelError,
     Pinned,
     Task,
+    digests,
     golden_scores,
     library_versions,
     unpickle,
@@ -130,6 +131,38 @@ def register(
     manifest = manifest.model_copy(update={"profile_sha256": hashlib.sha256(profile).hexdigest()})
     files = {"model.joblib": content, "reference.parquet": reference_content, references.FILE: profile}
     return _save(home, manifest, files, card, alias)
+
+
+def sign(home: Path, name: str, version: int, key: Path) -> Path:
+    """Sign a registered version's files as they are, and unpickle nothing; returns the signature's path.
+
+    Args:
+        home: the folder that holds models/.
+        name: the model's name.
+        version: the version.
+        key: PEM file of an EC private key.
+
+    Raises:
+        UsageError: the key cannot be used.
+        ModelError: there is no such version, or its model is not the pinned one.
+    """
+    pins, _ = versions(home, name)
+    folder = home / "models" / name / str(version)
+    if version not in pins:
+        raise ModelError(
+            f"model {name!r} has no version {version}: known are {', '.join(map(str, pins)) or 'none'}."
+        )
+    files = digests(folder)
+    if files.get("model.joblib") != pins[version]:
+        raise ModelError(
+            f"{folder / 'model.joblib'} is not the one that versions.toml pins, and is not signed. Restore it from git "
+            "or your model storage."
+        )
+    path = folder / signature.FILE
+    aside = folder.parent / f".signing-{version}"  # the version has no other file than those that are signed
+    aside.write_bytes(signature.sign(files, str(version), key))
+    os.replace(aside, path)
+    return path
 
 
 def _rows(content: bytes, reference: Path) -> pd.DataFrame:
@@ -259,16 +292,20 @@ def _save(
     pins, aliases = versions(home, manifest.name) if (store / "versions.toml").exists() else ({}, {})
     taken = [*pins, *(int(folder.name) for folder in store.iterdir() if folder.name.isdigit())]
     manifest = manifest.model_copy(update={"version": max(taken, default=0) + 1})
+    key = os.environ.get(signature.SIGN_KEY)
     aside = Path(tempfile.mkdtemp(prefix=".registering-", dir=store))
     try:
         for name, content in files.items():
             (aside / name).write_bytes(content)
         (aside / "manifest.json").write_text(_pretty(manifest), encoding="utf-8")
         (aside / "MODEL_CARD.md").write_text(card or _card(manifest), encoding="utf-8")
+        if key:
+            signed = signature.sign(digests(aside), str(manifest.version), Path(key))
+            (aside / signature.FILE).write_bytes(signed)
         aside.chmod(0o755)
         folder = store / str(manifest.version)
         os.rename(aside, folder)  # refuses to replace a version: registered versions are immutable
-    except OSError:
+    except (OSError, UsageError):
         shutil.rmtree(aside, ignore_errors=True)
         raise
     _pin(store / "versions.toml", manifest, alias, aliases)

@@ -45,6 +45,8 @@ FLOORS = (
         "pages.card",
         "pages.render",
         "contract",
+        "plain",
+        "signature",
     ),
     ("dates",),
     ("errors",),

@@ -1,6 +1,7 @@
 """Commands that set a project up: databases, sample, models, jobs."""
 
 import json
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -95,6 +96,20 @@ def register(
         markup=False,
         soft_wrap=True,
     )
+
+
+def sign(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The model's name.")],
+    version: Annotated[int, typer.Argument(metavar="VERSION", help="A registered version.")],
+) -> None:
+    """Sign a registered version's files with the private key of SCORING_SIGNING_KEY."""
+    from pipeline.register import sign as sign_files
+    from pipeline.signature import SIGN_KEY
+
+    if not (key := os.environ.get(SIGN_KEY)):
+        raise UsageError(f"no private key. Set {SIGN_KEY} to the path of its PEM file.")
+    path = sign_files(places.home(), name, version, Path(key))
+    out.print(f"signed: {path}. Review and commit it.", highlight=False, markup=False, soft_wrap=True)
 
 
 def jobs(as_json: AsJson = False) -> None:

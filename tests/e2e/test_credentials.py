@@ -20,17 +20,31 @@ def job_of(home: Home, model: Any, word: str) -> str:
     return asked_job(home, word, query, word, gate='min_rows = 1\nconstant_score = "warn"')
 
 
+def logs(rest: Rest, name: str, run_id: str) -> str:
+    """The logs of a run's failed tasks."""
+    failed = [task for task in rest.tasks(name, run_id) if task["state"] == "failed"]
+    lines = [rest.log(name, run_id, task["task_id"], map_index=task["map_index"]) for task in failed]
+    return "\n".join(line for log in lines for line in log)
+
+
 def test_a_model_sees_no_credential_and_is_given_none(
     nights_home: Home, airflow: Airflow, rest: Rest
 ) -> None:
     name = job_of(nights_home, Curious(), "curious")
     ready(airflow, rest, name)
-    assert rest.wait(name, rest.trigger(name, None, {"score_date": str(NIGHT)}))["state"] == "success"
+    run_id = rest.trigger(name, None, {"score_date": str(NIGHT)})
+    assert rest.wait(name, run_id)["state"] == "success", logs(rest, name, run_id)
     seen = [json.loads(path.read_text()) for path in Path(nights_home.store).glob("curious-*.json")]
     # load_model and predict, each in a process of its own; extract unpickles nothing.
     assert len(seen) == 2
     secrets = json.loads((airflow.place.airflow / "secrets.json").read_text())
-    hidden = [*secrets.values(), "AIRFLOW_CONN_", "AIRFLOW__API_AUTH__JWT_SECRET", "sslmode", "postgresql"]
+    hidden = [
+        *secrets.values(),
+        "AIRFLOW_CONN_",
+        "AIRFLOW__API_AUTH__JWT_SECRET",
+        "postgresql://",
+        "psycopg2:",
+    ]
     for look in seen:
         assert "SCORING_STORE=" in look["environ"]
         assert [text for text in hidden if text in look["environ"] + look["block"]] == []
@@ -43,7 +57,7 @@ def test_a_model_that_fails_is_noted_in_the_runs_row(nights_home: Home, airflow:
     run_id = rest.trigger(name, None, {"score_date": str(NIGHT)})
     assert rest.wait(name, run_id)["state"] == "failed"
     ended = states(rest, name, run_id)
-    assert (ended["predict"], ended["note_failure"]) == ({"failed"}, {"success"})
+    assert (ended["predict"], ended["note_failure"]) == ({"failed"}, {"success"}), logs(rest, name, run_id)
     run = nights_home.last_run(name)
     assert run["status"] == "failed"
     assert run["status_reason"].startswith("PredictError: model broken_model version 1 failed on rows")

@@ -1,0 +1,104 @@
+"""pipeline/messages.py: real mail and web servers get text, in which no link is but our own."""
+
+import re
+from dataclasses import replace
+from email.message import EmailMessage
+
+import pytest
+
+from pipeline import messages
+from pipeline.alerts import Alert, deliver
+from pipeline.messages import Night
+from pipeline.outcomes import Measured
+from pipeline.stage import Finding, Verdict
+from tests.home import NIGHT, Home
+from tests.pipeline.shop import open_shop
+from tests.sinks import Web, mail, web
+
+__all__ = ["mail", "web"]
+
+OURS = {"http://airflow.example/task", "http://airflow.example/report", "http://airflow.example/form"}
+HOSTILE = (
+    "http://evil.example/a",
+    "HtTpS://evil.example/b",
+    "www.evil.example",
+    "[click](https://evil.example)",
+    "![x](//evil.example/x.png)",
+    "<img src='https://evil.example/x.png'>",
+    "<script>alert(1)</script>",
+    "<a href=javascript:alert(1)>x</a>",
+    "<https://evil.example|click>",
+    "<!channel>",
+    "mailto:evil@evil.example",
+    "\uff48\uff54\uff54\uff50\uff1a\uff0f\uff0fevil\u3002example",
+    "a\r\nBcc: evil@evil.example",
+    "\u202ehttp://evil.example",
+)
+# What mail clients and chats make a link of, were it never so plain.
+LINK = re.compile(
+    r"(?:[a-z][a-z0-9+.-]*://|www\.|mailto:|javascript:|data:)[^\s<>\"]+|[\w-]+\.example\b", re.IGNORECASE
+)
+
+
+def every(home: Home, value: str) -> list[Alert]:
+    """Each kind of message, with a hostile value wherever one of the data may be."""
+    shop = open_shop(home)
+    night = Night(
+        home.read(shop.job), NIGHT, "nightly 0", None, *sorted(OURS - {"http://airflow.example/form"})
+    )
+    night = replace(night, task="http://airflow.example/task", report="http://airflow.example/report")
+    run = shop.extract()
+    verdict = Verdict(
+        findings=(Finding(check="drift", action="hold", message=f"channel {value}"),), rows_scored=1
+    )
+    known = {"outcomes": 1.0, "sampled": 1.0}
+    measured = Measured(
+        run_id=run.run_id, job=shop.job, score_date=str(NIGHT), entities=1, metrics=known,
+        alarms=(f"channel {value}",), notes=(),
+    )  # fmt: skip
+    return [
+        messages.held(night, run, verdict, f"the fallback failed: {value}", "http://airflow.example/form"),
+        messages.unusual(night, run, verdict),
+        messages.unlike(night, measured),
+        messages.failed(night, "predict", f"failed on rows {value}", "PredictError"),
+    ]
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+def test_no_value_of_the_data_is_a_link(home: Home, value: str) -> None:
+    for alert in every(home, value):
+        assert set(LINK.findall(alert.body)) <= OURS, alert.body
+        assert not re.search("[\r\u202e]|<[!a-z/]", alert.body, re.IGNORECASE)
+
+
+def texts(letter: EmailMessage) -> dict[str, str]:
+    """A letter's parts by their types."""
+    return {part.get_content_type(): part.get_content() for part in letter.walk() if not part.is_multipart()}
+
+
+def test_a_mailbox_and_a_web_hook_get_text(
+    home: Home, mail: tuple[str, list[EmailMessage]], web: Web
+) -> None:
+    address, inbox = mail
+    alerts = every(home, " ".join(HOSTILE))
+    for url in (address, f"{address}&format=html", f"{address}&format=markdown", web.url):
+        deliver(url, [(alert.title, alert.body) for alert in alerts])
+    assert len(inbox) == 3
+    for letter in inbox:
+        assert texts(letter).keys() == {"text/plain"}
+        assert set(LINK.findall(texts(letter)["text/plain"])) == OURS
+    [posted] = web.got
+    assert set(LINK.findall(posted["message"])) <= OURS
+
+
+@pytest.mark.parametrize(
+    "title", ["night\r\nBcc: evil@evil.example", "night\nX-Header: 1", "night\r\n\r\nbody"]
+)
+def test_a_title_adds_no_header(mail: tuple[str, list[EmailMessage]], title: str) -> None:
+    address, inbox = mail
+    deliver(address, [(title, "body")])
+    [letter] = inbox
+    assert letter["Bcc"] is None
+    assert letter["X-Header"] is None
+    assert letter["Subject"] == " ".join(title.split())
+    assert letter["To"] == "team@example.com"
