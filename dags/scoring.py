@@ -22,8 +22,9 @@ from airflow.sdk import (
 from airflow.sdk.exceptions import AirflowFailException
 
 from operators import credentials
+from operators.decide import Decide
 from operators.defaults import hand_over_failure, task_defaults
-from operators.publish import Publish
+from operators.publish import DECIDE, Publish
 from operators.stage import end_of, outcome, places_of, require_known, score_date
 from pipeline import job as jobs
 from pipeline import places
@@ -36,12 +37,12 @@ PAGE = """
 Scores model **{job.model.name}** (alias `{job.model.alias}`) on `sql/{job.extract.query}`, at `{job.schedule}`
 {job.timezone}, for **{job.owner}**.
 
-extract → load_model → predict (one per part) → write (one per part) → log_metrics → publish
+extract → load_model → predict (one per part) → write (one per part) → log_metrics → publish (→ decide)
 
 A model runs in load_model and predict, whose workers have no database: what fails there is noted by note_failure.
 
 Analysts keep the last published night until the last step, which moves one pointer. A night that fails its gate is
-held: its task `publish` waits for {job.gate.decide_within_hours:g} hours until somebody approves or rejects it, under
+held: the task `decide` waits for {job.gate.decide_within_hours:g} hours until somebody approves or rejects it, under
 Required Actions. To score another day, trigger the DAG and fill in `score_date`.
 """
 
@@ -157,6 +158,8 @@ def build(job: Job) -> DAG:
         written: Any = write.expand(scored=scored)
         verdict: Any = log_metrics(run, written)
         published = Publish(task_id="publish", job=job, asset=asset, extracted=run, verdict=verdict)
+        decided = Decide(task_id=DECIDE, job=job, asset=asset)
+        [verdict, published] >> decided
 
         [work, scored] >> note_failure()
 
@@ -178,7 +181,7 @@ def build(job: Job) -> DAG:
                     f"{said}. The night itself failed: put right what its failed task says, and clear that task."
                 )
 
-            [run, work, scored, written, verdict, published] >> fallback()
+            [run, work, scored, written, verdict, published, decided] >> fallback()
     # Last: every task would else copy them, and Airflow hold them against JSON Schema, a third of the reading time.
     dag.params.update(params(job))
     return dag
@@ -191,6 +194,7 @@ def _asked(context: Mapping[str, Any]) -> Json:
     return {
         "trigger": run.run_id,
         "attempt": context["ti"].try_number,
+        "triggered_by": run.triggering_user_name,
         "model_version": asked.get("model_version"),
         "dry_run": asked.get("dry_run", False),
     }

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # The connections that tasks may see, each its own (operators/credentials.py); the owners' are for `migrate` and
 # `sample`.
-TASK_CONNECTIONS = ("warehouse", "predictions", "predictions_janitor")
+TASK_CONNECTIONS = ("warehouse", "predictions", "predictions_approver", "predictions_janitor")
 # What the web server's pages read with.
 ANALYST = "SCORING_ANALYST"
 _PREDICTIONS = "AIRFLOW_CONN_PREDICTIONS"
@@ -106,7 +106,7 @@ def environment(
     connections = {
         name: environ.get(name) or embedded.connections[conn_id]
         for conn_id, name in {**variables, "analyst": ANALYST}.items()
-        # The embedded janitor and analyst have never heard of a real database's runs.
+        # The embedded approver, janitor and analyst have never heard of a real database's runs.
         if environ.get(name) or conn_id in ("warehouse", "predictions") or not environ.get(_PREDICTIONS)
     }
     metadata = embedded.uri("airflow", "airflow").replace("postgresql://", "postgresql+psycopg2://", 1)

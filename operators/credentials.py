@@ -26,8 +26,8 @@ class Need:
     """What a task needs.
 
     Attributes:
-        connections: ids of connections; `warehouse`, `predictions`, `alerts` and `mlflow` stand for those that the job
-            file names.
+        connections: ids of connections; `warehouse`, `predictions`, `predictions_approver`, `alerts` and `mlflow` stand
+            for those that the job file names.
         queue: the queue whose workers have these connections and no others.
     """
 
@@ -43,6 +43,7 @@ TASKS: Mapping[str, Need] = {
     "write": Need(("predictions", "alerts")),
     "log_metrics": Need(("predictions", "alerts")),
     "publish": Need(("warehouse", "predictions", "alerts", "mlflow")),
+    "decide": Need(("warehouse", "predictions", "predictions_approver", "alerts", "mlflow"), "approver"),
     "fallback": Need(("warehouse", "predictions")),
     "measure": Need(("warehouse", "predictions", "alerts", "mlflow")),
     "prune": Need(("predictions_janitor",), "janitor"),
@@ -78,6 +79,7 @@ def _named(job: Job) -> dict[str, str | None]:
     return {
         "warehouse": job.extract.connection,
         "predictions": job.write.connection,
+        "predictions_approver": f"{job.write.connection}_approver",
         "alerts": job.alerts.to,
         "mlflow": job.tracking.mlflow,
     }

@@ -14,6 +14,7 @@ from pipeline.job import Job
 
 if TYPE_CHECKING:
     from pipeline.alerts import Alert
+    from pipeline.hold import HeldRun
     from pipeline.messages import Night
     from pipeline.outcomes import Measured
     from pipeline.stage import Run, Verdict
@@ -44,6 +45,22 @@ def tell_held(
     from pipeline import messages
 
     _tell(job, messages.held(_night(job, context), run, verdict, meanwhile, form))
+
+
+@harmless
+def tell_waiting(job: Job, context: Mapping[str, Any], run: "HeldRun", deadline: datetime, form: str) -> None:
+    """Remind people of a run that waits for them."""
+    from pipeline import messages
+
+    _tell(job, messages.waiting(_night(job, context), run, deadline, form))
+
+
+@harmless
+def tell_refused(job: Job, context: Mapping[str, Any], run: "HeldRun", refusal: str, form: str) -> None:
+    """Tell people that an answer does not count."""
+    from pipeline import messages
+
+    _tell(job, messages.refused(_night(job, context), run, refusal, form))
 
 
 @harmless

@@ -39,6 +39,7 @@ for command in (
     runs.alerts,
     audit.diff,
     audit.reproduce,
+    audit.verify,
     nights.approve,
     nights.reject,
     nights.rollback,

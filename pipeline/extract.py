@@ -107,6 +107,7 @@ def extract(
     dry_run: bool = False,
     attempt: int = 1,
     served_by: ServedBy = "model",
+    triggered_by: str | None = None,
     load: Callable[[model.Pinned], Model] | None = None,
     stored: Callable[[Work], None] = lambda work: None,
 ) -> Run:
@@ -122,6 +123,7 @@ def extract(
         dry_run: never publish the run.
         attempt: which try of the trigger this is; an earlier one that comes late changes nothing.
         served_by: whether the run stands in for one that failed.
+        triggered_by: the person who triggered the run; None where a schedule did.
         load: gives the pinned model, to try it on the first rows; without it nothing is unpickled here.
         stored: called with each part as soon as it is in the store, while the others are still extracted.
 
@@ -158,6 +160,7 @@ def extract(
         model_named=model_version is not None or served_by != "model",
         attempt=attempt,
         served_by=served_by,
+        triggered_by=triggered_by,
     )
     run_id = ledger.begin(places.predictions, entry)
     log.info("run %s: model %s version %s", run_id, pinned.manifest.name, pinned.manifest.version)

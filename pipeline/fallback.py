@@ -44,17 +44,25 @@ def serve(places: Places, job: Job, score_date: date, *, trigger: str, reason: s
             f'{job.name}.toml: key fallback is "none", so nothing stands in for a night that failed. '
             f'Set fallback = "last_published" or "{PREVIOUS}".'
         )
-    shown = _shown(places, job, score_date)
+    shown = _shown(places.predictions, job, score_date)
     if shown is None or shown["served_by"] != "model":
         trigger = f"{trigger} fallback"
         if job.fallback == "last_published":
             _serve_last(places, job, score_date, trigger, reason)
         else:
             _score_previous(places, job, score_date, trigger)
-        shown = _shown(places, job, score_date)
+        shown = _shown(places.predictions, job, score_date)
     said = _describe(job, score_date, shown)
     log.warning("%s", said)
     return said
+
+
+def meanwhile(database_url: str, job: Job, score_date: date) -> str:
+    """What analysts see of a night whose run is held, in a sentence."""
+    shown = _shown(database_url, job, score_date)
+    if job.fallback == "none" or shown is None:
+        return "Analysts keep what they have."
+    return f"{_describe(job, score_date, shown)}."
 
 
 def previous(places: Places, job: Job) -> model.Pinned:
@@ -86,8 +94,8 @@ def _score_previous(places: Places, job: Job, score_date: date, trigger: str) ->
         log.info("%s", nothing)
 
 
-def _shown(places: Places, job: Job, score_date: date) -> sa.RowMapping | None:
-    with postgres.engine(places.predictions).connect() as connection:
+def _shown(database_url: str, job: Job, score_date: date) -> sa.RowMapping | None:
+    with postgres.engine(database_url).connect() as connection:
         values = {"job": job.name, "score_date": score_date}
         return connection.execute(sa.text(_SHOWN), values).mappings().one_or_none()
 

@@ -1,43 +1,109 @@
 """What a person is told who decides on a held run, as Markdown: why, and what publishing it would change."""
 
+from dataclasses import dataclass, fields
+from datetime import date
+from typing import Any
+
 import sqlalchemy as sa
 
 from pipeline import compare, postgres
 from pipeline.compare import Diff, Side
 from pipeline.errors import ScoringError
-from pipeline.job import Gate
+from pipeline.job import Job
 from pipeline.plain import line
-from pipeline.stage import Finding, Run, Verdict
+from pipeline.stage import Finding
 
 
-def describe(uri: str, gate: Gate, run: Run, verdict: Verdict, meanwhile: str, report: str) -> str:
+@dataclass(frozen=True)
+class HeldRun:
+    """A run on which a person decides, as the database has it, where it cannot change any more.
+
+    Attributes:
+        run_id: its id.
+        job: what it scored.
+        score_date: for which day.
+        rows_extracted: rows that the query gave.
+        rows_rejected: of them, rows that were not scored.
+        rows_scored: and those that were.
+        model_name: the model.
+        model_version: its version.
+        findings: what the gate's checks found in it.
+    """
+
+    run_id: int
+    job: str
+    score_date: date
+    rows_extracted: int
+    rows_rejected: int
+    rows_scored: int
+    model_name: str
+    model_version: int
+    findings: tuple[Finding, ...]
+
+
+def of_trigger(database_url: str, job: str, trigger: str) -> HeldRun | None:
+    """The last run that a trigger began, where it is held or a person has decided on it; else None."""
+    return _find(database_url, _OF_TRIGGER, job=job, trigger=trigger)
+
+
+def read(database_url: str, run_id: int) -> HeldRun:
+    """A run that is held.
+
+    Raises:
+        ScoringError: there is no such run.
+    """
+    run = _find(database_url, _RUN, run_id=run_id)
+    if run is None:
+        raise ScoringError(f"run {run_id} is not in the predictions database. Clear the task `extract`.")
+    return run
+
+
+def describe(database_url: str, job: Job, run: HeldRun, meanwhile: str, report: str) -> str:
     """All that there is to know of a held run.
 
     Args:
-        uri: the predictions database.
-        gate: of the job.
+        database_url: the predictions database.
+        job: whose run it is.
         run: the run.
-        verdict: what the gate's checks found in it.
         meanwhile: what analysts see until it is decided.
         report: address of the page with the run's report.
     """
-    held = [finding for finding in verdict.findings if finding.action == "hold"]
-    others = [finding for finding in verdict.findings if finding.action == "warn"]
+    held = [finding for finding in run.findings if finding.action == "hold"]
+    others = [finding for finding in run.findings if finding.action == "warn"]
     return "\n\n".join(
         [
             f"**{run.job} {run.score_date}**, run {run.run_id}: {run.rows_extracted} rows extracted, "
-            f"{run.rows_rejected} rejected, {verdict.rows_scored} scored by {run.model_name} "
+            f"{run.rows_rejected} rejected, {run.rows_scored} scored by {run.model_name} "
             f"version {run.model_version}.",
             f"Held because\n\n{listed(held)}",
             *([f"Unusual as well\n\n{listed(others)}"] if others else []),
-            _difference(uri, run),
+            _difference(database_url, run),
             f"All of it beside the training nights, in pictures: [the run's report]({report}).",
             f"{line(meanwhile)} Approve publishes run {run.run_id}, Reject abandons it; after "
-            f"{gate.decide_within_hours:g} hours it is {_TIMED_OUT[gate.on_timeout]}.",
+            f"{job.gate.decide_within_hours:g} hours it is {TIMED_OUT[job.gate.on_timeout]}.",
+            *_who(job),
             f"The same on the command line, with more of the difference: `python -m pipeline show {run.run_id}`, "
             f'`approve {run.run_id} --reason "..."`, `reject {run.run_id} --reason "..."`.',
         ]
     )
+
+
+def _who(job: Job) -> list[str]:
+    rules = []
+    if job.gate.deciders:
+        rules.append(f"May decide: {', '.join(job.gate.deciders)}.")
+    if job.gate.four_eyes:
+        rules.append("Whoever triggered the run may not decide on it.")
+    return [" ".join(rules)] if rules else []
+
+
+def _find(database_url: str, query: str, **values: object) -> HeldRun | None:
+    with postgres.engine(database_url).connect() as connection:
+        row = connection.execute(sa.text(query), values).mappings().one_or_none()
+    if row is None:
+        return None
+    columns: dict[str, Any] = {field.name: row[field.name] for field in fields(HeldRun)}
+    return HeldRun(**{**columns, "findings": tuple(map(Finding.read, row["findings"]))})
 
 
 def listed(findings: list[Finding]) -> str:
@@ -45,7 +111,7 @@ def listed(findings: list[Finding]) -> str:
     return "\n".join(f"- {finding.check}: {line(finding.message)}" for finding in findings)
 
 
-def _difference(uri: str, run: Run) -> str:
+def _difference(uri: str, run: HeldRun) -> str:
     with postgres.engine(uri).connect() as connection:
         shown = connection.execute(sa.text(_SHOWN), {"run_id": run.run_id}).scalar_one_or_none()
     if shown is None:
@@ -81,7 +147,14 @@ def _mean(side: Side) -> str:
     return "none" if side.mean_score is None else f"{side.mean_score:.6g}"
 
 
-_TIMED_OUT = {"approve": "approved", "reject": "rejected"}
+TIMED_OUT = {"approve": "approved", "reject": "rejected"}
+_RUN = "SELECT * FROM scoring.scoring_runs WHERE run_id = :run_id"
+_OF_TRIGGER = """
+SELECT * FROM (
+    SELECT * FROM scoring.scoring_runs WHERE job = :job AND trigger = :trigger ORDER BY run_id DESC LIMIT 1
+) AS last
+WHERE status = 'held' OR decided_by IS NOT NULL
+"""
 # Of the same night, else of the last night before it that was scored itself.
 _SHOWN = """
 SELECT shown.run_id

@@ -70,12 +70,20 @@ def _slices(columns: tuple[str, ...]) -> tuple[str, ...]:
     return columns
 
 
+def _people(names: tuple[str, ...]) -> tuple[str, ...]:
+    twice = [name for number, name in enumerate(names) if name in names[:number]]
+    if twice:
+        raise ValueError(f"names {twice[0]} twice")
+    return names
+
+
 Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 # What Airflow and Postgres can keep: one file that cannot become a DAG would take all the others with it.
 Night = Annotated[date, Field(ge=FIRST, lt=date(2200, 1, 1))]
 Days = Annotated[int, Field(ge=1, le=36_500)]
 Sentence = Annotated[str, Field(pattern=r"^[^\x00]*$")]
+Person = Annotated[str, Field(pattern=r"^[^\x00\s](?:[^\x00]*[^\x00\s])?$", max_length=200, strict=True)]
 # Reject the row; count the value and score the row; score it and count nothing.
 Action = Literal["reject", "warn", "ignore"]
 # What comes of a finding: the run is published and the finding told, or the run is held for a person.
@@ -208,6 +216,25 @@ class Gate(_Section):
     on_timeout: Literal["reject", "approve"] = Field(
         default="reject", description="what becomes of a held run on which nobody has decided in time"
     )
+    deciders: Annotated[tuple[Person, ...], AfterValidator(_people)] = Field(
+        default=(),
+        max_length=100,
+        strict=False,
+        description='list of the people who may decide, such as ["ada"]: user ids in Airflow, names on the command '
+        "line; without it all who have the right",
+    )
+    four_eyes: bool = Field(
+        default=False, description="whether somebody else has to decide than the person who triggered the run"
+    )
+
+    @field_validator("four_eyes")
+    @classmethod
+    def _by_a_person(cls, four_eyes: bool, info: Info) -> bool:
+        if four_eyes and info.data.get("on_timeout") == "approve":
+            raise ValueError(
+                'cannot stand beside on_timeout = "approve", which publishes though nobody has decided'
+            )
+        return four_eyes
 
 
 class Alerts(_Section):

@@ -45,6 +45,7 @@ class Entry:
         model_named: whether a person, or the job's fallback, named the model version; else it came from the alias.
         attempt: which try of the trigger this is, as the trigger counts them.
         served_by: `model`, or the fallback that stands in for a night that failed.
+        triggered_by: the person who triggered the run; None where a schedule did.
     """
 
     job: str
@@ -58,6 +59,7 @@ class Entry:
     model_named: bool = False
     attempt: int = 1
     served_by: ServedBy = "model"
+    triggered_by: str | None = None
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,7 @@ def begin(uri: str, entry: Entry) -> int:
         "model_named": entry.model_named,
         "attempt": entry.attempt,
         "served_by": entry.served_by,
+        "triggered_by": entry.triggered_by,
     }
     with _refusals():
         return patiently(
@@ -273,11 +276,11 @@ def _rows(connection: sa.Connection, query: str, run_id: int) -> list[dict[str, 
 _BEGIN = """
 INSERT INTO scoring.scoring_runs (
     job, score_date, trigger, dry_run, interval_start, interval_end, model_name, model_version, model_sha256,
-    code_version, query_sha256, job_sha256, library_versions, model_named, attempt, served_by)
+    code_version, query_sha256, job_sha256, library_versions, model_named, attempt, served_by, triggered_by)
 VALUES (
     :job, :score_date, :trigger, :dry_run, :interval_start, :interval_end, :model_name, :model_version, :model_sha256,
     :code_version, :query_sha256, :job_sha256, CAST(:library_versions AS jsonb), :model_named, :attempt,
-    :served_by)
+    :served_by, :triggered_by)
 RETURNING run_id
 """
 _OLDER_MODEL = "SELECT scoring.older_model(:job, :score_date, :model_name, :model_version)"

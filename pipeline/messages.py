@@ -4,11 +4,11 @@ The only links in them are our own: whatever may hold a value of the data goes t
 """
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from pipeline.alerts import Alert
-from pipeline.hold import listed
+from pipeline.hold import TIMED_OUT, HeldRun, listed
 from pipeline.job import Job
 from pipeline.plain import line, plain
 from pipeline.stage import Run, Verdict
@@ -55,6 +55,33 @@ def held(night: Night, run: Run, verdict: Verdict, meanwhile: str, form: str) ->
         f"Its report: {night.report}",
     ]
     return _alert(night, "held, and waits for a decision", _checks("held", verdict), body, run.run_id)
+
+
+def waiting(night: Night, run: HeldRun, deadline: datetime, form: str) -> Alert:
+    """A run still waits for a person, and not for much longer.
+
+    Args:
+        night: the night.
+        run: the run.
+        deadline: until when it waits.
+        form: address of where to decide.
+    """
+    gate = night.job.gate
+    body = [
+        f"Run {run.run_id} of {run.job}, score date {run.score_date}, is held, and nobody has decided on it.",
+        f"At {deadline:%Y-%m-%d %H:%M} UTC it is {TIMED_OUT[gate.on_timeout]}. Approve or reject it before: {form}",
+        f"Its report: {night.report}",
+    ]
+    return _alert(night, "still waits for a decision", "reminder", body, run.run_id)
+
+
+def refused(night: Night, run: HeldRun, refusal: str, form: str) -> Alert:
+    """Somebody answered who may not decide; the run waits on."""
+    body = [
+        f"An answer to run {run.run_id} of {run.job}, score date {run.score_date}, does not count: {line(refusal)}",
+        f"The run waits on. Approve or reject it: {form}",
+    ]
+    return _alert(night, "an answer does not count", f"refused: {refusal}", body, run.run_id)
 
 
 def unusual(night: Night, run: Run, verdict: Verdict) -> Alert:

@@ -32,6 +32,7 @@ def score(
     model_version: int | None = None,
     dry_run: bool = False,
     fallback: model.Pinned | None = None,
+    triggered_by: str | None = None,
     progress: Callable[[str, int, int], None] = lambda stage, done, total: None,
 ) -> Publication:
     """Score one job for one score date and publish it.
@@ -44,6 +45,7 @@ def score(
         model_version: a registered version to use instead of the job's alias.
         dry_run: everything but publish.
         fallback: the version that scores in the champion's place, in rows that say so.
+        triggered_by: the person who triggered the run, if one did.
         progress: called with the stage, the parts done and the parts in all; 0 where nobody knows yet.
 
     Raises:
@@ -67,6 +69,7 @@ def score(
             model_version=model_version,
             pinned=pinned,
             dry_run=dry_run,
+            triggered_by=triggered_by,
             served_by="champion_previous" if fallback else "model",
             load=lambda _: loading.result(),
             stored=hand_over,

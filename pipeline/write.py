@@ -34,6 +34,10 @@ class Held(ScoringError):
     """The run failed its gate and waits for a person."""
 
 
+class NotHeld(LedgerError):
+    """A decision on a run that waits for none."""
+
+
 class Rejected(ScoringError):
     """The run was held, and it was decided not to publish it."""
 
@@ -85,24 +89,15 @@ def publish(places: Places, run: Run, verdict: Verdict) -> Publication:
     """
     try:
         with ledger.working(places.predictions, run.run_id):
-            replaced = _publish(places, run, verdict)
-    except Superseded as superseded:
-        replaced = _published_before(places.predictions, run, superseded)
-    log.info("run %s published, %s replaced", run.run_id, replaced or "none")
-    return Publication(
-        run_id=run.run_id,
-        job=run.job,
-        score_date=run.score_date,
-        model_name=run.model_name,
-        model_version=run.model_version,
-        rows_extracted=run.rows_extracted,
-        rows_rejected=run.rows_rejected,
-        rows_scored=verdict.rows_scored,
-        replaced_run_id=replaced,
-    )
+            _publish(places, run, verdict)
+    except Superseded:
+        return published(places.predictions, run.run_id)
+    publication = _publication(places.predictions, _row(places.predictions, run.run_id))
+    log.info("run %s published, %s replaced", run.run_id, publication.replaced_run_id or "none")
+    return publication
 
 
-def _publish(places: Places, run: Run, verdict: Verdict) -> int | None:
+def _publish(places: Places, run: Run, verdict: Verdict) -> None:
     # Not part by part, which would make COPY half as slow again.
     with postgres.engine(places.predictions).begin() as connection:
         connection.execute(sa.text(_INDEX), {"score_date": run.score_date})
@@ -114,32 +109,57 @@ def _publish(places: Places, run: Run, verdict: Verdict) -> int | None:
     if not verdict.passed:
         reason = "; ".join(verdict.reasons)
         ledger.close(places.predictions, run.run_id, "held", reason)
-        raise _held(run, reason)
-    return flip(places.predictions, run.run_id)
+        raise _held(run.run_id, run.job, run.score_date, reason)
+    flip(places.predictions, run.run_id)
 
 
-def _published_before(uri: str, run: Run, superseded: Superseded) -> int | None:
-    """The run that this one replaced when an earlier try of the task published it, if any."""
-    with postgres.engine(uri).connect() as connection:
-        row = connection.execute(sa.text(_RUN), {"run_id": run.run_id}).mappings().one()
-        if row["status"] == "held":
-            raise _held(run, row["status_reason"])
-        if row["status"] == "abandoned" and row["decided_by"] is not None:
-            raise Rejected(
-                f"run {run.run_id} of {run.job} {run.score_date} was rejected by {row['decided_by']}: "
-                f"{row['decision_reason']}. What was published before stays. Put right why it was held "
-                f"({row['status_reason']}), and clear the task `extract`."
-            )
-        if row["status"] != "published":
-            raise superseded
-        return connection.execute(sa.text(_REPLACED), dict(row)).scalar_one_or_none()
+def published(database_url: str, run_id: int) -> Publication:
+    """What downstream learns of a published run.
+
+    Args:
+        database_url: the predictions database.
+        run_id: the run.
+
+    Raises:
+        Held: the run waits for a person.
+        Rejected: a person has decided against it.
+        Superseded: it is not published, or not any more.
+    """
+    row = _row(database_url, run_id)
+    if row["status"] == "held":
+        raise _held(run_id, row["job"], row["score_date"], row["status_reason"])
+    if row["status"] == "abandoned" and row["decided_by"] is not None:
+        raise Rejected(
+            f"run {run_id} of {row['job']} {row['score_date']} was rejected by {row['decided_by']}: "
+            f"{row['decision_reason']}. What was published before stays. Put right why it was held "
+            f"({row['status_reason']}), and clear the task `extract`."
+        )
+    if row["status"] != "published":
+        ledger.require_open(row)
+        raise Superseded(f"run {run_id} is {row['status']}: nothing to do")
+    return _publication(database_url, row)
 
 
-def _held(run: Run, reason: str) -> Held:
+def _row(database_url: str, run_id: int) -> sa.RowMapping:
+    with postgres.engine(database_url).connect() as connection:
+        return connection.execute(sa.text(_RUN), {"run_id": run_id}).mappings().one()
+
+
+def _publication(database_url: str, row: sa.RowMapping) -> Publication:
+    with postgres.engine(database_url).connect() as connection:
+        replaced = connection.execute(sa.text(_REPLACED), {"run_id": row["run_id"]}).scalar()
+    return Publication(
+        **{name: row[name] for name in Publication.model_fields if name in row and name != "score_date"},
+        score_date=str(row["score_date"]),
+        replaced_run_id=replaced,
+    )
+
+
+def _held(run_id: int, job: str, score_date: date | str, reason: str) -> Held:
     return Held(
-        f"run {run.run_id} of {run.job} {run.score_date} is held: {reason}. Analysts keep what they had. "
-        f"Look at it: python -m pipeline show {run.run_id}; then approve or reject: "
-        f'python -m pipeline approve {run.run_id} --by NAME --reason "..."'
+        f"run {run_id} of {job} {score_date} is held: {reason}. Analysts keep what they had. "
+        f"Look at it: python -m pipeline show {run_id}; then approve or reject: "
+        f'python -m pipeline approve {run_id} --by NAME --reason "..."'
     )
 
 
@@ -167,31 +187,38 @@ def audit(uri: str, run: Run) -> None:
                 )
 
 
-def flip(uri: str, run_id: int, by: str | None = None, reason: str | None = None) -> int | None:
-    """Move the pointer to a run, in one transaction of about a millisecond; returns the run that it replaces.
+def flip(database_url: str, run_id: int) -> int | None:
+    """Move the pointer to an open run, in one transaction of some milliseconds; returns the run that it replaces.
 
     The database itself decides, in `scoring.publish`: the pointer only moves to a run younger than all that were ever
     published for the night, so a stalled old try that wakes up cannot overwrite a newer result.
 
     Args:
-        uri: the predictions database.
-        run_id: the run, audited; running, or held where a person approves it.
-        by: who approves it.
-        reason: why.
+        database_url: the predictions database.
+        run_id: the run, audited and running.
 
     Raises:
         Superseded: a newer run of the same night was published, or the run has ended.
         WriteError: its ledger does not add up, or its model is older than the published one and nobody named it.
-        LedgerError: approved, and not held.
     """
-    values = {"run_id": run_id, "by": by, "reason": reason}
     done = postgres.patiently(
-        uri,
+        database_url,
         f"publishing run {run_id}",
-        lambda connection: connection.execute(sa.text(_PUBLISH), values).one(),
+        lambda connection: connection.execute(sa.text(_PUBLISH), {"run_id": run_id}).one(),
     )
+    return resolve(done)  # after the commit: an overtaken run has been abandoned
+
+
+def resolve(done: sa.Row[Any]) -> int | None:
+    """The run that a publication replaced, from what `scoring.publish` or `scoring.approve` says of it.
+
+    Raises:
+        Superseded: as `flip` does.
+        WriteError: as `flip` does.
+        NotHeld: it was to be decided on, and is not held.
+    """
     if done.outcome == "not held":
-        raise LedgerError(f"{done.said}. `python -m pipeline runs` shows which are.")
+        raise NotHeld(f"{done.said}. `python -m pipeline runs` shows which are.")
     if done.outcome == "ended":
         raise Superseded(done.said)
     if done.outcome == "overtaken":
@@ -199,57 +226,6 @@ def flip(uri: str, run_id: int, by: str | None = None, reason: str | None = None
     if done.outcome == "refused":
         raise WriteError(f"{done.night} is not published: {done.said}")
     return None if done.replaced is None else int(done.replaced)
-
-
-def decide(uri: str, run_id: int, *, approve: bool, by: str, reason: str) -> int | None:
-    """Publish a held run, or abandon it, in a person's name; returns the run that it replaces, if any.
-
-    Raises:
-        LedgerError: the run is not held, or nobody said who decides and why.
-        Superseded: a newer run of the same night was published.
-        WriteError: its model is older than the published one, and nobody named it.
-    """
-    _require_named(by, reason)
-    if approve:
-        return flip(uri, run_id, by, reason)
-    with postgres.engine(uri).begin() as connection:
-        values = {"run_id": run_id, "by": by, "reason": reason}
-        if not connection.execute(sa.text(_REJECT), values).rowcount:
-            raise LedgerError(f"run {run_id} is not held. `python -m pipeline runs` shows which are.")
-    return None
-
-
-def roll_back(
-    uri: str, job: str, score_date: date, *, to: int | None = None, by: str, reason: str
-) -> tuple[int, int]:
-    """Show a run again that was published before; returns it, and the run that it replaces.
-
-    Args:
-        uri: the predictions database.
-        job: the job's name.
-        score_date: the night.
-        to: a run that was once published for that night; else the one published before the current.
-        by: who decides.
-        reason: why.
-
-    Raises:
-        LedgerError: there is no such run, its rows are gone, or nobody said who decides and why.
-    """
-    _require_named(by, reason)
-    values = {"job": job, "score_date": score_date, "to": to, "by": by, "reason": reason}
-    done = postgres.patiently(
-        uri,
-        f"rolling back {job} {score_date}",
-        lambda connection: connection.execute(sa.text(_ROLL_BACK), values).one(),
-    )
-    if done.refusal is not None:
-        raise LedgerError(f"{done.refusal}. `python -m pipeline runs {job}` lists them.")
-    return int(done.shown), int(done.replaced)
-
-
-def _require_named(by: str, reason: str) -> None:
-    if not by.strip() or not reason.strip():
-        raise LedgerError("a decision is kept with who took it and why. Say both: --by NAME --reason TEXT")
 
 
 def _as_rows(scored: Scored, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -287,15 +263,10 @@ _INDEX = "SELECT scoring.summarize(day), scoring.analyze(day) FROM CAST(:score_d
 _RUN = "SELECT * FROM scoring.scoring_runs WHERE run_id = :run_id"
 _PUBLISH = """
 SELECT done.*, format('run %s of %s %s', run.run_id, run.job, run.score_date) AS night
-FROM scoring.publish(:run_id, :by, :reason) AS done
+FROM scoring.publish(:run_id) AS done
 LEFT JOIN scoring.scoring_runs AS run ON run.run_id = :run_id
 """
 # Its first move: a person may have rolled back to it since.
 _REPLACED = """
 SELECT replaced_run_id FROM scoring.publications WHERE run_id = :run_id ORDER BY published_at LIMIT 1
 """
-_REJECT = """
-UPDATE scoring.scoring_runs SET status = 'abandoned', decided_by = :by, decision_reason = :reason
-WHERE run_id = :run_id AND status = 'held'
-"""
-_ROLL_BACK = "SELECT * FROM scoring.roll_back(:job, :score_date, :to, :by, :reason)"

@@ -83,6 +83,11 @@ class Home:
         connections = self.server.connections
         return Places(self.path, self.store, connections["warehouse"], connections["predictions"])
 
+    @property
+    def approver(self) -> str:
+        """Address of the predictions database, as the role that decides."""
+        return self.server.connections["predictions_approver"]
+
     def name(self, word: str = "job") -> str:
         """A job or table name that no other test uses: the predictions database is shared."""
         return f"{word}_{next(_numbers)}"

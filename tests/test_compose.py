@@ -40,7 +40,7 @@ IMPATIENT = {
 METADATA = {"AIRFLOW_DB_PASSWORD", "FERNET_KEY"}
 OWNERS = {"POSTGRES_PASSWORD", "WAREHOUSE_OWNER_PASSWORD", "SCORING_OWNER_PASSWORD"}
 WORKERS = {"WAREHOUSE_READER_PASSWORD", "SCORING_PIPELINE_PASSWORD"}
-LOGINS = {"AIRFLOW_DB_PASSWORD", "ANALYST_PASSWORD", "JANITOR_PASSWORD"} | WORKERS
+LOGINS = {"AIRFLOW_DB_PASSWORD", "ANALYST_PASSWORD", "APPROVER_PASSWORD", "JANITOR_PASSWORD"} | WORKERS
 HOLDERS = {
     "postgres": {"POSTGRES_PASSWORD"},
     "postgres-init": OWNERS | LOGINS,
@@ -52,6 +52,7 @@ HOLDERS = {
     "airflow-triggerer": METADATA,
     "airflow-worker": {"REDIS_PASSWORD"} | WORKERS,
     "airflow-worker-model": {"REDIS_PASSWORD"},
+    "airflow-worker-approver": {"REDIS_PASSWORD", "APPROVER_PASSWORD"} | WORKERS,
     "airflow-worker-janitor": {"REDIS_PASSWORD", "JANITOR_PASSWORD"},
     "sample": {"WAREHOUSE_OWNER_PASSWORD"},
     "analyst": {"ANALYST_PASSWORD"},
@@ -233,7 +234,12 @@ class TestFile:
         for name, service in composed.items():
             for volume in service.said.get("volumes", ()):
                 mounted.setdefault(volume.split(":")[0], set()).add(name)
-        workers = {"airflow-worker", "airflow-worker-model", "airflow-worker-janitor"}
+        workers = {
+            "airflow-worker",
+            "airflow-worker-model",
+            "airflow-worker-approver",
+            "airflow-worker-janitor",
+        }
         writers = {"airflow-scheduler", "airflow-dag-processor", "airflow-triggerer", *workers}
         assert mounted == {
             "postgres": {"postgres"},
@@ -459,7 +465,12 @@ class TestRunning:
         assert unhealthy(stack, {name for name, box in boxes.items() if box.service.health}) == gone
         boxes["redis-1"].kill()
         boxes["postgres-1"].kill()
-        workers = {"airflow-worker-1", "airflow-worker-model-1", "airflow-worker-janitor-1"}
+        workers = {
+            "airflow-worker-1",
+            "airflow-worker-model-1",
+            "airflow-worker-approver-1",
+            "airflow-worker-janitor-1",
+        }
         rest = {"redis-1", "postgres-1", "airflow-apiserver-1", *workers}
         assert unhealthy(stack, rest) == rest
 

@@ -15,6 +15,10 @@ from pipeline.lineage import Change
 from pipeline.reproduce import Reproduction
 from pipeline.reproduce import reproduce as score_again
 from pipeline.trace import Score, Trace, changes, trace
+from pipeline.verify import verify as verify_chain
+
+# More of them say no more than that nothing can be trusted.
+_VIOLATIONS = 20
 
 # What a change of a digest means is said by its name; its digits are for `--json`.
 _DIGESTS = ("model bytes", "query", "code", "job file", "input")
@@ -192,6 +196,37 @@ def _mean(side: Side) -> str:
 
 def _without(row: dict[str, Any], key: str) -> dict[str, Any]:
     return {name: value for name, value in row.items() if name != key}
+
+
+def verify(
+    head: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HASH",
+            help="A hash that an earlier `verify` printed: it must still be there.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check that no decision, publication, erasure, run or ledger was altered, by the hashes of the chain."""
+    verification = verify_chain(checkout.connection("predictions"), head)
+    if as_json:
+        print_json(asdict(verification))
+    else:
+        for violation in verification.violations[:_VIOLATIONS]:
+            err.print(violation, style="red", highlight=False, markup=False, soft_wrap=True)
+        if verification.violations:
+            _say(
+                f"ALTERED: {len(verification.violations)} violations, the first above. Compare with a backup."
+            )
+        else:
+            _say(
+                f"{verification.entries} entries, unaltered. Keep this hash outside of the database, for --head:"
+            )
+            _say(verification.head)
+    if verification.violations:
+        raise typer.Exit(FAILED)
 
 
 def _say(text: str) -> None:

@@ -69,11 +69,24 @@ def janitor(conn_id: str) -> str:
     Raises:
         AddressError: it is not set, or cannot be used.
     """
-    name = f"AIRFLOW_CONN_{conn_id.upper()}"
     # The embedded database has never heard of the runs of a real one, and would take their parts for leftovers.
-    if name.removesuffix("_JANITOR") in os.environ and name not in os.environ:
+    return _beside(conn_id, "janitor")
+
+
+def approver() -> str:
+    """Address of the predictions database, as the role that decides.
+
+    Raises:
+        AddressError: it is not set, or cannot be used.
+    """
+    return _beside("predictions_approver", "approver")
+
+
+def _beside(conn_id: str, role: str) -> str:
+    name = f"AIRFLOW_CONN_{conn_id.upper()}"
+    if name.removesuffix(f"_{role.upper()}") in os.environ and name not in os.environ:
         raise AddressError(
-            f"no connection {conn_id!r}. Set {name}, as a login that is a member of scoring_janitor."
+            f"no connection {conn_id!r}. Set {name}, as a login that is a member of scoring_{role}."
         )
     return connection(conn_id)
 

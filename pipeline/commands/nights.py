@@ -8,7 +8,7 @@ from typing import Annotated
 import sqlalchemy as sa
 import typer
 
-from pipeline import dates
+from pipeline import dates, decisions
 from pipeline.commands import checkout
 from pipeline.commands.audit import print_diff
 from pipeline.commands.checkout import JobName
@@ -43,6 +43,7 @@ def score(
             job,
             day,
             trigger=trigger,
+            triggered_by=_user(),
             model_version=model_version,
             dry_run=dry_run,
             progress=lambda stage, done, total: bar.update(
@@ -58,12 +59,11 @@ def score(
 
 
 def approve(run_id: RunId, by: By, reason: Reason) -> None:
-    """Publish a held run, in your name; what it changes for analysts is told first."""
-    from pipeline.write import decide
-
-    _tell_difference(run_id)
+    """Publish a held run, in your name; how it changes what analysts see is shown first."""
+    approver = _decider(run_id, by)
+    _tell_difference(approver, run_id)
     try:
-        decide(checkout.connection("predictions"), run_id, approve=True, by=by, reason=reason)
+        decisions.decide(approver, run_id, approve=True, by=by, reason=reason)
     except NothingToDo as error:  # well for a task, not for the person who wanted it published
         fail(error, FAILED)
     out.print(f"run {run_id} published, approved by {by}", markup=False)
@@ -71,9 +71,7 @@ def approve(run_id: RunId, by: By, reason: Reason) -> None:
 
 def reject(run_id: RunId, by: By, reason: Reason) -> None:
     """Abandon a held run, in your name; analysts keep what they have."""
-    from pipeline.write import decide
-
-    decide(checkout.connection("predictions"), run_id, approve=False, by=by, reason=reason)
+    decisions.decide(_decider(run_id, by), run_id, approve=False, by=by, reason=reason)
     out.print(f"run {run_id} abandoned, rejected by {by}", markup=False)
 
 
@@ -87,10 +85,9 @@ def rollback(
     ] = None,
 ) -> None:
     """Show a run again that was published before, in your name; later nights publish on top as usual."""
-    from pipeline.write import roll_back
-
     day = dates.parse(date)
-    shown, replaced = roll_back(checkout.connection("predictions"), name, day, to=to, by=by, reason=reason)
+    decisions.require_decider(checkout.job(name), by)
+    shown, replaced = decisions.roll_back(checkout.approver(), name, day, to=to, by=by, reason=reason)
     out.print(f"{name} {day}: run {shown} is shown again, run {replaced} rolled back by {by}", markup=False)
 
 
@@ -112,9 +109,19 @@ def fallback(name: JobName, date: ScoreDate, reason: Reason, by: By) -> None:
     )
 
 
-def _tell_difference(run_id: int) -> None:
+def _decider(run_id: int, by: str) -> str:
+    """Address of the predictions database as the approver, once the job file lets this person decide on the run."""
+    approver = checkout.approver()
+    trigger = decisions.trigger_of(approver, run_id)
+    job = checkout.job(trigger.job)
+    decisions.require_decider(job, by, triggered_by=trigger.by)
+    decisions.require_second_login(job, trigger)
+    return approver
+
+
+def _tell_difference(approver: str, run_id: int) -> None:
     try:
-        found = with_published(checkout.connection("predictions"), run_id)
+        found = with_published(approver, run_id)
     except (ScoringError, sa.exc.DBAPIError) as error:  # no reason not to approve
         reason = str(error).splitlines()[0]
         err.print(f"no comparison with what is published: {reason}", markup=False, soft_wrap=True)
@@ -124,7 +131,14 @@ def _tell_difference(run_id: int) -> None:
 
 
 def _me() -> str:
+    user = _user()
+    if user is None:
+        raise UsageError("this machine does not know your name. Say who decides: --by NAME")
+    return user
+
+
+def _user() -> str | None:
     try:
         return getuser()
-    except (KeyError, OSError) as error:  # a container's user may have no name
-        raise UsageError("this machine does not know your name. Say who decides: --by NAME") from error
+    except (KeyError, OSError):  # a container's user may have no name
+        return None

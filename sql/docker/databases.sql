@@ -27,5 +27,6 @@ ALTER ROLE warehouse_owner PASSWORD :'warehouse_owner_password';
 ALTER ROLE warehouse_reader PASSWORD :'warehouse_reader_password';
 ALTER ROLE scoring_owner PASSWORD :'scoring_owner_password';
 ALTER ROLE scoring_pipeline PASSWORD :'scoring_pipeline_password';
+ALTER ROLE approver PASSWORD :'approver_password';
 ALTER ROLE janitor PASSWORD :'janitor_password';
 ALTER ROLE analyst PASSWORD :'analyst_password';

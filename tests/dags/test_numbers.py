@@ -14,9 +14,9 @@ from airflow.sdk.observability import stats
 from statsd import StatsClient
 
 from operators import numbers
+from pipeline.decisions import decide
 from pipeline.outcomes import Measured
-from pipeline.write import decide
-from tests.dags.test_publish import context, publish, shop
+from tests.dags.test_publish import context, dag, publish, shop
 from tests.pipeline.shop import Shop
 from tests.pipeline.test_tracking import Mlflow, mlflow
 from tests.sinks import web
@@ -95,10 +95,10 @@ def test_a_held_run_arrives_too_and_what_becomes_of_it(tracked: Shop, mlflow: Ml
     with pytest.raises(AirflowFailException, match="is held"):
         task.execute(context(run_type="backfill"))
     assert mlflow.runs[0]["status"] == "RUNNING"
-    decide(
-        tracked.home.places.predictions, tracked.runs()[0]["run_id"], approve=False, by="ana", reason="few"
-    )
+    decide(tracked.home.approver, tracked.runs()[0]["run_id"], approve=False, by="ana", reason="few")
+    waiting: Any = dag(tracked).task_dict["decide"]
+    run_id, later = tracked.runs()[0]["run_id"], datetime.now(UTC).isoformat()
     with pytest.raises(AirflowFailException, match="was rejected"):
-        task.decided(context(), {"error": "timeout"}, datetime.now(UTC).isoformat())
+        waiting.decided(context(), {"error": "timeout"}, run_id, later, False)
     [run] = mlflow.runs
     assert (run["status"], run["tags"]["scoring.status"]) == ("KILLED", "abandoned")

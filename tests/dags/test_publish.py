@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG
-from airflow.sdk.exceptions import AirflowFailException, TaskAwaitingInput
+from airflow.sdk.exceptions import AirflowFailException
 
+from pipeline.decisions import decide
 from pipeline.errors import ScoringError
 from pipeline.metrics import log_metrics
 from pipeline.stage import Run
-from pipeline.write import decide
 from tests.home import NIGHT, Home
 from tests.pipeline.shop import Shop, open_shop
 from tests.sinks import Web, web
@@ -55,6 +55,7 @@ def context(day: date = NIGHT, **changed: Any) -> dict[str, Any]:
         "run_type": "scheduled",
         "clear_number": 0,
         "logical_date": None,
+        "triggering_user_name": None,
         "run_after": due,
     }
     link = "http://airflow/dags/shop/runs/nightly/tasks/publish?try_number=1"
@@ -122,7 +123,7 @@ def test_while_a_run_is_held_its_fallback_is_served(shop: Shop, web: Web) -> Non
     assert set(seen[seen["score_date"] == NIGHT]["served_by"]) == {"last_published"}
     assert "served_by = 'last_published'" in web.got[0]["message"]
     held = next(run for run in shop.runs() if run["status"] == "held")
-    decide(shop.home.places.predictions, held["run_id"], approve=True, by="ana", reason="fine")
+    decide(shop.home.approver, held["run_id"], approve=True, by="ana", reason="fine")
     seen = shop.predictions()
     assert set(seen[seen["score_date"] == NIGHT]["served_by"]) == {"model"}
 
@@ -133,53 +134,9 @@ def test_of_an_approved_run_people_are_not_told_again(shop: Shop, web: Web) -> N
     with pytest.raises(AirflowFailException, match="is held"):
         task.execute(context(run_type="backfill"))
     run_id = task.extracted["run_id"]
-    decide(shop.home.places.predictions, run_id, approve=True, by="ana", reason="fine")
+    decide(shop.home.approver, run_id, approve=True, by="ana", reason="fine")
     assert task.execute(context(run_type="backfill"))["run_id"] == run_id
     assert ["held" in posted["title"] for posted in web.got] == [True]
-
-
-def test_a_rejected_run_fails_in_the_words_of_whoever_rejected_it(shop: Shop, web: Web) -> None:
-    shop.configure("min_rows = 1", "min_rows = 1000")
-    task = publish(shop)
-    with pytest.raises(AirflowFailException):
-        task.execute(context(run_type="backfill"))
-    decide(shop.home.places.predictions, shop.runs()[0]["run_id"], approve=False, by="ana", reason="too few")
-    with pytest.raises(
-        AirflowFailException, match="was rejected by ana: too few. What was published"
-    ) as refused:
-        task.decided(context(), {"error": "timeout"}, datetime.now(UTC).isoformat())
-    dag(shop).default_args["on_failure_callback"]({**context(), "exception": refused.value})
-    assert len(web.got) == 1  # that it was held; whoever rejected it knows
-
-
-def test_a_task_that_looks_too_early_waits_on_and_ever_longer(shop: Shop) -> None:
-    shop.configure("min_rows = 1", "min_rows = 1000")
-    task, now = publish(shop), datetime.now(UTC)
-    with pytest.raises(AirflowFailException):
-        task.execute(context(run_type="backfill"))
-    pauses = []
-    for hours in (12, 2, 0.01):
-        with pytest.raises(TaskAwaitingInput) as parked:
-            task.decided(context(), {"error": "timeout"}, (now + timedelta(hours=hours)).isoformat())
-        pauses.append(round(parked.value.timeout.total_seconds()))
-        assert parked.value.kwargs == {"until": (now + timedelta(hours=hours)).isoformat()}
-    assert pauses[0] == 15  # asked just now
-    assert pauses[1] in (3600, 3601)  # a tenth of the ten hours that have passed
-    assert pauses[2] <= 36  # what is left
-
-
-def test_in_the_end_the_job_decides(shop: Shop) -> None:
-    shop.configure("min_rows = 1", 'min_rows = 1000\non_timeout = "approve"')
-    task = publish(shop)
-    with pytest.raises(AirflowFailException):
-        task.execute(context(run_type="backfill"))
-    publication = task.decided(context(), {"error": "timeout"}, datetime.now(UTC).isoformat())
-    [run] = shop.runs()
-    assert (run["run_id"], run["status"]) == (publication["run_id"], "published")
-    assert (run["decided_by"], run["decision_reason"]) == (
-        "gate.on_timeout",
-        "nobody decided within 12 hours",
-    )
 
 
 def test_a_failed_night_is_told_once_however_many_tasks_fail(shop: Shop, web: Web) -> None:

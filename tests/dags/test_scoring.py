@@ -63,8 +63,9 @@ def test_the_tasks_stand_in_their_order(home: Home, job: str) -> None:
         "predict": ["note_failure", "write"],
         "note_failure": [],
         "write": ["log_metrics"],
-        "log_metrics": ["publish"],
-        "publish": [],
+        "log_metrics": ["decide", "publish"],
+        "publish": ["decide"],
+        "decide": [],
     }
     assert all(task.doc or callable_of(task).__doc__ for task in dag.tasks)
 
@@ -76,6 +77,8 @@ def test_every_task_runs_where_its_credentials_are_and_no_others(home: Home, job
     assert {name: task.queue for name, task in tasks.items()} == {name: TASKS[name].queue for name in tasks}
     assert {name for name, task in tasks.items() if task.queue == "model"} == {"load_model", "predict"}
     assert not TASKS["load_model"].connections + TASKS["predict"].connections
+    assert [name for name, need in TASKS.items() if "predictions_approver" in need.connections] == ["decide"]
+    assert [name for name, task in tasks.items() if task.queue == "approver"] == ["decide"]
 
 
 def test_a_fallback_waits_for_a_failure_of_any_task(home: Home, job: str) -> None:
@@ -90,8 +93,9 @@ def test_a_fallback_waits_for_a_failure_of_any_task(home: Home, job: str) -> Non
 
 def test_publishing_updates_an_asset_named_after_the_job(home: Home, job: str) -> None:
     dag = load(home).dags[job]
-    assert [asset.name for asset in dag.task_dict["publish"].outlets] == [job]
-    assert not any(task.outlets for task in dag.tasks if task.task_id != "publish")
+    public = {"publish", "decide"}
+    assert all([asset.name for asset in dag.task_dict[name].outlets] == [job] for name in public)
+    assert not any(task.outlets for task in dag.tasks if task.task_id not in public)
 
 
 def test_retries_back_off_as_the_job_says(home: Home, job: str) -> None:

@@ -9,14 +9,17 @@ from urllib.parse import quote
 import pytest
 
 from local.airflow import Airflow
+from local.processes import LocalError
 from local.rest import Json, Rest
-from pipeline.write import decide
+from pipeline.decisions import decide
 from tests.e2e.test_nights import asked_job, ready, states, wait
 from tests.home import Home, shop_model, shop_rows
 from tests.sinks import Web, listening
 
 PATIENT = 'min_rows = 90\nrejected_fraction = "warn"'
 HASTY = "min_rows = 1000\ndecide_within_hours = 0.002"
+FOREIGN = 'min_rows = 1000\ndeciders = ["ada"]'
+DOUBTED = "min_rows = 1000\nfour_eyes = true"
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,7 @@ class Waiting:
     rest: Rest
     patient: str
     hasty: str
+    guarded: dict[str, str]
     runs: dict[date, str]
     inbox: Web
 
@@ -52,7 +56,7 @@ class Waiting:
         return int(self.home.sql(query, "analyst", job=self.patient, day=day)[0]["count"])
 
     def _path(self, day: date) -> str:
-        return f"/dags/{self.patient}/dagRuns/{self.runs[day]}/taskInstances/publish/-1/hitlDetails"
+        return f"/dags/{self.patient}/dagRuns/{self.runs[day]}/taskInstances/decide/-1/hitlDetails"
 
 
 HELD = APPROVED, REJECTED, ELSEWHERE = (date(2024, 8, 1), date(2024, 8, 2), date(2024, 8, 3))
@@ -77,24 +81,31 @@ def waiting(nights_home: Home, airflow: Airflow, rest: Rest, inbox: Web) -> Wait
     settings, alerts = "retries = 2\nmax_active_runs = 9", '[alerts]\nto = "alerts"'
     jobs = [
         asked_job(nights_home, "held", query, "shop", settings, f"{gate}\n\n{alerts}")
-        for gate in (PATIENT, HASTY)
+        for gate in (PATIENT, HASTY, FOREIGN, DOUBTED)
     ]
     for job in jobs:
         ready(airflow, rest, job)
-    patient, hasty = jobs
+    patient, hasty, *strict = jobs
     good = rest.trigger(patient, None, {"score_date": "2024-07-31"})
     assert rest.wait(patient, good)["state"] == "success"
+    assert states(rest, patient, good)["decide"] == {"skipped"}
     path = nights_home.path / "sql" / f"{patient}.sql"
     path.write_text(query.replace("ORDER BY", "WHERE entity_id < 'customer-00080' ORDER BY"))
     runs = {day: rest.trigger(patient, None, {"score_date": str(day)}) for day in HELD}
     runs[HURRIED] = rest.trigger(hasty, None, {"score_date": str(HURRIED)})
+    guarded = {job: rest.trigger(job, None, {"score_date": str(APPROVED)}) for job in strict}
     parked = {"awaiting_input"}
     wait(
-        lambda: all(states(rest, patient, runs[day]).get("publish") == parked for day in HELD),
+        lambda: all(states(rest, patient, runs[day]).get("decide") == parked for day in HELD),
         "three held nights",
         airflow,
     )
-    return Waiting(nights_home, rest, patient, hasty, runs, inbox)
+    wait(
+        lambda: all(states(rest, job, run).get("decide") == parked for job, run in guarded.items()),
+        "two guarded nights",
+        airflow,
+    )
+    return Waiting(nights_home, rest, patient, hasty, guarded, runs, inbox)
 
 
 def test_a_held_night_is_approved_in_airflow(waiting: Waiting) -> None:
@@ -113,7 +124,10 @@ def test_a_held_night_is_approved_in_airflow(waiting: Waiting) -> None:
     assert waiting.rest.wait(waiting.patient, waiting.runs[APPROVED])["state"] == "success"
     run = waiting.run(APPROVED)
     assert (run["status"], run["decided_by"], run["decision_reason"]) == ("published", "admin", "a quiet day")
+    assert (run["decided_as"], run["triggered_by"]) == ("approver", "admin")
     assert waiting.seen(APPROVED) == 80
+    ended = states(waiting.rest, waiting.patient, waiting.runs[APPROVED])
+    assert (ended["publish"], ended["decide"]) == ({"skipped"}, {"success"})
     [event] = waiting.rest.asset_events(source_dag_id=waiting.patient, source_run_id=waiting.runs[APPROVED])
     assert event["extra"]["run_id"] == run["run_id"]
 
@@ -130,7 +144,7 @@ def test_people_are_told_once_of_each_held_night(waiting: Waiting, airflow: Airf
     body = letters(APPROVED)[0]["message"]
     assert "- min_rows: 80 rows were scored, and gate.min_rows is 90" in body
     run = quote(waiting.runs[APPROVED])
-    assert f"/dags/{waiting.patient}/runs/{run}/tasks/publish/required_actions" in body
+    assert f"/dags/{waiting.patient}/runs/{run}/tasks/decide/required_actions" in body
     assert f"/dags/{waiting.patient}/runs/{run}/plugin/report" in body
 
 
@@ -144,20 +158,36 @@ def test_a_held_night_is_rejected_in_airflow(waiting: Waiting) -> None:
     [task] = [
         task
         for task in waiting.rest.tasks(waiting.patient, waiting.runs[REJECTED])
-        if task["task_id"] == "publish"
+        if task["task_id"] == "decide"
     ]
     assert task["try_number"] == 1
-    log = "\n".join(waiting.rest.log(waiting.patient, waiting.runs[REJECTED], "publish"))
+    log = "\n".join(waiting.rest.log(waiting.patient, waiting.runs[REJECTED], "decide"))
     assert "was rejected by admin: half the shops are missing" in log
 
 
 def test_a_decision_on_the_command_line_is_noticed(waiting: Waiting) -> None:
-    uri, run_id = waiting.home.places.predictions, waiting.run(ELSEWHERE)["run_id"]
+    uri, run_id = waiting.home.approver, waiting.run(ELSEWHERE)["run_id"]
     decide(uri, run_id, approve=True, by="ana", reason="the shops were closed")
     assert waiting.seen(ELSEWHERE) == 80
     assert waiting.rest.wait(waiting.patient, waiting.runs[ELSEWHERE])["state"] == "success"
     run = waiting.run(ELSEWHERE)
     assert (run["decided_by"], run["decision_reason"]) == ("ana", "the shops were closed")
+
+
+def test_airflow_refuses_who_is_no_decider_and_the_task_whoever_triggered_the_run(
+    waiting: Waiting, airflow: Airflow
+) -> None:
+    (foreign, its_run), (doubted, another) = waiting.guarded.items()
+    path = "/dags/{}/dagRuns/{}/taskInstances/decide/-1/hitlDetails"
+    body = {"chosen_options": ["Approve"], "params_input": {"reason": "mine"}}
+    with pytest.raises(LocalError, match="HTTP 403: .*is not a respondent"):
+        waiting.rest.call("PATCH", path.format(foreign, its_run), body)
+    waiting.rest.call("PATCH", path.format(doubted, another), body)
+    titles = {"title": f"{doubted} {APPROVED}: an answer does not count"}
+    wait(lambda: any(titles.items() <= posted.items() for posted in waiting.inbox.got), "a message", airflow)
+    wait(lambda: states(waiting.rest, doubted, another)["decide"] == {"awaiting_input"}, "more", airflow)
+    assert waiting.rest.call("GET", path.format(doubted, another))["response_received"] is False
+    assert {waiting.run(APPROVED, job)["status"] for job in (foreign, doubted)} == {"held"}
 
 
 def test_nobody_decides_in_time(waiting: Waiting) -> None:

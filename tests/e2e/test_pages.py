@@ -148,7 +148,7 @@ def held(nights_home: Home, airflow: Airflow, rest: Rest, night: tuple[str, str]
     name = asked_job(nights_home, "doubted", query, "shop", gate="min_rows = 1000")
     ready(airflow, rest, name)
     run_id = rest.trigger(name, None, {"score_date": DAY})
-    wait(lambda: states(rest, name, run_id).get("publish") == {"awaiting_input"}, "a held night", airflow)
+    wait(lambda: states(rest, name, run_id).get("decide") == {"awaiting_input"}, "a held night", airflow)
     return name, run_id
 
 
@@ -160,7 +160,7 @@ def test_a_held_night_is_approved_with_the_report_at_hand(
     page.goto(here)
     page.get_by_role("link", name="Report").click()
     frame.get_by_text("Held until a person decides: 100 rows scored").wait_for()
-    page.goto(f"{here}/tasks/publish/required_actions")
+    page.goto(f"{here}/tasks/decide/required_actions")
     with page.expect_popup() as opened:
         page.get_by_role("link", name="the run's report").click()
     told = opened.value.frame_locator("iframe").get_by_text("100 rows were scored, and gate.min_rows is 1000")

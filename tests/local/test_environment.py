@@ -64,6 +64,7 @@ def test_tasks_get_the_pipelines_connections_and_no_owners(place: Place, fake: E
     assert connections == {
         "AIRFLOW_CONN_WAREHOUSE": mine,
         "AIRFLOW_CONN_PREDICTIONS": fake.connections["predictions"],
+        "AIRFLOW_CONN_PREDICTIONS_APPROVER": fake.connections["predictions_approver"],
         "AIRFLOW_CONN_PREDICTIONS_JANITOR": fake.connections["predictions_janitor"],
         "AIRFLOW_CONN_OTHER": "postgres://x@y/z",
     }
@@ -81,7 +82,13 @@ def test_the_web_server_reads_as_an_analyst_and_the_others_never_do(place: Place
     # What the web server holds, it gives to every task that asks.
     for component in ("api-server", "dag-processor", "triggerer"):
         assert connections(component) == set()
-    assert connections("scheduler") == {"WAREHOUSE", "PREDICTIONS", "PREDICTIONS_JANITOR", "OTHER"}
+    assert connections("scheduler") == {
+        "WAREHOUSE",
+        "PREDICTIONS",
+        "PREDICTIONS_APPROVER",
+        "PREDICTIONS_JANITOR",
+        "OTHER",
+    }
 
 
 @pytest.mark.parametrize("name", ["AIRFLOW_CONN_PREDICTIONS_JANITOR", "SCORING_ANALYST"])

@@ -16,12 +16,13 @@ import sqlalchemy as sa
 
 from pipeline import erase as erasing
 from pipeline import ledger, model, parts, postgres
+from pipeline.decisions import decide, roll_back
 from pipeline.erase import EraseError, Receipt, erase
 from pipeline.errors import NothingToDo
 from pipeline.parts import PartError, PartWriter
 from pipeline.predict import score_part
 from pipeline.stage import Clock, Part, Work
-from pipeline.write import WriteError, decide, roll_back
+from pipeline.write import WriteError
 from tests.home import NIGHT, Home
 from tests.pipeline.shop import Shop, open_shop
 from tests.pipeline.test_retention import age
@@ -197,7 +198,7 @@ def test_a_held_run_can_be_approved_after_an_erasure(shop: Shop) -> None:
         shop.home.score(shop.job)
     run = int(shop.runs()[0]["run_id"])
     assert found(forget(shop)) == (1, 1, 0, 1)
-    decide(shop.home.places.predictions, run, approve=True, by="ada", reason="seen")
+    decide(shop.home.approver, run, approve=True, by="ada", reason="seen")
     assert len(shop.predictions()) == 99
 
 
@@ -206,7 +207,7 @@ def test_a_run_can_be_rolled_back_to_after_an_erasure(shop: Shop) -> None:
     shop.change("visits = visits + 1")
     shop.home.score(shop.job)
     forget(shop)
-    roll_back(shop.home.places.predictions, shop.job, NIGHT, by="ada", reason="wrong")
+    roll_back(shop.home.approver, shop.job, NIGHT, by="ada", reason="wrong")
     assert set(shop.predictions()["run_id"]) == {first}
     assert len(shop.predictions()) == 99
 

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from pipeline.decisions import decide
 from pipeline.erase import erase
 from pipeline.errors import UsageError
 from pipeline.fallback import FallbackError, previous, serve
@@ -13,7 +14,7 @@ from pipeline.ledger import Superseded
 from pipeline.model import ModelError
 from pipeline.preflight import check
 from pipeline.reproduce import reproduce
-from pipeline.write import Held, decide
+from pipeline.write import Held
 from tests.home import NIGHT, Home, shop_model
 from tests.pipeline.shop import Shop, open_shop
 
@@ -108,7 +109,7 @@ def test_a_held_run_can_be_approved_though_its_fallback_is_younger(shop: Shop) -
     run_id = shop.hold(NEXT)
     stand_in(shop)
     assert shop.runs()[-1]["run_id"] > run_id
-    decide(shop.home.places.predictions, run_id, approve=True, by="ann", reason="looked at it")
+    decide(shop.home.approver, run_id, approve=True, by="ann", reason="looked at it")
     assert set(seen(shop, NEXT)["run_id"]) == {run_id}
 
 

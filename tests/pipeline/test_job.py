@@ -144,6 +144,23 @@ def test_the_digest_changes_with_the_file(tmp_path: Path) -> None:
             "key 'extract.row_per_part' is unknown. Did you mean 'rows_per_part'",
         ),
         ("[model]", "[modell]", "key 'model' is missing"),
+        ("[gate]", "[gate]\ndeciders = 'ada'", r"key 'gate.deciders' = 'ada': Input should be a valid tuple"),
+        (
+            "[gate]",
+            "[gate]\ndeciders = ['ada', 'ada']",
+            r"key 'gate.deciders' = .*: names ada twice. It is: list of the",
+        ),
+        ("[gate]", "[gate]\ndeciders = [' ']", "key 'gate.deciders' = ' ': String should match pattern"),
+        (
+            "[gate]",
+            "[gate]\nfour_eyes = 'yes'",
+            "key 'gate.four_eyes' = 'yes': Input should be a valid boolean",
+        ),
+        (
+            "[gate]",
+            "[gate]\non_timeout = 'approve'\nfour_eyes = true",
+            "key 'gate.four_eyes' = True: cannot stand beside on_timeout = \"approve\", which publishes though nobody",
+        ),
         (
             '"0 2 * * *"',
             '"nightly"',

@@ -19,6 +19,8 @@ from joblib import dump
 from sklearn.base import BaseEstimator, RegressorMixin
 
 from pipeline import __main__ as command_line
+from pipeline.commands import audit
+from pipeline.verify import Verification
 from tests.home import NIGHT, Home, shop_model, shop_rows
 from tests.pipeline.shop import Shop, open_shop
 from tests.pipeline.test_retention import age
@@ -180,6 +182,71 @@ def test_a_night_is_rolled_back_in_a_persons_name(shop: Shop, run: Command) -> N
     assert "Say both: --by NAME --reason TEXT" in complained
 
 
+def test_the_job_file_says_who_may_decide(shop: Shop, run: Command) -> None:
+    held = shop.hold()
+    shop.configure("min_rows = 1", 'min_rows = 1\ndeciders = ["ada"]')
+    for command in (("approve", held), ("reject", held), ("rollback", shop.job, NIGHT)):
+        code, _, complained = run(*command, "--by", "eve", "--reason", "mine")
+        assert code == 2
+        assert f"eve may not decide on {shop.job}: gate.deciders in {shop.job}.toml names ada" in complained
+    assert shop.status(held) == "held"
+    assert run("approve", held, "--by", "ada", "--reason", "seen")[0] == 0
+
+
+def test_with_four_eyes_whoever_scored_does_not_decide(
+    shop: Shop, run: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.configure("min_rows = 1", "min_rows = 101\nfour_eyes = true")
+    monkeypatch.setenv("LOGNAME", "eve")
+    assert run("score", shop.job, NIGHT)[0] == 3
+    scored = shop.home.last_run(shop.job)
+    assert (scored["triggered_by"], scored["triggered_as"]) == ("eve", "scoring_pipeline")
+    code, _, complained = run("approve", scored["run_id"], "--reason", "mine")
+    assert code == 2
+    assert "eve triggered the run, and gate.four_eyes" in complained
+    # A login that both scores and decides is one pair of eyes, whatever name it states.
+    shop.home.sql("GRANT scoring_approver TO scoring_pipeline")
+    try:
+        monkeypatch.setenv("AIRFLOW_CONN_PREDICTIONS_APPROVER", shop.home.server.connections["predictions"])
+        code, _, complained = run("approve", scored["run_id"], "--by", "ada", "--reason", "seen")
+    finally:
+        shop.home.sql("REVOKE scoring_approver FROM scoring_pipeline")
+    assert code == 2
+    assert "the login scoring_pipeline began the run, and gate.four_eyes" in complained
+    monkeypatch.setenv("AIRFLOW_CONN_PREDICTIONS_APPROVER", shop.home.approver)
+    assert run("approve", scored["run_id"], "--by", "ada", "--reason", "seen")[0] == 0
+    approved = shop.home.last_run(shop.job)
+    assert (approved["decided_by"], approved["decided_as"]) == ("ada", "approver")
+
+
+def test_only_the_approver_decides(shop: Shop, run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = shop.hold()
+    monkeypatch.setenv("AIRFLOW_CONN_PREDICTIONS_APPROVER", shop.home.server.connections["predictions"])
+    code, _, complained = run("reject", held, "--by", "ada", "--reason", "wrong")
+    assert code == 2
+    assert "permission denied for function reject. Make the connection's role a member" in complained
+    monkeypatch.delenv("AIRFLOW_CONN_PREDICTIONS_APPROVER")
+    code, _, complained = run("reject", held, "--by", "ada", "--reason", "wrong")
+    assert code == 2
+    assert (
+        "Set AIRFLOW_CONN_PREDICTIONS_APPROVER, as a login that is a member of scoring_approver" in complained
+    )
+    assert shop.status(held) == "held"
+
+
+def test_the_chain_of_decisions_is_verified(
+    shop: Shop, run: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Of a shared database, which other tests alter: what a walk comes to is in test_verify.py.
+    for violations, code in (((), 0), (("entry 3 (approval of run 7) was altered",), 1)):
+        monkeypatch.setattr(audit, "verify_chain", lambda url, head: Verification(3, "e" * 64, violations))  # noqa: B023
+        ended, said, complained = run("verify", "--head", "e" * 64)
+        assert ended == code
+        assert said.endswith("e" * 64) if not code else "was altered" in complained
+    monkeypatch.undo()
+    assert run("verify", "--head", "short")[0] == 2
+
+
 def test_what_people_write_is_shown_as_it_is(shop: Shop, run: Command) -> None:
     shop.configure("a test job", "[/b] [red]x[/red]")
     shop.configure("min_rows = 1", "min_rows = 101")
@@ -251,7 +318,7 @@ def spoil_nothing(shop: Shop) -> None:
         (spoil_nothing, ("scores",), 2, "No such command 'scores'"),
         (spoil_nothing, ("show", "999999999"), 2, "no run 999999999. `python -m pipeline runs` lists them"),
         (spoil_nothing, ("show", "first"), 2, "Invalid value for 'RUN': Input should be a valid integer"),
-        (spoil_nothing, ("approve", "999999999", "--reason", "x"), 2, "run 999999999 is not held"),
+        (spoil_nothing, ("approve", "999999999", "--reason", "x"), 2, "no run 999999999"),
         (
             spoil_nothing,
             ("runs", "--limit", "0"),
@@ -511,6 +578,7 @@ def test_the_commands_are_those_of_the_manual() -> None:
         "report",
         "diff",
         "reproduce",
+        "verify",
         "approve",
         "reject",
         "rollback",

@@ -6,10 +6,11 @@ import pytest
 import sqlalchemy as sa
 
 from pipeline import ledger, postgres
+from pipeline.decisions import decide, roll_back
 from pipeline.ledger import LedgerError, Superseded
 from pipeline.metrics import log_metrics
 from pipeline.predict import load_model
-from pipeline.write import Held, WriteError, decide, flip, roll_back
+from pipeline.write import Held, WriteError, flip
 from tests.home import NIGHT, Home, shop_model
 from tests.pipeline.shop import Shop, open_shop
 
@@ -27,7 +28,7 @@ def publish(shop: Shop, assignment: str = "visits = visits + 1", **options: Any)
 
 def back(shop: Shop, to: int | None = None) -> tuple[int, int]:
     """Roll the night back, in ada's name."""
-    return roll_back(shop.home.places.predictions, shop.job, NIGHT, to=to, by="ada", reason="wrong prices")
+    return roll_back(shop.home.approver, shop.job, NIGHT, to=to, by="ada", reason="wrong prices")
 
 
 def shown(shop: Shop) -> set[int]:
@@ -124,7 +125,7 @@ def test_a_run_whose_rows_were_cleaned_up_is_not_shown_again(shop: Shop) -> None
 
 @pytest.mark.parametrize(("by", "reason"), [("", "why"), ("ada", ""), (" ", "why"), ("ada", "\n")])
 def test_nobody_decides_without_a_name_and_a_reason(shop: Shop, by: str, reason: str) -> None:
-    uri = shop.home.places.predictions
+    uri = shop.home.approver
     with pytest.raises(LedgerError, match="kept with who took it and why"):
         roll_back(uri, shop.job, NIGHT, by=by, reason=reason)
     with pytest.raises(LedgerError, match="kept with who took it and why"):
@@ -185,7 +186,7 @@ def test_a_held_run_is_published_in_a_persons_name_only(shop: Shop) -> None:
     held = shop.runs()[-1]["run_id"]
     with pytest.raises(Superseded, match=f"run {held} is held"):
         flip(shop.home.places.predictions, held)
-    decide(shop.home.places.predictions, held, approve=True, by="ada", reason="a quiet day")
+    decide(shop.home.approver, held, approve=True, by="ada", reason="a quiet day")
     assert moves(shop) == [
         (first, None, "publish", None, None),
         (held, first, "approval", "ada", "a quiet day"),

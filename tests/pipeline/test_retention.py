@@ -14,11 +14,12 @@ import pytest
 import sqlalchemy as sa
 
 from pipeline import janitor, ledger, postgres, retention
+from pipeline.decisions import decide, roll_back
 from pipeline.errors import NothingToDo
 from pipeline.ledger import LedgerError, Superseded
 from pipeline.postgres import Busy
 from pipeline.retention import Item, Pruned
-from pipeline.write import Held, decide, roll_back
+from pipeline.write import Held
 from tests.home import NIGHT, Home
 from tests.pipeline.shop import Shop, open_shop
 
@@ -154,7 +155,7 @@ def test_a_held_run_stays_however_old(shop: Shop, days: float) -> None:
     age(shop, days)
     assert prune(shop).gone == ()
     run = int(shop.runs()[0]["run_id"])
-    decide(shop.home.places.predictions, run, approve=True, by="ada", reason="seen")
+    decide(shop.home.approver, run, approve=True, by="ada", reason="seen")
     assert len(shop.predictions()) == 100
 
 
@@ -339,7 +340,7 @@ def test_an_expired_run_is_never_published(shop: Shop) -> None:
     with pytest.raises(Held):
         shop.home.score(shop.job)
     run = int(shop.runs()[0]["run_id"])
-    decide(shop.home.places.predictions, run, approve=False, by="ada", reason="wrong")
+    decide(shop.home.approver, run, approve=False, by="ada", reason="wrong")
     keep(shop, superseded_days=1)
     age(shop, 2)
     prune(shop)
@@ -356,14 +357,14 @@ def test_an_expired_run_is_none_to_roll_back_to(shop: Shop) -> None:
     prune(shop)
     refusal = f"no run was published before run {new}. Run {new} is published; runs published before: none"
     with pytest.raises(LedgerError, match=refusal):
-        roll_back(shop.home.places.predictions, shop.job, NIGHT, by="ada", reason="wrong")
+        roll_back(shop.home.approver, shop.job, NIGHT, by="ada", reason="wrong")
     assert shop.status(old) == "superseded"
 
 
 def test_a_run_that_was_rolled_back_to_stays(shop: Shop) -> None:
     old, _ = twice(shop)
     age(shop, 91)
-    roll_back(shop.home.places.predictions, shop.job, NIGHT, by="ada", reason="wrong")
+    roll_back(shop.home.approver, shop.job, NIGHT, by="ada", reason="wrong")
     prune(shop)
     assert set(shop.predictions()["run_id"]) == {old}
     assert len(shop.predictions()) == 100
@@ -408,7 +409,7 @@ def test_while_nights_are_published_and_read_nothing_live_is_pruned(shop: Shop) 
     def go_back() -> None:
         while not over.wait(0.05):
             with suppress(LedgerError):  # there may be none to go back to
-                roll_back(shop.home.places.predictions, shop.job, NIGHT, by="ada", reason="to and fro")
+                roll_back(shop.home.approver, shop.job, NIGHT, by="ada", reason="to and fro")
 
     with ThreadPoolExecutor(3) as threads:
         others = [threads.submit(task) for task in (read, throw_away, go_back)]

@@ -218,6 +218,10 @@ def test_an_analyst_reads_the_metrics(night: Shop, relation: str) -> None:
         "DELETE FROM scoring.past_predictions",
         "SELECT scoring.publish(1)",
         "SELECT scoring.roll_back('job', '2024-03-01', NULL, 'me', 'mine')",
+        "SELECT scoring.approve(1, 'me', 'mine')",
+        "SELECT scoring.reject(1, 'me', 'mine')",
+        "SELECT * FROM scoring.decisions",
+        "SELECT * FROM scoring.decisions_head",
         "SELECT scoring.write_as(1)",
         "SELECT currval('scoring.writing')",
         "SELECT scoring.lock_night('job', '2024-03-01')",
@@ -234,6 +238,32 @@ def test_an_analyst_reads_the_metrics(night: Shop, relation: str) -> None:
 def test_an_analyst_reads_no_unpublished_row_and_writes_nothing(night: Shop, statement: str) -> None:
     with pytest.raises(sa.exc.DatabaseError, match=r"permission denied|must be owner|cannot .* view"):
         night.home.sql(statement, "analyst")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT scoring.publish(1)",
+        "SELECT scoring.write_as(1)",
+        "SELECT scoring.admit(1, 'ada', 'mine')",
+        "SELECT scoring.point(1, 'because', 'approval', 'ada', 'mine')",
+        "SELECT value FROM scoring.rejected_rows",
+        "SELECT body FROM scoring.alerts",
+        f"UPDATE scoring.scoring_runs SET status = 'published' WHERE {RUN}",
+        f"UPDATE scoring.scoring_runs SET decided_by = 'ada' WHERE {RUN}",
+        "INSERT INTO scoring.publications SELECT * FROM scoring.publications",
+        "UPDATE scoring.current_runs SET run_id = 1",
+        "INSERT INTO scoring.run_metrics VALUES (1, 'mine', 1)",
+        "DELETE FROM scoring.prediction_rows",
+        "CREATE TABLE scoring.mine (x int)",
+        "SET ROLE scoring_writer",
+        "SET ROLE scoring_janitor",
+        "SET SESSION AUTHORIZATION postgres",
+    ],
+)
+def test_the_approver_decides_and_nothing_else(night: Shop, statement: str) -> None:
+    with pytest.raises(sa.exc.DatabaseError, match=r"permission denied|must be owner"):
+        night.home.sql(statement, "predictions_approver")
 
 
 def test_rejections_do_not_show_the_values_that_broke_the_rules(night: Shop) -> None:

@@ -8,13 +8,14 @@ import pytest
 import sqlalchemy as sa
 
 from pipeline import ledger, parts, postgres
+from pipeline.decisions import decide
 from pipeline.errors import NothingToDo
 from pipeline.ledger import LedgerError, Line, Superseded
 from pipeline.metrics import log_metrics
 from pipeline.model import load, resolve
 from pipeline.predict import load_model, predict, score_part
 from pipeline.stage import Clock, Publication, Written
-from pipeline.write import Held, WriteError, decide, flip, publish, write
+from pipeline.write import Held, WriteError, flip, publish, write
 from tests.home import NIGHT, Home, shop_model, shop_rows
 from tests.pipeline.shop import Shop, at_once, open_shop
 
@@ -165,7 +166,7 @@ def test_a_gate_is_passed_at_its_very_bound(home: Home) -> None:
 def test_an_approved_run_is_published_in_a_persons_name(shop: Shop, held: int) -> None:
     shop.change("visits = 0")  # decides nothing: the run keeps what it scored
     first = shop.runs()[0]["run_id"]
-    uri = shop.home.places.predictions
+    uri = shop.home.approver
     assert decide(uri, held, approve=True, by="ada", reason="a quiet day") == first
     run = shop.home.last_run(shop.job)
     assert (run["status"], run["decided_by"], run["decision_reason"]) == ("published", "ada", "a quiet day")
@@ -174,7 +175,7 @@ def test_an_approved_run_is_published_in_a_persons_name(shop: Shop, held: int) -
 
 def test_a_rejected_run_is_never_seen(shop: Shop, held: int) -> None:
     before = shop.predictions()
-    assert decide(shop.home.places.predictions, held, approve=False, by="ada", reason="wrong") is None
+    assert decide(shop.home.approver, held, approve=False, by="ada", reason="wrong") is None
     run = shop.home.last_run(shop.job)
     assert (run["status"], run["decided_by"], run["decision_reason"]) == ("abandoned", "ada", "wrong")
     assert shop.predictions().equals(before)
@@ -182,7 +183,7 @@ def test_a_rejected_run_is_never_seen(shop: Shop, held: int) -> None:
 
 @pytest.mark.parametrize("approve", [True, False])
 def test_a_decision_is_taken_once(shop: Shop, held: int, approve: bool) -> None:
-    uri = shop.home.places.predictions
+    uri = shop.home.approver
     decide(uri, held, approve=approve, by="ada", reason="seen")
     with pytest.raises(LedgerError, match=f"run {held} is not held"):
         decide(uri, held, approve=not approve, by="bob", reason="seen too")
@@ -192,7 +193,7 @@ def test_a_held_run_cannot_overwrite_a_newer_one(shop: Shop, held: int) -> None:
     shop.configure("min_rows = 101", "min_rows = 2")
     newer = shop.home.score(shop.job)
     with pytest.raises(Superseded, match=f"run {newer.run_id} is newer and published"):
-        decide(shop.home.places.predictions, held, approve=True, by="ada", reason="late")
+        decide(shop.home.approver, held, approve=True, by="ada", reason="late")
     assert shop.status(held) == "abandoned"
     assert set(shop.predictions()["run_id"]) == {newer.run_id}
 

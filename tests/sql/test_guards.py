@@ -162,12 +162,11 @@ def test_a_run_stays_open_while_a_session_writes_it(night: Shop, statement: str)
     [
         ("running", "published", "only scoring.publish and scoring.roll_back"),
         ("running", "superseded", "only scoring.publish and scoring.roll_back"),
-        ("held", "published", "only scoring.publish and scoring.roll_back"),
-        ("abandoned", "published", "only scoring.publish and scoring.roll_back"),
-        ("held", "running", "is held and cannot become running"),
-        ("held", "failed", "is held and cannot become failed"),
-        ("abandoned", "running", "is abandoned and cannot become running"),
-        ("abandoned", "held", "is abandoned and cannot become held"),
+        ("held", "published", "is held and cannot change: only scoring.approve and scoring.reject"),
+        ("held", "abandoned", "is held and cannot change"),
+        ("held", "running", "is held and cannot change"),
+        ("abandoned", "published", "is abandoned and cannot change"),
+        ("abandoned", "held", "is abandoned and cannot change"),
         ("published", "superseded", "was published and cannot change"),
         ("superseded", "published", "was published and cannot change"),
     ],
@@ -188,18 +187,110 @@ def test_the_reason_of_a_published_run_cannot_change_either(night: Shop) -> None
         )
 
 
-@pytest.mark.parametrize("status", ["published", "superseded", "held", "abandoned", "running"])
-def test_a_run_is_not_born_published(night: Shop, status: str) -> None:
-    # As the published run was, in everything but its id: also a running one would carry the day of its publication.
-    columns = ", ".join(column for column in night.runs()[0] if column not in ("run_id", "status"))
-    born = f"SELECT :status, {columns} FROM scoring.scoring_runs WHERE job = :job"
-    with pytest.raises(sa.exc.ProgrammingError, match=f"a run begins as running, not as {status}"):
+BIRTH = """
+INSERT INTO scoring.scoring_runs ({column}, job, score_date, trigger, dry_run, interval_start, interval_end, model_name,
+    model_version, model_sha256, code_version, query_sha256, job_sha256, library_versions)
+OVERRIDING SYSTEM VALUE VALUES ({value}, 'born', '2024-03-01', '', false, now(), now(), '', 1, '', '', '', '', '{{}}')
+"""
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("run_id", "9000000000000000000"),  # would be younger than every run to come, and pin the night
+        ("status", "'published'"),
+        ("status_since", "now()"),
+        ("started_at", "now()"),
+        ("published_at", "now()"),
+        ("triggered_as", "'ada'"),
+        ("decided_by", "'ada'"),
+        ("decided_as", "'ada'"),
+        ("decision_reason", "'seen'"),
+        ("expired_at", "now()"),
+        ("source_run_id", "1"),
+    ],
+)
+def test_whoever_begins_a_run_does_not_say_how_it_goes(night: Shop, column: str, value: str) -> None:
+    with pytest.raises(sa.exc.ProgrammingError, match="permission denied for table scoring_runs"):
+        night.home.sql(BIRTH.format(column=column, value=value), "predictions")
+
+
+@pytest.mark.parametrize("status", ["held", "abandoned", "published", "superseded"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        "findings = '[]'",
+        "status_reason = 'nothing unusual'",
+        "rows_rejected = 0",
+        "rows_extracted = rows_extracted",
+        "idempotency_key = 'another'",
+        "input_sha256 = 'another'",
+        "scored_at = now()",
+        "parts = 9",
+    ],
+)
+def test_a_run_that_is_held_or_has_ended_cannot_change(night: Shop, status: str, change: str) -> None:
+    run = begin(night, status)
+    with pytest.raises(sa.exc.ProgrammingError, match=f"run {run} (is|was) \\w+ and cannot change"):
         night.home.sql(
-            f"INSERT INTO scoring.scoring_runs (status, {columns}) {born}",
-            "predictions",
-            status=status,
-            job=night.job,
+            f"UPDATE scoring.scoring_runs SET {change} WHERE run_id = :run", "predictions", run=run
         )
+
+
+@pytest.mark.parametrize("status", ["running", "failed", "held", "abandoned"])
+@pytest.mark.parametrize("column", ["decided_by", "decided_as", "decision_reason", "triggered_by"])
+def test_the_pipeline_writes_nobodys_name(night: Shop, status: str, column: str) -> None:
+    run = begin(night, status)
+    with pytest.raises(sa.exc.ProgrammingError, match="permission denied for table scoring_runs"):
+        night.home.sql(
+            f"UPDATE scoring.scoring_runs SET {column} = 'bob' WHERE run_id = :run", "predictions", run=run
+        )
+
+
+@pytest.mark.parametrize("status", ["running", "held"])
+@pytest.mark.parametrize(
+    ("statement", "refusal"),
+    [
+        (
+            "SELECT scoring.publish(:run, 'chief.risk.officer', 'looks fine')",
+            "only scoring.approve publishes a run",
+        ),
+        (
+            "SELECT scoring.approve(:run, 'chief.risk.officer', 'looks fine')",
+            "permission denied for function approve",
+        ),
+        ("SELECT scoring.reject(:run, 'ada', 'wrong')", "permission denied for function reject"),
+        (
+            "SELECT scoring.roll_back('job', '2024-03-01', :run, 'ada', 'x')",
+            "permission denied for function roll_back",
+        ),
+        ("SELECT scoring.admit(:run, 'ada', 'x')", "permission denied for function admit"),
+    ],
+)
+def test_the_pipeline_decides_nothing(night: Shop, status: str, statement: str, refusal: str) -> None:
+    run = begin(night, status)
+    with pytest.raises(sa.exc.ProgrammingError, match=refusal):
+        night.home.sql(statement, "predictions", run=run)
+    assert night.status(run) == status
+
+
+def test_the_pipeline_does_not_publish_a_held_run_in_nobodys_name_either(night: Shop) -> None:
+    run = begin(night, "held")
+    done = night.home.sql("SELECT * FROM scoring.publish(:run)", "predictions", run=run)[0]
+    assert (done["outcome"], night.status(run)) == ("ended", "held")
+
+
+def test_a_held_run_gives_way_to_a_later_try_of_its_trigger_only(night: Shop) -> None:
+    run, stranger = begin(night, "held"), begin(night)
+    taken = "UPDATE scoring.scoring_runs SET status = 'abandoned', status_reason = :why WHERE run_id = :run"
+    with pytest.raises(sa.exc.ProgrammingError, match=f"run {run} is held and cannot change"):
+        night.home.sql(taken, "predictions", run=run, why=f"taken over by run {stranger}")
+    same = "UPDATE scoring.scoring_runs SET job = (SELECT job FROM scoring.scoring_runs WHERE run_id = :run)"
+    night.home.sql(f"{same} WHERE run_id = :stranger", run=run, stranger=stranger)
+    with pytest.raises(sa.exc.ProgrammingError, match=f"run {run} is held and cannot change"):
+        night.home.sql(taken, "predictions", run=run, why="wrong")
+    night.home.sql(taken, "predictions", run=run, why=f"taken over by run {stranger}")
+    assert night.status(run) == "abandoned"
 
 
 def test_the_owners_functions_may_clean_up_and_erase_what_was_published(home: Home) -> None:

@@ -11,9 +11,9 @@ import pytest
 import sqlalchemy as sa
 
 from pipeline import janitor, ledger, postgres, retention
+from pipeline.decisions import roll_back
 from pipeline.postgres import Busy, Turns
 from pipeline.score import score
-from pipeline.write import roll_back
 from tests.home import NIGHT, Home
 from tests.pipeline.shop import Shop, open_shop
 
@@ -51,7 +51,8 @@ def test_an_analyst_holds_nothing_up(shop: Shop) -> None:
         first = score(places, home.read(shop.job), NIGHT, trigger="trigger").run_id
         shop.change("visits = visits + 1")
         second = score(places, home.read(shop.job), NIGHT, trigger="another").run_id
-        assert roll_back(places.predictions, shop.job, NIGHT, by="ada", reason="wrong") == (first, second)
+        approver = home.approver + impatient
+        assert roll_back(approver, shop.job, NIGHT, by="ada", reason="wrong") == (first, second)
         home.sql("SELECT scoring.ensure_partition('1988-01-01')", "predictions")
         with janitor.session(connections["predictions_janitor"] + impatient) as session:
             assert janitor.call(session, "SELECT scoring.expire(:run)", run=second) is False
@@ -70,8 +71,8 @@ def test_a_night_that_stays_locked_is_told_with_who_is_in_the_way(
         pid = other.execute(sa.text("SELECT pg_backend_pid()")).scalar_one()
         refusal = f"rolling back {shop.job} {NIGHT}: a lock was not .*{pid} \\(scoring_pipeline\\).*try again"
         with pytest.raises(Busy, match=refusal):
-            roll_back(uri, shop.job, NIGHT, by="ada", reason="wrong")
-    assert roll_back(uri, shop.job, NIGHT, by="ada", reason="wrong") == (first, second)
+            roll_back(shop.home.approver, shop.job, NIGHT, by="ada", reason="wrong")
+    assert roll_back(shop.home.approver, shop.job, NIGHT, by="ada", reason="wrong") == (first, second)
 
 
 def test_a_turn_that_was_in_vain_is_taken_again(shop: Shop) -> None:

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
+from pipeline.decisions import decide
 from pipeline.errors import NothingToDo
 from pipeline.pages import reading
 from pipeline.pages.overview import overview
-from pipeline.write import Held, decide
+from pipeline.write import Held
 from tests.home import NIGHT, Home
 from tests.pipeline.pages.test_report import Page
 from tests.pipeline.shop import open_shop
@@ -78,7 +79,7 @@ def test_those_come_first_that_somebody_has_to_look_at(home: Home) -> None:
         with pytest.raises(Held):
             home.score(shops[word].job)
     rejected = home.last_run(shops["rejected"].job)["run_id"]
-    decide(home.places.predictions, rejected, approve=False, by="ann", reason="too few")
+    decide(home.approver, rejected, approve=False, by="ann", reason="too few")
     shops["waiting"].configure("min_rows = 1000", "min_rows = 1")
     for word in ("fine", "waiting"):
         home.score(shops[word].job, NIGHT + timedelta(days=1))

@@ -17,10 +17,11 @@ from sklearn.pipeline import make_pipeline
 from typer.testing import CliRunner
 
 from pipeline.__main__ import app
+from pipeline.decisions import decide, roll_back
 from pipeline.pages import report as reports
 from pipeline.pages.card import card
 from pipeline.pages.reading import NoSuchRun
-from pipeline.write import Held, decide, roll_back
+from pipeline.write import Held
 from tests.home import NIGHT, Home, shop_rows
 from tests.hostile import HOSTILE
 from tests.pipeline.shop import Shop, open_shop
@@ -95,7 +96,7 @@ def test_a_published_run(shop: Shop) -> None:
         f"another run has taken its place: 100 rows scored, 0 rejected. Analysts see run {again.run_id}."
         in before
     )
-    roll_back(shop.home.places.predictions, shop.job, NIGHT, by="ann", reason="worse")
+    roll_back(shop.home.approver, shop.job, NIGHT, by="ann", reason="worse")
     assert "Published: 100 rows" in Page(report(shop.home, done.run_id)).said
 
 
@@ -119,7 +120,7 @@ def test_a_held_run_says_why_and_how_to_decide(shop: Shop) -> None:
     assert "Held until a person decides: 100 rows scored, 0 rejected." in said
     assert "100 rows were scored, and gate.min_rows is 1000" in said
     assert f'python -m pipeline approve {run_id} --reason "..."' in said
-    decide(shop.home.places.predictions, run_id, approve=False, by="ann", reason="too few")
+    decide(shop.home.approver, run_id, approve=False, by="ann", reason="too few")
     assert "Held, and then rejected by ann: 100 rows scored" in Page(report(shop.home, run_id)).said
 
 

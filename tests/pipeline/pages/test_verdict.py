@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from pipeline import ledger
+from pipeline.decisions import decide, roll_back
 from pipeline.errors import NothingToDo
 from pipeline.fallback import serve
 from pipeline.pages import reading
 from pipeline.pages.steps import steps, urgent
 from pipeline.pages.verdict import Verdict, judge
-from pipeline.write import decide, roll_back
 from tests.home import NIGHT, Home, shop_model
 from tests.pipeline.shop import Shop, open_shop
 
@@ -41,7 +41,7 @@ def test_published_superseded_and_rolled_back_to(shop: Shop) -> None:
     taken = "Was published, and another run has taken its place: 100 rows scored, 0 rejected."
     assert verdict(shop, first).sentence == f"{taken} Analysts see run {second}."
     assert f"--to {first} " in steps(run(shop, first))[0][1]
-    roll_back(shop.home.places.predictions, shop.job, NIGHT, by="ann", reason="worse")
+    roll_back(shop.home.approver, shop.job, NIGHT, by="ann", reason="worse")
     assert verdict(shop, first).sentence == "Published: 100 rows scored, 0 rejected, nothing unusual."
     assert verdict(shop, second).sentence == f"{taken} Analysts see run {first}."
 
@@ -54,12 +54,12 @@ def test_held_approved_and_rejected(shop: Shop) -> None:
     )
     assert verdict(shop).reasons[0].startswith("100 rows were scored, and gate.min_rows is 1000")
     assert urgent(run(shop))
-    decide(shop.home.places.predictions, first, approve=True, by="ann", reason="a quiet day")
+    decide(shop.home.approver, first, approve=True, by="ann", reason="a quiet day")
     assert verdict(shop).sentence == "Held, and then approved by ann: 100 rows scored, 0 rejected."
     shop.change("visits = visits + 1")
     second = shop.hold()
     assert verdict(shop).sentence.endswith(f" Analysts see run {first}.")
-    decide(shop.home.places.predictions, second, approve=False, by="bob", reason="half is missing")
+    decide(shop.home.approver, second, approve=False, by="bob", reason="half is missing")
     assert verdict(shop).level == "bad"
     assert verdict(shop).sentence == (
         f"Held, and then rejected by bob: 100 rows scored, 0 rejected. Analysts see run {first}."
