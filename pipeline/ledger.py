@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
@@ -70,8 +70,13 @@ class Line:
     input_sha256: str
 
 
-def begin(uri: str, entry: Entry) -> int:
+def begin(uri: str, entry: Entry, claim: Callable[[int], None]) -> int:
     """Open a run and return its id; unfinished tries of the same trigger are abandoned, so that they cannot publish.
+
+    Args:
+        uri: the predictions database.
+        entry: what is known of the run.
+        claim: is called with the run's number before there is a run; what it raises leaves none.
 
     Raises:
         Superseded: a later try of the same trigger is at work.
@@ -96,7 +101,7 @@ def begin(uri: str, entry: Entry) -> int:
         "attempt": entry.attempt,
         "served_by": entry.served_by,
     }
-    with _refusals(), engine(uri).begin() as connection:
+    with refusing(), engine(uri).begin() as connection:
         if not entry.dry_run and not entry.model_named:
             # `scoring.publish` would refuse it in the end; here no work is lost yet.
             refusal = connection.execute(sa.text(_OLDER_MODEL), values).scalar_one()
@@ -112,6 +117,7 @@ def begin(uri: str, entry: Entry) -> int:
             )
         run_id: int = connection.execute(sa.text(_BEGIN), values).scalar_one()
         connection.execute(sa.text(_TAKE_OVER), {**values, "run_id": run_id})
+        claim(run_id)
     return run_id
 
 
@@ -165,13 +171,13 @@ def working(uri: str, run_id: int) -> Iterator[None]:
         Superseded: the run has been closed or published meanwhile.
         LedgerError: the predictions database refused a statement, and would again.
     """
-    with _refusals(), engine(uri).begin() as connection:
+    with refusing(), engine(uri).begin() as connection:
         # The change comes before the look: two stages that resume a failed run at once would else each wait for the
         # other's shared lock to go away.
         connection.execute(sa.text(_RESUME), {"run_id": run_id})
         hold_open(connection, run_id)
     try:
-        with _refusals():
+        with refusing():
             yield
     except NothingToDo:
         raise
@@ -222,7 +228,8 @@ def code_version() -> str:
     return digest.hexdigest()[:16]
 
 
-def _refusals() -> AbstractContextManager[None]:
+def refusing() -> AbstractContextManager[None]:
+    """Turn the predictions database's refusals into a LedgerError with the remedy."""
     remedy = "Run `python -m pipeline migrate`, and make the connection's role a member of scoring_writer."
     return refusals("predictions", LedgerError, {"3F": remedy, "42": remedy})
 

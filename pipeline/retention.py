@@ -11,7 +11,7 @@ from datetime import date
 
 import sqlalchemy as sa
 
-from pipeline import attic, janitor
+from pipeline import attic, janitor, receipts
 from pipeline.job import Job
 
 SCORES, REJECTED, PARTS, LEFTOVERS = "scores", "rejected rows", "parts", "leftover files"
@@ -54,7 +54,14 @@ class Pruned:
     postponed: tuple[str, ...]
 
 
-def prune(address: Callable[[str], str], store: str, jobs: Sequence[Job], *, dry_run: bool = False) -> Pruned:
+def prune(
+    address: Callable[[str], str],
+    store: str,
+    jobs: Sequence[Job],
+    *,
+    dry_run: bool = False,
+    after_restore: bool = False,
+) -> Pruned:
     """Throw away what is due, in short transactions for which neither readers nor a night wait.
 
     Args:
@@ -63,13 +70,14 @@ def prune(address: Callable[[str], str], store: str, jobs: Sequence[Job], *, dry
         store: where runs keep their parts.
         jobs: whose retention counts.
         dry_run: only list what would go.
+        after_restore: go on though the store holds runs that the database has forgotten; they count as leftovers.
 
     Returns:
         what went; and what was in use, and is left for the next time.
 
     Raises:
         Busy: another prune or an erasure is at work.
-        StoreError: the store cannot be used.
+        StoreError: the store cannot be used, or is another database's, or holds runs that this one has forgotten.
     """
     databases: dict[str, list[Job]] = {}
     for job in jobs:
@@ -78,6 +86,8 @@ def prune(address: Callable[[str], str], store: str, jobs: Sequence[Job], *, dry
     postponed: list[str] = []
     for conn_id, theirs in databases.items():
         with janitor.session(address(conn_id)) as session:
+            for job in theirs:
+                receipts.require_own(session, store, job.name, after_restore=after_restore)
             if dry_run:
                 gone += _due(session, store, theirs)
             else:
@@ -97,7 +107,7 @@ def _throw_away(
 ) -> Iterator[Item]:
     expired = [item for job in jobs for item in _expire(session, job, postponed)]
     scores = _delete_scores(session, expired, postponed)
-    rejected = [item for job in jobs for item in _delete_rejected(session, job)]
+    rejected = [item for job in jobs for item in _delete_rejected(session, store, job)]
     yield from [*scores, *rejected]
     for job in jobs:
         yield from _remove_files(session, store, job)
@@ -142,8 +152,10 @@ def _empty(session: sa.Connection, months: set[date]) -> tuple[set[date], set[da
     return {month for month in months if done[month]}, {month for month in months if done[month] is None}
 
 
-def _delete_rejected(session: sa.Connection, job: Job) -> list[Item]:
-    return [replace(item, rows=_delete(session, item, job)) for item in _list(session, job, _REJECTED)]
+def _delete_rejected(session: sa.Connection, store: str, job: Job) -> Iterator[Item]:
+    for item in _list(session, job, _REJECTED):
+        attic.discard(store, receipts.rejected_path(job.name, item.score_date.isoformat(), item.run_id))
+        yield replace(item, rows=_delete(session, item, job))
 
 
 def _delete(session: sa.Connection, item: Item, job: Job | None = None) -> int:

@@ -8,7 +8,7 @@ from typing import Annotated
 import sqlalchemy as sa
 import typer
 
-from pipeline import dates
+from pipeline import dates, places
 from pipeline.commands import checkout
 from pipeline.commands.audit import print_diff
 from pipeline.commands.checkout import JobName
@@ -59,6 +59,7 @@ def score(
 
 def approve(run_id: RunId, by: By, reason: Reason) -> None:
     """Publish a held run, in your name; what it changes for analysts is told first."""
+    from pipeline import ledger, receipts
     from pipeline.write import decide
 
     _tell_difference(run_id)
@@ -66,6 +67,11 @@ def approve(run_id: RunId, by: By, reason: Reason) -> None:
         decide(checkout.connection("predictions"), run_id, approve=True, by=by, reason=reason)
     except NothingToDo as error:  # well for a task, not for the person who wanted it published
         fail(error, FAILED)
+    receipts.follow(
+        checkout.connection("predictions"),
+        places.store(),
+        ledger.show(checkout.connection("predictions"), run_id)["job"],
+    )
     out.print(f"run {run_id} published, approved by {by}", markup=False)
 
 
@@ -87,10 +93,12 @@ def rollback(
     ] = None,
 ) -> None:
     """Show a run again that was published before, in your name; later nights publish on top as usual."""
+    from pipeline import receipts
     from pipeline.write import roll_back
 
     day = dates.parse(date)
     shown, replaced = roll_back(checkout.connection("predictions"), name, day, to=to, by=by, reason=reason)
+    receipts.follow(checkout.connection("predictions"), places.store(), name)
     out.print(f"{name} {day}: run {shown} is shown again, run {replaced} rolled back by {by}", markup=False)
 
 
