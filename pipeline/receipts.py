@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 KEPT_REJECTED = pa.schema([("part", pa.int32()), *REJECTED])
 
+REJECTED_FILE = "rejected.parquet"
 _MOVES = f"{objects.FOLDER}/moves"
 _ERASED = f"{objects.FOLDER}/erased"
 _ERASURES = f"{objects.FOLDER}/erasures"
@@ -60,7 +61,7 @@ def record_path(job: str, score_date: str, run_id: int) -> str:
 
 def rejected_path(job: str, score_date: str, run_id: int) -> str:
     """Where a run's rejected rows are."""
-    return f"{parts.folder(job, score_date, run_id)}/rejected.parquet"
+    return f"{parts.folder(job, score_date, run_id)}/{REJECTED_FILE}"
 
 
 def archive_rejected(uri: str, store: str, run: tuple[str, str, int]) -> Part | None:

@@ -190,7 +190,8 @@ def _files(session: sa.Connection, store: str, job: Job) -> Iterator[tuple[Item,
         elif key not in known and folder.run_id <= youngest:
             paths = attic.old(store, files)
         if paths:
-            size = sum(files[path] for path in paths)
+            # Rejected rows may have gone before, by their own days.
+            size = sum(files[path] for path in paths if not path.endswith(receipts.REJECTED_FILE))
             yield Item(job.name, folder.score_date, folder.run_id, what, size=size), paths
 
 
