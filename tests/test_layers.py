@@ -23,7 +23,7 @@ FLOORS = (
     ("fallback", "hold", "outcomes", "restore"),
     ("score", "compare", "trace", "quality", "scored", "pages.overview"),
     ("fairness", "baselines"),
-    ("write", "metrics", "erase", "retention", "slices", "reproduce", "pages.report"),
+    ("archived", "write", "metrics", "erase", "retention", "slices", "reproduce", "pages.report"),
     ("receipts",),
     ("age", "extract", "kept", "lineage", "looks"),
     ("forecast", "identity", "rejected"),

@@ -1,6 +1,5 @@
 """pipeline/rebuild.py: a lost database is made again from its backup and its store, bit for bit."""
 
-import itertools
 import os
 import re
 import shutil
@@ -9,8 +8,8 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import date, timedelta
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +30,6 @@ from tests.pipeline.shop import Shop, locked, open_shop
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "recovery.md"
 NIGHTS = [NIGHT + timedelta(days=number) for number in range(4)]
-_numbers = itertools.count(1)
 
 
 @dataclass(frozen=True)
@@ -52,12 +50,29 @@ class Rescue:
         self.shop, self.home, self.job, self.server = shop, shop.home, shop.job, server
         self.owner = addresses.postgres(server.connections["predictions_owner"], "predictions_owner")
 
-    def lose(self, *, migrated: bool = False) -> None:
-        """Drop the database, and make an empty one in its place."""
+    def lose(self, template: str = "template1") -> None:
+        """Drop the database, and make one in its place: an empty one, unless told otherwise."""
         drop(self.server)
-        create(self.server)
-        if migrated:
-            migrate(self.owner)
+        create(self.server, template)
+
+    def begin_anew(self) -> None:
+        """Drop the database, and make a migrated one in its place."""
+        self.lose(f"{self.server.database}_template")
+        self.home.sql("UPDATE scoring.identity SET database_id = gen_random_uuid()")
+
+    def back_up(self) -> None:
+        """What the page says of a backup, without what it says beside."""
+        self._binary("pg_dump", "--format=custom", "--file=predictions.dump")
+
+    def restore(self) -> None:
+        """Lose the database and restore its backup, as the page says."""
+        self.lose()
+        self._binary("pg_restore", "--exit-on-error", "--single-transaction", "predictions.dump")
+
+    def _binary(self, program: str, *arguments: str) -> None:
+        owner = f"--dbname={self.server.connections['predictions_owner']}"
+        command = [str(self.server.binaries / program), owner, *arguments]
+        subprocess.run(command, cwd=self.home.path, check=True, capture_output=True)
 
     def page(self, heading: str) -> str:
         """Type the commands of a section of the recovery page into a shell."""
@@ -103,10 +118,10 @@ SEEN = {
 }
 
 
-def create(server: Own) -> None:
+def create(server: Own, template: str = "template1") -> None:
     """Make the server's predictions database."""
     with psycopg.connect(server.uri("postgres"), autocommit=True) as session:
-        session.execute(f"CREATE DATABASE {server.database}")
+        session.execute(f"CREATE DATABASE {server.database} TEMPLATE {template}")
 
 
 def drop(server: Own) -> None:
@@ -115,15 +130,25 @@ def drop(server: Own) -> None:
         session.execute(f"DROP DATABASE {server.database} WITH (FORCE)")
 
 
-@pytest.fixture
-def rescue(server: Embedded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rescue]:
-    """A shop whose second night is published, with some rows rejected, in a database of its own."""
-    own = Own(server.socket, server.binaries, server.data, f"rescue_{os.getpid()}_{next(_numbers)}")
+@pytest.fixture(scope="module")
+def template(server: Embedded) -> Iterator[Own]:
+    """A server with a migrated database, from which others are made."""
+    own = Own(server.socket, server.binaries, server.data, f"rescue_{os.getpid()}_template")
     create(own)
-    home = Home(tmp_path / "home", own)
+    migrate(addresses.postgres(own.connections["predictions_owner"], "predictions_owner"))
+    yield own
+    drop(own)
+
+
+@pytest.fixture
+def rescue(template: Own, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rescue]:
+    """A shop whose first night is published, with some rows rejected, in a database of its own."""
+    own = replace(template, database=template.database.removesuffix("_template"))
+    create(own, template.database)
+    home = Home(tmp_path / "rescue", own)
+    home.sql("UPDATE scoring.identity SET database_id = gen_random_uuid()")
     for name, value in home.environment.items():
         monkeypatch.setenv(name, value)
-    migrate(addresses.postgres(own.connections["predictions_owner"], "predictions_owner"))
     shop = open_shop(home)
     shop.change("channel = NULL", "entity_id IN ('customer-00001', 'customer-00041')")
     home.score(shop.job, NIGHTS[0])
@@ -171,7 +196,7 @@ def test_a_backup_and_the_store_give_back_what_there_was(rescue: Rescue) -> None
 def test_the_store_alone_gives_back_every_night(rescue: Rescue) -> None:
     live(rescue)
     before = rescue.seen()
-    rescue.lose(migrated=True)
+    rescue.begin_anew()
     for refused in (lambda: rescue.home.score(rescue.job, NIGHTS[1]), lambda: prune(rescue)):
         with pytest.raises(ForeignStore, match="belong to database .*Nothing was touched.*--adopt-store"):
             refused()
@@ -185,8 +210,8 @@ def test_the_store_alone_gives_back_every_night(rescue: Rescue) -> None:
 def test_a_rebuild_that_was_killed_leaves_nights_whole_and_goes_on(rescue: Rescue) -> None:
     live(rescue)
     before = rescue.seen()
-    rescue.lose(migrated=True)
-    for table in ("scoring_runs", "prediction_rows", "publications", "current_runs"):
+    rescue.begin_anew()
+    for table in ("prediction_rows", "publications"):
         with locked(rescue.home, f"LOCK TABLE scoring.{table} IN SHARE MODE") as wait_for:
             child = subprocess.Popen(
                 [sys.executable, "-m", "pipeline", "rebuild", rescue.job, "--adopt-store"],
@@ -219,7 +244,7 @@ def test_a_part_that_does_not_fit_is_named_and_the_other_nights_are_made_again(r
     file = Path(rescue.home.store) / path
     whole = file.read_bytes()
     file.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
-    rescue.lose(migrated=True)
+    rescue.begin_anew()
     done = rescue.rebuild(adopt=True)
     # The last night serves the scores of that one again.
     assert [path in line and "is not what was published: SHA-256" in line for line in done.refused] == [
@@ -235,7 +260,7 @@ def test_a_part_that_does_not_fit_is_named_and_the_other_nights_are_made_again(r
 def test_what_the_database_published_later_stays(rescue: Rescue) -> None:
     rescue.home.score(rescue.job, NIGHTS[1])
     before = rescue.seen()
-    rescue.lose(migrated=True)
+    rescue.begin_anew()
     rescue.rebuild(adopt=True, between=(NIGHTS[0], NIGHTS[0]))
     rescue.shop.change("visits = visits + 1")
     newer = rescue.home.score(rescue.job, NIGHTS[1]).run_id
@@ -254,14 +279,13 @@ def test_what_the_database_published_later_stays(rescue: Rescue) -> None:
 
 
 def test_what_was_erased_after_the_backup_does_not_come_back(rescue: Rescue) -> None:
-    rescue.page("Back up")
+    rescue.back_up()
     live(rescue)
     forget(rescue, "customer-00007")
     forget(rescue, "customer-00041")  # among the rejected rows
     before = rescue.seen()
     assert not any("customer-00007" in row["to_jsonb"] for name in before for row in before[name])
-    rescue.lose()
-    rescue.page("Restore a backup")
+    rescue.restore()
     assert any("customer-00007" in row["to_jsonb"] for row in rescue.seen()["predictions"])
     done = rescue.rebuild()
     assert len(done.notes) == 2
@@ -298,13 +322,12 @@ def test_nothing_of_another_database_is_touched(rescue: Rescue, home: Home) -> N
 
 
 def test_what_nobody_wants_back_goes_when_told(rescue: Rescue) -> None:
-    rescue.page("Back up")
+    rescue.back_up()
     lost = rescue.home.score(rescue.job, NIGHTS[1]).run_id
-    rescue.lose()
-    rescue.page("Restore a backup")
+    rescue.restore()
     rescue.home.sql("SELECT setval('scoring.scoring_runs_run_id_seq', 1000)")
     rescue.home.score(rescue.job, NIGHTS[2])
-    old = [path for path in (Path(rescue.home.store) / rescue.job).rglob(f"{lost}/*")]
+    old = list((Path(rescue.home.store) / rescue.job).rglob(f"{lost}/*"))
     for path in old:
         os.utime(path, (0, 0))
     with pytest.raises(
@@ -331,9 +354,8 @@ def test_a_number_is_claimed_once(rescue: Rescue) -> None:
 
 def test_a_move_without_a_receipt_is_made_up_for(rescue: Rescue, caplog: pytest.LogCaptureFixture) -> None:
     moves = Path(rescue.home.store) / objects.FOLDER / "moves" / rescue.job
-    [first] = [path for path in moves.rglob("*.json")]
+    [first] = moves.rglob("*.json")
     first.unlink()
-    first.parent.chmod(0o500)
     with unwritable(first.parent):
         receipts.follow(rescue.home.places.predictions, rescue.home.store, rescue.job)
     assert "the store got no receipt for it" in caplog.text
@@ -348,7 +370,6 @@ def unwritable(folder: Path) -> Iterator[None]:
     folder.write_text("")
     yield
     folder.unlink()
-    aside.chmod(0o700)
     aside.rename(folder)
 
 
