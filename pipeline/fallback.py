@@ -68,17 +68,26 @@ def previous(places: Places, job: Job) -> model.Pinned:
 
 def _serve_last(places: Places, job: Job, score_date: date, trigger: str, reason: str) -> None:
     values = {"job": job.name, "score_date": score_date, "trigger": trigger, "reason": reason}
-    database = identity.admit(places.store, job.name, places.predictions)
+    database = _admitted(places, job)
     with postgres.engine(places.predictions).begin() as connection:
         done = connection.execute(sa.text(_SERVE_LAST), values).one()
         if done.refusal is not None:
             raise FallbackError(f"{done.refusal}. Put right what failed, and clear the failed task.")
         connection.execute(sa.text("SELECT scoring.summarize(:score_date)"), values)
-        if connection.execute(sa.text(_NEW), {"run_id": done.served}).scalar_one():
+        if database and connection.execute(sa.text(_NEW), {"run_id": done.served}).scalar_one():
             identity.claim(places.store, database, done.served)
             run = (job.name, score_date.isoformat(), done.served)
             receipts.archive(connection, places.store, run, rejected=None)
     receipts.follow(places.predictions, places.store, job.name)
+
+
+def _admitted(places: Places, job: Job) -> identity.Database | None:
+    """The database, as its store admits it; None where the store does not answer, which may be why the night failed."""
+    try:
+        return identity.admit(places.store, job.name, places.predictions)
+    except OSError as error:
+        log.warning("%s: the store has no record of this fallback, which `rebuild` cannot make again", error)
+        return None
 
 
 def _score_previous(places: Places, job: Job, score_date: date, trigger: str) -> None:

@@ -26,6 +26,9 @@ from pipeline.rebuild import RebuildError, Rebuilt, rebuild
 from pipeline.write import decide, roll_back
 from tests.home import NIGHT, Home
 from tests.pipeline.shop import Shop, locked, open_shop
+from tests.pipeline.test_store import reach, s3
+
+__all__ = ["s3"]
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "recovery.md"
@@ -371,6 +374,26 @@ def unwritable(folder: Path) -> Iterator[None]:
     yield
     folder.unlink()
     aside.rename(folder)
+
+
+def test_a_store_in_s3_gives_back_what_there_was(
+    rescue: Rescue, s3: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reach(monkeypatch, s3)
+    rescue.home.store = "s3://nights/rescue"
+    shop = open_shop(rescue.home)
+    shop.change("channel = NULL", "entity_id = 'customer-00007'")
+    rescue.home.score(shop.job)
+    forget(Rescue(shop, rescue.server), "customer-00007")
+    lost = Rescue(shop, rescue.server)
+    before = lost.seen()
+    lost.begin_anew()
+    with pytest.raises(ForeignStore):
+        rescue.home.score(shop.job)
+    lost.rebuild(adopt=True)
+    assert lost.seen() == before
+    with pytest.raises(BehindStore):
+        identity.claim(rescue.home.store, identity.of(lost.owner), 2)
 
 
 def prune(rescue: Rescue, **options: Any) -> retention.Pruned:
