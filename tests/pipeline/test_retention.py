@@ -121,7 +121,7 @@ def test_rejected_rows_and_parts_go_by_their_own_days(shop: Shop) -> None:
     keep(shop, parts_days=9, rejected_values_days=11)
     assert [item.what for item in prune(shop).gone] == ["parts"]
     assert files(shop) == []
-    assert list(Path(shop.home.store).rglob("2024*")) == []
+    assert list((Path(shop.home.store) / shop.job).rglob("2024*")) == []
     keep(shop, parts_days=9, rejected_values_days=9)
     assert prune(shop).gone == (Item(shop.job, NIGHT, run, "rejected rows", rows=1),)
     assert len(shop.predictions()) == 99
