@@ -12,7 +12,7 @@ import sqlalchemy as sa
 import typer
 
 from pipeline import machine, postgres
-from pipeline.commands import analysts, audit, keeping, nights, outcomes, runs, setup
+from pipeline.commands import analysts, audit, keeping, nights, outcomes, rescue, runs, setup
 from pipeline.commands.console import FAILED, HELD, USAGE, err, fail
 from pipeline.errors import NothingToDo, ScoringError, UsageError
 from pipeline.write import Held
@@ -47,6 +47,7 @@ for command in (
     outcomes.outcomes,
     keeping.prune,
     keeping.erase,
+    rescue.rebuild,
 ):
     app.command()(command)
 

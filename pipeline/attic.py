@@ -16,7 +16,8 @@ GRACE = timedelta(days=1)
 
 # Only what our own stages name is ever looked at, so that a store that holds other things too keeps them.
 _OURS = re.compile(
-    r"(?P<score_date>\d{4}-\d\d-\d\d)/(?P<run_id>\d{1,18})/(part|scored|profile)-\d{5,}\.parquet(?P<aside>\.[0-9a-f]{32}\.tmp)?"
+    r"(?P<score_date>\d{4}-\d\d-\d\d)/(?P<run_id>\d{1,18})/"
+    r"((part|scored|profile)-\d{5,}\.parquet|rejected\.parquet|run\.json)(?P<aside>\.[0-9a-f]{32}\.tmp)?"
 )
 
 
@@ -65,6 +66,13 @@ def old(store: str, paths: Iterable[str]) -> list[str]:
             if filesystem.modified(path) < limit:
                 found.append(path)
     return found
+
+
+def discard(store: str, path: str) -> None:
+    """Remove one file, which is named below the store, where there is one."""
+    filesystem, root = parts.open_store(store)
+    with suppress(FileNotFoundError), parts.reaching(store):
+        filesystem.rm_file(f"{root}/{path}")
 
 
 def remove(store: str, paths: Sequence[str]) -> None:

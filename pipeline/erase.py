@@ -14,11 +14,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import sqlalchemy as sa
 
-from pipeline import janitor, parts
+from pipeline import janitor, parts, receipts
 from pipeline.contract import ENTITY
 from pipeline.errors import UsageError
 from pipeline.parts import ROWS_PER_GROUP, PartError, PartWriter
 from pipeline.predict import SCORED
+from pipeline.receipts import Note
 
 
 class EraseError(UsageError):
@@ -53,6 +54,7 @@ class _File:
     """A file of a kept part.
 
     Attributes:
+        job: whose run it is of.
         run_id: its run.
         part: the part's number.
         kind: input or scored.
@@ -61,6 +63,7 @@ class _File:
         following: the digest that an interrupted erasure was about to give it.
     """
 
+    job: str
     run_id: int
     part: int
     kind: str
@@ -69,7 +72,9 @@ class _File:
     following: str | None
 
 
-def erase(uri: str, store: str, job: str, entity: str, *, by: str, reason: str) -> Receipt:
+def erase(
+    uri: str, store: str, job: str, entity: str, *, by: str, reason: str, after_restore: bool = False
+) -> Receipt:
     """Erase an entity from every run of a job, save those that a try may be going on with.
 
     Args:
@@ -79,8 +84,10 @@ def erase(uri: str, store: str, job: str, entity: str, *, by: str, reason: str) 
         entity: the subject, as the job's query names it in `entity_id`.
         by: who erases.
         reason: why; kept in the receipt, so it must not name the subject.
+        after_restore: go on though the store holds runs that the database has forgotten, and leave those alone.
 
     Raises:
+        StoreError: the store is another database's, or holds runs that this one has forgotten.
         EraseError: the job has no run; or the reason names the subject, or is missing.
         Busy: a prune or another erasure is at work.
         PartError: a part is damaged, so nobody knows whether the subject is in it.
@@ -90,6 +97,10 @@ def erase(uri: str, store: str, job: str, entity: str, *, by: str, reason: str) 
         runs = session.execute(sa.text(_RUNS), {"job": job}).all()
         if not runs:
             raise EraseError(f"job {job!r} has no run. `python -m pipeline runs` lists the jobs that have.")
+        receipts.require_own(session, store, job, after_restore=after_restore)
+        for run in runs:
+            if run.has_files:
+                _rewrite_rejected(store, (job, run.score_date.isoformat(), run.run_id), entity)
         rewritten = [
             (file, digest)
             for file in _files(session, job)
@@ -106,6 +117,7 @@ def erase(uri: str, store: str, job: str, entity: str, *, by: str, reason: str) 
             "reason": reason,
         }
         done = session.execute(sa.text(_ERASE), values).one()
+        receipts.keep_erasure(session, store, job, done.erasure)
     return Receipt(
         done.erasure, job, done.runs, done.prediction_rows, done.rejected_rows, done.parts,
         in_work=tuple(run.run_id for run in runs if run.in_work),
@@ -127,7 +139,7 @@ def _files(session: sa.Connection, job: str) -> Iterator[_File]:
         where = (job, line.score_date.isoformat(), line.run_id, line.part)
         for kind, path in (("input", parts.input_path(*where)), ("scored", parts.scored_path(*where))):
             digest, following = getattr(line, f"{kind}_sha256"), getattr(line, f"{kind}_sha256_next")
-            yield _File(line.run_id, line.part, kind, path, digest, following)
+            yield _File(job, line.run_id, line.part, kind, path, digest, following)
 
 
 def _rewrite(session: sa.Connection, store: str, file: _File, entity: str) -> str | None:
@@ -136,7 +148,7 @@ def _rewrite(session: sa.Connection, store: str, file: _File, entity: str) -> st
         content = parts.fetch(store, file.path)
     except FileNotFoundError:
         return None
-    rest = _without(content, entity, file, store)
+    rest = _without(content, entity, file.path, store, SCORED if file.kind == "scored" else None)
     if rest is None and file.following is None:
         return None
     has = hashlib.sha256(content).hexdigest()
@@ -150,34 +162,73 @@ def _rewrite(session: sa.Connection, store: str, file: _File, entity: str) -> st
     if file.sha256 and has == file.following:  # of another entity's erasure, which was interrupted
         janitor.call(session, _SETTLE, run_id=file.run_id, part=file.part, has=has)
     if file.sha256:
+        _note(store, file, content, rest)
         digests = {"input": None, "scored": None, file.kind: rest.sha256()}
         janitor.call(session, _PLAN, run_id=file.run_id, part=file.part, **digests)
     return rest.save(store, file.path, file.part).sha256
 
 
-def _without(content: bytes, entity: str, file: _File, store: str) -> PartWriter | None:
-    """A part without the entity, or None where the entity is not in it."""
+def _note(store: str, file: _File, content: bytes, rest: PartWriter) -> None:
+    """Note in the store what the file is about to become: a lost database could not tell it from a damaged one."""
+    before, rows = hashlib.sha256(content).hexdigest(), pq.read_metadata(pa.BufferReader(content)).num_rows
+    rewritten = Note(file.kind, file.part, before, rest.sha256(), rows - rest.rows)
+    receipts.note(store, file.job, file.run_id, rewritten)
+
+
+def _rewrite_rejected(store: str, run: tuple[str, str, int], entity: str) -> None:
+    """Rewrite the archived rejected rows of a run, of which the ledger knows nothing, where they hold the entity."""
+    path = receipts.rejected_path(*run)
+    try:
+        content = parts.fetch(store, path)
+    except FileNotFoundError:
+        return
+    rest = _without(content, entity, path, store, None)
+    if rest is not None:
+        _note(store, _File(run[0], run[2], 0, "rejected", path, None, None), content, rest)
+        rest.save(store, path, 0)
+
+
+def _without(
+    content: bytes, entity: str, path: str, store: str, schema: pa.Schema | None
+) -> PartWriter | None:
+    """A file without the entity, or None where the entity is not in it.
+
+    Args:
+        content: the file's bytes.
+        entity: the subject.
+        path: the file's, for the message.
+        store: where it is.
+        schema: what the file is to have; its own where there is none.
+    """
     try:
         with pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True) as part:
-            named = part.iter_batches(ROWS_PER_GROUP, columns=[ENTITY])
-            if not any(pc.any(pc.equal(batch.column(0), entity)).as_py() for batch in named):
+            if not any(pc.any(_names(batch, entity)).as_py() for batch in part.iter_batches(ROWS_PER_GROUP)):
                 return None
             # Parquet calls a list's items by another name; the file has to be as `predict` would write it.
-            schema = SCORED if file.kind == "scored" else part.schema_arrow
+            schema = schema or part.schema_arrow
             writer = PartWriter(schema)
             for batch in _regrouped(_others(part, entity)):
                 writer.write(batch.cast(schema))
             return writer
     except (pa.ArrowException, OSError) as error:
         raise PartError(
-            f"part {file.path} in {store} cannot be read: {error}. Nobody can tell what it holds: remove that file, "
+            f"part {path} in {store} cannot be read: {error}. Nobody can tell what it holds: remove that file, "
             "and erase again."
         ) from error
 
 
 def _others(part: pq.ParquetFile, entity: str) -> Iterator[pa.RecordBatch]:
     for batch in part.iter_batches(ROWS_PER_GROUP):
-        yield batch.filter(pc.not_equal(batch.column(ENTITY), entity))
+        yield batch.filter(pc.invert(_names(batch, entity)))
+
+
+def _names(batch: pa.RecordBatch, entity: str) -> pa.Array:
+    """Which rows are the entity's; a rejected row may hold it as the value that broke a rule."""
+    named = pc.fill_null(pc.equal(batch.column(ENTITY), entity), False)
+    if "value" not in batch.schema.names or "column_name" not in batch.schema.names:
+        return named
+    value = pc.fill_null(pc.equal(batch.column("value"), entity), False)
+    return pc.or_(named, pc.and_(pc.equal(batch.column("column_name"), ENTITY), value))
 
 
 def _regrouped(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -192,7 +243,9 @@ def _regrouped(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 
 
 _RUNS = """
-SELECT run_id, scoring.in_work(run) AS in_work FROM scoring.scoring_runs AS run WHERE job = :job ORDER BY run_id
+SELECT run_id, score_date, scoring.in_work(run) AS in_work,
+       parts_pruned_at IS NULL AND NOT scoring.in_work(run) AS has_files
+FROM scoring.scoring_runs AS run WHERE job = :job ORDER BY run_id
 """
 _PARTS = """
 SELECT run_id, run.score_date, part, line.input_sha256, scored_sha256, input_sha256_next, scored_sha256_next

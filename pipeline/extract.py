@@ -12,7 +12,7 @@ from threading import Event
 
 import pyarrow as pa
 
-from pipeline import dates, doubles, forecast, ledger, model, parts, queries, rules, warehouse
+from pipeline import dates, doubles, forecast, identity, ledger, model, parts, queries, rules, warehouse
 from pipeline.check import Checker
 from pipeline.contract import Contract
 from pipeline.errors import NothingToDo, ScoringError
@@ -134,6 +134,7 @@ def extract(
         JobError: the job file names a rule or a column that the model has not.
         ModelError: the model or version is not registered.
         LedgerError: a higher version of the model is published for that night, and nobody named this one.
+        StoreError: the store belongs to another database, or has runs that this one has forgotten.
         ContractError: the query's columns do not fit the model.
         DoubledError: the entities that are to be rejected because they come twice are too many.
         WarehouseError: the query cannot work as it is written.
@@ -162,7 +163,10 @@ def extract(
         served_by=served_by,
         triggered_by=triggered_by,
     )
-    run_id = ledger.begin(places.predictions, entry)
+    database = identity.admit(places.store, job.name, places.predictions)
+    run_id = ledger.begin(
+        places.predictions, entry, lambda run_id: identity.claim(places.store, database, run_id)
+    )
     log.info("run %s: model %s version %s", run_id, pinned.manifest.name, pinned.manifest.version)
     run = Run(
         run_id=run_id,

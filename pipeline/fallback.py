@@ -5,7 +5,7 @@ from datetime import date
 
 import sqlalchemy as sa
 
-from pipeline import model, postgres
+from pipeline import identity, model, postgres, receipts
 from pipeline.errors import NothingToDo, ScoringError, UsageError
 from pipeline.job import Job
 from pipeline.places import Places
@@ -76,14 +76,29 @@ def previous(places: Places, job: Job) -> model.Pinned:
 
 def _serve_last(places: Places, job: Job, score_date: date, trigger: str, reason: str) -> None:
     values = {"job": job.name, "score_date": score_date, "trigger": trigger, "reason": reason}
+    database = _admitted(places, job)
 
     def serve_last(connection: sa.Connection) -> None:
         done = connection.execute(sa.text(_SERVE_LAST), values).one()
         if done.refusal is not None:
             raise FallbackError(f"{done.refusal}. Put right what failed, and clear the failed task.")
         connection.execute(sa.text("SELECT scoring.summarize(:score_date)"), values)
+        if database and connection.execute(sa.text(_NEW), {"run_id": done.served}).scalar_one():
+            identity.claim(places.store, database, done.served)
+            run = (job.name, score_date.isoformat(), done.served)
+            receipts.archive(connection, places.store, run, rejected=None)
 
     postgres.patiently(places.predictions, f"serving {job.name} {score_date}", serve_last)
+    receipts.follow(places.predictions, places.store, job.name)
+
+
+def _admitted(places: Places, job: Job) -> identity.Database | None:
+    """The database, as its store admits it; None where the store does not answer, which may be why the night failed."""
+    try:
+        return identity.admit(places.store, job.name, places.predictions)
+    except OSError as error:
+        log.warning("%s: the store has no record of this fallback, which `rebuild` cannot make again", error)
+        return None
 
 
 def _score_previous(places: Places, job: Job, score_date: date, trigger: str) -> None:
@@ -119,6 +134,8 @@ def _describe(job: Job, score_date: date, shown: sa.RowMapping | None) -> str:
 
 
 _SERVE_LAST = "SELECT * FROM scoring.serve_last_published(:job, :score_date, :trigger, :reason)"
+# An earlier try may have served it.
+_NEW = "SELECT started_at = transaction_timestamp() FROM scoring.scoring_runs WHERE run_id = :run_id"
 _SHOWN = """
 SELECT run.run_id, run.served_by, run.staleness_days, run.model_name, run.model_version,
        source.score_date AS source_date

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
@@ -72,8 +72,13 @@ class Line:
     input_sha256: str
 
 
-def begin(uri: str, entry: Entry) -> int:
+def begin(uri: str, entry: Entry, claim: Callable[[int], None]) -> int:
     """Open a run and return its id; unfinished tries of the same trigger are abandoned, so that they cannot publish.
+
+    Args:
+        uri: the predictions database.
+        entry: what is known of the run.
+        claim: is called with the run's number before there is a run; what it raises leaves none.
 
     Raises:
         Superseded: a later try of the same trigger is at work.
@@ -99,11 +104,11 @@ def begin(uri: str, entry: Entry) -> int:
         "served_by": entry.served_by,
         "triggered_by": entry.triggered_by,
     }
-    with _refusals():
+    with refusing():
         return patiently(
             uri,
             f"{entry.job} {entry.score_date}: beginning a run",
-            lambda connection: _begin(connection, values),
+            lambda connection: _begin(connection, values, claim),
         )
 
 
@@ -145,7 +150,7 @@ def require_new(uri: str, run_id: int) -> None:
 
 def note_failure(uri: str, run_id: int, reason: str) -> None:
     """Note in a run's row why a stage failed that cannot reach the ledger; a run that was closed stays as it is."""
-    with _refusals():
+    with refusing():
         close(uri, run_id, "failed", reason)
 
 
@@ -163,13 +168,13 @@ def working(uri: str, run_id: int) -> Iterator[None]:
         Superseded: the run has been closed or published meanwhile.
         LedgerError: the predictions database refused a statement, and would again.
     """
-    with _refusals(), engine(uri).begin() as connection:
+    with refusing(), engine(uri).begin() as connection:
         # The change comes before the look: two stages that resume a failed run at once would else each wait for the
         # other's shared lock to go away.
         connection.execute(sa.text(_RESUME), {"run_id": run_id})
         hold_open(connection, run_id)
     try:
-        with _refusals():
+        with refusing():
             yield
     except NothingToDo:
         raise
@@ -220,7 +225,7 @@ def code_version() -> str:
     return digest.hexdigest()[:16]
 
 
-def _begin(connection: sa.Connection, values: Mapping[str, Any]) -> int:
+def _begin(connection: sa.Connection, values: Mapping[str, Any], claim: Callable[[int], None]) -> int:
     if not values["dry_run"] and not values["model_named"]:
         # `scoring.publish` would refuse it in the end; here no work is lost yet.
         refusal = connection.execute(sa.text(_OLDER_MODEL), values).scalar_one()
@@ -236,10 +241,12 @@ def _begin(connection: sa.Connection, values: Mapping[str, Any]) -> int:
         )
     run_id: int = connection.execute(sa.text(_BEGIN), values).scalar_one()
     connection.execute(sa.text(_TAKE_OVER), {**values, "run_id": run_id})
+    claim(run_id)
     return run_id
 
 
-def _refusals() -> AbstractContextManager[None]:
+def refusing() -> AbstractContextManager[None]:
+    """Turn the predictions database's refusals into a LedgerError with the remedy."""
     remedy = "Run `python -m pipeline migrate`, and make the connection's role a member of scoring_writer."
     return refusals("predictions", LedgerError, {"3F": remedy, "42": remedy})
 

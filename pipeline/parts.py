@@ -81,7 +81,7 @@ class PartWriter:
     def save(self, store: str, path: str, number: int) -> Part:
         """Close the part and put it at `path` below the store; a file of that name is replaced at once."""
         size = self.close()
-        _put(store, path, self._buffer.getbuffer())  # no second copy
+        put(store, path, self._buffer.getbuffer())  # no second copy
         return Part(number=number, rows=self.rows, size=size, sha256=self.sha256())
 
 
@@ -161,6 +161,58 @@ def fetch(store: str, path: str) -> bytes:
         return bytes(filesystem.cat_file(f"{root}/{path}"))
 
 
+def put(store: str, path: str, content: bytes | memoryview, *, exclusive: bool = False) -> None:
+    """Put a file at `path` below the store, whole or not at all; one of that name is replaced at once.
+
+    Args:
+        store: where runs keep their parts.
+        path: the file below the store.
+        content: its bytes.
+        exclusive: refuse where there is a file of that name. Folders and S3 hold this against two that write at once.
+
+    Raises:
+        FileExistsError: exclusive, and there is one.
+        StoreError: the store refuses to be written.
+    """
+    filesystem, root = open_store(store)
+    target = f"{root}/{path}"
+    if not isinstance(filesystem, LocalFileSystem):
+        try:
+            with reaching(store):
+                # An object appears whole when its upload ends.
+                filesystem.pipe_file(target, bytes(content), **({"mode": "create"} if exclusive else {}))
+        except (FileNotFoundError, PermissionError) as error:
+            raise StoreError(
+                f"the store {store} refuses to be written: {error}. Make the bucket, grant the right to write, or "
+                "correct SCORING_STORE."
+            ) from error
+        return
+    aside = f"{target}.{uuid4().hex}.tmp"
+    try:
+        _make_private(Path(target).parent)
+        with open(os.open(aside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(aside, target) if exclusive else os.replace(aside, target)
+        except FileNotFoundError:
+            # Swept away while this try stood still: another one has kept the part.
+            if not Path(target).exists():
+                raise
+    except OSError as error:
+        if exclusive and isinstance(error, FileExistsError):
+            raise
+        # Of the same type, by its number: a full disk may have room at the next try.
+        raise OSError(
+            error.errno,
+            f"part {path} could not be kept in the store {store}: {error.strerror}. Make room or grant the right to "
+            "write there, or set SCORING_STORE to another place",
+        ) from error
+    finally:
+        Path(aside).unlink(missing_ok=True)
+
+
 def open_store(store: str) -> tuple[AbstractFileSystem, str]:
     """The store's filesystem, and its path there.
 
@@ -187,43 +239,6 @@ def _batches(content: bytes, columns: list[str] | None) -> Iterator[pa.RecordBat
     # Apart from the check, whose errors come at once: a driver that pulls the batches would wrap them in its own.
     with pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True) as file:
         yield from file.iter_batches(batch_size=ROWS_PER_GROUP, columns=columns)
-
-
-def _put(store: str, path: str, content: memoryview) -> None:
-    filesystem, root = open_store(store)
-    target = f"{root}/{path}"
-    if not isinstance(filesystem, LocalFileSystem):
-        try:
-            with reaching(store):
-                filesystem.pipe_file(target, bytes(content))  # an object appears whole when its upload ends
-        except (FileNotFoundError, PermissionError) as error:
-            raise StoreError(
-                f"the store {store} refuses to be written: {error}. Make the bucket, grant the right to write, or "
-                "correct SCORING_STORE."
-            ) from error
-        return
-    aside = f"{target}.{uuid4().hex}.tmp"
-    try:
-        _make_private(Path(target).parent)
-        with open(os.open(aside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.replace(aside, target)
-        except FileNotFoundError:
-            # Swept away while this try stood still: another one has kept the part.
-            if not Path(target).exists():
-                raise
-    except OSError as error:
-        # Of the same type, by its number: a full disk may have room at the next try.
-        raise OSError(
-            error.errno,
-            f"part {path} could not be kept in the store {store}: {error.strerror}. Make room or grant the right to "
-            "write there, or set SCORING_STORE to another place",
-        ) from error
-    finally:
-        Path(aside).unlink(missing_ok=True)
 
 
 def _make_private(folder: Path) -> None:

@@ -12,7 +12,7 @@ from datetime import date
 
 import sqlalchemy as sa
 
-from pipeline import attic, janitor, postgres
+from pipeline import attic, janitor, postgres, receipts
 from pipeline.job import Job, Retention
 
 SCORES, REJECTED, PARTS, LEFTOVERS = "scores", "rejected rows", "parts", "leftover files"
@@ -62,7 +62,14 @@ def enter(uri: str, jobs: Sequence[Job]) -> None:
             connection.execute(sa.text(_ENTER), {"job": job.name, **job.retention.model_dump()})
 
 
-def prune(address: Callable[[str], str], store: str, jobs: Sequence[Job], *, dry_run: bool = False) -> Pruned:
+def prune(
+    address: Callable[[str], str],
+    store: str,
+    jobs: Sequence[Job],
+    *,
+    dry_run: bool = False,
+    after_restore: bool = False,
+) -> Pruned:
     """Throw away what is due, in short transactions for which neither readers nor a night wait.
 
     Args:
@@ -71,13 +78,14 @@ def prune(address: Callable[[str], str], store: str, jobs: Sequence[Job], *, dry
         store: where runs keep their parts.
         jobs: whose things may go.
         dry_run: only list what would go.
+        after_restore: go on though the store holds runs that the database has forgotten; they count as leftovers.
 
     Returns:
         what went; and what was in use, and is left for the next time.
 
     Raises:
         Busy: another prune or an erasure is at work.
-        StoreError: the store cannot be used.
+        StoreError: the store cannot be used, or is another database's, or holds runs that this one has forgotten.
     """
     databases: dict[str, list[Job]] = {}
     for job in jobs:
@@ -87,6 +95,8 @@ def prune(address: Callable[[str], str], store: str, jobs: Sequence[Job], *, dry
     for conn_id, theirs in databases.items():
         with janitor.session(address(conn_id)) as session:
             postponed += [reason for job in theirs if (reason := _differs(session, job))]
+            for job in theirs:
+                receipts.require_own(session, store, job.name, after_restore=after_restore)
             if dry_run:
                 gone += _due(session, store, theirs)
             else:
@@ -116,7 +126,10 @@ def _throw_away(
     session: sa.Connection, store: str, jobs: Sequence[Job], postponed: list[str]
 ) -> Iterator[Item]:
     for job in jobs:
-        for item in (*_expire(session, job, postponed), *_list(session, job, _REJECTED)):
+        for item in _expire(session, job, postponed):
+            yield replace(item, rows=_delete(session, item))
+        for item in _list(session, job, _REJECTED):
+            attic.discard(store, receipts.rejected_path(job.name, item.score_date.isoformat(), item.run_id))
             yield replace(item, rows=_delete(session, item))
         yield from _remove_files(session, store, job)
 
@@ -171,7 +184,8 @@ def _files(session: sa.Connection, store: str, job: Job) -> Iterator[tuple[Item,
         elif key not in known and folder.run_id <= youngest:
             paths = attic.old(store, files)
         if paths:
-            size = sum(files[path] for path in paths)
+            # Rejected rows may have gone before, by their own days.
+            size = sum(files[path] for path in paths if not path.endswith(receipts.REJECTED_FILE))
             yield Item(job.name, folder.score_date, folder.run_id, what, size=size), paths
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import sqlalchemy as sa
 
-from pipeline import ledger, parts, postgres
+from pipeline import identity, ledger, parts, postgres, receipts
 from pipeline.errors import NothingToDo, ScoringError
 from pipeline.ledger import LedgerError, Superseded
 from pipeline.places import Places
@@ -59,8 +59,8 @@ def write(places: Places, scored: Scored) -> Written:
             ledger.write_as(cursor, scored.run_id)
             cursor.execute(_CLAIM, line)
             if cursor.fetchall():
-                reader = pa.RecordBatchReader.from_batches(_TABLE, _as_rows(scored, batches))
-                postgres.load(cursor, "scoring", "prediction_rows", reader)
+                where = (scored.score_date, scored.job, scored.run_id, scored.part.number)
+                postgres.load(cursor, "scoring", "prediction_rows", as_rows(where, _told(scored, batches)))
             else:
                 cursor.execute(_WRITTEN, line[2:])
                 _require_same(scored, cursor.fetchall())
@@ -91,7 +91,9 @@ def publish(places: Places, run: Run, verdict: Verdict) -> Publication:
         with ledger.working(places.predictions, run.run_id):
             _publish(places, run, verdict)
     except Superseded:
+        receipts.follow(places.predictions, places.store, run.job)
         return published(places.predictions, run.run_id)
+    receipts.follow(places.predictions, places.store, run.job)
     publication = _publication(places.predictions, _row(places.predictions, run.run_id))
     log.info("run %s published, %s replaced", run.run_id, publication.replaced_run_id or "none")
     return publication
@@ -102,10 +104,12 @@ def _publish(places: Places, run: Run, verdict: Verdict) -> None:
     with postgres.engine(places.predictions).begin() as connection:
         connection.execute(sa.text(_INDEX), {"score_date": run.score_date})
     audit(places.predictions, run)
+    identity.require(places.store, run.job, identity.of(places.predictions))
     parts.sweep(places.store, parts.folder(run.job, run.score_date, run.run_id))
     if run.dry_run:
         ledger.close(places.predictions, run.run_id, "abandoned", "dry run")
         raise NothingToDo(f"run {run.run_id}: a dry run, {verdict.rows_scored} rows scored and not published")
+    _archive(places, run)
     if not verdict.passed:
         reason = "; ".join(verdict.reasons)
         ledger.close(places.predictions, run.run_id, "held", reason)
@@ -138,6 +142,16 @@ def published(database_url: str, run_id: int) -> Publication:
         ledger.require_open(row)
         raise Superseded(f"run {run_id} is {row['status']}: nothing to do")
     return _publication(database_url, row)
+
+
+def _archive(places: Places, run: Run) -> None:
+    """Keep in the store what a lost database could not be made again without."""
+    which = (run.job, run.score_date, run.run_id)
+    rejected = (
+        receipts.archive_rejected(places.predictions, places.store, which) if run.rows_rejected else None
+    )
+    with postgres.engine(places.predictions).connect() as connection:
+        receipts.archive(connection, places.store, which, rejected)
 
 
 def _row(database_url: str, run_id: int) -> sa.RowMapping:
@@ -228,17 +242,33 @@ def resolve(done: sa.Row[Any]) -> int | None:
     return None if done.replaced is None else int(done.replaced)
 
 
-def _as_rows(scored: Scored, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def as_rows(where: tuple[str, str, int, int], batches: Iterable[pa.RecordBatch]) -> pa.RecordBatchReader:
+    """Batches of scores as rows of `prediction_rows`.
+
+    Args:
+        where: score date, job, run and part.
+        batches: of schema `SCORED`.
+    """
+    day, job, run_id, part = where
     constants = (
-        pa.scalar(scored.score_date).cast(pa.date32()),
-        scored.job,
-        pa.scalar(scored.run_id, pa.int64()),
-        pa.scalar(scored.part.number, pa.int32()),
+        pa.scalar(day).cast(pa.date32()),
+        job,
+        pa.scalar(run_id, pa.int64()),
+        pa.scalar(part, pa.int32()),
     )
+    rows = (
+        pa.RecordBatch.from_arrays(
+            [*(pa.repeat(value, batch.num_rows) for value in constants), *batch.columns], schema=_TABLE
+        )
+        for batch in batches
+    )
+    return pa.RecordBatchReader.from_batches(_TABLE, rows)
+
+
+def _told(scored: Scored, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     progress = Progress(log, f"part {scored.part.number}: written", scored.part.rows)
     for batch in batches:
-        columns = [pa.repeat(value, batch.num_rows) for value in constants]
-        yield pa.RecordBatch.from_arrays([*columns, *batch.columns], schema=_TABLE)
+        yield batch
         progress.add(batch.num_rows)
 
 

@@ -69,8 +69,7 @@ def janitor(conn_id: str) -> str:
     Raises:
         AddressError: it is not set, or cannot be used.
     """
-    # The embedded database has never heard of the runs of a real one, and would take their parts for leftovers.
-    return _beside(conn_id, "janitor")
+    return _beside(conn_id, "_JANITOR", "a login that is a member of scoring_janitor")
 
 
 def approver() -> str:
@@ -79,15 +78,23 @@ def approver() -> str:
     Raises:
         AddressError: it is not set, or cannot be used.
     """
-    return _beside("predictions_approver", "approver")
+    return _beside("predictions_approver", "_APPROVER", "a login that is a member of scoring_approver")
 
 
-def _beside(conn_id: str, role: str) -> str:
+def owner(conn_id: str) -> str:
+    """Address of a predictions database, as the owner of its schema.
+
+    Raises:
+        AddressError: it is not set, or cannot be used.
+    """
+    return _beside(conn_id, "_OWNER", "the login that owns the schema scoring")
+
+
+def _beside(conn_id: str, suffix: str, login: str) -> str:
     name = f"AIRFLOW_CONN_{conn_id.upper()}"
-    if name.removesuffix(f"_{role.upper()}") in os.environ and name not in os.environ:
-        raise AddressError(
-            f"no connection {conn_id!r}. Set {name}, as a login that is a member of scoring_{role}."
-        )
+    # The embedded database has never heard of the runs of a real one, and would take their parts for leftovers.
+    if name.removesuffix(suffix) in os.environ and name not in os.environ:
+        raise AddressError(f"no connection {conn_id!r}. Set {name}, as {login}.")
     return connection(conn_id)
 
 

@@ -11,6 +11,14 @@ from pipeline.commands import checkout
 from pipeline.commands.console import FAILED, USAGE, AsJson, err, fail, out, print_json, print_table
 from pipeline.commands.nights import By
 
+AfterRestore = Annotated[
+    bool,
+    typer.Option(
+        "--after-restore",
+        help="Go on though the store holds runs that the database, restored from a backup, has forgotten.",
+    ),
+]
+
 
 def prune(
     name: Annotated[
@@ -19,13 +27,16 @@ def prune(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="List what would go, and touch nothing.")
     ] = False,
+    after_restore: AfterRestore = False,
     as_json: AsJson = False,
 ) -> None:
     """Throw away what has had its time, as each job's [retention] says (connection predictions_janitor)."""
     from pipeline import retention
 
     jobs, broken = ([checkout.job(name)], []) if name else jobs_of.read_all(checkout.dags())
-    pruned = retention.prune(checkout.janitor, places.store(), jobs, dry_run=dry_run)
+    pruned = retention.prune(
+        checkout.janitor, places.store(), jobs, dry_run=dry_run, after_restore=after_restore
+    )
     if as_json:
         print_json([asdict(item) for item in pruned.gone])
     elif pruned.gone:
@@ -51,12 +62,21 @@ def erase(
     reason: Annotated[
         str, typer.Option("--reason", help="Why; kept in the receipt, so it must not name them.")
     ],
+    after_restore: AfterRestore = False,
 ) -> None:
     """Erase a subject from every run of a job, and print the receipt (connection predictions_janitor)."""
     from pipeline.erase import erase as forget
 
     janitor = f"{checkout.job(job).write.connection}_janitor"
-    receipt = forget(checkout.janitor(janitor), places.store(), job, entity, by=by, reason=reason)
+    receipt = forget(
+        checkout.janitor(janitor),
+        places.store(),
+        job,
+        entity,
+        by=by,
+        reason=reason,
+        after_restore=after_restore,
+    )
     out.print(
         f"erasure {receipt.erasure} in {job}: {receipt.prediction_rows} rows of predictions, {receipt.rejected_rows} "
         f"rejected rows, {receipt.parts} parts, in {receipt.runs} runs"

@@ -8,7 +8,7 @@ from typing import Annotated
 import sqlalchemy as sa
 import typer
 
-from pipeline import dates, decisions
+from pipeline import dates, decisions, ledger, places, receipts
 from pipeline.commands import checkout
 from pipeline.commands.audit import print_diff
 from pipeline.commands.checkout import JobName
@@ -66,6 +66,7 @@ def approve(run_id: RunId, by: By, reason: Reason) -> None:
         decisions.decide(approver, run_id, approve=True, by=by, reason=reason)
     except NothingToDo as error:  # well for a task, not for the person who wanted it published
         fail(error, FAILED)
+    receipts.follow(approver, places.store(), ledger.show(approver, run_id)["job"])
     out.print(f"run {run_id} published, approved by {by}", markup=False)
 
 
@@ -87,7 +88,9 @@ def rollback(
     """Show a run again that was published before, in your name; later nights publish on top as usual."""
     day = dates.parse(date)
     decisions.require_decider(checkout.job(name), by)
-    shown, replaced = decisions.roll_back(checkout.approver(), name, day, to=to, by=by, reason=reason)
+    approver = checkout.approver()
+    shown, replaced = decisions.roll_back(approver, name, day, to=to, by=by, reason=reason)
+    receipts.follow(approver, places.store(), name)
     out.print(f"{name} {day}: run {shown} is shown again, run {replaced} rolled back by {by}", markup=False)
 
 

@@ -11,6 +11,7 @@
 \getenv warehouse_reader_password WAREHOUSE_READER_PASSWORD
 \getenv scoring_owner_password SCORING_OWNER_PASSWORD
 \getenv scoring_pipeline_password SCORING_PIPELINE_PASSWORD
+\getenv approver_password APPROVER_PASSWORD
 \getenv janitor_password JANITOR_PASSWORD
 \getenv analyst_password ANALYST_PASSWORD
 

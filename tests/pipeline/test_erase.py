@@ -50,6 +50,7 @@ def left(shop: Shop, entity: str = ENTITY) -> list[str]:
     """Where an entity still is: files, and tables of the database with anything of it in any column."""
     files = [path for path in Path(shop.home.store).rglob("*.parquet*") if path.is_file()]
     places = [path.name for path in files if f"'{entity}'" in str(pq.read_table(path).to_pydict())]
+    places += [path.name for path in Path(shop.home.store).rglob("*.json") if entity in path.read_text()]
     own = "run_id IN (SELECT run_id FROM scoring.scoring_runs WHERE job = :job)"
     for table in (
         "prediction_rows",
@@ -135,7 +136,7 @@ SELECT n_dead_tup > 0 OR autovacuum_count = 0 AS dead FROM pg_stat_all_tables WH
 def test_rejected_rows_go_too(shop: Shop) -> None:
     shop.change("channel = NULL, member = NULL", f"entity_id = '{ENTITY}'")
     shop.home.score(shop.job)
-    assert left(shop) == ["rejected_rows"] * 2
+    assert left(shop) == ["rejected.parquet", "rejected_rows", "rejected_rows"]
     assert found(forget(shop)) == (1, 0, 2, 0)
     assert left(shop) == []
 

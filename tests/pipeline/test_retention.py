@@ -63,9 +63,9 @@ def prune(shop: Shop, *, dry_run: bool = False, entered: bool = True) -> Pruned:
 
 
 def files(shop: Shop) -> list[str]:
-    """Every file of the store, below it."""
+    """Every file of the store's runs, below it."""
     store = Path(shop.home.store)
-    return sorted(str(path.relative_to(store)) for path in store.rglob("*") if path.is_file())
+    return sorted(str(path.relative_to(store)) for path in store.glob("[!.]*/**/*") if path.is_file())
 
 
 def twice(shop: Shop, **options: Any) -> tuple[int, int]:
@@ -129,7 +129,7 @@ def test_rejected_rows_and_parts_go_by_their_own_days(shop: Shop) -> None:
     keep(shop, parts_days=9, rejected_values_days=11)
     assert [item.what for item in prune(shop).gone] == ["parts"]
     assert files(shop) == []
-    assert list(Path(shop.home.store).rglob("2024*")) == []
+    assert list((Path(shop.home.store) / shop.job).rglob("2024*")) == []
     keep(shop, parts_days=9, rejected_values_days=9)
     assert prune(shop).gone == (Item(shop.job, NIGHT, run, "rejected rows", rows=1),)
     assert len(shop.predictions()) == 99
@@ -223,10 +223,11 @@ def test_leftovers_go_after_a_day_and_strangers_stay(shop: Shop) -> None:
     assert {item.what for item in gone} == {"leftover files"}
     assert sum(item.size or 0 for item in gone) == 3
     assert {name for name in files(shop) if not name.endswith(("0.parquet", "1.parquet", "2.parquet"))} == {
-        f"{shop.job}/{strangers[0]}"
+        f"{shop.job}/{strangers[0]}",
+        f"{shop.job}/{NIGHT}/{run}/run.json",
     }
     assert set(files(shop)) >= {f"{shop.job}/{name}" for name in strangers}
-    assert len(files(shop)) == 9 + len(strangers)
+    assert len(files(shop)) == 10 + len(strangers)
 
 
 def test_a_prune_killed_before_the_files_went_is_taken_up(shop: Shop) -> None:

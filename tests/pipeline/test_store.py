@@ -46,10 +46,9 @@ def reach(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
 def test_a_night_is_the_same_as_in_a_folder(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> None:
     published = shop.home.score(shop.job)
     remote = shop.predictions()[["entity_id", "score", "label"]]
-    files = S3FileSystem().find(shop.home.store)
-    assert sorted(file.rpartition("/")[2] for file in files) == [
-        f"{kind}-0000{part}.parquet" for kind in ("part", "profile", "scored") for part in range(3)
-    ]
+    files = S3FileSystem().find(f"{shop.home.store}/{shop.job}")
+    kinds = [f"{kind}-0000{part}.parquet" for kind in ("part", "profile", "scored") for part in range(3)]
+    assert sorted(file.rpartition("/")[2] for file in files) == sorted([*kinds, "run.json"])
     assert str(published.run_id) in files[0]
     shop.home.store = str(tmp_path_factory.mktemp("store"))
     shop.configure("a test job", "the same job, in a folder")
@@ -64,7 +63,7 @@ def test_the_stages_meet_in_it_one_by_one(shop: Shop) -> None:
 
 def test_a_part_that_was_altered_there_is_refused(shop: Shop) -> None:
     run = shop.extract()
-    path = S3FileSystem().find(shop.home.store)[0]
+    path = S3FileSystem().find(f"{shop.home.store}/{shop.job}")[0]
     S3FileSystem().pipe_file(path, S3FileSystem().cat_file(path)[:-1] + b"?")
     with pytest.raises(PartError, match="is not what was written"):
         shop.predict(run)

@@ -1,0 +1,144 @@
+"""What the store has of a run that was published: its record, and its files once they are proved to be the run's."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from pipeline import objects, parts, receipts
+from pipeline.parts import PartError
+from pipeline.receipts import Note
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class File:
+    """A file of the store with the digest that it has."""
+
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Archived:
+    """A run as the store has it.
+
+    Attributes:
+        store: where runs keep their parts.
+        run: its row, as its last receipt has it.
+        noted: what erasures rewrote of the job's runs, by run.
+    """
+
+    store: str
+    run: Row
+    noted: Mapping[int, Sequence[Note]]
+
+    @property
+    def name(self) -> str:
+        """The run, for a message."""
+        return f"run {self.run['run_id']} of {self.run['job']} {self.run['score_date']}"
+
+    def record(self) -> Row:
+        """The run's record.
+
+        Raises:
+            PartError: it is missing or damaged.
+        """
+        path = receipts.record_path(self.run["job"], self.run["score_date"], self.run["run_id"])
+        value = objects.read(self.store, path)
+        if value is None:
+            raise PartError(
+                f"{self.name}: its record {path} is missing from {self.store}. Its files have had their time "
+                "(retention.parts_days), or the store has lost them. Score the night again."
+            )
+        record: Row = json.loads(value)
+        return record
+
+    def ledger(self, lines: Sequence[Row]) -> list[Row]:
+        """The run's ledger with the digests that its files have.
+
+        Args:
+            lines: the ledger as it was archived.
+
+        Raises:
+            PartError: a file is missing, or is neither what was published nor what an erasure left of it.
+        """
+        return [self._line(line) for line in lines]
+
+    def scores(self, line: Row) -> File:
+        """The file of scores of a line of the ledger."""
+        return File(parts.scored_path(*self._source, line["part"]), line["scored_sha256"])
+
+    def rejected(self, sha256: str) -> File:
+        """The file of rejected rows.
+
+        Args:
+            sha256: its digest when it was archived.
+
+        Raises:
+            PartError: as for the ledger.
+        """
+        path = receipts.rejected_path(self.run["job"], self.run["score_date"], self.run["run_id"])
+        return File(path, self._prove(path, "rejected", 0, sha256)[0])
+
+    def rewritten(self, ledger: Sequence[Row], rejected: int) -> bool:
+        """Whether an erasure has rewritten files of the run since the database knew them.
+
+        Args:
+            ledger: the run's, in the database.
+            rejected: how many rejected rows of it are there.
+        """
+        known = {line["part"]: line for line in ledger}
+        for kind, part in {(note.kind, note.part) for note in self._notes}:
+            if kind != "rejected":
+                path = (parts.input_path if kind == "input" else parts.scored_path)(*self._source, part)
+                if self._digest(path) not in (None, known[part][f"{kind}_sha256"]):
+                    return True
+            elif self.run["source_run_id"] is None:
+                rows = receipts.rejected_rows(self.store, receipts.rejected_path(*self._source))
+                if rows not in (None, rejected):
+                    return True
+        return False
+
+    @property
+    def _source(self) -> tuple[str, str, int]:
+        """Whose files hold the scores: the run's own, or those of the run that it serves again."""
+        day = date.fromisoformat(self.run["score_date"]) - timedelta(days=self.run["staleness_days"])
+        return self.run["job"], day.isoformat(), self.run["source_run_id"] or self.run["run_id"]
+
+    @property
+    def _notes(self) -> Sequence[Note]:
+        return self.noted.get(self._source[2], ())
+
+    def _line(self, line: Row) -> Row:
+        part = line["part"]
+        path = parts.scored_path(*self._source, part)
+        sha256, erased = self._prove(path, "scored", part, line["scored_sha256"])
+        line = {**line, "scored_sha256": sha256, "rows_erased": line["rows_erased"] + erased}
+        # Nobody reads the input here; but the ledger has to say what became of it.
+        if any((note.kind, note.part) == ("input", part) for note in self._notes):
+            path = parts.input_path(*self._source, part)
+            line["input_sha256"], _ = self._prove(path, "input", part, line["input_sha256"])
+        return line
+
+    def _prove(self, path: str, kind: str, part: int, sha256: str) -> tuple[str, int]:
+        """The digest that a file has, and how many rows were erased from it since it had the given one."""
+        actual = self._digest(path)
+        if actual is None:
+            raise PartError(f"{self.name}: {path} is missing from {self.store}. Score the night again.")
+        erased = receipts.erased_rows(self._notes, kind, part, sha256, actual)
+        if erased is None:
+            raise PartError(
+                f"{self.name}: {path} in {self.store} is not what was published: SHA-256 {actual}, expected {sha256}. "
+                "Restore it from a copy of the store, or score the night again."
+            )
+        return actual, erased
+
+    def _digest(self, path: str) -> str | None:
+        try:
+            return hashlib.sha256(parts.fetch(self.store, path)).hexdigest()
+        except FileNotFoundError:
+            return None

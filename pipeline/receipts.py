@@ -1,0 +1,235 @@
+"""What the store keeps of a run beside its parts, so that a lost database can be made again from it.
+
+A record, before the run is published: its row, its ledger, its metrics and profiles, and its rejected rows. A receipt
+for every move of the pointer, after it: what `publications` says of the move, and the rows of the night's runs as they
+were then. And a note for every file that an erasure rewrites, before it does: the digests before and after. A record
+never changes; receipts and notes say what became of the run since.
+"""
+
+import json
+import logging
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import date
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import sqlalchemy as sa
+
+from pipeline import attic, identity, objects, parts, postgres
+from pipeline.check import REJECTED
+from pipeline.errors import ScoringError
+from pipeline.identity import BehindStore
+from pipeline.kept import query
+from pipeline.parts import PartWriter
+from pipeline.stage import Part
+
+log = logging.getLogger(__name__)
+
+KEPT_REJECTED = pa.schema([("part", pa.int32()), *REJECTED])
+
+REJECTED_FILE = "rejected.parquet"
+_MOVES = f"{objects.FOLDER}/moves"
+_ERASED = f"{objects.FOLDER}/erased"
+_ERASURES = f"{objects.FOLDER}/erasures"
+
+
+@dataclass(frozen=True)
+class Note:
+    """A file that an erasure rewrote, or was about to. Never whose rows went.
+
+    Attributes:
+        kind: `input`, `scored` or `rejected`.
+        part: number of the part; 0 for rejected rows.
+        before: the file's digest before.
+        after: and after.
+        rows: how many rows the file lost.
+    """
+
+    kind: str
+    part: int
+    before: str
+    after: str
+    rows: int
+
+
+def record_path(job: str, score_date: str, run_id: int) -> str:
+    """Where a run's record is."""
+    return f"{parts.folder(job, score_date, run_id)}/run.json"
+
+
+def rejected_path(job: str, score_date: str, run_id: int) -> str:
+    """Where a run's rejected rows are."""
+    return f"{parts.folder(job, score_date, run_id)}/{REJECTED_FILE}"
+
+
+def archive_rejected(uri: str, store: str, run: tuple[str, str, int]) -> Part | None:
+    """Write a run's rejected rows into the store; None where there are none.
+
+    Args:
+        uri: the predictions database.
+        store: where runs keep their parts.
+        run: its job, its score date and its number.
+    """
+    writer = PartWriter(KEPT_REJECTED)
+    with postgres.stream(
+        uri, query("rescue/rejected.sql"), {"run_id": run[2]}, "rescue/rejected.sql"
+    ) as rows:
+        for batch in rows:
+            writer.write(batch.cast(KEPT_REJECTED))
+    return writer.save(store, rejected_path(*run), 0) if writer.rows else None
+
+
+def rejected_rows(store: str, path: str) -> int | None:
+    """How many rejected rows a file has; None where there is no such file."""
+    try:
+        content = parts.fetch(store, path)
+    except FileNotFoundError:
+        return None
+    return int(pq.read_metadata(pa.BufferReader(content)).num_rows)
+
+
+def archive(connection: sa.Connection, store: str, run: tuple[str, str, int], rejected: Part | None) -> None:
+    """Write a run's record into the store, before the run may be published."""
+    values = {"run_id": run[2], "rejected": json.dumps(rejected and rejected.json_value())}
+    objects.put(store, record_path(*run), connection.execute(sa.text(_RECORD), values).scalar_one())
+
+
+def follow(uri: str, store: str, job: str) -> None:
+    """Write a receipt for every move of a job's pointer that the store has none of.
+
+    The moves stand already: where the store or the database does not answer, a warning says so, and whoever moves the
+    job's pointer next makes up for it.
+    """
+    try:
+        written = set(objects.find(store, f"{_MOVES}/{job}"))
+        with postgres.engine(uri).connect() as connection:
+            for move in connection.execute(sa.text(_PUBLICATIONS), {"job": job}).mappings().all():
+                path = f"{_MOVES}/{job}/{move['score_date']}/{move['moment']}-{move['run_id']}.json"
+                if path not in written:
+                    objects.put(store, path, connection.execute(sa.text(_MOVE), dict(move)).scalar_one())
+    except (OSError, ScoringError, sa.exc.SQLAlchemyError) as error:
+        log.warning(
+            "%s: what was published is published, but the store got no receipt for it: %s. The next publication of the "
+            "job makes up for it; until then `rebuild` knows of the earlier ones only.",
+            job,
+            str(error).splitlines()[0],
+        )
+
+
+def nights(store: str, job: str) -> dict[date, list[str]]:
+    """The receipts of a job's moves, in order, by score date."""
+    found: dict[date, list[str]] = {}
+    for path in objects.find(store, f"{_MOVES}/{job}"):
+        found.setdefault(date.fromisoformat(path.split("/")[-2]), []).append(path)
+    return found
+
+
+def published(store: str, job: str) -> set[int]:
+    """The runs of a job that were ever published, by their receipts."""
+    return {
+        int(path.removesuffix(".json").rpartition("-")[2]) for path in objects.find(store, f"{_MOVES}/{job}")
+    }
+
+
+def require_own(connection: sa.Connection, store: str, job: str, *, after_restore: bool = False) -> None:
+    """Go on with what throws away only where the store is the database's own, and the database knows all of it.
+
+    Args:
+        connection: of the predictions database.
+        store: where runs keep their parts.
+        job: whose runs are concerned.
+        after_restore: go on though the database has forgotten runs.
+
+    Raises:
+        ForeignStore: the job's runs are another database's, or nobody's that is known.
+        BehindStore: the database was restored from a backup, and the store holds what it has forgotten.
+    """
+    database = identity.read(connection)
+    identity.require(store, job, database)
+    if after_restore:
+        return
+    identity.require_current(store, database)
+    known = set(connection.execute(sa.text(_KNOWN), {"job": job}).scalars())
+    forgotten = sorted(
+        {folder.run_id for folder in attic.folders(store, job)} & published(store, job) - known
+    )
+    if forgotten:
+        raise BehindStore(
+            f"the store {store} holds published runs of {job} that this database does not know: "
+            f"{', '.join(map(str, forgotten[:10]))}. It was restored from a backup. Nothing was touched. Bring them "
+            f"back: python -m pipeline rebuild {job}. Where they are not wanted, repeat this with --after-restore."
+        )
+
+
+def note(store: str, job: str, run_id: int, rewritten: Note) -> None:
+    """Note what a file of a run is about to become, before it does."""
+    name = f"{rewritten.kind}-{rewritten.part:05d}-{rewritten.before[:16]}-{rewritten.after[:16]}.json"
+    objects.put(store, f"{_ERASED}/{job}/{run_id}/{name}", json.dumps(asdict(rewritten)))
+
+
+def notes(store: str, job: str) -> dict[int, list[Note]]:
+    """The notes on the files of a job's runs, by run."""
+    found: dict[int, list[Note]] = {}
+    for path in objects.find(store, f"{_ERASED}/{job}"):
+        if value := objects.read(store, path):
+            found.setdefault(int(path.split("/")[-2]), []).append(Note(**json.loads(value)))
+    return found
+
+
+def erased_rows(noted: Iterable[Note], kind: str, part: int, before: str, after: str) -> int | None:
+    """How many rows erasures took from a file between two of its digests; None where no notes lead there."""
+    steps = [one for one in noted if (one.kind, one.part) == (kind, part)]
+    waiting, seen = deque([(before, 0)]), {before}
+    while waiting:
+        digest, rows = waiting.popleft()
+        if digest == after:
+            return rows
+        for step in steps:
+            if step.before == digest and step.after not in seen:
+                seen.add(step.after)
+                waiting.append((step.after, rows + step.rows))
+    return None
+
+
+def keep_erasure(connection: sa.Connection, store: str, job: str, erasure: int) -> None:
+    """Write an erasure's receipt into the store as well."""
+    value = connection.execute(sa.text(_ERASURE), {"erasure": erasure}).scalar_one()
+    objects.put(store, f"{_ERASURES}/{job}/{erasure}.json", value)
+
+
+def erasures(store: str, job: str) -> list[str]:
+    """The receipts of a job's erasures, as JSON."""
+    values = [objects.read(store, path) for path in objects.find(store, f"{_ERASURES}/{job}")]
+    return [value for value in values if value]
+
+
+# Made by the database, and read by it again: no number passes through Python's floats.
+_RECORD = """
+SELECT jsonb_build_object(
+    'run', to_jsonb(run),
+    'rejected', CAST(:rejected AS jsonb),
+    'run_parts', (SELECT coalesce(jsonb_agg(to_jsonb(line) ORDER BY line.part), '[]')
+                  FROM scoring.run_parts AS line WHERE line.run_id = run.run_id),
+    'run_metrics', (SELECT coalesce(jsonb_agg(to_jsonb(line) ORDER BY line.metric), '[]')
+                    FROM scoring.run_metrics AS line WHERE line.run_id = run.run_id),
+    'feature_metrics', (SELECT coalesce(jsonb_agg(to_jsonb(line) ORDER BY line.feature, line.metric), '[]')
+                        FROM scoring.feature_metrics AS line WHERE line.run_id = run.run_id),
+    'profiles', (SELECT coalesce(jsonb_agg(to_jsonb(line) ORDER BY line.column_name, line.bin), '[]')
+                 FROM scoring.profiles AS line WHERE line.run_id = run.run_id))::text
+FROM scoring.scoring_runs AS run WHERE run.run_id = :run_id
+"""
+_PUBLICATIONS = """
+SELECT score_date, run_id, published_at, to_char(published_at AT TIME ZONE 'UTC', 'YYYYMMDD"T"HH24MISSUS') AS moment
+FROM scoring.publications WHERE job = :job ORDER BY published_at
+"""
+_MOVE = """
+SELECT jsonb_build_object(
+    'publication', to_jsonb(move),
+    'runs', (SELECT jsonb_agg(to_jsonb(run) ORDER BY run.run_id) FROM scoring.scoring_runs AS run
+             WHERE run.job = move.job AND run.score_date = move.score_date AND run.published_at IS NOT NULL))::text
+FROM scoring.publications AS move WHERE move.run_id = :run_id AND move.published_at = :published_at
+"""
+_KNOWN = "SELECT run_id FROM scoring.scoring_runs WHERE job = :job"
+_ERASURE = "SELECT to_jsonb(erasure)::text FROM scoring.erasures AS erasure WHERE erasure_id = :erasure"
