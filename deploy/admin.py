@@ -1,6 +1,6 @@
 """Give the web UI's user `admin` the password of ADMIN_PASSWORD, in whichever way users log in.
 
-    python -m deploy.admin
+python -m deploy.admin
 """
 
 import json

@@ -31,9 +31,13 @@ LATE = timedelta(hours=26)
 
 def main() -> int:
     """Clean up, once or for ever; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m deploy.housekeeping", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m deploy.housekeeping", description=__doc__.splitlines()[0]
+    )
     parser.add_argument("--once", action="store_true", help="clean up once, and end")
-    parser.add_argument("--check", action="store_true", help="say by the exit code whether it was done lately")
+    parser.add_argument(
+        "--check", action="store_true", help="say by the exit code whether it was done lately"
+    )
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     if options.check:
@@ -65,7 +69,15 @@ def clean(days: int) -> bool:
     """Clean metadata and logs; returns whether both were done. What failed is in the log, and is tried again."""
     limit = datetime.now(UTC) - timedelta(days=days)
     log.info("removing what is older than %s", limit.isoformat(timespec="seconds"))
-    command = ["airflow", "db", "clean", "--clean-before-timestamp", limit.isoformat(), "--skip-archive", "--yes"]
+    command = [
+        "airflow",
+        "db",
+        "clean",
+        "--clean-before-timestamp",
+        limit.isoformat(),
+        "--skip-archive",
+        "--yes",
+    ]
     ended = subprocess.run([*command, "--error-on-cleanup-failure"], check=False)
     if ended.returncode:
         log.error("`airflow db clean` ended with %s; the next try is in 10 minutes", ended.returncode)

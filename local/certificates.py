@@ -41,7 +41,9 @@ def main() -> int:
         prog="python3 -m local.certificates", description=__doc__.splitlines()[0]
     )
     parser.add_argument("folder", type=Path, help="must not be there yet; TLS_DIR of .env, `tls` by default")
-    parser.add_argument("host", nargs="?", help="the name by which browsers reach the web UI: UI_HOST of .env")
+    parser.add_argument(
+        "host", nargs="?", help="the name by which browsers reach the web UI: UI_HOST of .env"
+    )
     options = parser.parse_args()
     try:
         make(options.folder, options.host)

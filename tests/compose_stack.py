@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import signal
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -22,6 +23,7 @@ from pathlib import Path
 import psutil
 
 from local import certificates
+from local.rest import Rest
 from tests.compose_file import BASE, PRODUCTION, ROOT, Service, image_environment, image_files, services
 from tests.ports import free_ports
 
@@ -130,10 +132,23 @@ class Stack:
 
     def uri(self, role: str, password: str, database: str) -> str:
         """Address of a database."""
-        return f"postgresql://{role}:{password}@{HOST}:{self.ports['5432']}/{database}"
+        verified = f"?sslmode=verify-full&sslrootcert={self.certificates}/ca.crt" if self.encrypted else ""
+        return f"postgresql://{role}:{password}@{HOST}:{self.ports['5432']}/{database}{verified}"
 
-    def up(self, *profiles: str, scale: Mapping[str, int] | None = None) -> None:
+    def rest(self, user: str, password: str) -> Rest:
+        """A REST client, which believes the authority of these certificates only."""
+        ca = self.certificates / "ca.crt"
+        return Rest(
+            self.url, user, password, ssl.create_default_context(cafile=ca) if self.encrypted else True
+        )
+
+    def up(self, *profiles: str, scale: Mapping[str, int] | None = None, only: Sequence[str] = ()) -> None:
         """Start every service in its turn, and wait until all are healthy or have done their work.
+
+        Args:
+            profiles: those whose services start too.
+            scale: service -> how many of it, where not one.
+            only: the services to start, where not all; they wait for no others.
 
         Raises:
             StackError: one did not; the message holds the end of its log.
@@ -141,7 +156,7 @@ class Stack:
         wanted = {
             name: service
             for name, service in self.services.items()
-            if set(service.said.get("profiles", [])) <= set(profiles)
+            if (name in only if only else set(service.said.get("profiles", [])) <= set(profiles))
         }
         for name in TopologicalSorter(
             {key: service.depends_on for key, service in wanted.items()}
@@ -271,6 +286,12 @@ class Stack:
                 _completed(container, deadline)
             else:
                 _became_healthy(container, deadline)
+
+
+def tls_server() -> Path | None:
+    """Programs of Debian's newest Postgres, which speaks TLS as the embedded one does not; None where there is none."""
+    found = Path("/usr/lib/postgresql").glob("*/bin/initdb")
+    return max((path.parent for path in found), key=lambda path: int(path.parent.name), default=None)
 
 
 def _completed(container: Container, deadline: float) -> None:
