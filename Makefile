@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help .venv demo up down psql test chaos bench bench-contract bench-drift bench-peers lint lock sbom
+.PHONY: help .venv demo up down psql test chaos bench bench-contract bench-drift bench-peers lint lock pins sbom
 
 PY := .venv/bin/python
 STAMP := .venv/made-from-requirements
@@ -51,6 +51,9 @@ COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate-ha
 lock: ## pin both requirements again, with hashes (needs uv)
 	$(COMPILE) requirements.in -o requirements.txt
 	$(COMPILE) requirements-dev.in --constraint requirements.txt -o requirements-dev.txt
+
+pins: ## pin the containers' images by digest (needs docker-buildx and the registry)
+	@python3 -m local.pins
 
 sbom: $(STAMP) ## what production installs, as CycloneDX, in .local/sbom.json
 	@mkdir -p .local

