@@ -116,7 +116,7 @@ class Stack:
         self._database = Path(tempfile.mkdtemp(prefix="scoring-postgres-"))
         self.certificates = self._database / "tls"
         self.ports = dict(zip(PORTS, map(str, free_ports(len(PORTS))), strict=True))
-        self.services = services(secrets, self._place, files)
+        self.services = services({**secrets, "UI_HOST": HOST}, self._place, files)
         self.containers: dict[str, Container] = {}
         self._build()
 
