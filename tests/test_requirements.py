@@ -112,9 +112,12 @@ class TestSlimEnvironment:
 
 def test_the_bill_of_materials_lists_production_with_its_hashes(tmp_path: Path) -> None:
     made = tmp_path / "sbom.json"
+    # As CI makes it, but for the validation, which takes it nine of ten seconds.
     line = next(line for line in (ROOT / "Makefile").read_text().splitlines() if "cyclonedx-py" in line)
     command = line.split("cyclonedx-py ")[1].replace(".local/sbom.json", str(made)).split()
-    subprocess.run([Path(sys.executable).parent / "cyclonedx-py", *command], cwd=ROOT, check=True)
+    subprocess.run(
+        [Path(sys.executable).parent / "cyclonedx-py", *command, "--no-validate"], cwd=ROOT, check=True
+    )
     bill = json.loads(made.read_text())
     assert bill["bomFormat"] == "CycloneDX"
     listed: dict[str, set[str]] = {}
