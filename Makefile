@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help .venv demo up down psql test chaos bench bench-contract bench-drift bench-peers lint lock
+.PHONY: help .venv demo up down psql test chaos bench bench-contract bench-drift bench-peers lint lock pins sbom
 
 PY := .venv/bin/python
 STAMP := .venv/made-from-requirements
@@ -47,9 +47,18 @@ lint: $(STAMP) ## style, types
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
 
-lock: ## pin requirements.in again, with hashes (needs uv)
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	  --custom-compile-command "make lock" requirements.in -o requirements.txt
+COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock"
+
+lock: ## pin both requirements again, with hashes (needs uv)
+	$(COMPILE) requirements.in -o requirements.txt
+	$(COMPILE) requirements-dev.in --constraint requirements.txt -o requirements-dev.txt
+
+pins: ## pin the containers' images by digest (needs docker-buildx and the registry)
+	@python3 -m local.pins
+
+sbom: $(STAMP) ## what production installs, as CycloneDX, in .local/sbom.json
+	@mkdir -p .local
+	@.venv/bin/cyclonedx-py requirements --output-reproducible --output-file .local/sbom.json requirements.txt
 
 .venv: $(STAMP) ## the Python environment, from hashed requirements (PYTHON=python3.12)
 	@:
@@ -57,7 +66,7 @@ lock: ## pin requirements.in again, with hashes (needs uv)
 # The first that runs and is new enough; a name on PATH alone proves nothing (version managers put up stand-ins).
 CANDIDATES = $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
 
-$(STAMP): requirements.txt
+$(STAMP): requirements-dev.txt
 	@python=; for candidate in $(CANDIDATES); do \
 	  if "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null; then \
 	    python=$$candidate; break; fi; done; \
@@ -70,10 +79,10 @@ $(STAMP): requirements.txt
 	  rm -rf .venv; \
 	  if command -v uv > /dev/null; then uv venv --quiet --python "$$python" .venv; \
 	  else "$$python" -m venv .venv || { echo "On Debian: apt-get install python3-venv" >&2; exit 1; }; fi; \
-	else echo "bringing .venv to requirements.txt"; fi && \
+	else echo "bringing .venv to requirements-dev.txt"; fi && \
 	if command -v uv > /dev/null; then \
-	  uv pip sync --quiet --python $(PY) --require-hashes --compile-bytecode requirements.txt; \
+	  uv pip sync --quiet --python $(PY) --require-hashes --compile-bytecode requirements-dev.txt; \
 	else \
-	  $(PY) -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements.txt; \
+	  $(PY) -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.txt; \
 	fi
 	@touch $@

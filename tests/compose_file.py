@@ -1,7 +1,7 @@
-"""docker-compose.yaml and Dockerfile as plain values: what a service runs, with which environment, and after what."""
+"""Compose files and Dockerfile as plain values: what a service runs, with which environment, and after what."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,11 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
+
+BASE, PRODUCTION = "docker-compose.yaml", "docker-compose.production.yaml"
+
+# Lists that a later file replaces; to other lists it adds.
+_REPLACED = {"command", "entrypoint", "test"}
 
 _VARIABLE = re.compile(r"\$(?:(\$)|\{(\w+)(?:(:-|:\?)([^}]*))?\})")
 
@@ -47,17 +52,19 @@ class Service:
 
 
 def services(
-    secrets: Mapping[str, str], text: str | None = None, change: Callable[[str], str] = str
+    secrets: Mapping[str, str], change: Callable[[str], str] = str, files: Sequence[str] = (BASE,)
 ) -> dict[str, Service]:
-    """The services of a compose file.
+    """The services of compose files.
 
     Args:
         secrets: what .env holds.
-        text: the file's text; docker-compose.yaml unless given.
-        change: applied to every text in the file before the variables get their values.
+        change: applied to every text in the files before the variables get their values.
+        files: names of files of the checkout, each of which adds to those before it.
     """
-    said = yaml.safe_load(text if text is not None else (ROOT / "docker-compose.yaml").read_text())
-    filled = _fill(said["services"], lambda value: interpolate(change(value), secrets))
+    merged: Any = {}
+    for file in files:
+        merged = _merge(merged, yaml.safe_load((ROOT / file).read_text())["services"])
+    filled = _fill(merged, lambda value: interpolate(change(value), secrets))
     return {name: _service(name, service) for name, service in filled.items()}
 
 
@@ -95,6 +102,14 @@ def image_environment() -> dict[str, str]:
 def image_files() -> dict[str, str]:
     """What the Dockerfile copies: path in the checkout -> path in the image."""
     return dict(line.split() for line in _instructions("COPY"))
+
+
+def _merge(earlier: Any, later: Any, key: str = "") -> Any:
+    if isinstance(earlier, dict) and isinstance(later, dict):
+        return earlier | {name: _merge(earlier.get(name), value, name) for name, value in later.items()}
+    if isinstance(earlier, list) and isinstance(later, list) and key not in _REPLACED:
+        return [*earlier, *later]
+    return later
 
 
 def _instructions(word: str) -> list[str]:

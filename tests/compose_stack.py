@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import signal
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -21,7 +22,9 @@ from pathlib import Path
 
 import psutil
 
-from tests.compose_file import ROOT, Service, image_environment, image_files, services
+from local import certificates
+from local.rest import Rest
+from tests.compose_file import BASE, PRODUCTION, ROOT, Service, image_environment, image_files, services
 from tests.ports import free_ports
 
 HOST = "127.0.0.1"
@@ -95,6 +98,7 @@ class Stack:
         binaries: the folder of Postgres' programs.
         checkout: where the files come from that the image holds.
         settings: further environment of the services that run our image.
+        files: the compose files.
     """
 
     def __init__(
@@ -104,27 +108,47 @@ class Stack:
         binaries: Path,
         checkout: Path = ROOT,
         settings: Mapping[str, str] | None = None,
+        files: Sequence[str] = (BASE,),
     ) -> None:
-        self._settings = settings or {}
+        self._settings, self._files = settings or {}, files
         self.folder, self._binaries, self._checkout = folder, binaries, checkout
-        self.ports = dict(zip(PORTS, map(str, free_ports(len(PORTS))), strict=True))
-        self.services = services(secrets, change=self._place)
-        self.containers: dict[str, Container] = {}
         # The server's own user must get there, and the folders of a test are closed to others.
         self._database = Path(tempfile.mkdtemp(prefix="scoring-postgres-"))
+        self.certificates = self._database / "tls"
+        self.ports = dict(zip(PORTS, map(str, free_ports(len(PORTS))), strict=True))
+        self.services = services({**secrets, "UI_HOST": HOST}, self._place, files)
+        self.containers: dict[str, Container] = {}
         self._build()
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether its servers speak TLS."""
+        return PRODUCTION in self._files
 
     @property
     def url(self) -> str:
         """Address of the web UI."""
-        return f"http://{HOST}:{self.ports['8080']}"
+        return f"{'https' if self.encrypted else 'http'}://{HOST}:{self.ports['8080']}"
 
     def uri(self, role: str, password: str, database: str) -> str:
         """Address of a database."""
-        return f"postgresql://{role}:{password}@{HOST}:{self.ports['5432']}/{database}"
+        verified = f"?sslmode=verify-full&sslrootcert={self.certificates}/ca.crt" if self.encrypted else ""
+        return f"postgresql://{role}:{password}@{HOST}:{self.ports['5432']}/{database}{verified}"
 
-    def up(self, *profiles: str, scale: Mapping[str, int] | None = None) -> None:
+    def rest(self, user: str, password: str) -> Rest:
+        """A REST client, which believes the authority of these certificates only."""
+        ca = self.certificates / "ca.crt"
+        return Rest(
+            self.url, user, password, ssl.create_default_context(cafile=ca) if self.encrypted else True
+        )
+
+    def up(self, *profiles: str, scale: Mapping[str, int] | None = None, only: Sequence[str] = ()) -> None:
         """Start every service in its turn, and wait until all are healthy or have done their work.
+
+        Args:
+            profiles: those whose services start too.
+            scale: service -> how many of it, where not one.
+            only: the services to start, where not all; they wait for no others.
 
         Raises:
             StackError: one did not; the message holds the end of its log.
@@ -132,7 +156,7 @@ class Stack:
         wanted = {
             name: service
             for name, service in self.services.items()
-            if set(service.said.get("profiles", [])) <= set(profiles)
+            if (name in only if only else set(service.said.get("profiles", [])) <= set(profiles))
         }
         for name in TopologicalSorter(
             {key: service.depends_on for key, service in wanted.items()}
@@ -180,6 +204,8 @@ class Stack:
         text = re.sub(hosts, f"{HOST}:", text).replace("0.0.0.0", HOST)
         text = re.sub(r"\b(" + "|".join(PORTS) + r")\b", lambda port: self.ports[port[1]], text)
         text = re.sub(r"(?<![\w.])(/opt/scoring|/var/lib/scoring)(?![\w.])", rf"{self.folder}\1", text)
+        text = text.replace("/run/tls/", f"{self.certificates}/")
+        text = text.replace("/etc/postgresql/", f"{self._database}/")
         return re.sub(r"(?<![\w./])/sql/", f"{ROOT}/sql/docker/", text)
 
     def _build(self) -> None:
@@ -188,6 +214,9 @@ class Stack:
             if (self._checkout / source).is_dir():
                 copy = Path(f"{self.folder}{target}")
                 shutil.copytree(self._checkout / source, copy, ignore=shutil.ignore_patterns("__pycache__"))
+        if self.encrypted:
+            certificates.make(self.certificates)
+            shutil.copy(ROOT / "sql/docker/pg_hba.conf", self._database)
         for volume in ("auth", "logs", "store"):
             (self.folder / "var/lib/scoring" / volume).mkdir(mode=0o700, parents=True)
 
@@ -224,24 +253,29 @@ class Stack:
         password, data = self._database / "password", self._database / "data"
         password.write_text(service.environment["POSTGRES_PASSWORD"])
         if user:
-            shutil.chown(self._database, "nobody")
-            shutil.chown(password, "nobody")
-        arguments = service.environment["POSTGRES_INITDB_ARGS"].split()
+            for path in (self._database, password, *self._database.glob("tls/postgres.key")):
+                shutil.chown(path, "nobody")
+        arguments = service.environment["POSTGRES_INITDB_ARGS"]
+        # Debian's, which speaks TLS as the embedded one does not, is older than the builtin locales.
+        version = _run([str(self._binaries / "postgres"), "--version"], {}, self._database).stdout.split()[2]
+        if int(version.partition(".")[0]) < 17:
+            arguments = arguments.replace("--locale-provider=builtin --builtin-locale=", "--locale=")
         made = _run(
             [*user, str(self._binaries / "initdb"), f"--pgdata={data}", "--username=postgres",
-             f"--pwfile={password}", "--no-sync", *arguments],
+             f"--pwfile={password}", "--no-sync", *arguments.split()],
             {"PATH": "/usr/bin:/bin:/usr/sbin:/sbin"},
             self._database,
         )  # fmt: skip
         if made.returncode != 0:
             raise StackError(f"initdb failed: {made.stdout}")
+        # The image's own rule, where the command names no file of others.
         with (data / "pg_hba.conf").open("a") as rules:
             rules.write("host all all all scram-sha-256\n")
         settings = {
             "listen_addresses": HOST, "port": self.ports["5432"], "unix_socket_directories": "", "fsync": "off",
         }  # fmt: skip
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-        return [*user, str(self._binaries / "postgres"), "-D", str(data), *options]
+        return [*user, str(self._binaries / "postgres"), "-D", str(data), *service.command[1:], *options]
 
     def _wait(self, name: str, condition: str) -> None:
         deadline = time.monotonic() + UP_SECONDS
@@ -250,6 +284,12 @@ class Stack:
                 _completed(container, deadline)
             else:
                 _became_healthy(container, deadline)
+
+
+def tls_server() -> Path | None:
+    """Programs of Debian's newest Postgres, which speaks TLS as the embedded one does not; None where there is none."""
+    found = Path("/usr/lib/postgresql").glob("*/bin/initdb")
+    return max((path.parent for path in found), key=lambda path: int(path.parent.name), default=None)
 
 
 def _completed(container: Container, deadline: float) -> None:

