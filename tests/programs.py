@@ -1,13 +1,16 @@
 """Programs of PostgreSQL and its kin on this machine, and how tests run them: never as root."""
 
+import ctypes
 import os
 import shutil
 import signal
 import stat
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -28,6 +31,7 @@ _REMEDIES = {
     15: "apt-get install postgresql-15",
     17: "tests/postgres17/install",
 }
+_PR_SET_PDEATHSIG = 1
 # The unprivileged user that a server runs as when the tests run as root.
 _USER, _GROUP = "nobody", "nogroup"
 
@@ -104,7 +108,7 @@ def process(command: list[str], port: int, log: Path, *, stop: signal.Signals) -
     with log.open("ab") as output:
         child = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, cwd="/",
-            **unprivileged(),
+            preexec_fn=partial(_end_with_parent, stop), **unprivileged(),
         )  # fmt: skip
     try:
         _await(child, port, log)
@@ -126,6 +130,12 @@ def run(command: list[str], **options: Any) -> str:
     if ended.returncode != 0:
         raise RuntimeError(f"{Path(command[0]).name} ended with {ended.returncode}: {ended.stdout}")
     return ended.stdout
+
+
+def _end_with_parent(stop: signal.Signals) -> None:
+    """In the child: have the kernel stop it when the tests are killed, and could not stop it themselves."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, stop)
 
 
 def _await(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
