@@ -321,7 +321,7 @@ def test_check_of_a_good_job_finds_everything_in_order(shop: Shop, run: Command)
     assert code == 0
     assert said.count("ok ") == 4
     assert "100 rows of 2024-01-01 read and scored, 0 would be rejected" in said
-    assert "schema at revision 0010, and the role may write" in said
+    assert "schema at revision 0011, and the role may write" in said
 
 
 def test_check_writes_nothing(shop: Shop, run: Command) -> None:
@@ -513,6 +513,8 @@ def test_the_commands_are_those_of_the_manual() -> None:
         "outcomes",
         "prune",
         "erase",
+        "grant-analyst",
+        "revoke-analyst",
     }
 
 
