@@ -14,6 +14,7 @@ from alembic.config import Config
 from pipeline import postgres
 from pipeline.embedded import Embedded
 from pipeline.migrate import migrate
+from pipeline.verify import verify
 from pipeline.postgres import Busy, Turns
 
 
@@ -97,7 +98,9 @@ def test_a_migration_that_is_held_up_for_long_says_by_whom(
     upgraded(fresh, "0003")
     with postgres.engine(server.uri("to_migrate", "analyst")).connect() as idle:
         idle.execute(sa.text("SELECT count(*) FROM scoring.predictions"))
-        with pytest.raises(Busy, match=r"migrating the predictions database: a lock was not .*\d+ \(analyst\)"):
+        with pytest.raises(
+            Busy, match=r"migrating the predictions database: a lock was not .*\d+ \(analyst\)"
+        ):
             migrate(fresh)
     assert rows(fresh, "SELECT version_num FROM scoring.alembic_version") == ["0003"]
 
@@ -132,6 +135,15 @@ def test_what_was_published_before_publications_were_kept_is_entered_into_them(f
         "2 for 1 approval ada none given",
         "3 for 2 publish",
     ]
+    assert rows(
+        fresh, "SELECT concat_ws(' ', entry, kind, run_id, by) FROM scoring.decisions ORDER BY entry"
+    ) == [
+        "1 publish 1",
+        "2 approval 2 ada",
+        "3 publish 3",
+    ]
+    assert verify(fresh).violations == ("job 2024-03-01 shows nothing, and not the run of entry 3 (publish of run 3, "
+                                        "job 2024-03-01)",)  # fmt: skip
 
 
 def test_every_table_and_view_says_what_it_is(server: Embedded) -> None:
