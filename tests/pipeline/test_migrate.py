@@ -14,8 +14,8 @@ from alembic.config import Config
 from pipeline import postgres
 from pipeline.embedded import Embedded
 from pipeline.migrate import migrate
-from pipeline.verify import verify
 from pipeline.postgres import Busy, Turns
+from pipeline.verify import verify
 
 
 def rows(uri: str, query: str) -> list[Any]:
