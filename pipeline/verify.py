@@ -148,7 +148,7 @@ def _altered_runs(connection: sa.Connection, chain: Sequence[Row]) -> Iterator[s
         altered.add(entry.run_id)
     sealed = {entry.run_id for entry in chain}
     for run in runs.values():
-        if run.run_id not in sealed and (run.published_at is not None or run.decided_by is not None):
+        if run.run_id not in sealed and (run.published_at is not None or run.decided_by):
             yield (
                 f"run {run.run_id} of {run.job} {run.score_date} is {run.status}, and no entry of the chain says who "
                 "published it or decided on it"
@@ -178,7 +178,8 @@ def _altered_rewrites(connection: sa.Connection, _: Sequence[Row]) -> Iterator[s
 
 
 def _decision(run: Row) -> tuple[str | None, ...]:
-    return run.decided_by, run.decided_as, run.decision_reason
+    # As the first revisions did, where somebody had decided without a reason.
+    return run.decided_by, run.decided_as, run.decision_reason or "none given"
 
 
 def _altered_receipts(connection: sa.Connection, chain: Sequence[Row]) -> Iterator[str]:

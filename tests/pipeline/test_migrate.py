@@ -17,6 +17,7 @@ from pipeline.migrate import migrate
 from pipeline.postgres import Busy, Turns
 from pipeline.prerequisites import PrerequisiteError
 from tests.servers import Server
+from pipeline.verify import verify
 
 
 def rows(uri: str, query: str) -> list[Any]:
@@ -136,6 +137,15 @@ def test_what_was_published_before_publications_were_kept_is_entered_into_them(f
         "2 for 1 approval ada none given",
         "3 for 2 publish",
     ]
+    assert rows(
+        fresh, "SELECT concat_ws(' ', entry, kind, run_id, by) FROM scoring.decisions ORDER BY entry"
+    ) == [
+        "1 publish 1",
+        "2 approval 2 ada",
+        "3 publish 3",
+    ]
+    assert verify(fresh).violations == ("job 2024-03-01 shows nothing, and not the run of entry 3 (publish of run 3, "
+                                        "job 2024-03-01)",)  # fmt: skip
 
 
 def test_every_table_and_view_says_what_it_is(server: Embedded) -> None:

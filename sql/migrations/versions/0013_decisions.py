@@ -177,8 +177,9 @@ SELECT past.* FROM (
     SELECT published_at, kind, job, score_date, run_id, replaced_run_id, NULL::bigint, by, reason
     FROM scoring.publications
     UNION ALL
-    SELECT status_since, 'rejection', job, score_date, run_id, NULL, NULL, decided_by, decision_reason
-    FROM scoring.scoring_runs WHERE status = 'abandoned' AND btrim(decided_by) <> '' AND btrim(decision_reason) <> ''
+    SELECT status_since, 'rejection', job, score_date, run_id, NULL, NULL, decided_by,
+           coalesce(nullif(btrim(decision_reason), ''), 'none given')
+    FROM scoring.scoring_runs WHERE status = 'abandoned' AND btrim(decided_by) <> ''
     UNION ALL
     SELECT erased_at, 'erasure', job, NULL, NULL, NULL, erasure_id, erased_by, reason FROM scoring.erasures
 ) AS past ORDER BY published_at, run_id;
