@@ -128,10 +128,13 @@ class Home:
         found = replace(self.places, warehouse=warehouse or self.places.warehouse)
         return score(found, self.read(name), day, **{"trigger": self.name("trigger"), **options})
 
+    def uri(self, role: str) -> str:
+        """Address of one of the server's connections, or of the predictions as its superuser."""
+        return self.server.uri("predictions") if role == SUPERUSER else self.server.connections[role]
+
     def sql(self, query: str, role: str = "predictions_owner", **values: Any) -> list[dict[str, Any]]:
-        """Rows of a query on one of the server's connections, or as its superuser on the predictions."""
-        uri = self.server.uri("predictions") if role == SUPERUSER else self.server.connections[role]
-        with postgres.engine(uri).begin() as connection:
+        """Rows of a query on one of the server's connections, or as its superuser."""
+        with postgres.engine(self.uri(role)).begin() as connection:
             result = connection.execute(sa.text(query), values)
             return [dict(row) for row in result.mappings()] if result.returns_rows else []
 

@@ -161,7 +161,7 @@ def holding(
     home: Home, statement: str, connection: str = "predictions_owner", **values: Any
 ) -> Iterator[Holder]:
     """Hold a lock until the end, unless the server goes first."""
-    engine = postgres.engine(home.server.connections[connection])
+    engine = postgres.engine(home.uri(connection))
     session = engine.connect()
     try:
         session.execute(sa.text(statement), values)

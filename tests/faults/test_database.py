@@ -153,7 +153,7 @@ def test_a_deadlock_is_tried_again(shop: Shop) -> None:
     assert night.run
     values: dict[str, Any] = {"run_id": night.run.run_id}
     with ThreadPoolExecutor(1) as thread:
-        with holding(shop.home, LOCK_PART, **values) as holder:
+        with holding(shop.home, LOCK_PART, SUPERUSER, **values) as holder:
             # The server ends the one that notices first: not this one.
             holder.session.execute(sa.text("SET LOCAL deadlock_timeout = '60s'"))
             going = thread.submit(night.go_on)

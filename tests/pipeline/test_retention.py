@@ -20,7 +20,7 @@ from pipeline.ledger import LedgerError, Superseded
 from pipeline.postgres import Busy
 from pipeline.retention import Item, Pruned
 from pipeline.write import Held
-from tests.home import NIGHT, Home
+from tests.home import NIGHT, SUPERUSER, Home
 from tests.pipeline.shop import Shop, open_shop
 
 MONTHS = iter(date(1990 + year, month, 1) for year in range(9) for month in range(1, 13))
@@ -40,7 +40,7 @@ def keep(shop: Shop, **days: int) -> None:
 
 def age(shop: Shop, days: float, where: str = "true") -> None:
     """Make the job's runs older than they are."""
-    with postgres.engine(shop.home.server.uri("predictions")).begin() as connection:
+    with postgres.engine(shop.home.uri(SUPERUSER)).begin() as connection:
         connection.execute(sa.text("SET LOCAL session_replication_role = replica"))  # no trigger refuses it
         older = ", ".join(
             f"{name} = {name} - make_interval(secs => :secs)" for name in ("started_at", "status_since")

@@ -152,7 +152,7 @@ def test_a_run_that_does_not_add_up_cannot_be_marked_published(shop: Shop) -> No
 
 def test_the_pipeline_cannot_read_the_warehouse(night: Shop) -> None:
     uri = night.home.server.uri("warehouse", "scoring_pipeline")
-    with pytest.raises(sa.exc.ProgrammingError, match="permission denied for table"):
+    with pytest.raises(sa.exc.OperationalError, match="permission denied for database"):
         _rows(uri, f"SELECT * FROM {night.table}")
 
 
