@@ -298,7 +298,7 @@ def test_a_database_without_the_schema_says_how_to_make_it(
     assert 'relation "scoring.scoring_runs" does not exist. Run: python -m pipeline migrate' in complained
     code, _, complained = run("score", shop.job, NIGHT)
     assert code == 2
-    assert 'schema "scoring" does not exist' in complained
+    assert 'relation "scoring.identity" does not exist' in complained
     assert "Run `python -m pipeline migrate`" in complained
 
 
@@ -321,7 +321,7 @@ def test_check_of_a_good_job_finds_everything_in_order(shop: Shop, run: Command)
     assert code == 0
     assert said.count("ok ") == 4
     assert "100 rows of 2024-01-01 read and scored, 0 would be rejected" in said
-    assert "schema at revision 0010, and the role may write" in said
+    assert "schema at revision 0014, and the role may write" in said
 
 
 def test_check_writes_nothing(shop: Shop, run: Command) -> None:
