@@ -10,10 +10,10 @@ import pytest
 from pipeline import janitor, retention
 from pipeline.__main__ import main
 from pipeline.erase import erase
-from pipeline.janitor import Busy
+from pipeline.postgres import Busy
 from pipeline.migrate import migrate
 from pipeline.outcomes import measure
-from pipeline.write import decide, roll_back
+from pipeline.decisions import decide, roll_back
 from tests import programs
 from tests.home import NIGHT, Home, shop_rows
 from tests.pipeline.shop import Shop, open_shop
@@ -48,7 +48,7 @@ def shop_on(server: Server | Pooler, path: Path, monkeypatch: pytest.MonkeyPatch
 
 def the_whole_life_of_a_night(shop: Shop, server: Server) -> None:
     """Publish, hold, approve, roll back, measure, expire and erase, as the logins of production."""
-    home, uri = shop.home, shop.home.places.predictions
+    home = shop.home
     first = home.score(shop.job).run_id
     before = shop.predictions()
     assert len(before) == 98
@@ -56,9 +56,9 @@ def the_whole_life_of_a_night(shop: Shop, server: Server) -> None:
     shop.change("visits = visits + 1")
     held = shop.hold()
     assert shop.predictions().equals(before)
-    decide(uri, held, approve=True, by="ada", reason="looked at")
+    decide(home.approver, held, approve=True, by="ada", reason="looked at")
     assert set(shop.predictions()["run_id"]) == {held}
-    roll_back(uri, shop.job, NIGHT, by="ada", reason="after all not")
+    roll_back(home.approver, shop.job, NIGHT, by="ada", reason="after all not")
     assert shop.predictions().equals(before)
     name_outcomes(shop, bought(shop_rows()), keys='column = "bought"')
     measure(home.places, home.read(shop.job), NIGHT)
@@ -71,6 +71,7 @@ def the_whole_life_of_a_night(shop: Shop, server: Server) -> None:
         session.execute("SET session_replication_role = replica")  # so that no trigger refuses it
         older = "started_at - interval '400 days', status_since = status_since - interval '400 days'"
         session.execute(f"UPDATE scoring.scoring_runs SET started_at = {older} WHERE run_id = {held}")
+    retention.enter(home.server.connections["predictions_owner"], [home.read(shop.job)])
     pruned = retention.prune(home.server.connections.__getitem__, home.store, [home.read(shop.job)])
     assert {item.run_id for item in pruned.gone} == {held}
     assert [shop.rows(run) for run in (first, held)] == [98, 0]
