@@ -74,6 +74,7 @@ class Decide(Announce):
             until: when the job's `gate.on_timeout` decides.
             reminded: whether people have been reminded.
         """
+        from pipeline import receipts
         from pipeline.write import Held, Rejected, published
 
         deadline, now = datetime.fromisoformat(until), datetime.now(UTC)
@@ -84,6 +85,7 @@ class Decide(Announce):
                 hours = f"{self.job.gate.decide_within_hours:g} hours"
                 approve = self.job.gate.on_timeout == "approve"
                 self._decide(run_id, approve, "gate.on_timeout", f"nobody decided within {hours}")
+            receipts.follow(places_of(self.job).predictions, places_of(self.job).store, self.job.name)
             try:
                 return self.announce(context, published(places_of(self.job).predictions, run_id))
             except Held as held:

@@ -57,8 +57,8 @@ class Archived:
         record: Row = json.loads(value)
         return record
 
-    def ledger(self, lines: Sequence[Row]) -> list[Row]:
-        """The run's ledger with the digests that its files have.
+    def ledger(self, lines: Sequence[Row]) -> tuple[list[Row], list[Row]]:
+        """The run's ledger with the digests that its files have, and the rewrites that led there.
 
         Args:
             lines: the ledger as it was archived.
@@ -66,7 +66,8 @@ class Archived:
         Raises:
             PartError: a file is missing, or is neither what was published nor what an erasure left of it.
         """
-        return [self._line(line) for line in lines]
+        proved = [self._line(line) for line in lines]
+        return [line for line, _ in proved], [rewrite for _, rewrites in proved for rewrite in rewrites]
 
     def scores(self, line: Row) -> File:
         """The file of scores of a line of the ledger."""
@@ -113,29 +114,34 @@ class Archived:
     def _notes(self) -> Sequence[Note]:
         return self.noted.get(self._source[2], ())
 
-    def _line(self, line: Row) -> Row:
+    def _line(self, line: Row) -> tuple[Row, list[Row]]:
         part = line["part"]
         path = parts.scored_path(*self._source, part)
-        sha256, erased = self._prove(path, "scored", part, line["scored_sha256"])
+        sha256, erasures = self._prove(path, "scored", part, line["scored_sha256"])
+        erased = sum(note.rows for note in erasures)
         line = {**line, "scored_sha256": sha256, "rows_erased": line["rows_erased"] + erased}
         # Nobody reads the input here; but the ledger has to say what became of it.
         if any((note.kind, note.part) == ("input", part) for note in self._notes):
             path = parts.input_path(*self._source, part)
-            line["input_sha256"], _ = self._prove(path, "input", part, line["input_sha256"])
-        return line
+            line["input_sha256"], others = self._prove(path, "input", part, line["input_sha256"])
+            erasures += others
+        where = {"run_id": self.run["run_id"], "part": part}
+        return line, [
+            {**where, "kind": note.kind, "sha256": note.before, "sha256_next": note.after} for note in erasures
+        ]
 
-    def _prove(self, path: str, kind: str, part: int, sha256: str) -> tuple[str, int]:
-        """The digest that a file has, and how many rows were erased from it since it had the given one."""
+    def _prove(self, path: str, kind: str, part: int, sha256: str) -> tuple[str, tuple[Note, ...]]:
+        """The digest that a file has, and the erasures that rewrote it since it had the given one."""
         actual = self._digest(path)
         if actual is None:
             raise PartError(f"{self.name}: {path} is missing from {self.store}. Score the night again.")
-        erased = receipts.erased_rows(self._notes, kind, part, sha256, actual)
-        if erased is None:
+        erasures = receipts.erasures_between(self._notes, kind, part, sha256, actual)
+        if erasures is None:
             raise PartError(
                 f"{self.name}: {path} in {self.store} is not what was published: SHA-256 {actual}, expected {sha256}. "
                 "Restore it from a copy of the store, or score the night again."
             )
-        return actual, erased
+        return actual, erasures
 
     def _digest(self, path: str) -> str | None:
         try:

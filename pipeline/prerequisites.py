@@ -7,7 +7,7 @@ from pipeline.errors import UsageError
 # The oldest major version that the tests run on.
 OLDEST = 15
 # Roles without a login, whose members may do one thing each. Revisions give them their rights.
-ROLES = ("scoring_writer", "scoring_approver", "scoring_janitor", "scoring_analyst")
+ROLES = ("scoring_writer", "scoring_approver", "scoring_janitor", "scoring_job_analyst", "scoring_analyst")
 
 
 class PrerequisiteError(UsageError):

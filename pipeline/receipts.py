@@ -178,18 +178,21 @@ def notes(store: str, job: str) -> dict[int, list[Note]]:
     return found
 
 
-def erased_rows(noted: Iterable[Note], kind: str, part: int, before: str, after: str) -> int | None:
-    """How many rows erasures took from a file between two of its digests; None where no notes lead there."""
+def erasures_between(
+    noted: Iterable[Note], kind: str, part: int, before: str, after: str
+) -> tuple[Note, ...] | None:
+    """The erasures that made one digest of a file another, in order; None where no notes lead there."""
     steps = [one for one in noted if (one.kind, one.part) == (kind, part)]
-    waiting, seen = deque([(before, 0)]), {before}
+    waiting: deque[tuple[str, tuple[Note, ...]]] = deque([(before, ())])
+    seen = {before}
     while waiting:
-        digest, rows = waiting.popleft()
+        digest, path = waiting.popleft()
         if digest == after:
-            return rows
+            return path
         for step in steps:
             if step.before == digest and step.after not in seen:
                 seen.add(step.after)
-                waiting.append((step.after, rows + step.rows))
+                waiting.append((step.after, (*path, step)))
     return None
 
 

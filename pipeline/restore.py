@@ -135,11 +135,11 @@ class Night:
         archived = Archived(self.store, run, self.noted)
         record, run = self._proved(archived)
         metrics = () if known else ("run_metrics", "feature_metrics", "profiles")
-        for table in ("prediction_rows", "rejected_rows", "run_parts", *metrics):
+        for table in ("prediction_rows", "rejected_rows", "rewrites", "run_parts", *metrics):
             cursor.execute(_WIPE[table], (run["run_id"],))
         run |= self._reject(cursor, archived, record["rejected"])
         _value(cursor, _RESTORE_RUN, json.dumps(run))
-        for table in ("run_parts", *metrics):
+        for table in ("run_parts", "rewrites", *metrics):
             _value(cursor, _RESTORE_ROWS, table, json.dumps(record[table]))
         if run["expired_at"] is not None:
             return self._item(run, 0)
@@ -153,9 +153,9 @@ class Night:
         run = archived.run
         record: Row = {**{table: [] for table in _WIPE}, "rejected": None}
         try:
-            record = archived.record()
+            record |= archived.record()
             if run["expired_at"] is None:
-                record["run_parts"] = archived.ledger(record["run_parts"])
+                record["run_parts"], record["rewrites"] = archived.ledger(record["run_parts"])
         except PartError as error:
             if run["status"] == "published":
                 raise
@@ -200,6 +200,9 @@ def _move(cursor: adbc.Cursor, publication: Row) -> bool:
     if _value(cursor, _MOVED, publication["run_id"], publication["published_at"]):
         return False
     _value(cursor, _RESTORE_ROWS, "publications", json.dumps([publication]))
+    # The chain seals it anew, behind what the database has decided since.
+    decision = {**publication, "recorded_at": publication["published_at"]}
+    _value(cursor, _RESTORE_ROWS, "decisions", json.dumps([decision]))
     return True
 
 
@@ -256,6 +259,7 @@ _WIPE = {
         WHERE run.run_id = $1 AND prediction_rows.run_id = run.run_id
           AND prediction_rows.score_date = run.score_date""",
     "rejected_rows": "DELETE FROM scoring.rejected_rows WHERE run_id = $1",
+    "rewrites": "DELETE FROM scoring.rewrites WHERE run_id = $1",
     "run_parts": "DELETE FROM scoring.run_parts WHERE run_id = $1",
     "run_metrics": "DELETE FROM scoring.run_metrics WHERE run_id = $1",
     "feature_metrics": "DELETE FROM scoring.feature_metrics WHERE run_id = $1",

@@ -93,6 +93,7 @@ STAGES = {
         "messages",
         "outcomes",
         "queries",
+        "receipts",
         "retention",
         "tracking",
         "stage",

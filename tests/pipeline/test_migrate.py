@@ -16,8 +16,8 @@ from pipeline.embedded import Embedded
 from pipeline.migrate import migrate
 from pipeline.postgres import Busy, Turns
 from pipeline.prerequisites import PrerequisiteError
-from tests.servers import Server
 from pipeline.verify import verify
+from tests.servers import Server
 
 
 def rows(uri: str, query: str) -> list[Any]:

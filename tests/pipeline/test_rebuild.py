@@ -17,13 +17,13 @@ import psycopg
 import pytest
 
 from pipeline import addresses, identity, ledger, objects, receipts, retention
+from pipeline.decisions import decide, roll_back
 from pipeline.embedded import Embedded
 from pipeline.erase import erase
 from pipeline.fallback import serve
 from pipeline.identity import BehindStore, ForeignStore
 from pipeline.migrate import migrate
 from pipeline.rebuild import RebuildError, Rebuilt, rebuild
-from pipeline.write import decide, roll_back
 from tests.home import NIGHT, Home
 from tests.pipeline.shop import Shop, locked, open_shop
 from tests.pipeline.test_store import reach, s3
@@ -165,9 +165,10 @@ def live(rescue: Rescue) -> None:
     home.score(rescue.job, NIGHTS[1])
     shop.change("visits = visits + 1")
     home.score(rescue.job, NIGHTS[1])
-    roll_back(uri, rescue.job, NIGHTS[1], by="ada", reason="wrong prices")
+    approver = home.server.connections["predictions_approver"]
+    roll_back(approver, rescue.job, NIGHTS[1], by="ada", reason="wrong prices")
     receipts.follow(uri, home.store, rescue.job)
-    decide(uri, shop.hold(NIGHTS[2]), approve=True, by="ada", reason="a quiet day")
+    decide(approver, shop.hold(NIGHTS[2]), approve=True, by="ada", reason="a quiet day")
     shop.configure("retries = 0", 'retries = 0\nfallback = "last_published"')
     serve(home.places, home.read(rescue.job), NIGHTS[3], trigger="the night", reason="it failed")
 
@@ -275,7 +276,7 @@ def test_what_the_database_published_later_stays(rescue: Rescue) -> None:
         "publications"
     ]
     shown, replaced = roll_back(
-        rescue.home.places.predictions, rescue.job, NIGHTS[1], by="ada", reason="the old one was right"
+        rescue.server.connections["predictions_approver"], rescue.job, NIGHTS[1], by="ada", reason="right"
     )
     assert (shown, replaced) == (item.run_id, newer)
     assert rescue.seen()["predictions"] == before["predictions"]
@@ -397,7 +398,8 @@ def test_a_store_in_s3_gives_back_what_there_was(
 
 
 def prune(rescue: Rescue, **options: Any) -> retention.Pruned:
-    """Prune the job, as the janitor."""
+    """Prune the job, as the janitor, by the days that the owner has entered."""
+    retention.enter(rescue.owner, [rescue.home.read(rescue.job)])
     address = rescue.server.connections.__getitem__
     return retention.prune(address, rescue.home.store, [rescue.home.read(rescue.job)], **options)
 

@@ -9,11 +9,11 @@ import pytest
 
 from pipeline import janitor, retention
 from pipeline.__main__ import main
+from pipeline.decisions import decide, roll_back
 from pipeline.erase import erase
-from pipeline.postgres import Busy
 from pipeline.migrate import migrate
 from pipeline.outcomes import measure
-from pipeline.decisions import decide, roll_back
+from pipeline.postgres import Busy
 from tests import programs
 from tests.home import NIGHT, Home, shop_rows
 from tests.pipeline.shop import Shop, open_shop

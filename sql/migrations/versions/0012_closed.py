@@ -74,6 +74,7 @@ BEGIN
     -- ATTACH takes a lock that readers of the parent do not wait for; CREATE ... PARTITION OF takes one that they do.
     EXECUTE format('CREATE TABLE scoring.%I (LIKE scoring.prediction_rows INCLUDING ALL)', child);
     PERFORM scoring.vacuum_soon(to_regclass('scoring.' || child));
+    PERFORM scoring.keep_no_values(to_regclass('scoring.' || child));
     EXECUTE format('ALTER TABLE scoring.prediction_rows ATTACH PARTITION scoring.%I FOR VALUES FROM (%L) TO (%L)',
                    child, first, first + interval '1 month');
 END $$;
