@@ -27,7 +27,9 @@ def shop(home: Home) -> Shop:
 
 def rejected(shop: Shop, run_id: int) -> list[tuple[str, str]]:
     """The rules by which a run's rows were rejected, with their entities."""
-    query = "SELECT entity_id, rule FROM scoring.rejected_rows WHERE run_id = :run_id ORDER BY entity_id, rule"
+    query = (
+        "SELECT entity_id, rule FROM scoring.rejected_rows WHERE run_id = :run_id ORDER BY entity_id, rule"
+    )
     return [(row["entity_id"], row["rule"]) for row in shop.home.sql(query, run_id=run_id)]
 
 
