@@ -569,6 +569,7 @@ def test_the_commands_are_those_of_the_manual() -> None:
         "migrate",
         "sample",
         "register",
+        "sign",
         "jobs",
         "alerts",
         "check",
