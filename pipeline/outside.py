@@ -86,6 +86,29 @@ def user_name() -> str:
         ) from None
 
 
+def path_for(folder: Path, user: Account) -> str:
+    """The folder that a program was started in, as its user can reach it."""
+    return "/proc/self/cwd" if user.switch else str(folder)
+
+
+def give(folder: Path, user: Account) -> None:
+    """Give a folder and all that is in it to a user; links are given themselves."""
+    if not user.switch:
+        return
+    for _, folders, files, handle in os.fwalk(folder):
+        os.chown(handle, user.uid, user.uid)
+        for name in [*folders, *files]:
+            os.chown(name, user.uid, user.uid, dir_fd=handle, follow_symlinks=False)
+
+
+def name_of(uid: int) -> str:
+    """Name of an account, or its number where it has none."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"user id {uid}"
+
+
 def package() -> Path:
     """Folder of PostgreSQL in its Python package, which is never imported: its import has side effects.
 

@@ -126,7 +126,12 @@ class Postmaster:
             "scoring.folder": str(self.data),  # for whoever looks at the list of processes
         }
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-        command = [str(self.outside.programs() / "postgres"), "-D", _path(self.data, user), *options]
+        command = [
+            str(self.outside.programs() / "postgres"),
+            "-D",
+            outside.path_for(self.data, user),
+            *options,
+        ]
         with (self.run / "server").open("a") as lock, (self.run / "log").open("ab") as log:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             _children.append(
@@ -153,10 +158,10 @@ class Postmaster:
         draft.mkdir(mode=0o700)
         # `initdb` asks for the name of its user. `nobody` has one, and cannot reach the folder before or after.
         maker = user if not user.switch else Account(pwd.getpwnam("nobody").pw_uid)
-        _give(draft, maker)
+        outside.give(draft, maker)
         program = str(self.outside.programs() / "initdb")
         made = subprocess.run(
-            [program, "-D", _path(draft, maker), "--username=postgres", "--auth=peer", *_LOCALE],
+            [program, "-D", outside.path_for(draft, maker), "--username=postgres", "--auth=peer", *_LOCALE],
             cwd=draft,
             env=_ENVIRONMENT,
             capture_output=True,
@@ -170,16 +175,17 @@ class Postmaster:
             raise EmbeddedError(
                 f"The embedded Postgres in {self.data} could not be made.\n{made.stderr or made.stdout}".rstrip()
             )
-        _give(draft, user)
+        outside.give(draft, user)
         if self.data.exists():
             self.data.rmdir()
         draft.rename(self.data)
 
     def _require_ours(self, user: Account) -> None:
         if self.data.exists() and (owner := self.data.stat().st_uid) != user.uid:
+            theirs, ours = outside.name_of(owner), outside.name_of(user.uid)
             raise EmbeddedError(
-                f"{self.data} belongs to {_name(owner)}, and the server would run as {_name(user.uid)}. "
-                f"Run this as {_name(owner)}, or remove the folder: it is made anew."
+                f"{self.data} belongs to {theirs}, and the server would run as {ours}. "
+                f"Run this as {theirs}, or remove the folder: it is made anew."
             )
 
     def _is_ready(self) -> bool:
@@ -254,25 +260,3 @@ class Postmaster:
         log = self.run / "log"
         text = log.read_text(errors="replace") if log.exists() else ""
         return "\n".join(text.rstrip().splitlines()[-lines:]) or "It wrote no log."
-
-
-def _path(folder: Path, user: Account) -> str:
-    """The folder that a program was started in, as its user can reach it."""
-    return "/proc/self/cwd" if user.switch else str(folder)
-
-
-def _give(folder: Path, user: Account) -> None:
-    """Give a folder and all that is in it to a user; links are given themselves."""
-    if not user.switch:
-        return
-    for _, folders, files, handle in os.fwalk(folder):
-        os.chown(handle, user.uid, user.uid)
-        for name in [*folders, *files]:
-            os.chown(name, user.uid, user.uid, dir_fd=handle, follow_symlinks=False)
-
-
-def _name(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return f"user id {uid}"
