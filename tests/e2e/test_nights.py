@@ -103,7 +103,8 @@ def test_three_real_nights_as_a_backfill(
 
     wait(lambda: len(scored()) == 3, "three nights", airflow)
     for run, night in zip(scored(), nights, strict=True):
-        assert states(rest, flights, run["dag_run_id"]) == {task: {"success"} for task in TASKS}
+        ended = {task: {"success"} for task in TASKS} | {"note_failure": {"skipped"}}
+        assert states(rest, flights, run["dag_run_id"]) == ended
         for task in TASKS:
             copy = 0 if task in ("predict", "write") else -1
             told = told_first(rest, flights, run["dag_run_id"], task, copy)
