@@ -405,8 +405,11 @@ class TestRunning:
         statement: str,
     ) -> None:
         refused = pytest.raises(psycopg.errors.InsufficientPrivilege)
-        with psycopg.connect(login(stack, secrets, role, database), autocommit=True) as session, refused:
-            session.execute(statement)
+        with psycopg.connect(login(stack, secrets, role, database), autocommit=True) as session:
+            if role == "scoring_owner" and session.info.server_version < 160_000:
+                pytest.skip("before Postgres 16, CREATEROLE is power over every role: docs/production.md")
+            with refused:
+                session.execute(statement)
 
     def test_a_login_sees_its_own_database_only(self, stack: Stack, secrets: dict[str, str]) -> None:
         own = {
