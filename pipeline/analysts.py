@@ -112,8 +112,8 @@ def _ways(connection: sa.Connection, role: str) -> str:
 
 def _refusals() -> AbstractContextManager[None]:
     owner = (
-        "Ask as the predictions database's owner (connection predictions_owner). The owner needs CREATEROLE, and from "
-        "PostgreSQL 16 on: GRANT scoring_analyst, scoring_job_analyst TO OWNER WITH ADMIN OPTION"
+        "Ask as the predictions database's owner (connection predictions_owner), to whom a superuser has granted it: "
+        "GRANT scoring_analyst, scoring_job_analyst TO OWNER WITH ADMIN OPTION"
     )
     return refusals("predictions", AnalystError, {"42501": owner, "42": "Run `python -m pipeline migrate`."})
 

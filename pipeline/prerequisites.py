@@ -59,4 +59,15 @@ SELECT format('CREATE ROLE %I NOLOGIN;', role)
 FROM unnest(CAST(:roles AS text[])) AS role
 WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role)
   AND NOT (SELECT rolcreaterole OR rolsuper FROM pg_roles WHERE rolname = current_user)
+UNION ALL
+SELECT 'GRANT scoring_job_analyst TO scoring_analyst;'
+WHERE NOT EXISTS (SELECT FROM pg_auth_members AS member
+                  JOIN pg_roles AS granted ON granted.oid = member.roleid AND granted.rolname = 'scoring_job_analyst'
+                  JOIN pg_roles AS holder ON holder.oid = member.member AND holder.rolname = 'scoring_analyst')
+  AND NOT (SELECT rolcreaterole OR rolsuper FROM pg_roles WHERE rolname = current_user)
+UNION ALL
+SELECT format('REVOKE CREATE, TEMPORARY ON DATABASE %I FROM PUBLIC;', current_database())
+WHERE (has_database_privilege('public', current_database(), 'TEMPORARY')
+       OR has_database_privilege('public', current_database(), 'CREATE'))
+  AND NOT (SELECT pg_has_role(datdba, 'USAGE') FROM pg_database WHERE datname = current_database())
 """

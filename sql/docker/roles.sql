@@ -14,7 +14,7 @@ SELECT to_regrole('analyst') IS NULL AS first_time \gset
 SELECT format('CREATE ROLE %I', name)
 FROM unnest(ARRAY[
     'airflow', 'warehouse_owner', 'warehouse_reader', 'scoring_owner', 'scoring_pipeline', 'approver', 'janitor',
-    'analyst', 'scoring_writer', 'scoring_approver', 'scoring_janitor', 'scoring_analyst'
+    'analyst', 'scoring_writer', 'scoring_approver', 'scoring_janitor', 'scoring_job_analyst', 'scoring_analyst'
 ]) AS name
 WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name)
 \gexec
@@ -22,7 +22,8 @@ WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name)
 ALTER ROLE airflow LOGIN;
 ALTER ROLE warehouse_owner LOGIN;
 ALTER ROLE warehouse_reader LOGIN;
-ALTER ROLE scoring_owner LOGIN CREATEROLE;
+-- Before PostgreSQL 16, whoever may make roles may also become any that is no superuser.
+ALTER ROLE scoring_owner LOGIN NOCREATEROLE;
 ALTER ROLE scoring_pipeline LOGIN;
 ALTER ROLE approver LOGIN;
 ALTER ROLE janitor LOGIN;
@@ -33,7 +34,8 @@ GRANT scoring_writer TO scoring_pipeline;
 GRANT scoring_approver TO approver;
 GRANT scoring_janitor TO janitor;
 -- `grant-analyst` and `revoke-analyst` give it and take it away, as the owner.
-GRANT scoring_analyst TO scoring_owner WITH ADMIN OPTION;
+GRANT scoring_job_analyst TO scoring_analyst;
+GRANT scoring_analyst, scoring_job_analyst TO scoring_owner WITH ADMIN OPTION;
 \if :first_time
 SET ROLE scoring_owner;
 GRANT scoring_analyst TO analyst;

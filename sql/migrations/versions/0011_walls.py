@@ -13,7 +13,7 @@ DO $$
 DECLARE
     base text := current_database();
     may CONSTANT boolean := (SELECT pg_has_role(datdba, 'USAGE') FROM pg_database WHERE datname = base);
-    roles CONSTANT text := 'PUBLIC, scoring_writer, scoring_janitor, scoring_analyst';
+    roles CONSTANT text := 'PUBLIC, scoring_writer, scoring_janitor, scoring_job_analyst, scoring_analyst';
 BEGIN
     IF may THEN
         EXECUTE format('REVOKE CREATE, TEMPORARY ON DATABASE %I FROM %s', base, roles);
