@@ -7,6 +7,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from operators import telling
 from operators.stage import places_of
+from pipeline.errors import kept_text
 from pipeline.job import Job
 
 # Those of the queue `model`, in their order.
@@ -19,7 +20,11 @@ def hand_over(context: Mapping[str, Any]) -> None:
     """Leave a failed task's error for `note`."""
     error = context.get("exception")
     cause = getattr(error, "__cause__", None) or error
-    text = {"error": str(error)[:_LONGEST], "kind": type(cause).__name__}
+    text = {
+        "error": str(error)[:_LONGEST],
+        "kind": type(cause).__name__,
+        "kept": kept_text(cause)[:_LONGEST] if cause else "",
+    }
     context["ti"].xcom_push(key=_KEY, value=text)
 
 
@@ -34,9 +39,9 @@ def note(job: Job, context: Mapping[str, Any]) -> None:
     task = _failed(context)
     if task is None:
         raise AirflowSkipException(f"{' and '.join(_TASKS)} have not failed")
-    error, kind = _handed_over(context, task)
+    error, kind, kept = _handed_over(context, task)
     run = context["ti"].xcom_pull(task_ids="extract")
-    ledger.note_failure(places_of(job).predictions, int(run["run_id"]), f"{kind}: {error}")
+    ledger.note_failure(places_of(job).predictions, int(run["run_id"]), kept)
     telling.tell_noted(job, context, task, error, kind)
 
 
@@ -49,9 +54,17 @@ def _failed(context: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _handed_over(context: Mapping[str, Any], task: str) -> tuple[str, str]:
-    """The first error that a task handed over: text and no more, for its process has run a pickle."""
+def _handed_over(context: Mapping[str, Any], task: str) -> tuple[str, str, str]:
+    """The first error that a task handed over, its kind, and what of it is kept.
+
+    Text and no more, for the task's process has run a pickle.
+    """
     for left in context["ti"].xcom_pull(task_ids=[task], key=_KEY) or ():
         if isinstance(left, Mapping):
-            return str(left.get("error"))[:_LONGEST], str(left.get("kind"))[:100]
-    return "It was ended from outside, or by its model; its log is all that it left.", "Killed"
+            return (
+                str(left.get("error"))[:_LONGEST],
+                str(left.get("kind"))[:100],
+                str(left.get("kept"))[:_LONGEST],
+            )
+    text = "It was ended from outside, or by its model; its log is all that it left."
+    return text, "Killed", f"Killed: {text}"

@@ -42,9 +42,11 @@ def find(address: str, query: str, values: Values, origin: str, snapshot: str | 
         for batch in reader:
             found.append(text(storage(batch.column(0))).drop_null())
             if sum(map(len, found)) > MAX_ROWS:
+                example = repr(found[0][0].as_py())
                 raise DoubledError(
                     f"{origin}: more than {MAX_ROWS:,} rows share their {ENTITY} with another row, such as "
-                    f"{found[0][0].as_py()!r}. Correct the query: it joins to many rows what should be one."
+                    f"{example}. Correct the query: it joins to many rows what should be one.",
+                    private=[example],
                 )
     counted = pc.value_counts(pa.concat_arrays([pa.nulls(0, pa.string()), *found]))
     return counted.field("values").filter(pc.greater(counted.field("counts"), 1))

@@ -1,12 +1,22 @@
 """The root of every error that this project raises on purpose."""
 
+from collections.abc import Iterable
+
 
 class ScoringError(Exception):
     """Something a person has to put right; trying again unchanged would fail the same way.
 
     The message says what was wrong, where, and what to do. Lost connections and other passing faults keep
     their drivers' own types, so that a retry is for these alone.
+
+    Args:
+        message: what a person reads in the log.
+        private: what of the message is an entity or a score; see `kept_text`.
     """
+
+    def __init__(self, message: str = "", *, private: Iterable[str] = ()) -> None:
+        super().__init__(message)
+        self.private = tuple(private)
 
 
 class UsageError(ScoringError):
@@ -15,3 +25,14 @@ class UsageError(ScoringError):
 
 class NothingToDo(ScoringError):
     """The run ends early and well: there is nothing to score, or it is published already."""
+
+
+def kept_text(error: BaseException) -> str:
+    """What a run's row says of an error. Analysts read it, so it names no entity and no score.
+
+    A database's own error shows the row that it refused below its first line.
+    """
+    text = str(error) if isinstance(error, ScoringError) else str(error).partition("\n")[0]
+    for part in getattr(error, "private", ()):
+        text = text.replace(part, "[see the log]")
+    return f"{type(error).__name__}: {text}"

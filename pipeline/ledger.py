@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from pipeline.errors import NothingToDo, UsageError
+from pipeline.errors import NothingToDo, UsageError, kept_text
 from pipeline.model import Pinned, library_versions
 from pipeline.postgres import bound, engine, patiently, refusals
 
@@ -181,7 +181,7 @@ def working(uri: str, run_id: int) -> Iterator[None]:
     except Exception as error:  # noted and raised again, whatever it is
         # When the database is what failed, its error is the one to show.
         with suppress(sa.exc.SQLAlchemyError):
-            close(uri, run_id, "failed", f"{type(error).__name__}: {error}")
+            close(uri, run_id, "failed", kept_text(error))
         raise
 
 

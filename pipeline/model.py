@@ -161,7 +161,10 @@ class ScoreError(ModelError):
 
     def __init__(self, message: str, rows: npt.NDArray[np.int64], values: Floats) -> None:
         """Remember which rows of the batch are meant."""
-        super().__init__(f"{message}, for example {values.tolist()}. Correct the model or its input.")
+        examples = str(values.tolist())
+        super().__init__(
+            f"{message}, for example {examples}. Correct the model or its input.", private=[examples]
+        )
         self.rows = rows
 
 

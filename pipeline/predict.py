@@ -151,14 +151,17 @@ def score_batch(loaded: Model, batch: pa.RecordBatch) -> pa.RecordBatch:
         scores = loaded.score(loaded.manifest.contract.frame(batch))
     except ScoreError as error:
         names = ", ".join(entities.take(pa.array(error.rows)).to_pylist())
-        raise PredictError(f"{error} The first rows are: {names}.") from error
+        private = [*error.private, names]
+        raise PredictError(f"{error} The first rows are: {names}.", private=private) from error
     except (ScoringError, MemoryError):
         raise
     except Exception as error:  # the model's own code may raise anything
+        culprits = _culprits(loaded, batch)
         raise PredictError(
-            f"model {loaded.manifest.name} version {loaded.manifest.version} failed on {_culprits(loaded, batch)}: "
+            f"model {loaded.manifest.name} version {loaded.manifest.version} failed on rows {culprits}: "
             f"{type(error).__name__}: {error}. Correct them in the warehouse, leave them out in the query, or train a "
-            "model that takes them."
+            "model that takes them.",
+            private=[culprits, str(error)],
         ) from error
     labels, classes = _labels(loaded, scores.label, len(entities)), _lists(scores.classes, len(entities))
     return pa.RecordBatch.from_arrays([entities, pa.array(scores.score), labels, classes], schema=SCORED)
@@ -169,9 +172,8 @@ def _culprits(loaded: Model, batch: pa.RecordBatch) -> str:
     found = list(islice(_failing(loaded, batch), NAMED + 1))
     if not found:
         entities = batch.column(ENTITY)
-        return f"rows {entities[0]} to {entities[-1]} taken together"
-    more = " and more" if len(found) > NAMED else ""
-    return f"{'row' if len(found) == 1 else 'rows'} {', '.join(found[:NAMED])}{more}"
+        return f"{entities[0]} to {entities[-1]} taken together"
+    return f"{', '.join(found[:NAMED])}{' and more' if len(found) > NAMED else ''}"
 
 
 def _failing(loaded: Model, batch: pa.RecordBatch) -> Iterator[str]:

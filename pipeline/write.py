@@ -193,11 +193,12 @@ def audit(uri: str, run: Run) -> None:
                 connection.execute(sa.text(file.read_text(encoding="utf-8")), values).scalars().fetchmany(6)
             )
             if problems:
-                more = ", and more" if len(problems) > 5 else ""
+                shown = "; ".join(problems[:5]) + (", and more" if len(problems) > 5 else "")
                 raise WriteError(
                     f"run {run.run_id} of {run.job} {run.score_date} cannot be published, "
-                    f"{file.stem.replace('_', ' ')}: {'; '.join(problems[:5])}{more}. "
-                    "What was published before stays. Correct the query or the warehouse, and clear the task `extract`."
+                    f"{file.stem.replace('_', ' ')}: {shown}. What was published before stays. Correct the query or "
+                    "the warehouse, and clear the task `extract`.",
+                    private=[shown],
                 )
 
 

@@ -8,6 +8,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from operators.defaults import hand_over_failure
 from operators.failure import note
+from pipeline.predict import PredictError
 from pipeline.stage import Run
 from tests.dags.test_publish import context, shop
 from tests.pipeline.shop import Shop
@@ -47,13 +48,16 @@ def noting(run: Run, states: dict[str, str], left: dict[str, Any]) -> dict[str, 
 def test_a_failed_prediction_is_noted_and_told_as_text(shop: Shop, web: Web) -> None:
     run = shop.extract()
     error = AirflowFailException("failed on row http://evil.example/login: poison")
-    error.__cause__ = ValueError("poison")
+    error.__cause__ = PredictError("failed on row evil: poison", private=["evil"])
     left = failing(shop, "predict", error)
     assert web.got == []
     ended = {"load_model": "success", "predict_0": "failed", "predict_1": "success"}
     note(shop.home.read(shop.job), noting(run, ended, left))
     row = shop.home.last_run(shop.job)
-    assert (row["status"], row["status_reason"]) == ("failed", f"ValueError: {error}")
+    assert (row["status"], row["status_reason"]) == (
+        "failed",
+        "PredictError: failed on row [see the log]: poison",
+    )
     [posted] = web.got
     assert posted["title"] == f"{shop.job} 2024-03-01: failed in predict"
     assert "failed on row hxxp[://]evil[.]example/login: poison" in posted["message"]

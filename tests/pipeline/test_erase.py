@@ -160,7 +160,7 @@ def test_the_receipt_says_how_much_and_never_whose(shop: Shop) -> None:
     }  # fmt: skip
 
 
-def test_messages_of_failed_runs_no_longer_name_the_subject(shop: Shop) -> None:
+def test_messages_of_failed_runs_never_name_the_subject(shop: Shop) -> None:
     shop.change(f"entity_id = '{ENTITY}'", "entity_id = 'customer-00040'")
     with pytest.raises(WriteError, match=f"entity {ENTITY}: 2 rows"):
         shop.home.score(shop.job)
@@ -170,7 +170,7 @@ def test_messages_of_failed_runs_no_longer_name_the_subject(shop: Shop) -> None:
     receipt = forget(shop)
     assert (found(receipt), receipt.in_work) == ((1, 2, 0, 1), ())
     assert left(shop) == []
-    assert "entity [erased]: 2 rows" in shop.runs()[0]["status_reason"]
+    assert "entities doubled: [see the log]" in shop.runs()[0]["status_reason"]
 
 
 def test_an_entity_that_only_begins_alike_stays(shop: Shop) -> None:

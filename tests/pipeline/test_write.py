@@ -263,6 +263,15 @@ def test_a_late_look_for_a_twin_is_superseded(shop: Shop) -> None:
         ledger.require_new(shop.home.places.predictions, run.run_id)
 
 
+def test_of_two_runs_of_the_same_scores_one_is_published(shop: Shop) -> None:
+    runs = [shop.extract() for _ in range(2)]
+    first, second = ((run, shop.write(run)) for run in runs)
+    shop.publish(*first)
+    with pytest.raises(Superseded, match=f"run {runs[0].run_id} published the same input, model, code"):
+        shop.publish(*second)
+    assert [run["status"] for run in shop.runs()] == ["published", "abandoned"]
+
+
 def test_a_publish_that_is_late_is_superseded(shop: Shop) -> None:
     run = shop.extract()
     written = shop.write(run)

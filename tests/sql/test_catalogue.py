@@ -15,7 +15,8 @@ from tests.home import Server
 # Owners are not among them: what is theirs, they may change.
 ROLES = """(
     SELECT oid, rolname FROM pg_roles
-    WHERE NOT rolsuper AND rolname <> 'scoring_owner' AND (rolname ~ '^scoring_' OR rolname IN ('approver', 'janitor', 'analyst'))
+    WHERE NOT rolsuper AND rolname <> 'scoring_owner'
+      AND (rolname ~ '^scoring_' OR rolname IN ('approver', 'janitor', 'analyst'))
 )"""
 FUNCTIONS = (
     "(SELECT *, oid::regprocedure::text AS name FROM pg_proc WHERE pronamespace = 'scoring'::regnamespace)"

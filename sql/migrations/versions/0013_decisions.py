@@ -272,6 +272,13 @@ BEGIN
         RETURN;
     END IF;
     said := scoring.overtaken(run);
+    IF said IS NULL AND NOT run.dry_run THEN
+        -- Two runs of one key may pass their look for a twin before either is published.
+        SELECT format('run %s published the same input, model, code and configuration', twin.run_id) INTO said
+        FROM scoring.current_runs AS current JOIN scoring.scoring_runs AS twin USING (run_id)
+        WHERE current.job = run.job AND current.score_date = run.score_date
+          AND twin.idempotency_key = run.idempotency_key;
+    END IF;
     IF said IS NOT NULL THEN
         outcome := 'overtaken';
         UPDATE scoring.scoring_runs AS late SET status = 'abandoned', status_reason = said
