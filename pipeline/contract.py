@@ -90,10 +90,13 @@ class Column:
         if self.kind == "text":
             return pa.string()
         if self.kind in ("timestamp", "instant"):
-            # Nanoseconds reach from 1677 to 2262 only: a date beyond must be found before the model gets it.
-            unit = "ns" if "[ns" in self.dtype else "us"
-            return pa.timestamp(unit, tz="UTC" if self.kind == "instant" else None)
-        return pa.from_numpy_dtype(self.dtype.lower().replace("boolean", "bool"))
+            # Of training's own unit, so that what it cannot keep is found before the model gets it: nanoseconds reach
+            # from 1677 to 2262 only, and milliseconds would lose the microseconds of a database. Parquet has no seconds.
+            unit = self.dtype.partition("[")[2][:2]
+            return pa.timestamp(unit if unit in ("ns", "us") else "ms", "UTC" if self.kind == "instant" else None)
+        if self.kind == "boolean":
+            return pa.bool_()
+        return pa.from_numpy_dtype(self.dtype.lower())
 
 
 @dataclass(frozen=True)
@@ -151,7 +154,10 @@ def _infer(series: pd.Series) -> Column:
             "Train on a dtype of NumPy or pandas, such as float64, Int64 or category."
         )
     nullable = len(values) < len(series)
-    if pd.api.types.is_bool_dtype(dtype):
+    # Booleans with gaps are objects in pandas.
+    if pd.api.types.is_bool_dtype(dtype) or (
+        dtype == "object" and pd.api.types.is_bool_dtype(values.infer_objects())
+    ):
         return Column(name, "boolean", str(dtype), nullable)
     if pd.api.types.is_integer_dtype(dtype) or pd.api.types.is_float_dtype(dtype):
         kind: Kind = "integer" if pd.api.types.is_integer_dtype(dtype) else "number"
