@@ -28,8 +28,10 @@ FLOORS = (
     ("drift",),
     ("predict", "check", "register", "change", "pages.pictures", "pages.verdict", "pages.steps"),
     ("alerts", "tracking", "ledger", "references", "migrate", "sample", "rules", "doubles", "pages.reading"),
-    ("attic", "janitor", "leaks", "results", "figures", "business"),
+    ("probe",),
+    ("attic", "estimator", "janitor", "leaks", "results", "figures", "business"),
     ("model", "parts", "warehouse"),
+    ("artifact",),
     ("breaks", "columns", "convert", "profile", "yardstick"),
     ("cursor", "duckdb", "postgres", "sqlite", "pages.charts"),
     (

@@ -230,7 +230,6 @@ def test_large_bounds_live_through_the_manifest_exactly(bound: int) -> None:
         (pd.Series(["a", 1], dtype="object"), "object", "1"),
         (pd.Series([date(2024, 3, 1)], dtype="object"), "object", "datetime.date.2024, 3, 1."),
         (pd.Series([True, "x"], dtype="object"), "object", "True"),
-        (pd.Series([3, 4], dtype="category"), "category", "3"),
         (pd.Series([1j]), "complex128", "np.complex128.1j."),
         (pd.Series(pd.to_timedelta([1], unit="h")), "timedelta64.*", "np.timedelta64.3600000000,.us.."),
     ],

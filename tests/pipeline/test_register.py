@@ -33,7 +33,7 @@ from tests.home import Home, shop_model
 def test_a_binary_classifier(home: Home) -> None:
     pinned = home.model("shop", *shop_model(), outcome="bought")
     manifest = pinned.manifest
-    assert (manifest.task, manifest.classes, manifest.threshold) == ("binary", ("false", "true"), 0.5)
+    assert (manifest.task, manifest.classes, manifest.threshold) == ("binary", ("false", "true"), None)
     assert [column.name for column in manifest.columns] == ["amount", "visits", "channel", "member"]
     assert (manifest.version, manifest.outcome, manifest.reference_rows) == (1, "bought", 400)
 

@@ -290,7 +290,8 @@ def test_a_column_that_changes_its_type_on_the_way_is_exact_or_rejected(
     source.run(CHANGING.format(first=first, then=then))
     kind: Kind = "number" if dtype == "float64" else "integer"
     checker = Checker(Contract((Column("a", kind, dtype, nullable=True),)))
-    scored, refused = {}, []
+    scored: dict[str, object] = {}
+    refused: list[tuple[str, str]] = []
     with warehouse.stream(source.address, "SELECT * FROM t", VALUES, "q.sql") as reader:
         checker.schema(reader.schema, "q.sql")
         for batch in reader:
