@@ -1,5 +1,6 @@
 """Take a trained scikit-learn model into the model store, with everything that a night needs to know of it."""
 
+import fcntl
 import hashlib
 import io
 import json
@@ -7,7 +8,8 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -186,6 +188,29 @@ def _save(
 ) -> Pinned:
     store = home / "models" / manifest.name
     store.mkdir(parents=True, exist_ok=True)
+    with _only_writer(store):
+        return _save_next(home, store, manifest, files, card, alias)
+
+
+@contextmanager
+def _only_writer(store: Path) -> Iterator[None]:
+    """Register one version at a time: each takes a number and changes versions.toml."""
+    folder = os.open(store, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
+
+
+def _save_next(
+    home: Path,
+    store: Path,
+    manifest: Manifest,
+    files: Mapping[str, bytes],
+    card: str | None,
+    alias: str | None,
+) -> Pinned:
     pins, aliases = versions(home, manifest.name) if (store / "versions.toml").exists() else ({}, {})
     taken = [*pins, *(int(folder.name) for folder in store.iterdir() if folder.name.isdigit())]
     manifest = manifest.model_copy(update={"version": max(taken, default=0) + 1})
