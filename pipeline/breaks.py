@@ -17,6 +17,8 @@ from pipeline.contract import TOO_MANY_TIMES, Column
 # 4713 BC in microseconds. Postgres knows no earlier time: its infinities, which the driver does not know, wrap
 # around to some 290,000 years before.
 _EARLIEST = -210_866_803_200_000_000
+# DuckDB's infinity is the largest number of microseconds, and no time.
+_LAST = 2**63 - 2
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ def infinite(values: pa.Array) -> pa.BooleanArray | None:
         beyond = float("inf") in (found["max"], -(found["min"] or 0.0))
         return _true(pc.is_inf(values)) if beyond else None
     if pa.types.is_timestamp(values.type) and values.type.unit == "us":
-        return _outside(_numbers(values), _EARLIEST, None)
+        return _outside(_numbers(values), _EARLIEST, _LAST)
     return None
 
 

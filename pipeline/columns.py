@@ -7,8 +7,16 @@ import pyarrow as pa
 
 from pipeline.contract import ENTITY, Column, Contract, ContractError
 
-# (trained on, found): pairs of other kinds that convert exactly, value by value.
-_EXACT = {("number", "integer"), ("number", "decimal"), ("integer", "decimal")}
+# (trained on, found): pairs of other kinds that convert exactly, value by value, or reject the row. SQLite and MariaDB
+# compute booleans as 0 and 1, and SQLite times as text, whatever a query says: only so can they be had at all.
+_EXACT = {
+    ("number", "integer"),
+    ("number", "decimal"),
+    ("integer", "decimal"),
+    ("boolean", "integer"),
+    ("timestamp", "text"),
+    ("instant", "text"),
+}
 
 
 def require(contract: Contract, found: pa.Schema, origin: str) -> None:

@@ -90,10 +90,15 @@ class Column:
         if self.kind == "text":
             return pa.string()
         if self.kind in ("timestamp", "instant"):
-            # Nanoseconds reach from 1677 to 2262 only: a date beyond must be found before the model gets it.
-            unit = "ns" if "[ns" in self.dtype else "us"
-            return pa.timestamp(unit, tz="UTC" if self.kind == "instant" else None)
-        return pa.from_numpy_dtype(self.dtype.lower().replace("boolean", "bool"))
+            # Of training's own unit, so that what it cannot keep is seen before the model gets it: nanoseconds reach
+            # from 1677 to 2262 only, and milliseconds lose the microseconds of a database. Parquet has no seconds.
+            unit = self.dtype.partition("[")[2][:2]
+            return pa.timestamp(
+                unit if unit in ("ns", "us") else "ms", "UTC" if self.kind == "instant" else None
+            )
+        if self.kind == "boolean":
+            return pa.bool_()
+        return pa.from_numpy_dtype(self.dtype.lower())
 
 
 @dataclass(frozen=True)
@@ -106,6 +111,10 @@ class Contract:
     def schema(self) -> pa.Schema:
         """The Arrow schema of a part."""
         return pa.schema([(ENTITY, pa.string()), *((column.name, column.arrow) for column in self.columns)])
+
+    def only(self, name: str) -> "Contract":
+        """The contract of one column alone."""
+        return Contract(tuple(column for column in self.columns if column.name == name))
 
     def frame(self, batch: pa.RecordBatch) -> pd.DataFrame:
         """The features of a part's batch just as training saw them: same names, order, dtypes and missing values."""
@@ -151,7 +160,10 @@ def _infer(series: pd.Series) -> Column:
             "Train on a dtype of NumPy or pandas, such as float64, Int64 or category."
         )
     nullable = len(values) < len(series)
-    if pd.api.types.is_bool_dtype(dtype):
+    # Booleans with gaps are objects in pandas.
+    if pd.api.types.is_bool_dtype(dtype) or (
+        dtype == "object" and pd.api.types.is_bool_dtype(values.infer_objects())
+    ):
         return Column(name, "boolean", str(dtype), nullable)
     if pd.api.types.is_integer_dtype(dtype) or pd.api.types.is_float_dtype(dtype):
         kind: Kind = "integer" if pd.api.types.is_integer_dtype(dtype) else "number"
@@ -163,18 +175,31 @@ def _infer(series: pd.Series) -> Column:
         first = values.min().tz_convert("UTC") if kind == "instant" and len(values) else values.min()
         return Column(name, kind, str(dtype), nullable, earliest=first.isoformat() if len(values) else None)
     # All the categories and in their order: the model's own codes follow it.
-    texts = dtype.categories if isinstance(dtype, pd.CategoricalDtype) else pd.unique(values)
+    texts = dtype.categories if isinstance(dtype, pd.CategoricalDtype) else _distinct(values)
     if not all(isinstance(text, str) for text in texts):
+        other = next(text for text in texts if not isinstance(text, str))
+        remedy = (
+            f'Make them text: frame[{name!r}].astype("str").astype("category") in training, CAST({name} AS text) in '
+            "the query."
+            if isinstance(dtype, pd.CategoricalDtype)
+            else "Train on numbers, booleans, text or timestamps."
+        )
         raise ContractError(
-            f"column {name!r} of the reference has dtype {dtype} with values that are not text, such as "
-            f"{next(text for text in texts if not isinstance(text, str))!r}. "
-            "Train on numbers, booleans, text or timestamps."
+            f"column {name!r} of the reference has dtype {dtype} with values that are not text, such as {other!r}. "
+            f"{remedy}"
         )
     if isinstance(dtype, pd.CategoricalDtype):
         return Column(name, "text", "category", nullable, tuple(texts), bool(dtype.ordered))
     if len(texts) <= MAX_CATEGORIES:
         return Column(name, "text", str(dtype), nullable, categories=tuple(sorted(texts)))
     return Column(name, "text", str(dtype), nullable, longest=max(map(len, texts)))
+
+
+def _distinct(values: pd.Series) -> Collection[Any]:
+    try:
+        return list(pd.unique(values))
+    except TypeError:  # lists, which are no text and have no hash
+        return list(values)
 
 
 def _series(values: pa.Array, column: Column) -> pd.Series:
@@ -187,6 +212,10 @@ def _series(values: pa.Array, column: Column) -> pd.Series:
     dtype = pd.api.types.pandas_dtype(column.dtype)
     if hasattr(dtype, "__from_arrow__"):
         return pd.Series(dtype.__from_arrow__(values))
+    if dtype.kind == "b" and values.null_count:  # NumPy would take a null for False
+        raise ContractError(
+            f"column {column.name!r}: {values.null_count} nulls, and {column.dtype} has none."
+        )
     # Said first: pandas would take text for `str`, and None for NaN.
     first = dtype if dtype.kind == "O" else None
     return pd.Series(values.to_numpy(zero_copy_only=False), dtype=first).astype(dtype)

@@ -13,6 +13,16 @@ _NUMBER = r"(?i)^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?$|^[+-]?(nan|inf|
 
 _FIRST = 100  # rows that are tried before all
 
+# What a driver calls a column whose values it sends as text -> the type that Arrow has for it.
+_PLAIN = {
+    "numeric": pa.float64(),
+    "integer": pa.int64(),
+    "boolean": pa.bool_(),
+    "timestamp": pa.timestamp("us"),
+    "instant": pa.timestamp("us", "UTC"),
+    "date": pa.date32(),
+}
+
 # The largest integers up to which a float has them all.
 _WHOLE = {pa.float64(): 2**53, pa.float32(): 2**24}
 
@@ -25,8 +35,9 @@ def convert(found: pa.Array, column: Column) -> tuple[pa.Array, pa.BooleanArray 
         where all have.
     """
     stored = storage(found)
-    if pa.types.is_decimal(stored.type):
-        # By way of its digits: Arrow's own way to a float may end one bit beside the nearest.
+    if pa.types.is_decimal(stored.type) or (stored.type == pa.float32() and column.arrow == pa.float64()):
+        # By way of its digits. Arrow's own way to a float may end one bit beside the nearest, and a `real` of 0.1 would
+        # become 0.10000000149: its text, by which drivers for Python read it in training, is 0.1.
         stored = pc.cast(stored, pa.string())
     if column.kind == "text":
         values = text(stored)
@@ -55,6 +66,16 @@ def storage(found: pa.Array) -> pa.Array:
     """The values without what a driver says of them, and not as a dictionary."""
     stored = found.storage if isinstance(found, pa.ExtensionArray) else found
     return stored.dictionary_decode() if pa.types.is_dictionary(stored.type) else stored
+
+
+def plain(column: pa.Array) -> pa.Array:
+    """A column in a type of Arrow's own, numerics as floats; as the driver sent it where a value has no such form."""
+    stored = storage(column)
+    kind = column.type.type_name if isinstance(column.type, pa.OpaqueType) else ""
+    try:
+        return pc.cast(stored, _PLAIN[kind]) if kind in _PLAIN else stored
+    except pa.ArrowInvalid:
+        return stored
 
 
 def raw(values: pa.Array) -> npt.NDArray[np.generic]:
@@ -91,6 +112,10 @@ def _limits(kind: pa.DataType) -> tuple[int, int]:
 
 
 def _cast(stored: pa.Array, column: Column) -> pa.Array:
+    if pa.types.is_integer(stored.type) and column.kind == "boolean":
+        # Databases without booleans have 0 and 1; whatever else is there is neither.
+        bit = pc.is_in(stored, pa.array([0, 1], stored.type))
+        return pc.cast(pc.if_else(bit, stored, pa.scalar(None, stored.type)), pa.bool_())
     if not pa.types.is_string(stored.type) or column.kind not in ("integer", "number"):
         return _readable(stored, column.arrow)
     if column.kind == "integer":

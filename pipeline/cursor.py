@@ -1,7 +1,8 @@
 """Any other database, by its SQLAlchemy dialect: a server-side cursor, read in batches.
 
-Drivers tell a column's type each in their own way, so it is taken from the values: of the first batch, and for a
-column that is null all through it, from the first value that the query gives at all.
+Drivers tell a column's type each in their own way, so it is taken from the values of the first batch. A later value may
+be of another type. So every value comes as its text, marked with the column's type: the contract reads it exactly, or
+rejects its row, and a column that no model takes harms nobody.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
@@ -19,16 +21,14 @@ from pipeline.queries import BATCH_ROWS, Values, WarehouseError, bind
 # What the server itself refused; a retry would meet the same refusal.
 _REFUSALS = (sa.exc.ProgrammingError, sa.exc.DataError, sa.exc.NotSupportedError, sa.exc.IntegrityError)
 
-_NUMERIC = pa.opaque(pa.string(), "numeric", "sqlalchemy")
-_INSTANT = pa.timestamp("us", "UTC")
-_TYPES: dict[type, pa.DataType] = {
-    bool: pa.bool_(),
-    int: pa.int64(),
-    float: pa.float64(),
-    str: pa.string(),
-    Decimal: _NUMERIC,
-    date: pa.date32(),
-    bytes: pa.binary(),
+# In this order: a bool is an int in Python, and a datetime a date.
+_KINDS: dict[type, str] = {
+    bool: "boolean",
+    int: "integer",
+    float: "numeric",
+    Decimal: "numeric",
+    datetime: "timestamp",
+    date: "date",
 }
 
 
@@ -39,7 +39,7 @@ def stream(uri: str, query: str, values: Values, origin: str) -> Iterator[pa.Rec
     The transaction is rolled back at the end, whatever the query did; a role that may only read is safer still.
 
     Raises:
-        WarehouseError: the database refused the query, or a column changes its type on the way.
+        WarehouseError: the database refused the query.
         sqlalchemy.exc.SQLAlchemyError: the connection was lost; worth a retry.
     """
     clause = bind(query, values, origin)
@@ -50,9 +50,6 @@ def stream(uri: str, query: str, values: Values, origin: str) -> Iterator[pa.Rec
             names, chunks = list(rows.keys()), rows.partitions(BATCH_ROWS)
             first = next(chunks, [])
             types = [_type(values) for values in _columns(first, len(names))]
-            for place, name in enumerate(names):
-                if pa.types.is_null(types[place]) and names.count(name) == 1 and first:
-                    types[place] = _type(_first_value(source, clause, name))
         except _REFUSALS as error:
             raise _refusal(error, origin) from error
         schema = pa.schema(list(zip(names, types, strict=True)))
@@ -66,7 +63,7 @@ def _batches(
     try:
         while chunk:
             columns = _columns(chunk, len(schema))
-            arrays = [_array(values, field, origin) for values, field in zip(columns, schema, strict=True)]
+            arrays = [_array(values, field) for values, field in zip(columns, schema, strict=True)]
             yield pa.RecordBatch.from_arrays(arrays, schema=schema)
             chunk = next(rest, [])
     except _REFUSALS as error:
@@ -77,51 +74,56 @@ def _columns(chunk: Sequence[Any], width: int) -> list[tuple[Any, ...]]:
     return list(zip(*chunk, strict=True)) if chunk else [()] * width
 
 
-def _first_value(source: sa.Engine, clause: sa.TextClause, name: str) -> tuple[Any, ...]:
-    column: sa.ColumnClause[Any] = sa.column(name)
-    night = clause.columns(column).subquery("night")
-    try:
-        with source.connect() as connection:
-            found = connection.execute(
-                sa.select(night.c[name]).where(night.c[name].is_not(None)).limit(1)
-            ).all()
-    except _REFUSALS:  # some databases take no ORDER BY in a subquery
-        return ()
-    return tuple(row[0] for row in found)
-
-
 def _type(values: Sequence[Any]) -> pa.DataType:
     present = [value for value in values if value is not None]
-    kinds = {type(value) for value in present}
-    if not kinds:
-        return pa.null()
-    if kinds <= {int, Decimal, float} and len(kinds) > 1:
-        return _NUMERIC
-    value = present[0]
-    if isinstance(value, datetime):
-        return _INSTANT if value.tzinfo else pa.timestamp("us")
-    if kinds == {int} and not all(-(2**63) <= number < 2**63 for number in present):
-        return _NUMERIC
-    known = next((arrow for kind, arrow in _TYPES.items() if isinstance(value, kind)), None)
+    if not present:
+        return _marked("null")
+    if all(type(value) is str for value in present):
+        return pa.string()
+    if {type(value) for value in present} <= {int, Decimal, float}:
+        return _marked("integer" if all(type(value) is int for value in present) else "numeric")
+    # Of what is no text: MySQL writes 0000-00-00 into a column of dates.
+    value = next(value for value in present if type(value) is not str)
+    if isinstance(value, datetime) and value.tzinfo:
+        return _marked("instant")
+    known = next((kind for kind, name in _KINDS.items() if isinstance(value, kind)), None)
     # No type that a model takes: named for the refusal.
-    return known or pa.opaque(pa.string(), type(value).__name__, "sqlalchemy")
+    return _marked(_KINDS[known] if known else type(value).__name__)
 
 
-def _array(values: tuple[Any, ...], field: pa.Field, origin: str) -> pa.Array:
+def _marked(kind: str) -> pa.DataType:
+    return pa.opaque(pa.string(), kind, "sqlalchemy")
+
+
+def _array(values: tuple[Any, ...], field: pa.Field) -> pa.Array:
+    texts = [None if value is None else _text(value) for value in values]
     try:
-        if isinstance(field.type, pa.OpaqueType):
-            texts = pa.array([None if value is None else _said(value) for value in values], pa.string())
-            return pa.ExtensionArray.from_storage(field.type, texts)
-        return pa.array(values, field.type)
-    except (pa.ArrowException, OverflowError, TypeError, ValueError) as error:
-        raise WarehouseError(
-            f"{origin}: column {field.name!r} began as {field.type} and then held another type: {error}. "
-            "CAST it in the query."
-        ) from error
+        stored = pa.array(texts, pa.string())
+    except (
+        UnicodeEncodeError
+    ):  # half of a pair of code units: no UTF-8, and told from text by whoever reads it
+        raw = pa.array(
+            [None if text is None else text.encode("utf-8", "surrogatepass") for text in texts], pa.binary()
+        )
+        stored = pc.cast(raw, options=pc.CastOptions(pa.string(), allow_invalid_utf8=True))
+    return (
+        pa.ExtensionArray.from_storage(field.type, stored)
+        if isinstance(field.type, pa.OpaqueType)
+        else stored
+    )
 
 
-def _said(value: Any) -> str:
-    return format(value, "f") if isinstance(value, Decimal) else str(value)
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, datetime):
+        return value.isoformat(" ")
+    if isinstance(value, bool):
+        return str(value).lower()
+    # A float's text is the shortest that is read as the same number.
+    return repr(value) if isinstance(value, float) else str(value)
 
 
 def _refusal(error: sa.exc.DBAPIError, origin: str) -> WarehouseError:

@@ -77,6 +77,9 @@ def _people(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
+# What a business query's table of scores has besides the slices.
+BUSINESS_COLUMNS = ("score", "label", "class_scores", "weight")
+
 Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 # What Airflow and Postgres can keep: one file that cannot become a DAG would take all the others with it.
@@ -385,6 +388,12 @@ class Job(_Section):
             raise ValueError(
                 f"delay_days = {outcomes.delay_days} must be more than days_back ({days_back}): no night is scored "
                 "before"
+            )
+        apart = [name for name in info.data.get("slices", ()) if name in BUSINESS_COLUMNS]
+        if outcomes and outcomes.business and apart:
+            raise ValueError(
+                f"business reads a table with a column {apart[0]!r} of its own, and slices names a feature of that "
+                f"name. Take {apart[0]!r} out of slices, and have the outcomes query give it under another name"
             )
         return outcomes
 

@@ -11,8 +11,9 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
+from pipeline.artifact import library_versions
 from pipeline.errors import NothingToDo, UsageError, kept_text
-from pipeline.model import Pinned, library_versions
+from pipeline.model import Pinned
 from pipeline.postgres import bound, engine, patiently, refusals
 
 ServedBy = Literal["model", "last_published", "champion_previous"]

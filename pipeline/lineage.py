@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline import artifact, ledger, queries
 from pipeline import job as jobs
-from pipeline import ledger, model, queries
 from pipeline.job import JobError
 from pipeline.queries import WarehouseError
 
@@ -72,7 +72,7 @@ def today(home: Path, job: str) -> Today:
     """The code, the libraries, the job file and the query as they are now."""
     row: dict[str, Any] = {
         "code_version": ledger.code_version(),
-        "library_versions": model.library_versions(),
+        "library_versions": artifact.library_versions(),
         "job_sha256": None,
         "query_sha256": None,
     }

@@ -9,28 +9,24 @@ signature where a key is configured, and only then unpickled, from memory.
 """
 
 import hashlib
-import io
 import json
 import os
 import stat
 import tomllib
-import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any, Literal
 
-import joblib
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, ValidationError
-from sklearn.exceptions import InconsistentVersionWarning
 
-from pipeline import signature
+from pipeline import artifact, signature
+from pipeline.artifact import ModelError as ModelError
 from pipeline.contract import Column, Contract
 from pipeline.errors import ScoringError
 from pipeline.signature import SignatureError
@@ -41,12 +37,6 @@ Floats = npt.NDArray[np.float64]
 # Golden rows must get their recorded scores; the last bits may differ from one processor to another.
 GOLDEN_TOLERANCE = 1e-9
 
-LIBRARIES = ("scikit-learn", "numpy", "pandas", "joblib", "pyarrow")
-
-
-class ModelError(ScoringError):
-    """A model that may not be used: missing, unpinned, altered, of another library version, or wrong."""
-
 
 class Manifest(BaseModel):
     """What is known of a version, as its manifest.json says it.
@@ -54,7 +44,12 @@ class Manifest(BaseModel):
     Attributes:
         task: what the model predicts, which decides what `score`, `label` and `class_scores` hold.
         classes: the classes' labels, in the order of the model's probabilities; empty for a regression.
-        threshold: binary only: the probability of the second class from which it is the label.
+        threshold: binary only: the probability of the second class from which it is the label, where the team that
+            registered it said so.
+        labels: `scores` where the label follows from the scores: by the threshold, else the most probable class;
+            `predict` where only the model's own `predict` says it.
+        libraries: versions of the distributions that the scores depend on.
+        modules: SHA-256 of the source of each module of the artefact that belongs to no distribution.
         columns: the contract's columns, in the trained order.
         outcome: the reference's column that holds the real result, if it has one.
         golden_rows: rows of the reference that every load of the model scores again.
@@ -77,11 +72,13 @@ class Manifest(BaseModel):
     training_end: date | None
     created_at: str
     libraries: dict[str, str]
+    modules: dict[str, str] = {}
     metrics: dict[str, float]
     columns: tuple[Column, ...]
     golden_rows: tuple[dict[str, Any], ...]
     golden_scores: tuple[float | tuple[float, ...], ...]
     profile_sha256: str | None = None
+    labels: Literal["scores", "predict"] = "scores"
 
     @property
     def contract(self) -> Contract:
@@ -130,18 +127,32 @@ class Model:
         raw = self.estimator.predict(frame) if task == "regression" else self.estimator.predict_proba(frame)
         values = np.asarray(raw, dtype=np.float64)
         expected = (len(frame),) if task == "regression" else (len(frame), len(self.manifest.classes))
+        if task == "regression" and values.shape == (len(frame), 1):
+            values = values[:, 0]  # trained on a column and not on a row of numbers
         if values.shape != expected:
             raise ModelError(
-                f"{self._name}: scores of shape {values.shape}, expected {expected}. Register it again."
+                f"{self._name}: {len(frame)} rows got scores of shape {values.shape}, expected {expected}. The model "
+                "must take a table and give one prediction a row. Wrap a step that takes a single column of text in "
+                'ColumnTransformer([("text", TfidfVectorizer(), "column")]); train one model for each outcome.'
             )
         self._audit(values)
         if task == "regression":
             return Scores(values, None, None)
+        labels = self._labels(frame, values)
         if task == "binary":
-            positive = values[:, 1]
-            threshold = 0.5 if self.manifest.threshold is None else self.manifest.threshold
-            return Scores(positive, (positive >= threshold).astype(np.int64), None)
-        return Scores(values.max(axis=1), values.argmax(axis=1), values)
+            return Scores(values[:, 1], labels, None)
+        return Scores(values.max(axis=1), labels, values)
+
+    def _labels(self, frame: pd.DataFrame, values: Floats) -> npt.NDArray[np.int64]:
+        if self.manifest.labels == "predict":
+            known = {value: place for place, value in enumerate(np.asarray(self.estimator.classes_).tolist())}
+            return np.array(
+                [known[value] for value in np.asarray(self.estimator.predict(frame)).tolist()], np.int64
+            )
+        if self.manifest.threshold is not None:
+            return (values[:, 1] >= self.manifest.threshold).astype(np.int64)
+        labels: npt.NDArray[np.int64] = values.argmax(axis=1)
+        return labels
 
     def _audit(self, values: Floats) -> None:
         good = np.isfinite(values)
@@ -240,14 +251,17 @@ def load(pinned: Pinned) -> Model:
     content = read_once(pinned.folder / "model.joblib")
     found = _sha256(content)
     if found != pinned.sha256 or found != pinned.manifest.sha256:
+        same = pinned.sha256 == pinned.manifest.sha256
+        differs = "the file" if same else "versions.toml or manifest.json"
+        other = "" if same else f", and the manifest has {pinned.manifest.sha256}"
         raise ModelError(
             f"{pinned.folder / 'model.joblib'} is not the registered model: its SHA-256 is {found}, pinned is "
-            f"{pinned.sha256}. It was not loaded. Restore the file from git or your model storage."
+            f"{pinned.sha256}{other}. It was not loaded. Restore {differs} from git or your model storage."
         )
     if signature.required():
         _require_signed(pinned.folder, {**digests(pinned.folder), "model.joblib": found}, whole=True)
-    _check_libraries(pinned.manifest.libraries, pinned.folder)
-    model = Model(pinned.manifest, unpickle(content, str(pinned.folder)))
+    artifact.require_same(pinned.manifest.libraries, pinned.manifest.modules, pinned.folder)
+    model = Model(pinned.manifest, artifact.unpickle(content, str(pinned.folder)))
     check_golden_rows(model)
     return model
 
@@ -303,23 +317,6 @@ def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def unpickle(content: bytes, origin: str) -> Any:
-    """Unpickle a model from bytes that are known to be trusted.
-
-    Raises:
-        ModelError: they are no joblib file, or were made by another scikit-learn.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", InconsistentVersionWarning)
-        try:
-            return joblib.load(io.BytesIO(content))
-        except Exception as error:  # unpickling runs the model's own code, which may raise anything
-            raise ModelError(
-                f"{origin}: the model cannot be loaded: {type(error).__name__}: {error}. "
-                "Train and register it with the libraries of requirements.txt."
-            ) from error
-
-
 def check_golden_rows(model: Model) -> None:
     """Score the manifest's golden rows and compare.
 
@@ -349,31 +346,21 @@ def check_golden_rows(model: Model) -> None:
 
 def golden_scores(model: Model, rows: tuple[dict[str, Any], ...]) -> Floats:
     """Scores of golden rows: shape (rows,), or (rows, classes) for multiclass."""
-    contract = model.manifest.contract
+    scores = model.score(golden_frame(model.manifest.contract, rows))
+    return scores.score if scores.classes is None else scores.classes
+
+
+def golden_frame(contract: Contract, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Rows as the manifest keeps them, as the model takes them."""
     schema = contract.schema.remove(0)
     columns = [
         # JSON has no timestamps: they are kept as text, which Arrow reads back exactly.
-        pa.array([row[field.name] for row in rows]).cast(field.type)
+        pa.array([row[field.name] for row in rows], pa.string()).cast(field.type)
         if pa.types.is_timestamp(field.type)
         else pa.array([row[field.name] for row in rows], field.type)
         for field in schema
     ]
-    scores = model.score(contract.frame(pa.RecordBatch.from_arrays(columns, schema=schema)))
-    return scores.score if scores.classes is None else scores.classes
-
-
-def library_versions() -> dict[str, str]:
-    """Versions of the libraries that a score depends on."""
-    return {library: installed(library) for library in LIBRARIES}
-
-
-def _check_libraries(registered: Mapping[str, str], folder: Path) -> None:
-    trained, here = registered.get("scikit-learn"), installed("scikit-learn")
-    if trained != here:
-        raise ModelError(
-            f"{folder}: the model was made with scikit-learn {trained}, and {here} is installed. It was not loaded. "
-            f"Install scikit-learn=={trained}, or train and register the model again."
-        )
+    return contract.frame(pa.RecordBatch.from_arrays(columns, schema=schema))
 
 
 def read_once(path: Path) -> bytes:

@@ -1,5 +1,6 @@
 """Take a trained scikit-learn model into the model store, with everything that a night needs to know of it."""
 
+import fcntl
 import hashlib
 import io
 import json
@@ -7,8 +8,9 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Collection, Mapping
-from dataclasses import asdict, replace
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -16,28 +18,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from sklearn.base import is_classifier, is_regressor
+import pyarrow.parquet as pq
 
 from pipeline import contract as contracts
 from pipeline import leaks, references, signature
-from pipeline.contract import ENTITY, Column, Contract
-from pipeline.errors import ScoringError, UsageError
-from pipeline.model import (
-    Manifest,
-    Model,
-    ModelError,
-    Pinned,
-    Task,
-    digests,
-    golden_scores,
-    library_versions,
-    unpickle,
-    versions,
-)
+from pipeline.artifact import requirements, unpickle_and_name_modules
+from pipeline.contract import Column, Contract, ContractError
+from pipeline.errors import UsageError
+from pipeline.estimator import features, task_and_classes
+from pipeline.model import Manifest, Model, ModelError, Pinned, digests, versions
+from pipeline.probe import probe
 
 GOLDEN_ROWS = 8
-NOT_FEATURES = (ENTITY, "score_date")
-UNKNOWN_TEXT = "a text that training never saw"
 
 _HEADER = """\
 # Every registered version with the SHA-256 of its model.joblib, and the aliases that jobs name.
@@ -58,7 +50,7 @@ def register(
     alias: str | None = None,
     outcome: str | None = None,
     planned: Collection[str] = (),
-    threshold: float = 0.5,
+    threshold: float | None = None,
     metrics: Mapping[str, float] | None = None,
     training_window: tuple[date, date] | None = None,
     card: str | None = None,
@@ -77,9 +69,11 @@ def register(
         alias: an alias to point at the new version.
         outcome: the reference's column that holds the real result.
         planned: features whose timestamps are known in advance, and may be later than the score date.
-        threshold: binary only: the probability from which a row gets the positive class's label.
+        threshold: binary only: the probability from which a row gets the positive class's label; else its label is
+            what the model's `predict` says.
         metrics: figures of the model's evaluation, kept in the manifest.
-        training_window: first and last score date of the training data; else read off the reference's `score_date`.
+        training_window: first and last score date of the training data; else read off the reference's `score_date`, or
+            off `night_column`.
         card: the model card, Markdown; else a short one is written.
         nights: Parquet file of the training rows, whole nights, to be profiled and not kept; else the reference.
         night_column: its column with the day of each row, so that a night can be compared with training's nights.
@@ -94,19 +88,23 @@ def register(
     _check_word("model", name)
     if alias is not None:
         _check_word("alias", alias)
-    if not 0 <= threshold <= 1:
+    if threshold is not None and not 0 <= threshold <= 1:
         raise UsageError(f"threshold {threshold}: a probability is from 0 to 1.")
     content, reference_content = _read(artefact), _read(reference)
-    estimator = unpickle(content, str(artefact))
+    estimator, named = unpickle_and_name_modules(content, str(artefact))
+    libraries, modules = requirements(named, str(artefact))
     rows = _rows(reference_content, reference)
     if rows.empty:
         raise ModelError(f"{reference}: no rows. The reference is a sample of the training rows.")
-    task, classes = _task(estimator, artefact)
+    task, classes = task_and_classes(estimator, artefact)
     contract = contracts.infer(
-        rows, _features(estimator, rows, outcome, (night_column, score_column), reference), planned
+        rows, features(estimator, rows, outcome, (night_column, score_column), reference), planned
     )
     leaks.require_none(rows, contract, outcome, str(reference))
     whole = rows if nights is None else _rows(_read(nights), nights)
+    first, last = (
+        training_window or _window(rows, "score_date") or _window(whole, night_column) or (None, None)
+    )
     manifest = Manifest(
         name=name,
         version=0,
@@ -117,16 +115,17 @@ def register(
         reference_sha256=hashlib.sha256(reference_content).hexdigest(),
         reference_rows=len(rows),
         outcome=outcome,
-        training_start=(training_window or _window(rows))[0],
-        training_end=(training_window or _window(rows))[1],
+        training_start=first,
+        training_end=last,
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        libraries=library_versions(),
+        libraries=libraries,
+        modules=modules,
         metrics=dict(metrics or {}),
         columns=contract.columns,
         golden_rows=_golden_rows(rows, contract),
         golden_scores=(),
     )
-    manifest = _probe(Model(manifest, estimator), artefact)
+    manifest = probe(Model(manifest, estimator), rows, artefact)
     profile = references.build(whole, manifest, night_column, score_column).content()
     manifest = manifest.model_copy(update={"profile_sha256": hashlib.sha256(profile).hexdigest()})
     files = {"model.joblib": content, "reference.parquet": reference_content, references.FILE: profile}
@@ -168,103 +167,35 @@ def sign(home: Path, name: str, version: int, key: Path) -> Path:
 def _rows(content: bytes, reference: Path) -> pd.DataFrame:
     try:
         rows = pd.read_parquet(io.BytesIO(content)).reset_index(drop=True)
-        return rows.set_axis(rows.columns.map(str), axis="columns")
+        schema = pq.read_schema(io.BytesIO(content))
     except pa.ArrowException as error:
         raise UsageError(
             f"{reference} is no Parquet file: {error} Write it with DataFrame.to_parquet."
         ) from error
+    return _as_trained(rows.set_axis(rows.columns.map(str), axis="columns"), schema, reference)
 
 
-def _probe(model: Model, artefact: Path) -> Manifest:
-    """Score the golden rows, and find out which columns may hold a text that training never saw, and which a null."""
-    manifest = model.manifest
-    try:
-        scores = golden_scores(model, manifest.golden_rows)
-    except ScoringError:
-        raise
-    except Exception as error:  # the model's own code may raise anything
-        raise ModelError(
-            f"{artefact}: the model cannot score rows of the reference: {type(error).__name__}: {error}. "
-            "Write the reference with the columns and dtypes that the model was trained on."
-        ) from error
-    columns = tuple(
-        replace(
-            column,
-            accepts_unknown=column.categories is None or _accepts(model, column, UNKNOWN_TEXT),
-            accepts_missing=_accepts(model, column, None),
-        )
-        for column in manifest.columns
-    )
-    recorded = tuple(tuple(row) if isinstance(row, list) else row for row in scores.tolist())
-    return manifest.model_copy(update={"columns": columns, "golden_scores": recorded})
-
-
-def _accepts(model: Model, column: Column, value: str | None) -> bool:
-    row = {**model.manifest.golden_rows[0], column.name: value}
-    try:
-        golden_scores(model, (row,))
-    except Exception:  # noqa: BLE001 - whatever the model raises, the answer is no
-        return False
-    return True
-
-
-def _task(estimator: Any, artefact: Path) -> tuple[Task, tuple[str, ...]]:
-    # What has no tags is no estimator, and asking it for its kind would only raise.
-    known = hasattr(estimator, "__sklearn_tags__")
-    if known and is_regressor(estimator):
-        return "regression", ()
-    if not known or not is_classifier(estimator):
-        raise ModelError(
-            f"{artefact}: {type(estimator).__name__} is neither a classifier nor a regressor of scikit-learn. "
-            "Wrap it in a scikit-learn Pipeline."
-        )
-    if not hasattr(estimator, "predict_proba"):
-        raise ModelError(
-            f"{artefact}: {type(estimator).__name__} gives no probabilities. Wrap it in CalibratedClassifierCV."
-        )
-    found = getattr(estimator, "classes_", None)
-    if found is None:
-        raise ModelError(f"{artefact}: {type(estimator).__name__} is not trained. Fit it first.")
-    if isinstance(found, list):
-        raise ModelError(f"{artefact}: the model has {len(found)} outcomes. Train one model for each.")
-    classes = tuple(_label(value) for value in np.asarray(found).tolist())
-    if len(classes) < 2:
-        raise ModelError(
-            f"{artefact}: the model was trained on a single class, {classes[0]!r}, and gives every row the same score. "
-            "Train it on rows of at least two classes."
-        )
-    return ("binary" if len(classes) == 2 else "multiclass"), classes
-
-
-def _label(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _features(
-    estimator: Any, rows: pd.DataFrame, outcome: str | None, apart: Collection[str | None], reference: Path
-) -> list[str]:
-    if outcome is not None and outcome not in rows.columns:
-        raise ModelError(f"{reference}: no outcome column {outcome!r}. It has {', '.join(rows.columns)}.")
-    named = getattr(estimator, "feature_names_in_", None)
-    features = (
-        [str(name) for name in named]
-        if named is not None
-        else [name for name in rows.columns if name not in (*NOT_FEATURES, outcome, *apart)]
-    )
-    for name in (*NOT_FEATURES, outcome):
-        if name in features:
-            raise ModelError(
-                f"{reference}: the model was trained on {name!r}, which is no feature: it is not known at night or "
-                "names the row. Train without it."
+def _as_trained(rows: pd.DataFrame, schema: pa.Schema, reference: Path) -> pd.DataFrame:
+    """The rows in the dtypes that they were written with, where Parquet gives back others."""
+    for column in (schema.pandas_metadata or {}).get("columns", ()):
+        name, written, was = str(column["name"]), str(column["numpy_type"]), column["pandas_type"]
+        if name not in rows.columns:
+            continue
+        if written == "object" and was == "unicode":
+            rows[name] = rows[name].astype(object).where(rows[name].notna(), None)
+        elif was == "categorical" and not isinstance(rows[name].dtype, pd.CategoricalDtype):
+            raise ContractError(
+                f"{reference}: column {name!r} was a category of {rows[name].dtype}, which a Parquet file does not "
+                f'keep. Make it text: frame[{name!r}].astype("str").astype("category") in training, CAST({name} AS '
+                "text) in the query."
             )
-    return features
+    return rows
 
 
-def _window(rows: pd.DataFrame) -> tuple[date, date] | tuple[None, None]:
-    if "score_date" not in rows.columns:
-        return None, None
-    days = pd.to_datetime(rows["score_date"])
-    return days.min().date(), days.max().date()
+def _window(rows: pd.DataFrame, column: str | None) -> tuple[date, date] | None:
+    """First and last day of a column; None where it is not there or holds no day."""
+    days = pd.to_datetime(rows[column]).dropna() if column in rows.columns else pd.Series()
+    return (days.min().date(), days.max().date()) if len(days) else None
 
 
 def _golden_rows(rows: pd.DataFrame, contract: Contract) -> tuple[dict[str, Any], ...]:
@@ -289,6 +220,29 @@ def _save(
 ) -> Pinned:
     store = home / "models" / manifest.name
     store.mkdir(parents=True, exist_ok=True)
+    with _only_writer(store):
+        return _save_next(home, store, manifest, files, card, alias)
+
+
+@contextmanager
+def _only_writer(store: Path) -> Iterator[None]:
+    """Register one version at a time: each takes a number and changes versions.toml."""
+    folder = os.open(store, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
+
+
+def _save_next(
+    home: Path,
+    store: Path,
+    manifest: Manifest,
+    files: Mapping[str, bytes],
+    card: str | None,
+    alias: str | None,
+) -> Pinned:
     pins, aliases = versions(home, manifest.name) if (store / "versions.toml").exists() else ({}, {})
     taken = [*pins, *(int(folder.name) for folder in store.iterdir() if folder.name.isdigit())]
     manifest = manifest.model_copy(update={"version": max(taken, default=0) + 1})

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from pipeline import warehouse
 from pipeline.contract import ENTITY, Column
-from pipeline.convert import convert, storage, text
+from pipeline.convert import convert, plain, storage, text
 from pipeline.errors import ScoringError
 from pipeline.job import Job
 from pipeline.model import Floats, Manifest
@@ -214,12 +214,11 @@ def _chunks(reader: pa.RecordBatchReader) -> Iterator[pa.Table]:
 
 
 def _bare(rows: pa.Table) -> pa.Table:
-    """Columns without what a driver says of them, numerics as floats, and the entity as text."""
+    """Columns in types of Arrow's own, numerics as floats, and the entity as text."""
     columns = {}
     for name, column in zip(rows.column_names, rows.columns, strict=True):
-        numeric = isinstance(column.type, pa.OpaqueType) and column.type.type_name == "numeric"
-        found = storage(column.combine_chunks())
-        columns[name] = text(found) if name == ENTITY else pc.cast(found, pa.float64()) if numeric else found
+        array = column.combine_chunks()
+        columns[name] = text(storage(array)) if name == ENTITY else plain(array)
     return pa.table(columns)
 
 

@@ -109,9 +109,11 @@ def _read(name: str, declared: str, storage: set[str]) -> tuple[str, str, pa.Dat
         return text, "''", pa.opaque(pa.string(), "numeric", "sqlite") if number else pa.string()
     if storage == {"integer"}:
         return name, "0", pa.int64()
+    if storage == {"real"}:
+        return name, "0.0", pa.opaque(pa.float64(), "numeric", "sqlite") if kind else pa.float64()
     if storage:
-        decimal = pa.opaque(pa.float64(), "numeric", "sqlite")
-        return f"CAST({name} AS real)", "0.0", decimal if kind else pa.float64()
+        # As text: a large integer among the fractions would lose its last digits as a float.
+        return text, "''", pa.opaque(pa.string(), "numeric", "sqlite")
     return text, "''", pa.string() if re.search("CHAR|CLOB|TEXT", declared, re.I) else pa.null()
 
 

@@ -41,8 +41,10 @@ FLOORS = (
         "doubles",
         "pages.reading",
     ),
-    ("attic", "janitor", "leaks", "objects", "results", "figures", "business", "verify"),
+    ("probe",),
+    ("attic", "estimator", "janitor", "leaks", "objects", "results", "figures", "business", "verify"),
     ("model", "parts", "warehouse"),
+    ("artifact",),
     ("breaks", "columns", "convert", "profile", "yardstick"),
     ("cursor", "duckdb", "postgres", "sqlite", "pages.charts"),
     (

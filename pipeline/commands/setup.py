@@ -60,9 +60,13 @@ def register(
         typer.Option(help="A timestamp that is known in advance and may be in the future; may be repeated."),
     ] = None,
     threshold: Annotated[
-        float,
-        typer.Option(min=0, max=1, help="Binary: from this probability the label is the positive class."),
-    ] = 0.5,
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Binary: from this probability the label is the positive class; else it is what predict says.",
+        ),
+    ] = None,
     metrics: Annotated[Path | None, typer.Option(help="JSON file of named figures for the manifest.")] = None,
     card: Annotated[Path | None, typer.Option(help="The model card, Markdown.")] = None,
     nights: Annotated[

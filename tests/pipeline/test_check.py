@@ -103,7 +103,10 @@ def test_a_value_that_may_not_be_scored_rejects_its_row(
         (AMOUNT, numeric("0.10"), 0.1),
         (AMOUNT, numeric("100.000"), 100.0),
         (AMOUNT, pa.array([1.7976931348623157e308]), 1.7976931348623157e308),
-        (AMOUNT, pa.array([0.1], pa.float32()), 0.10000000149011612),
+        # As its text says, by which drivers for Python read it in training.
+        (AMOUNT, pa.array([0.1], pa.float32()), 0.1),
+        (AMOUNT, pa.array([16777216.0], pa.float32()), 16777216.0),
+        (AMOUNT, pa.array([1e-45], pa.float32()), 1e-45),
         (AMOUNT, pa.array([7], pa.int16()), 7.0),
         (AMOUNT, pa.array([5e-324]), 5e-324),
         (AMOUNT, pa.array([250.0]), 250.0),

@@ -305,6 +305,11 @@ def test_the_digest_changes_with_the_file(tmp_path: Path) -> None:
         ),
         (
             'slices = ["carrier", "origin"]',
+            'slices = ["carrier", "weight"]',
+            "business reads a table with a column 'weight' of its own, .* under another name",
+        ),
+        (
+            'slices = ["carrier", "origin"]',
             "slices = [1]",
             "key 'slices' = 1: Input should be a valid string. It is: list of feat",
         ),

@@ -21,7 +21,7 @@ import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
-from pipeline import model
+from pipeline import artifact, model
 from pipeline.model import Model, ModelError, Pinned, ScoreError
 from tests.home import Home, shop_model, shop_rows
 
@@ -281,7 +281,9 @@ def test_bytes_that_only_the_pin_vouches_for_are_refused(home: Home, pinned: Pin
 def test_a_pin_that_was_changed_refuses_the_model(home: Home, pinned: Pinned, pin: str) -> None:
     edit(home.path / "models" / "shop" / "versions.toml", pinned.sha256, pin)
     with pytest.raises(
-        ModelError, match=f"is not the registered model: .* pinned is {pin}. It was not loaded"
+        ModelError,
+        match=f"is not the registered model: .* pinned is {pin}, and the manifest has {pinned.sha256}. It was not "
+        "loaded. Restore versions.toml or manifest.json",
     ):
         load(home)
 
@@ -318,11 +320,11 @@ def test_looking_a_version_up_unpickles_nothing(home: Home, pinned: Pinned) -> N
 def test_a_pickle_that_says_another_scikit_learn_is_refused() -> None:
     estimator, _ = shop_model()
     content = pickle.dumps(estimator)
-    installed = model.library_versions()["scikit-learn"].encode()
+    installed = artifact.library_versions()["scikit-learn"].encode()
     other = content.replace(installed, b"0" * len(installed))
     assert other != content
     with pytest.raises(ModelError, match="InconsistentVersionWarning"):
-        model.unpickle(other, "model.joblib")
+        artifact.unpickle(other, "model.joblib")
 
 
 def test_golden_rows_that_score_otherwise_are_refused(home: Home, pinned: Pinned) -> None:
@@ -464,7 +466,7 @@ class Line(RegressorMixin, BaseEstimator):
     [
         (lambda rows: np.full(rows, np.nan), "5 rows got no usable score, for example .nan"),
         (lambda rows: np.full(rows, -np.inf), "5 rows got no usable score"),
-        (lambda rows: np.full((rows, 1), 0.5), r"scores of shape \(5, 1\), expected \(5,\)"),
+        (lambda rows: np.full((rows, 2), 0.5), r"scores of shape \(5, 2\), expected \(5,\)"),
         (lambda rows: np.full(rows + 1, 0.5), r"scores of shape \(6,\), expected \(5,\)"),
     ],
 )

@@ -4,6 +4,8 @@ import hashlib
 import json
 import math
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +35,7 @@ from tests.home import Home, shop_model
 def test_a_binary_classifier(home: Home) -> None:
     pinned = home.model("shop", *shop_model(), outcome="bought")
     manifest = pinned.manifest
-    assert (manifest.task, manifest.classes, manifest.threshold) == ("binary", ("false", "true"), 0.5)
+    assert (manifest.task, manifest.classes, manifest.threshold) == ("binary", ("false", "true"), None)
     assert [column.name for column in manifest.columns] == ["amount", "visits", "channel", "member"]
     assert (manifest.version, manifest.outcome, manifest.reference_rows) == (1, "bought", 400)
 
@@ -247,6 +249,25 @@ def refused(
     with pytest.raises(error, match=complaint):
         home.model("refused", estimator, reference, **options)
     assert not list((home.path / "models").glob("refused/*"))
+
+
+REGISTERING = """
+import sys
+from pathlib import Path
+from pipeline.register import register
+home, at = Path(sys.argv[1]), Path(sys.argv[2])
+register(home, "shop", at / "shop.joblib", at / "shop.parquet", alias="champion")
+"""
+
+
+def test_versions_that_are_registered_at_once_are_all_pinned(home: Home) -> None:
+    home.model("shop", *shop_model())
+    command = [sys.executable, "-c", REGISTERING, str(home.path), str(home.path)]
+    registering = [subprocess.Popen(command) for _ in range(6)]
+    assert [process.wait(timeout=300) for process in registering] == [0] * 6
+    pins, aliases = model.versions(home.path, "shop")
+    assert (sorted(pins), aliases) == (list(range(1, 8)), {"champion": 7, "champion_previous": 6})
+    assert all(model.resolve(home.path, "shop", "", version).sha256 == pins[version] for version in pins)
 
 
 def test_what_is_no_model_is_refused(home: Home) -> None:

@@ -16,7 +16,8 @@ from adbc_driver_duckdb import driver_path
 
 from pipeline import addresses, warehouse
 from pipeline.check import Checker
-from pipeline.contract import Column, Contract, ContractError
+from pipeline.contract import Column, Contract, ContractError, Kind
+from pipeline.convert import plain
 from pipeline.embedded import Embedded
 from pipeline.queries import BATCH_ROWS, WarehouseError
 from tests.home import Home, shop_model, shop_rows
@@ -39,8 +40,8 @@ class Source:
     def column(self, query: str) -> list[object]:
         """First column of a query's rows."""
         with warehouse.stream(self.address, query, VALUES, "q.sql") as reader:
-            found: list[object] = reader.read_all().column(0).to_pylist()
-        return found
+            values: list[object] = plain(reader.read_all().column(0).combine_chunks()).to_pylist()
+        return values
 
 
 def on_postgres(server: Embedded, scheme: str) -> Source:
@@ -260,11 +261,61 @@ def test_a_value_that_does_not_fit_its_declared_type_is_rejected_with_its_row(tm
     ]  # fmt: skip
 
 
-def test_a_column_that_changes_its_type_on_the_way_is_named(tmp_path: Path) -> None:
-    source = on_sqlite(tmp_path, "sqlite+pysqlite")
-    source.run("CREATE TABLE t (x); INSERT INTO t VALUES (1), ('one')")
-    with pytest.raises(WarehouseError, match=r"q\.sql: column 'x' began as int64 and then held another type"):
-        source.column("SELECT x FROM t")
+# Rows of one kind that fill more than one batch, and then some of another.
+CHANGING = f"""
+CREATE TABLE t (entity_id TEXT, a);
+WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {BATCH_ROWS + 500})
+INSERT INTO t SELECT 'e' || i, {{first}} FROM n;
+INSERT INTO t VALUES {{then}};
+"""
+
+
+@pytest.mark.parametrize("scheme", ["sqlite", "sqlite+pysqlite"])
+@pytest.mark.parametrize(
+    ("dtype", "first", "then", "expected", "rejected"),
+    [
+        ("float64", "i", "('x', 2.75), ('y', -0.9), ('z', 3)", {"x": 2.75, "y": -0.9, "z": 3.0}, []),
+        ("int64", "i", "('x', 2.75), ('y', -0.9), ('z', 3)", {"z": 3}, ["x", "y"]),
+        ("float64", "i", "('x', NULL), ('y', 1e300)", {"x": None, "y": 1e300}, []),
+        ("float64", "NULL", "('x', 0.1), ('y', 7)", {"x": 0.1, "y": 7.0}, []),
+        ("int64", "NULL", "('x', 9007199254740993), ('y', 0.5)", {"x": 2**53 + 1}, ["y"]),
+        ("Int64", "i + 0.5", "('x', 9007199254740993)", {"x": 2**53 + 1}, None),
+    ],
+)
+def test_a_column_that_changes_its_type_on_the_way_is_exact_or_rejected(
+    tmp_path: Path, scheme: str, dtype: str, first: str, then: str, expected: dict[str, object],
+    rejected: list[str] | None,
+) -> None:  # fmt: skip
+    source = on_sqlite(tmp_path, scheme)
+    source.run(CHANGING.format(first=first, then=then))
+    kind: Kind = "number" if dtype == "float64" else "integer"
+    checker = Checker(Contract((Column("a", kind, dtype, nullable=True),)))
+    scored: dict[str, object] = {}
+    refused: list[tuple[str, str]] = []
+    with warehouse.stream(source.address, "SELECT * FROM t", VALUES, "q.sql") as reader:
+        checker.schema(reader.schema, "q.sql")
+        for batch in reader:
+            checked = checker.check(batch)
+            scored |= dict(zip(*checked.accepted.to_pydict().values(), strict=True))
+            refused += [(row["entity_id"], row["rule"]) for row in checked.rejected.to_pylist()]
+    assert {name: scored.get(name) for name in expected} == expected
+    if rejected is not None:
+        assert refused == [(name, "type") for name in rejected]
+
+
+@pytest.mark.parametrize("scheme", ["sqlite", "sqlite+pysqlite"])
+def test_an_entity_keeps_its_text_whatever_came_before_it(tmp_path: Path, scheme: str) -> None:
+    source = on_sqlite(tmp_path, scheme)
+    source.run(
+        CHANGING.replace("entity_id TEXT", "entity_id")
+        .replace("'e' || i", "i")
+        .format(first="1", then="(0.5, 1), ('b', 1)")
+    )
+    checker = Checker(Contract((Column("a", "integer", "int64", nullable=True),)))
+    with warehouse.stream(source.address, "SELECT * FROM t", VALUES, "q.sql") as reader:
+        batches = [checker.check(batch).accepted for batch in reader]
+    entities = [name for batch in batches for name in batch.column("entity_id").to_pylist()]
+    assert (entities[0], entities[-2:]) == ("1", ["0.5", "b"])
 
 
 def test_a_night_gets_the_same_scores_from_every_source(home: Home, source: Source) -> None:

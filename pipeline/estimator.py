@@ -1,0 +1,80 @@
+"""What a trained estimator says of itself: its task, its classes and its features."""
+
+import re
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import is_classifier, is_regressor
+
+from pipeline.contract import ENTITY
+from pipeline.model import ModelError, Task
+
+NOT_FEATURES = (ENTITY, "score_date")
+
+
+def task_and_classes(estimator: Any, artefact: Path) -> tuple[Task, tuple[str, ...]]:
+    """What a trained estimator predicts, and the labels of its classes in the order of its probabilities.
+
+    Raises:
+        ModelError: it is no trained classifier with probabilities, and no regressor.
+    """
+    # What has no tags is no estimator, and asking it for its kind would only raise.
+    known = hasattr(estimator, "__sklearn_tags__")
+    if known and is_regressor(estimator):
+        return "regression", ()
+    if not known or not is_classifier(estimator):
+        raise ModelError(
+            f"{artefact}: {type(estimator).__name__} is neither a classifier nor a regressor of scikit-learn. "
+            "Wrap it in a scikit-learn Pipeline."
+        )
+    if not hasattr(estimator, "predict_proba"):
+        raise ModelError(
+            f"{artefact}: {type(estimator).__name__} gives no probabilities. Wrap it in CalibratedClassifierCV."
+        )
+    values = getattr(estimator, "classes_", None)
+    if values is None:
+        raise ModelError(f"{artefact}: {type(estimator).__name__} is not trained. Fit it first.")
+    if isinstance(values, list):
+        raise ModelError(f"{artefact}: the model has {len(values)} outcomes. Train one model for each.")
+    classes = tuple(label(value) for value in np.asarray(values).tolist())
+    if len(classes) < 2:
+        raise ModelError(
+            f"{artefact}: the model was trained on a single class, {classes[0]!r}, and gives every row the same score. "
+            "Train it on rows of at least two classes."
+        )
+    return ("binary" if len(classes) == 2 else "multiclass"), classes
+
+
+def label(value: Any) -> str:
+    """A class as the label that analysts read."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def features(
+    estimator: Any, rows: pd.DataFrame, outcome: str | None, apart: Collection[str | None], reference: Path
+) -> list[str]:
+    """The columns of the reference that the model takes, in the trained order.
+
+    Raises:
+        ModelError: the outcome is missing, or among the features.
+    """
+    if outcome is not None and outcome not in rows.columns:
+        raise ModelError(f"{reference}: no outcome column {outcome!r}. It has {', '.join(rows.columns)}.")
+    named = getattr(estimator, "feature_names_in_", None)
+    # LightGBM writes a space in a name as an underscore, and takes the column under either name.
+    written = {re.sub(r"\s", "_", name): name for name in rows.columns}
+    taken = (
+        [name if name in rows.columns else written.get(name, name) for name in map(str, named)]
+        if named is not None
+        else [name for name in rows.columns if name not in (*NOT_FEATURES, outcome, *apart)]
+    )
+    for name in (*NOT_FEATURES, outcome):
+        if name in taken:
+            raise ModelError(
+                f"{reference}: the model was trained on {name!r}, which is no feature: it is not known at night or "
+                "names the row. Train without it."
+            )
+    return taken
