@@ -8,7 +8,7 @@ from typing import Annotated
 import sqlalchemy as sa
 import typer
 
-from pipeline import dates, decisions, ledger, places, receipts
+from pipeline import dates, decisions, places, receipts
 from pipeline.commands import checkout
 from pipeline.commands.audit import print_diff
 from pipeline.commands.checkout import JobName
@@ -66,7 +66,7 @@ def approve(run_id: RunId, by: By, reason: Reason) -> None:
         decisions.decide(approver, run_id, approve=True, by=by, reason=reason)
     except NothingToDo as error:  # well for a task, not for the person who wanted it published
         fail(error, FAILED)
-    receipts.follow(approver, places.store(), ledger.show(approver, run_id)["job"])
+    receipts.follow(approver, places.store(), decisions.trigger_of(approver, run_id).job)
     out.print(f"run {run_id} published, approved by {by}", markup=False)
 
 

@@ -130,14 +130,17 @@ def test_the_roles_have_the_rights_of_their_names_only(other: Embedded) -> None:
         "analyst in scoring_analyst",
         "approver in scoring_approver",
         "janitor in scoring_janitor",
+        "scoring_analyst in scoring_job_analyst",
+        "scoring_owner in scoring_analyst",
+        "scoring_owner in scoring_job_analyst",
         "scoring_pipeline in scoring_writer",
     ]
     assert ask(other.uri("postgres"), members) == expected
     powerful = "SELECT rolname FROM pg_roles WHERE rolsuper OR rolcreaterole OR rolcreatedb OR rolbypassrls ORDER BY 1"
-    assert ask(other.uri("postgres"), powerful) == ["postgres", "scoring_owner"]
+    assert ask(other.uri("postgres"), powerful) == ["postgres"]
     assert ask(other.uri("postgres"), "SELECT rolname FROM pg_roles WHERE rolsuper") == ["postgres"]
     no_login = "SELECT rolname FROM pg_roles WHERE NOT rolcanlogin AND rolname LIKE 'scoring%' ORDER BY 1"
-    groups = ["scoring_analyst", "scoring_approver", "scoring_janitor", "scoring_writer"]
+    groups = ["scoring_analyst", "scoring_approver", "scoring_janitor", "scoring_job_analyst", "scoring_writer"]
     assert ask(other.uri("postgres"), no_login) == groups
 
 

@@ -21,7 +21,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from pipeline import __main__ as command_line
 from pipeline.commands import audit
 from pipeline.verify import Verification
-from tests.home import NIGHT, Home, shop_model, shop_rows
+from tests.home import NIGHT, SUPERUSER, Home, shop_model, shop_rows
 from tests.pipeline.shop import Shop, open_shop
 from tests.pipeline.test_retention import age
 
@@ -205,12 +205,12 @@ def test_with_four_eyes_whoever_scored_does_not_decide(
     assert code == 2
     assert "eve triggered the run, and gate.four_eyes" in complained
     # A login that both scores and decides is one pair of eyes, whatever name it states.
-    shop.home.sql("GRANT scoring_approver TO scoring_pipeline")
+    shop.home.sql("GRANT scoring_approver TO scoring_pipeline", SUPERUSER)
     try:
         monkeypatch.setenv("AIRFLOW_CONN_PREDICTIONS_APPROVER", shop.home.server.connections["predictions"])
         code, _, complained = run("approve", scored["run_id"], "--by", "ada", "--reason", "seen")
     finally:
-        shop.home.sql("REVOKE scoring_approver FROM scoring_pipeline")
+        shop.home.sql("REVOKE scoring_approver FROM scoring_pipeline", SUPERUSER)
     assert code == 2
     assert "the login scoring_pipeline began the run, and gate.four_eyes" in complained
     monkeypatch.setenv("AIRFLOW_CONN_PREDICTIONS_APPROVER", shop.home.approver)
@@ -370,7 +370,7 @@ def test_a_database_without_the_schema_says_how_to_make_it(
     assert 'relation "scoring.scoring_runs" does not exist. Run: python -m pipeline migrate' in complained
     code, _, complained = run("score", shop.job, NIGHT)
     assert code == 2
-    assert 'schema "scoring" does not exist' in complained
+    assert 'relation "scoring.identity" does not exist' in complained
     assert "Run `python -m pipeline migrate`" in complained
 
 
@@ -566,7 +566,10 @@ COMMANDS: dict[str, click.Command] = dict(TOP.commands)  # type: ignore[attr-def
 
 def test_the_commands_are_those_of_the_manual() -> None:
     assert set(COMMANDS) == {
+        "grant-analyst",
         "migrate",
+        "rebuild",
+        "revoke-analyst",
         "sample",
         "register",
         "sign",

@@ -93,8 +93,8 @@ def test_a_model_that_raises_fails_naming_the_rows(shop: Shop) -> None:
 @pytest.mark.parametrize(
     ("poisoned", "named"),
     [
-        (["customer-00040"], "row customer-00040"),
-        (["customer-00079"], "row customer-00079"),
+        (["customer-00040"], "rows customer-00040"),
+        (["customer-00079"], "rows customer-00079"),
         (
             ["customer-00041", "customer-00057", "customer-00058"],
             "rows customer-00041, customer-00057, customer-00058",

@@ -366,7 +366,9 @@ REVOKE EXECUTE ON FUNCTION scoring.roll_back FROM scoring_writer;
 GRANT EXECUTE ON FUNCTION scoring.approve, scoring.reject, scoring.roll_back TO scoring_approver;
 GRANT SELECT ON scoring.decisions, scoring.decisions_head TO scoring_writer, scoring_approver;
 GRANT SELECT ON scoring.erasures, scoring.scoring_runs, scoring.run_parts, scoring.current_runs, scoring.publications,
-    scoring.prediction_rows, scoring.run_metrics, scoring.feature_metrics, scoring.findings TO scoring_approver;
+    scoring.prediction_rows, scoring.run_metrics, scoring.feature_metrics, scoring.outcome_metrics, scoring.findings
+    TO scoring_approver;
+GRANT SELECT (run_id, column_name, rule) ON scoring.rejected_rows TO scoring_approver;
 REVOKE INSERT ON scoring.scoring_runs FROM scoring_writer;
 GRANT INSERT (job, score_date, trigger, triggered_by, attempt, dry_run, interval_start, interval_end, served_by,
               idempotency_key, model_name, model_version, model_sha256, model_named, code_version, query_sha256,
