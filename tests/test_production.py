@@ -126,7 +126,12 @@ class TestFile:
 
     def test_one_network_leads_out(self) -> None:
         said = yaml.safe_load((ROOT / PRODUCTION).read_text())["networks"]
-        assert said == {"data": {"internal": True}, "queue": {"internal": True}, "tasks": {"internal": True}, "web": None}
+        assert said == {
+            "data": {"internal": True},
+            "queue": {"internal": True},
+            "tasks": {"internal": True},
+            "web": None,
+        }
 
     def test_every_server_in_an_address_can_be_reached(self, composed: dict[str, Service]) -> None:
         servers = {"postgres": 5432, "redis": 6379, "airflow-apiserver": 8080}
