@@ -127,7 +127,8 @@ class Archived:
             erasures += others
         where = {"run_id": self.run["run_id"], "part": part}
         return line, [
-            {**where, "kind": note.kind, "sha256": note.before, "sha256_next": note.after} for note in erasures
+            {**where, "kind": note.kind, "sha256": note.before, "sha256_next": note.after}
+            for note in erasures
         ]
 
     def _prove(self, path: str, kind: str, part: int, sha256: str) -> tuple[str, tuple[Note, ...]]:

@@ -144,6 +144,7 @@ def test_a_superseded_runs_row_cannot_change_either(shop: Shop) -> None:
 
 
 def test_a_run_that_does_not_add_up_cannot_be_marked_published(shop: Shop) -> None:
+    shop.change("visits = visits + 1")
     run = shop.extract()
     statement = "UPDATE scoring.scoring_runs SET status = 'published' WHERE run_id = :run_id"
     with pytest.raises(sa.exc.IntegrityError, match=r"scoring_runs_check|one_published_run"):

@@ -42,6 +42,7 @@ SMUGGLED = (
 def armed(home: Home, before: str = "") -> Iterator[None]:
     """The attacker's function: the pipeline's own role may not make any."""
     home.sql(ARM.format(before=before))
+    home.sql("GRANT EXECUTE ON FUNCTION scoring.arm_in_test TO scoring_writer")
     try:
         yield
     finally:

@@ -35,7 +35,7 @@ def begin(night: Shop, status: str = "running") -> int:
     """A run like the published one, of a job of its own, with a line in its ledger; returns its id."""
     like = dict(night.home.last_run(night.job))
     counted = status in ("published", "superseded")
-    like |= {"job": night.home.name(), "status": status, "library_versions": "{}"}
+    like |= {"job": night.home.name(), "status": status, "library_versions": "{}", "findings": "[]"}
     like |= {} if counted else {"published_at": None}
     del like["run_id"]
     insert = f"""

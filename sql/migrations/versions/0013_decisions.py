@@ -31,6 +31,9 @@ COMMENT ON COLUMN scoring.scoring_runs.decided_as IS 'The login that approved or
 ALTER TABLE scoring.publications ADD COLUMN login text;
 COMMENT ON COLUMN scoring.publications.by IS 'Who decided, as stated; null where the run passed its gate.';
 COMMENT ON COLUMN scoring.publications.login IS 'The login that moved the pointer.';
+SELECT scoring.keep_no_values('scoring.scoring_runs'), scoring.keep_no_values('scoring.publications');
+-- What is no list would break the view `findings` for whoever reads it.
+ALTER TABLE scoring.scoring_runs ADD CHECK (jsonb_typeof(findings) = 'array');
 """
 
 # What a run is of and how it went, as verify.py lists the same columns: retention, erasure and a later publication
