@@ -256,8 +256,8 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     version CONSTANT integer := current_setting('server_version_num')::integer;
     hidden CONSTANT text[] := ARRAY['entity_id', 'score', 'label', 'class_scores', 'value', 'count', 'slice_value',
-        'status_reason', 'findings', 'triggered_by', 'triggered_as', 'decided_by', 'decided_as', 'decision_reason', 'by',
-        'login', 'reason'];
+        'status_reason', 'findings', 'triggered_by', 'triggered_as', 'decided_by', 'decided_as', 'decision_reason',
+        'by', 'login', 'reason'];
     named name;
 BEGIN
     FOR named IN SELECT attname FROM pg_attribute
