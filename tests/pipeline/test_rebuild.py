@@ -124,7 +124,7 @@ SEEN = {
 def create(server: Own, template: str = "template1") -> None:
     """Make the server's predictions database."""
     with psycopg.connect(server.uri("postgres"), autocommit=True) as session:
-        session.execute(f"CREATE DATABASE {server.database} TEMPLATE {template}")
+        session.execute(f"CREATE DATABASE {server.database} OWNER scoring_owner TEMPLATE {template}")
 
 
 def drop(server: Own) -> None:

@@ -17,11 +17,13 @@ from pipeline import janitor, ledger, postgres, retention
 from pipeline.decisions import decide, roll_back
 from pipeline.errors import NothingToDo
 from pipeline.ledger import LedgerError, Superseded
+from pipeline.pages.report import report
 from pipeline.postgres import Busy
 from pipeline.retention import Item, Pruned
+from pipeline.verify import verify
 from pipeline.write import Held
 from tests.home import NIGHT, SUPERUSER, Home
-from tests.pipeline.shop import Shop, open_shop
+from tests.pipeline.shop import Shop, locked, open_shop
 
 MONTHS = iter(date(1990 + year, month, 1) for year in range(9) for month in range(1, 13))
 
@@ -197,6 +199,113 @@ def test_another_jobs_things_stay(home: Home) -> None:
     before = (other.runs(), [name for name in files(shop) if name.startswith(other.job)])
     prune(shop)
     assert before == (other.runs(), files(shop))
+
+
+# Metrics
+
+
+METRICS = ("run_metrics", "feature_metrics", "profiles", "outcome_metrics", "outcome_metrics_history")
+
+
+def metrics(shop: Shop, run: int) -> list[int]:
+    """How many rows each table of metrics has of a run."""
+    query = "SELECT count(*) FROM scoring.{} WHERE run_id = :run"
+    return [int(shop.home.sql(query.format(table), run=run)[0]["count"]) for table in METRICS]
+
+
+def measure(shop: Shop, run: int) -> None:
+    """Enter outcomes of a run, as the pipeline does."""
+    call = "SELECT scoring.replace_outcomes(:run, ARRAY[''], ARRAY[''], ARRAY['roc_auc'], ARRAY[0.5])"
+    shop.home.sql(call, "predictions", run=run)
+
+
+def tell(shop: Shop, run: int, sent: int | None) -> None:
+    """Keep a message about a run, sent so many days ago."""
+    shop.home.sql(
+        """INSERT INTO scoring.alerts (job, score_date, run_id, cause, recipient, title, body, sent_at)
+           VALUES (:job, :night, :run, :cause, 'people', 'held', '', now() - make_interval(days => :sent))""",
+        job=shop.job, night=NIGHT, run=run, cause=shop.home.name("cause"), sent=sent,
+    )  # fmt: skip
+
+
+def test_metrics_go_after_the_scores_and_published_runs_keep_theirs(shop: Shop) -> None:
+    old, new = twice(shop)
+    for run in (old, new):
+        for _ in range(2):
+            measure(shop, run)
+        for sent in (99, 97, None):
+            tell(shop, run, sent)
+    kept = metrics(shop, new)
+    age(shop, 99)
+    before = verify(shop.home.places.predictions)  # which notices that time was made to pass
+    keep(shop, parts_days=1000, rejected_values_days=1000, metrics_days=98)
+    # Its metrics are not due while it has its scores.
+    assert [item.what for item in prune(shop).gone] == ["scores"]
+    assert metrics(shop, old) == kept
+    listed = prune(shop, dry_run=True).gone
+    assert listed == (Item(shop.job, NIGHT, old, "metrics", rows=sum(kept)),)
+    assert prune(shop).gone == listed
+    assert prune(shop) == Pruned((), ())
+    assert all(kept)
+    assert (metrics(shop, old), metrics(shop, new)) == ([0] * 5, kept)
+    waiting = "SELECT run_id, count(*) FROM scoring.alerts WHERE job = :job GROUP BY run_id ORDER BY run_id"
+    assert [row["count"] for row in shop.home.sql(waiting, job=shop.job)] == [2, 3]
+    assert [run["metrics_pruned_at"] is not None for run in shop.runs()] == [True, False]
+    # It is told apart from a run that measured nothing, and stays so.
+    page = report(shop.home.server.connections["analyst"], shop.home.path, old)
+    assert page.count("thrown away on") == 3
+    assert ledger.show(shop.home.places.predictions, old)["metrics"] == []
+    with pytest.raises(sa.exc.ProgrammingError, match=f"the metrics of run {old} had their time"):
+        measure(shop, old)
+    assert verify(shop.home.places.predictions) == before
+
+
+def test_metrics_of_what_was_never_shown_go_too(shop: Shop) -> None:
+    run = shop.extract()
+    shop.write(run)
+    ledger.close(shop.home.places.predictions, run.run_id, "failed", "no memory")
+    shop.home.sql("INSERT INTO scoring.run_metrics VALUES (:run, 'rows_scored', 1)", run=run.run_id)
+    keep(shop, parts_days=1000, superseded_days=1, metrics_days=1)
+    age(shop, 2)
+    assert [item.what for item in prune(shop).gone] == ["scores"]
+    assert prune(shop).gone == (Item(shop.job, NIGHT, run.run_id, "metrics", rows=1),)
+
+
+def test_the_next_night_does_without_metrics_that_went(shop: Shop) -> None:
+    shop.home.score(shop.job)
+    age(shop, 2)
+    keep(shop, parts_days=1000, rejected_values_days=1000, predictions_days=1, metrics_days=1)
+    prune(shop)
+    assert [item.what for item in prune(shop).gone] == ["metrics"]
+    assert shop.home.score(shop.job).rows_scored == 100
+
+
+def test_metrics_of_a_job_go_by_its_own_days_only(home: Home) -> None:
+    shop, other = open_shop(home), open_shop(home)
+    for job, days in ((shop, {}), (other, {"metrics_days": 1})):
+        old, _ = twice(job)
+        age(job, 1000)
+        keep(job, superseded_days=1, **days)
+        prune(job)
+        before = metrics(job, old)
+        gone = {item.what for item in prune(job).gone}
+        assert (gone, metrics(job, old)) == ((set(), before) if job is shop else ({"metrics"}, [0] * 5))
+    # The janitor names a run, and neither days nor a rule.
+    kept = shop.runs()[0]["run_id"]
+    call = "SELECT scoring.expire_metrics(:run) AS rows"
+    assert home.sql(call, "predictions_janitor", run=kept) == [{"rows": 0}]
+
+
+def test_metrics_of_a_night_that_is_in_work_go_the_next_time(shop: Shop) -> None:
+    old, _ = twice(shop)
+    age(shop, 91)
+    keep(shop, parts_days=1000, metrics_days=1)
+    prune(shop)
+    with locked(shop.home, "SELECT scoring.lock_night(:job, :night)", job=shop.job, night=NIGHT):
+        pruned = prune(shop)
+    assert pruned.gone == ()
+    assert pruned.postponed == (f"run {old} of {shop.job} {NIGHT} is in work: left for the next time",)
+    assert [item.what for item in prune(shop).gone] == ["metrics"]
 
 
 # The store

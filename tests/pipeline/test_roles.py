@@ -317,6 +317,13 @@ def _rows(uri: str, query: str) -> None:
         "DELETE FROM scoring.erasures",
         "INSERT INTO scoring.erasures DEFAULT VALUES",
         "UPDATE scoring.retention SET superseded_days = 1",
+        "UPDATE scoring.retention SET metrics_days = 1",
+        f"UPDATE scoring.scoring_runs SET metrics_pruned_at = now() WHERE {RUN}",
+        "DELETE FROM scoring.run_metrics",
+        "DELETE FROM scoring.outcome_metrics_history",
+        "SELECT value FROM scoring.run_metrics",
+        "SELECT count FROM scoring.profiles",
+        "DELETE FROM scoring.alerts",
         "INSERT INTO scoring.retention VALUES ('job', 1, 1, 1, 1)",
         "DELETE FROM scoring.rewrites",
         "LOCK TABLE scoring.prediction_rows_202403 IN ACCESS EXCLUSIVE MODE",
@@ -341,14 +348,16 @@ def test_the_janitor_works_through_its_functions_only(night: Shop, statement: st
     [
         ("scoring.expire({run})", False),
         ("scoring.expire_parts({run})", False),
+        ("scoring.expire_metrics({run})", 0),
         ("scoring.delete_rows({run}, 'scores', 0, 1000)", "the scores of run .* are not due"),
         ("scoring.delete_rows({run}, 'rejected rows', 0, 1000)", "the rejected rows of run .* are not due"),
     ],
 )
 def test_the_janitors_functions_take_nothing_that_is_not_a_day_old(
-    night: Shop, call: str, told: bool | str
+    night: Shop, call: str, told: int | str
 ) -> None:
-    days = {"parts_days": 1, "rejected_values_days": 1, "superseded_days": 1, "predictions_days": 1}
+    days = {"parts_days": 1, "rejected_values_days": 1, "superseded_days": 1, "predictions_days": 1,
+            "metrics_days": 1}  # fmt: skip
     job = night.home.read(night.job)
     short = job.model_copy(update={"retention": Retention(**days)})
     retention.enter(night.home.server.connections["predictions_owner"], [short])
@@ -368,6 +377,7 @@ def test_the_janitors_functions_take_nothing_that_is_not_a_day_old(
         "begin_cleanup()",
         "expire(1)",
         "expire_parts(1)",
+        "expire_metrics(1)",
         "find_rows(1, 'scores')",
         "delete_rows(1, 'scores', 0, 1)",
         "plan_rewrite(1, 0, 'mine', NULL)",

@@ -182,6 +182,7 @@ def test_no_open_transaction_of_the_janitor_locks_a_reader_out(home: Home) -> No
         "scoring.begin_cleanup()",
         f"scoring.expire({run})",
         f"scoring.expire_parts({run})",
+        f"scoring.expire_metrics({run})",
         f"scoring.find_rows({run}, 'scores')",
         f"scoring.find_rows({run}, 'rejected rows')",
         f"scoring.plan_rewrite({run}, 0, '{'a' * 64}', NULL)",
