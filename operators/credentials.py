@@ -7,6 +7,7 @@ of one scheduler. A model's pickle runs code, so the tasks of the queue `model` 
 
 import ctypes
 import os
+import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,12 @@ from airflow.sdk.configuration import conf
 from pipeline.job import Job
 
 _CONNECTION, _VARIABLE, _SETTING = "AIRFLOW_CONN_", "AIRFLOW_VAR_", "AIRFLOW__"
+# Variables that somebody may have set beside Airflow's. A model's task needs the store's own credentials, and the
+# public key of signatures.
+_SECRET = re.compile(
+    r"PASS(WORD|WD|PHRASE|FILE)?\b|PASSWORD|SECRET|TOKEN|PRIVATE|SIGNING_KEY|_DSN\b|SCORING_ANALYST"
+)
+_OF_THE_STORE = ("AWS_", "AZURE_", "GOOGLE_", "FSSPEC_")
 # Where a secrets backend keeps connections, a task that has some asks it.
 _BACKENDS = ("secrets", "workers")
 
@@ -86,7 +93,7 @@ def _named(job: Job) -> dict[str, str | None]:
 
 
 def _credentials(*, backends: bool) -> set[str]:
-    """Names in the environment that hold a credential, as far as Airflow and its connections go."""
+    """Names in the environment that hold a credential: with `backends` whatever looks like one, too."""
     secrets = tuple(
         f"{_SETTING}{section}__{key}".upper()
         for section, key in conf.sensitive_config_values
@@ -94,7 +101,10 @@ def _credentials(*, backends: bool) -> set[str]:
     )
     # A setting may come from NAME_CMD and NAME_SECRET, too.
     return {
-        name for name in os.environ if name.startswith((_CONNECTION, _VARIABLE)) or name.startswith(secrets)
+        name
+        for name in os.environ
+        if name.startswith((_CONNECTION, _VARIABLE, *secrets))
+        or (backends and _SECRET.search(name) and not name.startswith(_OF_THE_STORE))
     }
 
 

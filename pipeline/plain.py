@@ -15,7 +15,8 @@ _COLON, _SLASH, _DOT = (
 )
 _SCHEME = re.compile(rf"([\w+.-]*){_COLON}({_SLASH}{{2}})")
 _OPAQUE = re.compile(
-    rf"\b(mailto|tel|sms|data|javascript|vbscript|file|xmpp|callto){_COLON}(?=\S)", re.IGNORECASE
+    rf"\b(mailto|tel|sms|sip|skype|magnet|data|javascript|vbscript|file|xmpp|callto){_COLON}(?=\S)",
+    re.IGNORECASE,
 )
 # A full stop before what may be a top-level domain: two letters or more, or Punycode.
 _DOMAIN = re.compile(
@@ -29,7 +30,7 @@ _MARKS = re.compile(r"(\](?=[(\[])|<(?=[!@#/?a-z])|@(?=here|channel|everyone|all
 
 def plain(text: str) -> str:
     """The same text for a person to read, with no link, markup or control character in it."""
-    text = "".join(map(_visible, text))
+    text = visible(text)
     text = _SCHEME.sub(_defang, text)
     text = _OPAQUE.sub(r"\1[:]", text)
     text = _DOMAIN.sub(_break_domain, text)
@@ -39,6 +40,11 @@ def plain(text: str) -> str:
 def line(text: str) -> str:
     """The same, on one line."""
     return plain(" ".join(text.split()))
+
+
+def visible(text: str) -> str:
+    """The same text with every character named that a terminal obeys, or that hides what is beside it."""
+    return "".join(map(_visible, text))
 
 
 def _visible(character: str) -> str:

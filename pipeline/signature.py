@@ -37,8 +37,15 @@ class SignatureError(ScoringError):
 
 
 def required() -> bool:
-    """Whether a public key is configured, so that only signed versions may be used."""
-    return bool(os.environ.get(VERIFY_KEY))
+    """Whether a public key is configured, so that only signed versions may be used.
+
+    Raises:
+        SignatureError: the setting is there and empty, which would let every model in.
+    """
+    keys = os.environ.get(VERIFY_KEY)
+    if keys is not None and not keys.strip():
+        raise SignatureError(f"{VERIFY_KEY} is empty. Name a public key's file, or leave the variable out.")
+    return keys is not None
 
 
 def sign(digests: Mapping[str, str], name: str, key: Path) -> bytes:

@@ -10,10 +10,21 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
+from pipeline.plain import visible
+
 # How a command ends, other than with 0.
 FAILED, USAGE, HELD = 1, 2, 3
 
-out, err = Console(), Console(stderr=True)
+
+class _Terminal(Console):
+    """A terminal that data gives no commands: what the database keeps may hold any character."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print as Rich does, with every control character named."""
+        super().print(*(visible(one) if isinstance(one, str) else one for one in objects), **options)
+
+
+out, err = _Terminal(), _Terminal(stderr=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 

@@ -63,7 +63,8 @@ def test_a_port_that_is_taken_is_refused(airflow: Airflow, server: Embedded) -> 
 def test_its_components_do_not_see_the_owners_connections(airflow: Airflow) -> None:
     found = of_the_living(airflow, lambda process: process.environ())
     assert len(found) >= len(COMPONENTS)
-    tasks = {"AIRFLOW_CONN_WAREHOUSE", "AIRFLOW_CONN_PREDICTIONS", "AIRFLOW_CONN_PREDICTIONS_JANITOR"}
+    predictions = "AIRFLOW_CONN_PREDICTIONS"
+    tasks = {"AIRFLOW_CONN_WAREHOUSE", predictions, f"{predictions}_APPROVER", f"{predictions}_JANITOR"}
     held = [{name for name in environ if name.startswith("AIRFLOW_CONN_")} for environ in found]
     assert tasks in held
     assert set() in held

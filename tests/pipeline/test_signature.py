@@ -77,7 +77,7 @@ def test_any_file_that_is_not_as_it_was_signed_is_refused(home: Home, version: P
     path = version / file
     content = path.read_bytes()
     path.write_bytes(
-        content.replace(b'"threshold": 0.5', b'"threshold": 0.1')
+        content.replace(b'"threshold": null', b'"threshold": 0.1')
         if file == "manifest.json"
         else content + b" "
     )
