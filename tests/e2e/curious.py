@@ -25,11 +25,11 @@ class Curious(DummyClassifier):
 
 
 class Broken(Curious):
-    """Scores a few rows, as when it is registered, and fails on a part."""
+    """Scores a few rows and its whole reference, as when it is registered, and fails on a part."""
 
     def predict_proba(self, X: Any) -> Any:  # noqa: N803
-        """Probabilities, unless there are many rows."""
-        if len(X) > 20:
+        """Probabilities, unless there are as many rows as in a part."""
+        if 20 < len(X) < 400:
             raise ValueError("see http://evil.example/login")
         return super().predict_proba(X)
 

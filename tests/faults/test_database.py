@@ -114,7 +114,6 @@ def impatient(address: str, setting: str) -> str:
     ("stage", "connection", "table"),
     [
         ("extract", "warehouse_owner", "{table}"),
-        ("extract", "predictions_owner", "scoring.scoring_runs"),
         ("write", "predictions_owner", "scoring.prediction_rows"),
     ],
 )
@@ -189,8 +188,8 @@ ANALYSTS = ("predictions", "rejections", "scoring_runs", "run_parts", "current_r
 
 def test_an_analyst_idle_in_a_transaction_delays_nobody_not_even_a_new_month(shop: Shop) -> None:
     hurried = impatient(shop.home.places.predictions, "lock_timeout=60s")  # a fault, should it wait
-    night = begin(shop, replace(shop.home.places, predictions=hurried), date(2031, 5, 1))
-    month = "SELECT to_regclass('scoring.prediction_rows_203105') IS NOT NULL AS made"
+    night = begin(shop, replace(shop.home.places, predictions=hurried), date(1971, 5, 1))
+    month = "SELECT to_regclass('scoring.prediction_rows_197105') IS NOT NULL AS made"
     seen = shop.predictions()
     with postgres.engine(shop.home.server.connections["analyst"]).connect() as idle:
         for relation in ANALYSTS:
@@ -285,7 +284,7 @@ def test_the_session_that_holds_the_shards_snapshot_may_idle(shop: Shop) -> None
 
 @pytest.mark.parametrize(
     ("connection", "refusal"),
-    [("airflow", 'schema "scoring" does not exist'), ("analyst", "permission denied for function")],
+    [("airflow", "scoring.identity. does not exist"), ("analyst", "permission denied for table identity")],
 )
 def test_a_predictions_database_that_refuses_is_not_tried_again(
     shop: Shop, connection: str, refusal: str
