@@ -52,6 +52,9 @@ def lanes(server: Embedded, children: Children) -> Iterator[Campaign]:
         yield made
 
 
+FILES = ("rename", "fsync")
+
+
 @pytest.fixture(scope="module")
 def results(lanes: Campaign) -> list[Result]:
     return lanes.run(short(lanes))
@@ -85,8 +88,15 @@ def test_a_stage_was_killed_at_every_boundary_that_it_has(lanes: Campaign, resul
         for one in result.fired:
             if one.fault.kind == "kill at boundary":
                 killed[one.stage].add(one.fault.at)
-    missed = {stage: sorted(map(str, set(points) - killed[stage])) for stage, points in lanes.census.items()}
-    assert missed == {stage: [] for stage in lanes.census}
+    missed = {stage: set(points) - killed[stage] for stage, points in lanes.census.items()}
+    # The last file of a night is the receipt of its publication, which whoever publishes next writes, too: a night that
+    # was tried again may find it written.
+    for stage in ("publish", "score"):
+        last = {
+            kind: max(point.ordinal for point in lanes.census[stage] if point.kind == kind) for kind in FILES
+        }
+        missed[stage] -= {point for point in missed[stage] if last.get(point.kind) == point.ordinal}
+    assert missed == {stage: set() for stage in lanes.census}
 
 
 def test_every_kind_of_fault_has_happened(results: list[Result]) -> None:
