@@ -352,7 +352,7 @@ COMMENT ON TABLE scoring.retention IS
     'job that has no row.';
 COMMENT ON COLUMN scoring.retention.predictions_days IS 'Null: published scores are kept for ever.';
 REVOKE ALL ON scoring.retention FROM PUBLIC;
-GRANT SELECT ON scoring.retention TO scoring_janitor;
+GRANT SELECT ON scoring.retention TO scoring_janitor, scoring_writer;
 
 CREATE FUNCTION scoring.begin_cleanup() RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s' AS $$
