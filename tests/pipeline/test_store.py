@@ -92,4 +92,5 @@ def test_a_store_that_does_not_answer_is_worth_a_retry(shop: Shop, monkeypatch: 
         reach(monkeypatch, f"http://127.0.0.1:{nobody.getsockname()[1]}")
         with pytest.raises(OSError, match=f"the store {shop.home.store} did not answer"):
             shop.predict(run)
-    assert shop.status(run.run_id) == "failed"
+    # It has no database: another task notes its failure.
+    assert shop.status(run.run_id) == "running"
