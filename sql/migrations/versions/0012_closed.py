@@ -101,7 +101,7 @@ END $$;
 ALTER TABLE scoring.scoring_runs ADD CHECK (interval_start < interval_end);
 """
 
-# A number beside the score, and no score less than it. Not as two looks at every element where there is none.
+# A null among them gives neither true nor false, and NaN is greater than all.
 CLASSES = """
 ALTER TABLE scoring.prediction_rows ADD CHECK (
     class_scores IS NULL OR ('Infinity' > ALL (class_scores) AND '-Infinity' < ALL (class_scores)) IS TRUE);
