@@ -152,7 +152,7 @@ def roll_back(
 
 
 def _require_named(by: str, reason: str) -> None:
-    if not by.strip() or not reason.strip():
+    if not all(any(map(str.isalnum, text)) for text in (by, reason)):  # what is invisible names nobody
         raise LedgerError("a decision is kept with who took it and why. Say both: --by NAME --reason TEXT")
 
 

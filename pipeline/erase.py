@@ -125,7 +125,7 @@ def erase(
 
 
 def _require_anonymous(entity: str, by: str, reason: str) -> None:
-    if not (entity and by.strip() and reason.strip()):
+    if not (entity.strip() and all(any(map(str.isalnum, text)) for text in (by, reason))):
         raise EraseError(
             "an erasure is of somebody, by somebody, for a reason. Give ENTITY, --by and --reason."
         )

@@ -7,6 +7,7 @@ from it: whoever alters an entry, a run or a ledger afterwards, be it the owner,
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -38,6 +39,10 @@ _ERASURE = (
     "parts",
 )  # fmt: skip
 _REWRITE = ("rewrite_id", "run_id", "part", "kind", "sha256", "sha256_next")
+_STATUS = ("run_id", "job", "score_date", "status", "expired_at")
+_DAYS = ("job", "predictions_days", "entered_at")
+# No transaction that publishes takes longer.
+_PUBLISHING = timedelta(hours=1)
 _MOVES = ("publish", "approval", "rollback")
 _MOVE = ("job", "score_date", "run_id", "replaced_run_id", "published_at", "kind", "by", "login", "reason")
 
@@ -59,6 +64,11 @@ class Verification:
 
 def verify(database_url: str, head: str | None = None) -> Verification:
     """Compute every hash of the chain again, and compare runs, ledgers, receipts and the pointer with it.
+
+    Not covered, for whoever owns the database: scores and rejected rows themselves (`reproduce` computes them again),
+    metrics, profiles and outcomes, and runs on which nobody decided (open, held, dry or overtaken ones). A run that
+    expired by days which have been changed since, and further rewrites and erased rows of a job that has erased
+    something, are taken for what they say they are.
 
     Args:
         database_url: the predictions database.
@@ -87,7 +97,15 @@ def walk(connection: sa.Connection, head: str | None = None) -> Verification:
         violations.append(
             f"no entry has the hash {head}: the chain was cut before it, or written anew. Compare with a backup."
         )
-    for check in (_altered_runs, _altered_rewrites, _altered_receipts, _altered_moves, _wrong_pointers):
+    for check in (
+        _altered_runs,
+        _wrong_statuses,
+        _altered_rewrites,
+        _unexplained_erasures,
+        _altered_receipts,
+        _altered_moves,
+        _wrong_pointers,
+    ):
         violations += check(connection, chain)
     return Verification(whole, last, tuple(violations))
 
@@ -109,7 +127,10 @@ def _follow(chain: Sequence[Row]) -> tuple[int, str | None]:
 
 
 def _cut(connection: sa.Connection, entries: int, last: str) -> Iterator[str]:
-    for head in _rows(connection, "decisions_head", ("entry", "sha256"), "entry"):
+    heads = list(_rows(connection, "decisions_head", ("entry", "sha256"), "entry"))
+    if not heads:
+        yield f"decisions_head is empty: the chain ends with entry {entries}, and nobody can publish. Restore a backup."
+    for head in heads:
         if (head.entry, head.sha256) != (str(entries), last):
             yield f"the chain ends with entry {entries}, and decisions_head notes entry {head.entry}: one was altered"
 
@@ -155,6 +176,47 @@ def _altered_runs(connection: sa.Connection, chain: Sequence[Row]) -> Iterator[s
             )
 
 
+def _wrong_statuses(connection: sa.Connection, chain: Sequence[Row]) -> Iterator[str]:
+    """Runs whose status is not the one to which the chain, and the job's retention, lead."""
+    moves = [entry for entry in chain if entry.kind in _MOVES]
+    moved = {entry.run_id: entry for entry in moves}
+    shown = {entry.run_id for entry in {(entry.job, entry.score_date): entry for entry in moves}.values()}
+    rejected = {entry.run_id: entry for entry in chain if entry.kind == "rejection"}
+    days = {row.job: row for row in _rows(connection, "retention", _DAYS, "job")}
+    for run in _rows(connection, "scoring_runs", _STATUS, "run_id"):
+        name = f"run {run.run_id} of {run.job} {run.score_date}"
+        expected = "abandoned" if run.run_id in rejected else None
+        if run.run_id in shown:
+            expected = "superseded" if run.expired_at else "published"
+        elif run.run_id in moved:
+            expected = "superseded"
+        elif expected is None and run.status in ("published", "superseded"):
+            yield f"{name} is {run.status}, and no entry of the chain published it"
+        if expected not in (None, run.status):
+            entry = moved.get(run.run_id) or rejected[run.run_id]
+            yield f"{name} is {run.status}, and not {expected} as {_name(entry)} has it"
+        if (
+            run.run_id in shown
+            and run.expired_at
+            and not _had_its_time(run, moved[run.run_id], days.get(run.job))
+        ):
+            yield f"{name} expired on {run.expired_at}, and the job's retention does not say so"
+
+
+def _had_its_time(run: Row, entry: Row, kept: Row | None) -> bool:
+    """Whether retention explains that a run expired which analysts saw."""
+    if kept is None:
+        return False
+    expired = datetime.fromisoformat(run.expired_at)
+    if expired < datetime.fromisoformat(kept.entered_at):  # by days that nobody knows any more
+        return True
+    if kept.predictions_days is None:
+        return False
+    # From the beginning of the transaction that published it, which is a little earlier than its entry.
+    published = datetime.fromisoformat(entry.recorded_at) - _PUBLISHING
+    return published + timedelta(days=int(kept.predictions_days)) <= expired
+
+
 def _first_digests(connection: sa.Connection) -> dict[tuple[str, str, str], str]:
     """The digests that parts had before erasures rewrote them."""
     first: dict[tuple[str, str, str], str] = {}
@@ -175,6 +237,21 @@ def _altered_rewrites(connection: sa.Connection, _: Sequence[Row]) -> Iterator[s
         for kind, now in (("input", row.input_sha256), ("scored", row.scored_sha256)):
             if last.get((row.run_id, row.part, kind), now) != now:
                 yield f"the {kind} digest of part {row.part} of run {row.run_id} is not what its erasures left"
+
+
+def _unexplained_erasures(connection: sa.Connection, chain: Sequence[Row]) -> Iterator[str]:
+    """Parts that were rewritten, or have lost rows, of a job that has erased nothing."""
+    jobs = {run.run_id: run.job for run in _rows(connection, "scoring_runs", ("run_id", "job"), "run_id")}
+    erased = {entry.job for entry in chain if entry.kind == "erasure"}
+    for rewrite in _rows(connection, "rewrites", _REWRITE, "rewrite_id"):
+        if jobs.get(rewrite.run_id) not in erased:
+            yield (
+                f"rewrite {rewrite.rewrite_id} of part {rewrite.part} of run {rewrite.run_id} belongs to no erasure. "
+                "If one was interrupted, repeat it"
+            )
+    for part in _rows(connection, "run_parts", ("run_id", "part", "rows_erased"), "run_id", "part"):
+        if part.rows_erased != "0" and jobs.get(part.run_id) not in erased:
+            yield f"part {part.part} of run {part.run_id} lost {part.rows_erased} rows, and no entry is of an erasure"
 
 
 def _decision(run: Row) -> tuple[str | None, ...]:

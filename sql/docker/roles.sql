@@ -27,7 +27,11 @@ ALTER ROLE scoring_owner LOGIN NOCREATEROLE;
 ALTER ROLE scoring_pipeline LOGIN;
 ALTER ROLE approver LOGIN;
 ALTER ROLE janitor LOGIN;
-ALTER ROLE analyst LOGIN;
+-- Analysts leave connections to the nights.
+ALTER ROLE analyst LOGIN CONNECTION LIMIT 40;
+-- What they decide or erase holds up every publication until it is committed.
+ALTER ROLE approver SET idle_in_transaction_session_timeout = '5min';
+ALTER ROLE janitor SET idle_in_transaction_session_timeout = '5min';
 
 -- The migrations give these roles their rights; who is a member is said here.
 GRANT scoring_writer TO scoring_pipeline;
@@ -52,7 +56,19 @@ REVOKE ALL ON DATABASE airflow, warehouse, predictions, postgres, template1 FROM
 GRANT CONNECT ON DATABASE warehouse TO warehouse_reader;
 GRANT CONNECT ON DATABASE predictions TO scoring_pipeline, approver, janitor, analyst;
 
+-- Postgres lets every role store large objects, and write into the server's own log of changes.
+SELECT string_agg(format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC;', oid::regprocedure), ' ') AS revoke_all
+FROM pg_proc
+WHERE pronamespace = 'pg_catalog'::regnamespace
+  AND proname IN ('lo_creat', 'lo_create', 'lo_from_bytea', 'lo_import', 'pg_logical_emit_message')
+\gset
+:revoke_all
+\connect airflow
+:revoke_all
+\connect predictions
+:revoke_all
 \connect warehouse
+:revoke_all
 ALTER DEFAULT PRIVILEGES FOR ROLE warehouse_owner GRANT USAGE ON SCHEMAS TO warehouse_reader;
 ALTER DEFAULT PRIVILEGES FOR ROLE warehouse_owner GRANT SELECT ON TABLES TO warehouse_reader;
 ALTER ROLE warehouse_reader SET default_transaction_read_only = on;

@@ -230,6 +230,12 @@ def test_a_tail_that_was_cut_off_is_missed_by_the_head(chain: Base) -> None:
 
 
 RUN = "UPDATE scoring.scoring_runs SET"
+GONE = f"DELETE FROM scoring.current_runs WHERE run_id = 5; {RUN} status = 'superseded', expired_at = now()"
+FORGED = """
+INSERT INTO scoring.rewrites (rewrite_id, run_id, part, kind, sha256, sha256_next) OVERRIDING SYSTEM VALUE
+VALUES (1, 5, 0, 'scored', 's', 'x')
+"""
+SWAPPED = "UPDATE scoring.run_parts SET scored_sha256 = 'x' WHERE run_id = 5"
 
 
 @pytest.mark.parametrize(
@@ -240,7 +246,7 @@ RUN = "UPDATE scoring.scoring_runs SET"
         (f"{RUN} findings = '[]' WHERE run_id = 4", "run 4 of job 2024-03-01 or its ledger"),
         (f"{RUN} decided_by = 'bob' WHERE run_id = 3", "run 3 of job 2024-03-01 or its ledger"),
         (f"{RUN} decided_as = 'bob' WHERE run_id = 4", "run 4 of job 2024-03-01 or its ledger"),
-        (f"{RUN} started_at = 'infinity' WHERE run_id = 3", "run 3 of job 2024-03-01 or its ledger"),
+        (f"{RUN} started_at = '2024-01-01' WHERE run_id = 3", "run 3 of job 2024-03-01 or its ledger"),
         ("UPDATE scoring.run_parts SET scored_sha256 = 'x' WHERE run_id = 3", "run 3 of job 2024-03-01 or"),
         ("DELETE FROM scoring.run_parts WHERE run_id = 1", "run 1 of job 2024-03-01 or its ledger was"),
         ("DELETE FROM scoring.scoring_runs WHERE run_id = 4", "run 4 is gone, of which entry 4 (rejection"),
@@ -251,6 +257,22 @@ RUN = "UPDATE scoring.scoring_runs SET"
         ("UPDATE scoring.current_runs SET run_id = 3 WHERE job = 'job'", "job 2024-03-01 shows run 3, and"),
         ("DELETE FROM scoring.current_runs WHERE job = 'job'", "job 2024-03-01 shows nothing, and not the"),
         ("INSERT INTO scoring.current_runs VALUES ('job', '2024-03-02', 1)", "job 2024-03-02 shows run 1"),
+        ("DELETE FROM scoring.decisions_head", "decisions_head is empty: the chain ends with entry 7"),
+        (
+            f"{RUN} status = 'superseded' WHERE run_id = 5",
+            "run 5 of other 2024-03-01 is superseded, and not pub",
+        ),
+        (
+            f"{RUN} status = 'held' WHERE run_id = 3",
+            "run 3 of job 2024-03-01 is held, and not superseded",
+        ),
+        (f"{RUN} status = 'held' WHERE run_id = 4", "run 4 of job 2024-03-01 is held, and not abandoned as"),
+        (f"{GONE} WHERE run_id = 5", "run 5 of other 2024-03-01 expired on 20"),
+        (
+            "UPDATE scoring.run_parts SET rows_erased = 1 WHERE run_id = 5",
+            "part 0 of run 5 lost 1 rows, and no",
+        ),
+        (f"{FORGED}; {SWAPPED}", "rewrite 1 of part 0 of run 5 belongs to no erasure. If"),
     ],
 )
 def test_what_the_chain_speaks_of_cannot_be_altered_either(
@@ -270,17 +292,67 @@ def test_erasure_and_retention_alter_nothing(chain: Base) -> None:
             "SELECT scoring.settle_rewrite(3, 0, repeat('a', 64))",
             "SELECT scoring.erase('job', 'e', '{3}', '{}', '{}', '{}', 'cleo', 'asked for')",
             "INSERT INTO scoring.retention VALUES ('job', 1, 1, 1, 1), ('other', 1, 1, 1, 1)",
-            "SELECT scoring.expire(run), scoring.expire_parts(run) FROM unnest(ARRAY[1, 3, 4, 5]) AS run",
+            "SELECT scoring.expire(run), scoring.expire_parts(run) FROM unnest(ARRAY[1, 3, 4]) AS run",
         ):
             connection.execute(sa.text(statement))
         expired = "SELECT count(*) FROM scoring.scoring_runs WHERE expired_at IS NOT NULL"
-        assert connection.execute(sa.text(expired)).scalar_one() == 4
+        assert connection.execute(sa.text(expired)).scalar_one() == 3
         assert walk(connection).violations == ()
         other = "UPDATE scoring.run_parts SET input_sha256 = 'other' WHERE run_id = 3"
         connection.execute(sa.text(other))
         assert walk(connection).violations == (
             "the input digest of part 0 of run 3 is not what its erasures left",
         )
+
+
+@pytest.mark.parametrize(
+    ("days", "entered", "expired", "explained"),
+    [
+        ("1", "yesterday", "25 hours", True),
+        ("1", "yesterday", "1 hour", False),
+        ("NULL", "yesterday", "25 hours", False),
+        ("NULL", "tomorrow", "1 hour", True),  # by other days, which nobody knows any more
+    ],
+)
+def test_a_published_run_expires_by_its_jobs_retention_alone(
+    chain: Base, days: str, entered: str, expired: str, explained: bool
+) -> None:
+    kept = f"INSERT INTO scoring.retention VALUES ('other', 1, 1, 1, {days}, '{entered}', 'scoring_owner')"
+    with chain.altered(f"{GONE} + interval '{expired}' WHERE run_id = 5", kept) as connection:
+        assert (walk(connection).violations == ()) == explained
+
+
+def test_nothing_is_published_where_the_head_is_gone(chain: Base) -> None:
+    run = chain.run("other")
+    with (
+        chain.altered("DELETE FROM scoring.decisions_head") as connection,
+        pytest.raises(sa.exc.DatabaseError, match="decisions_head is empty: nothing can be decided"),
+    ):
+        connection.execute(sa.text("SELECT scoring.publish(:run)"), {"run": run})
+
+
+INVISIBLE = ["", " ", "\u200b", "\u2060\u00a0", "\u3164", "\U000e0020"]
+
+
+@pytest.mark.parametrize("name", INVISIBLE)
+def test_nobody_decides_or_erases_under_a_name_that_cannot_be_seen(chain: Base, name: str) -> None:
+    run = chain.run("other", held=True)
+    for url, statement in (
+        (chain.approver, "SELECT scoring.approve(:run, :name, 'fine')"),
+        (chain.approver, "SELECT scoring.reject(:run, 'ada', :name)"),
+        (chain.approver, "SELECT scoring.roll_back('job', '2024-03-01', 1, :name, 'fine')"),
+        (chain.janitor, "SELECT scoring.erase('job', 'e', '{}', '{}', '{}', '{}', :name, 'fine')"),
+    ):
+        values = {"run": run} if ":run" in statement else {}
+        with pytest.raises(sa.exc.IntegrityError, match="violates check constraint"):
+            chain.sql(statement, url, name=name, **values)
+    with pytest.raises(LedgerError, match="a decision is kept with who took it|decisions_check"):
+        decide(chain.approver, run, approve=False, by=name, reason="fine")
+
+
+@pytest.mark.parametrize("name", ["Ünal", "\u674e", "\u0416", "7"])
+def test_a_name_may_be_of_any_script(chain: Base, name: str) -> None:
+    assert chain.sql("SELECT scoring.is_visible(:name)", name=name) == [(True,)]
 
 
 @pytest.mark.parametrize("head", ["", "abc", "g" * 64, "A" * 64])

@@ -123,6 +123,13 @@ CREATE POLICY granted ON scoring.{table} USING (true);
 CREATE POLICY my_jobs ON scoring.{table} AS RESTRICTIVE FOR SELECT TO scoring_job_analyst USING ({condition});
 """
 
+# Each is one entity's score, to the last digit. Hidden of published runs, too, whose scores can be read anyway: the
+# look whether a run is published would say in EXPLAIN, by not taking place, on which side of a number the value is.
+ONE_ROW = """
+CREATE POLICY no_single_score ON scoring.run_metrics AS RESTRICTIVE FOR SELECT TO scoring_job_analyst
+USING (metric NOT IN ('score_min', 'score_max'));
+"""
+
 # A condition of whoever asks is tested on a row before the view's own where it can leak nothing by itself. EXPLAIN
 # ANALYZE counts those rows all the same: from a join that reads a night's rows at once it would say, score by score,
 # what an unpublished run holds. So rows are read run by run, each scan by the number of a run that may be seen. The
@@ -158,7 +165,9 @@ CREATE OR REPLACE VIEW scoring.latest_predictions WITH (security_barrier) AS
 SELECT latest.job, latest.score_date, rows.entity_id, rows.score, rows.label, rows.class_scores,
        runs.model_name, runs.model_version, runs.scored_at, runs.run_id, runs.served_by, runs.staleness_days
 FROM (
-    SELECT DISTINCT ON (job) job, score_date, run_id FROM scoring.current_runs ORDER BY job, score_date DESC
+    -- Where it is day already, the next day has begun. A night that was scored ahead would hide those before it.
+    SELECT DISTINCT ON (job) job, score_date, run_id FROM scoring.current_runs
+    WHERE score_date <= (now() AT TIME ZONE 'UTC')::date + 1 ORDER BY job, score_date DESC
 ) AS latest
 JOIN scoring.scoring_runs AS runs ON runs.run_id = latest.run_id AND runs.status = 'published'
 CROSS JOIN LATERAL (
@@ -199,7 +208,8 @@ FROM scoring.current_runs AS current
 JOIN scoring.scoring_runs AS runs ON runs.run_id = current.run_id
 CROSS JOIN LATERAL (
     SELECT one.slice_column, one.slice_value,
-           max(one.value) FILTER (WHERE one.metric = 'outcomes')::bigint AS outcomes,
+           -- What is no count is shown as none; the cast of it would break the view for every job.
+           max(one.value) FILTER (WHERE one.metric = 'outcomes' AND one.value BETWEEN 0 AND 1e15)::bigint AS outcomes,
            max(one.value) FILTER (WHERE one.metric = 'coverage') AS coverage,
            max(one.value) FILTER (WHERE one.metric = 'roc_auc') AS roc_auc,
            max(one.value) FILTER (WHERE one.metric = 'average_precision') AS average_precision,
@@ -327,6 +337,7 @@ def upgrade() -> None:
         op.execute(_asking(POLICY.format(table=table, condition="readable(job)")))
     for table in OF_A_RUN:
         op.execute(_asking(POLICY.format(table=table, condition="readable_run(run_id)")))
+    op.execute(ONE_ROW)
     op.execute(STATISTICS)
     op.execute(GRANTS)
 

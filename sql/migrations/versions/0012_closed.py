@@ -20,6 +20,7 @@ CREATE OR REPLACE FUNCTION scoring.lock_night(job text, score_date date) RETURNS
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF job IS NULL OR score_date IS NULL THEN RETURN; END IF;
+    PERFORM scoring.require_date(score_date);
     INSERT INTO scoring.nights (job, score_date) VALUES ($1, $2) ON CONFLICT DO NOTHING;
     PERFORM FROM scoring.nights AS night WHERE night.job = $1 AND night.score_date = $2 FOR UPDATE;
 END $$;
@@ -78,6 +79,32 @@ BEGIN
     EXECUTE format('ALTER TABLE scoring.prediction_rows ATTACH PARTITION scoring.%I FOR VALUES FROM (%L) TO (%L)',
                    child, first, first + interval '1 month');
 END $$;
+"""
+
+# A time that no client can read would hide its row, and all that are read with it. Every time that there is so far:
+# some the pipeline's role writes, and the others come from a store's files where a database is made again.
+TIMES = """
+DO $$
+DECLARE
+    place regclass;
+    named name;
+BEGIN
+    FOR place, named IN
+        SELECT attrelid, attname FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
+        WHERE relnamespace = 'scoring'::regnamespace AND relkind = 'r' AND atttypid = 'timestamptz'::regtype
+          AND attnum > 0 AND NOT attisdropped
+    LOOP
+        EXECUTE format('ALTER TABLE %s ADD CHECK (%I BETWEEN ''1900-01-01 00:00Z'' AND ''9000-01-01 00:00Z'')',
+                       place, named);
+    END LOOP;
+END $$;
+ALTER TABLE scoring.scoring_runs ADD CHECK (interval_start < interval_end);
+"""
+
+# A null among them gives neither true nor false, and NaN is greater than all.
+CLASSES = """
+ALTER TABLE scoring.prediction_rows ADD CHECK (
+    class_scores IS NULL OR ('Infinity' > ALL (class_scores) AND '-Infinity' < ALL (class_scores)) IS TRUE);
 """
 
 # A function cannot VACUUM, and a role that may (MAINTAIN) may lock every reader out as well. Autovacuum needs neither.
@@ -325,7 +352,7 @@ COMMENT ON TABLE scoring.retention IS
     'job that has no row.';
 COMMENT ON COLUMN scoring.retention.predictions_days IS 'Null: published scores are kept for ever.';
 REVOKE ALL ON scoring.retention FROM PUBLIC;
-GRANT SELECT ON scoring.retention TO scoring_janitor;
+GRANT SELECT ON scoring.retention TO scoring_janitor, scoring_writer;
 
 CREATE FUNCTION scoring.begin_cleanup() RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s' AS $$
@@ -409,6 +436,17 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION scoring.expire_parts IS 'Marks a run whose files have had their time; they may go from then on.';
 
+CREATE FUNCTION scoring.require_kind(what text) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF (what IN ('scores', 'rejected rows')) IS NOT TRUE THEN
+        RAISE EXCEPTION 'a run has scores and rejected rows, and no %', coalesce(what, 'NULL')
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+END $$;
+COMMENT ON FUNCTION scoring.require_kind IS 'Refuses other words for what a run has than the two that there are.';
+REVOKE EXECUTE ON FUNCTION scoring.require_kind FROM PUBLIC;
+
 CREATE FUNCTION scoring.find_rows(run bigint, what text, OUT first_block bigint, OUT last_block bigint)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
 SET lock_timeout = '2s' AS $$
@@ -416,6 +454,7 @@ DECLARE
     entry scoring.scoring_runs;
     place regclass;
 BEGIN
+    PERFORM scoring.require_kind(what);
     SELECT * INTO STRICT entry FROM scoring.scoring_runs WHERE run_id = run;
     place := scoring.table_of(what, entry.score_date);
     IF place IS NOT NULL THEN
@@ -441,6 +480,7 @@ DECLARE
     entry scoring.scoring_runs;
     gone bigint;
 BEGIN
+    PERFORM scoring.require_kind(what);
     SELECT * INTO STRICT entry FROM scoring.scoring_runs WHERE run_id = run;
     IF what = 'scores' AND entry.expired_at IS NULL
        OR what = 'rejected rows' AND NOT scoring.rejected_due(entry) THEN
@@ -514,6 +554,61 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION scoring.settle_rewrite IS
     'Makes the digest that a part''s file has the ledger''s, where it was noted before, and keeps the old one.';
+
+CREATE OR REPLACE FUNCTION scoring.erase(
+    of_job text, entity text, closed bigint[],
+    rewritten_runs bigint[], rewritten_parts integer[], digests text[], who text, why text,
+    OUT erasure bigint, OUT runs bigint, OUT prediction_rows bigint, OUT rejected_rows bigint, OUT parts bigint,
+    OUT months date[])
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    word CONSTANT text := '(?<![\w-])' || regexp_replace(entity, '(\W)', '\\\1', 'g') || '(?![\w-])';
+    touched bigint[];
+    refused bigint[];
+    told bigint[];
+    rewritten bigint[];
+BEGIN
+    IF coalesce(btrim(entity), '') = '' THEN
+        RAISE EXCEPTION 'an erasure is of somebody: the entity is empty' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    closed := ARRAY(SELECT run_id FROM scoring.scoring_runs AS run
+                    WHERE run_id = ANY (closed) AND job = of_job AND NOT scoring.in_work(run));
+    WITH gone AS (
+        DELETE FROM scoring.prediction_rows AS scores
+        WHERE scores.job = of_job AND scores.entity_id = entity AND scores.run_id = ANY (closed)
+        RETURNING scores.run_id, scores.part, scores.score_date
+    ), counted AS (
+        UPDATE scoring.run_parts AS line SET rows_erased = line.rows_erased + per.rows
+        FROM (SELECT run_id, part, count(*) AS rows FROM gone GROUP BY run_id, part) AS per
+        WHERE line.run_id = per.run_id AND line.part = per.part
+    )
+    SELECT count(*), array_agg(run_id), array_agg(DISTINCT date_trunc('month', score_date)::date)
+    INTO prediction_rows, touched, months FROM gone;
+    WITH gone AS (
+        DELETE FROM scoring.rejected_rows AS rejected
+        WHERE rejected.run_id = ANY (closed)
+          AND (rejected.entity_id = entity OR rejected.column_name = 'entity_id' AND rejected.value = entity)
+        RETURNING rejected.run_id
+    )
+    SELECT count(*), array_agg(run_id) INTO rejected_rows, refused FROM gone;
+    -- Messages of failed runs name entities.
+    WITH retold AS (
+        UPDATE scoring.scoring_runs SET status_reason = regexp_replace(status_reason, word, '[erased]', 'g')
+        WHERE run_id = ANY (closed) AND status IN ('failed', 'abandoned') AND status_reason ~ word
+        RETURNING run_id
+    )
+    SELECT array_agg(run_id) INTO told FROM retold;
+    PERFORM scoring.settle_rewrite(run, part, has)
+    FROM unnest(rewritten_runs, rewritten_parts, digests) AS file (run, part, has);
+    -- What the janitor names beside that is none of this job's.
+    SELECT count(DISTINCT (line.run_id, line.part)), array_agg(DISTINCT line.run_id) INTO parts, rewritten
+    FROM unnest(rewritten_runs, rewritten_parts) AS named (run, part)
+    JOIN scoring.run_parts AS line ON line.run_id = named.run AND line.part = named.part
+    JOIN scoring.scoring_runs AS whose ON whose.run_id = line.run_id AND whose.job = of_job;
+    SELECT count(DISTINCT run) INTO runs FROM unnest(touched || refused || told || rewritten) AS found (run);
+    INSERT INTO scoring.erasures (job, erased_by, reason, runs, prediction_rows, rejected_rows, parts)
+    VALUES (of_job, who, why, runs, prediction_rows, rejected_rows, parts) RETURNING erasure_id INTO erasure;
+END $$;
 """
 
 GRANTS = """
@@ -533,7 +628,9 @@ ALTER FUNCTION scoring.keep_published_run SET search_path = pg_catalog, pg_temp;
 
 def upgrade() -> None:
     """Close what stood open; of jobs nothing is pruned until `migrate` has entered their [retention]."""
-    for statements in (NIGHTS, VACUUM, DATES, WRITING, FIGURES, OUTCOMES, SERVE, RETENTION, ERASE, GRANTS):
+    for statements in (
+        NIGHTS, VACUUM, DATES, WRITING, FIGURES, OUTCOMES, SERVE, RETENTION, ERASE, TIMES, CLASSES, GRANTS
+    ):
         op.execute(statements)
 
 

@@ -32,8 +32,11 @@ ALTER TABLE scoring.publications ADD COLUMN login text;
 COMMENT ON COLUMN scoring.publications.by IS 'Who decided, as stated; null where the run passed its gate.';
 COMMENT ON COLUMN scoring.publications.login IS 'The login that moved the pointer.';
 SELECT scoring.keep_no_values('scoring.scoring_runs'), scoring.keep_no_values('scoring.publications');
--- What is no list would break the view `findings` for whoever reads it.
-ALTER TABLE scoring.scoring_runs ADD CHECK (jsonb_typeof(findings) = 'array');
+-- What is no list of objects would break the view `findings` for whoever reads it.
+ALTER TABLE scoring.scoring_runs ADD CHECK (CASE WHEN jsonb_typeof(findings) = 'array' THEN
+    jsonb_array_length(findings) = jsonb_array_length(jsonb_path_query_array(
+        findings, 'strict $[*] ? (@.check.type() == "string" && @.action.type() == "string"
+                                  && @.message.type() == "string")')) ELSE false END);
 """
 
 # What a run is of and how it went, as verify.py lists the same columns: retention, erasure and a later publication
@@ -95,6 +98,17 @@ $$;
 COMMENT ON FUNCTION scoring.digest_of_erasure IS 'SHA-256 over the receipt of an erasure.';
 """
 
+# As a list of what cannot be seen: which letters there are, a database's locale says, and some know ASCII's alone.
+VISIBLE = r"""
+CREATE FUNCTION scoring.is_visible(content text) RETURNS boolean
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT coalesce(content, '') ~ ('[^[:space:][:cntrl:]\u007f-\u00a0\u00ad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5'
+        '\u180b-\u180f\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\uffff'
+        '\U000e0000-\U000e0fff]')
+$$;
+COMMENT ON FUNCTION scoring.is_visible IS 'Whether a text has any character that a reader sees.';
+"""
+
 # The head is a row of its own, so that one entry follows another under a lock that needs the right to update it.
 CHAIN = """
 CREATE TABLE scoring.decisions (
@@ -112,7 +126,7 @@ CREATE TABLE scoring.decisions (
     subject_sha256  text        NOT NULL,
     previous_sha256 text        NOT NULL,
     sha256          text        NOT NULL UNIQUE,
-    CHECK (kind = 'publish' OR coalesce(btrim(by), '') <> '' AND coalesce(btrim(reason), '') <> ''),
+    CHECK (kind = 'publish' OR scoring.is_visible(by) AND scoring.is_visible(reason)),
     CHECK ((kind = 'erasure') = (erasure_id IS NOT NULL) AND (kind = 'erasure') = (run_id IS NULL))
 );
 COMMENT ON TABLE scoring.decisions IS
@@ -138,6 +152,10 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' SET 
 BEGIN
     SELECT head.entry + 1, head.sha256 INTO NEW.entry, NEW.previous_sha256
     FROM scoring.decisions_head AS head FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'decisions_head is empty: nothing can be decided or published'
+            USING ERRCODE = 'data_corrupted', HINT = 'Find out who emptied it, and restore it from a backup.';
+    END IF;
     NEW.subject_sha256 := CASE WHEN NEW.kind = 'erasure' THEN scoring.digest_of_erasure(NEW.erasure_id)
                                ELSE scoring.digest_of_run(NEW.run_id) END;
     NEW.sha256 := scoring.sha256_of(scoring.netstrings(
@@ -182,7 +200,7 @@ SELECT past.* FROM (
     UNION ALL
     SELECT status_since, 'rejection', job, score_date, run_id, NULL, NULL, decided_by,
            coalesce(nullif(btrim(decision_reason), ''), 'none given')
-    FROM scoring.scoring_runs WHERE status = 'abandoned' AND btrim(decided_by) <> ''
+    FROM scoring.scoring_runs WHERE status = 'abandoned' AND scoring.is_visible(decided_by)
     UNION ALL
     SELECT erased_at, 'erasure', job, NULL, NULL, NULL, erasure_id, erased_by, reason FROM scoring.erasures
 ) AS past ORDER BY published_at, run_id;
@@ -359,9 +377,9 @@ COMMENT ON FUNCTION scoring.reject IS 'Abandons a held run in a person''s name, 
 
 # A run's id, status, times and author are not given by whoever begins it: a later id would publish before all others.
 GRANTS = """
-REVOKE EXECUTE ON FUNCTION scoring.netstrings, scoring.sha256_of, scoring.first_digest, scoring.digest_of_run,
-    scoring.digest_of_erasure, scoring.seal_decision, scoring.keep_decisions, scoring.record_erasure, scoring.admit,
-    scoring.approve, scoring.reject FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION scoring.is_visible, scoring.netstrings, scoring.sha256_of, scoring.first_digest,
+    scoring.digest_of_run, scoring.digest_of_erasure, scoring.seal_decision, scoring.keep_decisions,
+    scoring.record_erasure, scoring.admit, scoring.approve, scoring.reject FROM PUBLIC;
 REVOKE EXECUTE ON FUNCTION scoring.roll_back FROM scoring_writer;
 GRANT EXECUTE ON FUNCTION scoring.approve, scoring.reject, scoring.roll_back TO scoring_approver;
 GRANT SELECT ON scoring.decisions, scoring.decisions_head TO scoring_writer, scoring_approver;
@@ -380,7 +398,7 @@ REVOKE UPDATE (decided_by, decision_reason) ON scoring.scoring_runs FROM scoring
 
 def upgrade() -> None:
     """Add the role, the columns and the chain, and enter into it what was decided before."""
-    for statements in (ROLE, COLUMNS, DIGESTS, CHAIN, ADOPTED, RUNS, PUBLISH, GRANTS):
+    for statements in (ROLE, COLUMNS, DIGESTS, VISIBLE, CHAIN, ADOPTED, RUNS, PUBLISH, GRANTS):
         op.execute(statements)
 
 

@@ -93,6 +93,11 @@ BEGIN
         RAISE EXCEPTION 'the metrics of run % had their time on %, it takes no more', of_run, pruned::date
             USING ERRCODE = 'insufficient_privilege';
     END IF;
+    PERFORM FROM unnest(numbers) AS number WHERE (number > '-Infinity' AND number < 'Infinity') IS NOT TRUE;
+    IF FOUND THEN
+        RAISE EXCEPTION 'the outcomes of run %: every one has to be a finite number', of_run
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
     WITH replaced AS (
         DELETE FROM scoring.outcome_metrics WHERE run_id = of_run
         RETURNING run_id, slice_column, slice_value, metric, value, measured_at
