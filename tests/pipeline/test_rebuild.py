@@ -17,13 +17,14 @@ import psycopg
 import pytest
 
 from pipeline import addresses, identity, ledger, objects, receipts, retention
+from pipeline.adopt import RebuildError
 from pipeline.decisions import decide, roll_back
 from pipeline.embedded import Embedded
 from pipeline.erase import erase
 from pipeline.fallback import serve
 from pipeline.identity import BehindStore, ForeignStore
 from pipeline.migrate import migrate
-from pipeline.rebuild import RebuildError, Rebuilt, rebuild
+from pipeline.rebuild import Rebuilt, rebuild
 from tests.home import NIGHT, Home
 from tests.pipeline.shop import Shop, locked, open_shop
 from tests.pipeline.test_store import reach, s3
@@ -61,7 +62,7 @@ class Rescue:
     def begin_anew(self) -> None:
         """Drop the database, and make a migrated one in its place."""
         self.lose(f"{self.server.database}_template")
-        self.home.sql("UPDATE scoring.identity SET database_id = gen_random_uuid()")
+        self.home.sql("UPDATE scoring.identity SET database_id = gen_random_uuid(), secret = DEFAULT")
 
     def back_up(self) -> None:
         """What the page says of a backup, without what it says beside."""
@@ -149,7 +150,7 @@ def rescue(template: Own, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
     own = replace(template, database=template.database.removesuffix("_template"))
     create(own, template.database)
     home = Home(tmp_path / "rescue", own)
-    home.sql("UPDATE scoring.identity SET database_id = gen_random_uuid()")
+    home.sql("UPDATE scoring.identity SET database_id = gen_random_uuid(), secret = DEFAULT")
     for name, value in home.environment.items():
         monkeypatch.setenv(name, value)
     shop = open_shop(home)
@@ -349,7 +350,7 @@ def test_a_number_is_claimed_once(rescue: Rescue) -> None:
     with pytest.raises(BehindStore, match=f"has a run {database.last_run_id} of this database already"):
         identity.claim(rescue.home.store, database, database.last_run_id)
     identity.claim(rescue.home.store, database, 41_999)
-    assert identity.highest(rescue.home.store, database.database_id) == 41_999
+    assert identity.highest(rescue.home.store, database) == 41_999
     before = ledger.runs(rescue.home.places.predictions)
     with pytest.raises(BehindStore, match="has run 41999, and this database has come to run"):
         rescue.home.score(rescue.job, NIGHTS[1])
