@@ -57,7 +57,8 @@ def adopt(connection: sa.Connection, store: str, theirs: str, notes: list[str]) 
     if claim and claim[0] > database.last_run_id + AHEAD:
         raise RebuildError(
             f"{claim[1]} in the store {store} claims run {claim[0]}, which lies more than {AHEAD} above this "
-            f"database's last run, {database.last_run_id}. Nothing was touched. Remove that file, and find out who writes there."
+            f"database's last run, {database.last_run_id}. Nothing was touched. Remove that file, and find out who "
+            "writes there."
         )
     paths = [claim[1]] if claim else []
     for job in identity.jobs(store):

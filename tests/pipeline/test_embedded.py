@@ -140,13 +140,7 @@ def test_the_roles_have_the_rights_of_their_names_only(other: Embedded) -> None:
     assert ask(other.uri("postgres"), powerful) == ["postgres"]
     assert ask(other.uri("postgres"), "SELECT rolname FROM pg_roles WHERE rolsuper") == ["postgres"]
     no_login = "SELECT rolname FROM pg_roles WHERE NOT rolcanlogin AND rolname LIKE 'scoring%' ORDER BY 1"
-    groups = [
-        "scoring_analyst",
-        "scoring_approver",
-        "scoring_janitor",
-        "scoring_job_analyst",
-        "scoring_writer",
-    ]
+    groups = ["scoring_analyst", "scoring_approver", "scoring_janitor", "scoring_job_analyst", "scoring_writer"]
     assert ask(other.uri("postgres"), no_login) == groups
 
 
