@@ -25,8 +25,8 @@ BEGIN = """
 INSERT INTO scoring.scoring_runs (job, score_date, trigger, triggered_by, dry_run, interval_start, interval_end,
     idempotency_key, model_name, model_version, model_sha256, code_version, query_sha256, job_sha256, library_versions,
     parts, rows_extracted, rows_rejected, rows_scored)
-VALUES (:job, '2024-03-01', 'one', 'ünal, "u"', false, '2024-03-01 05:00Z', '2024-03-02 05:00Z', gen_random_uuid()::text, 'shop', 1, 'm',
-        'c', 'q', 'j', '{"numpy": "2.0", "b": [1.50, null]}', 1, 1, 0, 1)
+VALUES (:job, '2024-03-01', 'one', 'ünal, "u"', false, '2024-03-01 05:00Z', '2024-03-02 05:00Z',
+        gen_random_uuid()::text, 'shop', 1, 'm', 'c', 'q', 'j', '{"numpy": "2.0", "b": [1.50, null]}', 1, 1, 0, 1)
 RETURNING run_id
 """
 PART = """
