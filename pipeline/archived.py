@@ -1,4 +1,7 @@
-"""What the store has of a run that was published: its record, and its files once they are proved to be the run's."""
+"""What the store has of a night: its receipts, its runs' records, and their files once they are proved to be theirs.
+
+Receipts and records count only where the database has sealed them, and where they speak of what their paths name.
+"""
 
 import hashlib
 import json
@@ -12,6 +15,45 @@ from pipeline.parts import PartError
 from pipeline.receipts import Note
 
 Row = dict[str, Any]
+
+# The tables of which a record has a run's rows.
+LINES = ("run_parts", "run_metrics", "feature_metrics", "profiles")
+_REMEDY = "Restore the file from a copy of the store, or remove it, and find out who writes there."
+
+
+def moves(store: str, secret: bytes, night: tuple[str, date], paths: Sequence[tuple[int, str]]) -> list[Row]:
+    """The receipts of a night's moves.
+
+    Args:
+        store: where runs keep their parts.
+        secret: the database's key.
+        night: the job's name, and the score date.
+        paths: the run and the file of each.
+
+    Raises:
+        PartError: one is damaged, or somebody else's, or speaks of another night or run than its name.
+    """
+    moves = []
+    for run_id, path in paths:
+        value = objects.read(store, path, secret)
+        if value is None:
+            continue
+        move: Row = json.loads(value)
+        publication, runs = move["publication"], move["runs"]
+        numbers = {run["run_id"] for run in runs}
+        if (
+            any(
+                (row["job"], row["score_date"]) != (night[0], night[1].isoformat())
+                for row in [publication, *runs]
+            )
+            or any(run["status"] not in ("published", "superseded") for run in runs)
+            or any(type(number) is not int for number in numbers)
+            or publication["run_id"] != run_id
+            or not {run_id, publication["replaced_run_id"]} - {None} <= numbers
+        ):
+            raise PartError(f"{path} in {store} speaks of another night or run than its name. {_REMEDY}")
+        moves.append(move)
+    return moves
 
 
 @dataclass(frozen=True)
@@ -30,11 +72,13 @@ class Archived:
         store: where runs keep their parts.
         run: its row, as its last receipt has it.
         noted: what erasures rewrote of the job's runs, by run.
+        secret: the database's key.
     """
 
     store: str
     run: Row
     noted: Mapping[int, Sequence[Note]]
+    secret: bytes
 
     @property
     def name(self) -> str:
@@ -45,16 +89,22 @@ class Archived:
         """The run's record.
 
         Raises:
-            PartError: it is missing or damaged.
+            PartError: it is missing or damaged, or somebody else's.
         """
         path = receipts.record_path(self.run["job"], self.run["score_date"], self.run["run_id"])
-        value = objects.read(self.store, path)
+        value = objects.read(self.store, path, self.secret)
         if value is None:
             raise PartError(
                 f"{self.name}: its record {path} is missing from {self.store}. Its files have had their time "
                 "(retention.parts_days), or the store has lost them. Score the night again."
             )
         record: Row = json.loads(value)
+        of = ("job", "score_date", "run_id")
+        rows = [row for table in LINES for row in record[table]]
+        if any(record["run"][column] != self.run[column] for column in of) or any(
+            row["run_id"] != self.run["run_id"] for row in rows
+        ):
+            raise PartError(f"{self.name}: its record {path} speaks of another run. {_REMEDY}")
         return record
 
     def ledger(self, lines: Sequence[Row]) -> tuple[list[Row], list[Row]]:
@@ -96,7 +146,8 @@ class Archived:
         for kind, part in {(note.kind, note.part) for note in self._notes}:
             if kind != "rejected":
                 path = (parts.input_path if kind == "input" else parts.scored_path)(*self._source, part)
-                if self._digest(path) not in (None, known[part][f"{kind}_sha256"]):
+                line = known.get(part, {f"{kind}_sha256": None})
+                if self._digest(path) not in (None, line[f"{kind}_sha256"]):
                     return True
             elif self.run["source_run_id"] is None:
                 rows = receipts.rejected_rows(self.store, receipts.rejected_path(*self._source))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fsspec.implementations.local import LocalFileSystem
 
-from pipeline import parts
+from pipeline import dates, parts
 
 # Younger files may be in the making.
 GRACE = timedelta(days=1)
@@ -49,8 +49,10 @@ def folders(store: str, job: str) -> list[Folder]:
     found: dict[tuple[date, int], Folder] = {}
     with suppress(FileNotFoundError), parts.reaching(store):
         for path, info in filesystem.find(f"{root}/{job}", detail=True).items():
-            if ours := _OURS.fullmatch(path.rpartition(f"/{job}/")[2]):
-                key = (date.fromisoformat(ours["score_date"]), int(ours["run_id"]))
+            ours = _OURS.fullmatch(path.rpartition(f"/{job}/")[2])
+            day = dates.written(ours["score_date"]) if ours else None
+            if ours and day:
+                key = (day, int(ours["run_id"]))
                 folder = found.setdefault(key, Folder(*key, {}, {}))
                 (folder.aside if ours["aside"] else folder.files)[path] = int(info["size"])
     return [found[key] for key in sorted(found)]

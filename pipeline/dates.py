@@ -54,6 +54,14 @@ def parse(text: str) -> date:
     return _bounded(day)
 
 
+def written(text: str) -> date | None:
+    """The score date that a name in the store says; None where it says none."""
+    try:
+        return parse(text)
+    except DateError:
+        return None
+
+
 def interval(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
     """The instants (UTC) at which a local day begins and ends; 23 or 25 hours apart when the clocks change.
 

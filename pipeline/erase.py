@@ -100,7 +100,7 @@ def erase(
         receipts.require_own(session, store, job, after_restore=after_restore)
         for run in runs:
             if run.has_files:
-                _rewrite_rejected(store, (job, run.score_date.isoformat(), run.run_id), entity)
+                _rewrite_rejected(session, store, (job, run.score_date.isoformat(), run.run_id), entity)
         rewritten = [
             (file, digest)
             for file in _files(session, job)
@@ -162,20 +162,20 @@ def _rewrite(session: sa.Connection, store: str, file: _File, entity: str) -> st
     if file.sha256 and has == file.following:  # of another entity's erasure, which was interrupted
         janitor.call(session, _SETTLE, run_id=file.run_id, part=file.part, has=has)
     if file.sha256:
-        _note(store, file, content, rest)
+        _note(session, store, file, content, rest)
         digests = {"input": None, "scored": None, file.kind: rest.sha256()}
         janitor.call(session, _PLAN, run_id=file.run_id, part=file.part, **digests)
     return rest.save(store, file.path, file.part).sha256
 
 
-def _note(store: str, file: _File, content: bytes, rest: PartWriter) -> None:
+def _note(session: sa.Connection, store: str, file: _File, content: bytes, rest: PartWriter) -> None:
     """Note in the store what the file is about to become: a lost database could not tell it from a damaged one."""
     before, rows = hashlib.sha256(content).hexdigest(), pq.read_metadata(pa.BufferReader(content)).num_rows
     rewritten = Note(file.kind, file.part, before, rest.sha256(), rows - rest.rows)
-    receipts.note(store, file.job, file.run_id, rewritten)
+    receipts.note(session, store, file.job, file.run_id, rewritten)
 
 
-def _rewrite_rejected(store: str, run: tuple[str, str, int], entity: str) -> None:
+def _rewrite_rejected(session: sa.Connection, store: str, run: tuple[str, str, int], entity: str) -> None:
     """Rewrite the archived rejected rows of a run, of which the ledger knows nothing, where they hold the entity."""
     path = receipts.rejected_path(*run)
     try:
@@ -184,7 +184,7 @@ def _rewrite_rejected(store: str, run: tuple[str, str, int], entity: str) -> Non
         return
     rest = _without(content, entity, path, store, None)
     if rest is not None:
-        _note(store, _File(run[0], run[2], 0, "rejected", path, None, None), content, rest)
+        _note(session, store, _File(run[0], run[2], 0, "rejected", path, None, None), content, rest)
         rest.save(store, path, 0)
 
 

@@ -3,21 +3,30 @@
 The database has an identity, a UUID; the store says for every job to which database the job's runs belong. And every
 run's number is claimed in the store before the database keeps it. So a database that was restored from a backup, whose
 numbers begin again where the backup ended, is seen for what it is.
+
+With its identity the database has a key, which seals what it writes into the store. A backup has the same key.
 """
 
 import json
+import logging
+import re
+from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from uuid import UUID
 
 import sqlalchemy as sa
 
 from pipeline import attic, ledger, objects, postgres
-from pipeline.parts import StoreError
+from pipeline.parts import PartError, StoreError
+
+log = logging.getLogger(__name__)
 
 _JOBS = f"{objects.FOLDER}/jobs"
 _RUNS = f"{objects.FOLDER}/runs"
 # Claims lie a thousand to a folder: the highest is two short listings away.
 _THOUSAND = 1000
+_NUMBER = re.compile("[0-9]{1,18}")
 
 
 class ForeignStore(StoreError):
@@ -35,16 +44,18 @@ class Database:
     Attributes:
         database_id: its identity.
         last_run_id: the highest number that a run was given, whatever became of the run.
+        secret: the key with which it seals what it writes into a store.
     """
 
     database_id: str
     last_run_id: int
+    secret: bytes = field(repr=False)
 
 
 def read(connection: sa.Connection) -> Database:
     """The database of a connection."""
     row = connection.execute(sa.text(_READ)).one()
-    return Database(str(row.database_id), int(row.last_run_id))
+    return Database(str(row.database_id), int(row.last_run_id), bytes(row.secret))
 
 
 def of(uri: str) -> Database:
@@ -58,13 +69,25 @@ def of(uri: str) -> Database:
 
 
 def owner(store: str, job: str) -> str | None:
-    """Identity of the database to which the store's runs of a job belong; None where it does not say.
+    """Identity of the database to which the store's runs of a job belong, as the store says; None where it does not.
 
     Raises:
         PartError: the file that says so is damaged.
     """
-    value = objects.read(store, f"{_JOBS}/{job}.json")
-    return None if value is None else str(json.loads(value)["database_id"])
+    value = objects.read(store, marker(job), None)
+    if value is None:
+        return None
+    try:
+        return str(UUID(json.loads(value)["database_id"]))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise PartError(
+            f"{marker(job)} in {store} names no database. Restore the file from a copy of the store."
+        ) from error
+
+
+def marker(job: str) -> str:
+    """The file that says whose a job's runs are."""
+    return f"{_JOBS}/{job}.json"
 
 
 def jobs(store: str) -> list[str]:
@@ -72,14 +95,33 @@ def jobs(store: str) -> list[str]:
     return [name.removesuffix(".json") for name in objects.names(store, _JOBS)]
 
 
-def highest(store: str, database_id: str) -> int:
-    """The highest run number that a database has claimed in the store; 0 where there is none."""
+def claims(store: str, database_id: str) -> Iterator[tuple[int, str]]:
+    """The run numbers that somebody has claimed for a database, the highest first, and their files."""
     folder = f"{_RUNS}/{database_id}"
-    thousands = [int(name) for name in objects.names(store, folder) if name.isdigit()]
-    if not thousands:
-        return 0
-    claimed = objects.names(store, f"{folder}/{max(thousands)}")
-    return max((int(name) for name in claimed if name.isdigit()), default=max(thousands) * _THOUSAND)
+    for thousand in _numbers(store, folder):
+        for name in _numbers(store, f"{folder}/{thousand}"):
+            if int(name) // _THOUSAND == int(thousand):
+                yield int(name), f"{folder}/{thousand}/{name}"
+
+
+def highest(store: str, database: Database) -> int:
+    """The highest run number that a database has claimed in the store; 0 where there is none."""
+    unsealed: list[str] = []
+    last = 0
+    for number, path in claims(store, database.database_id):
+        if objects.sealed(store, path, database.secret):
+            last = number
+            break
+        unsealed.append(path)
+    if unsealed:
+        log.warning(
+            "%s claims of run numbers in the store %s do not have this database's seal, and count for nothing: %s. "
+            "Remove them, and find out who writes there.",
+            len(unsealed),
+            store,
+            ", ".join(unsealed[:10]),
+        )
+    return last
 
 
 def require(store: str, job: str, database: Database) -> None:
@@ -98,6 +140,20 @@ def require(store: str, job: str, database: Database) -> None:
             "Nothing was touched. Set SCORING_STORE to this database's own store. Or, where the other database is "
             f"lost and this one is new and empty: python -m pipeline rebuild {job} --adopt-store"
         )
+    require_sealed(store, job, database)
+
+
+def require_sealed(store: str, job: str, database: Database) -> None:
+    """Go on only where the database itself has said that the store's runs of a job are its own.
+
+    Raises:
+        ForeignStore: somebody else has.
+    """
+    if not objects.sealed(store, marker(job), database.secret):
+        raise ForeignStore(
+            f"{marker(job)} in the store {store} names this database, and does not have its seal. Nothing was touched. "
+            "Restore that file from a copy of the store, and find out who writes there."
+        )
 
 
 def require_current(store: str, database: Database) -> None:
@@ -106,7 +162,7 @@ def require_current(store: str, database: Database) -> None:
     Raises:
         BehindStore: the store has higher ones.
     """
-    last = highest(store, database.database_id)
+    last = highest(store, database)
     if last > database.last_run_id:
         raise BehindStore(
             f"the store {store} has run {last}, and this database has come to run {database.last_run_id} only: it was "
@@ -142,8 +198,11 @@ def claim(store: str, database: Database, run_id: int) -> None:
     """
     path = f"{_RUNS}/{database.database_id}/{run_id // _THOUSAND}/{run_id}"
     try:
-        objects.put(store, path, "{}", exclusive=True)
+        objects.put(store, path, "{}", database.secret, exclusive=True)
     except FileExistsError:
+        if not objects.sealed(store, path, database.secret):  # nobody's claim
+            objects.put(store, path, "{}", database.secret)
+            return
         raise BehindStore(
             f"the store {store} has a run {run_id} of this database already, which was restored from a backup. "
             "Nothing was touched. Bring back what is missing: python -m pipeline rebuild"
@@ -153,11 +212,17 @@ def claim(store: str, database: Database, run_id: int) -> None:
 def _take(store: str, job: str, database: Database) -> None:
     with suppress(FileExistsError):  # whose it is says who was first
         value = json.dumps({"database_id": database.database_id})
-        objects.put(store, f"{_JOBS}/{job}.json", value, exclusive=True)
+        objects.put(store, marker(job), value, database.secret, exclusive=True)
+
+
+def _numbers(store: str, folder: str) -> list[str]:
+    """The names in a folder that are numbers, the highest first."""
+    numbers = (name for name in objects.names(store, folder) if _NUMBER.fullmatch(name))
+    return sorted(numbers, key=int, reverse=True)
 
 
 _READ = """
-SELECT database_id, CASE WHEN is_called THEN last_value ELSE 0 END AS last_run_id
+SELECT database_id, secret, CASE WHEN is_called THEN last_value ELSE 0 END AS last_run_id
 FROM scoring.identity CROSS JOIN scoring.scoring_runs_run_id_seq
 """
 _KNOWN = "SELECT run_id FROM scoring.scoring_runs WHERE job = :job"

@@ -1,6 +1,7 @@
-"""A lost database's publications are made again from what the store has archived, every digest verified.
+"""A lost database's publications are made again from what the store has archived, every digest and seal verified.
 
-What the database has stays; what it lacks comes from the store. A rebuild that was killed goes on where it was.
+What the database has stays; what it lacks comes from the store. A rebuild that was killed goes on where it was. Tasks
+that unpickle a model write into the store, too: only what the database has sealed is taken.
 """
 
 import json
@@ -10,14 +11,12 @@ from datetime import date
 
 import sqlalchemy as sa
 
+from pipeline import adopt as adoption
 from pipeline import identity, postgres, receipts
-from pipeline.errors import UsageError
+from pipeline.adopt import RebuildError
+from pipeline.identity import Database, ForeignStore
 from pipeline.parts import PartError
-from pipeline.restore import Item, Night, NightError
-
-
-class RebuildError(UsageError):
-    """A rebuild that was asked for where it cannot be."""
+from pipeline.restore import AHEAD, Item, Night, NightError
 
 
 @dataclass
@@ -51,27 +50,28 @@ def rebuild(
         store: where runs keep their parts.
         job: the job's name.
         between: the first and the last score date.
-        adopt: make a new and empty database the owner of the store's runs.
+        adopt: make a new and empty database the owner of the store's runs, and believe what lies there.
         progress: called with each night before it is made again.
 
     Raises:
         RebuildError: the store is another database's, or nobody's that is known.
-        PartError: a receipt is damaged.
+        PartError: the store's word on whose it is is damaged.
     """
-    adopted = _own(uri, store, job, adopt)
-    done, noted = Rebuilt(), receipts.notes(store, job)
-    for day, moves in receipts.nights(store, job).items():
+    done = Rebuilt()
+    database, adopted = _own(uri, store, job, adopt, done.notes)
+    noted = receipts.notes(store, job, database.secret, done.notes)
+    for day, moves in receipts.nights(store, job, done.notes).items():
         if between[0] <= day <= between[1]:
             progress(day)
             try:
-                done.runs += Night(uri, store, job, day, noted, done.notes).make(moves)
+                done.runs += Night(uri, store, job, day, database.secret, noted, done.notes).make(moves)
             except (NightError, PartError) as error:
                 done.refused.append(str(error))
-    _restore_erasures(uri, store, job, done.notes, came_back=not adopted)
+    _restore_erasures(uri, store, (job, database.secret), done.notes, came_back=not adopted)
     return done
 
 
-def _own(uri: str, store: str, job: str, adopt: bool) -> bool:
+def _own(uri: str, store: str, job: str, adopt: bool, notes: list[str]) -> tuple[Database, bool]:
     """Require the store to be this database's, or make it so; and let new runs begin above all of its runs."""
     with postgres.engine(uri).begin() as connection:
         database = identity.read(connection)
@@ -83,50 +83,51 @@ def _own(uri: str, store: str, job: str, adopt: bool) -> bool:
             )
         adopted = theirs != database.database_id
         if adopted:
-            _require_empty(
+            adoption.require_empty(
                 connection, f"the runs of {job} in the store {store} belong to database {theirs}", adopt
             )
-            connection.execute(sa.text(_ADOPT), {"database_id": theirs})
-        connection.execute(sa.text(_ADVANCE), {"highest": identity.highest(store, theirs)})
-    return adopted
+            database = adoption.adopt(connection, store, theirs, notes)
+        else:
+            try:
+                identity.require_sealed(store, job, database)
+            except ForeignStore as error:
+                raise RebuildError(str(error)) from error
+        connection.execute(sa.text(_ADVANCE), {"highest": identity.highest(store, database)})
+    return database, adopted
 
 
-def _require_empty(connection: sa.Connection, whose: str, adopt: bool) -> None:
-    if connection.execute(sa.text(_HAS_RUNS)).scalar_one():
-        raise RebuildError(
-            f"{whose}, and this one has runs of its own. Make a new database, `migrate` it, and rebuild into that "
-            "one; or set SCORING_STORE to this database's own store."
-        )
-    if not adopt:
-        raise RebuildError(
-            f"{whose}, which is not this one. Where that database is lost, and this one is to stand in its place, "
-            "add --adopt-store. Else set SCORING_STORE to this database's own store."
-        )
-
-
-def _restore_erasures(uri: str, store: str, job: str, notes: list[str], *, came_back: bool) -> None:
+def _restore_erasures(
+    uri: str, store: str, job: tuple[str, bytes], notes: list[str], *, came_back: bool
+) -> None:
     """Enter the receipts of erasures that the database does not know, and say what they leave to do."""
     with postgres.engine(uri).begin() as connection:
-        for value in receipts.erasures(store, job):
-            erasure = json.loads(value)
-            if connection.execute(sa.text(_ERASURE), erasure).scalar_one():
+        for number, path, value in receipts.erasures(store, *job, notes):
+            try:
+                erasure = json.loads(value)
+                if (erasure["job"], erasure["erasure_id"]) != (job[0], number):
+                    raise ValueError(f"it is not erasure {number} of {job[0]}")
+                if number > connection.execute(sa.text(_LAST_ERASURE)).scalar_one() + AHEAD:
+                    raise ValueError(f"its number lies more than {AHEAD} above this database's last erasure")
+                if connection.execute(sa.text(_ERASURE), erasure).scalar_one():
+                    continue
+                with connection.begin_nested():
+                    connection.execute(sa.text(_RESTORE_ERASURE), {"value": f"[{value}]", "number": number})
+            except (KeyError, TypeError, ValueError, sa.exc.DataError, sa.exc.IntegrityError) as error:
+                reason = str(getattr(error, "orig", error)).splitlines()[0]
+                notes.append(f"{path} in {store} was left out: {reason}. Remove it, or have it looked at.")
                 continue
-            connection.execute(
-                sa.text(_RESTORE_ERASURE), {"value": f"[{value}]", "number": erasure["erasure_id"]}
-            )
             if came_back:
                 notes.append(
-                    f"erasure {erasure['erasure_id']} of {job} ({erasure['reason']}) is younger than the backup. Its "
+                    f"erasure {number} of {job[0]} ({erasure['reason']}) is younger than the backup. Its "
                     "rows are gone again where the parts are kept. Scores whose parts have gone came back: erase again."
                 )
 
 
-_HAS_RUNS = "SELECT EXISTS (SELECT FROM scoring.scoring_runs)"
-_ADOPT = "UPDATE scoring.identity SET database_id = CAST(:database_id AS uuid)"
 _ADVANCE = """
 SELECT setval('scoring.scoring_runs_run_id_seq', :highest) FROM scoring.scoring_runs_run_id_seq
 WHERE :highest > CASE WHEN is_called THEN last_value ELSE 0 END
 """
+_LAST_ERASURE = "SELECT last_value FROM scoring.erasures_erasure_id_seq"
 _ERASURE = """
 SELECT EXISTS (SELECT FROM scoring.erasures
                WHERE erasure_id = :erasure_id AND erased_at = CAST(:erased_at AS timestamptz))

@@ -8,8 +8,9 @@ never changes; receipts and notes say what became of the run since.
 
 import json
 import logging
+import re
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import date
 
@@ -17,12 +18,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import sqlalchemy as sa
 
-from pipeline import attic, identity, objects, parts, postgres
+from pipeline import attic, dates, identity, objects, parts, postgres
 from pipeline.check import REJECTED
 from pipeline.errors import ScoringError
 from pipeline.identity import BehindStore
 from pipeline.kept import query
-from pipeline.parts import PartWriter
+from pipeline.parts import PartError, PartWriter
 from pipeline.stage import Part
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,10 @@ REJECTED_FILE = "rejected.parquet"
 _MOVES = f"{objects.FOLDER}/moves"
 _ERASED = f"{objects.FOLDER}/erased"
 _ERASURES = f"{objects.FOLDER}/erasures"
+# What lies there beside them is not ours.
+_MOVE_NAME = re.compile(r"(?P<day>[0-9-]{10})/[0-9]{8}T[0-9]{12}-(?P<number>[0-9]{1,18})\.json")
+_NOTE_NAME = re.compile(r"(?P<number>[0-9]{1,18})/[a-z]+-[0-9]{5,}-[0-9a-f]{16}-[0-9a-f]{16}\.json")
+_ERASURE_NAME = re.compile(r"(?P<number>[0-9]{1,18})\.json")
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,8 @@ def rejected_rows(store: str, path: str) -> int | None:
 def archive(connection: sa.Connection, store: str, run: tuple[str, str, int], rejected: Part | None) -> None:
     """Write a run's record into the store, before the run may be published."""
     values = {"run_id": run[2], "rejected": json.dumps(rejected and rejected.json_value())}
-    objects.put(store, record_path(*run), connection.execute(sa.text(_RECORD), values).scalar_one())
+    record = connection.execute(sa.text(_RECORD), values).scalar_one()
+    objects.put(store, record_path(*run), record, identity.read(connection).secret)
 
 
 def follow(uri: str, store: str, job: str) -> None:
@@ -105,10 +111,12 @@ def follow(uri: str, store: str, job: str) -> None:
     try:
         written = set(objects.find(store, f"{_MOVES}/{job}"))
         with postgres.engine(uri).connect() as connection:
+            secret = identity.read(connection).secret
             for move in connection.execute(sa.text(_PUBLICATIONS), {"job": job}).mappings().all():
                 path = f"{_MOVES}/{job}/{move['score_date']}/{move['moment']}-{move['run_id']}.json"
                 if path not in written:
-                    objects.put(store, path, connection.execute(sa.text(_MOVE), dict(move)).scalar_one())
+                    receipt = connection.execute(sa.text(_MOVE), dict(move)).scalar_one()
+                    objects.put(store, path, receipt, secret)
     except (OSError, ScoringError, sa.exc.SQLAlchemyError) as error:
         log.warning(
             "%s: what was published is published, but the store got no receipt for it: %s. The next publication of the "
@@ -118,19 +126,32 @@ def follow(uri: str, store: str, job: str) -> None:
         )
 
 
-def nights(store: str, job: str) -> dict[date, list[str]]:
-    """The receipts of a job's moves, in order, by score date."""
-    found: dict[date, list[str]] = {}
-    for path in objects.find(store, f"{_MOVES}/{job}"):
-        found.setdefault(date.fromisoformat(path.split("/")[-2]), []).append(path)
-    return found
+def nights(store: str, job: str, aside: list[str]) -> dict[date, list[tuple[int, str]]]:
+    """The receipts of a job's moves, in order, by score date: the run's number, and the file.
+
+    Args:
+        store: where runs keep their parts.
+        job: the job's name.
+        aside: takes a sentence about everything else that lies there.
+    """
+    nights: dict[date, list[tuple[int, str]]] = {}
+    for name, path in _named(store, f"{_MOVES}/{job}", _MOVE_NAME, aside):
+        if day := dates.written(name["day"]):
+            nights.setdefault(day, []).append((int(name["number"]), path))
+        else:
+            aside.append(_not_ours(path))
+    return nights
 
 
-def published(store: str, job: str) -> set[int]:
-    """The runs of a job that were ever published, by their receipts."""
-    return {
-        int(path.removesuffix(".json").rpartition("-")[2]) for path in objects.find(store, f"{_MOVES}/{job}")
-    }
+def paths(store: str, job: str) -> list[str]:
+    """All that is sealed of a job, but for what says whose it is."""
+    records = [
+        record_path(job, folder.score_date.isoformat(), folder.run_id) for folder in attic.folders(store, job)
+    ]
+    kept = ((_MOVES, _MOVE_NAME), (_ERASED, _NOTE_NAME), (_ERASURES, _ERASURE_NAME))
+    return records + [
+        path for folder, pattern in kept for _, path in _named(store, f"{folder}/{job}", pattern, [])
+    ]
 
 
 def require_own(connection: sa.Connection, store: str, job: str, *, after_restore: bool = False) -> None:
@@ -152,8 +173,14 @@ def require_own(connection: sa.Connection, store: str, job: str, *, after_restor
         return
     identity.require_current(store, database)
     known = set(connection.execute(sa.text(_KNOWN), {"job": job}).scalars())
+    unknown = {folder.run_id for folder in attic.folders(store, job)} - known
     forgotten = sorted(
-        {folder.run_id for folder in attic.folders(store, job)} & published(store, job) - known
+        {
+            run_id
+            for moves in (nights(store, job, []).values() if unknown else ())
+            for run_id, path in moves
+            if run_id in unknown and objects.sealed(store, path, database.secret)
+        }
     )
     if forgotten:
         raise BehindStore(
@@ -163,19 +190,32 @@ def require_own(connection: sa.Connection, store: str, job: str, *, after_restor
         )
 
 
-def note(store: str, job: str, run_id: int, rewritten: Note) -> None:
+def note(connection: sa.Connection, store: str, job: str, run_id: int, rewritten: Note) -> None:
     """Note what a file of a run is about to become, before it does."""
     name = f"{rewritten.kind}-{rewritten.part:05d}-{rewritten.before[:16]}-{rewritten.after[:16]}.json"
-    objects.put(store, f"{_ERASED}/{job}/{run_id}/{name}", json.dumps(asdict(rewritten)))
+    secret = identity.read(connection).secret
+    objects.put(store, f"{_ERASED}/{job}/{run_id}/{name}", json.dumps(asdict(rewritten)), secret)
 
 
-def notes(store: str, job: str) -> dict[int, list[Note]]:
-    """The notes on the files of a job's runs, by run."""
-    found: dict[int, list[Note]] = {}
-    for path in objects.find(store, f"{_ERASED}/{job}"):
-        if value := objects.read(store, path):
-            found.setdefault(int(path.split("/")[-2]), []).append(Note(**json.loads(value)))
-    return found
+def notes(store: str, job: str, secret: bytes, aside: list[str]) -> dict[int, list[Note]]:
+    """The notes on the files of a job's runs, by run.
+
+    Args:
+        store: where runs keep their parts.
+        job: the job's name.
+        secret: the database's key; what it has not sealed is left out.
+        aside: takes a sentence about everything that is left out.
+    """
+    notes: dict[int, list[Note]] = {}
+    for name, path in _named(store, f"{_ERASED}/{job}", _NOTE_NAME, aside):
+        try:
+            if value := objects.read(store, path, secret):
+                notes.setdefault(int(name["number"]), []).append(Note(**json.loads(value)))
+        except PartError as error:
+            aside.append(f"{error} It was left out.")
+        except (TypeError, ValueError):
+            aside.append(_not_ours(path))
+    return notes
 
 
 def erasures_between(
@@ -199,13 +239,34 @@ def erasures_between(
 def keep_erasure(connection: sa.Connection, store: str, job: str, erasure: int) -> None:
     """Write an erasure's receipt into the store as well."""
     value = connection.execute(sa.text(_ERASURE), {"erasure": erasure}).scalar_one()
-    objects.put(store, f"{_ERASURES}/{job}/{erasure}.json", value)
+    objects.put(store, f"{_ERASURES}/{job}/{erasure}.json", value, identity.read(connection).secret)
 
 
-def erasures(store: str, job: str) -> list[str]:
-    """The receipts of a job's erasures, as JSON."""
-    values = [objects.read(store, path) for path in objects.find(store, f"{_ERASURES}/{job}")]
-    return [value for value in values if value]
+def erasures(store: str, job: str, secret: bytes, aside: list[str]) -> list[tuple[int, str, str]]:
+    """The receipts of a job's erasures: each one's number, its file, and its JSON; see `notes`."""
+    erasures = []
+    for name, path in _named(store, f"{_ERASURES}/{job}", _ERASURE_NAME, aside):
+        try:
+            if value := objects.read(store, path, secret):
+                erasures.append((int(name["number"]), path, value))
+        except PartError as error:
+            aside.append(f"{error} It was left out.")
+    return erasures
+
+
+def _named(
+    store: str, folder: str, pattern: re.Pattern[str], aside: list[str]
+) -> Iterator[tuple[re.Match[str], str]]:
+    """The files below a folder that have names of ours, with the parts of those names."""
+    for path in objects.find(store, folder):
+        if name := pattern.fullmatch(path.removeprefix(f"{folder}/")):
+            yield name, path
+        else:
+            aside.append(_not_ours(path))
+
+
+def _not_ours(path: str) -> str:
+    return f"{path} in the store is no file of the pipeline's. It was left out: remove it."
 
 
 # Made by the database, and read by it again: no number passes through Python's floats.

@@ -1,11 +1,13 @@
 """One night is made again from the store, in one transaction: whole, or not at all.
 
 The record of each of its runs, the scored parts and the rejected rows say what the database lacks; which run is shown
-says the last receipt, unless the database has a later move of its own.
+says the last receipt, unless the database has a later move of its own. A run that the database knows as published keeps
+all that it was published with: only its status changes, and the parts that an erasure rewrote.
 """
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -14,11 +16,15 @@ import adbc_driver_manager.dbapi as adbc
 import pyarrow as pa
 import sqlalchemy as sa
 
-from pipeline import objects, parts, postgres, write
-from pipeline.archived import Archived, Row
+from pipeline import archived as store_of
+from pipeline import parts, postgres, write
+from pipeline.archived import LINES, Archived, Row
 from pipeline.errors import ScoringError
 from pipeline.parts import PartError
 from pipeline.receipts import KEPT_REJECTED, Note
+
+# How far a run's number may lie ahead of the database's own: a higher one would use the numbers up.
+AHEAD = 1_000_000
 
 
 class NightError(ScoringError):
@@ -53,6 +59,7 @@ class Night:
         store: where runs keep their parts.
         job: the job's name.
         day: the score date.
+        secret: the database's key.
         noted: what erasures rewrote of the job's runs, by run.
         notes: takes what a person has to know.
     """
@@ -61,25 +68,32 @@ class Night:
     store: str
     job: str
     day: date
+    secret: bytes
     noted: Mapping[int, Sequence[Note]]
     notes: list[str]
 
-    def make(self, paths: list[str]) -> list[Item]:
+    def make(self, paths: list[tuple[int, str]]) -> list[Item]:
         """Make again what the database lacks of the night; returns the runs that changed.
 
         Args:
             paths: its receipts, in order.
 
         Raises:
-            NightError: the number of one of its runs is another run's.
-            PartError: a file of the run that is to be shown is missing or damaged.
+            NightError: the number of one of its runs is another run's; or what the store has makes no sense.
+            PartError: a file of the run that is to be shown is missing, damaged or somebody else's.
         """
-        moves = [json.loads(value) for path in paths if (value := objects.read(self.store, path))]
+        with _making_sense(f"{self.job} {self.day}"):
+            moves = store_of.moves(self.store, self.secret, (self.job, self.day), paths)
+            return self._make(moves) if moves else []
+
+    def _make(self, moves: list[Row]) -> list[Item]:
         with postgres.engine(self.uri).begin() as connection:
             connection.execute(sa.text(_PARTITION), {"score_date": self.day})
         with postgres.connect(self.uri) as session, session.cursor() as cursor:
             _value(cursor, _LOCK, self.job, self.day.isoformat())
-            done = [item for run in self._runs(cursor, moves) if (item := self._bring(cursor, run))]
+            runs = self._runs(cursor, moves)
+            self._advance(cursor, max(run["run_id"] for run in runs))
+            done = [item for run in runs if (item := self._bring(cursor, run))]
             moved = [_move(cursor, move["publication"]) for move in moves]
             if not done and not any(moved):
                 return []
@@ -102,12 +116,26 @@ class Night:
         # One published run a night: the one that takes over comes last.
         return sorted(runs.values(), key=lambda run: (run["status"] == "published", run["run_id"]))
 
+    def _advance(self, cursor: adbc.Cursor, highest: int) -> None:
+        """Let new runs begin above the night's: a claim may be lost."""
+        last = _value(cursor, _LAST_RUN)
+        if highest > last + AHEAD:
+            raise NightError(
+                f"{self.job} {self.day}: run {highest} lies more than {AHEAD} above this database's last run, {last}. "
+                "Remove the receipt of that run, and find out who writes there."
+            )
+        if highest > last:
+            _value(cursor, _ADVANCE, highest)
+
     def _bring(self, cursor: adbc.Cursor, run: Row) -> Item | None:
         """Bring one run to what it was; None where it is so already."""
         current = _value(cursor, _CURRENT, run["run_id"])
         if current is None:
-            return self._load(cursor, run, known=False)
-        if (current["job"], _moment(current["started_at"])) != (run["job"], _moment(run["started_at"])):
+            return self._load(cursor, run, None)
+        night = ("job", "score_date")
+        if any(current[column] != run[column] for column in night) or (
+            _moment(current["started_at"]) != _moment(run["started_at"])
+        ):
             raise NightError(
                 f"{self.job} {self.day}: run {run['run_id']} is another run in this database, of {current['job']} "
                 f"{current['score_date']}, which began after the backup and before the rebuild. Restore the backup "
@@ -115,45 +143,57 @@ class Night:
             )
         if current["expired_at"] is not None:
             return None
-        known = current["published_at"] is not None
+        if current["status"] == "abandoned":
+            raise NightError(
+                f"{self.job} {self.day}: run {run['run_id']} was published, and this database has abandoned it since: "
+                f"{current['status_reason']}. Restore the backup again, and rebuild before anybody decides."
+            )
+        if current["published_at"] is None:
+            return self._load(cursor, run, None)
+        run = {**current, **{column: run[column] for column in _CHANGES if column in run}}
         ledger, rejected = _value(cursor, _LEDGER, run["run_id"]), _value(cursor, _REJECTED, run["run_id"])
-        if not known or Archived(self.store, run, self.noted).rewritten(ledger, rejected):
-            return self._load(cursor, run, known=known)
+        if self._archived(run).rewritten(ledger, rejected):
+            return self._load(cursor, run, ledger)
         if current["status"] == run["status"]:
             return None
         _value(cursor, _RESTORE_RUN, json.dumps(run))
         return self._item(run, 0)
 
-    def _load(self, cursor: adbc.Cursor, run: Row, *, known: bool) -> Item:
+    def _archived(self, run: Row) -> Archived:
+        return Archived(self.store, run, self.noted, self.secret)
+
+    def _load(self, cursor: adbc.Cursor, run: Row, ledger: list[Row] | None) -> Item:
         """Load a run in place of whatever there is of it.
 
         Args:
             cursor: of the night's transaction.
             run: its row as it is to be.
-            known: whether the database has seen it published, and so has its metrics.
+            ledger: as the database has it, where it has seen the run published: so it has the metrics, too.
         """
-        archived = Archived(self.store, run, self.noted)
-        record, run = self._proved(archived)
-        metrics = () if known else ("run_metrics", "feature_metrics", "profiles")
-        for table in ("prediction_rows", "rejected_rows", "rewrites", "run_parts", *metrics):
+        archived = self._archived(run)
+        record, run = self._proved(archived, ledger)
+        lines = LINES if ledger is None else ("run_parts",)
+        stale = ("prediction_rows", "rejected_rows", *(("rewrites",) if ledger is None else ()))
+        for table in (*stale, *lines):
             cursor.execute(_WIPE[table], (run["run_id"],))
         run |= self._reject(cursor, archived, record["rejected"])
         _value(cursor, _RESTORE_RUN, json.dumps(run))
-        for table in ("run_parts", "rewrites", *metrics):
+        for table in (*lines, "rewrites"):
             _value(cursor, _RESTORE_ROWS, table, json.dumps(record[table]))
         if run["expired_at"] is not None:
             return self._item(run, 0)
         return self._item(run, sum(self._score(cursor, archived, line) for line in record["run_parts"]))
 
-    def _proved(self, archived: Archived) -> tuple[Row, Row]:
+    def _proved(self, archived: Archived, ledger: list[Row] | None) -> tuple[Row, Row]:
         """A run's record with the ledger that its files bear out, and its row.
 
         Where files are gone of a run that is not shown, it is as if it had expired: nobody can roll back to it.
         """
         run = archived.run
-        record: Row = {**{table: [] for table in _WIPE}, "rejected": None}
+        known = {} if ledger is None else {"run_parts": ledger}
+        record: Row = {**{table: [] for table in _WIPE}, "rejected": None, **known}
         try:
-            record |= archived.record()
+            record |= archived.record() | known
             if run["expired_at"] is None:
                 record["run_parts"], record["rewrites"] = archived.ledger(record["run_parts"])
         except PartError as error:
@@ -200,10 +240,33 @@ def _move(cursor: adbc.Cursor, publication: Row) -> bool:
     if _value(cursor, _MOVED, publication["run_id"], publication["published_at"]):
         return False
     _value(cursor, _RESTORE_ROWS, "publications", json.dumps([publication]))
-    # The chain seals it anew, behind what the database has decided since.
+    # The chain seals it anew, behind what the database has decided since, and says who entered it.
     decision = {**publication, "recorded_at": publication["published_at"]}
-    _value(cursor, _RESTORE_ROWS, "decisions", json.dumps([decision]))
+    _value(cursor, _RESTORE_DECISION, json.dumps(decision))
     return True
+
+
+@contextmanager
+def _making_sense(night: str) -> Iterator[None]:
+    """Name the night of which the store has what is no receipt or record, or what the database refuses.
+
+    What the database has sealed makes sense. What was adopted without a proof need not.
+    """
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        reason = f"{type(error).__name__}: {error}"
+    except (adbc.Error, sa.exc.DBAPIError) as error:
+        state = getattr(getattr(error, "orig", error), "sqlstate", None) or ""
+        if state[:2] not in _REFUSALS:
+            raise
+        reason = str(getattr(error, "orig", error)).splitlines()[0]
+    else:
+        return
+    raise NightError(
+        f"{night}: what the store has of it makes no sense: {reason}. Restore its receipts and records from a copy of "
+        "the store, or score the night again."
+    )
 
 
 def _rejected_rows(run_id: int, batches: Iterator[pa.RecordBatch]) -> pa.RecordBatchReader:
@@ -233,6 +296,21 @@ _PARTITION = "SELECT scoring.ensure_partition(:score_date)"
 _LOCK = "SELECT scoring.lock_night($1, CAST(CAST($2 AS text) AS date))::text"
 _RESTORE_RUN = "SELECT scoring.restore_run(CAST(CAST($1 AS text) AS jsonb))::text"
 _RESTORE_ROWS = "SELECT scoring.restore_rows(CAST($1 AS text), CAST(CAST($2 AS text) AS jsonb))::text"
+_RESTORE_DECISION = """
+SELECT scoring.restore_rows('decisions', jsonb_build_array(
+    CAST(CAST($1 AS text) AS jsonb) || jsonb_build_object('restored_as', session_user)))::text
+"""
+_LAST_RUN = (
+    "SELECT (CASE WHEN is_called THEN last_value ELSE 0 END)::text FROM scoring.scoring_runs_run_id_seq"
+)
+_ADVANCE = "SELECT setval('scoring.scoring_runs_run_id_seq', $1)::text"
+# What may become of a run after it was published; all else it keeps.
+_CHANGES = (
+    "status", "status_reason", "status_since", "expired_at", "rows_pruned_at", "parts_pruned_at", "rejected_pruned_at",
+    "metrics_pruned_at",
+)  # fmt: skip
+# Bad data, broken constraints, wrong names, and what our own functions refuse.
+_REFUSALS = ("22", "23", "42", "P0")
 _CURRENT = "SELECT to_jsonb(run)::text FROM scoring.scoring_runs AS run WHERE run_id = $1"
 _LEDGER = (
     "SELECT coalesce(jsonb_agg(to_jsonb(line)), '[]')::text FROM scoring.run_parts AS line WHERE run_id = $1"

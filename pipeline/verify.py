@@ -89,7 +89,7 @@ def walk(connection: sa.Connection, head: str | None = None) -> Verification:
     """Verify what one transaction sees; see `verify`."""
     connection.execute(sa.text("SET LOCAL TimeZone = 'UTC'"))
     connection.execute(sa.text("SET LOCAL DateStyle = 'ISO, YMD'"))
-    chain = list(_rows(connection, "decisions", (*_ENTRY, "sha256"), "entry"))
+    chain = list(_rows(connection, "decisions", (*_ENTRY, "sha256", "restored_as"), "entry"))
     whole, violation = _follow(chain)
     last = chain[whole - 1].sha256 if whole else _NOTHING
     violations = [violation] if violation else list(_cut(connection, whole, last))
@@ -116,7 +116,9 @@ def _follow(chain: Sequence[Row]) -> tuple[int, str | None]:
     for number, row in enumerate(chain, start=1):
         if row.entry != str(number):
             return number - 1, f"entry {number} of the chain is missing: {_name(row)} comes in its place"
-        if _sha256(_netstrings(row[: len(_ENTRY)])) != row.sha256:
+        # Only what a rebuild has entered says as whom.
+        restored = () if row.restored_as is None else (row.restored_as,)
+        if _sha256(_netstrings([*row[: len(_ENTRY)], *restored])) != row.sha256:
             return number - 1, f"{_name(row)} was altered: its hash is not that of its columns"
         if row.previous_sha256 != (_NOTHING if before is None else before.sha256):
             if before is None:

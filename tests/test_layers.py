@@ -20,6 +20,7 @@ FLOORS = (
     ("commands.checkout", "commands.console"),
     ("messages", "preflight"),
     ("rebuild",),
+    ("adopt",),
     ("fallback", "hold", "outcomes", "restore"),
     ("score", "compare", "decisions", "trace", "quality", "scored", "pages.overview"),
     ("fairness", "baselines"),

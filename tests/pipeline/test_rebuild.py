@@ -1,5 +1,7 @@
 """pipeline/rebuild.py: a lost database is made again from its backup and its store, bit for bit."""
 
+import hashlib
+import json
 import os
 import re
 import shutil
@@ -14,16 +16,22 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
+import sqlalchemy as sa
 
-from pipeline import addresses, identity, ledger, objects, receipts, retention
+from pipeline import addresses, identity, ledger, objects, parts, receipts, retention
+from pipeline.adopt import RebuildError
 from pipeline.decisions import decide, roll_back
 from pipeline.embedded import Embedded
 from pipeline.erase import erase
 from pipeline.fallback import serve
 from pipeline.identity import BehindStore, ForeignStore
 from pipeline.migrate import migrate
-from pipeline.rebuild import RebuildError, Rebuilt, rebuild
+from pipeline.rebuild import Rebuilt, rebuild
+from pipeline.verify import verify
 from tests.home import NIGHT, Home
 from tests.pipeline.shop import Shop, locked, open_shop
 from tests.pipeline.test_store import reach, s3
@@ -61,7 +69,7 @@ class Rescue:
     def begin_anew(self) -> None:
         """Drop the database, and make a migrated one in its place."""
         self.lose(f"{self.server.database}_template")
-        self.home.sql("UPDATE scoring.identity SET database_id = gen_random_uuid()")
+        self.home.sql("UPDATE scoring.identity SET database_id = gen_random_uuid(), secret = DEFAULT")
 
     def back_up(self) -> None:
         """What the page says of a backup, without what it says beside."""
@@ -149,7 +157,7 @@ def rescue(template: Own, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
     own = replace(template, database=template.database.removesuffix("_template"))
     create(own, template.database)
     home = Home(tmp_path / "rescue", own)
-    home.sql("UPDATE scoring.identity SET database_id = gen_random_uuid()")
+    home.sql("UPDATE scoring.identity SET database_id = gen_random_uuid(), secret = DEFAULT")
     for name, value in home.environment.items():
         monkeypatch.setenv(name, value)
     shop = open_shop(home)
@@ -349,7 +357,7 @@ def test_a_number_is_claimed_once(rescue: Rescue) -> None:
     with pytest.raises(BehindStore, match=f"has a run {database.last_run_id} of this database already"):
         identity.claim(rescue.home.store, database, database.last_run_id)
     identity.claim(rescue.home.store, database, 41_999)
-    assert identity.highest(rescue.home.store, database.database_id) == 41_999
+    assert identity.highest(rescue.home.store, database) == 41_999
     before = ledger.runs(rescue.home.places.predictions)
     with pytest.raises(BehindStore, match="has run 41999, and this database has come to run"):
         rescue.home.score(rescue.job, NIGHTS[1])
@@ -395,6 +403,116 @@ def test_a_store_in_s3_gives_back_what_there_was(
     assert lost.seen() == before
     with pytest.raises(BehindStore):
         identity.claim(rescue.home.store, identity.of(lost.owner), 2)
+
+
+def test_what_the_database_has_not_sealed_is_not_taken(rescue: Rescue) -> None:
+    """Other scores under a note, a whole night under a record and a receipt, and junk, of whoever writes there."""
+    before, [run] = rescue.seen(), rescue.shop.runs()
+    store, where = Path(rescue.home.store), (rescue.job, str(NIGHTS[0]), run["run_id"])
+    scored = store / parts.scored_path(*where, 0)
+    whole = pq.read_table(scored)
+    old = hashlib.sha256(scored.read_bytes()).hexdigest()
+    scores = next(number for number, type_ in enumerate(whole.schema.types) if type_ == pa.float64())
+    altered = pc.multiply(whole.column(scores), 2)
+    pq.write_table(whole.set_column(scores, whole.schema.field(scores), altered), scored)
+    new = hashlib.sha256(scored.read_bytes()).hexdigest()
+    erased = f"{objects.FOLDER}/erased/{rescue.job}"
+    note = {"kind": "scored", "part": 0, "before": old, "after": new, "rows": 0}
+    forged = {f"{erased}/{run['run_id']}/scored-00000-{old[:16]}-{new[:16]}.json": json.dumps(note)}
+    # A night that nobody scored, approved by nobody.
+    [receipt] = receipts.nights(str(store), rescue.job, [])[NIGHTS[0]]
+    folder = shutil.copytree(
+        store / parts.folder(*where), store / parts.folder(rescue.job, str(NIGHTS[1]), 99)
+    )
+    for path in (receipts.record_path(*where), receipt[1]):
+        value = objects.read(str(store), path, None) or ""
+        for true, false in ((str(NIGHTS[0]), str(NIGHTS[1])), (f'"run_id": {run["run_id"]}', '"run_id": 99')):
+            value = value.replace(true, false)
+        value = value.replace('"kind": "publish"', '"kind": "approval"').replace(
+            '"by": null', '"by": "the CRO"'
+        )
+        path = path.replace(str(NIGHTS[0]), str(NIGHTS[1])).replace(f"-{run['run_id']}.json", "-99.json")
+        forged[path.replace(f"/{run['run_id']}/", "/99/")] = value
+    for path, value in forged.items():
+        objects.put(str(store), path, value, b"a guess")
+    moves = f"{objects.FOLDER}/moves/{rescue.job}"
+    junk = [f"{erased}/x/y.json", f"{moves}/nodate/x.json", f"{moves}/{NIGHTS[0]}/x", f"{erased}/²/z.json"]
+    for path in junk:
+        parts.put(str(store), path, b"")
+    parts.put(str(store), f"{rescue.job}/2024-99-99/1/run.json", b"")
+    done = rescue.rebuild()
+    assert rescue.seen() == before
+    assert done.runs == []
+    assert all(any(path in line for line in done.notes) for path in [*junk, next(iter(forged))])
+    assert [
+        "does not have this database's seal" in line and str(NIGHTS[1]) in line for line in done.refused
+    ] == [True]
+    assert verify(rescue.home.places.predictions).violations == ()
+    assert prune(rescue).gone == ()  # no forged receipt makes anybody forgetful
+    assert folder.exists()
+    with pytest.raises(sa.exc.ProgrammingError, match="permission denied"):
+        rescue.home.sql("SELECT secret FROM scoring.identity", "analyst")
+
+
+def test_a_receipt_and_a_record_speak_of_their_own_night_only(rescue: Rescue) -> None:
+    """Adopted without a proof: what one job's files say of another's runs is not believed."""
+    other = Rescue(open_shop(rescue.home), rescue.server)
+    rescue.home.score(rescue.job, NIGHTS[1])
+    rescue.home.score(other.job, NIGHTS[0])
+    theirs, store = other.shop.runs()[0], rescue.home.store
+    before, [(_, receipt)] = other.seen(), receipts.nights(store, other.job, [])[NIGHTS[0]]
+    forged = (objects.read(store, receipt, None) or "").replace(
+        '"status": "published"', '"status": "superseded"'
+    )
+    objects.put(store, receipt.replace(other.job, rescue.job), forged, b"a guess")
+    mine = rescue.shop.runs()[1]["run_id"]
+    path = receipts.record_path(rescue.job, str(NIGHTS[1]), mine)
+    record = json.loads(objects.read(store, path, None) or "")
+    record["run_metrics"][0]["run_id"] = theirs["run_id"]
+    objects.put(store, path, json.dumps(record), b"a guess")
+    rescue.begin_anew()
+    done = other.rebuild(adopt=True)
+    assert any("could be proved" in line for line in done.notes)
+    assert rescue.rebuild().runs == []
+    refused = rescue.rebuild().refused
+    assert ["speaks of another" in line for line in refused] == [True, True]
+    assert [str(day) in line for day, line in zip(NIGHTS, refused, strict=False)] == [True, True]
+    assert other.seen() == before
+    assert verify(rescue.home.places.predictions).violations == ()
+    [entered] = rescue.home.sql("SELECT kind, by, restored_as FROM scoring.decisions")
+    login = rescue.home.sql("SELECT session_user AS login")[0]["login"]
+    assert entered == {"kind": "publish", "by": None, "restored_as": login}
+
+
+def test_a_number_that_nobody_gave_stops_no_night(rescue: Rescue) -> None:
+    store, database = rescue.home.store, identity.of(rescue.home.places.predictions)
+    claims = f"{objects.FOLDER}/runs/{database.database_id}"
+    huge = 9_223_372_036_854_775_807
+    high = [f"{claims}/{number // 1000}/{number}" for number in (huge, 999_999_999_999_999_999)]
+    for path in (*high, f"{claims}/0/{database.last_run_id + 1}", f"{claims}/²/1"):
+        parts.put(store, path, b"")
+    for number in (huge, 2_000_000):
+        erasure = {"erasure_id": number, "erased_at": "2024-03-01", "job": rescue.job, "reason": "none"}
+        path = f"{objects.FOLDER}/erasures/{rescue.job}/{number}.json"
+        objects.put(store, path, json.dumps(erasure), b"a guess")
+    done = rescue.rebuild()
+    assert sum("/erasures/" in line and "left out" in line for line in done.notes) == 2
+    # Sequences of numbers that a row has.
+    sequences = "SELECT FROM pg_sequences WHERE sequencename ~ '_id_seq$' AND last_value > 999"
+    assert rescue.home.sql(sequences) == []
+    run = rescue.home.score(rescue.job, NIGHTS[1]).run_id
+    assert run == database.last_run_id + 1
+    assert identity.highest(store, identity.of(rescue.home.places.predictions)) == run
+    rescue.begin_anew()
+    with pytest.raises(
+        RebuildError, match=rf"{high[1]} .*claims run .*Nothing was touched. Remove that file"
+    ):
+        rescue.rebuild(adopt=True)
+    (Path(store) / high[1]).unlink()
+    done = rescue.rebuild(adopt=True)
+    assert len(done.runs) == 2
+    assert sum("/erasures/" in line and "left out" in line for line in done.notes) == 2
+    assert rescue.home.sql(sequences) == []
 
 
 def prune(rescue: Rescue, **options: Any) -> retention.Pruned:

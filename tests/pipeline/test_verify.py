@@ -154,6 +154,7 @@ ALTERED = {
     "subject_sha256": "repeat('0', 64)",
     "previous_sha256": "repeat('0', 64)",
     "sha256": "repeat('0', 64)",
+    "restored_as": "'ada'",
 }
 LAX = "ALTER TABLE scoring.decisions DROP CONSTRAINT decisions_check1"
 

@@ -629,7 +629,18 @@ ALTER FUNCTION scoring.keep_published_run SET search_path = pg_catalog, pg_temp;
 def upgrade() -> None:
     """Close what stood open; of jobs nothing is pruned until `migrate` has entered their [retention]."""
     for statements in (
-        NIGHTS, VACUUM, DATES, WRITING, FIGURES, OUTCOMES, SERVE, RETENTION, ERASE, TIMES, CLASSES, GRANTS
+        NIGHTS,
+        VACUUM,
+        DATES,
+        WRITING,
+        FIGURES,
+        OUTCOMES,
+        SERVE,
+        RETENTION,
+        ERASE,
+        TIMES,
+        CLASSES,
+        GRANTS,
     ):
         op.execute(statements)
 

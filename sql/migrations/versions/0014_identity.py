@@ -10,14 +10,41 @@ IDENTITY = """
 CREATE TABLE scoring.identity (
     only_row    boolean     PRIMARY KEY DEFAULT true CHECK (only_row),
     database_id uuid        NOT NULL DEFAULT gen_random_uuid(),
-    made_at     timestamptz NOT NULL DEFAULT now()
+    made_at     timestamptz NOT NULL DEFAULT now(),
+    secret      bytea       NOT NULL DEFAULT sha256(convert_to(
+        gen_random_uuid()::text || gen_random_uuid()::text || gen_random_uuid()::text, 'UTF8'))
 );
 COMMENT ON TABLE scoring.identity IS
     'Which database this is, in one row: the store says the same of the jobs whose runs it holds.';
+COMMENT ON COLUMN scoring.identity.secret IS
+    'The key with which the database seals what its roles write into the store. A backup has it too. Nothing else must:'
+    ' tasks that unpickle models write into the store as well.';
 INSERT INTO scoring.identity DEFAULT VALUES;
 REVOKE ALL ON scoring.identity FROM PUBLIC;
-GRANT SELECT ON scoring.identity TO scoring_writer, scoring_janitor;
-GRANT SELECT ON SEQUENCE scoring.scoring_runs_run_id_seq TO scoring_writer, scoring_janitor;
+GRANT SELECT ON scoring.identity TO scoring_writer, scoring_janitor, scoring_approver;
+GRANT SELECT ON SEQUENCE scoring.scoring_runs_run_id_seq TO scoring_writer, scoring_janitor, scoring_approver;
+"""
+
+# What no rebuild has entered keeps the hash that it always had.
+RESTORED = """
+ALTER TABLE scoring.decisions ADD COLUMN restored_as text;
+COMMENT ON COLUMN scoring.decisions.restored_as IS
+    'The login that entered it again from the store, by `rebuild`; null for what was entered as it happened.';
+CREATE OR REPLACE FUNCTION scoring.seal_decision() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' SET DateStyle = 'ISO, YMD' AS $$
+BEGIN
+    SELECT head.entry + 1, head.sha256 INTO NEW.entry, NEW.previous_sha256
+    FROM scoring.decisions_head AS head FOR UPDATE;
+    NEW.subject_sha256 := CASE WHEN NEW.kind = 'erasure' THEN scoring.digest_of_erasure(NEW.erasure_id)
+                               ELSE scoring.digest_of_run(NEW.run_id) END;
+    NEW.sha256 := scoring.sha256_of(scoring.netstrings(
+        NEW.entry::text, NEW.recorded_at::text, NEW.kind, NEW.job, NEW.score_date::text, NEW.run_id::text,
+        NEW.replaced_run_id::text, NEW.erasure_id::text, NEW."by", NEW.login, NEW.reason, NEW.subject_sha256,
+        NEW.previous_sha256)
+        || CASE WHEN NEW.restored_as IS NULL THEN '' ELSE ',' || scoring.netstrings(NEW.restored_as) END);
+    UPDATE scoring.decisions_head SET entry = NEW.entry, sha256 = NEW.sha256;
+    RETURN NEW;
+END $$;
 """
 
 # For the owner alone, who needs no such function to change a table: they spare `rebuild` a list of every column.
@@ -73,6 +100,7 @@ REVOKE EXECUTE ON FUNCTION scoring.restore_rows, scoring.restore_run FROM PUBLIC
 def upgrade() -> None:
     """Add the identity, and what takes archived rows back."""
     op.execute(IDENTITY)
+    op.execute(RESTORED)
     op.execute(RESTORE)
 
 
