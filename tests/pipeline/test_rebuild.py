@@ -498,7 +498,7 @@ def test_a_number_that_nobody_gave_stops_no_night(rescue: Rescue) -> None:
     done = rescue.rebuild()
     assert sum("/erasures/" in line and "left out" in line for line in done.notes) == 2
     # Sequences of numbers that a row has.
-    sequences = "SELECT FROM pg_sequences WHERE sequencename ~ '_id_seq$' AND last_value > 999"
+    sequences = "SELECT last_value FROM pg_sequences WHERE sequencename ~ '_id_seq$' AND last_value > 999"
     assert rescue.home.sql(sequences) == []
     run = rescue.home.score(rescue.job, NIGHTS[1]).run_id
     assert run == database.last_run_id + 1
