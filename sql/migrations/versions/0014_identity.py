@@ -35,6 +35,10 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' SET 
 BEGIN
     SELECT head.entry + 1, head.sha256 INTO NEW.entry, NEW.previous_sha256
     FROM scoring.decisions_head AS head FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'decisions_head is empty: nothing can be decided or published'
+            USING ERRCODE = 'data_corrupted', HINT = 'Find out who emptied it, and restore it from a backup.';
+    END IF;
     NEW.subject_sha256 := CASE WHEN NEW.kind = 'erasure' THEN scoring.digest_of_erasure(NEW.erasure_id)
                                ELSE scoring.digest_of_run(NEW.run_id) END;
     NEW.sha256 := scoring.sha256_of(scoring.netstrings(
