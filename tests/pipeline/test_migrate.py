@@ -122,7 +122,8 @@ def test_what_was_published_before_publications_were_kept_is_entered_into_them(f
         INSERT INTO scoring.scoring_runs (job, score_date, status, trigger, dry_run, interval_start, interval_end,
             idempotency_key, model_name, model_version, model_sha256, code_version, query_sha256, job_sha256,
             library_versions, rows_extracted, rows_rejected, rows_scored, published_at, decided_by, decision_reason)
-        SELECT 'job', '2024-03-01', status, 'one', false, now() - interval '1 day', now(), 'key', 'shop', 1, '', '', '', '', '{}', 1, 0, 1,
+        SELECT 'job', '2024-03-01', status, 'one', false, now() - interval '1 day', now(),
+               'key', 'shop', 1, '', '', '', '', '{}', 1, 0, 1,
                moment, by, NULL
         FROM (VALUES ('superseded', timestamptz '2024-03-01', NULL), ('superseded', '2024-03-02', 'ada'),
                      ('published', '2024-03-03', '')) AS runs (status, moment, by)
