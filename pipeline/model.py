@@ -249,17 +249,17 @@ def load(pinned: Pinned) -> Model:
         ModelError: any of these does not hold. Nothing is unpickled before the first three do.
     """
     content = read_once(pinned.folder / "model.joblib")
-    found = _sha256(content)
-    if found != pinned.sha256 or found != pinned.manifest.sha256:
+    digest = _sha256(content)
+    if digest != pinned.sha256 or digest != pinned.manifest.sha256:
         same = pinned.sha256 == pinned.manifest.sha256
         differs = "the file" if same else "versions.toml or manifest.json"
         other = "" if same else f", and the manifest has {pinned.manifest.sha256}"
         raise ModelError(
-            f"{pinned.folder / 'model.joblib'} is not the registered model: its SHA-256 is {found}, pinned is "
+            f"{pinned.folder / 'model.joblib'} is not the registered model: its SHA-256 is {digest}, pinned is "
             f"{pinned.sha256}{other}. It was not loaded. Restore {differs} from git or your model storage."
         )
     if signature.required():
-        _require_signed(pinned.folder, {**digests(pinned.folder), "model.joblib": found}, whole=True)
+        _require_signed(pinned.folder, {**digests(pinned.folder), "model.joblib": digest}, whole=True)
     artifact.require_same(pinned.manifest.libraries, pinned.manifest.modules, pinned.folder)
     model = Model(pinned.manifest, artifact.unpickle(content, str(pinned.folder)))
     check_golden_rows(model)
@@ -274,10 +274,10 @@ def reference(pinned: Pinned) -> bytes:
     """
     path = pinned.folder / "reference.parquet"
     content = read_once(path)
-    found = _sha256(content)
-    if found != pinned.manifest.reference_sha256:
+    digest = _sha256(content)
+    if digest != pinned.manifest.reference_sha256:
         raise ModelError(
-            f"{path} is not the registered reference: its SHA-256 is {found}, the manifest's is "
+            f"{path} is not the registered reference: its SHA-256 is {digest}, the manifest's is "
             f"{pinned.manifest.reference_sha256}. Restore the file from git or your model storage."
         )
     return content

@@ -124,13 +124,13 @@ def _decider(run_id: int, by: str) -> str:
 
 def _tell_difference(approver: str, run_id: int) -> None:
     try:
-        found = with_published(approver, run_id)
+        difference = with_published(approver, run_id)
     except (ScoringError, sa.exc.DBAPIError) as error:  # no reason not to approve
         reason = str(error).splitlines()[0]
         err.print(f"no comparison with what is published: {reason}", markup=False, soft_wrap=True)
         return
-    if found:
-        print_diff(found)
+    if difference:
+        print_diff(difference)
 
 
 def _me() -> str:
