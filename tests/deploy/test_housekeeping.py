@@ -90,6 +90,8 @@ def test_the_command_cleans_a_real_metadata_database(server: Embedded, tmp_path:
 
     with psycopg.connect(server.uri("postgres"), autocommit=True) as session:
         session.execute("CREATE DATABASE housekeeping")
+        # As `sql/docker/roles.sql` has it: a test of the catalogue asks for all databases of this server.
+        session.execute("REVOKE ALL ON DATABASE housekeeping FROM PUBLIC")
     subprocess.run(["airflow", "db", "migrate"], env=environ, capture_output=True, timeout=300, check=True)
     with psycopg.connect(server.uri("housekeeping"), autocommit=True) as session:
         session.execute(

@@ -215,10 +215,9 @@ def test_no_error_tells_of_a_row_that_is_not_shown(
         # leak.py, over all jobs at once: the first hidden row that it meets is in the error.
         leak = f"SELECT 1 FROM scoring.{view} WHERE entity_id <> ALL (%s) AND (entity_id || {score}::text)::int > 0"
         with session.transaction(force_rollback=True):
-            visible = session.execute(f"SELECT DISTINCT entity_id FROM scoring.{view}".encode()).fetchall()
-            assert (
-                session.execute(leak.encode(), [[entity for (entity,) in visible if entity]]).fetchall() == []
-            )
+            rows = session.execute(f"SELECT DISTINCT entity_id FROM scoring.{view}".encode()).fetchall()
+            visible = [entity for (entity,) in rows if entity is not None]
+            assert session.execute(leak.encode(), [visible]).fetchall() == []
     assert not [entity for entity in (*shown, *others) if entity.startswith("secret")]
     assert ERASED not in shown or view == "rejections"
 
