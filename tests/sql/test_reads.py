@@ -1,5 +1,6 @@
 """What a query of one night reads does not grow with what else its month holds."""
 
+from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
@@ -90,4 +91,30 @@ def test_an_aggregate_reads_the_night_whatever_else_its_month_holds(
 ) -> None:
     alone = plan_of(analyst, QUERIES[query], view, "reads_alone", ALONE)
     crowded = plan_of(analyst, QUERIES[query], view, "reads_crowded", CROWDED)
+    assert pages(crowded) <= 1.3 * pages(alone)
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_look_up_reads_the_entitys_rows_and_the_index_of_its_month(analyst: str, view: str) -> None:
+    find = "AND entity_id = md5('777')"
+    alone = plan_of(analyst, "SELECT *", view, "reads_alone", ALONE, find)
+    crowded = plan_of(analyst, "SELECT *", view, "reads_crowded", CROWDED, find)
+    [alone_index, crowded_index] = [sum(map(pages, index_scans(plan))) for plan in (alone, crowded)]
+    assert 0 not in (alone_index, crowded_index)  # never the night's rows one by one
+    assert pages(crowded) - crowded_index <= 1.3 * (pages(alone) - alone_index)
+
+
+def index_scans(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The parts of a plan that search an index of scores."""
+    if plan["Node Type"] == "Bitmap Index Scan":
+        yield plan
+    for part in plan.get("Plans", ()):
+        yield from index_scans(part)
+
+
+def test_joined_entities_are_found_by_one_reading_of_the_night(analyst: str) -> None:
+    entities = "AND entity_id IN (SELECT md5(CAST(n AS text)) FROM generate_series(1, 100) AS n)"
+    crowded = plan_of(analyst, "SELECT entity_id, score", "predictions", "reads_crowded", CROWDED, entities)
+    alone = plan_of(analyst, "SELECT count(*)", "predictions", "reads_alone", ALONE)
+    assert crowded["Actual Rows"] == 100
     assert pages(crowded) <= 1.3 * pages(alone)
