@@ -33,7 +33,7 @@ _COVER = "SELECT scoring.summarize(:day), scoring.analyze(:day)"
 def add(ground: Ground, runs: int) -> None:
     """Copy the published night into another month, with so many runs beside it.
 
-    Half of those are another job's published nights; the others tries of the same night, which nobody may see.
+    Half of those are other jobs' published nights; the others tries of the same night, which nobody may see.
     """
     with postgres.engine(ground.server.connections["predictions_owner"]).begin() as session:
         source = session.execute(sa.text(_PUBLISHED), {"night": NIGHT}).scalar_one()
@@ -44,7 +44,8 @@ def add(ground: Ground, runs: int) -> None:
             if number % 2:
                 _copy(session, source, "bench", CROWDED, "abandoned")
             else:
-                _copy(session, source, "another", CROWDED.replace(day=1 + number), "published")
+                job, day = divmod(number, 28)
+                _copy(session, source, f"another_{job}", CROWDED.replace(day=1 + day), "published")
     with postgres.engine(ground.server.connections["predictions_owner"]).begin() as session:
         session.execute(sa.text(_COVER), {"day": CROWDED})
 

@@ -12,7 +12,7 @@ from pipeline.embedded import Embedded
 
 VIEWS = ("predictions", "latest_predictions", "past_predictions")
 ALONE, CROWDED = date(1993, 1, 10), date(1993, 2, 10)  # months of their own
-NIGHT, OTHERS = 20_000, 15
+NIGHT, OTHERS = 20_000, 6
 QUERIES = {
     "aggregate": "SELECT count(*), avg(score), count(*) FILTER (WHERE label = 'true')",
     "filtered": "SELECT count(*) FILTER (WHERE label = 'true'), max(entity_id)",
@@ -39,7 +39,7 @@ def analyst(server: Embedded) -> str:
     """The analyst's address, where the same night stands alone in its month and between many other runs.
 
     Those are nights of the same job, another job's, and tries of the same night that were not published; each as large,
-    and one of them ten times so.
+    and one of them eight times so.
     """
     with postgres.engine(server.connections["predictions_owner"]).begin() as session:
 
@@ -59,7 +59,7 @@ def analyst(server: Embedded) -> str:
                 "reads_other",
                 CROWDED.replace(day=number + 1),
                 "published",
-                10 * NIGHT if number == 4 else NIGHT,
+                8 * NIGHT if number == 4 else NIGHT,
             )
             if number % 3 == 0:
                 add("reads_crowded", CROWDED, "abandoned")
