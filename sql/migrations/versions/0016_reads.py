@@ -22,6 +22,8 @@ down_revision = "0015"
 # Narrower ranges cost more to skip, wider ones have more rows of the neighbours in them: at most 62 pages so.
 BY_RUN = """
 CREATE INDEX prediction_rows_by_run ON scoring.prediction_rows USING brin (run_id) WITH (pages_per_range = 32);
+COMMENT ON FUNCTION scoring.summarize IS
+    'Brings the month''s BRIN indexes up to date, so that readers skip blocks; leaves it to whoever is at it already.';
 """
 
 # A plan's cost is that of the month's average run. Where the month's other runs are large, a server with a compiler
