@@ -38,10 +38,10 @@ JOIN scoring.prediction_rows AS rows
   ON rows.job = current.job AND rows.score_date = current.score_date AND rows.run_id = current.run_id;
 GRANT USAGE ON SCHEMA plain TO PUBLIC;
 GRANT SELECT ON plain.predictions TO PUBLIC;
-CREATE TABLE plain.without (LIKE scoring.prediction_rows INCLUDING CONSTRAINTS);
-CREATE INDEX ON plain.without
+CREATE TABLE plain.unindexed (LIKE scoring.prediction_rows INCLUDING CONSTRAINTS);
+CREATE INDEX ON plain.unindexed
     USING brin (run_id, entity_id text_bloom_ops (n_distinct_per_range = -0.4)) WITH (pages_per_range = 16);
-CREATE TABLE plain.with (LIKE scoring.prediction_rows INCLUDING ALL);
+CREATE TABLE plain.indexed (LIKE scoring.prediction_rows INCLUDING ALL);
 """
 _ENTITIES = "SELECT entity_id FROM scoring.predictions WHERE job = 'bench' AND score_date = :night LIMIT 1000"
 _LOOK_UP = """
@@ -73,10 +73,10 @@ def main() -> None:
     score(ground.places, ground.job, NIGHT, trigger="walls")
     crowd.add(ground, asked.beside // asked.rows)
     owner = ground.server.connections["predictions_owner"]
-    with postgres.engine(owner).begin() as session:
-        session.execute(sa.text(_PLAIN))
+    superuser = ground.server.uri("predictions")
+    with postgres.engine(superuser).begin() as session:
         session.execute(sa.text(f"DROP ROLE IF EXISTS {_ROLE}"))
-        session.execute(sa.text(f"CREATE ROLE {_ROLE} LOGIN"))
+        session.execute(sa.text(f"CREATE ROLE {_ROLE} LOGIN; {_PLAIN}"))
     analysts.grant(owner, _ROLE, ["bench"])
     try:
         walls = ("plain join", ("plain", NIGHT)), ("wall", ("scoring", NIGHT))
@@ -88,7 +88,7 @@ def main() -> None:
         _compare_writing(ground)
     finally:
         analysts.revoke(owner, _ROLE, [])
-        with postgres.engine(owner).begin() as session:
+        with postgres.engine(superuser).begin() as session:
             session.execute(sa.text(f"DROP SCHEMA plain CASCADE; DROP ROLE {_ROLE}"))
 
 
@@ -118,8 +118,8 @@ def _compare(ground: Ground, role: str, ways: Sequence[tuple[str, Way]], readers
 
 def _compare_writing(ground: Ground) -> None:
     """Load and cover the night's rows into a table without the index by run, and into one with it, in turn."""
-    owner = ground.server.connections["predictions_owner"]
-    with postgres.connect(owner, autocommit=True) as session, session.cursor() as cursor:
+    superuser = ground.server.uri("predictions")
+    with postgres.connect(superuser, autocommit=True) as session, session.cursor() as cursor:
         cursor.execute("SELECT * FROM scoring.prediction_rows WHERE score_date = $1", (NIGHT,))
         rows = cursor.fetch_arrow_table()
 
@@ -127,12 +127,12 @@ def _compare_writing(ground: Ground) -> None:
             cursor.execute(f"TRUNCATE plain.{table}")
             began = perf_counter()
             postgres.load(cursor, "plain", table, rows.to_reader())
-            with postgres.engine(owner).begin() as other:
+            with postgres.engine(superuser).begin() as other:
                 other.execute(sa.text(_COVER), {"name": f"plain.{table}"})
                 other.execute(sa.text(f"ANALYZE plain.{table}"))
             return perf_counter() - began
 
-        seconds = _in_turn(_WRITES, [lambda _: write("without"), lambda _: write("with")])
+        seconds = _in_turn(_WRITES, [lambda _: write("unindexed"), lambda _: write("indexed")])
     _tell("writing", ["without", "with the index by run"], seconds)
 
 
