@@ -4,7 +4,7 @@ The tasks stand here top to bottom; the work is in `pipeline`. Heavy imports sta
 file again and again.
 """
 
-import re
+import logging
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -22,6 +22,7 @@ from airflow.sdk import (
 from airflow.sdk.exceptions import AirflowFailException
 
 from operators import credentials
+from operators.broken import BrokenJob
 from operators.decide import Decide
 from operators.defaults import hand_over_failure, task_defaults
 from operators.publish import DECIDE, Publish
@@ -30,6 +31,8 @@ from pipeline import job as jobs
 from pipeline import places
 from pipeline.errors import NothingToDo
 from pipeline.job import Job, JobError
+
+log = logging.getLogger(__name__)
 
 Json = dict[str, Any]
 
@@ -77,7 +80,9 @@ def params(job: Job) -> dict[str, Param]:
 
 def build(job: Job) -> DAG:
     """The DAG of one job."""
-    asset = Asset(name=job.name, uri=f"scoring://predictions/{job.name}")
+    # Airflow lets no asset have one of these names.
+    name = f"{job.name}-scores" if job.name in ("self", "context") else job.name
+    asset = Asset(name=name, uri=f"scoring://predictions/{job.name}")
     with DAG(
         dag_id=job.name,
         description=job.description,
@@ -200,40 +205,22 @@ def _asked(context: Mapping[str, Any]) -> Json:
     }
 
 
-class BrokenJob(DAG):
-    """Stands in for a job file that cannot be used.
-
-    Airflow keeps one import error a file, and lets no DAG of that file run. So this one claims to come from the job
-    file, and fails when Airflow serializes it: the error stands beside the job file, and the other jobs go on.
-    """
-
-    job_file: str
-    error: JobError
-
-    @property
-    def relative_fileloc(self) -> str:
-        """The job file; Airflow would say scoring.py."""
-        return self.job_file
-
-    @relative_fileloc.setter
-    def relative_fileloc(self, _: str | None) -> None: ...
-
-    def get_serialized_fields(self) -> Any:  # type: ignore[override]
-        """Fail with the job file's error."""
-        raise self.error
-
-
 def dag_of(path: Path) -> DAG:
     """The DAG of one job file."""
     try:
         return build(jobs.read(path))
     except JobError as error:
-        broken = BrokenJob(re.sub(r"\W", "_", path.stem), schedule=None)
-        broken.job_file, broken.error = path.name, error
-        return broken
+        return BrokenJob(path, error)
+    except Exception as error:  # whatever Airflow refuses of one job, the other jobs go on
+        log.exception("%s", path.name)
+        refusal = (
+            f"{path.name}: Airflow refuses its DAG: {type(error).__name__}: {error}. Correct the job file."
+        )
+        return BrokenJob(path, JobError(refusal))
 
 
 _wanted = get_parsing_context().dag_id
 for _path in jobs.files(Path(__file__).parent):
     if _wanted in (None, _path.stem):
-        globals()[_path.stem] = dag_of(_path)
+        # No name of Python's, so that no job takes the place of what this module has and its tasks call.
+        globals()[f"job {_path.stem}"] = dag_of(_path)

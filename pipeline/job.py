@@ -321,7 +321,8 @@ class Job(_Section):
     """Everything a job file may say."""
 
     name: Identifier = Field(
-        description="the file's name without .toml; also the DAG's id and the asset's name"
+        description="the file's name without .toml; also the DAG's id and the asset's name (of `self` and `context`: "
+        "`self-scores` and `context-scores`, for Airflow keeps these two)"
     )
     description: Sentence = Field(description="one sentence for the web UI")
     owner: Sentence = Field(min_length=1, max_length=100, description="the team to call")

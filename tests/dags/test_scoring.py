@@ -1,6 +1,7 @@
 """dags/scoring.py: every job file becomes one DAG, and says what happens in Airflow's words."""
 
 import logging
+import os
 import shutil
 import sys
 from copy import copy
@@ -8,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import structlog
@@ -20,6 +22,7 @@ from operators.credentials import TASKS
 from pipeline.dates import DateError, parse
 from pipeline.errors import NothingToDo, ScoringError
 from pipeline.job import JobError
+from tests import words
 from tests.home import Home, shop_model
 from tests.hostile import HOSTILE
 
@@ -147,18 +150,52 @@ def test_no_param_carries_code(home: Home, job: str) -> None:
                 parse(value)
 
 
+def test_a_job_may_have_any_legal_name(home: Home, job: str) -> None:
+    shutil.copy(ROOT / "dags" / "outcomes.py", home.path / "dags")
+    text = (home.path / "dags" / f"{job}.toml").read_text()
+    names = {*words.DAGS, *words.WORDS[::12], "self", "context", "a", "z" * 63}
+    for name in names:
+        outcomes = '[outcomes]\nquery = "o.sql"\ndelay_days = 1\n' if name in words.DAGS[::3] else ""
+        (home.path / "dags" / f"{name}.toml").write_text(text + outcomes)
+    bag = load(home)
+    assert not bag.import_errors
+    assert set(bag.dags) == {job, *names, *(f"{name}-outcomes" for name in words.DAGS[::3])}
+    # Airflow keeps these two from assets.
+    assert bag.dags["context"].task_dict["publish"].outlets[0].name == "context-scores"
+    # What the tasks call is still what the file gave them.
+    used = module(bag.dags[job])
+    assert not {name for name in words.DAGS if isinstance(getattr(used, name, None), DAG)}
+
+
 def test_a_broken_job_file_breaks_its_own_dag_only(home: Home, job: str) -> None:
     broken = home.job("SELECT 1", "shop")
     path = home.path / "dags" / f"{broken}.toml"
     path.write_text(path.read_text().replace("owner =", "ownr ="))
-    (home.path / "dags" / "not a name.toml").write_text("]")
+    # The last two would be called like each other and like the good job, but for their letters.
+    others = ["not a name.toml", "größe.toml", os.fsdecode(b"\xff.toml"), f"{job.upper()}.toml"]
+    others += [job.replace("_", other) + ".toml" for other in " -"]
+    for name in others:
+        (home.path / "dags" / name).write_text("]")
     bag = load(home)
     good, errors = _serialize_dags(bag, structlog.get_logger())
     assert not bag.import_errors
     assert [dag.dag_id for dag in good] == [job]
-    assert set(errors) == {f"{broken}.toml", "not a name.toml"}
+    assert set(errors) == {f"{broken}.toml", *(name.replace("\udcff", r"\udcff") for name in others)}
+    assert str(errors).encode()  # Airflow keeps no text that is none
     assert f"{broken}.toml: key 'ownr' is unknown. Did you mean 'owner'?" in errors[f"{broken}.toml"]
     assert "not a name.toml: not a TOML file" in errors["not a name.toml"]
+
+
+def test_whatever_airflow_refuses_of_one_job_the_others_go_on(
+    home: Home, job: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scoring = module(load(home).dags[job])
+    monkeypatch.setattr(scoring, "Asset", Mock(side_effect=ValueError("prohibited")))
+    dag = scoring.dag_of(home.path / "dags" / f"{job}.toml")
+    with pytest.raises(
+        JobError, match=f"{job}.toml: Airflow refuses its DAG: ValueError: prohibited. Correct"
+    ):
+        dag.get_serialized_fields()
 
 
 @pytest.mark.parametrize(
