@@ -27,7 +27,6 @@ skipped. Measuring again replaces what was measured: clear the task, or `python 
 
 def build(job: Job, outcomes: Outcomes) -> DAG:
     """The DAG that measures a job's scores."""
-    minute, hour, *_ = job.schedule.split()
     days = outcomes.delay_days
     later = timedelta(days=days - job.days_back)
     with DAG(
@@ -35,7 +34,7 @@ def build(job: Job, outcomes: Outcomes) -> DAG:
         description=f"Outcomes: {job.description}",
         doc_md=PAGE.format(job=job, outcomes=outcomes),
         # Every day: a job that runs on some days only has other ones so many days later.
-        schedule=CronTriggerTimetable(f"{minute} {hour} * * *", timezone=job.timezone),
+        schedule=CronTriggerTimetable(job.daily, timezone=job.timezone),
         start_date=datetime.combine(job.start_date + later, datetime.min.time(), job.zone),
         end_date=end_of(job, later),
         catchup=job.catchup,

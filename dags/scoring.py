@@ -30,7 +30,7 @@ from operators.stage import end_of, outcome, places_of, require_known, score_dat
 from pipeline import job as jobs
 from pipeline import places
 from pipeline.errors import NothingToDo
-from pipeline.job import Job, JobError
+from pipeline.job import LAST_VERSION, Job, JobError
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +65,7 @@ def params(job: Job) -> dict[str, Param]:
             None,
             type=["null", "integer"],
             minimum=1,
+            maximum=LAST_VERSION,
             title="Model version",
             description=f"A registered version of {job.model.name}, which may be older than the published one. "
             f"Blank: the alias {job.model.alias}.",
@@ -196,11 +197,14 @@ def _asked(context: Mapping[str, Any]) -> Json:
     """What the person who triggered the run asked for."""
     require_known(context, "score_date", "model_version", "dry_run")
     run, asked = context["dag_run"], context["params"]
+    version = asked.get("model_version")
+    if isinstance(version, float):  # to JSON Schema 2.0 is an integer
+        raise JobError(f"model_version = {version} is no whole number. Write {version:.0f}.")
     return {
         "trigger": run.run_id,
         "attempt": context["ti"].try_number,
         "triggered_by": run.triggering_user_name,
-        "model_version": asked.get("model_version"),
+        "model_version": version,
         "dry_run": asked.get("dry_run", False),
     }
 

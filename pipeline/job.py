@@ -77,6 +77,10 @@ def _people(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
+# The largest that the predictions database can keep, and the largest number that Airflow's processes can say.
+LAST_VERSION = 2**31 - 1
+LAST_RUN = 2**63 - 1
+
 # What a business query's table of scores has besides the slices.
 BUSINESS_COLUMNS = ("score", "label", "class_scores", "weight")
 
@@ -406,6 +410,12 @@ class Job(_Section):
     def zone(self) -> ZoneInfo:
         """The job's time zone."""
         return ZoneInfo(self.timezone)
+
+    @property
+    def daily(self) -> str:
+        """Cron expression of every day at the hours of the job's schedule."""
+        minute, hour, *_ = self.schedule.split()
+        return f"{minute} {hour} * * *"
 
 
 def files(folder: Path) -> list[Path]:

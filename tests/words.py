@@ -1,4 +1,4 @@
-"""Words that stand for something already: in Python, in Airflow, in SQL and here. A user may give things these names."""
+"""Words that stand for something already in Python, in Airflow, in SQL and here, and that a user may give as names."""
 
 import ast
 import builtins

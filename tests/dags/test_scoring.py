@@ -122,7 +122,17 @@ def test_every_param_has_a_title_and_help(home: Home, job: str) -> None:
     [
         ({"score_date": "soon"}, "score_date"),
         ({"score_date": "2024-03-01'; DROP TABLE x"}, "score_date"),
-        ({"model_version": 0}, "model_version"),
+        *(
+            ({"model_version": bad}, "model_version")
+            for bad in (0, -1, 2**31, 2**63, 10**20, 1e20, 1e308, 1.5, True)
+        ),
+        *(({"model_version": bad}, "model_version") for bad in ("2", "", [2], {"2": 2})),
+        *(({"score_date": bad}, "score_date") for bad in (20240301, 1e20, True, ["2024-03-01"], "9" * 5000)),
+        *(
+            ({"score_date": bad}, "score_date")
+            for bad in ("20240301", "10000-01-01", "2024-02-30", " 2024-03-01")
+        ),
+        *(({"dry_run": bad}, "dry_run") for bad in (1, 0, None, "true", 1e20)),
         ({"model_version": "../2"}, "model_version"),
         ({"dry_run": "maybe"}, "dry_run"),
     ],
@@ -221,13 +231,33 @@ def context(**given: Any) -> dict[str, Any]:
         "run_after": datetime(2024, 3, 1, 7, tzinfo=UTC),
         "run_id": "manual",
         "conf": {},
+        "run_type": "manual",
+        "triggering_user_name": None,
     }
     params = given.pop("params", {})
     return {
         "dag_run": SimpleNamespace(**{**run, **given}),
         "params": params,
-        "ti": SimpleNamespace(task_id="predict"),
+        "ti": SimpleNamespace(task_id="predict", try_number=1),
     }
+
+
+def test_a_version_is_written_as_the_whole_number_that_it_is(home: Home, job: str) -> None:
+    # To JSON Schema 2.0 is an integer, so Airflow lets it through; restored would be "shop/2.0/manifest.json".
+    scoring = module(load(home).dags[job])
+    assert scoring._asked(context(params={"model_version": 2}))["model_version"] == 2
+    with pytest.raises(JobError, match=r"model_version = 2\.0 is no whole number\. Write 2\."):
+        scoring._asked(context(params={"model_version": 2.0}))
+
+
+def test_a_backfill_scores_the_day_of_each_of_its_runs_and_no_one_day(home: Home, job: str) -> None:
+    scoring, day = module(load(home).dags[job]), {"score_date": "2024-03-01"}
+    assert scoring._asked(context(params=day))
+    assert scoring._asked(context(run_type="backfill", params={"score_date": None, "model_version": 1}))
+    with pytest.raises(
+        JobError, match="a backfill names score_date 2024-03-01, so all .* Leave score_date out"
+    ):
+        scoring._asked(context(run_type="backfill", params=day))
 
 
 def test_an_unknown_key_in_a_runs_conf_is_refused(home: Home, job: str) -> None:
