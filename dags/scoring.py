@@ -47,6 +47,9 @@ A model runs in load_model and predict, whose workers have no database: what fai
 Analysts keep the last published night until the last step, which moves one pointer. A night that fails its gate is
 held: the task `decide` waits for {job.gate.decide_within_hours:g} hours until somebody approves or rejects it, under
 Required Actions. To score another day, trigger the DAG and fill in `score_date`.
+
+The tasks take slots of the pool `{job.pool}`. Tasks that stay *scheduled* wait for a free slot there; or Airflow has no
+such pool, and somebody has to make it, under Admin, Pools.
 """
 
 

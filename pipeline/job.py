@@ -96,6 +96,10 @@ Action = Literal["reject", "warn", "ignore"]
 # What comes of a finding: the run is published and the finding told, or the run is held for a person.
 Response = Literal["warn", "hold"]
 
+# Airflow's own pool, which is always there.
+DEFAULT_POOL = "default_pool"
+Pool = Annotated[str, Field(pattern=r"^\w(?:[\w .-]*\w)?$", max_length=256)]
+
 Column = Annotated[str, Field(min_length=1, max_length=200, strict=True)]
 
 
@@ -355,6 +359,15 @@ class Job(_Section):
     )
     max_active_runs: int = Field(
         default=1, ge=1, le=1000, description="nights of this job that may run at the same time"
+    )
+    pool: Pool = Field(
+        default=DEFAULT_POOL, description="Airflow pool whose slots the job's tasks take; it has to be there"
+    )
+    priority: int = Field(
+        default=1,
+        ge=1,
+        le=1000,
+        description="where slots are short, tasks of the job with the higher number start first",
     )
     # TOML knows no tuples; what is in the list is read strictly all the same.
     slices: Annotated[tuple[Column, ...], AfterValidator(_slices)] = Field(
