@@ -82,7 +82,7 @@ LAST_VERSION = 2**31 - 1
 LAST_RUN = 2**63 - 1
 
 # What a business query's table of scores has besides the slices.
-BUSINESS_COLUMNS = ("score", "label", "class_scores", "weight")
+BUSINESS_COLUMNS = ("entity_id", "score", "label", "class_scores", "weight")
 
 Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -411,7 +411,10 @@ class Job(_Section):
                 f"delay_days = {outcomes.delay_days} must be more than days_back ({days_back}): no night is scored "
                 "before"
             )
-        apart = [name for name in info.data.get("slices", ()) if name in BUSINESS_COLUMNS]
+        slices = info.data.get("slices", ())
+        taken = [*BUSINESS_COLUMNS, *slices]
+        # DuckDB, which runs the business query, knows no capital letters.
+        apart = [name for number, name in enumerate(taken) if name.lower() in map(str.lower, taken[:number])]
         if outcomes and outcomes.business and apart:
             raise ValueError(
                 f"business reads a table with a column {apart[0]!r} of its own, and slices names a feature of that "
