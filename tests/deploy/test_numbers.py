@@ -56,8 +56,10 @@ def test_a_number_beyond_64_bits_is_refused(client: TestClient, number: str) -> 
         b'"1e20"',
         b"",
         b"no JSON: 1e20",
-    ]
-    + [b"[" * 100_000, b"\xff", b" " * 3_000_000 + b"[1]"],
+        b"[" * 100_000,
+        b"\xff",
+        b" " * 3_000_000 + b"[1]",
+    ],
 )
 def test_every_other_request_is_handed_on_as_it_came(client: TestClient, body: bytes) -> None:
     answer = client.post("/api/v2/dags/shop/dagRuns", content=body)
