@@ -23,6 +23,7 @@ APPROVE, REJECT = "Approve", "Reject"
 _FIRST_LOOK, _LATER_LOOKS = timedelta(seconds=15), 0.1
 # After this share of the time people are reminded, once.
 _REMIND_AFTER = 0.75
+_TRIES = 3
 
 
 class Decide(Announce):
@@ -39,6 +40,11 @@ class Decide(Announce):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(
             queue=credentials.TASKS[DECIDE].queue,
+            # Airflow 3.3.2 takes an answer in the very moment of a pause for a failure: the next try asks again, or
+            # announces what has been decided.
+            retries=max(kwargs["job"].retries, _TRIES),
+            retry_delay=_FIRST_LOOK,
+            retry_exponential_backoff=False,
             # After a `publish` that was skipped, and not after a night without rows, which skips all of them.
             trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
             **kwargs,

@@ -1,7 +1,7 @@
 """Pages in Airflow's web UI: a tab on every DAG run with the report of what it scored, and the page "Scoring".
 
-Only the web server reads this file (`core.plugins_folder`). It reads the predictions as an analyst, at the address
-`SCORING_ANALYST`, and shows a job to those only who may see its DAG.
+Only the web server reads this file (`core.plugins_folder`). It reads the predictions at the address `SCORING_PAGES`, as
+a member of `scoring_analyst`, and shows a job to those only who may see its DAG.
 """
 
 import os
@@ -25,7 +25,7 @@ from pipeline.addresses import AddressError
 from pipeline.pages import overview, reading, render, report
 
 PREFIX = "/scoring"
-ANALYST = "SCORING_ANALYST"
+PAGES = "SCORING_PAGES"
 # Behind a proxy Airflow may live below a path.
 _HERE = API_ROOT_PATH.removesuffix("/") + PREFIX
 # Nothing is fetched, nothing runs, and no other site shows these pages in a frame.
@@ -61,28 +61,28 @@ def scoring(user: GetUserDep) -> str:
     """The page "Scoring": every job that the reader may see."""
     jobs = sorted(get_auth_manager().get_authorized_dag_ids(user=user, method="GET"))
     return overview.overview(
-        _analyst(), jobs, lambda night: f"{_HERE}/dags/{quote(night.job)}/reports/{night.run_id}"
+        _address(), jobs, lambda night: f"{_HERE}/dags/{quote(night.job)}/reports/{night.run_id}"
     )
 
 
 @app.get("/dags/{dag_id}/runs/{dag_run_id:path}", dependencies=may_see_runs)
 def of_dag_run(dag_id: str, dag_run_id: str) -> HTMLResponse:
     """The report of what a DAG run scored."""
-    run_id = reading.run_of(_analyst(), dag_id, dag_run_id)
+    run_id = reading.run_of(_address(), dag_id, dag_run_id)
     if run_id is None:
         said = "This DAG run has scored nothing (yet): a report is there as soon as its first task has begun a night."
         if pool := _missing_pool(dag_id, dag_run_id):
             said = f"This DAG run waits: Airflow has no pool {pool!r}. {dependencies.missing_pool(pool)}"
         return HTMLResponse(render.page("missing.html.jinja", said=said), 404)
-    return HTMLResponse(report.report(_analyst(), places.home(), run_id))
+    return HTMLResponse(report.report(_address(), places.home(), run_id))
 
 
 @app.get("/dags/{dag_id}/reports/{run_id}", dependencies=may_see_runs)
 def of_run(dag_id: str, run_id: int) -> str:
     """The report of a run of the job that the reader may see, and of no other."""
-    if reading.job_of(_analyst(), run_id) != dag_id:
+    if reading.job_of(_address(), run_id) != dag_id:
         raise HTTPException(404, f"{dag_id} has no run {run_id}")
-    return report.report(_analyst(), places.home(), run_id)
+    return report.report(_address(), places.home(), run_id)
 
 
 def _missing_pool(dag_id: str, dag_run_id: str) -> str | None:
@@ -97,14 +97,14 @@ def _missing_pool(dag_id: str, dag_run_id: str) -> str | None:
         return session.scalar(waiting.limit(1))
 
 
-def _analyst() -> str:
+def _address() -> str:
     # No connection of Airflow's: the web server gives those to every task that asks, and so to every model's pickle.
-    if not (uri := os.environ.get(ANALYST)):
+    if not (uri := os.environ.get(PAGES)):
         raise AddressError(
-            f"the web server has no {ANALYST}. Set it to postgres://user:password@host:5432/database, with a member of "
+            f"the web server has no {PAGES}. Set it to postgres://user:password@host:5432/database, with a member of "
             "scoring_analyst."
         )
-    return addresses.postgres(uri, ANALYST)
+    return addresses.postgres(uri, PAGES)
 
 
 class ScoringPages(AirflowPlugin):

@@ -16,7 +16,7 @@ from tests.home import Server
 ROLES = """(
     SELECT oid, rolname FROM pg_roles
     WHERE NOT rolsuper AND rolname <> 'scoring_owner'
-      AND (rolname ~ '^scoring_' OR rolname IN ('approver', 'janitor', 'analyst'))
+      AND (rolname ~ '^scoring_' OR rolname IN ('approver', 'janitor', 'analyst', 'pages'))
 )"""
 FUNCTIONS = (
     "(SELECT *, oid::regprocedure::text AS name FROM pg_proc WHERE pronamespace = 'scoring'::regnamespace)"
