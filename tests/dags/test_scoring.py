@@ -19,6 +19,7 @@ from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, ParamValidationError
 
 from operators.credentials import TASKS
+from operators.stage import score_date
 from pipeline.dates import DateError, parse
 from pipeline.errors import NothingToDo, ScoringError
 from pipeline.job import JobError
@@ -258,6 +259,26 @@ def test_a_backfill_scores_the_day_of_each_of_its_runs_and_no_one_day(home: Home
         JobError, match="a backfill names score_date 2024-03-01, so all .* Leave score_date out"
     ):
         scoring._asked(context(run_type="backfill", params=day))
+
+
+@pytest.mark.parametrize(
+    ("run_type", "days_back", "day"),
+    [
+        ("scheduled", None, "2024-03-30"),
+        ("backfill", None, "2024-03-30"),
+        ("scheduled", 3, "2024-03-27"),  # outcomes
+        ("manual", None, "2024-03-31"),  # a person picked half past midnight
+    ],
+)
+def test_a_time_that_the_clocks_skip_is_the_schedules_and_no_persons(
+    home: Home, run_type: str, days_back: int | None, day: str
+) -> None:
+    path = home.path / "dags" / f"{home.job('SELECT 1', 'shop')}.toml"
+    text = path.read_text().replace("0 2 * * *", "30 23 * * *").replace("America/New_York", "America/Godthab")
+    path.write_text(text)
+    due = datetime(2024, 3, 31, 1, 30, tzinfo=UTC)
+    run = context(run_type=run_type, logical_date=due)
+    assert str(score_date(home.read(path.stem), run, days_back)) == day
 
 
 def test_an_unknown_key_in_a_runs_conf_is_refused(home: Home, job: str) -> None:
