@@ -12,7 +12,7 @@ from airflow.sdk import DAG, CronTriggerTimetable, Param, get_parsing_context, t
 
 from operators import numbers, telling
 from operators.defaults import task_defaults
-from operators.stage import end_of, outcome, places_of, require_known, score_date
+from operators.stage import SCORE_DATES, end_of, outcome, places_of, require_known, score_date
 from pipeline import job as jobs
 from pipeline.job import Job, JobError, Outcomes
 
@@ -60,6 +60,7 @@ def build(job: Job, outcomes: Outcomes) -> DAG:
         None,
         type=["null", "string"],
         format="date",
+        pattern=SCORE_DATES,
         title="Score date",
         description=f"The night to measure. Blank: {days} days before the day on which this run is due, in "
         f"{job.timezone}.",

@@ -26,7 +26,7 @@ from operators.broken import BrokenJob
 from operators.decide import Decide
 from operators.defaults import hand_over_failure, task_defaults
 from operators.publish import DECIDE, Publish
-from operators.stage import end_of, outcome, places_of, require_known, score_date
+from operators.stage import SCORE_DATES, end_of, outcome, places_of, require_known, score_date
 from pipeline import job as jobs
 from pipeline import places
 from pipeline.errors import NothingToDo
@@ -60,6 +60,7 @@ def params(job: Job) -> dict[str, Param]:
             None,
             type=["null", "string"],
             format="date",
+            pattern=SCORE_DATES,
             title="Score date",
             description="The day whose rows are scored. Blank: the day on which this run is due, in "
             f"{job.timezone}" + (f", less {job.days_back} days." if job.days_back else "."),

@@ -12,6 +12,9 @@ from pipeline import dates, places
 from pipeline.errors import NothingToDo, ScoringError
 from pipeline.job import Job, JobError
 
+# Years that a run's form takes; how far ahead a day may lie, the task says.
+SCORE_DATES = r"^(19[7-9]|20[0-9]|21[0-9])[0-9]-"
+
 
 def score_date(job: Job, context: Mapping[str, Any], days_back: int | None = None) -> date:
     """The day that this DAG run scores, or measures: one rule for every way of starting it."""

@@ -131,7 +131,7 @@ def test_every_param_has_a_title_and_help(home: Home, job: str) -> None:
         *(({"score_date": bad}, "score_date") for bad in (20240301, 1e20, True, ["2024-03-01"], "9" * 5000)),
         *(
             ({"score_date": bad}, "score_date")
-            for bad in ("20240301", "10000-01-01", "2024-02-30", " 2024-03-01")
+            for bad in ("20240301", "1969-12-31", "2200-01-01", "0001-01-01", "2024-02-30", " 2024-03-01")
         ),
         *(({"dry_run": bad}, "dry_run") for bad in (1, 0, None, "true", 1e20)),
         ({"model_version": "../2"}, "model_version"),
