@@ -173,7 +173,9 @@ class Decide(Announce):
         )
 
 
-_REASON = Param("", type="string", minLength=1, title="Reason", description="Why; kept with the run.")
+_REASON = Param(
+    "", type="string", minLength=1, maxLength=2000, title="Reason", description="Why; kept with the run."
+)
 
 
 def _form(context: Context) -> str:

@@ -25,6 +25,11 @@ def task_defaults(job: Job, days_back: int | None = None) -> dict[str, Any]:
         "retry_delay": timedelta(seconds=job.retry_delay_seconds),
         "retry_exponential_backoff": True,
         "max_retry_delay": timedelta(minutes=30),
+        "pool": job.pool,
+        # Of each task alone: else Airflow adds up those of the tasks after it, and a job's last task gives way to
+        # another job's first one.
+        "priority_weight": job.priority,
+        "weight_rule": "absolute",
         # Not a callback: where this fails, the task does.
         "pre_execute": lambda context: credentials.keep_needed(context["ti"].task_id, job),
         "on_execute_callback": _announce(job, days_back),

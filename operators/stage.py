@@ -12,13 +12,21 @@ from pipeline import dates, places
 from pipeline.errors import NothingToDo, ScoringError
 from pipeline.job import Job, JobError
 
+# Years that a run's form takes; how far ahead a day may lie, the task says.
+SCORE_DATES = r"^(19[7-9]|20[0-9]|21[0-9])[0-9]-"
+
 
 def score_date(job: Job, context: Mapping[str, Any], days_back: int | None = None) -> date:
     """The day that this DAG run scores, or measures: one rule for every way of starting it."""
     run = context["dag_run"]
-    back = job.days_back if days_back is None else days_back
+    back, schedule = (job.days_back, job.schedule) if days_back is None else (days_back, job.daily)
     return dates.score_date(
-        context["params"].get("score_date"), run.logical_date, run.run_after, job.zone, back
+        context["params"].get("score_date"),
+        run.logical_date,
+        run.run_after,
+        job.zone,
+        back,
+        schedule if run.run_type in ("scheduled", "backfill") else None,
     )
 
 
@@ -29,14 +37,20 @@ def end_of(job: Job, later: timedelta = timedelta()) -> datetime | None:
 
 
 def require_known(context: Mapping[str, Any], *known: str) -> None:
-    """Airflow accepts unknown keys in a run's conf; we do not.
+    """Airflow accepts unknown keys in a run's conf, and one score date for all runs of a backfill; we do not.
 
     Raises:
-        JobError: one is none of `known`.
+        JobError: one is none of `known`, or a backfill names a score date.
     """
-    unknown = sorted(set(context["dag_run"].conf or {}) - set(known))
+    run = context["dag_run"]
+    unknown = sorted(set(run.conf or {}) - set(known))
     if unknown:
         raise JobError(f"unknown parameter {unknown[0]!r} in the run's conf. Use {', '.join(known)}.")
+    if run.run_type == "backfill" and (asked := context["params"].get("score_date")):
+        raise JobError(
+            f"a backfill names score_date {asked}, so all of its runs would score that one day. Leave score_date out: "
+            "each run then scores its own day."
+        )
 
 
 def places_of(job: Job, *, warehouse: bool = False) -> places.Places:

@@ -13,11 +13,14 @@ import sqlalchemy as sa
 from airflow.api_fastapi.app import API_ROOT_PATH, get_auth_manager
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
 from airflow.api_fastapi.core_api.security import GetUserDep, get_user, requires_access_dag
+from airflow.models import Pool, TaskInstance
 from airflow.plugins_manager import AirflowPlugin
+from airflow.utils.session import create_session
+from airflow.utils.state import TaskInstanceState
 from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.responses import HTMLResponse
 
-from pipeline import addresses, places
+from pipeline import addresses, dependencies, places
 from pipeline.addresses import AddressError
 from pipeline.pages import overview, reading, render, report
 
@@ -68,6 +71,8 @@ def of_dag_run(dag_id: str, dag_run_id: str) -> HTMLResponse:
     run_id = reading.run_of(_address(), dag_id, dag_run_id)
     if run_id is None:
         said = "This DAG run has scored nothing (yet): a report is there as soon as its first task has begun a night."
+        if pool := _missing_pool(dag_id, dag_run_id):
+            said = f"This DAG run waits: Airflow has no pool {pool!r}. {dependencies.missing_pool(pool)}"
         return HTMLResponse(render.page("missing.html.jinja", said=said), 404)
     return HTMLResponse(report.report(_address(), places.home(), run_id))
 
@@ -78,6 +83,18 @@ def of_run(dag_id: str, run_id: int) -> str:
     if reading.job_of(_address(), run_id) != dag_id:
         raise HTTPException(404, f"{dag_id} has no run {run_id}")
     return report.report(_address(), places.home(), run_id)
+
+
+def _missing_pool(dag_id: str, dag_run_id: str) -> str | None:
+    """A pool for which tasks of a DAG run wait though there is none of that name."""
+    waiting = sa.select(TaskInstance.pool).where(
+        TaskInstance.dag_id == dag_id,
+        TaskInstance.run_id == dag_run_id,
+        TaskInstance.state == TaskInstanceState.SCHEDULED,
+        TaskInstance.pool.not_in(sa.select(Pool.pool)),
+    )
+    with create_session() as session:
+        return session.scalar(waiting.limit(1))
 
 
 def _address() -> str:

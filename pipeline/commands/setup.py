@@ -108,7 +108,9 @@ def register(
 
 def sign(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The model's name.")],
-    version: Annotated[int, typer.Argument(metavar="VERSION", help="A registered version.")],
+    version: Annotated[
+        int, typer.Argument(metavar="VERSION", min=1, max=jobs_of.LAST_VERSION, help="A registered version.")
+    ],
 ) -> None:
     """Sign a registered version's files with the private key of SCORING_SIGNING_KEY."""
     from pipeline.register import sign as sign_files

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
@@ -14,6 +15,8 @@ import pytest
 
 from local.airflow import Airflow
 from local.rest import Rest
+from pipeline.dependencies import DependencyError, require_pool
+from pipeline.embedded import Embedded
 from pipeline.pages.overview import overview
 from pipeline.pages.report import report
 from tests.e2e.test_nights import asked_job, ready, states, wait
@@ -91,6 +94,26 @@ def test_what_is_not_there_is_not_found(nights_home: Home, airflow: Airflow, nig
     ):
         assert get(airflow, "ana", path).status_code == 404, path
     assert get(airflow, "ana", f"/scoring/dags/{name}/reports/one").status_code == 422
+
+
+def test_a_run_whose_pool_is_missing_says_how_to_make_it(
+    nights_home: Home, airflow: Airflow, rest: Rest, server: Embedded, night: tuple[str, str]
+) -> None:
+    query = (nights_home.path / "sql" / f"{night[0]}.sql").read_text()
+    name = asked_job(nights_home, "pooled", query, "shop", 'retries = 0\npool = "the nights"\npriority = 7')
+    metadata = {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": server.uri("airflow", "airflow")}
+    job = nights_home.read(name)
+    remedy = "airflow pools set 'the nights' 4 scoring"
+    with pytest.raises(DependencyError, match=f"Airflow has default_pool. Without it .*{remedy}"):
+        require_pool(job, metadata)
+    ready(airflow, rest, name)
+    run_id = rest.trigger(name, None, {"score_date": DAY})
+    path = f"/scoring/dags/{name}/runs/{quote(run_id)}"
+    wait(lambda: remedy in unescape(get(airflow, "ana", path).text), "the remedy", airflow)
+    rest.call("POST", "/pools", {"name": job.pool, "slots": 4})
+    assert rest.wait(name, run_id)["state"] == "success"
+    assert {(task["pool"], task["priority_weight"]) for task in rest.tasks(name, run_id)} == {(job.pool, 7)}
+    assert require_pool(job, metadata) == "Airflow has pool 'the nights'"
 
 
 @pytest.fixture(scope="module")

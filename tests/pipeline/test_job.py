@@ -310,6 +310,16 @@ def test_the_digest_changes_with_the_file(tmp_path: Path) -> None:
         ),
         (
             'slices = ["carrier", "origin"]',
+            'slices = ["carrier", "Label"]',
+            "business reads a table with a column 'Label' of its own, .* under another name",
+        ),
+        (
+            'slices = ["carrier", "origin"]',
+            'slices = ["carrier", "Carrier"]',
+            "business reads a table with a column 'Carrier' of its own, .* under another name",
+        ),
+        (
+            'slices = ["carrier", "origin"]',
             "slices = [1]",
             "key 'slices' = 1: Input should be a valid string. It is: list of feat",
         ),

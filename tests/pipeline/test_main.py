@@ -619,6 +619,36 @@ def test_what_is_due_is_listed_first_and_then_goes(shop: Shop, run: Command) -> 
     assert json.loads(run("prune", shop.job, "--json")[1]) == []
 
 
+def test_what_a_removed_job_has_scored_is_erased_and_pruned_by_the_days_that_the_database_has(
+    shop: Shop, run: Command
+) -> None:
+    done, other = shop.home.score(shop.job), shop.home.job("SELECT 1", "shop")
+    assert run("migrate")[0] == 0
+    path = shop.home.path / "dags" / f"{shop.job}.toml"
+    text = path.read_text()
+    erased = ("erase", "customer-00041", "--job", shop.job, "--by", "ada", "--reason", "ticket 2041")
+    path.write_text("=")  # what a file that cannot be read has stays, save whom the law has erased
+    assert "1 rows of predictions" in run(*erased)[1]
+    path.unlink()
+    assert "in 0 runs: nothing was found" in run(*erased)[1]
+    assert run("erase", "customer-00042", *erased[2:])[0] == 0
+    assert run("prune") == (0, "nothing is due", "")
+    age(shop, 31)
+    path.write_text("=")
+    assert run("prune")[:2] == (2, "nothing is due")
+    path.unlink()
+    for jobs in ([], [shop.job]):
+        assert f"{shop.job} 2024-03-01 {done.run_id} parts" in run("prune", *jobs, "--dry-run")[1]
+    assert run("prune", other, "--dry-run") == (0, "nothing is due", "")
+    assert f"{shop.job} 2024-03-01 {done.run_id} parts" in run("prune")[1]
+    (shop.home.path / "dags" / f"{other}.toml").unlink()
+    assert run("prune", shop.job) == (0, "nothing is due", "")
+    path.write_text(text)
+    assert run("prune", shop.job) == (0, "nothing is due", "")
+    code, _, complained = run("prune", "nobody")
+    assert (code, complained.startswith("no job 'nobody' in ")) == (2, True)
+
+
 def test_a_prune_of_all_jobs_leaves_alone_what_it_cannot_read(shop: Shop, run: Command) -> None:
     (shop.home.path / "dags" / "broken.toml").write_text("=")
     code, _, complained = run("migrate")
