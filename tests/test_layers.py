@@ -26,7 +26,7 @@ FLOORS = (
     ("fairness", "baselines"),
     ("archived", "write", "metrics", "erase", "retention", "slices", "reproduce", "pages.report"),
     ("receipts",),
-    ("age", "extract", "kept", "lineage", "looks"),
+    ("age", "extract", "failures", "kept", "lineage", "looks"),
     ("forecast", "identity", "rejected"),
     ("drift",),
     ("predict", "check", "register", "change", "pages.pictures", "pages.verdict", "pages.steps"),
@@ -60,6 +60,7 @@ FLOORS = (
         "queries",
         "pages.axes",
         "pages.card",
+        "pages.events",
         "pages.render",
         "contract",
         "plain",
@@ -85,6 +86,7 @@ STAGES = {
     f"pipeline.{name}"
     for name in (
         "extract",
+        "failures",
         "predict",
         "write",
         "metrics",

@@ -58,13 +58,13 @@ def test_the_tasks_stand_in_their_order(home: Home, job: str) -> None:
     dag = load(home).dags[job]
     after = {name: sorted(task.downstream_task_ids) for name, task in dag.task_dict.items()}
     assert after == {
-        "extract": ["load_model", "log_metrics", "publish"],
+        "extract": ["load_model", "log_metrics", "note_failure", "publish"],
         "load_model": ["note_failure", "predict"],
         "predict": ["note_failure", "write"],
         "note_failure": [],
-        "write": ["log_metrics"],
-        "log_metrics": ["decide", "publish"],
-        "publish": ["decide"],
+        "write": ["log_metrics", "note_failure"],
+        "log_metrics": ["decide", "note_failure", "publish"],
+        "publish": ["decide", "note_failure"],
         "decide": [],
     }
     assert all(task.doc or callable_of(task).__doc__ for task in dag.tasks)
@@ -184,12 +184,13 @@ def context(**given: Any) -> dict[str, Any]:
         "run_after": datetime(2024, 3, 1, 7, tzinfo=UTC),
         "run_id": "manual",
         "conf": {},
+        "triggering_user_name": None,
     }
     params = given.pop("params", {})
     return {
         "dag_run": SimpleNamespace(**{**run, **given}),
         "params": params,
-        "ti": SimpleNamespace(task_id="predict"),
+        "ti": SimpleNamespace(task_id="predict", map_index=0, try_number=1, xcom_push=lambda key, value: None),
     }
 
 
@@ -208,7 +209,8 @@ def test_a_failed_task_says_job_night_task_and_remedy(
     for part in (
         job,
         "2024-03-01",
-        "task predict failed: the model is gone",
+        "task predict failed",
+        "the model is gone\n",
         "clear the task predict",
         "Owner: tests",
     ):
