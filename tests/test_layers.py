@@ -70,7 +70,7 @@ FLOORS = (
     ("outside",),
     ("locks",),
     ("dates",),
-    ("errors",),
+    ("errors", "lexer", "texts"),
 )
 FLOOR = {room: len(FLOORS) - number for number, rooms in enumerate(FLOORS) for room in rooms}
 PIPELINE = ROOT / "pipeline"

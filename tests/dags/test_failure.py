@@ -55,7 +55,8 @@ def noting(run: Run, states: dict[str, str], left: dict[str, Any]) -> dict[str, 
 def test_a_failed_prediction_is_noted_and_told_as_text(shop: Shop, web: Web) -> None:
     run = shop.extract(trigger="nightly")
     error = AirflowFailException("failed on row http://evil.example/login: poison")
-    error.__cause__ = PredictError("failed on row evil: poison", private=["evil"])
+    row = "http://evil.example/login"
+    error.__cause__ = PredictError(f"failed on row {row}: poison", private=[row])
     left = failing(shop, "predict", error)
     assert web.got == []
     ended = {"load_model": "success", "predict_0": "failed", "predict_1": "success"}

@@ -96,6 +96,12 @@ def test_connections_are_sessions_of_their_own(server: Embedded) -> None:
         ("SELECT nextval('nothing')", 'relation "nothing" does not exist'),
         ("SELECT 1; DROP TABLE pg_class", "cannot insert multiple commands"),
         ("SELECT 'a'::integer", "invalid input syntax for type integer"),
+        # What the driver refuses has no SQLSTATE.
+        ("SELECT ROW(1, 2) AS pair", r"row 0 cannot be read: .* as text: column::text AS column"),
+        ("SELECT ARRAY[ROW(1, 2)] AS pairs", r"row 0 cannot be read: .* as text: column::text AS column"),
+        ("SELECT interval 'infinity' AS span", r"row 0 cannot be read: .* as text: column::text AS column"),
+        ("COPY (SELECT 1) TO STDOUT", "the database has no rows to give for it. Write one SELECT"),
+        ("-- nothing", "there is no query in it"),
     ],
 )
 def test_a_refused_query_says_why(server: Embedded, query: str, refusal: str) -> None:
@@ -104,6 +110,13 @@ def test_a_refused_query_says_why(server: Embedded, query: str, refusal: str) ->
         warehouse.stream(server.connections["warehouse"], query, VALUES, "q.sql") as reader,
     ):
         reader.read_all()
+
+
+@pytest.mark.parametrize("column", ["ROW(1, 2)", "ARRAY[ROW(1, 2)]", "interval 'infinity'"])
+def test_the_remedy_for_what_cannot_be_read_helps(server: Embedded, column: str) -> None:
+    query = f"SELECT 'one' AS entity_id, ({column})::text AS column"
+    with warehouse.stream(server.connections["warehouse"], query, VALUES, "q.sql") as reader:
+        assert reader.read_all().num_rows == 1
 
 
 def test_a_query_cannot_write_even_as_the_owner(home: Home) -> None:
