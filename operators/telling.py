@@ -74,7 +74,7 @@ def tell_published(job: Job, context: Mapping[str, Any], run: "Run", verdict: "V
     if verdict.findings and verdict.passed:
         _tell(job, messages.unusual(_night(job, context), run, verdict))
     elif job.alerts.to is not None and alerts.waiting(uri := places_of(job).predictions, job.alerts.to):
-        alerts.send(uri, job.alerts.to, _addresses(job.alerts.to))
+        alerts.send(uri, job.alerts.to, addresses(job.alerts.to))
 
 
 @harmless
@@ -92,7 +92,9 @@ def tell_failure(job: Job, context: Mapping[str, Any], night: date, error: str) 
 
 
 @harmless
-def tell_noted(job: Job, context: Mapping[str, Any], night_of: date, task: str, error: str, kind: str) -> None:
+def tell_noted(
+    job: Job, context: Mapping[str, Any], night_of: date, task: str, error: str, kind: str
+) -> None:
     """Tell people that another task of the same DAG run failed for good, which could not tell them."""
     from pipeline import messages
 
@@ -119,10 +121,15 @@ def _tell(job: Job, alert: "Alert", *, unkept: bool = False) -> None:
 
     if job.alerts.to is not None:
         uri = places_of(job).predictions
-        alerts.tell(uri, job.alerts.to, _addresses(job.alerts.to), alert, unkept=unkept)
+        alerts.tell(uri, job.alerts.to, addresses(job.alerts.to), alert, unkept=unkept)
 
 
-def _addresses(name: str) -> tuple[str, ...]:
+def addresses(name: str) -> tuple[str, ...]:
+    """The addresses of an Apprise connection.
+
+    Raises:
+        UsageError: there are none.
+    """
     from pipeline import alerts
     from pipeline.addresses import AddressError
 

@@ -87,7 +87,9 @@ def explain(error: BaseException) -> str:
     if isinstance(error, ScoringError):
         return str(error)
     lines = str(error).strip().splitlines() or ["it does not say more"]
-    to_do = remedy(error) or "The fault may pass. Where it does not, the traceback above says where it came from."
+    to_do = (
+        remedy(error) or "The fault may pass. Where it does not, the traceback above says where it came from."
+    )
     return f"{type(error).__name__}: {lines[0]}\n{to_do}"
 
 
@@ -101,8 +103,8 @@ INSERT INTO scoring.scoring_runs (
     job, score_date, trigger, triggered_by, attempt, dry_run, interval_start, interval_end, model_name, code_version,
     job_sha256, library_versions)
 VALUES (
-    :job, :score_date, :trigger, :triggered_by, coalesce(:attempt, 1), :dry_run, :interval_start, :interval_end, :model_name,
-    :code_version, :job_sha256, CAST(:library_versions AS jsonb))
+    :job, :score_date, :trigger, :triggered_by, coalesce(:attempt, 1), :dry_run, :interval_start, :interval_end,
+    :model_name, :code_version, :job_sha256, CAST(:library_versions AS jsonb))
 RETURNING run_id
 """
 _FAIL = "UPDATE scoring.scoring_runs SET status = 'failed', status_reason = :reason WHERE run_id = :run_id"

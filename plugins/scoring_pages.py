@@ -96,10 +96,14 @@ def _tasks(
     asked = {"dag_id": dag_id, "run_id": dag_run_id}
     with create_session() as session:
         tasks = session.execute(
-            sa.select(TaskInstance.task_id, TaskInstance.state).filter_by(**asked).order_by(TaskInstance.start_date)
+            sa.select(TaskInstance.task_id, TaskInstance.state)
+            .filter_by(**asked)
+            .order_by(TaskInstance.start_date)
         ).all()
         left = session.execute(
-            sa.select(XComModel).filter_by(**asked).where(XComModel.key.in_([events.FAILURE, XCOM_RETURN_KEY]))
+            sa.select(XComModel)
+            .filter_by(**asked)
+            .where(XComModel.key.in_([events.FAILURE, XCOM_RETURN_KEY]))
         ).scalars()
         values = {(one.task_id, one.key): XComModel.deserialize_value(one) for one in left}
     ordered = sorted(tasks, key=lambda task: task.state == "failed")

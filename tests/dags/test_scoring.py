@@ -190,7 +190,9 @@ def context(**given: Any) -> dict[str, Any]:
     return {
         "dag_run": SimpleNamespace(**{**run, **given}),
         "params": params,
-        "ti": SimpleNamespace(task_id="predict", map_index=0, try_number=1, xcom_push=lambda key, value: None),
+        "ti": SimpleNamespace(
+            task_id="predict", map_index=0, try_number=1, xcom_push=lambda key, value: None
+        ),
     }
 
 

@@ -64,7 +64,9 @@ COMMENTS = st.one_of(
     LETTERS.map(lambda text: "/* {} */".format(text.replace("*", "").replace("/", ""))),
     st.just("/* :a /* :b */ ; */"),
 )
-CODE = st.sampled_from(["SELECT a", ":score_date", ":score_date::date", "b::int", "(c)[1:2]", "(c)[:2]", "- 7", ", x"])
+CODE = st.sampled_from(
+    ["SELECT a", ":score_date", ":score_date::date", "b::int", "(c)[1:2]", "(c)[:2]", "- 7", ", x"]
+)
 DATE = "DATE '2024-03-01'"
 
 
@@ -88,7 +90,9 @@ def test_whatever_ends_a_query_is_not_of_it(pieces: list[str]) -> None:
     inner = query.removeprefix("SELECT count(*) AS counted FROM (\n").removesuffix("\n) AS night")
     # Without a semicolon there is nothing to take away.
     code = [span.text for span in lexer.split(end) if span.kind == "code"]
-    assert inner == ("SELECT ';' AS a" + ("" if ";" in "".join(code) else end)).rstrip() or ";" in "".join(code)
+    assert inner == ("SELECT ';' AS a" + ("" if ";" in "".join(code) else end)).rstrip() or ";" in "".join(
+        code
+    )
     assert [span.kind for span in lexer.split(inner) if ";" in span.text and span.kind == "code"] == []
 
 
@@ -121,7 +125,9 @@ def test_a_byte_order_mark_is_read_over_or_named(tmp_path: Path) -> None:
     with pytest.raises(WarehouseError, match=r"q\.sql: line 2 has a byte order mark \(BOM\)"):
         queries.read(tmp_path, "q.sql")
     file.write_bytes("SELECT 1".encode("utf-16"))
-    with pytest.raises(WarehouseError, match=r"not a text file: it has the .* \(BOM\) of UTF-16\. Save it as UTF-8"):
+    with pytest.raises(
+        WarehouseError, match=r"not a text file: it has the .* \(BOM\) of UTF-16\. Save it as UTF-8"
+    ):
         queries.read(tmp_path, "q.sql")
 
 
