@@ -59,12 +59,13 @@ def demo(place: Place, asked: str | None) -> None:
         address, again = _address(airflow), _again(airflow.url)
     console.print(f"Done in {time.monotonic() - begun:.0f} s; nothing is left running. Look around:")
     console.print(f"  {again}   Airflow at {address}", soft_wrap=True)
-    console.print(f"  {'make psql':{len(again)}}   SELECT * FROM predictions LIMIT 10;")
+    console.print("  make psql".ljust(len(again) + 2), "  SELECT * FROM predictions LIMIT 10;")
 
 
 def up(place: Place, asked: str | None) -> None:
     """Keep Airflow running until Ctrl-C."""
-    with _set_up(place, asked) as (airflow, _):
+    # Nothing here needs the triggerer. The home page of the web UI calls an Airflow without one unhealthy.
+    with _set_up(place, asked, triggerer=True) as (airflow, _):
         with airflow.rest() as rest, contextlib.suppress(LocalError):
             # A job file that cannot be read is shown by the web UI.
             nights.await_dag(airflow, rest, setup.JOB)
@@ -105,7 +106,9 @@ def psql(place: Place, arguments: Sequence[str]) -> int:
 
 
 @contextlib.contextmanager
-def _set_up(place: Place, asked: str | None) -> Iterator[tuple[Airflow, Embedded]]:
+def _set_up(
+    place: Place, asked: str | None, *, triggerer: bool = False
+) -> Iterator[tuple[Airflow, Embedded]]:
     with console.status("") as status:
 
         def tell(line: str) -> None:
@@ -115,7 +118,7 @@ def _set_up(place: Place, asked: str | None) -> Iterator[tuple[Airflow, Embedded
                 console.print(line)
 
         embedded = setup.server(place, tell)
-        with started(place, embedded, port=asked, tell=tell) as airflow:
+        with started(place, embedded, port=asked, triggerer=triggerer, tell=tell) as airflow:
             # Airflow's start keeps one core busy for 15 s; the set-up fits beside it.
             setup.prepare(place, embedded, tell)
             status.update(f"starting Airflow on {airflow.url}")

@@ -30,7 +30,7 @@ def prune(
     after_restore: AfterRestore = False,
     as_json: AsJson = False,
 ) -> None:
-    """Throw away what has had its time, as each job's \\[retention] says (connection predictions_janitor)."""
+    r"""Throw away what has had its time, as each job's \[retention] says (connection predictions_janitor)."""
     from pipeline import retention
 
     jobs, broken = ([checkout.job(name)], []) if name else jobs_of.read_all(checkout.dags())

@@ -17,7 +17,7 @@ from pipeline.texts import TextError, decoded
 
 
 def migrate() -> None:
-    """Bring the predictions database to this checkout's schema and \\[retention] (connection predictions_owner)."""
+    r"""Bring the predictions database to this checkout's schema and \[retention] (connection predictions_owner)."""
     from pipeline import retention
     from pipeline.migrate import migrate as upgrade
 

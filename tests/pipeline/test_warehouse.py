@@ -1,15 +1,19 @@
 """pipeline/warehouse.py: a query gets its values and nothing else, and a failure says whether to try again."""
 
 import errno
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, date, datetime, timedelta, timezone
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import adbc_driver_manager.dbapi as adbc
 import adbc_driver_postgresql.dbapi as adbc_postgres
 import pyarrow as pa
 import pytest
+import sqlalchemy as sa
 
 from pipeline import postgres, warehouse
 from pipeline.embedded import Embedded
@@ -110,6 +114,42 @@ def test_a_refused_query_says_why(server: Embedded, query: str, refusal: str) ->
         warehouse.stream(server.connections["warehouse"], query, VALUES, "q.sql") as reader,
     ):
         reader.read_all()
+
+
+@pytest.mark.parametrize(
+    ("query", "refusal"),
+    [
+        ("SELEC 1", "syntax error"),
+        ("SELECT * FROM nowhere", "no such table: nowhere"),
+        ("SELECT absent FROM sqlite_master", "no such column: absent"),
+        ("SELECT absent(1)", "no such function: absent"),
+        ("/* nothing */", "there is no query in it"),
+        ("PRAGMA user_version = 7", "the database has no rows to give for it. Write one SELECT"),
+    ],
+)
+def test_a_driver_without_kinds_of_errors_refuses_all_the_same(
+    tmp_path: Path, query: str, refusal: str
+) -> None:
+    file = tmp_path / "shop.db"
+    sqlite3.connect(file).close()
+    with (
+        pytest.raises(WarehouseError, match=refusal),
+        warehouse.stream(f"sqlite+pysqlite:///{file}", query, VALUES, "q.sql") as reader,
+    ):
+        reader.read_all()
+
+
+def test_a_database_that_is_locked_is_asked_again(tmp_path: Path) -> None:
+    file = tmp_path / "shop.db"
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("CREATE TABLE shop (id)")
+        other.execute("BEGIN EXCLUSIVE")
+        address = f"sqlite+pysqlite:///{file}?timeout=0.1"
+        with (
+            pytest.raises(sa.exc.OperationalError, match="locked"),
+            warehouse.stream(address, "SELECT id FROM shop", VALUES, "q.sql"),
+        ):
+            pass
 
 
 @pytest.mark.parametrize("column", ["ROW(1, 2)", "ARRAY[ROW(1, 2)]", "interval 'infinity'"])

@@ -116,7 +116,7 @@ def test_a_published_night_whose_rescore_failed_is_amber_until_one_succeeds(home
     # The page of the one that failed shows its own value, which is none, and not the night's that analysts see.
     assert "100 tonight" in report(uri, home.path, first.run_id)
     assert "100 tonight" not in report(uri, home.path, first.run_id + 1)
-    shop.query(query.replace("{", "{{"))
-    shop.change("visits = visits + 1")
+    shop.query(query)
+    shop.change("visits = visits + 1", "entity_id = 'customer-00001'")
     home.score(shop.job)
     assert [night.level for night in reading.nights(uri, [shop.job])] == ["good"]
