@@ -1,6 +1,7 @@
 """operators/failure.py: every failure is a run and a message, also before a run exists or of a task that was killed."""
 
 import logging
+import re
 from types import SimpleNamespace
 from typing import Any
 
@@ -152,6 +153,19 @@ def test_a_failure_before_there_is_a_run_is_a_run_and_a_message(
 def noting_of(shop: Shop, states: dict[str, str], left: dict[str, Any]) -> dict[str, Any]:
     """The context of `note_failure` where no run has begun."""
     return noting(SimpleNamespace(job=shop.job, json_value=lambda: None), states, left)  # type: ignore[arg-type]
+
+
+def test_the_remedy_of_an_unknown_connection_helps(
+    shop: Shop, web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.configure(r"\[extract\]", '[extract]\nconnection = "nowhere"')
+    error, _ = fail(shop)
+    [variable] = re.findall(r"Set (\w+)=postgres://", str(error))
+    monkeypatch.setenv(variable, shop.home.server.connections["warehouse"])
+    asked = context(conf={}, dag_id=shop.job)
+    asked["ti"].try_number = 2
+    assert dag(shop).task_dict["extract"].python_callable(**asked)["rows_extracted"] == 100
+    assert [run["status"] for run in shop.runs()] == ["abandoned", "running"]
 
 
 def test_a_night_that_failed_before_it_began_is_scored_by_the_next_try(shop: Shop, web: Web) -> None:

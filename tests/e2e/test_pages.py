@@ -250,7 +250,7 @@ def test_the_tab_says_what_became_of_a_dag_run_without_a_report_of_its_own(
     asked = 'min_rows = 1\n\n[outcomes]\nquery = "measured.sql"\ndelay_days = 1'
     name = asked_job(nights_home, "measured", query, "shop", gate=asked)
     outcomes = nights_home.path / "sql" / "measured.sql"
-    outcomes.write_text("SELECT entity_id, absent AS outcome FROM pg_class")
+    outcomes.write_text("SELECT entity_id, absent AS bought FROM pg_class")
     (airflow.place.dags / "outcomes.py").touch()
     ready(airflow, rest, name)
     dag_id = f"{name}-outcomes"
@@ -268,8 +268,8 @@ def test_the_tab_says_what_became_of_a_dag_run_without_a_report_of_its_own(
     assert (failed.status_code, "has scored nothing" in failed.text) == (404, False)
     assert "The task measure failed: " in failed.text
     assert "does not exist" in failed.text
-    known = nights_home.table(rows[["entity_id"]].assign(outcome=[True, False] * 50))
-    outcomes.write_text(f"SELECT entity_id, outcome FROM {known}")
+    known = nights_home.table(rows[["entity_id"]].assign(bought=[True, False] * 50))
+    outcomes.write_text(f"SELECT entity_id, bought FROM {known}")
     measured = tab("success", DAY)
     assert measured.status_code == 307
     assert measured.headers["location"].endswith(f"/scoring/dags/{name}/reports/{run_id}")
