@@ -53,9 +53,9 @@ def demo(place: Place, asked: str | None) -> None:
         console.print(f"the scheduler runs {len(DAYS)} nights of {job.name}")
         with _board() as show:
             nights.run(airflow, job.name, DAYS, job.zone, show)
-        asked = {"job": job.name, "first": DAYS[0], "last": DAYS[-1]}
-        _print("Published runs", setup.reader(embedded), _RUNS, asked)
-        _print("Ten predictions", setup.reader(embedded), _PREDICTIONS, asked)
+        values = {"job": job.name, "first": DAYS[0], "last": DAYS[-1]}
+        _print("Published runs", setup.reader(embedded), _RUNS, values)
+        _print("Ten predictions", setup.reader(embedded), _PREDICTIONS, values)
         address, again = _address(airflow), _again(airflow.url)
     console.print(f"Done in {time.monotonic() - begun:.0f} s; nothing is left running. Look around:")
     console.print(f"  {again}   Airflow at {address}", soft_wrap=True)

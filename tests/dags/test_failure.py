@@ -56,8 +56,8 @@ def noting(run: Run, states: dict[str, str], left: dict[str, Any]) -> dict[str, 
 def test_a_failed_prediction_is_noted_and_told_as_text(shop: Shop, web: Web) -> None:
     run = shop.extract(trigger="nightly")
     error = AirflowFailException("failed on row http://evil.example/login: poison")
-    row = "http://evil.example/login"
-    error.__cause__ = PredictError(f"failed on row {row}: poison", private=[row])
+    link = "http://evil.example/login"
+    error.__cause__ = PredictError(f"failed on row {link}: poison", private=[link])
     left = failing(shop, "predict", error)
     assert web.got == []
     ended = {"load_model": "success", "predict_0": "failed", "predict_1": "success"}
@@ -164,7 +164,8 @@ def test_the_remedy_of_an_unknown_connection_helps(
     monkeypatch.setenv(variable, shop.home.server.connections["warehouse"])
     asked = context(conf={}, dag_id=shop.job)
     asked["ti"].try_number = 2
-    assert dag(shop).task_dict["extract"].python_callable(**asked)["rows_extracted"] == 100
+    made: Any = dag(shop)
+    assert made.task_dict["extract"].python_callable(**asked)["rows_extracted"] == 100
     assert [run["status"] for run in shop.runs()] == ["abandoned", "running"]
 
 
@@ -200,5 +201,6 @@ def test_a_connection_that_nobody_could_be_asked_for_is_asked_for_again(
     monkeypatch.setattr(supervisor, "send", lambda msg: ErrorResponse(error=ErrorType.API_SERVER_ERROR))
     asked = context(conf={}, dag_id=shop.job)
     asked["ti"].try_number = 1
+    made: Any = dag(shop)
     with pytest.raises(AirflowNotFoundException):
-        dag(shop).task_dict["extract"].python_callable(**asked)
+        made.task_dict["extract"].python_callable(**asked)

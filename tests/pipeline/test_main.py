@@ -20,6 +20,7 @@ from joblib import dump
 from sklearn.base import BaseEstimator, RegressorMixin
 
 from pipeline import __main__ as command_line
+from pipeline import machine
 from pipeline.commands import audit
 from pipeline.verify import Verification
 from tests.home import NIGHT, SUPERUSER, Home, shop_model, shop_rows
@@ -788,7 +789,7 @@ def test_a_file_that_cannot_be_written_is_a_sentence(run: Command, monkeypatch: 
     def refuse() -> None:
         raise OSError(errno.EROFS, "Read-only file system", "/srv/models/shop")
 
-    monkeypatch.setattr(command_line.machine, "claim", refuse)
+    monkeypatch.setattr(machine, "claim", refuse)
     code, _, complained = run("jobs")
     assert (code, complained[:74]) == (
         1,
