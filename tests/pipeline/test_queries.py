@@ -89,15 +89,14 @@ def test_whatever_ends_a_query_is_not_of_it(pieces: list[str]) -> None:
     query = queries.count(f"SELECT ';' AS a{end}")
     inner = query.removeprefix("SELECT count(*) AS counted FROM (\n").removesuffix("\n) AS night")
     # Without a semicolon there is nothing to take away.
-    code = [span.text for span in lexer.split(end) if span.kind == "code"]
-    assert inner == ("SELECT ';' AS a" + ("" if ";" in "".join(code) else end)).rstrip() or ";" in "".join(
-        code
-    )
+    if not any(";" in span.text for span in lexer.split(end) if span.kind == "code"):
+        assert inner == f"SELECT ';' AS a{end}".rstrip()
+    assert inner.startswith("SELECT ';' AS a")
     assert [span.kind for span in lexer.split(inner) if ";" in span.text and span.kind == "code"] == []
 
 
-@settings(max_examples=30)
-@given(st.lists(LETTERS, min_size=1, max_size=8))
+@settings(max_examples=10)
+@given(st.lists(LETTERS, min_size=6, max_size=12))
 def test_the_database_gets_the_texts_that_stand_in_the_query(server: Embedded, texts: list[str]) -> None:
     columns = ", ".join(f"$q${text}$q$ AS a{number}" for number, text in enumerate(texts) if "$" not in text)
     literals = ", ".join("'{}'".format(text.replace("'", "''")) for text in texts)
