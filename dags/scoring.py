@@ -42,7 +42,8 @@ Scores model **{job.model.name}** (alias `{job.model.alias}`) on `sql/{job.extra
 
 extract → load_model → predict (one per part) → write (one per part) → log_metrics → publish (→ decide)
 
-A model runs in load_model and predict, whose workers have no database: what fails there is noted by note_failure.
+A model runs in load_model and predict, whose workers have no database: what fails there is noted by note_failure, and
+so is what was killed.
 
 Analysts keep the last published night until the last step, which moves one pointer. A night that fails its gate is
 held: the task `decide` waits for {job.gate.decide_within_hours:g} hours until somebody approves or rejects it, under
@@ -137,7 +138,7 @@ def build(job: Job) -> DAG:
 
         @task(trigger_rule=TriggerRule.ONE_FAILED)
         def note_failure(**context: Any) -> None:
-            """Note in the run's row why load_model or predict failed, and tell people: those two have no database."""
+            """Note why a task failed that could not do so itself, having no database or being killed; tell people."""
             from operators.failure import note
 
             with outcome():
@@ -171,7 +172,8 @@ def build(job: Job) -> DAG:
         decided = Decide(task_id=DECIDE, job=job, asset=asset)
         [verdict, published] >> decided
 
-        [work, scored] >> note_failure()
+        # Not after `decide`, which stays a last task: it is what makes a night red that has failed.
+        [run, work, scored, written, verdict, published] >> note_failure()
 
         if job.fallback != "none":
 

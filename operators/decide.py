@@ -4,13 +4,13 @@ import logging
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import Connection, Context, Param, TriggerRule
+from airflow.sdk import Context, Param, TriggerRule
 from airflow.sdk.exceptions import TaskAwaitingInput
 from airflow.sdk.execution_time.hitl import HITLUser, upsert_hitl_detail
 
 from operators import credentials, numbers, telling
 from operators.publish import DECIDE, Announce
-from operators.stage import outcome, places_of
+from operators.stage import connection, outcome, places_of
 from pipeline.errors import NothingToDo
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ class Decide(Announce):
         from pipeline.write import NotHeld
 
         conn_id = f"{self.job.write.connection}_approver"
-        approver = addresses.postgres(Connection.get(conn_id).get_uri(), conn_id)
+        approver = addresses.postgres(connection(conn_id).get_uri(), conn_id)
         try:
             decide(approver, run_id, approve=approve, by=by, reason=reason)
             log.info("run %s: %s by %s: %s", run_id, "approved" if approve else "rejected", by, reason)

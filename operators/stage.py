@@ -6,7 +6,13 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from airflow.sdk import Connection
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import (
+    AirflowFailException,
+    AirflowNotFoundException,
+    AirflowSkipException,
+    ErrorType,
+)
+from airflow.sdk.execution_time.comms import ErrorResponse, GetConnection
 
 from pipeline import dates, places
 from pipeline.errors import NothingToDo, ScoringError
@@ -66,9 +72,35 @@ def places_of(job: Job, *, warehouse: bool = False) -> places.Places:
     return places.Places(
         home=places.home(),
         store=places.store(),
-        warehouse=addresses.warehouse(Connection.get(source).get_uri(), source) if warehouse else "",
-        predictions=addresses.postgres(Connection.get(target).get_uri(), target),
+        warehouse=addresses.warehouse(connection(source).get_uri(), source) if warehouse else "",
+        predictions=addresses.postgres(connection(target).get_uri(), target),
     )
+
+
+def connection(conn_id: str) -> Connection:
+    """A connection of Airflow's.
+
+    Raises:
+        AddressError: there is none of that id, and the next try would find none.
+    """
+    from pipeline import addresses
+
+    try:
+        found: Connection = Connection.get(conn_id)
+    except AirflowNotFoundException:
+        if _unanswered(conn_id):
+            raise
+        raise addresses.missing(conn_id) from None
+    return found
+
+
+def _unanswered(conn_id: str) -> bool:
+    """Whether nobody could be asked for a connection: Airflow then says that there is none, too."""
+    from airflow.sdk.execution_time import task_runner
+
+    supervisor = getattr(task_runner, "SUPERVISOR_COMMS", None)
+    answer = supervisor.send(GetConnection(conn_id=conn_id)) if supervisor else None
+    return isinstance(answer, ErrorResponse) and answer.error is not ErrorType.CONNECTION_NOT_FOUND
 
 
 @contextmanager
@@ -82,4 +114,12 @@ def outcome() -> Iterator[None]:
     except NothingToDo as nothing:
         raise AirflowSkipException(str(nothing)) from nothing
     except ScoringError as error:
-        raise AirflowFailException(str(error)) from error
+        # One traceback in the log, and not two: the message is what a person needs. `cause_of` gives the error.
+        raise AirflowFailException(str(error)) from None
+
+
+def cause_of(error: Any) -> BaseException | None:
+    """Why a task failed: the stage's own error where `outcome` has put it into Airflow's words."""
+    if isinstance(error, AirflowFailException):
+        return error.__cause__ or error.__context__ or error
+    return error if isinstance(error, BaseException) else None

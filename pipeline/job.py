@@ -22,6 +22,7 @@ from pydantic import ValidationInfo as Info
 
 from pipeline.dates import FIRST
 from pipeline.errors import UsageError
+from pipeline.texts import decoded
 
 
 class JobError(UsageError):
@@ -476,7 +477,7 @@ def read(path: Path) -> Job:
     except OSError as error:
         raise JobError(f"{path.name}: cannot be read: {error.strerror}. Make it a plain file.") from error
     try:
-        said = tomllib.loads(content.decode("utf-8"))
+        said = tomllib.loads(decoded(content))
     # Not TOMLDecodeError alone: bytes that are no UTF-8, numbers of 5000 digits and endless [[[[ raise others.
     except (ValueError, RecursionError) as error:
         raise JobError(f"{path.name}: not a TOML file: {error}") from error

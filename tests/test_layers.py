@@ -23,10 +23,10 @@ FLOORS = (
     ("adopt",),
     ("fallback", "hold", "outcomes", "restore"),
     ("score", "compare", "decisions", "trace", "quality", "scored", "pages.overview"),
-    ("fairness", "baselines"),
+    ("broken", "fairness", "baselines"),
     ("archived", "write", "metrics", "erase", "retention", "slices", "reproduce", "pages.report"),
     ("receipts",),
-    ("age", "extract", "kept", "lineage", "looks", "removed", "dependencies"),
+    ("age", "extract", "failures", "kept", "lineage", "looks", "removed", "dependencies"),
     ("forecast", "identity", "rejected"),
     ("drift",),
     ("predict", "check", "register", "change", "pages.pictures", "pages.verdict", "pages.steps"),
@@ -60,6 +60,7 @@ FLOORS = (
         "queries",
         "pages.axes",
         "pages.card",
+        "pages.events",
         "pages.render",
         "contract",
         "plain",
@@ -69,7 +70,7 @@ FLOORS = (
     ("outside",),
     ("locks",),
     ("dates",),
-    ("errors",),
+    ("errors", "lexer", "texts"),
 )
 FLOOR = {room: len(FLOORS) - number for number, rooms in enumerate(FLOORS) for room in rooms}
 PIPELINE = ROOT / "pipeline"
@@ -85,11 +86,13 @@ STAGES = {
     f"pipeline.{name}"
     for name in (
         "extract",
+        "failures",
         "predict",
         "write",
         "metrics",
         "fallback",
         "alerts",
+        "broken",
         "decisions",
         "hold",
         "ledger",

@@ -30,7 +30,7 @@ def prune(
     after_restore: AfterRestore = False,
     as_json: AsJson = False,
 ) -> None:
-    """Throw away what has had its time, by each job's [retention], removed or not (connection predictions_janitor)."""
+    r"""Throw away what has had its time, by each job's \[retention], of removed ones too (as predictions_janitor)."""
     from pipeline import removed, retention
 
     jobs, broken = jobs_of.read_all(checkout.dags())

@@ -62,13 +62,13 @@ def test_the_tasks_stand_in_their_order(home: Home, job: str) -> None:
     dag = load(home).dags[job]
     after = {name: sorted(task.downstream_task_ids) for name, task in dag.task_dict.items()}
     assert after == {
-        "extract": ["load_model", "log_metrics", "publish"],
+        "extract": ["load_model", "log_metrics", "note_failure", "publish"],
         "load_model": ["note_failure", "predict"],
         "predict": ["note_failure", "write"],
         "note_failure": [],
-        "write": ["log_metrics"],
-        "log_metrics": ["decide", "publish"],
-        "publish": ["decide"],
+        "write": ["log_metrics", "note_failure"],
+        "log_metrics": ["decide", "note_failure", "publish"],
+        "publish": ["decide", "note_failure"],
         "decide": [],
     }
     assert all(task.doc or callable_of(task).__doc__ for task in dag.tasks)
@@ -239,7 +239,9 @@ def context(**given: Any) -> dict[str, Any]:
     return {
         "dag_run": SimpleNamespace(**{**run, **given}),
         "params": params,
-        "ti": SimpleNamespace(task_id="predict", try_number=1),
+        "ti": SimpleNamespace(
+            task_id="predict", map_index=0, try_number=1, xcom_push=lambda key, value: None
+        ),
     }
 
 
@@ -296,7 +298,8 @@ def test_a_failed_task_says_job_night_task_and_remedy(
     for part in (
         job,
         "2024-03-01",
-        "task predict failed: the model is gone",
+        "task predict failed",
+        "the model is gone\n",
         "clear the task predict",
         "Owner: tests",
     ):

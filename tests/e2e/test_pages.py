@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
+from datetime import date
 from html import unescape
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -260,3 +261,61 @@ OVERLAPS = """
     ).map(([other, _]) => `${one} / ${other}`));
 })
 """
+
+
+def test_the_tab_says_what_became_of_a_dag_run_without_a_report_of_its_own(
+    nights_home: Home, airflow: Airflow, rest: Rest
+) -> None:
+    if not (nights_home.path / "models" / "shop").exists():
+        nights_home.model("shop", *shop_model(), outcome="bought")
+    rows = shop_rows(100)
+    query = f"SELECT * FROM {nights_home.table(rows)} ORDER BY entity_id"
+    asked = 'min_rows = 1\n\n[outcomes]\nquery = "measured.sql"\ndelay_days = 1'
+    name = asked_job(nights_home, "measured", query, "shop", gate=asked)
+    outcomes = nights_home.path / "sql" / "measured.sql"
+    outcomes.write_text("SELECT entity_id, absent AS bought FROM pg_class")
+    (airflow.place.dags / "outcomes.py").touch()
+    ready(airflow, rest, name)
+    dag_id = f"{name}-outcomes"
+    ready(airflow, rest, dag_id)
+
+    def tab(state: str, day: str) -> httpx.Response:
+        run_id = rest.trigger(dag_id, None, {"score_date": day})
+        assert rest.wait(dag_id, run_id)["state"] == state
+        return get(airflow, "admin", f"/scoring/dags/{dag_id}/runs/{quote(run_id)}")
+
+    # Nothing of that day was published, so that there is nothing to measure.
+    assert "There was nothing to do" in tab("success", DAY).text
+    run_id = nights_home.score(name, date.fromisoformat(DAY)).run_id
+    failed = tab("failed", DAY)
+    assert (failed.status_code, "has scored nothing" in failed.text) == (404, False)
+    assert "The task measure failed: " in failed.text
+    assert "does not exist" in failed.text
+    known = nights_home.table(rows[["entity_id"]].assign(bought=[True, False] * 50))
+    outcomes.write_text(f"SELECT entity_id, bought FROM {known}")
+    measured = tab("success", DAY)
+    assert measured.status_code == 307
+    assert measured.headers["location"].endswith(f"/scoring/dags/{name}/reports/{run_id}")
+
+
+def test_a_night_that_failed_before_it_began_has_a_report(
+    nights_home: Home, airflow: Airflow, rest: Rest
+) -> None:
+    name = asked_job(nights_home, "unbegun", "SELECT 1", "shop")
+    path = nights_home.path / "dags" / f"{name}.toml"
+    path.write_text(path.read_text().replace("[extract]", '[extract]\nconnection = "nowhere"'))
+    ready(airflow, rest, name)
+    run_id = rest.trigger(name, None, {"score_date": DAY})
+    assert rest.wait(name, run_id)["state"] == "failed"
+    assert states(rest, name, run_id)["note_failure"] == {"skipped"}
+    found = get(airflow, "admin", f"/scoring/dags/{name}/runs/{quote(run_id)}")
+    assert found.status_code == 200
+    assert "no connection &#39;nowhere&#39;. Set AIRFLOW_CONN_NOWHERE=postgres://" in found.text
+    # What to do is the last that the log says, outside of the groups that are folded.
+    lines = rest.log(name, run_id, "extract")
+    reason = next(
+        number for number, line in enumerate(lines) if line.startswith("no connection 'nowhere'. Set")
+    )
+    assert lines[reason + 1].startswith("What was published before stays.")
+    assert lines[:reason].count("::endgroup::") == sum(line.startswith("::group::") for line in lines)
+    assert len(lines[reason + 2 :]) <= 2, lines

@@ -1,5 +1,6 @@
 """pipeline/__main__.py: every command says what it did, ends with the right code, and shows nobody a traceback."""
 
+import errno
 import json
 import os
 import re
@@ -19,6 +20,7 @@ from joblib import dump
 from sklearn.base import BaseEstimator, RegressorMixin
 
 from pipeline import __main__ as command_line
+from pipeline import machine
 from pipeline.commands import audit
 from pipeline.verify import Verification
 from tests.home import NIGHT, SUPERUSER, Home, shop_model, shop_rows
@@ -686,6 +688,12 @@ def test_an_erasure_prints_its_receipt_and_what_it_cannot_do(shop: Shop, run: Co
         said,
     )
     assert "in 0 runs: nothing was found" in run(*asked)[1]
+    # A run that failed before it had read anything holds nobody.
+    query = (shop.home.path / "sql" / f"{shop.job}.sql").read_text()
+    shop.query("SELECT nothing FROM {table}")
+    assert run("score", shop.job, NIGHT)[0] == 1
+    assert run(*asked)[0] == 0
+    shop.query(query)
     shop.change("visits = 0")
     open_run = shop.extract().run_id
     code, _, complained = run(*asked)
@@ -797,3 +805,23 @@ def test_one_score_is_explained_and_held_against_another_runs(shop: Shop, run: C
     code, _, complained = run("reproduce", after, "--against", before)
     assert code == 2
     assert "--against compares one entity in two runs: add --entity ID, or use `diff RUN RUN`" in complained
+
+
+def test_help_leaves_out_no_word_in_brackets(run: Command) -> None:
+    for command in command_line.app.registered_commands:
+        assert command.callback is not None
+        sections = re.findall(r"\[\w+\]", command.callback.__doc__ or "")
+        said = run(command.callback.__name__.replace("_", "-"), "--help")[1] if sections else ""
+        assert [section for section in sections if section not in said] == []
+
+
+def test_a_file_that_cannot_be_written_is_a_sentence(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> None:
+        raise OSError(errno.EROFS, "Read-only file system", "/srv/models/shop")
+
+    monkeypatch.setattr(machine, "claim", refuse)
+    code, _, complained = run("jobs")
+    assert (code, complained[:74]) == (
+        1,
+        "/srv/models/shop: Read-only file system. Make it writable for this user, o",
+    )

@@ -2,8 +2,9 @@
 
 The views' LATERAL reads each run by its number, but the only index on numbers was the one for look-ups, with a Bloom
 filter for every 16 pages: an aggregate of a night of 100,000 rows read 3,700 pages of it beside 12M rows of other runs,
-and 1,300 of the night. BRIN on the number alone has one line of 24 bytes for 32 pages. Copying and covering 1M rows takes 1.01
-times as long by the clock with it, and 1.09 times of the server's processor (medians of six pairs on a busy machine).
+and 1,300 of the night. BRIN on the number alone has one line of 24 bytes for 32 pages. Copying and covering 1M rows
+takes 1.01 times as long by the clock with it, and 1.09 times of the server's processor (medians of six pairs on a busy
+machine).
 
 A look-up still reads the month's filters. What would read less costs more, in seconds of the server's processor per 1M
 rows that are copied and covered (now 1.0 to 1.2): a b-tree on run_id and entity_id 1.6 in the order of entities, 2.5
