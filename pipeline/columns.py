@@ -18,6 +18,12 @@ _EXACT = {
     ("instant", "text"),
 }
 
+# What Postgres' driver sends as integers which are others: cents, and numbers of objects, the large ones as negative.
+_DISGUISED = {"money", "oid", "regproc"}
+
+# Kinds that have one text, by which an entity is known everywhere.
+ENTITIES = ("text", "integer", "null")
+
 
 def require(contract: Contract, found: pa.Schema, origin: str) -> None:
     """Refuse a query result whose columns the model cannot take.
@@ -38,7 +44,7 @@ def _entity_problems(found: pa.Schema) -> Iterable[str]:
         yield f"column {ENTITY!r} is missing{_nearest(ENTITY, found.names)}; name what gets a score AS {ENTITY}"
     elif len(places) > 1:
         yield f"column {ENTITY!r} comes {len(places)} times; name what gets a score once"
-    elif kind(found.field(ENTITY)) not in ("text", "integer", "null"):
+    elif kind(found.field(ENTITY)) not in ENTITIES:
         yield f"column {ENTITY!r} is {_type_name(found.field(ENTITY))}; make it text with CAST(... AS text)"
 
 
@@ -60,8 +66,8 @@ def _column_problems(column: Column, found: pa.Schema) -> Iterable[str]:
 
 def kind(found: pa.Field) -> str:
     """The family of values that a database says a column has; of types that no model takes their own name."""
-    # It is sent as an integer number of cents.
-    return "money" if _type_name(found) == "money" else _kind(found.type)
+    name = _type_name(found)
+    return name if name in _DISGUISED else _kind(found.type)
 
 
 def _kind(found: pa.DataType) -> str:
@@ -84,8 +90,9 @@ def _kind(found: pa.DataType) -> str:
 
 
 def _type_name(found: pa.Field) -> str:
-    if (found.metadata or {}).get(b"POSTGRESQL:type") == b"money":
-        return "money"
+    sent = (found.metadata or {}).get(b"POSTGRESQL:type", b"").decode()
+    if sent in _DISGUISED:
+        return sent
     return str(found.type.type_name) if isinstance(found.type, pa.OpaqueType) else str(found.type)
 
 

@@ -162,7 +162,7 @@ def _infer(series: pd.Series) -> Column:
     nullable = len(values) < len(series)
     # Booleans with gaps are objects in pandas.
     if pd.api.types.is_bool_dtype(dtype) or (
-        dtype == "object" and len(values) and pd.api.types.is_bool_dtype(values.infer_objects())
+        dtype == "object" and pd.api.types.is_bool_dtype(values.infer_objects())
     ):
         return Column(name, "boolean", str(dtype), nullable)
     if pd.api.types.is_integer_dtype(dtype) or pd.api.types.is_float_dtype(dtype):
@@ -174,12 +174,6 @@ def _infer(series: pd.Series) -> Column:
         kind = "instant" if "," in str(dtype) else "timestamp"
         first = values.min().tz_convert("UTC") if kind == "instant" and len(values) else values.min()
         return Column(name, kind, str(dtype), nullable, earliest=first.isoformat() if len(values) else None)
-    if dtype == "object" and not len(values):
-        # Booleans with gaps are objects, and so may texts be.
-        raise ContractError(
-            f"column {name!r} of the reference has no value in any row, so its kind is unknown. "
-            "Write a reference with rows that have one, or train without the column."
-        )
     # All the categories and in their order: the model's own codes follow it.
     texts = dtype.categories if isinstance(dtype, pd.CategoricalDtype) else _distinct(values)
     if not all(isinstance(text, str) for text in texts):

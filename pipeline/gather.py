@@ -173,17 +173,20 @@ def _column(name: str, schemas: dict[date, pa.Schema], seen: Gathered) -> Column
                 f"{seen.origin}: column {name!r} comes {times} times on {day}. Name each column once, on every date."
             )
         fields[day] = schema.field(name)
-    kinds = {columns.kind(field): day for day, field in fields.items() if columns.kind(field) != "null"}
+    kinds: dict[str, date] = {}
+    for day, sent in fields.items():
+        if columns.kind(sent) != "null":
+            kinds.setdefault(columns.kind(sent), day)
     if len(kinds) > 1 and not set(kinds) <= _NUMBERS:
         (one, then), (other, now), *_ = kinds.items()
         raise ContractError(
             f"{seen.origin}: column {name!r} is {one} on {then}, and {other} on {now}. Convert it in the query."
         )
-    sent = next(iter(kinds)) if len(kinds) == 1 else "number"
-    if sent not in _KINDS:
-        seen.foreign[name] = sent
+    only = next(iter(kinds)) if len(kinds) == 1 else "number"
+    if only not in _KINDS:
+        seen.foreign[name] = only
         return None
-    kind = _KINDS[sent]
+    kind = _KINDS[only]
     dtype = _dtype(kind, [field.type for field in fields.values()])
     # Whether a time may lie after its score date is asked when the model is registered, and every night.
     return Column(name, kind, dtype, nullable=True, planned=True)

@@ -26,7 +26,7 @@ FLOORS = (
     ("fairness", "baselines"),
     ("archived", "write", "metrics", "erase", "retention", "slices", "reproduce", "pages.report"),
     ("receipts",),
-    ("age", "extract", "kept", "lineage", "looks", "training"),
+    ("age", "extract", "kept", "lineage", "looks", "reread", "training"),
     ("forecast", "gather", "identity", "rejected"),
     ("drift",),
     ("predict", "check", "register", "change", "pages.pictures", "pages.verdict", "pages.steps"),

@@ -1,28 +1,24 @@
 """Every way into the product gives a value as the database itself writes it, in training and at night alike."""
 
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline import contract as contracts
-from pipeline import gather, results, warehouse
+from pipeline import gather, warehouse
 from pipeline.check import Checker
 from pipeline.embedded import Embedded
 from pipeline.gather import Source
-from tests.home import shop_model
 from tests.pipeline import test_sources as sources
 
 DAY = date(2024, 3, 1)
@@ -30,13 +26,20 @@ ROWS = 8
 
 whole = st.integers(-(2**31), 2**31 - 1) | st.sampled_from([0, 1, -1, 2**31 - 1, -(2**31)])
 big = st.integers(-(2**53), 2**53) | st.sampled_from([2**53, -(2**53), 2**24 + 1])
-decimals = st.decimals(-(10**12), 10**12, places=5) | st.sampled_from(["0.1", "2.675", "1.005", "-0.00001", "12.00000"])
+decimals = st.decimals(-(10**12), 10**12, places=5) | st.sampled_from(
+    ["0.1", "2.675", "1.005", "-0.00001", "12.00000"]
+)
 single = st.floats(-(2.0**100), 2.0**100, width=32) | st.sampled_from([0.1, 0.2, 0.3, 0.7, 1.1])
 double = st.floats(-1e300, 1e300) | st.sampled_from([0.1, 1 / 3, 1e22, 5e-324, -0.0])
 letters = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=8)
 words = letters | st.sampled_from(["", " ", "NULL", "NaN", "1.0", "001", "true", "é", "a'b", ":score_date"])
-times = st.datetimes(datetime(1900, 1, 1), datetime(2199, 12, 31)) | st.sampled_from(
-    [datetime(1970, 1, 1), datetime(2024, 3, 10, 2, 30), datetime(1969, 12, 31, 23, 59, 59, 999999)]
+times = st.datetimes(
+    datetime.fromisoformat("1900-01-01"), datetime.fromisoformat("2199-12-31")
+) | st.sampled_from(
+    [
+        datetime.fromisoformat(text)
+        for text in ("1970-01-01", "2024-03-10 02:30", "1969-12-31 23:59:59.999999")
+    ]
 )
 
 
@@ -110,7 +113,13 @@ class Way:
         if not self.name.startswith("sqlite"):
             zone = "+00" if kind.lower() == "timestamptz" else ""
             return f"CAST({quoted(f'{value}{zone}')} AS {kind})"
-        return str(int(value)) if isinstance(value, bool) else repr(value) if isinstance(value, int | float) else quoted(value)
+        return (
+            str(int(value))
+            if isinstance(value, bool)
+            else repr(value)
+            if isinstance(value, int | float)
+            else quoted(value)
+        )
 
     def text(self, column: str) -> str:
         if self.name.startswith("sqlite"):
@@ -204,11 +213,13 @@ def test_a_value_is_what_the_database_writes_in_training_and_at_night(
     gather.write(Source(way.address, query, "q.sql", ZoneInfo("UTC")), [DAY], tmp_path / "rows.parquet")
     frame = pd.read_parquet(tmp_path / "rows.parquet")
     features = [name for name in frame if name not in ("entity_id", "score_date")]
-    contract = contracts.infer(frame, features, [name for name in frame if frame[name].dtype.kind == "M" and name in features])
+    contract = contracts.infer(
+        frame, features, [name for name in frame if frame[name].dtype.kind == "M" and name in features]
+    )
     pd.testing.assert_frame_equal(night(way, query, contract), frame[features], check_exact=True)
     assert frame["entity_id"].tolist() == [str(place) for place in range(ROWS)]
     for number, (kind, (_, family)) in enumerate(types.items()):
         sent = frame[f"c{number}"]
         expected = [meant(text, family) for text in frame[f"c{number}_text"]]
         values = [None if pd.isna(value) else value for value in sent]
-        assert values == expected, f'{kind}: {values} {expected}'
+        assert values == expected, f"{kind}: {values} {expected}"
