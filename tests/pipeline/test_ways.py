@@ -84,7 +84,7 @@ TYPES: dict[str, dict[str, tuple[st.SearchStrategy[Any], str]]] = {
         "INTEGER": (big, "integer"),
         "REAL": (double, "number"),
         "": (whole | double, "number"),
-        "NUMERIC": (whole | double, "number"),
+        "NUMERIC": (whole | st.floats(-(2.0**40), 2.0**40), "number"),
         "DECIMAL(10, 2)": (decimals, "number"),
         "TEXT": (words, "text"),
         "BOOLEAN": (st.booleans(), "boolean"),
