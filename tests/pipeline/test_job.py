@@ -310,6 +310,16 @@ def test_the_digest_changes_with_the_file(tmp_path: Path) -> None:
         ),
         (
             'slices = ["carrier", "origin"]',
+            'slices = ["carrier", "Score"]',
+            "business reads a table with a column 'score' of its own, .* Take 'Score' out of slices",
+        ),
+        (
+            'slices = ["carrier", "origin"]',
+            'slices = ["carrier", "Carrier"]',
+            "business reads slices without capitals, and two of these are the same then",
+        ),
+        (
+            'slices = ["carrier", "origin"]',
             "slices = [1]",
             "key 'slices' = 1: Input should be a valid string. It is: list of feat",
         ),
