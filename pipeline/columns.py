@@ -90,7 +90,7 @@ def _kind(found: pa.DataType) -> str:
 
 
 def _type_name(found: pa.Field) -> str:
-    sent = (found.metadata or {}).get(b"POSTGRESQL:type", b"").decode()
+    sent = str((found.metadata or {}).get(b"POSTGRESQL:type", b"").decode())
     if sent in _DISGUISED:
         return sent
     return str(found.type.type_name) if isinstance(found.type, pa.OpaqueType) else str(found.type)

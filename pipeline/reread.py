@@ -66,7 +66,7 @@ class _Compared:
 
     def __post_init__(self) -> None:
         self.there = np.zeros(len(self.frame), bool)
-        self.same = {name: np.zeros(len(self.frame), bool) for name in self.frame}
+        self.same = {name: np.zeros(len(self.frame), bool) for name in self.hashes}
 
     def meet(self, frame: pd.DataFrame, entities: pa.Array) -> None:
         """Take rows that the query gave into account."""
@@ -153,9 +153,12 @@ def _conclude(compared: list[_Compared], origin: str) -> str:
     if not left:
         return f"{missing}: its values cannot be compared with the warehouse's"
     rows = sum(len(each.frame) for each in left)
-    problems, notes = [], [missing] if gone else []
-    absent = sum(int((~each.there).sum()) for each in left)
-    differing = {name: sum(int(_differs(each, name).sum()) for each in left) for name in left[0].frame}
+    problems: list[str] = []
+    notes = [missing] if gone else []
+    absent = sum(int(np.count_nonzero(~each.there)) for each in left)
+    differing = {
+        name: sum(int(np.count_nonzero(_differs(each, name))) for each in left) for name in left[0].hashes
+    }
     for name, number in differing.items():
         if number:
             (problems if number > TOLERATED_SHARE * rows else notes).append(

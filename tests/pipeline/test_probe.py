@@ -59,13 +59,13 @@ SEVERAL = {"ClassifierChain", "MultiOutputClassifier"}
 KINDS = {name: kind for name, kind in all_estimators(type_filter="classifier") if name not in SEVERAL}
 ONLY_TWO = {"FixedThresholdClassifier", "TunedThresholdClassifierCV"}
 # Every kind with two classes or with three, and some with both.
-PLAIN = [
+PLAIN: list[tuple[str, str, dict[str, Any]]] = [
     (name, classes, {})
     for number, name in enumerate(KINDS)
     for classes in ("two", "three")
     if (classes == "two") == (number % 2 == 0 or name in ONLY_TWO) or name in ("SVC", "NuSVC")
 ]
-OWN = [
+OWN: list[tuple[str, str, dict[str, Any]]] = [
     ("TunedThresholdClassifierCV", "two", {"scoring": "balanced_accuracy"}),
     ("FixedThresholdClassifier", "two", {"threshold": 0.2, "pos_label": "bad"}),
 ]
