@@ -5,6 +5,7 @@ team's own, which belong to no distribution, with the SHA-256 of their source. B
 before a later load unpickles anything.
 """
 
+import ast
 import hashlib
 import importlib.util
 import io
@@ -69,14 +70,16 @@ def requirements(modules: Collection[str], origin: str) -> tuple[dict[str, str],
     """What an artefact that names these modules depends on.
 
     Returns:
-        the version of each distribution; and for modules that belong to none the SHA-256 of their source.
+        the version of each distribution; and for modules that belong to none, and those of a team's own that they
+        import, the SHA-256 of their source.
 
     Raises:
         ModelError: a module is the script that trained the model, which no other process has.
     """
     libraries = library_versions()
     own: dict[str, str] = {}
-    for module in sorted(modules):
+    waiting = sorted(modules)
+    for module in waiting:
         top = module.partition(".")[0]
         if top == "__main__":
             raise ModelError(
@@ -90,6 +93,7 @@ def requirements(modules: Collection[str], origin: str) -> tuple[dict[str, str],
             libraries |= {name: installed(name) for name in distributions}
         else:
             own[module] = _source_sha256(module)
+            waiting += [name for name in _imported(module) if name not in waiting]
     return libraries, own
 
 
@@ -148,6 +152,30 @@ def _source_sha256(module: str) -> str:
     for file in files:
         digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
     return digest.hexdigest()
+
+
+def _imported(module: str) -> list[str]:
+    """The modules that a module of a team's own imports, save those of this project, whose version every run keeps."""
+    spec = importlib.util.find_spec(module)
+    if spec is None or spec.origin is None:
+        return []
+    package = module if spec.submodule_search_locations is not None else module.rpartition(".")[0]
+    names: list[str] = []
+    for node in ast.walk(ast.parse(Path(spec.origin).read_bytes())):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = importlib.util.resolve_name("." * node.level + (node.module or ""), package)
+            # What is imported from a package may be a module.
+            names += [base, *(f"{base}.{alias.name}" for alias in node.names)]
+    return [name for name in names if name.partition(".")[0] != "pipeline" and _is_module(name)]
+
+
+def _is_module(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except (ImportError, AttributeError, ValueError):  # its parent is no package
+        return False
 
 
 _naming: ContextVar[set[str] | None] = ContextVar("naming", default=None)

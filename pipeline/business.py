@@ -19,6 +19,7 @@ _SETTINGS = {
     "enable_external_access": "false",
     "autoload_known_extensions": "false",
     "python_enable_replacements": "false",
+    "TimeZone": "'UTC'",
     "lock_configuration": "true",
 }
 

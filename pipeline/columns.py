@@ -18,6 +18,12 @@ _EXACT = {
     ("instant", "text"),
 }
 
+# What Postgres' driver sends as integers which are others: cents, and numbers of objects, the large ones as negative.
+_DISGUISED = {"money", "oid", "regproc"}
+
+# Kinds that have one text, by which an entity is known everywhere.
+ENTITIES = ("text", "integer", "null")
+
 
 def require(contract: Contract, found: pa.Schema, origin: str) -> None:
     """Refuse a query result whose columns the model cannot take.
@@ -38,7 +44,7 @@ def _entity_problems(found: pa.Schema) -> Iterable[str]:
         yield f"column {ENTITY!r} is missing{_nearest(ENTITY, found.names)}; name what gets a score AS {ENTITY}"
     elif len(places) > 1:
         yield f"column {ENTITY!r} comes {len(places)} times; name what gets a score once"
-    elif _kind(found.field(ENTITY).type) not in ("text", "integer", "null"):
+    elif kind(found.field(ENTITY)) not in ENTITIES:
         yield f"column {ENTITY!r} is {_type_name(found.field(ENTITY))}; make it text with CAST(... AS text)"
 
 
@@ -49,13 +55,19 @@ def _column_problems(column: Column, found: pa.Schema) -> Iterable[str]:
     elif len(places) > 1:
         yield f"column {column.name!r} comes {len(places)} times; name each column once"
     else:
-        kind, name = _kind(found.field(column.name).type), _type_name(found.field(column.name))
-        fits = kind in (column.kind, "null") or (column.kind, kind) in _EXACT
-        if not fits or name == "money":
+        sent = kind(found.field(column.name))
+        if sent not in (column.kind, "null") and (column.kind, sent) not in _EXACT:
             yield (
-                f"column {column.name!r} is {name}, and the model was trained on {column.kind}; "
+                f"column {column.name!r} is {_type_name(found.field(column.name))}, and the model was trained on "
+                f"{column.kind}; "
                 "convert it in the query, or train again"
             )
+
+
+def kind(found: pa.Field) -> str:
+    """The family of values that a database says a column has; of types that no model takes their own name."""
+    name = _type_name(found)
+    return name if name in _DISGUISED else _kind(found.type)
 
 
 def _kind(found: pa.DataType) -> str:
@@ -78,8 +90,9 @@ def _kind(found: pa.DataType) -> str:
 
 
 def _type_name(found: pa.Field) -> str:
-    if (found.metadata or {}).get(b"POSTGRESQL:type") == b"money":
-        return "money"  # sent as an integer number of cents
+    sent = str((found.metadata or {}).get(b"POSTGRESQL:type", b"").decode())
+    if sent in _DISGUISED:
+        return sent
     return str(found.type.type_name) if isinstance(found.type, pa.OpaqueType) else str(found.type)
 
 

@@ -37,6 +37,8 @@ def stream(uri: str, query: str, values: Values, origin: str) -> Iterator[pa.Rec
                 )
             )
             cursor = held.enter_context(session.cursor())
+            # Else a time means what the machine's own zone makes of it, and training's machine may have another.
+            cursor.execute("SET TimeZone = 'UTC'")
             cursor.execute(statement)
             reader = cursor.fetch_record_batch()
         except adbc.Error as error:

@@ -8,11 +8,26 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from sklearn.base import is_classifier, is_regressor
+from sklearn.pipeline import Pipeline
 
 from pipeline.contract import ENTITY
 from pipeline.model import ModelError, Task
 
 NOT_FEATURES = (ENTITY, "score_date")
+
+# Classifiers whose `predict` is the class of the largest probability, in every row. Others decide in another way, such
+# as by the sign of a distance, which may agree with the probabilities on all rows of a reference and on no others.
+_LIKELIEST = {
+    "sklearn": {
+        *("LogisticRegression", "LogisticRegressionCV", "MLPClassifier", "GaussianNB", "BernoulliNB"),
+        *("MultinomialNB", "ComplementNB", "CategoricalNB", "DecisionTreeClassifier", "ExtraTreeClassifier"),
+        *("RandomForestClassifier", "ExtraTreesClassifier", "BaggingClassifier", "VotingClassifier"),
+        *("GradientBoostingClassifier", "HistGradientBoostingClassifier", "CalibratedClassifierCV"),
+    },
+    "lightgbm": {"LGBMClassifier"},
+    "xgboost": {"XGBClassifier"},
+    "catboost": {"CatBoostClassifier"},
+}
 
 
 def task_and_classes(estimator: Any, artefact: Path) -> tuple[Task, tuple[str, ...]]:
@@ -46,6 +61,17 @@ def task_and_classes(estimator: Any, artefact: Path) -> tuple[Task, tuple[str, .
             "Train it on rows of at least two classes."
         )
     return ("binary" if len(classes) == 2 else "multiclass"), classes
+
+
+def predicts_likeliest(estimator: Any) -> bool:
+    """Whether a classifier is known to predict the class of the largest probability, whatever the row."""
+    kind = type(estimator)
+    library = kind.__module__.partition(".")[0]
+    if library == "sklearn" and hasattr(estimator, "best_estimator_"):
+        return predicts_likeliest(estimator.best_estimator_)
+    if isinstance(estimator, Pipeline):
+        return predicts_likeliest(estimator[-1])
+    return kind.__name__ in _LIKELIEST.get(library, ())
 
 
 def label(value: Any) -> str:

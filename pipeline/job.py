@@ -412,14 +412,17 @@ class Job(_Section):
                 f"delay_days = {outcomes.delay_days} must be more than days_back ({days_back}): no night is scored "
                 "before"
             )
-        slices = info.data.get("slices", ())
-        taken = [*BUSINESS_COLUMNS, *slices]
-        # DuckDB, which runs the business query, knows no capital letters.
-        apart = [name for number, name in enumerate(taken) if name.lower() in map(str.lower, taken[:number])]
+        # DuckDB, which runs the query, does not tell capitals from small letters.
+        slices = [name.lower() for name in info.data.get("slices", ())]
+        if outcomes and outcomes.business and len(set(slices)) < len(slices):
+            raise ValueError(
+                "business reads slices without capitals, and two of these are the same then. Take one out"
+            )
+        apart = [name for name in info.data.get("slices", ()) if name.lower() in BUSINESS_COLUMNS]
         if outcomes and outcomes.business and apart:
             raise ValueError(
-                f"business reads a table with a column {apart[0]!r} of its own, and slices names a feature of that "
-                f"name. Take {apart[0]!r} out of slices, and have the outcomes query give it under another name"
+                f"business reads a table with a column {apart[0].lower()!r} of its own, and slices names a feature of "
+                f"that name. Take {apart[0]!r} out of slices, and have the outcomes query give it under another name"
             )
         return outcomes
 

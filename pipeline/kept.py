@@ -32,10 +32,19 @@ class File:
 
 @dataclass(frozen=True)
 class KeptPart:
-    """A part of a run that is over: the rows that the model got, and the scores that it gave."""
+    """A part of a run that is over: the rows that the model got, and the scores that it gave.
+
+    Attributes:
+        number: the part's number.
+        rows: the rows that were scored.
+        erased: how many of them were erased since.
+        input: the rows that the model got.
+        scored: the scores that it gave.
+    """
 
     number: int
     rows: int
+    erased: int
     input: File
     scored: File
 
@@ -63,6 +72,7 @@ def parts_of(row: Mapping[str, Any]) -> list[KeptPart]:
         KeptPart(
             line["part"],
             line["rows_scored"],
+            line["rows_erased"],
             File(parts.input_path(*where, line["part"]), line["input_sha256"]),
             File(parts.scored_path(*where, line["part"]), line["scored_sha256"]),
         )

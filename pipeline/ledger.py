@@ -344,7 +344,7 @@ SELECT * FROM scoring.scoring_runs WHERE CAST(:job AS text) IS NULL OR job = :jo
 """
 _DETAILS = {
     "ledger": """
-        SELECT part, rows_extracted, rows_rejected, rows_scored, input_sha256, scored_sha256, written_at
+        SELECT part, rows_extracted, rows_rejected, rows_scored, rows_erased, input_sha256, scored_sha256, written_at
         FROM scoring.run_parts WHERE run_id = :run_id ORDER BY part""",
     "metrics": "SELECT metric, value FROM scoring.run_metrics WHERE run_id = :run_id ORDER BY metric",
     "features": """

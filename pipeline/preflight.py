@@ -27,6 +27,7 @@ from pipeline.job import DEFAULT_POOL, Job
 from pipeline.places import Places
 from pipeline.predict import score_batch
 from pipeline.queries import Values
+from pipeline.reread import reread
 
 # Enough rows to meet the contract's rules, few enough to be quick.
 SAMPLE_ROWS = 10_000
@@ -75,6 +76,7 @@ def check(
     yield _find("model", lambda: _model(job, places, loaded))
     if loaded:
         yield _find("query and rows", lambda: _rows(job, places, score_date, loaded[0]))
+        yield _find("reference", lambda: _reference(job, places))
         if job.slices:
             yield _find("slices", lambda: _slices(job, loaded[0]))
         if job.outcomes:
@@ -158,6 +160,10 @@ def _rows(job: Job, places: Places, score_date: date, loaded: model.Model) -> st
         f"{rows} rows of {score_date} read and scored, {rejected} would be rejected{f' ({why})' if why else ''}; "
         f"the night: {ahead or 'how many rows, nobody knows before they are read'}"
     )
+
+
+def _reference(job: Job, places: Places) -> str:
+    return reread(places, job, model.resolve(places.home, job.model.name, job.model.alias))
 
 
 def _slices(job: Job, loaded: model.Model) -> str:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from pipeline.contract import Column
 from pipeline.errors import ScoringError
-from pipeline.estimator import label
+from pipeline.estimator import label, predicts_likeliest
 from pipeline.model import Manifest, Model, ModelError, Scores, golden_frame, golden_scores
 
 UNKNOWN_TEXT = "a text that training never saw"
@@ -52,7 +52,7 @@ def probe(model: Model, rows: pd.DataFrame, artefact: Path) -> Manifest:
     _require_same(scores, again, artefact)
     if manifest.task != "regression":
         _require_one_label(predicted, scores, artefact)
-        manifest = manifest.model_copy(update={"labels": _labels(manifest, scores, predicted)})
+        manifest = manifest.model_copy(update={"labels": _labels(model, scores, predicted, artefact)})
     _require_known_nulls(model, frame, artefact)
     columns = tuple(
         replace(column, accepts_unknown=unknown, accepts_missing=missing)
@@ -88,13 +88,19 @@ def _require_one_label(predicted: npt.NDArray[Any], scores: Scores, artefact: Pa
         )
 
 
-def _labels(manifest: Manifest, scores: Scores, predicted: npt.NDArray[Any]) -> str:
-    """`scores` where the labels that follow from the scores are those that the model predicts; else `predict`."""
+def _labels(model: Model, scores: Scores, predicted: npt.NDArray[Any], artefact: Path) -> str:
+    """`scores` where the labels that follow from the scores are always the model's own; else `predict`."""
+    manifest = model.manifest
     if manifest.threshold is not None:
         return "scores"
     ours = np.asarray(manifest.classes)[scores.label]
     theirs = np.asarray([label(value) for value in predicted.tolist()])
-    return "scores" if np.array_equal(ours, theirs) else "predict"
+    if unknown := sorted(set(theirs) - set(manifest.classes)):
+        raise ModelError(
+            f"{artefact}: the model predicts {unknown[0]!r}, which is none of its classes, "
+            f"{', '.join(manifest.classes)}. Have its `predict` return values of `classes_`."
+        )
+    return "scores" if predicts_likeliest(model.estimator) and np.array_equal(ours, theirs) else "predict"
 
 
 def _require_known_nulls(model: Model, frame: pd.DataFrame, artefact: Path) -> None:

@@ -182,6 +182,11 @@ def _as_trained(rows: pd.DataFrame, schema: pa.Schema, reference: Path) -> pd.Da
         name, written, was = str(column["name"]), str(column["numpy_type"]), column["pandas_type"]
         if name not in rows.columns:
             continue
+        if written == "object" and was in ("bool", "empty") and rows[name].isna().all():
+            raise ContractError(
+                f"{reference}: column {name!r} has no value in any row, so its kind is unknown. "
+                "Write a reference with rows that have one, or train without the column."
+            )
         if written == "object" and was == "unicode":
             rows[name] = rows[name].astype(object).where(rows[name].notna(), None)
         elif was == "categorical" and not isinstance(rows[name].dtype, pd.CategoricalDtype):

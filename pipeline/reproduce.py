@@ -1,5 +1,6 @@
 """Score a run's kept parts again with its pinned model, and compare bit for bit with what was written then."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,9 @@ from pipeline.model import Model, ModelError
 from pipeline.parts import MissingPart
 from pipeline.places import Places
 from pipeline.predict import SCORED
+
+# A sum in another order differs by less.
+ROUNDING = 1e-9
 
 # As many differences are named; all are counted.
 NAMED = 20
@@ -56,6 +60,8 @@ class Reproduction:
         problems: what is missing or altered: parts, the model.
         differences: the first values that differ.
         differing: how many values differ.
+        rounded: how many differ in their last bits alone, in parts of which rows were erased since: on how many rows
+            are scored together, the last bits of a score may depend.
         notes: what is not the same today as when the run was scored, but did not change a score.
     """
 
@@ -67,17 +73,20 @@ class Reproduction:
     problems: list[str] = field(default_factory=list)
     differences: list[Difference] = field(default_factory=list)
     differing: int = 0
+    rounded: int = 0
     notes: list[Change] = field(default_factory=list)
 
     @property
     def passed(self) -> bool:
-        """Whether every score was found again, bit for bit."""
+        """Whether every score was found again: bit for bit, save what an erasure explains."""
         return not self.problems and not self.differing
 
-    def compare(self, part: int, where: str, then: pa.Table, now: pa.Table) -> None:
+    def compare(self, part: KeptPart, where: str, then: pa.Table, now: pa.Table) -> None:
         """Hold one part's scores against those of now; the order of the rows says nothing."""
-        different = list(differences(part, where, then, now))
-        self.equal[where] += len(now) - len({found.entity_id for found in different})
+        every = list(differences(part.number, where, then, now))
+        self.equal[where] += len(now) - len({found.entity_id for found in every})
+        different = unexplained(every, part)
+        self.rounded += len(every) - len(different)
         self.differing += len(different)
         self.differences += different[: NAMED - len(self.differences)]
 
@@ -138,6 +147,19 @@ def differences(part: int, where: str, then: pa.Table, now: pa.Table) -> Iterato
             yield Difference(part, new[ENTITY], where, column, old[column], new[column])
 
 
+def unexplained(found: list[Difference], part: KeptPart) -> list[Difference]:
+    """The differences of a part that are more than the last bits, which an erasure may have changed."""
+    return [one for one in found if not (part.erased and _is_rounding(one.then, one.now))]
+
+
+def _is_rounding(then: Any, now: Any) -> bool:
+    before, after = (value if isinstance(value, list) else [value] for value in (then, now))
+    return len(before) == len(after) and all(
+        isinstance(old, float) and isinstance(new, float) and math.isclose(old, new, rel_tol=ROUNDING)
+        for old, new in zip(before, after, strict=True)
+    )
+
+
 def bits(values: pa.ChunkedArray) -> pa.Array:
     """A column as bytes, so that values are equal only where every bit is: 0.0 and -0.0 are not, null and null are."""
     array = values.combine_chunks()
@@ -173,12 +195,12 @@ def _part(store: str, part: KeptPart, rows: pa.Table, loaded: Model, found: Repr
         again = predict.scores_of(store, part.input.path, part.input, loaded)
         now = pa.Table.from_batches(list(again), schema=SCORED)
         found.rows += len(now)
-        if part.rows and not len(rows):
+        if part.rows > part.erased and not len(rows):
             found.problems.append(f"part {part.number}: its {part.rows} rows are no longer in the database")
         else:
-            found.compare(part.number, "database", rows, now)
+            found.compare(part, "database", rows, now)
         then = pa.Table.from_batches(list(parts.read(store, part.scored.path, part.scored)), schema=SCORED)
-        found.compare(part.number, "scored part", then, now)
+        found.compare(part, "scored part", then, now)
     except MissingPart as error:
         found.problems.append(f"part {part.number}: {error.path} is no longer in the store")
     except ScoringError as error:

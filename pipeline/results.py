@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline import warehouse
+from pipeline import columns, warehouse
 from pipeline.contract import ENTITY, Column
 from pipeline.convert import convert, plain, storage, text
 from pipeline.errors import ScoringError
@@ -21,6 +21,8 @@ NAMED = 5
 
 # A look-up among a million entities costs as much for one row as for so many.
 _ROWS_AT_ONCE = 500_000
+
+_OUTCOMES = ("integer", "number", "decimal", "boolean", "text", "null")
 
 _WHOLE = r"^(-?[0-9]+)\.0*$"
 
@@ -125,6 +127,11 @@ def require(found: pa.Schema, column: str, origin: str) -> None:
                 f"{origin}: column {name!r}, {meaning}, {said}. The query has {', '.join(found.names)}. "
                 f"Name it once, AS {name}"
                 + ("." if name == ENTITY else ", or say in the job file which it is: outcomes.column.")
+            )
+    for name, kinds, what in ((ENTITY, columns.ENTITIES, "an entity"), (column, _OUTCOMES, "a result")):
+        if (kind := columns.kind(found.field(name))) not in kinds:
+            raise ResultError(
+                f"{origin}: column {name!r} is {kind}, and {what} is {' or '.join(kinds[:-1])}. Convert it."
             )
 
 

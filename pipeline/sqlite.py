@@ -85,14 +85,20 @@ def _columns(cursor: adbc.Cursor) -> list[_Column]:
     held = ", ".join(f"group_concat(DISTINCT typeof({_name(name)}))" for name, _ in declared)
     cursor.execute(f"SELECT {held} FROM {_VIEW}")  # noqa: S608 - names are quoted
     found = cursor.fetchone() or ()
+    names = {name for name, _ in declared}
     return [
-        # A name that comes twice is `name:1` in a view; the contract is to see it twice.
         _Column(
-            re.sub(r":\d+$", "", name),
+            _given(name, names),
             *_read(_name(name), kind, set((storage or "").split(",")) - {"", "null"}),
         )
         for (name, kind), storage in zip(declared, found, strict=True)
     ]
+
+
+def _given(name: str, names: set[str]) -> str:
+    """A column's name in the query: one that comes twice is `name:1` in a view, and the contract is to see it twice."""
+    bare = re.sub(r":\d+$", "", name)
+    return bare if bare in names else name
 
 
 def _read(name: str, declared: str, storage: set[str]) -> tuple[str, str, pa.DataType]:

@@ -66,7 +66,8 @@ class Trace:
         inputs: its features by name, in the trained order; empty where the part is gone.
         kept: the score in the database; None where it was rejected.
         again: the score that the pinned model gives today; None where it cannot be had.
-        equal: whether the two are the same to the last bit; None where there are not two.
+        equal: whether the two are the same, to the last bit where no row of the part was erased since; None where there
+            are not two.
         rejected: the rules that its row broke.
         notes: what could not be shown, and why.
     """
@@ -103,7 +104,14 @@ def trace(places: Places, run_id: int, entity_id: str) -> Trace:
     inputs, again, notes = _again(places, row, part, entity_id) if part else ({}, None, [])
     then = pa.Table.from_pylist([{ENTITY: entity_id, **line} for line in scored], SCORED)
     today = lineage.today(places.home, row["job"])
-    equal = not list(reproduce.differences(0, "", then, again)) if again is not None else None
+    equal = None
+    if part and again is not None:
+        every = list(reproduce.differences(part.number, "", then, again))
+        equal = not reproduce.unexplained(every, part)
+        if every and equal:
+            notes.append(
+                "the last bits differ: rows of its part were erased since, and were scored together with it"
+            )
     return Trace(
         entity_id,
         {name: value for name, value in row.items() if not isinstance(value, list)},

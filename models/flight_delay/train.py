@@ -11,9 +11,8 @@ trusted.
 import argparse
 import sys
 import tempfile
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 
 import joblib
@@ -30,7 +29,7 @@ from sklearn.preprocessing import OrdinalEncoder
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from pipeline import addresses, embedded, job, places, queries, warehouse  # noqa: E402 - the checkout is no installed package
+from pipeline import places, training_frame  # noqa: E402 - the checkout is no installed package
 from pipeline.errors import ScoringError  # noqa: E402
 from pipeline.register import register  # noqa: E402
 
@@ -84,7 +83,12 @@ def read(window: tuple[date, date]) -> pd.DataFrame:
 
 def read_nights(window: tuple[date, date]) -> pd.DataFrame:
     """The same with all flights, as a night scores them."""
-    return pd.concat(list(_nights(window)), ignore_index=True)
+    rows = training_frame("flight_delay", *window)
+    outcomes = training_frame(OUTCOMES, *window, timezone="America/New_York")
+    # In a window in which no plane is unknown, the dtype is to be the same.
+    rows = rows.astype({"plane_year": "float64", "seats": "float64"})
+    key = ["entity_id", "score_date"]
+    return rows.merge(outcomes[[*key, "late"]], on=key, validate="one_to_one")
 
 
 def arrived(rows: pd.DataFrame) -> pd.DataFrame:
@@ -176,26 +180,6 @@ def model_card(rows: pd.DataFrame, held: Trial, after: Trial) -> str:
         after_bins=_calibration(after),
         features=", ".join(f"`{name}`" for name in features(rows).columns),
     )
-
-
-def _nights(window: tuple[date, date]) -> Iterator[pd.DataFrame]:
-    home = places.home()
-    query = job.find(home / "dags", "flight_delay").extract.query
-    address = addresses.warehouse(embedded.connection("warehouse", home / ".local") or "", "warehouse")
-    night, last = window
-    while night <= last:
-        rows, outcomes = (_run(address, home / "sql", name, night) for name in (query, OUTCOMES))
-        # A night on which a nullable integer has no null must not change the column's dtype in training.
-        rows = rows.astype({"plane_year": "float64", "seats": "float64"})
-        yield rows.assign(score_date=night).merge(outcomes[["entity_id", "late"]], on="entity_id")
-        night += timedelta(days=1)
-
-
-def _run(address: str, folder: Path, name: str, night: date) -> pd.DataFrame:
-    query = queries.read(folder, name)
-    with warehouse.stream(address, query, {"score_date": night}, name) as reader:
-        rows: pd.DataFrame = reader.read_all().to_pandas()
-    return rows
 
 
 def _fit(rows: pd.DataFrame) -> Pipeline:

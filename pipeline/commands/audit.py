@@ -119,6 +119,11 @@ def _print_reproduction(found: Reproduction) -> None:
         print_table(
             [{**asdict(one), "then": _exact(one.then), "now": _exact(one.now)} for one in found.differences]
         )
+    if found.rounded:
+        _say(
+            f"{found.rounded} values differ in their last bits: rows of their parts were erased since, and on how many "
+            "rows are scored together the last bits may depend"
+        )
     if found.notes:
         _say(f"not as it was then: {_changed(found.notes)}")
     _say("reproduced" if found.passed else "NOT reproduced")

@@ -63,6 +63,30 @@ def test_a_module_of_a_teams_own_is_pinned(home: Home, own: Path) -> None:
         model.load(pinned)
 
 
+def test_what_a_module_of_a_teams_own_imports_is_pinned_too(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "teams_steps").mkdir()
+    (tmp_path / "teams_steps" / "__init__.py").write_text("from . import rates")
+    (tmp_path / "teams_steps" / "rates.py").write_text("import teams_factor\nfactor = teams_factor.FACTOR")
+    (tmp_path / "teams_factor.py").write_text("import os, numpy.linalg, pipeline.errors\nFACTOR = 2.0")
+    source = MODULE.replace(
+        "import numpy as np", "import numpy as np\nfrom teams_steps.rates import factor as FACTOR"
+    )
+    (tmp_path / "teams_model.py").write_text(source.replace("factor = 2.0", "factor = FACTOR"))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    import teams_model  # type: ignore[import-not-found]
+
+    rows = shop_rows(40)[["visits"]]
+    pinned = home.model("own", teams_model.Own().fit(rows), rows)
+    assert list(pinned.manifest.modules) == ["teams_model", "teams_steps.rates", "teams_factor"]
+    (tmp_path / "teams_factor.py").write_text("FACTOR = 3.0")
+    with pytest.raises(
+        ModelError, match="module teams_factor is not as it was when the model was registered"
+    ):
+        model.load(pinned)
+
+
 def test_a_library_of_another_version_is_refused_before_anything_is_unpickled(home: Home) -> None:
     pinned = home.model("shop", *shop_model())
     other = pinned.manifest.model_copy(

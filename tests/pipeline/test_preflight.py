@@ -37,7 +37,7 @@ def findings(shop: Shop, day: Any = NIGHT) -> dict[str, Finding]:
 
 def test_a_good_job_passes_everything(shop: Shop) -> None:
     found = findings(shop)
-    assert list(found) == ["job file", "model", "query and rows", "predictions database"]
+    assert list(found) == ["job file", "model", "query and rows", "reference", "predictions database"]
     assert all(finding.passed for finding in found.values())
     assert "shop version 1 (binary, 4 features): bytes as pinned" in found["model"].detail
 

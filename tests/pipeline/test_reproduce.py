@@ -2,23 +2,30 @@
 
 import hashlib
 import struct
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import joblib
 import numpy as np
+import numpy.typing as npt
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from pipeline.embedded import Embedded
+from pipeline.erase import erase
 from pipeline.errors import NothingToDo
+from pipeline.kept import parts_of, run
 from pipeline.ledger import LedgerError
 from pipeline.predict import SCORED
-from pipeline.reproduce import Reproduction, differences, reproduce
+from pipeline.reproduce import Difference, Reproduction, differences, reproduce, unexplained
+from pipeline.trace import trace
 from tests.home import NIGHT, Home, shop_model, shop_rows
 from tests.pipeline.shop import Shop, open_shop
 
@@ -92,6 +99,44 @@ def test_one_bit_in_the_database_is_found(shop: Shop) -> None:
     assert (difference.part, difference.entity_id, difference.where) == (1, "customer-00042", "database")
     assert (difference.column, difference.then, difference.now) == ("score", beside, row["score"])
     assert found.equal == {"scored part": 100, "database": 99}
+
+
+class Together(RegressorMixin, BaseEstimator):
+    """Scores whose last bits depend on how many rows are scored together, as those of many libraries do."""
+
+    def fit(self, rows: pd.DataFrame, _: Any = None) -> "Together":
+        self.feature_names_in_ = np.array(list(rows.columns), dtype=object)
+        return self
+
+    def predict(self, rows: pd.DataFrame) -> npt.NDArray[np.float64]:
+        return rows["visits"].to_numpy() + 0.1 + len(rows) * 1e-13
+
+
+def test_an_erasure_explains_the_last_bits_of_its_part_and_nothing_else(home: Home) -> None:
+    rows = shop_rows(100)
+    home.model("together", Together().fit(rows[["visits"]]), rows[["visits"]])
+    job = home.job(f"SELECT entity_id, visits FROM {home.table(rows)} ORDER BY entity_id", "together")
+    run_id = home.score(job).run_id
+    erase(
+        home.server.connections["predictions_janitor"],
+        home.store,
+        job,
+        "customer-00041",
+        by="ada",
+        reason="ticket 7",
+    )
+    found = reproduce(home.places, run_id)
+    assert found.passed
+    assert (found.rows, found.rounded, found.equal) == (99, 78, {"scored part": 60, "database": 60})
+    traced = trace(home.places, run_id, "customer-00042")
+    assert traced.equal
+    assert traced.notes == [
+        "the last bits differ: rows of its part were erased since, and were scored together with it"
+    ]
+    part = parts_of(run(home.places.predictions, run_id))[1]
+    then, other = 1.1, Difference(1, "customer-00042", "database", "score", 1.1, 1.1001)
+    assert unexplained([replace(other, now=then * (1 + 1e-15)), other], part) == [other]
+    assert len(unexplained([replace(other, now=then * (1 + 1e-15))], replace(part, erased=0))) == 1
 
 
 @pytest.mark.parametrize(

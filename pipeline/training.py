@@ -1,0 +1,113 @@
+"""Training rows, read as nights read theirs: from the warehouse, through the checker, in the dtypes of a contract."""
+
+import tempfile
+import warnings
+from datetime import date, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import pandas as pd
+
+from pipeline import addresses, dates, embedded, gather, places, queries
+from pipeline import job as jobs
+from pipeline.addresses import AddressError
+from pipeline.errors import UsageError
+from pipeline.gather import Gathered, Source
+from pipeline.job import Job
+
+
+def training_frame(
+    source: Job | str,
+    first: date | str,
+    last: date | str,
+    *,
+    connection: str = "warehouse",
+    timezone: str = "UTC",
+) -> pd.DataFrame:
+    """Rows of a range of score dates, with the very values and dtypes in which a model gets them at night.
+
+    Args:
+        source: a job or its name, whose query is run for each score date; or a query's file below sql/, such as
+            "flight_delay/outcomes.sql".
+        first: the first score date.
+        last: the last score date, which belongs to the range.
+        connection: of a query's file: the warehouse's connection id. A job names its own.
+        timezone: of a query's file: in which a score date begins and ends. A job names its own.
+
+    Returns:
+        `entity_id`, `score_date` and the query's columns. Integers and booleans with gaps are floats and objects, as
+        pandas has them. Rows that every night would reject are left out, with a warning; so are columns of a type that
+        no model takes.
+
+    Raises:
+        UsageError: there is no such job or connection, or the range is none.
+        WarehouseError: there is no such query, or the database refused it.
+        ContractError: a column comes twice, or is of one kind on one date and of another on the next.
+        TrainingError: no date has rows, or a column has gaps and integers that no float has.
+    """
+    with tempfile.TemporaryDirectory(prefix="training-") as folder:
+        path = Path(folder) / "rows.parquet"
+        _warn(gather.write(_source(source, connection, timezone), _range(first, last), path))
+        return pd.read_parquet(path)
+
+
+def training_file(
+    source: Job | str,
+    first: date | str,
+    last: date | str,
+    path: Path | str,
+    *,
+    connection: str = "warehouse",
+    timezone: str = "UTC",
+) -> int:
+    """Write what `training_frame` returns to a Parquet file, in memory that no number of rows makes larger.
+
+    Returns:
+        the number of rows.
+
+    Raises:
+        ScoringError: as `training_frame`; then there is no file.
+    """
+    aside = Path(path).with_name(f".{Path(path).name}.tmp")
+    try:
+        seen = gather.write(_source(source, connection, timezone), _range(first, last), aside)
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+    _warn(seen)
+    return seen.rows
+
+
+def _warn(seen: Gathered) -> None:
+    for sentence in seen.warnings():
+        warnings.warn(sentence, stacklevel=3)
+
+
+def _range(first: date | str, last: date | str) -> list[date]:
+    begin, end = (dates.parse(day if isinstance(day, str) else day.isoformat()) for day in (first, last))
+    if end < begin:
+        raise UsageError(f"the last score date, {end}, lies before the first, {begin}. Exchange them.")
+    return [begin + timedelta(days=number) for number in range((end - begin).days + 1)]
+
+
+def _source(source: Job | str, connection: str, timezone: str) -> Source:
+    home = places.home()
+    if isinstance(source, str) and not source.endswith(".sql"):
+        source = jobs.find(home / "dags", source)
+    if isinstance(source, Job):
+        name, connection, zone = source.extract.query, source.extract.connection, source.zone
+    else:
+        try:
+            name, zone = source, ZoneInfo(timezone)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise UsageError(
+                f"time zone {timezone!r} is unknown. Name one of the IANA, such as Europe/Berlin."
+            ) from None
+    uri = embedded.connection(connection, home / ".local")
+    if uri is None:
+        raise AddressError(
+            f"no connection {connection!r}. Set AIRFLOW_CONN_{connection.upper()} to the warehouse's URI, or name "
+            "another connection."
+        )
+    address = addresses.warehouse(uri, connection)
+    return Source(address, queries.read(home / "sql", name), name, zone)
