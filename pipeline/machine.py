@@ -1,7 +1,11 @@
 """A task's share of the machine that it runs on: processors and memory."""
 
 import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 import joblib
 import psutil
@@ -11,6 +15,10 @@ from threadpoolctl import threadpool_limits
 from pipeline.errors import UsageError
 
 _TASKS = "SCORING_TASKS"
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 def available_memory() -> int:
@@ -22,26 +30,62 @@ def available_memory() -> int:
     return found
 
 
-def claim(beside: int = 1) -> int:
-    """Take this thread's share of the processors, for Arrow and for what the model computes with; returns its size.
+def share() -> int:
+    """How many processors a task may use: with C processors and W tasks on the machine at a time, C / W.
 
-    Tasks that each take all processors only wait for one another. With C processors, W tasks on the machine at a time
-    (`SCORING_TASKS`, 1 unless set) and so many stages side by side in this one, the share is C / W / beside.
+    W is `SCORING_TASKS`, 1 unless set. Tasks that each take all processors only wait for one another.
 
     Raises:
         UsageError: SCORING_TASKS is no positive number.
     """
-    said = os.environ.get(_TASKS, "1")
-    if not said.isdecimal() or not int(said):
+    tasks = os.environ.get(_TASKS, "1")
+    if not tasks.isdecimal() or not int(tasks):
         raise UsageError(
-            f"{_TASKS}={said!r}: set it to the number of tasks that run on this machine at a time"
+            f"{_TASKS}={tasks!r}: set it to the number of tasks that run on this machine at a time"
         )
     # Counts what the container or the cpuset leaves to us.
-    share: int = max(1, joblib.cpu_count() // int(said) // beside)
-    pa.set_cpu_count(share)
+    return max(1, joblib.cpu_count() // int(tasks))
+
+
+def claim() -> None:
+    """Take the task's share of the processors for Arrow, and one for whatever a model computes with in this thread.
+
+    Raises:
+        UsageError: SCORING_TASKS is no positive number.
+    """
+    pa.set_cpu_count(share())
     # What Arrow's own allocator keeps for later grows with the night; the system's stays flat at the same speed.
     pa.set_memory_pool(pa.system_memory_pool())
     # For libraries that are loaded with the model, and then for those that are loaded already.
-    os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = str(share)
-    threadpool_limits(share)
-    return share
+    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    use_one_processor()
+
+
+def in_order(work: Callable[[Item], Result], items: Iterable[Item], threads: int) -> Iterator[Result]:
+    """Work on items by so many threads, each on one processor, and give the results in the items' order.
+
+    Threads of a library within one item meet at barriers, at which they spin: where other programs take their
+    processors, they wait for one another most of the time. Threads that each have an item of their own do not meet.
+    A few items are under way at a time, however many there are. The first item that fails, in their order, raises.
+    """
+    if threads == 1:
+        yield from map(work, items)
+        return
+    with ThreadPoolExecutor(threads, "batch", use_one_processor) as pool:
+        under_way: deque[Future[Result]] = deque()
+        try:
+            for item in items:
+                under_way.append(pool.submit(work, item))
+                if len(under_way) > threads:
+                    yield under_way.popleft().result()
+            while under_way:
+                yield under_way.popleft().result()
+        finally:
+            for future in under_way:
+                future.cancel()
+
+
+def use_one_processor() -> None:
+    """Have libraries that a model calls in this thread compute on one processor."""
+    # OpenMP keeps this number for each thread: one thread's says nothing about the next one's.
+    threadpool_limits(1)

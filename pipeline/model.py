@@ -48,6 +48,7 @@ class Manifest(BaseModel):
             registered it said so.
         labels: `scores` where the label follows from the scores: by the threshold, else the most probable class;
             `predict` where only the model's own `predict` says it.
+        concurrent: whether several threads may score with the model at once, and are quicker than one.
         libraries: versions of the distributions that the scores depend on.
         modules: SHA-256 of the source of each module of the artefact that belongs to no distribution.
         columns: the contract's columns, in the trained order.
@@ -79,6 +80,7 @@ class Manifest(BaseModel):
     golden_scores: tuple[float | tuple[float, ...], ...]
     profile_sha256: str | None = None
     labels: Literal["scores", "predict"] = "scores"
+    concurrent: bool = False
 
     @property
     def contract(self) -> Contract:

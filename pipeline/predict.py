@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipeline import model, parts, references
+from pipeline import machine, model, parts, references
 from pipeline.contract import ENTITY
 from pipeline.errors import ScoringError
 from pipeline.model import Model, ScoreError
@@ -115,10 +115,10 @@ def scores_of(store: str, path: str, part: parts.Written, loaded: Model) -> Iter
 def _scored(
     store: str, path: str, part: parts.Written, loaded: Model
 ) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch]]:
-    """A part's batches, each with its scores."""
-    for batch in parts.read(store, path, part):
-        if batch.num_rows:
-            yield batch, score_batch(loaded, batch)
+    """A part's batches in their order, each with its scores."""
+    batches = (batch for batch in parts.read(store, path, part) if batch.num_rows)
+    threads = machine.share() if loaded.manifest.concurrent else 1
+    return machine.in_order(lambda batch: (batch, score_batch(loaded, batch)), batches, threads)
 
 
 def pin(home: Path, name: str, version: int, sha256: str) -> model.Pinned:

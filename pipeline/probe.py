@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from pipeline import threads
 from pipeline.contract import Column
 from pipeline.errors import ScoringError
 from pipeline.estimator import label
@@ -29,7 +30,8 @@ def probe(model: Model, rows: pd.DataFrame, artefact: Path) -> Manifest:
         artefact: the model's file, for error messages.
 
     Returns:
-        the manifest with the golden rows' scores, the way to labels, and what each column may hold.
+        the manifest with the golden rows' scores, the way to labels, what each column may hold, and whether several
+        threads may score at once.
 
     Raises:
         ModelError: the model fails on the reference, scores it otherwise a second time, predicts several labels a row,
@@ -61,7 +63,8 @@ def probe(model: Model, rows: pd.DataFrame, artefact: Path) -> Manifest:
         )
     )
     kept = tuple(tuple(row) if isinstance(row, list) else row for row in recorded.tolist())
-    return manifest.model_copy(update={"columns": columns, "golden_scores": kept})
+    several = threads.concurrent(model, frame)
+    return manifest.model_copy(update={"columns": columns, "golden_scores": kept, "concurrent": several})
 
 
 def _require_same(scores: Scores, again: Scores, artefact: Path) -> None:

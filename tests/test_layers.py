@@ -43,7 +43,7 @@ FLOORS = (
         "pages.reading",
     ),
     ("probe",),
-    ("attic", "estimator", "janitor", "leaks", "objects", "results", "figures", "business", "verify"),
+    ("attic", "estimator", "janitor", "leaks", "objects", "results", "figures", "business", "threads", "verify"),
     ("model", "parts", "warehouse"),
     ("artifact",),
     ("breaks", "columns", "convert", "profile", "yardstick"),
