@@ -1,15 +1,19 @@
 """A task's share of the machine that it runs on: processors and memory."""
 
 import os
+import warnings
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import copy_context
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import joblib
 import psutil
 import pyarrow as pa
+import sklearn
 from threadpoolctl import threadpool_limits
 
 from pipeline.errors import UsageError
@@ -71,11 +75,11 @@ def in_order(work: Callable[[Item], Result], items: Iterable[Item], threads: int
     if threads == 1:
         yield from map(work, items)
         return
-    with ThreadPoolExecutor(threads, "batch", use_one_processor) as pool:
+    with _warnings_kept(), ThreadPoolExecutor(threads, "batch", _begin, (sklearn.get_config(),)) as pool:
         under_way: deque[Future[Result]] = deque()
         try:
             for item in items:
-                under_way.append(pool.submit(work, item))
+                under_way.append(pool.submit(copy_context().run, work, item))
                 if len(under_way) > threads:
                     yield under_way.popleft().result()
             while under_way:
@@ -83,6 +87,29 @@ def in_order(work: Callable[[Item], Result], items: Iterable[Item], threads: int
         finally:
             for future in under_way:
                 future.cancel()
+
+
+def _begin(settings: Mapping[str, Any]) -> None:
+    """Begin a thread as its maker is set: a module of the model's own may have set scikit-learn, for its thread alone."""
+    use_one_processor()
+    sklearn.set_config(**settings)
+
+
+@contextmanager
+def _warnings_kept() -> Iterator[None]:
+    """Python's filters of warnings are all threads': scikit-learn sets them for a moment, and undoes what others set.
+
+    Of one that meets another at this it says that its `delayed` was not used with its `Parallel`.
+    """
+    with warnings.catch_warnings():
+        show = warnings.showwarning
+
+        def show_others(message: Warning | str, *where: Any, **how: Any) -> None:
+            if "`sklearn.utils.parallel.delayed`" not in str(message):
+                show(message, *where, **how)
+
+        warnings.showwarning = show_others
+        yield
 
 
 def use_one_processor() -> None:

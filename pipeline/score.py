@@ -19,6 +19,7 @@ from pipeline.predict import score_part
 from pipeline.stage import Clock, Publication, Scored, Work, Written
 from pipeline.write import publish, write
 
+
 def score(
     places: Places,
     job: Job,

@@ -24,8 +24,10 @@ from pipeline.parts import ROWS_PER_GROUP
 _TIMES = 5
 _ROWS = 10_000
 
-# The interpreter lock is watched while a model scores a batch as a night has them, or one that takes so many seconds.
+# The interpreter lock is watched while a model scores a batch as a night has them, or one that takes so many seconds
+# or has so many values.
 _SECONDS = 0.05
+_VALUES = 4_000_000
 # Microseconds for which the lock is held at a time, and seconds for which it is not.
 _WATCH = 200
 _PAUSE = 2e-5
@@ -66,13 +68,16 @@ def _scores_alike(model: Model, frame: pd.DataFrame) -> bool:
     alone = [model.score(half) for half in halves]
     start = Barrier(len(halves))
 
-    def again(half: pd.DataFrame, expected: Scores) -> bool:
+    def again(half_and_scores: tuple[pd.DataFrame, Scores]) -> bool:
+        half, expected = half_and_scores
         start.wait()
         return all(_same(model.score(half), expected) for _ in range(_TIMES))
 
-    with _switches_every(_HASTE), _threads(len(halves)) as pool:
-        scoring = [pool.submit(again, *pair) for pair in zip(halves, alone, strict=True)]
-        return all(future.exception() is None and future.result() for future in scoring)
+    with _switches_every(_HASTE):
+        try:
+            return all(machine.in_order(again, zip(halves, alone, strict=True), len(halves)))
+        except Exception:  # noqa: BLE001 - it scored them alone, whatever it raises now
+            return False
 
 
 def _same(scores: Scores, expected: Scores) -> bool:
@@ -91,7 +96,7 @@ def _lock_free(model: Model, frame: pd.DataFrame) -> float:
     """The share of its time that a model computes without the interpreter lock."""
     if not hasattr(time, "pthread_getcpuclockid"):
         return 1.0
-    with _threads(1) as pool:
+    with ThreadPoolExecutor(1, initializer=machine.use_one_processor) as pool:
         clock = time.pthread_getcpuclockid(pool.submit(get_ident).result())
         for batch in _larger(frame):
             began = time.clock_gettime(clock)
@@ -104,10 +109,11 @@ def _lock_free(model: Model, frame: pd.DataFrame) -> float:
 
 def _larger(frame: pd.DataFrame) -> Iterator[pd.DataFrame]:
     """The first rows of a frame, and all of them repeated four times as often each time, up to a night's batch."""
-    rows = min(len(frame), ROWS_PER_GROUP)
+    limit = min(ROWS_PER_GROUP, max(1, _VALUES // len(frame.columns)))
+    rows = min(len(frame), limit)
     yield frame.iloc[:rows]
-    while rows < ROWS_PER_GROUP:
-        rows = min(4 * rows, ROWS_PER_GROUP)
+    while rows < limit:
+        rows = min(4 * rows, limit)
         yield frame.iloc[np.resize(np.arange(len(frame)), rows)].reset_index(drop=True)
 
 
@@ -137,7 +143,3 @@ def _switches_every(seconds: float) -> Iterator[None]:
         yield
     finally:
         sys.setswitchinterval(usual)
-
-
-def _threads(number: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(number, initializer=machine.use_one_processor)

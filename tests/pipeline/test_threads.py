@@ -1,7 +1,7 @@
 """pipeline/threads.py: a model is scored by several threads where they score as one does, and gain by it."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import joblib
 import numpy as np
@@ -53,7 +53,7 @@ class Counting(Slow):
 class Buffered(Slow):
     """Keeps its rows where two threads meet, and no pickle sees it."""
 
-    shared: list[npt.NDArray[np.float64]] = []
+    shared: ClassVar[list[npt.NDArray[np.float64]]] = []
 
     def predict(self, rows: pd.DataFrame) -> npt.NDArray[np.float64]:
         Buffered.shared[:] = [rows.to_numpy()]
