@@ -90,7 +90,7 @@ def in_order(work: Callable[[Item], Result], items: Iterable[Item], threads: int
 
 
 def _begin(settings: Mapping[str, Any]) -> None:
-    """Begin a thread as its maker is set: a module of the model's own may have set scikit-learn, for its thread alone."""
+    """Begin a thread as its maker is set: a module of a model's own may have set scikit-learn in that thread alone."""
     use_one_processor()
     sklearn.set_config(**settings)
 
