@@ -50,7 +50,9 @@ class Ground:
 
     def clear(self) -> None:
         """Forget all runs and scores, so that each measurement finds empty tables and no twin that is published."""
-        with postgres.engine(self.server.connections["predictions_owner"]).begin() as connection:
+        with postgres.engine(self.server.uri("predictions")).begin() as connection:
+            # Decisions and receipts are guarded against the owner, too.
+            connection.execute(sa.text("SET LOCAL session_replication_role = replica"))
             connection.execute(sa.text("TRUNCATE scoring.scoring_runs, scoring.prediction_rows CASCADE"))
             connection.execute(sa.text("SELECT scoring.ensure_partition(:night)"), {"night": NIGHT})
         shutil.rmtree(self.places.store, ignore_errors=True)
