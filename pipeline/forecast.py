@@ -2,7 +2,7 @@
 
 The rows come from the planner of Postgres, or from counting where there is no such plan; the rest from a sample that is
 checked, scored and stored in memory. Where no model may be loaded, other scores stand in for its own, and the pace of
-the job's last run for the time that it takes.
+the job's last run, or else of the model's registration, for the time that it takes.
 """
 
 import logging
@@ -149,14 +149,14 @@ def stand_in(manifest: Manifest, rows: pa.RecordBatch) -> pa.RecordBatch:
 
 
 def remember(uri: str, job: str, manifest: Manifest, sample: Sample) -> Sample:
-    """A sample that no model has scored, with what the model took in the job's last run with it, if there was one."""
+    """A sample that no model has scored, with what it took in the job's last run, or else when it was registered."""
     values = {"job": job, "name": manifest.name, "version": manifest.version}
     with postgres.engine(uri).connect() as connection:
         last = {row.metric: row.value for row in connection.execute(sa.text(_LAST), values)}
-    paced = 1 / last[_PACE] if last.get(_PACE) else 0.0
+    paced = scoring_threads(manifest) / last[_PACE] if last.get(_PACE) else manifest.score_seconds
     return replace(
         sample,
-        score_seconds=sample.score_seconds + paced * scoring_threads(manifest),
+        score_seconds=sample.score_seconds + paced,
         held_mb=max(sample.held_mb, last.get(_PEAK, 0.0)),
     )
 

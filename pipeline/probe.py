@@ -33,8 +33,8 @@ def probe(model: Model, rows: pd.DataFrame, artefact: Path) -> Manifest:
         artefact: the model's file, for error messages.
 
     Returns:
-        the manifest with the golden rows' scores, the way to labels, what each column may hold, and whether several
-        threads may score at once.
+        the manifest with the golden rows' scores, the way to labels, what each column may hold, whether several
+        threads may score at once, and the seconds that a row takes.
 
     Raises:
         ModelError: the model fails on the reference, scores it otherwise a second time, predicts several labels a row,
@@ -66,8 +66,9 @@ def probe(model: Model, rows: pd.DataFrame, artefact: Path) -> Manifest:
         )
     )
     kept = tuple(tuple(row) if isinstance(row, list) else row for row in recorded.tolist())
-    several = threads.concurrent(model, frame)
-    return manifest.model_copy(update={"columns": columns, "golden_scores": kept, "concurrent": several})
+    trial = threads.trial(model, frame)
+    tried = {"concurrent": trial.concurrent, "score_seconds": trial.seconds}
+    return manifest.model_copy(update={"columns": columns, "golden_scores": kept, **tried})
 
 
 def _require_same(scores: Scores, again: Scores, artefact: Path) -> None:

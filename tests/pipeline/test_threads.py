@@ -88,6 +88,7 @@ def test_threads_score_at_once_where_they_can_and_as_one_does(home: Home, name: 
     make, concurrent = ESTIMATORS[name]
     loaded = model.load(home.model("tried", make().fit(ROWS, Y), ROWS))
     assert loaded.manifest.concurrent is concurrent
+    assert 0 < loaded.manifest.score_seconds < 1
     if concurrent:
         batches = [ROWS.iloc[begin : begin + 30].reset_index(drop=True) for begin in range(0, 400, 30)]
         alone, *together = (
