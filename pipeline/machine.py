@@ -52,7 +52,8 @@ def share() -> int:
             f"{_TASKS}={tasks!r}: set it to the number of tasks that run on this machine at a time"
         )
     # Counts what the container or the cpuset leaves to us.
-    return max(1, joblib.cpu_count() // int(tasks))
+    processors: int = joblib.cpu_count()
+    return max(1, processors // int(tasks))
 
 
 def claim() -> None:

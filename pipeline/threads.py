@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from operator import call
 from threading import Barrier, get_ident
 
 import joblib
@@ -28,16 +29,15 @@ _TOGETHER, _ROUNDS = 4, 40
 # or has so many values.
 _SECONDS = 0.05
 _VALUES = 4_000_000
-# Microseconds for which the lock is held at a time, and seconds for which it is not.
-_WATCH = 200
-_PAUSE = 2e-5
+# Microseconds for which this thread holds the lock at a time, and seconds after which another may have it.
+_WATCH, _TURN = 100, 5e-5
 
-# What two threads must not share is seen best when they take turns as often as can be; the lock, when they never do
-# unless they give it back.
-_HASTE, _NEVER = 1e-6, 100.0
+# What two threads must not share is seen best when they take turns as often as can be.
+_HASTE = 1e-6
 
-# With a smaller share of its time without the lock, a model gains less than a quarter by a second thread.
-_GAIN = 0.25
+# With a smaller share of its time without the lock, a model gains nothing by a second thread. A busy machine shows less
+# of it than there is, so a small one is looked at again.
+_GAIN, _MORE = 0.1, 2
 
 
 @dataclass(frozen=True)
@@ -130,13 +130,21 @@ def _watched(model: Model, frame: pd.DataFrame) -> tuple[pd.DataFrame, float, fl
     """A large batch, the share of its time that a model computes without the interpreter lock, and seconds a row."""
     with ThreadPoolExecutor(1, initializer=machine.use_one_processor) as pool:
         clock = pool.submit(_clock).result()
-        for batch in _larger(frame):
+
+        def watch(batch: pd.DataFrame) -> tuple[float, float]:
             began = time.clock_gettime(clock)
             free = _advance_beside(clock, pool.submit(model.score, batch))
             taken = time.clock_gettime(clock) - began
+            return free / taken, taken
+
+        for batch in _larger(frame):
+            share, taken = watch(batch)
             if taken >= _SECONDS:
                 break
-    return batch, free / taken, taken / len(batch)
+        for _ in range(_MORE):
+            if share < _GAIN:
+                share, taken = watch(batch)
+    return batch, share, taken / len(batch)
 
 
 def _clock() -> int:
@@ -162,13 +170,14 @@ def _advance_beside(clock: int, scoring: Future[Scores]) -> float:
     These are seconds without the lock, on however busy a machine: this thread sleeps meanwhile, and one that waits for
     the lock takes no processor either.
     """
-    free, usleep = 0.0, ctypes.PyDLL(None).usleep
-    with _switches_every(_NEVER):
+    usleep = ctypes.PyDLL(None).usleep  # of a library that is called with the lock held
+    # In one call: between calls of its own this thread gives the lock to one that has waited.
+    calls, arguments = (time.clock_gettime, usleep, time.clock_gettime), (clock, _WATCH, clock)
+    free = 0.0
+    with _switches_every(_TURN):
         while not scoring.done():
-            before = time.clock_gettime(clock)
-            usleep(_WATCH)  # of a library that is called with the lock held
-            free += time.clock_gettime(clock) - before
-            time.sleep(_PAUSE)  # without the lock: whoever waits for it takes it
+            before, _, after = list(map(call, calls, arguments))
+            free += after - before
     scoring.result()
     return free
 
