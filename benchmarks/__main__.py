@@ -1,4 +1,4 @@
-"""How fast and how flat: floor, stages, one process and pandas, alternating in one run.
+"""How fast, how flat and how steady: floor, stages, stages on a busy machine, one process and pandas, in turn.
 
 `make bench` prints medians and ratios and writes benchmarks/latest.json. benchmarks/README.md says how to read them.
 """
@@ -7,11 +7,15 @@ import argparse
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-MODES = ("floor", "stages", "process", "pandas")
+import joblib
+
+MODES = ("floor", "stages", "busy", "process", "pandas")
 # What the floor does too; the rest of a night costs the same whatever its size.
 COUNTED = {"stages": ("extract", "predict", "write")}
 ROOT = Path(__file__).resolve().parents[1]
@@ -31,7 +35,8 @@ def main() -> None:
     for number in range(asked.rounds):
         for mode in MODES:
             print(f"round {number + 1} of {asked.rounds}: {mode}", file=sys.stderr, flush=True)
-            found[mode].append(_measure(mode))
+            with _cores_kept_busy() if mode == "busy" else nullcontext():
+                found[mode].append(_measure("stages" if mode == "busy" else mode))
     figures = summary(asked.rows, found, small)
     LATEST.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(figures, indent=2))
@@ -55,6 +60,8 @@ def summary(rows: int, found: dict[str, list[dict[str, Any]]], small_peak_mb: fl
         "stages_over_floor": round(total["stages"] / total["floor"], 2),
         "process_over_floor": round(total["process"] / total["floor"], 2),
         "pandas_over_stages": round(total["pandas"] / whole, 2),
+        "busy_over_quiet_predict": round(seconds["busy"]["predict"] / seconds["stages"]["predict"], 2),
+        "busy_over_quiet": round(sum(seconds["busy"].values()) / whole, 2),
         "peak_mb": peaks,
         "peak_10x_over_1x": round(peaks["stages"] / small_peak_mb, 2),
         "seconds": {
@@ -66,6 +73,16 @@ def summary(rows: int, found: dict[str, list[dict[str, Any]]], small_peak_mb: fl
 def _measure(mode: str) -> dict[str, Any]:
     measured: dict[str, Any] = json.loads(_run("benchmarks.modes", mode))
     return measured
+
+
+@contextmanager
+def _cores_kept_busy() -> Iterator[None]:
+    """Keep every core busy by another process, while a measurement goes on."""
+    with ExitStack() as running:
+        for _ in range(joblib.cpu_count()):
+            other = running.enter_context(subprocess.Popen([sys.executable, "-c", "while True: pass"]))
+            running.callback(other.kill)
+        yield
 
 
 def _run(*module: str) -> str:

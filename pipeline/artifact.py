@@ -232,7 +232,8 @@ def _use_one_thread(estimator: Any) -> None:
     to the next; and tasks share their machine's processors themselves.
     """
     for part in _parts(estimator, set()):
-        if getattr(part, "n_jobs", None) not in (None, 1):
+        # None is one thread for scikit-learn and every processor for others.
+        if getattr(part, "n_jobs", 1) != 1:
             part.n_jobs = 1
 
 

@@ -5,7 +5,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from itertools import chain
 from threading import Event
@@ -16,11 +16,12 @@ from pipeline import dates, doubles, forecast, identity, ledger, model, parts, q
 from pipeline.check import Checker
 from pipeline.contract import Contract
 from pipeline.errors import NothingToDo, ScoringError
+from pipeline.forecast import Forecast
 from pipeline.job import Job
 from pipeline.ledger import Line, ServedBy
 from pipeline.model import Model
 from pipeline.places import Places
-from pipeline.predict import score_batch
+from pipeline.predict import score_batch, scoring_threads
 from pipeline.progress import Progress
 from pipeline.queries import Values
 from pipeline.rejected import Rejections
@@ -293,14 +294,19 @@ def _read_shard(night: _Night, shard: int, snapshot: str | None, doubled: pa.Arr
 
 
 def _look_ahead(night: _Night, checker: Checker, first: pa.RecordBatch) -> dict[str, float]:
+    manifest, side_by_side = night.pinned.manifest, night.load is not None
     if night.load:
         loaded = night.load(night.pinned)
         sample = forecast.measure(lambda rows: score_batch(loaded, rows), checker, first)
     else:
-        manifest, uri = night.pinned.manifest, night.places.predictions
         sample = forecast.measure(lambda rows: forecast.stand_in(manifest, rows), checker, first)
-        sample = replace(sample, seconds=sample.seconds + forecast.pace(uri, night.job.name, manifest))
-    found = forecast.look_ahead(night.places, night.query, night.whole, night.job.extract, sample)
+        sample = forecast.remember(night.places.predictions, night.job.name, manifest, sample)
+
+    def expect(rows: int) -> Forecast:
+        size, threads = night.job.extract.rows_per_part, scoring_threads(manifest)
+        return forecast.forecast(rows, size, sample, threads, side_by_side=side_by_side)
+
+    found = forecast.look_ahead(night.places, night.query, night.whole, night.job.extract, expect)
     return found.metrics() if found else {}
 
 

@@ -2,7 +2,7 @@
 
 The rows come from the planner of Postgres, or from counting where there is no such plan; the rest from a sample that is
 checked, scored and stored in memory. Where no model may be loaded, other scores stand in for its own, and the pace of
-the job's last run for the time that it takes.
+the job's last run, or else of the model's registration, for the time that it takes.
 """
 
 import logging
@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 
 import numpy as np
 import pyarrow as pa
@@ -24,16 +24,18 @@ from pipeline.errors import ScoringError
 from pipeline.job import Extract
 from pipeline.model import Manifest
 from pipeline.places import Places
-from pipeline.predict import SCORED
+from pipeline.predict import SCORED, scoring_threads
 from pipeline.queries import BATCH_BYTES, Values
 from pipeline.stage import Clock
 
 log = logging.getLogger(__name__)
 
-SAMPLE_ROWS = 5_000
+# A batch as the night scores them, unless that would take longer than so many seconds.
+SAMPLE_ROWS, FEW_ROWS = 5_000, 1_000
+_LONG = 5.0
 
 # What a sample in memory cannot show: reading 18 columns and loading the scores, measured by `make bench`.
-_DATABASE_SECONDS_PER_ROW = 5e-6
+_DATABASE_SECONDS_PER_ROW = 2.6e-6
 
 
 class ForecastError(ScoringError):
@@ -47,7 +49,7 @@ class Forecast:
     Attributes:
         rows: rows of the query.
         parts: parts that they are cut into.
-        seconds: of extract, predict and write one after the other, on this machine.
+        seconds: of extract, predict and write on this machine, when nothing else runs on it.
         peak_mb: the most memory that one task holds.
         store_mb: size of all the files.
     """
@@ -74,22 +76,29 @@ class Sample:
     """What one row costs, measured on some.
 
     Attributes:
-        seconds: to check, store and score it.
+        check_seconds: of one processor to check and store it.
+        score_seconds: of one processor to score it and store its score.
         input_bytes: in its part.
         scored_bytes: in its scored part.
-        held_mb: the memory of this process once the sample is scored.
+        held_mb: the most memory that this process has held once the sample is scored.
+        batch_mb: what of it came with scoring the sample.
     """
 
-    seconds: float
+    check_seconds: float
+    score_seconds: float
     input_bytes: float
     scored_bytes: float
     held_mb: float
+    batch_mb: float
 
 
 def measure(
     score: Callable[[pa.RecordBatch], pa.RecordBatch], checker: Checker, batch: pa.RecordBatch
 ) -> Sample:
     """Check, store and score the first rows of a batch, in memory.
+
+    What comes but once is done before, on a few of them. Seconds are of the processor, for those of the clock say how
+    busy the machine is at this moment.
 
     Args:
         score: scores rows that the contract accepts.
@@ -99,19 +108,31 @@ def measure(
     Raises:
         PredictError: the model fails on them.
     """
-    started = perf_counter()
-    rows = batch.slice(0, SAMPLE_ROWS)
+    few = _measure(score, checker, batch.slice(0, FEW_ROWS))
+    quick = few.score_seconds * parts.ROWS_PER_GROUP < _LONG
+    return _measure(score, checker, batch.slice(0, parts.ROWS_PER_GROUP if quick else SAMPLE_ROWS))
+
+
+def _measure(
+    score: Callable[[pa.RecordBatch], pa.RecordBatch], checker: Checker, rows: pa.RecordBatch
+) -> Sample:
+    began, held = process_time(), Clock().cost().peak_mb
     accepted = replace(checker).check(rows).accepted  # its counts are its own
     features, scored = parts.PartWriter(checker.contract.schema), parts.PartWriter(SCORED)
     features.write(accepted)
+    input_bytes = features.close()
+    checked = process_time()
     if len(accepted):
         scored.write(score(accepted))
-    share = max(1, len(rows))
+    scored_bytes = scored.close()
+    share, peak = max(1, len(rows)), Clock().cost().peak_mb
     return Sample(
-        seconds=(perf_counter() - started) / share,
-        input_bytes=features.close() / share,
-        scored_bytes=scored.close() / share,
-        held_mb=Clock().cost().peak_mb,
+        check_seconds=(checked - began) / share,
+        score_seconds=(process_time() - checked) / share,
+        input_bytes=input_bytes / share,
+        scored_bytes=scored_bytes / share,
+        held_mb=peak,
+        batch_mb=peak - held,
     )
 
 
@@ -127,16 +148,31 @@ def stand_in(manifest: Manifest, rows: pa.RecordBatch) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays([rows.column(ENTITY), pa.array(scores), labels, lists], schema=SCORED)
 
 
-def pace(uri: str, job: str, manifest: Manifest) -> float:
-    """Seconds a row that the model took in the job's last run with it; 0 where there was none."""
+def remember(uri: str, job: str, manifest: Manifest, sample: Sample) -> Sample:
+    """A sample that no model has scored, with what it took in the job's last run, or else when it was registered."""
     values = {"job": job, "name": manifest.name, "version": manifest.version}
     with postgres.engine(uri).connect() as connection:
-        rows_per_second = connection.execute(sa.text(_PACE), values).scalar_one_or_none()
-    return 1 / rows_per_second if rows_per_second else 0.0
+        last = {row.metric: row.value for row in connection.execute(sa.text(_LAST), values)}
+    paced = scoring_threads(manifest) / last[_PACE] if last.get(_PACE) else manifest.score_seconds
+    return replace(
+        sample,
+        score_seconds=sample.score_seconds + paced,
+        held_mb=max(sample.held_mb, last.get(_PEAK, 0.0)),
+    )
 
 
-def forecast(rows: int, rows_per_part: int, sample: Sample) -> Forecast:
-    """What so many rows will take, as far as a sample tells."""
+def forecast(
+    rows: int, rows_per_part: int, sample: Sample, threads: int = 1, *, side_by_side: bool = False
+) -> Forecast:
+    """What so many rows will take, as far as a sample tells.
+
+    Args:
+        rows: of the query.
+        rows_per_part: of the job.
+        sample: what a row takes.
+        threads: that score a part.
+        side_by_side: whether one process extracts, scores and writes at the same time.
+    """
     cut: list[int] = []
     left = rows
     for size in parts.sizes(rows_per_part):
@@ -144,23 +180,36 @@ def forecast(rows: int, rows_per_part: int, sample: Sample) -> Forecast:
             break
         cut.append(min(size, left))
         left -= size
-    # A part is collected in memory, compressed, and grows by doubling; a few batches pass by on their way.
+    # A part is collected in memory, compressed, and grows by doubling; a few batches pass by on their way, and each
+    # thread scores one of them.
     buffers = 2 * max(cut, default=0) * max(sample.input_bytes, sample.scored_bytes) + 4 * BATCH_BYTES
+    extracted = sample.check_seconds + _DATABASE_SECONDS_PER_ROW
+    seconds = extracted + sample.score_seconds / threads
+    if side_by_side:
+        together = (extracted + sample.score_seconds) / machine.share()
+        seconds = max(together, extracted, sample.score_seconds / threads)
     return Forecast(
         rows=rows,
         parts=len(cut),
-        seconds=round(rows * (sample.seconds + _DATABASE_SECONDS_PER_ROW), 4),
-        peak_mb=round(sample.held_mb + buffers / 1e6, 1),
+        seconds=round(rows * seconds, 4),
+        peak_mb=round(sample.held_mb + threads * sample.batch_mb + buffers / 1e6, 1),
         store_mb=round(rows * (sample.input_bytes + sample.scored_bytes) / 1e6, 3),
     )
 
 
 def look_ahead(
-    places: Places, query: str, values: Values, extract: Extract, sample: Sample
+    places: Places, query: str, values: Values, extract: Extract, expect: Callable[[int], Forecast]
 ) -> Forecast | None:
     """Forecast a night, and refuse it where it would not fit; None where nobody knows its rows before they are read.
 
     A plan may be wrong by far, so a night is refused only after its rows were counted.
+
+    Args:
+        places: folders, store and databases.
+        query: the job's query.
+        values: its parameters' values.
+        extract: the job's settings.
+        expect: what so many rows will take.
 
     Raises:
         ForecastError: the store or the memory would not suffice.
@@ -170,9 +219,9 @@ def look_ahead(
     rows = warehouse.expected_rows(*asked)
     if rows is None:
         return None
-    found = forecast(rows, extract.rows_per_part, sample)
+    found = expect(rows)
     if _lacking(found, places.store):
-        found = forecast(warehouse.count(*asked), extract.rows_per_part, sample)
+        found = expect(warehouse.count(*asked))
     if lacking := _lacking(found, places.store):
         raise ForecastError(f"{extract.query}: {found}; {lacking}")
     log.info("forecast: %s", found)
@@ -199,9 +248,12 @@ def _free_mb(store: str) -> float | None:
     return shutil.disk_usage(there).free / 1e6
 
 
-_PACE = """
-SELECT metric.value FROM scoring.scoring_runs AS run JOIN scoring.run_metrics AS metric USING (run_id)
-WHERE run.job = :job AND run.model_name = :name AND run.model_version = :version
-  AND metric.metric = 'predict_rows_per_second'
-ORDER BY run.run_id DESC LIMIT 1
+_PACE, _PEAK = "predict_rows_per_second", "predict_peak_mb"
+_LAST = """
+SELECT metric, value FROM scoring.run_metrics
+WHERE metric IN ('predict_rows_per_second', 'predict_peak_mb') AND run_id = (
+    SELECT run_id FROM scoring.scoring_runs AS run JOIN scoring.run_metrics AS pace USING (run_id)
+    WHERE run.job = :job AND run.model_name = :name AND run.model_version = :version
+      AND pace.metric = 'predict_rows_per_second'
+    ORDER BY run_id DESC LIMIT 1)
 """

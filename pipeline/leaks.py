@@ -1,5 +1,6 @@
 """Features that nobody knows at night: a model that was trained on them is good on paper only."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import numpy as np
@@ -30,8 +31,9 @@ def require_none(rows: pd.DataFrame, contract: Contract, outcome: str | None, or
         ModelError: a feature is not known at night; all such features are named.
     """
     problems = []
+    is_copy = _copies(rows[outcome]) if outcome is not None else lambda feature: False
     for column in contract.columns:
-        if outcome is not None and _same(rows[column.name], rows[outcome]):
+        if is_copy(rows[column.name]):
             problems.append(
                 f"feature {column.name!r} says the same as the outcome {outcome!r} in every row. Train without it"
             )
@@ -41,20 +43,27 @@ def require_none(rows: pd.DataFrame, contract: Contract, outcome: str | None, or
         raise ModelError(f"{origin}: what is not known at night is no feature: {'; '.join(problems)}.")
 
 
-def _same(feature: pd.Series, outcome: pd.Series) -> bool:
+def _copies(outcome: pd.Series) -> Callable[[pd.Series], bool]:
+    """Tells of a feature whether it says the same as the outcome."""
     if pd.api.types.is_float_dtype(outcome) or outcome.nunique() > len(outcome) / 2:
         # A number of its own in every row would split the rows like any other: only the same numbers are a copy.
-        both = pd.api.types.is_numeric_dtype(feature) and pd.api.types.is_numeric_dtype(outcome)
-        return (
-            both
-            and outcome.nunique() > 1
-            and np.array_equal(_floats(feature), _floats(outcome), equal_nan=True)
+        numbers = _floats(outcome) if pd.api.types.is_numeric_dtype(outcome) else None
+        if numbers is None or outcome.nunique() < 2:
+            return lambda feature: False
+        return lambda feature: (
+            pd.api.types.is_numeric_dtype(feature)
+            and np.array_equal(_floats(feature), numbers, equal_nan=True)
         )
     classes = outcome.value_counts(dropna=False)
     if len(classes) < 2 or classes.iloc[1:].sum() < MIN_ROWS:
-        return False
-    pairs = pd.DataFrame({"feature": feature.to_numpy(), "outcome": outcome.to_numpy()}).drop_duplicates()
-    return len(pairs) == len(classes) == feature.nunique(dropna=False)
+        return lambda feature: False
+    codes = pd.factorize(outcome, use_na_sentinel=False)[0]
+    return lambda feature: _splits_alike(feature, codes, len(classes))
+
+
+def _splits_alike(feature: pd.Series, codes: npt.NDArray[np.int64], classes: int) -> bool:
+    values, distinct = pd.factorize(feature, use_na_sentinel=False)
+    return len(distinct) == classes == len(np.unique(values * classes + codes))
 
 
 def _floats(numbers: pd.Series) -> npt.NDArray[np.float64]:

@@ -15,7 +15,7 @@ from pipeline import age, ledger, looks, parts, postgres
 from pipeline.job import Gate, Job
 from pipeline.looks import Looks
 from pipeline.places import Places
-from pipeline.stage import Clock, Finding, Run, Verdict, Written
+from pipeline.stage import Clock, Finding, Run, Verdict, Written, by_the_clock
 
 log = logging.getLogger(__name__)
 
@@ -152,7 +152,7 @@ def _costs(run: Run, written: Sequence[Written], clock: Clock) -> dict[str, floa
     }
     # Beside what was forecast: forecast_seconds, forecast_peak_mb, forecast_store_mb.
     whole = {
-        "seconds": sum(seconds[f"{stage}_seconds"] for stage in ("extract", "predict", "write")),
+        "seconds": by_the_clock((*costs["extract"], *costs["predict"], *costs["write"])),
         "peak_mb": max(peaks.values()),
         "store_mb": sum(part.size for part in (*run.parts, *(done.part for done in written))) / 1e6,
     }

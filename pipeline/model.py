@@ -49,6 +49,8 @@ class Manifest(BaseModel):
             registered it said so.
         labels: `scores` where the label follows from the scores: by the threshold, else the most probable class;
             `predict` where only the model's own `predict` says it.
+        concurrent: whether several threads may score with the model at once, and are quicker than one.
+        score_seconds: of one processor that a row took when the model was registered.
         libraries: versions of the distributions that the scores depend on.
         modules: SHA-256 of the source of each module of the artefact that belongs to no distribution.
         columns: the contract's columns, in the trained order.
@@ -80,6 +82,8 @@ class Manifest(BaseModel):
     golden_scores: tuple[float | tuple[float, ...], ...]
     profile_sha256: str | None = None
     labels: Literal["scores", "predict"] = "scores"
+    concurrent: bool = False
+    score_seconds: float = 0.0
 
     @property
     def contract(self) -> Contract:

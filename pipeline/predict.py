@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipeline import model, parts, references
+from pipeline import machine, model, parts, references
 from pipeline.contract import ENTITY
 from pipeline.errors import ScoringError
-from pipeline.model import Model, ScoreError
+from pipeline.model import Manifest, Model, ScoreError
 from pipeline.places import Files
 from pipeline.profile import KEPT, SCORE, Profile
 from pipeline.progress import Progress
@@ -90,6 +90,7 @@ def score_part(files: Files, work: Work, loaded: Model, clock: Clock) -> Scored:
     part = writer.save(files.store, parts.scored_path(*where), work.part.number)
     looks.write(profile.batch())
     kept = looks.save(files.store, parts.profile_path(*where), work.part.number)
+    machine.give_back()
     log.info("part %s: %s rows scored", part.number, part.rows)
     return Scored(
         run_id=work.run_id,
@@ -115,10 +116,15 @@ def scores_of(store: str, path: str, part: parts.Written, loaded: Model) -> Iter
 def _scored(
     store: str, path: str, part: parts.Written, loaded: Model
 ) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch]]:
-    """A part's batches, each with its scores."""
-    for batch in parts.read(store, path, part):
-        if batch.num_rows:
-            yield batch, score_batch(loaded, batch)
+    """A part's batches in their order, each with its scores."""
+    batches = (batch for batch in parts.read(store, path, part) if batch.num_rows)
+    threads = scoring_threads(loaded.manifest)
+    return machine.in_order(lambda batch: (batch, score_batch(loaded, batch)), batches, threads)
+
+
+def scoring_threads(manifest: Manifest) -> int:
+    """How many threads score the batches of a part at once."""
+    return machine.share() if manifest.concurrent else 1
 
 
 def pin(home: Path, name: str, version: int, sha256: str) -> model.Pinned:

@@ -25,7 +25,7 @@ from pipeline.check import Checker
 from pipeline.errors import ScoringError
 from pipeline.job import DEFAULT_POOL, Job
 from pipeline.places import Places
-from pipeline.predict import score_batch
+from pipeline.predict import score_batch, scoring_threads
 from pipeline.queries import Values
 from pipeline.reread import reread
 
@@ -155,7 +155,10 @@ def _rows(job: Job, places: Places, score_date: date, loaded: model.Model) -> st
             f'contract.columns.{future[0]}.future = "warn".'
         )
     why = "; ".join(f"{column}: {rule}" for column, rule in sorted(reasons))
-    ahead = forecast.look_ahead(places, query, values, job.extract, sample)
+    size, threads = job.extract.rows_per_part, scoring_threads(loaded.manifest)
+    ahead = forecast.look_ahead(
+        places, query, values, job.extract, lambda rows: forecast.forecast(rows, size, sample, threads)
+    )
     return (
         f"{rows} rows of {score_date} read and scored, {rejected} would be rejected{f' ({why})' if why else ''}; "
         f"the night: {ahead or 'how many rows, nobody knows before they are read'}"

@@ -1,6 +1,6 @@
 """What only trying a model tells: whether it scores its own reference twice alike, and what it takes beside it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,12 +9,16 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pipeline.contract import Column
+from pipeline import threads
+from pipeline.contract import Column, Contract
 from pipeline.errors import ScoringError
 from pipeline.estimator import label, predicts_likeliest
 from pipeline.model import Manifest, Model, ModelError, Scores, golden_frame, golden_scores
 
 UNKNOWN_TEXT = "a text that training never saw"
+
+# Of more columns than these so many say whether any of them may be tried with another value.
+_FEW = 16
 
 # Probabilities are rounded; what is off by more than this is none.
 _ROUNDING = 1e-6
@@ -29,7 +33,8 @@ def probe(model: Model, rows: pd.DataFrame, artefact: Path) -> Manifest:
         artefact: the model's file, for error messages.
 
     Returns:
-        the manifest with the golden rows' scores, the way to labels, and what each column may hold.
+        the manifest with the golden rows' scores, the way to labels, what each column may hold, whether several
+        threads may score at once, and the seconds that a row takes.
 
     Raises:
         ModelError: the model fails on the reference, scores it otherwise a second time, predicts several labels a row,
@@ -61,7 +66,9 @@ def probe(model: Model, rows: pd.DataFrame, artefact: Path) -> Manifest:
         )
     )
     kept = tuple(tuple(row) if isinstance(row, list) else row for row in recorded.tolist())
-    return manifest.model_copy(update={"columns": columns, "golden_scores": kept})
+    trial = threads.trial(model, frame)
+    tried = {"concurrent": trial.concurrent, "score_seconds": trial.seconds}
+    return manifest.model_copy(update={"columns": columns, "golden_scores": kept, **tried})
 
 
 def _require_same(scores: Scores, again: Scores, artefact: Path) -> None:
@@ -138,21 +145,34 @@ def _takes_unknown(model: Model) -> list[bool]:
     return [column.categories is None or next(taken) for column in columns]
 
 
-def _tried(model: Model, cases: Sequence[tuple[Column, str | None]]) -> Any:
+def _tried(model: Model, cases: Sequence[tuple[Column, str | None]]) -> Iterator[bool]:
     """Whether the model scores its first golden row with one value exchanged, for each of these exchanges."""
-    base = model.manifest.golden_rows[0]
-    if not cases:
-        return iter(())
-    changed = [{**base, column.name: value} for column, value in cases]
-    if _scores(model, golden_frame(model.manifest.contract, changed)):
-        return iter([True] * len(cases))
-    # One by one only where not all go together: a frame of a thousand columns takes its time.
-    usual = golden_frame(model.manifest.contract, [base])
-    return (
-        _scores(model, usual.assign(**{column.name: golden_frame(one, [row])[column.name]}))
-        for (column, _), row in zip(cases, changed, strict=True)
-        for one in [model.manifest.contract.only(column.name)]
-    )
+    contract, base = model.manifest.contract, model.manifest.golden_rows[0]
+    usual = golden_frame(contract, [base])
+    # All the exchanged values at once: a frame of a thousand columns takes its time.
+    exchanged = Contract(tuple(column for column, _ in cases))
+    others = golden_frame(exchanged, [{column.name: value for column, value in cases}]) if cases else usual
+
+    def takes(places: Sequence[int]) -> bool:
+        names = [cases[place][0].name for place in places]
+        return _scores(model, usual.assign(**{name: others[name] for name in names}))
+
+    taken: set[int] = set()
+    groups = [range(len(cases))] if cases else []
+    while groups:
+        group = groups.pop()
+        if takes(group):
+            taken.update(group)
+        elif len(group) > 1 and _some(takes, group):
+            groups += [group[: len(group) // 2], group[len(group) // 2 :]]
+    return iter([place in taken for place in range(len(cases))])
+
+
+def _some(takes: Callable[[Sequence[int]], bool], group: Sequence[int]) -> bool:
+    """Whether the model takes one of a group, as far as a few of them say; it then gets no value that it might take."""
+    if len(group) <= _FEW:
+        return True
+    return any(takes([group[place * len(group) // _FEW]]) for place in range(_FEW))
 
 
 def _scores(model: Model, frame: pd.DataFrame) -> bool:

@@ -19,9 +19,6 @@ from pipeline.predict import score_part
 from pipeline.stage import Clock, Publication, Scored, Work, Written
 from pipeline.write import publish, write
 
-# Extraction and scoring share the processors; writing waits for the database most of the time.
-_SIDE_BY_SIDE = 2
-
 
 def score(
     places: Places,
@@ -52,7 +49,7 @@ def score(
         ScoringError: as the stages do; `Held` and `NothingToDo` among them.
     """
     pinned = fallback or model.resolve(places.home, job.model.name, job.model.alias, model_version)
-    with _one_by_one(lambda: machine.claim(_SIDE_BY_SIDE)) as scorer:
+    with _one_by_one(machine.claim) as scorer:
         loading = scorer.submit(model.load, pinned)
         scored: list[Future[Scored]] = []
 

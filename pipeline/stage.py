@@ -1,8 +1,9 @@
 """What the stages hand to one another: small frozen values that Airflow carries as JSON, never data."""
 
 import resource
+from collections.abc import Iterable
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, time
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict
@@ -26,10 +27,17 @@ class Value(BaseModel):
 
 
 class Cost(Value):
-    """What a stage took: wall time, and the largest memory that its process has held so far."""
+    """What a stage took.
+
+    Attributes:
+        seconds: from its beginning to its end.
+        peak_mb: the largest memory that its process has held so far.
+        began: when it began, in seconds of the epoch by its machine's clock: only to see which stages ran side by side.
+    """
 
     seconds: float
     peak_mb: float
+    began: float = 0.0
 
 
 class Part(Value):
@@ -154,11 +162,24 @@ class Clock:
 
     def __init__(self) -> None:
         """Start now."""
-        self._started = perf_counter()
+        self._began, self._started = time(), perf_counter()
 
     def cost(self) -> Cost:
         """The cost until now."""
-        return Cost(seconds=round(perf_counter() - self._started, 4), peak_mb=round(_peak() / 1e6, 1))
+        return Cost(
+            seconds=round(perf_counter() - self._started, 4),
+            peak_mb=round(_peak() / 1e6, 1),
+            began=round(self._began, 4),
+        )
+
+
+def by_the_clock(costs: Iterable[Cost]) -> float:
+    """Seconds in which at least one of these stages was at work: those of stages side by side count once."""
+    seconds, last = 0.0, float("-inf")
+    for cost in sorted(costs, key=lambda cost: cost.began):
+        end = cost.began + cost.seconds
+        seconds, last = seconds + max(0.0, end - max(last, cost.began)), max(last, end)
+    return seconds
 
 
 def _peak() -> int:

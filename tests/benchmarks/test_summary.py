@@ -23,6 +23,7 @@ def test_ratios_are_of_medians() -> None:
         "floor": runs(400, {"read": 1, "predict": 2, "copy": 1}, {"read": 9, "predict": 9, "copy": 9},
                       {"read": 1, "predict": 2, "copy": 2}),
         "stages": runs(330, tasks, tasks, tasks),
+        "busy": runs(340, {**tasks, "predict": 6.0}, {**tasks, "predict": 7.5}, {**tasks, "predict": 9.0}),
         "process": runs(300, {"score": 10.0}, {"score": 1.0}, {"score": 100.0}),
         "pandas": runs(900, {"read_sql": 24, "predict": 6, "to_sql": 30}),
     }  # fmt: skip
@@ -35,5 +36,7 @@ def test_ratios_are_of_medians() -> None:
     assert figures["process_over_floor"] == 2.0
     # End to end: everything that the stages do.
     assert figures["pandas_over_stages"] == 5.0
-    assert figures["peak_mb"] == {"floor": 400, "stages": 330, "process": 300, "pandas": 900}
+    assert figures["busy_over_quiet_predict"] == 2.5
+    assert figures["busy_over_quiet"] == 1.38
+    assert figures["peak_mb"] == {"floor": 400, "stages": 330, "busy": 340, "process": 300, "pandas": 900}
     assert figures["peak_10x_over_1x"] == 1.1

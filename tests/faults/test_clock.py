@@ -18,9 +18,9 @@ ROOT = Path(__file__).resolve().parents[2]
 CLOCKS = {"now", "utcnow", "today", "time", "time_ns", "localtime", "gmtime"}
 
 
-# Beside a night's way: the command line names its runs, a model has a birthday, what is old is deleted, and no date is
-# meant that lies a year ahead.
-ELSEWHERE = {"__main__", "register", "attic", "dates", "janitor", "reproduce", "trace"}
+# Beside a night's way: the command line names its runs, a model has a birthday, what is old is deleted, no date is
+# meant that lies a year ahead, and a stage's cost says when it began.
+ELSEWHERE = {"__main__", "register", "attic", "dates", "janitor", "reproduce", "stage", "trace"}
 WAY = [path for path in (ROOT / "pipeline").glob("*.py") if path.stem not in ELSEWHERE]
 DAGS = [*sorted((ROOT / "dags").glob("*.py")), ROOT / "operators" / "stage.py"]
 

@@ -1,12 +1,16 @@
 """A job of the small shop, to be run stage by stage, broken, and looked at."""
 
+import atexit
 import re
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
+from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -20,7 +24,7 @@ from pipeline.metrics import log_metrics
 from pipeline.predict import load_model, predict
 from pipeline.stage import Publication, Run, Scored, Written
 from pipeline.write import Held, publish, write
-from tests.home import NIGHT, Home, shop_model, shop_rows
+from tests.home import NIGHT, Home, Server, shop_model, shop_rows
 
 
 @dataclass(frozen=True)
@@ -96,12 +100,18 @@ class Shop:
 def open_shop(home: Home, rows: pd.DataFrame | None = None, **options: Any) -> Shop:
     """A job on these rows (100 of them unless told otherwise) in a home."""
     if not (home.path / "models" / "shop").exists():
-        home.model("shop", *_model())
+        shutil.copytree(_registered(home.server), home.path / "models" / "shop")
     table = home.table(shop_rows() if rows is None else rows)
     return Shop(home, home.job(f"SELECT * FROM {table} ORDER BY entity_id", "shop", **options), table)
 
 
-_model = cache(shop_model)
+@cache
+def _registered(server: Server) -> Path:
+    """The shop's model as it was registered once, for each home to have a copy."""
+    template = Home(Path(tempfile.mkdtemp(prefix="shop-")), server)
+    atexit.register(shutil.rmtree, template.path)
+    template.model("shop", *shop_model())
+    return template.path / "models" / "shop"
 
 
 @contextmanager

@@ -5,12 +5,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from pipeline import forecast, machine, preflight
+from pipeline import forecast, machine, model, preflight
 from pipeline.forecast import ForecastError, Sample
+from pipeline.predict import scoring_threads
 from tests.home import NIGHT, Home, shop_rows
 from tests.pipeline.shop import Shop, open_shop
 
-SAMPLE = Sample(seconds=5e-6, input_bytes=30, scored_bytes=20, held_mb=250)
+SAMPLE = Sample(1e-6, 6.4e-6, input_bytes=30, scored_bytes=20, held_mb=250, batch_mb=20)
 
 
 @pytest.fixture
@@ -29,7 +30,32 @@ def metrics(shop: Shop, run_id: int) -> dict[str, float]:
 def test_a_forecast_follows_from_the_sample() -> None:
     found = forecast.forecast(1_000_000, 100_000, SAMPLE)
     assert (found.rows, found.parts, found.seconds, found.store_mb) == (1_000_000, 10, 10.0, 50.0)
-    assert 250 < found.peak_mb < 300
+    assert 270 < found.peak_mb < 320
+    by_four = forecast.forecast(1_000_000, 100_000, SAMPLE, threads=4)
+    assert (by_four.seconds, by_four.peak_mb) == (5.2, found.peak_mb + 60)
+
+
+@pytest.mark.parametrize(
+    ("processors", "threads", "seconds"), [(1, 1, 10.0), (2, 2, 5.0), (2, 1, 6.4), (8, 8, 3.6)]
+)
+def test_stages_side_by_side_share_the_processors(
+    monkeypatch: pytest.MonkeyPatch, processors: int, threads: int, seconds: float
+) -> None:
+    monkeypatch.setattr(machine, "share", lambda: processors)
+    found = forecast.forecast(1_000_000, 100_000, SAMPLE, threads, side_by_side=True)
+    assert found.seconds == pytest.approx(seconds)
+
+
+def test_a_model_that_may_not_be_loaded_takes_what_it_took_before(shop: Shop) -> None:
+    manifest = model.resolve(shop.home.path, "shop", "champion").manifest
+    uri = shop.home.places.predictions
+    first = forecast.remember(uri, shop.job, manifest, SAMPLE)
+    assert first.score_seconds == SAMPLE.score_seconds + manifest.score_seconds > SAMPLE.score_seconds
+    run_id = shop.home.score(shop.job).run_id
+    again = forecast.remember(uri, shop.job, manifest, SAMPLE)
+    assert again.held_mb == max(250, metrics(shop, run_id)["predict_peak_mb"])
+    pace = metrics(shop, run_id)["predict_rows_per_second"] / scoring_threads(manifest)
+    assert again.score_seconds == pytest.approx(SAMPLE.score_seconds + 1 / pace)
 
 
 @pytest.mark.parametrize(("rows", "parts"), [(0, 0), (1, 1), (32_000, 32), (32_001, 33), (96_000, 64)])

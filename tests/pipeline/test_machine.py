@@ -1,35 +1,64 @@
-"""pipeline/machine.py: tasks beside one another share the processors."""
+"""pipeline/machine.py: tasks beside one another share the processors, and so do the batches of one task."""
 
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import joblib
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline import machine
 from pipeline.errors import UsageError
 
 SHARES = """
-import json, os
+import json, threading
 from pipeline import machine
-share = machine.claim({beside})
+machine.claim()
 import sklearn.ensemble
 import pyarrow as pa
-from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
-print(json.dumps([share, pa.cpu_count(), _openmp_effective_n_threads(), pa.default_memory_pool().backend_name]))
+from sklearn.utils._openmp_helpers import _openmp_effective_n_threads as openmp
+print(json.dumps([machine.share(), pa.cpu_count(), pa.default_memory_pool().backend_name, openmp(),
+                  *machine.in_order(lambda _: openmp(), range(4), 2)]))
 """
 
 
-@pytest.mark.parametrize(("tasks", "beside"), [("1", 1), ("1", 2), ("2", 1), ("64", 1)])
-def test_arrow_and_the_model_get_the_tasks_share(tasks: str, beside: int) -> None:
-    share = max(1, joblib.cpu_count() // int(tasks) // beside)
+@pytest.mark.parametrize("tasks", ["1", "2", "64"])
+def test_a_task_gets_its_share_and_whatever_a_model_computes_with_one_processor(tasks: str) -> None:
+    share = max(1, joblib.cpu_count() // int(tasks))
     environ = {**os.environ, "SCORING_TASKS": tasks}
-    ended = subprocess.run(
-        [sys.executable, "-c", SHARES.format(beside=beside)], env=environ, check=True, stdout=subprocess.PIPE
-    )
-    assert json.loads(ended.stdout) == [share, share, share, "system"]
+    ended = subprocess.run([sys.executable, "-c", SHARES], env=environ, check=True, stdout=subprocess.PIPE)
+    assert json.loads(ended.stdout) == [share, share, "system", 1, 1, 1, 1, 1]
+
+
+@given(st.integers(0, 20), st.integers(1, 5), st.integers(0, 25))
+def test_results_come_in_order_and_few_items_are_under_way(items: int, threads: int, bad: int) -> None:
+    begun: list[int] = []
+
+    def work(item: int) -> int:
+        begun.append(item)
+        if item >= bad:
+            raise ValueError(item)
+        return item
+
+    taken, results = [], []
+
+    def given_one_by_one() -> Iterator[int]:
+        for item in range(items):
+            taken.append(item)
+            assert len(taken) - len(results) <= threads + 1
+            yield item
+
+    try:
+        for result in machine.in_order(work, given_one_by_one(), threads):
+            results.append(result)  # noqa: PERF402 - counted meanwhile
+    except ValueError as error:
+        assert error.args == (bad,)  # the first in order, whichever was first in time
+    assert results == list(range(min(items, bad)))
+    assert sorted(set(begun)) == sorted(begun)
 
 
 @pytest.mark.parametrize("said", ["0", "-1", "many", ""])

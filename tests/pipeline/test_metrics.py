@@ -1,6 +1,7 @@
 """pipeline/metrics.py: what a run looked like, the same however its rows were batched."""
 
 from math import isclose
+from time import perf_counter
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +13,7 @@ from pipeline.job import Gate
 from pipeline.metrics import ScoreSummary, judge, log_metrics
 from pipeline.parts import PartError
 from pipeline.predict import SCORED
-from pipeline.stage import Cost, Finding, Run
+from pipeline.stage import Cost, Finding, Run, by_the_clock
 from pipeline.write import Held
 from tests.home import Home
 from tests.pipeline.shop import Shop, open_shop
@@ -62,6 +63,13 @@ def test_a_summary_of_batches_equals_one_pass(batches: list[list[tuple[float, st
     assert {name: value for name, value in found.items() if name.startswith("label_share")} == shares
 
 
+@given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 20)), max_size=8))
+def test_seconds_of_stages_side_by_side_count_once(stages: list[tuple[int, int]]) -> None:
+    costs = [Cost(began=began, seconds=seconds, peak_mb=0) for began, seconds in stages]
+    ticks = {tick for began, seconds in stages for tick in range(began, began + seconds)}
+    assert by_the_clock(costs) == len(ticks)
+
+
 def test_the_variance_of_large_scores_close_together_is_kept() -> None:
     summary = ScoreSummary()
     for start in range(0, 1000, 10):
@@ -93,6 +101,15 @@ def test_a_nights_metrics_are_kept(shop: Shop) -> None:
         assert found[f"{stage}_peak_mb"] > 1
     for stage in ("extract", "predict", "write"):
         assert isclose(found[f"{stage}_rows_per_second"], 100 / found[f"{stage}_seconds"])
+
+
+def test_the_seconds_of_a_run_are_the_clocks(shop: Shop) -> None:
+    began = perf_counter()
+    run_id = shop.home.score(shop.job).run_id
+    whole, kept = perf_counter() - began, metrics(shop, run_id)
+    stages = [kept[f"{stage}_seconds"] for stage in ("extract", "predict", "write")]
+    # Stages side by side add up to more than the clock shows.
+    assert stages[0] <= kept["seconds"] + 0.001 <= min(sum(stages), whole) + 0.002
 
 
 def test_every_feature_has_its_counts(shop: Shop) -> None:

@@ -224,3 +224,19 @@ class Picky(RegressorMixin, BaseEstimator):
 def test_each_column_says_for_itself_whether_it_may_be_null(home: Home) -> None:
     columns = home.model("picky", Picky(("b", "e")).fit(ROWS), ROWS).manifest.columns
     assert [column.name for column in columns if column.accepts_missing] == ["b", "e"]
+
+
+@pytest.mark.parametrize("takes", [(), ("c3",), tuple(f"c{place}" for place in range(40, 100))])
+def test_of_many_columns_few_are_tried_and_none_gets_a_null_that_it_does_not_take(
+    home: Home, takes: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries: list[int] = []
+    predict = Picky.predict
+    monkeypatch.setattr(Picky, "predict", lambda self, rows: tries.append(len(rows)) or predict(self, rows))
+    rows = pd.DataFrame(np.arange(300.0).reshape(3, 100)).rename(columns="c{}".format)
+    columns = home.model("picky", Picky(takes).fit(rows), rows).manifest.columns
+    # One of a hundred may go unseen; its nulls are then rejected, which is safe.
+    assert [column.name for column in columns if column.accepts_missing] == list(
+        takes if len(takes) > 1 else ()
+    )
+    assert tries.count(1) < 100
