@@ -2,7 +2,7 @@
 
 from alembic import op
 
-revision = "0018"
+revision = "0017"
 down_revision = "0016"
 
 # What a run scores with is known when it begins. One that failed before that has a reason, and none of these.
