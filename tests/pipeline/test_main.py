@@ -393,7 +393,7 @@ def test_the_program_ends_as_its_function_does(shop: Shop) -> None:
 def test_check_of_a_good_job_finds_everything_in_order(shop: Shop, run: Command) -> None:
     code, said, _ = run("check", shop.job)
     assert code == 0
-    assert said.count("ok ") == 4
+    assert said.count("ok ") == 5
     assert "100 rows of 2024-01-01 read and scored, 0 would be rejected" in said
     assert re.search(r"schema at revision \d{4}, and the role may write", said)
 
