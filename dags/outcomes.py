@@ -12,7 +12,7 @@ from airflow.sdk import DAG, CronTriggerTimetable, Param, get_parsing_context, t
 
 from operators import numbers, telling
 from operators.defaults import task_defaults
-from operators.stage import end_of, outcome, places_of, require_known, score_date
+from operators.stage import SCORE_DATES, end_of, outcome, places_of, require_known, score_date
 from pipeline import job as jobs
 from pipeline.job import Job, JobError, Outcomes
 
@@ -27,7 +27,6 @@ skipped. Measuring again replaces what was measured: clear the task, or `python 
 
 def build(job: Job, outcomes: Outcomes) -> DAG:
     """The DAG that measures a job's scores."""
-    minute, hour, *_ = job.schedule.split()
     days = outcomes.delay_days
     later = timedelta(days=days - job.days_back)
     with DAG(
@@ -35,7 +34,7 @@ def build(job: Job, outcomes: Outcomes) -> DAG:
         description=f"Outcomes: {job.description}",
         doc_md=PAGE.format(job=job, outcomes=outcomes),
         # Every day: a job that runs on some days only has other ones so many days later.
-        schedule=CronTriggerTimetable(f"{minute} {hour} * * *", timezone=job.timezone),
+        schedule=CronTriggerTimetable(job.daily, timezone=job.timezone),
         start_date=datetime.combine(job.start_date + later, datetime.min.time(), job.zone),
         end_date=end_of(job, later),
         catchup=job.catchup,
@@ -61,6 +60,7 @@ def build(job: Job, outcomes: Outcomes) -> DAG:
         None,
         type=["null", "string"],
         format="date",
+        pattern=SCORE_DATES,
         title="Score date",
         description=f"The night to measure. Blank: {days} days before the day on which this run is due, in "
         f"{job.timezone}.",

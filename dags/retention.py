@@ -55,13 +55,17 @@ with DAG(
     @task
     def prune(**context: Any) -> dict[str, Any]:
         """Throw away what is due of every job, and say in the log what went."""
-        from pipeline import retention
+        from pipeline import removed, retention
 
-        found, broken = jobs.read_all(places.home() / "dags")
+        folder = places.home() / "dags"
+        found, broken = jobs.read_all(folder)
         for error in broken:
             log.warning("%s\nWhat that job has stays.", error)
         try:
-            pruned = retention.prune(_janitor, places.store(), found, dry_run=context["params"]["dry_run"])
+            filed = [path.stem for path in jobs.files(folder)]
+            gone = removed.connections(_janitor, places.store(), found, filed)
+            dry_run = context["params"]["dry_run"]
+            pruned = retention.prune(_janitor, places.store(), found, gone, dry_run=dry_run)
         except ScoringError as error:
             raise AirflowFailException(str(error)) from error
         for item in pruned.gone:

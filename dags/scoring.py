@@ -4,7 +4,7 @@ The tasks stand here top to bottom; the work is in `pipeline`. Heavy imports sta
 file again and again.
 """
 
-import re
+import logging
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -22,14 +22,17 @@ from airflow.sdk import (
 from airflow.sdk.exceptions import AirflowFailException
 
 from operators import credentials
+from operators.broken import BrokenJob
 from operators.decide import Decide
 from operators.defaults import hand_over_failure, task_defaults
 from operators.publish import DECIDE, Publish
-from operators.stage import end_of, outcome, places_of, require_known, score_date
+from operators.stage import SCORE_DATES, end_of, outcome, places_of, require_known, score_date
 from pipeline import job as jobs
 from pipeline import places
 from pipeline.errors import NothingToDo
-from pipeline.job import Job, JobError
+from pipeline.job import LAST_VERSION, Job, JobError
+
+log = logging.getLogger(__name__)
 
 Json = dict[str, Any]
 
@@ -39,11 +42,15 @@ Scores model **{job.model.name}** (alias `{job.model.alias}`) on `sql/{job.extra
 
 extract → load_model → predict (one per part) → write (one per part) → log_metrics → publish (→ decide)
 
-A model runs in load_model and predict, whose workers have no database: what fails there is noted by note_failure.
+A model runs in load_model and predict, whose workers have no database: what fails there is noted by note_failure, and
+so is what was killed.
 
 Analysts keep the last published night until the last step, which moves one pointer. A night that fails its gate is
 held: the task `decide` waits for {job.gate.decide_within_hours:g} hours until somebody approves or rejects it, under
 Required Actions. To score another day, trigger the DAG and fill in `score_date`.
+
+The tasks take slots of the pool `{job.pool}`. Tasks that stay *scheduled* wait for a free slot there; or Airflow has no
+such pool, and somebody has to make it, under Admin, Pools.
 """
 
 
@@ -54,6 +61,7 @@ def params(job: Job) -> dict[str, Param]:
             None,
             type=["null", "string"],
             format="date",
+            pattern=SCORE_DATES,
             title="Score date",
             description="The day whose rows are scored. Blank: the day on which this run is due, in "
             f"{job.timezone}" + (f", less {job.days_back} days." if job.days_back else "."),
@@ -62,6 +70,7 @@ def params(job: Job) -> dict[str, Param]:
             None,
             type=["null", "integer"],
             minimum=1,
+            maximum=LAST_VERSION,
             title="Model version",
             description=f"A registered version of {job.model.name}, which may be older than the published one. "
             f"Blank: the alias {job.model.alias}.",
@@ -77,7 +86,9 @@ def params(job: Job) -> dict[str, Param]:
 
 def build(job: Job) -> DAG:
     """The DAG of one job."""
-    asset = Asset(name=job.name, uri=f"scoring://predictions/{job.name}")
+    # Airflow lets no asset have one of these names.
+    name = f"{job.name}-scores" if job.name in ("self", "context") else job.name
+    asset = Asset(name=name, uri=f"scoring://predictions/{job.name}")
     with DAG(
         dag_id=job.name,
         description=job.description,
@@ -127,7 +138,7 @@ def build(job: Job) -> DAG:
 
         @task(trigger_rule=TriggerRule.ONE_FAILED)
         def note_failure(**context: Any) -> None:
-            """Note in the run's row why load_model or predict failed, and tell people: those two have no database."""
+            """Note why a task failed that could not do so itself, having no database or being killed; tell people."""
             from operators.failure import note
 
             with outcome():
@@ -161,7 +172,8 @@ def build(job: Job) -> DAG:
         decided = Decide(task_id=DECIDE, job=job, asset=asset)
         [verdict, published] >> decided
 
-        [work, scored] >> note_failure()
+        # Not after `decide`, which stays a last task: it is what makes a night red that has failed.
+        [run, work, scored, written, verdict, published] >> note_failure()
 
         if job.fallback != "none":
 
@@ -191,36 +203,16 @@ def _asked(context: Mapping[str, Any]) -> Json:
     """What the person who triggered the run asked for."""
     require_known(context, "score_date", "model_version", "dry_run")
     run, asked = context["dag_run"], context["params"]
+    version = asked.get("model_version")
+    if isinstance(version, float):  # to JSON Schema 2.0 is an integer
+        raise JobError(f"model_version = {version} is no whole number. Write {version:.0f}.")
     return {
         "trigger": run.run_id,
         "attempt": context["ti"].try_number,
         "triggered_by": run.triggering_user_name,
-        "model_version": asked.get("model_version"),
+        "model_version": version,
         "dry_run": asked.get("dry_run", False),
     }
-
-
-class BrokenJob(DAG):
-    """Stands in for a job file that cannot be used.
-
-    Airflow keeps one import error a file, and lets no DAG of that file run. So this one claims to come from the job
-    file, and fails when Airflow serializes it: the error stands beside the job file, and the other jobs go on.
-    """
-
-    job_file: str
-    error: JobError
-
-    @property
-    def relative_fileloc(self) -> str:
-        """The job file; Airflow would say scoring.py."""
-        return self.job_file
-
-    @relative_fileloc.setter
-    def relative_fileloc(self, _: str | None) -> None: ...
-
-    def get_serialized_fields(self) -> Any:  # type: ignore[override]
-        """Fail with the job file's error."""
-        raise self.error
 
 
 def dag_of(path: Path) -> DAG:
@@ -228,12 +220,17 @@ def dag_of(path: Path) -> DAG:
     try:
         return build(jobs.read(path))
     except JobError as error:
-        broken = BrokenJob(re.sub(r"\W", "_", path.stem), schedule=None)
-        broken.job_file, broken.error = path.name, error
-        return broken
+        return BrokenJob(path, error)
+    except Exception as error:  # whatever Airflow refuses of one job, the other jobs go on
+        log.exception("%s", path.name)
+        refusal = (
+            f"{path.name}: Airflow refuses its DAG: {type(error).__name__}: {error}. Correct the job file."
+        )
+        return BrokenJob(path, JobError(refusal))
 
 
 _wanted = get_parsing_context().dag_id
 for _path in jobs.files(Path(__file__).parent):
     if _wanted in (None, _path.stem):
-        globals()[_path.stem] = dag_of(_path)
+        # No name of Python's, so that no job takes the place of what this module has and its tasks call.
+        globals()[f"job {_path.stem}"] = dag_of(_path)

@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -11,7 +11,7 @@ from local import demo as commands
 from local.environment import Place
 from local.processes import exit_on_signals
 from pipeline import places
-from pipeline.errors import ScoringError
+from pipeline.errors import ScoringError, unwritable
 
 app = typer.Typer(
     help="A real Airflow with an embedded Postgres, for this checkout alone.",
@@ -54,8 +54,18 @@ def main() -> None:
     try:
         app()
     except (ScoringError, RuntimeError) as error:
-        Console(stderr=True).print(str(error), style="red", highlight=False, markup=False, soft_wrap=True)
-        sys.exit(1)
+        _fail(str(error))
+    except OSError as error:
+        if (sentence := unwritable(error)) is None:
+            raise
+        _fail(
+            f"{sentence} A checkout's Airflow is for the one user who may write {places.home() / '.local'}."
+        )
+
+
+def _fail(sentence: str) -> NoReturn:
+    Console(stderr=True).print(sentence, style="red", highlight=False, markup=False, soft_wrap=True)
+    sys.exit(1)
 
 
 def _place() -> Place:

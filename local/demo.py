@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from local import lease, nights, private, processes, setup
+from local import lease, nights, port, private, processes, setup
 from local.airflow import Airflow, started
 from local.environment import ANALYST, Place
 from local.nights import Night
@@ -45,26 +45,27 @@ LIMIT 10
 console = Console()
 
 
-def demo(place: Place, port: str | None) -> None:
+def demo(place: Place, asked: str | None) -> None:
     """Run three nights under a real scheduler, and show what analysts see."""
     begun = time.monotonic()
-    with _set_up(place, port) as (airflow, embedded):
+    with _set_up(place, asked) as (airflow, embedded):
         job = jobs.find(place.dags, setup.JOB)
         console.print(f"the scheduler runs {len(DAYS)} nights of {job.name}")
         with _board() as show:
             nights.run(airflow, job.name, DAYS, job.zone, show)
-        asked = {"job": job.name, "first": DAYS[0], "last": DAYS[-1]}
-        _print("Published runs", setup.reader(embedded), _RUNS, asked)
-        _print("Ten predictions", setup.reader(embedded), _PREDICTIONS, asked)
-        address = _address(airflow)
+        values = {"job": job.name, "first": DAYS[0], "last": DAYS[-1]}
+        _print("Published runs", setup.reader(embedded), _RUNS, values)
+        _print("Ten predictions", setup.reader(embedded), _PREDICTIONS, values)
+        address, again = _address(airflow), _again(airflow.url)
     console.print(f"Done in {time.monotonic() - begun:.0f} s; nothing is left running. Look around:")
-    console.print(f"  make up     Airflow at {address}", soft_wrap=True)
-    console.print("  make psql   SELECT * FROM predictions LIMIT 10;")
+    console.print(f"  {again}   Airflow at {address}", soft_wrap=True)
+    console.print("  make psql".ljust(len(again) + 2), "  SELECT * FROM predictions LIMIT 10;")
 
 
-def up(place: Place, port: str | None) -> None:
+def up(place: Place, asked: str | None) -> None:
     """Keep Airflow running until Ctrl-C."""
-    with _set_up(place, port) as (airflow, _):
+    # Nothing here needs the triggerer. The home page of the web UI calls an Airflow without one unhealthy.
+    with _set_up(place, asked, triggerer=True) as (airflow, _):
         with airflow.rest() as rest, contextlib.suppress(LocalError):
             # A job file that cannot be read is shown by the web UI.
             nights.await_dag(airflow, rest, setup.JOB)
@@ -105,7 +106,9 @@ def psql(place: Place, arguments: Sequence[str]) -> int:
 
 
 @contextlib.contextmanager
-def _set_up(place: Place, port: str | None) -> Iterator[tuple[Airflow, Embedded]]:
+def _set_up(
+    place: Place, asked: str | None, *, triggerer: bool = False
+) -> Iterator[tuple[Airflow, Embedded]]:
     with console.status("") as status:
 
         def tell(line: str) -> None:
@@ -115,7 +118,7 @@ def _set_up(place: Place, port: str | None) -> Iterator[tuple[Airflow, Embedded]
                 console.print(line)
 
         embedded = setup.server(place, tell)
-        with started(place, embedded, port=port, tell=tell) as airflow:
+        with started(place, embedded, port=asked, triggerer=triggerer, tell=tell) as airflow:
             # Airflow's start keeps one core busy for 15 s; the set-up fits beside it.
             setup.prepare(place, embedded, tell)
             status.update(f"starting Airflow on {airflow.url}")
@@ -165,6 +168,12 @@ def _print(title: str, uri: str, query: str, values: dict[str, object]) -> None:
     for row in rows:
         table.add_row(*("" if value is None else str(value) for value in row.values()))
     console.print(table)
+
+
+def _again(url: str) -> str:
+    """The command that starts Airflow at the same address."""
+    number = int(url.rpartition(":")[2])
+    return "make up" if number == port.USUAL else f"make up PORT={number}"
 
 
 def _address(airflow: Airflow) -> str:

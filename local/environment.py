@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # `sample`.
 TASK_CONNECTIONS = ("warehouse", "predictions", "predictions_approver", "predictions_janitor")
 # What the web server's pages read with.
-ANALYST = "SCORING_ANALYST"
+PAGES, ANALYST = "SCORING_PAGES", "SCORING_ANALYST"
 _PREDICTIONS = "AIRFLOW_CONN_PREDICTIONS"
 _OWNERS = ("AIRFLOW_CONN_WAREHOUSE_OWNER", "AIRFLOW_CONN_PREDICTIONS_OWNER")
 
@@ -105,8 +105,8 @@ def environment(
     variables = {conn_id: f"AIRFLOW_CONN_{conn_id.upper()}" for conn_id in TASK_CONNECTIONS}
     connections = {
         name: environ.get(name) or embedded.connections[conn_id]
-        for conn_id, name in {**variables, "analyst": ANALYST}.items()
-        # The embedded approver, janitor and analyst have never heard of a real database's runs.
+        for conn_id, name in {**variables, "pages": PAGES}.items()
+        # The embedded approver, janitor and pages have never heard of a real database's runs.
         if environ.get(name) or conn_id in ("warehouse", "predictions") or not environ.get(_PREDICTIONS)
     }
     metadata = embedded.uri("airflow", "airflow").replace("postgresql://", "postgresql+psycopg2://", 1)
@@ -151,7 +151,7 @@ def of_component(name: str, environ: Mapping[str, str]) -> dict[str, str]:
 
     The web server gives the connections in its environment to every task that asks: it has none.
     """
-    hidden = {ANALYST, "AIRFLOW__CORE__PLUGINS_FOLDER"} if name != "api-server" else set()
+    hidden = {PAGES, "AIRFLOW__CORE__PLUGINS_FOLDER"} if name != "api-server" else set()
     return {
         key: value
         for key, value in environ.items()
@@ -160,4 +160,4 @@ def of_component(name: str, environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _foreign(name: str) -> bool:
-    return name.startswith("AIRFLOW__") or name in (*_OWNERS, ANALYST)
+    return name.startswith("AIRFLOW__") or name in (*_OWNERS, PAGES, ANALYST)

@@ -21,7 +21,7 @@ _CONNECTION, _VARIABLE, _SETTING = "AIRFLOW_CONN_", "AIRFLOW_VAR_", "AIRFLOW__"
 # Variables that somebody may have set beside Airflow's. A model's task needs the store's own credentials, and the
 # public key of signatures.
 _SECRET = re.compile(
-    r"PASS(WORD|WD|PHRASE|FILE)?\b|PASSWORD|SECRET|TOKEN|PRIVATE|SIGNING_KEY|_DSN\b|SCORING_ANALYST"
+    r"PASS(WORD|WD|PHRASE|FILE)?\b|PASSWORD|SECRET|TOKEN|PRIVATE|SIGNING_KEY|_DSN\b|SCORING_(ANALYST|PAGES)"
 )
 _OF_THE_STORE = ("AWS_", "AZURE_", "GOOGLE_", "FSSPEC_")
 # Where a secrets backend keeps connections, a task that has some asks it.
@@ -54,19 +54,21 @@ TASKS: Mapping[str, Need] = {
     "fallback": Need(("warehouse", "predictions")),
     "measure": Need(("warehouse", "predictions", "alerts", "mlflow")),
     "prune": Need(("predictions_janitor",), "janitor"),
+    "inspect": Need(("predictions", "alerts")),
 }
 
 
-def keep_needed(task: str, job: Job | None = None) -> None:
+def keep_needed(task: str, job: Job | None = None, *, also: Collection[str] = ()) -> None:
     """Drop from this process' environment every credential that a task does not need.
 
     Args:
         task: the task's id.
         job: whose task it is, where it is a job's.
+        also: further connections that it needs, where it is no job's.
     """
     need = TASKS[task]
     named = _named(job) if job else {}
-    needed = {named.get(conn_id, conn_id) for conn_id in need.connections}
+    needed = {named.get(conn_id, conn_id) for conn_id in need.connections} | set(also)
     wanted = {f"{_CONNECTION}{conn_id.upper()}" for conn_id in needed if conn_id}
     _drop(_credentials(backends=not need.connections) - wanted)
 

@@ -4,13 +4,13 @@ import logging
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import Connection, Context, Param, TriggerRule
+from airflow.sdk import Context, Param, TriggerRule
 from airflow.sdk.exceptions import TaskAwaitingInput
 from airflow.sdk.execution_time.hitl import HITLUser, upsert_hitl_detail
 
 from operators import credentials, numbers, telling
 from operators.publish import DECIDE, Announce
-from operators.stage import outcome, places_of
+from operators.stage import connection, outcome, places_of
 from pipeline.errors import NothingToDo
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ APPROVE, REJECT = "Approve", "Reject"
 _FIRST_LOOK, _LATER_LOOKS = timedelta(seconds=15), 0.1
 # After this share of the time people are reminded, once.
 _REMIND_AFTER = 0.75
+_TRIES = 3
 
 
 class Decide(Announce):
@@ -39,6 +40,11 @@ class Decide(Announce):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(
             queue=credentials.TASKS[DECIDE].queue,
+            # Airflow 3.3.2 takes an answer in the very moment of a pause for a failure: the next try asks again, or
+            # announces what has been decided.
+            retries=max(kwargs["job"].retries, _TRIES),
+            retry_delay=_FIRST_LOOK,
+            retry_exponential_backoff=False,
             # After a `publish` that was skipped, and not after a night without rows, which skips all of them.
             trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
             **kwargs,
@@ -145,7 +151,7 @@ class Decide(Announce):
         from pipeline.write import NotHeld
 
         conn_id = f"{self.job.write.connection}_approver"
-        approver = addresses.postgres(Connection.get(conn_id).get_uri(), conn_id)
+        approver = addresses.postgres(connection(conn_id).get_uri(), conn_id)
         try:
             decide(approver, run_id, approve=approve, by=by, reason=reason)
             log.info("run %s: %s by %s: %s", run_id, "approved" if approve else "rejected", by, reason)
@@ -167,7 +173,9 @@ class Decide(Announce):
         )
 
 
-_REASON = Param("", type="string", minLength=1, title="Reason", description="Why; kept with the run.")
+_REASON = Param(
+    "", type="string", minLength=1, maxLength=2000, title="Reason", description="Why; kept with the run."
+)
 
 
 def _form(context: Context) -> str:

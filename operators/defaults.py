@@ -2,10 +2,10 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
-from operators import credentials, failure, telling
+from operators import credentials, failure
 from operators.stage import score_date
 from pipeline.job import Job
 
@@ -25,9 +25,15 @@ def task_defaults(job: Job, days_back: int | None = None) -> dict[str, Any]:
         "retry_delay": timedelta(seconds=job.retry_delay_seconds),
         "retry_exponential_backoff": True,
         "max_retry_delay": timedelta(minutes=30),
+        "pool": job.pool,
+        # Of each task alone: else Airflow adds up those of the tasks after it, and a job's last task gives way to
+        # another job's first one.
+        "priority_weight": job.priority,
+        "weight_rule": "absolute",
         # Not a callback: where this fails, the task does.
         "pre_execute": lambda context: credentials.keep_needed(context["ti"].task_id, job),
         "on_execute_callback": _announce(job, days_back),
+        "on_retry_callback": failure.say_again,
         "on_failure_callback": _report_failure(job, days_back),
     }
 
@@ -42,36 +48,10 @@ def _announce(job: Job, days_back: int | None) -> Callable[[Mapping[str, Any]], 
 
 
 def _report_failure(job: Job, days_back: int | None) -> Callable[[Mapping[str, Any]], None]:
-    """Callback that says what failed, for which night, and what to do."""
-
-    def report_failure(context: Mapping[str, Any]) -> None:
-        night = score_date(job, context, days_back)
-        _log_failure(job, context, night)
-        telling.tell_failure(job, context, night)
-
-    return report_failure
+    """Callback that notes a failure, tells people, and says what to do."""
+    return lambda context: failure.report(job, context, days_back)
 
 
 def hand_over_failure(job: Job) -> Callable[[Mapping[str, Any]], None]:
     """Callback of a task that can reach no database: `note_failure` notes and tells what it hands over."""
-
-    def hand_over(context: Mapping[str, Any]) -> None:
-        _log_failure(job, context, score_date(job, context))
-        failure.hand_over(context)
-
-    return hand_over
-
-
-def _log_failure(job: Job, context: Mapping[str, Any], night: date) -> None:
-    failed = context["ti"].task_id
-    log.error(
-        "%s: score date %s: task %s failed: %s\n"
-        "What was published before stays. The message says what to put right; "
-        "then clear the task %s and those after it, and the night goes on from there. Owner: %s",
-        job.name,
-        night,
-        failed,
-        context.get("exception"),
-        failed,
-        job.owner,
-    )
+    return lambda context: failure.hand_over(job, context)

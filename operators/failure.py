@@ -1,48 +1,148 @@
-"""The failure of a task that has no database: handed over as text, noted and told by a task that has one."""
+"""The failure of a task: a run that says why, a message, and the remedy as the last lines of the task's log.
 
+A task that has no database, or that was killed, cannot see to that itself: `note_failure` does in its place.
+"""
+
+import logging
 from collections.abc import Mapping
+from contextlib import suppress
+from datetime import date, timedelta
 from typing import Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
 from operators import telling
-from operators.stage import places_of
-from pipeline.errors import kept_text
+from operators.stage import cause_of, places_of, score_date
+from pipeline import dates
+from pipeline.errors import ScoringError, kept_text
 from pipeline.job import Job
 
-# Those of the queue `model`, in their order.
-_TASKS = ("load_model", "predict")
-_KEY = "failure"
+log = logging.getLogger(__name__)
+
+# Those that `note_failure` stands in for, in their order. The first one begins the run.
+_TASKS = ("extract", "load_model", "predict", "write", "log_metrics", "publish")
+_KEY = "failure"  # which pages/events.py reads, too
 _LONGEST = 2000
+_KILLED = (
+    "It was ended from outside, or by its model; its log is all that it left. Where memory ran out, lower "
+    "extract.rows_per_part or give the worker more."
+)
 
 
-def hand_over(context: Mapping[str, Any]) -> None:
-    """Leave a failed task's error for `note`."""
-    error = context.get("exception")
-    cause = getattr(error, "__cause__", None) or error
-    text = {
-        "error": str(error)[:_LONGEST],
-        "kind": type(cause).__name__,
-        "kept": kept_text(cause)[:_LONGEST] if cause else "",
-    }
-    context["ti"].xcom_push(key=_KEY, value=text)
+def report(job: Job, context: Mapping[str, Any], days_back: int | None = None) -> None:
+    """Note a failed task's error as a run, tell people, and say what to do.
+
+    Args:
+        job: whose task it is.
+        context: of the task.
+        days_back: as `score_date` takes it, where the task does not score a night but looks back on it.
+    """
+    night, error = night_of(job, context, days_back), text_of(context.get("exception"))
+    ti, cause = context["ti"], cause_of(context.get("exception"))
+    noted = days_back is not None or _note(
+        job, context, night, ti.task_id, kept_text(cause) if cause else error, ti.try_number
+    )
+    told = telling.tell_failure(job, context, night, error)
+    _leave(context, told=noted and told)
+    _log(job, context, night, error)
+
+
+def hand_over(job: Job, context: Mapping[str, Any]) -> None:
+    """Leave a failed task's error for `note`, and say what to do."""
+    _leave(context, told=False)
+    _log(job, context, night_of(job, context), text_of(context.get("exception")))
 
 
 def note(job: Job, context: Mapping[str, Any]) -> None:
-    """Note in the run's row why a task of the queue `model` failed, and tell people.
+    """Note why a task failed that could not note it itself, and tell people.
 
     Raises:
-        AirflowSkipException: none has failed; another task has, which says so itself.
+        AirflowSkipException: none has failed; or the one that has did so itself.
     """
-    from pipeline import ledger
-
     task = _failed(context)
     if task is None:
-        raise AirflowSkipException(f"{' and '.join(_TASKS)} have not failed")
-    error, kind, kept = _handed_over(context, task)
-    run = context["ti"].xcom_pull(task_ids="extract")
-    ledger.note_failure(places_of(job).predictions, int(run["run_id"]), kept)
-    telling.tell_noted(job, context, task, error, kind)
+        raise AirflowSkipException(f"{', '.join(_TASKS)} have not failed")
+    left = _left(context, task)
+    if left.get("told"):
+        raise AirflowSkipException(f"{task} has failed, and has told of it itself")
+    night = night_of(job, context)
+    _note(job, context, night, task, str(left["kept"])[:_LONGEST], None)
+    telling.tell_noted(job, context, night, task, str(left["error"])[:_LONGEST], str(left["kind"])[:100])
+
+
+def night_of(job: Job, context: Mapping[str, Any], days_back: int | None = None) -> date:
+    """The day that a failed task was for; the day on which it is due where that day is what failed."""
+    with suppress(ScoringError):
+        return score_date(job, context, days_back)
+    run, back = context["dag_run"], job.days_back if days_back is None else days_back
+    due: date = (run.logical_date or run.run_after).astimezone(job.zone).date() - timedelta(days=back)
+    return due
+
+
+def text_of(error: Any) -> str:
+    """What a person reads of an error: what happened, why, and what to do."""
+    from pipeline import failures
+
+    cause = cause_of(error)
+    return failures.explain(cause) if cause else str(error or _KILLED)
+
+
+def say_again(context: Mapping[str, Any]) -> None:
+    """Say why a task is tried again, below the traceback."""
+    log.info("::endgroup::")
+    for line in text_of(context.get("exception")).splitlines():
+        log.warning("%s", line)
+    log.warning("The task is tried again by itself. What was published before stays.")
+
+
+@telling.harmless
+def _note(
+    job: Job, context: Mapping[str, Any], night: date, task: str, reason: str, attempt: int | None
+) -> None:
+    from pipeline import failures
+
+    run, asked = context["dag_run"], context["params"]
+    failure = failures.Failure(
+        job=job.name,
+        score_date=night,
+        interval=dates.interval(night, job.zone),
+        trigger=run.run_id,
+        reason=reason,
+        job_sha256=job.sha256,
+        model_name=job.model.name,
+        dry_run=bool(asked.get("dry_run")),
+        triggered_by=run.triggering_user_name,
+        attempt=attempt if task == _TASKS[0] else None,
+    )
+    failures.note(places_of(job).predictions, failure, begin=task == _TASKS[0])
+
+
+@telling.harmless
+def _leave(context: Mapping[str, Any], *, told: bool) -> None:
+    """Leave text and no more: the process may have run a pickle."""
+    error = context.get("exception")
+    cause = cause_of(error)
+    left = {
+        "error": text_of(error)[:_LONGEST],
+        "kind": type(cause).__name__,
+        "kept": kept_text(cause)[:_LONGEST] if cause else "",
+        "told": told,
+    }
+    context["ti"].xcom_push(key=_KEY, value=left)
+
+
+def _log(job: Job, context: Mapping[str, Any], night: date, error: str) -> None:
+    """Say what to do in lines of their own, after the traceback and outside of the group that Airflow has opened."""
+    failed = context["ti"].task_id
+    log.info("::endgroup::")
+    log.error("%s: score date %s: task %s failed. Owner: %s", job.name, night, failed, job.owner)
+    for line in error.splitlines():
+        log.error("%s", line)
+    log.error(
+        "What was published before stays. Put right what is said above, then clear the task %s and those after it: "
+        "the night goes on from there.",
+        failed,
+    )
 
 
 def _failed(context: Mapping[str, Any]) -> str | None:
@@ -54,17 +154,9 @@ def _failed(context: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _handed_over(context: Mapping[str, Any], task: str) -> tuple[str, str, str]:
-    """The first error that a task handed over, its kind, and what of it is kept.
-
-    Text and no more, for the task's process has run a pickle.
-    """
+def _left(context: Mapping[str, Any], task: str) -> Mapping[str, Any]:
+    """What the first failed copy of a task has handed over; a killed one nothing."""
     for left in context["ti"].xcom_pull(task_ids=[task], key=_KEY) or ():
-        if isinstance(left, Mapping):
-            return (
-                str(left.get("error"))[:_LONGEST],
-                str(left.get("kind"))[:100],
-                str(left.get("kept"))[:_LONGEST],
-            )
-    text = "It was ended from outside, or by its model; its log is all that it left."
-    return text, "Killed", f"Killed: {text}"
+        if isinstance(left, Mapping) and {"error", "kind", "kept"} <= left.keys():
+            return left
+    return {"error": _KILLED, "kind": "Killed", "kept": f"Killed: {_KILLED}"}

@@ -6,19 +6,33 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from airflow.sdk import Connection
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import (
+    AirflowFailException,
+    AirflowNotFoundException,
+    AirflowSkipException,
+    ErrorType,
+)
+from airflow.sdk.execution_time.comms import ErrorResponse, GetConnection
 
 from pipeline import dates, places
 from pipeline.errors import NothingToDo, ScoringError
 from pipeline.job import Job, JobError
 
+# Years that a run's form takes; how far ahead a day may lie, the task says.
+SCORE_DATES = r"^(19[7-9]|20[0-9]|21[0-9])[0-9]-"
+
 
 def score_date(job: Job, context: Mapping[str, Any], days_back: int | None = None) -> date:
     """The day that this DAG run scores, or measures: one rule for every way of starting it."""
     run = context["dag_run"]
-    back = job.days_back if days_back is None else days_back
+    back, schedule = (job.days_back, job.schedule) if days_back is None else (days_back, job.daily)
     return dates.score_date(
-        context["params"].get("score_date"), run.logical_date, run.run_after, job.zone, back
+        context["params"].get("score_date"),
+        run.logical_date,
+        run.run_after,
+        job.zone,
+        back,
+        schedule if run.run_type in ("scheduled", "backfill") else None,
     )
 
 
@@ -29,14 +43,20 @@ def end_of(job: Job, later: timedelta = timedelta()) -> datetime | None:
 
 
 def require_known(context: Mapping[str, Any], *known: str) -> None:
-    """Airflow accepts unknown keys in a run's conf; we do not.
+    """Airflow accepts unknown keys in a run's conf, and one score date for all runs of a backfill; we do not.
 
     Raises:
-        JobError: one is none of `known`.
+        JobError: one is none of `known`, or a backfill names a score date.
     """
-    unknown = sorted(set(context["dag_run"].conf or {}) - set(known))
+    run = context["dag_run"]
+    unknown = sorted(set(run.conf or {}) - set(known))
     if unknown:
         raise JobError(f"unknown parameter {unknown[0]!r} in the run's conf. Use {', '.join(known)}.")
+    if run.run_type == "backfill" and (asked := context["params"].get("score_date")):
+        raise JobError(
+            f"a backfill names score_date {asked}, so all of its runs would score that one day. Leave score_date out: "
+            "each run then scores its own day."
+        )
 
 
 def places_of(job: Job, *, warehouse: bool = False) -> places.Places:
@@ -52,9 +72,35 @@ def places_of(job: Job, *, warehouse: bool = False) -> places.Places:
     return places.Places(
         home=places.home(),
         store=places.store(),
-        warehouse=addresses.warehouse(Connection.get(source).get_uri(), source) if warehouse else "",
-        predictions=addresses.postgres(Connection.get(target).get_uri(), target),
+        warehouse=addresses.warehouse(connection(source).get_uri(), source) if warehouse else "",
+        predictions=addresses.postgres(connection(target).get_uri(), target),
     )
+
+
+def connection(conn_id: str) -> Connection:
+    """A connection of Airflow's.
+
+    Raises:
+        AddressError: there is none of that id, and the next try would find none.
+    """
+    from pipeline import addresses
+
+    try:
+        found: Connection = Connection.get(conn_id)
+    except AirflowNotFoundException:
+        if _unanswered(conn_id):
+            raise
+        raise addresses.missing(conn_id) from None
+    return found
+
+
+def _unanswered(conn_id: str) -> bool:
+    """Whether nobody could be asked for a connection: Airflow then says that there is none, too."""
+    from airflow.sdk.execution_time import task_runner
+
+    supervisor = getattr(task_runner, "SUPERVISOR_COMMS", None)
+    answer = supervisor.send(GetConnection(conn_id=conn_id)) if supervisor else None
+    return isinstance(answer, ErrorResponse) and answer.error is not ErrorType.CONNECTION_NOT_FOUND
 
 
 @contextmanager
@@ -68,4 +114,12 @@ def outcome() -> Iterator[None]:
     except NothingToDo as nothing:
         raise AirflowSkipException(str(nothing)) from nothing
     except ScoringError as error:
-        raise AirflowFailException(str(error)) from error
+        # One traceback in the log, and not two: the message is what a person needs. `cause_of` gives the error.
+        raise AirflowFailException(str(error)) from None
+
+
+def cause_of(error: Any) -> BaseException | None:
+    """Why a task failed: the stage's own error where `outcome` has put it into Airflow's words."""
+    if isinstance(error, AirflowFailException):
+        return error.__cause__ or error.__context__ or error
+    return error if isinstance(error, BaseException) else None

@@ -7,9 +7,7 @@ from datetime import UTC, date, datetime
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec
 
-from airflow.sdk import Connection
-
-from operators.stage import places_of, score_date
+from operators.stage import cause_of, connection, places_of, score_date
 from pipeline.job import Job
 
 if TYPE_CHECKING:
@@ -24,15 +22,17 @@ log = logging.getLogger(__name__)
 Given = ParamSpec("Given")
 
 
-def harmless(tell: Callable[Given, None]) -> Callable[Given, None]:
-    """Log whatever `tell` raises, and go on."""
+def harmless(tell: Callable[Given, None]) -> Callable[Given, bool]:
+    """Log whatever `tell` raises, and go on; returns whether it raised nothing."""
 
     @wraps(tell)
-    def told(*args: Given.args, **kwargs: Given.kwargs) -> None:
+    def told(*args: Given.args, **kwargs: Given.kwargs) -> bool:
         try:
             tell(*args, **kwargs)
         except Exception as error:
             log.exception("%s: the night goes on without it: %s", tell.__name__, error)
+            return False
+        return True
 
     return told
 
@@ -74,30 +74,31 @@ def tell_published(job: Job, context: Mapping[str, Any], run: "Run", verdict: "V
     if verdict.findings and verdict.passed:
         _tell(job, messages.unusual(_night(job, context), run, verdict))
     elif job.alerts.to is not None and alerts.waiting(uri := places_of(job).predictions, job.alerts.to):
-        alerts.send(uri, job.alerts.to, _addresses(job.alerts.to))
+        alerts.send(uri, job.alerts.to, addresses(job.alerts.to))
 
 
 @harmless
-def tell_failure(job: Job, context: Mapping[str, Any], night: date) -> None:
+def tell_failure(job: Job, context: Mapping[str, Any], night: date, error: str) -> None:
     """Tell people that a task failed for good; of a run that was held or rejected they know."""
     from pipeline import messages
     from pipeline.write import Held, Rejected
 
-    ti, error = context["ti"], context.get("exception")
-    cause = getattr(error, "__cause__", None) or error
+    ti, cause = context["ti"], cause_of(context.get("exception"))
     if not isinstance(cause, Held | Rejected):
         # Where nothing can be kept, nobody knows what was told before: of many mapped tasks the first one tells.
         first = (ti.map_index or 0) <= 0
-        alert = messages.failed(_night(job, context, night), ti.task_id, str(error), type(cause).__name__)
+        alert = messages.failed(_night(job, context, night), ti.task_id, error, type(cause).__name__)
         _tell(job, alert, unkept=first)
 
 
 @harmless
-def tell_noted(job: Job, context: Mapping[str, Any], task: str, error: str, kind: str) -> None:
+def tell_noted(
+    job: Job, context: Mapping[str, Any], night_of: date, task: str, error: str, kind: str
+) -> None:
     """Tell people that another task of the same DAG run failed for good, which could not tell them."""
     from pipeline import messages
 
-    night = _night(job, context)
+    night = _night(job, context, night_of)
     failed = f"{night.task.partition('/tasks/')[0]}/tasks/{task}"
     _tell(job, messages.failed(replace(night, task=failed), task, error, kind))
 
@@ -120,13 +121,23 @@ def _tell(job: Job, alert: "Alert", *, unkept: bool = False) -> None:
 
     if job.alerts.to is not None:
         uri = places_of(job).predictions
-        alerts.tell(uri, job.alerts.to, _addresses(job.alerts.to), alert, unkept=unkept)
+        alerts.tell(uri, job.alerts.to, addresses(job.alerts.to), alert, unkept=unkept)
 
 
-def _addresses(name: str) -> tuple[str, ...]:
+def addresses(name: str) -> tuple[str, ...]:
+    """The addresses of an Apprise connection.
+
+    Raises:
+        UsageError: there are none.
+    """
     from pipeline import alerts
+    from pipeline.addresses import AddressError
 
-    return alerts.addresses(Connection.get(name).extra_dejson, name)
+    try:
+        extra = connection(name).extra_dejson
+    except AddressError:
+        extra = {}  # its remedy is a database's
+    return alerts.addresses(extra, name)
 
 
 def _night(job: Job, context: Mapping[str, Any], night: date | None = None) -> "Night":

@@ -14,7 +14,7 @@ import typer
 from pipeline import machine, postgres
 from pipeline.commands import analysts, audit, keeping, nights, outcomes, rescue, runs, setup
 from pipeline.commands.console import FAILED, HELD, USAGE, err, fail
-from pipeline.errors import NothingToDo, ScoringError, UsageError
+from pipeline.errors import NothingToDo, ScoringError, UsageError, unwritable
 from pipeline.write import Held
 
 app = typer.Typer(
@@ -73,6 +73,8 @@ def _exits() -> Iterator[None]:
     except (ScoringError, RuntimeError) as error:
         fail(error, FAILED)
     except (sa.exc.SQLAlchemyError, adbc.Error, OSError) as error:
+        if isinstance(error, OSError) and (sentence := unwritable(error)):
+            fail(sentence, FAILED)
         # UNDEFINED_TABLE, UNDEFINED_FUNCTION, INVALID_SCHEMA_NAME
         unmade = getattr(getattr(error, "orig", None), "sqlstate", "") in ("42P01", "42883", "3F000")
         remedy = postgres.remedy(error) or "Nothing was published; try again."

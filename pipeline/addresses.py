@@ -82,6 +82,11 @@ def warehouse(uri: str, name: str) -> str:
     return address
 
 
+def missing(name: str) -> AddressError:
+    """The error of a connection that is not set."""
+    return AddressError(f"no connection {name!r}. {_remedy(name)}")
+
+
 def _split(uri: str, name: str) -> SplitResult:
     try:
         parts = urlsplit(uri)

@@ -40,6 +40,8 @@ def figures(query: str, values: Values, origin: str, tables: Mapping[str, pa.Tab
         BusinessError: the query is refused, or gives other than one row of numbers.
         WarehouseError: it names an unknown parameter.
     """
+    for name, table in tables.items():
+        _require_apart(table, name, origin)
     statement = render(query, values, origin, literal)
     with duckdb.connect(config={"threads": pa.cpu_count()}) as session:
         for name, table in tables.items():
@@ -61,6 +63,18 @@ def figures(query: str, values: Values, origin: str, tables: Mapping[str, pa.Tab
             f"{origin}: {'no row' if not rows else 'more than one row'}. Aggregate to one row, each column a number."
         )
     return _numbers(names, rows[0], origin)
+
+
+def _require_apart(table: pa.Table, name: str, origin: str) -> None:
+    """Refuse columns that DuckDB cannot tell apart: it would give one of them another name without a word."""
+    first: dict[str, str] = {}
+    for column in table.column_names:
+        if twin := first.get(column.lower()):
+            raise BusinessError(
+                f"{origin}: table {name} has columns {twin!r} and {column!r}, which the query cannot tell apart. "
+                "Have the outcomes query, or slices, name them differently."
+            )
+        first[column.lower()] = column
 
 
 def _numbers(names: list[str], row: tuple[object, ...], origin: str) -> dict[str, float]:

@@ -5,6 +5,7 @@ be of another type. So every value comes as its text, marked with the column's t
 rejects its row, and a column that no model takes harms nobody.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -20,6 +21,13 @@ from pipeline.queries import BATCH_ROWS, Values, WarehouseError, bind
 
 # What the server itself refused; a retry would meet the same refusal.
 _REFUSALS = (sa.exc.ProgrammingError, sa.exc.DataError, sa.exc.NotSupportedError, sa.exc.IntegrityError)
+# Some drivers call everything an operational error: what a server says that still answers is a refusal, but for locks,
+# limits and whatever else may be gone at the next try.
+_PASSING = re.compile(
+    r"lock|busy|time.?out|timed out|too many|limit|full|memory|space|resource|shut|restart|recover|starting|terminat|"
+    r"kill|cancel|interrupt|abort|disk|i/o|unable to open|connect|gone away|try again",
+    re.IGNORECASE,
+)
 
 # In this order: a bool is an int in Python, and a datetime a date.
 _KINDS: dict[type, str] = {
@@ -50,14 +58,22 @@ def stream(uri: str, query: str, values: Values, origin: str) -> Iterator[pa.Rec
             names, chunks = list(rows.keys()), rows.partitions(BATCH_ROWS)
             first = next(chunks, [])
             types = [_type(values) for values in _columns(first, len(names))]
-        except _REFUSALS as error:
-            raise _refusal(error, origin) from error
+        except sa.exc.ResourceClosedError as error:
+            raise WarehouseError(
+                f"{origin}: the database has no rows to give for it. Write one SELECT, and no other statement."
+            ) from error
+        except sa.exc.DBAPIError as error:
+            raise _sorted_out(error, connection, origin) from error
         schema = pa.schema(list(zip(names, types, strict=True)))
-        yield pa.RecordBatchReader.from_batches(schema, _batches(first, chunks, schema, origin))
+        yield pa.RecordBatchReader.from_batches(schema, _batches(first, chunks, schema, origin, connection))
 
 
 def _batches(
-    first: Sequence[Any], rest: Iterator[Sequence[Any]], schema: pa.Schema, origin: str
+    first: Sequence[Any],
+    rest: Iterator[Sequence[Any]],
+    schema: pa.Schema,
+    origin: str,
+    connection: sa.Connection,
 ) -> Iterator[pa.RecordBatch]:
     chunk = first
     try:
@@ -66,8 +82,8 @@ def _batches(
             arrays = [_array(values, field) for values, field in zip(columns, schema, strict=True)]
             yield pa.RecordBatch.from_arrays(arrays, schema=schema)
             chunk = next(rest, [])
-    except _REFUSALS as error:
-        raise _refusal(error, origin) from error
+    except sa.exc.DBAPIError as error:
+        raise _sorted_out(error, connection, origin) from error
 
 
 def _columns(chunk: Sequence[Any], width: int) -> list[tuple[Any, ...]]:
@@ -126,5 +142,19 @@ def _text(value: Any) -> str:
     return repr(value) if isinstance(value, float) else str(value)
 
 
-def _refusal(error: sa.exc.DBAPIError, origin: str) -> WarehouseError:
-    return WarehouseError(f"{origin}: the database refused the query: {' '.join(str(error.orig).split())}")
+def _sorted_out(error: sa.exc.DBAPIError, connection: sa.Connection, origin: str) -> Exception:
+    """The error as a refusal, or as it is where another try may not meet it."""
+    reason = " ".join(str(error.orig).split())
+    if not isinstance(error, _REFUSALS):
+        passing = not isinstance(error, sa.exc.OperationalError) or _PASSING.search(reason)
+        if passing or error.connection_invalidated or not _answers(connection):
+            return error
+    return WarehouseError(f"{origin}: the database refused the query: {reason}")
+
+
+def _answers(connection: sa.Connection) -> bool:
+    try:
+        connection.rollback()
+        return bool(connection.dialect.do_ping(connection.connection.dbapi_connection))  # type: ignore[arg-type]
+    except (sa.exc.SQLAlchemyError, connection.dialect.loaded_dbapi.Error):
+        return False

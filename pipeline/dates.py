@@ -3,6 +3,8 @@
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from croniter import croniter
+
 from pipeline.errors import UsageError
 
 # A night may be scored ahead of its time, but not so far that it hides all that will be published for years. The
@@ -16,7 +18,12 @@ class DateError(UsageError):
 
 
 def score_date(
-    asked: str | None, logical_date: datetime | None, run_after: datetime, zone: ZoneInfo, days_back: int = 0
+    asked: str | None,
+    logical_date: datetime | None,
+    run_after: datetime,
+    zone: ZoneInfo,
+    days_back: int = 0,
+    schedule: str | None = None,
 ) -> date:
     """The day whose rows a run scores.
 
@@ -30,13 +37,32 @@ def score_date(
         run_after: the earliest instant at which Airflow may start the run; every run has one.
         zone: the job's time zone.
         days_back: how many days before the due day the scored day lies.
+        schedule: the cron expression that made the run due, None for a run that a person triggered.
 
     Raises:
         DateError: `asked` is not a date in ISO form, or the day is out of bounds.
     """
     if asked:
         return parse(asked)
-    return _bounded((logical_date or run_after).astimezone(zone).date() - timedelta(days=days_back))
+    due = logical_date or run_after
+    day = _scheduled_day(due, zone, schedule) if schedule else due.astimezone(zone).date()
+    return _bounded(day - timedelta(days=days_back))
+
+
+def _scheduled_day(due: datetime, zone: ZoneInfo, schedule: str) -> date:
+    """The day on which a schedule means a run to be due.
+
+    A time that the clocks skip comes as much later as they skip, and where they skip midnight on the next day: half
+    past eleven at night in Nuuk on 2024-03-30 was half past midnight on the 31st.
+    """
+    clock = due.astimezone(zone).replace(tzinfo=None)
+    before = (due - timedelta(days=1)).astimezone(zone).utcoffset() or timedelta()
+    skipped = due.astimezone(UTC).replace(tzinfo=None) + before
+    if skipped.date() == clock.date() or croniter.match(schedule, clock):
+        return clock.date()
+    comes = skipped.replace(tzinfo=zone).astimezone(UTC).astimezone(zone).replace(tzinfo=None)
+    meant = skipped != comes == clock and croniter.match(schedule, skipped)
+    return skipped.date() if meant else clock.date()
 
 
 def parse(text: str) -> date:

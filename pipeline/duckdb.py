@@ -12,6 +12,8 @@ from pipeline.queries import Values, WarehouseError, render
 
 # How DuckDB begins the errors that another try may not meet: a file that another process holds, or a full disk.
 _PASSING = ("IO Error", "Out of Memory Error", "Connection Error")
+# Files that a query names, and that are not there.
+_GONE = ("No files found", "No such file")
 
 # It would else fetch an extension that a query names from the network.
 _SETTINGS = {"access_mode": "READ_ONLY", "autoinstall_known_extensions": "false"}
@@ -56,7 +58,7 @@ def _batches(reader: pa.RecordBatchReader, origin: str) -> Iterator[pa.RecordBat
 
 
 def _refusal(error: Exception, origin: str) -> Exception:
-    if any(kind in str(error) for kind in _PASSING):
+    if any(kind in str(error) for kind in _PASSING) and not any(gone in str(error) for gone in _GONE):
         return error
     reason = str(error).partition(": ")[2] or str(error)
     return WarehouseError(f"{origin}: the database refused the query: {' '.join(reason.split())}")

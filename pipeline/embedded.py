@@ -35,6 +35,7 @@ CONNECTIONS = {
     "predictions_janitor": ("janitor", "predictions"),
     "predictions_owner": ("scoring_owner", "predictions"),
     "analyst": ("analyst", "predictions"),
+    "pages": ("pages", "predictions"),
 }
 
 # The same roles and databases as the containers have.

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import sqlalchemy as sa
 
-from pipeline import janitor, parts, receipts
+from pipeline import attic, janitor, parts, receipts
 from pipeline.contract import ENTITY
 from pipeline.errors import UsageError
 from pipeline.parts import ROWS_PER_GROUP, PartError, PartWriter
@@ -98,6 +98,7 @@ def erase(
         if not runs:
             raise EraseError(f"job {job!r} has no run. `python -m pipeline runs` lists the jobs that have.")
         receipts.require_own(session, store, job, after_restore=after_restore)
+        kept = {folder.run_id for folder in attic.folders(store, job)}
         for run in runs:
             if run.has_files:
                 _rewrite_rejected(session, store, (job, run.score_date.isoformat(), run.run_id), entity)
@@ -120,7 +121,7 @@ def erase(
         receipts.keep_erasure(session, store, job, done.erasure)
     return Receipt(
         done.erasure, job, done.runs, done.prediction_rows, done.rejected_rows, done.parts,
-        in_work=tuple(run.run_id for run in runs if run.in_work),
+        in_work=tuple(run.run_id for run in runs if run.in_work and (run.may_read or run.run_id in kept)),
     )  # fmt: skip
 
 
@@ -244,6 +245,8 @@ def _regrouped(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 
 _RUNS = """
 SELECT run_id, score_date, scoring.in_work(run) AS in_work,
+       status = 'running' OR EXISTS (SELECT FROM scoring.rejected_rows AS rejected WHERE rejected.run_id = run.run_id)
+           AS may_read,
        parts_pruned_at IS NULL AND NOT scoring.in_work(run) AS has_files
 FROM scoring.scoring_runs AS run WHERE job = :job ORDER BY run_id
 """

@@ -1,6 +1,9 @@
 """The root of every error that this project raises on purpose."""
 
+import errno
 from collections.abc import Iterable
+
+_UNWRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT}
 
 
 class ScoringError(Exception):
@@ -36,3 +39,13 @@ def kept_text(error: BaseException) -> str:
     for part in getattr(error, "private", ()):
         text = text.replace(part, "[see the log]")
     return f"{type(error).__name__}: {text}"
+
+
+def unwritable(error: OSError) -> str | None:
+    """What to do about a file that the operating system does not let this user write; None for any other error."""
+    if error.errno not in _UNWRITABLE or not error.filename:
+        return None
+    return (
+        f"{error.filename}: {error.strerror}. Make it writable for this user, or make room; or use a checkout of "
+        "your own."
+    )

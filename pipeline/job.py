@@ -22,6 +22,7 @@ from pydantic import ValidationInfo as Info
 
 from pipeline.dates import FIRST
 from pipeline.errors import UsageError
+from pipeline.texts import decoded
 
 
 class JobError(UsageError):
@@ -77,8 +78,12 @@ def _people(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
+# The largest that the predictions database can keep, and the largest number that Airflow's processes can say.
+LAST_VERSION = 2**31 - 1
+LAST_RUN = 2**63 - 1
+
 # What a business query's table of scores has besides the slices.
-BUSINESS_COLUMNS = ("score", "label", "class_scores", "weight")
+BUSINESS_COLUMNS = ("entity_id", "score", "label", "class_scores", "weight")
 
 Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -91,6 +96,10 @@ Person = Annotated[str, Field(pattern=r"^[^\x00\s](?:[^\x00]*[^\x00\s])?$", max_
 Action = Literal["reject", "warn", "ignore"]
 # What comes of a finding: the run is published and the finding told, or the run is held for a person.
 Response = Literal["warn", "hold"]
+
+# Airflow's own pool, which is always there.
+DEFAULT_POOL = "default_pool"
+Pool = Annotated[str, Field(pattern=r"^\w(?:[\w .-]*\w)?$", max_length=256)]
 
 Column = Annotated[str, Field(min_length=1, max_length=200, strict=True)]
 
@@ -321,7 +330,8 @@ class Job(_Section):
     """Everything a job file may say."""
 
     name: Identifier = Field(
-        description="the file's name without .toml; also the DAG's id and the asset's name"
+        description="the file's name without .toml; also the DAG's id and the asset's name (of `self` and `context`: "
+        "`self-scores` and `context-scores`, for Airflow keeps these two)"
     )
     description: Sentence = Field(description="one sentence for the web UI")
     owner: Sentence = Field(min_length=1, max_length=100, description="the team to call")
@@ -350,6 +360,15 @@ class Job(_Section):
     )
     max_active_runs: int = Field(
         default=1, ge=1, le=1000, description="nights of this job that may run at the same time"
+    )
+    pool: Pool = Field(
+        default=DEFAULT_POOL, description="Airflow pool whose slots the job's tasks take; it has to be there"
+    )
+    priority: int = Field(
+        default=1,
+        ge=1,
+        le=1000,
+        description="where slots are short, tasks of the job with the higher number start first",
     )
     # TOML knows no tuples; what is in the list is read strictly all the same.
     slices: Annotated[tuple[Column, ...], AfterValidator(_slices)] = Field(
@@ -393,7 +412,10 @@ class Job(_Section):
                 f"delay_days = {outcomes.delay_days} must be more than days_back ({days_back}): no night is scored "
                 "before"
             )
-        apart = [name for name in info.data.get("slices", ()) if name in BUSINESS_COLUMNS]
+        slices = info.data.get("slices", ())
+        taken = [*BUSINESS_COLUMNS, *slices]
+        # DuckDB, which runs the business query, knows no capital letters.
+        apart = [name for number, name in enumerate(taken) if name.lower() in map(str.lower, taken[:number])]
         if outcomes and outcomes.business and apart:
             raise ValueError(
                 f"business reads a table with a column {apart[0]!r} of its own, and slices names a feature of that "
@@ -405,6 +427,12 @@ class Job(_Section):
     def zone(self) -> ZoneInfo:
         """The job's time zone."""
         return ZoneInfo(self.timezone)
+
+    @property
+    def daily(self) -> str:
+        """Cron expression of every day at the hours of the job's schedule."""
+        minute, hour, *_ = self.schedule.split()
+        return f"{minute} {hour} * * *"
 
 
 def files(folder: Path) -> list[Path]:
@@ -449,7 +477,7 @@ def read(path: Path) -> Job:
     except OSError as error:
         raise JobError(f"{path.name}: cannot be read: {error.strerror}. Make it a plain file.") from error
     try:
-        said = tomllib.loads(content.decode("utf-8"))
+        said = tomllib.loads(decoded(content))
     # Not TOMLDecodeError alone: bytes that are no UTF-8, numbers of 5000 digits and endless [[[[ raise others.
     except (ValueError, RecursionError) as error:
         raise JobError(f"{path.name}: not a TOML file: {error}") from error

@@ -121,6 +121,7 @@ def failed(night: Night, task: str, error: str, kind: str) -> Alert:
         plain(error),
         "What was published before stays. Put right what the message says, then clear the task "
         f"{task} and those after it: {night.task}",
+        f"Its report: {night.report}",
     ]
     cause = f"failed: {task}: {kind}" if night.backfill else "failed"
     return _alert(night, f"failed in {task}", cause, body, None)

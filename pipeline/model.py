@@ -30,6 +30,7 @@ from pipeline.artifact import ModelError as ModelError
 from pipeline.contract import Column, Contract
 from pipeline.errors import ScoringError
 from pipeline.signature import SignatureError
+from pipeline.texts import decoded
 
 Task = Literal["binary", "multiclass", "regression"]
 Floats = npt.NDArray[np.float64]
@@ -237,7 +238,7 @@ def versions(home: Path, name: str) -> tuple[dict[int, str], dict[str, int]]:
     _require_no_link(path.parent)
     content = read_once(path)
     try:
-        said = tomllib.loads(content.decode("utf-8"))
+        said = tomllib.loads(decoded(content))
         pins = {int(number): str(digest) for number, digest in said.get("versions", {}).items()}
         return pins, {str(alias): int(number) for alias, number in said.get("aliases", {}).items()}
     except (tomllib.TOMLDecodeError, ValueError, TypeError, AttributeError) as error:

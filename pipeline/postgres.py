@@ -243,6 +243,8 @@ def refusals(
         yield
     except (adbc.Error, sa.exc.DBAPIError) as error:
         state = getattr(error, "sqlstate", None) or getattr(getattr(error, "orig", None), "sqlstate", None)
+        if not state and (reason := _driver_refusal(error)):
+            raise kind(f"{origin}: {reason}") from error
         if not state or state.startswith(_PASSING):
             raise
         reason = re.split(r"Query was:|\. SQLSTATE", str(getattr(error, "orig", error)))[0]
@@ -251,6 +253,20 @@ def refusals(
         raise kind(
             ". ".join([said, *(text for begin, text in known.items() if state.startswith(begin))])
         ) from error
+
+
+def _driver_refusal(error: Exception) -> str:
+    """Why the driver refused what the server has given, as it would again; empty where it did not."""
+    text = str(error)
+    if unreadable := re.search(r"ReadRecord failed at row (\d+): (.*)", text, re.DOTALL):
+        return (
+            f"a value of row {unreadable[1]} cannot be read: {' '.join(unreadable[2].split())}. Take its column out of "
+            "the query, or have it as text: column::text AS column"
+        )
+    if re.search(r"Failed to execute query '.*':\s*\Z", text, re.DOTALL):
+        # The server had no error; it had no rows either.
+        return "the database has no rows to give for it. Write one SELECT, and no other statement."
+    return ""
 
 
 def remedy(error: BaseException) -> str:

@@ -1,17 +1,29 @@
 """Everything about a job that can be checked before its first night, without writing anything."""
 
 import difflib
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 
 import adbc_driver_manager.dbapi as adbc
 import sqlalchemy as sa
 
-from pipeline import dates, doubles, forecast, model, outcomes, postgres, queries, rules, warehouse
+from pipeline import (
+    dates,
+    dependencies,
+    doubles,
+    forecast,
+    model,
+    outcomes,
+    postgres,
+    queries,
+    rules,
+    warehouse,
+)
 from pipeline.check import Checker
 from pipeline.errors import ScoringError
-from pipeline.job import Job
+from pipeline.job import DEFAULT_POOL, Job
 from pipeline.places import Places
 from pipeline.predict import score_batch, scoring_threads
 from pipeline.queries import Values
@@ -48,9 +60,17 @@ class Finding:
     detail: str
 
 
-def check(job: Job, places: Places, score_date: date) -> Iterator[Finding]:
+def check(
+    job: Job, places: Places, score_date: date, environ: Mapping[str, str] = os.environ
+) -> Iterator[Finding]:
     """Check a job's model, query, rows and rights, and yield each finding; a failed one ends what depends on it."""
     yield Finding("job file", True, f"{job.name}: {job.description}")
+    if job.alerts.to:
+        yield _find("alerts", lambda: dependencies.require_alerts(job, environ))
+    if job.tracking.mlflow:
+        yield _find("tracking", lambda: dependencies.require_tracking(job, environ))
+    if job.pool != DEFAULT_POOL:
+        yield _find("pool", lambda: dependencies.require_pool(job, environ))
     loaded: list[model.Model] = []
     yield _find("model", lambda: _model(job, places, loaded))
     if loaded:

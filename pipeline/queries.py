@@ -9,7 +9,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine.default import DefaultDialect
 
+from pipeline import lexer
 from pipeline.errors import ScoringError
+from pipeline.texts import TextError, decoded
 
 Value = date | datetime | int
 Values = Mapping[str, Value]
@@ -18,11 +20,11 @@ Values = Mapping[str, Value]
 BATCH_BYTES = 8 * 1024 * 1024
 BATCH_ROWS = 32_768
 
-# The semicolons that end a query, and the comments after them: the query is put in parentheses.
-_END = re.compile(r";[;\s]*(--[^\n]*(\n\s*|\Z))*\Z")
-
 # A parameter with a cast, as in :score_date::timestamp: SQLAlchemy would take the colons for its own.
 _CAST = re.compile(r"(?<![:\w\\]):(\w+)(?=::)")
+# Colons that are none of a parameter's: all that stand in a literal, a quoted name or a comment; those of a slice.
+_COLON, _SLICE = re.compile(r"(?<!\\):"), re.compile(r"(?<![:\w\\]):(?=\d)")
+_BOM = "\ufeff"
 
 
 class WarehouseError(ScoringError):
@@ -35,9 +37,9 @@ def bind(
     """Bind the values that a query names; instants are in UTC.
 
     Raises:
-        WarehouseError: the query names a parameter that is not in `values`.
+        WarehouseError: the query names a parameter that is not in `values`, or there is no query.
     """
-    clause = sa.text(_CAST.sub(r"(:\1)", _END.sub("", query.strip())))
+    clause = sa.text(_marked(_statement(query, origin)))
     unknown = sorted(set(clause._bindparams) - set(values))
     if unknown:
         known = ", ".join(f":{name}" for name in values)
@@ -72,22 +74,22 @@ def render(query: str, values: Values, origin: str, literal: Callable[[date | da
 
 def parameters(query: str) -> set[str]:
     """Names of the parameters that a query uses."""
-    return set(sa.text(_CAST.sub(r"(:\1)", query))._bindparams)
+    return set(sa.text(_marked(query))._bindparams)
 
 
 def count(query: str) -> str:
     """A query that counts the rows of another, as column `counted`."""
-    return f"SELECT count(*) AS counted FROM (\n{_END.sub('', query.strip())}\n) AS night"  # noqa: S608 - the job's own
+    return f"SELECT count(*) AS counted FROM (\n{lexer.trimmed(query)}\n) AS night"  # noqa: S608 - the job's own
 
 
 def empty(query: str) -> str:
     """A query that has another's columns and no row."""
-    return f"SELECT * FROM (\n{_END.sub('', query.strip())}\n) AS night WHERE 1 = 0"  # noqa: S608 - the job's own
+    return f"SELECT * FROM (\n{lexer.trimmed(query)}\n) AS night WHERE 1 = 0"  # noqa: S608 - the job's own
 
 
 def doubled(query: str, name: str) -> str:
     """A query for the values of a column that come more than once in another query, each as often as it comes."""
-    inner = _END.sub("", query.strip())
+    inner = lexer.trimmed(query)
     times = f"SELECT {name}, count(*) OVER (PARTITION BY {name}) AS times FROM (\n{inner}\n) AS night"  # noqa: S608
     return f"SELECT {name} FROM ({times}) AS counted WHERE times > 1 AND {name} IS NOT NULL"  # noqa: S608
 
@@ -96,7 +98,7 @@ def read(folder: Path, name: str) -> str:
     """Text of the SQL file `name` below `folder`.
 
     Raises:
-        WarehouseError: there is no such file, or it lies outside of the folder.
+        WarehouseError: there is no such file, it lies outside of the folder, or it is no text or no query.
     """
     path = folder / name
     try:
@@ -108,9 +110,34 @@ def read(folder: Path, name: str) -> str:
             f"{name}: no such query in {folder}. Put the SQL file there, or correct the job file."
         )
     try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise WarehouseError(f"{name}: not a text file: {error}. Save it as UTF-8.") from error
+        text = decoded(path.read_bytes()).replace("\r\n", "\n").replace("\r", "\n")
+    except TextError as error:
+        raise WarehouseError(f"{name}: not a text file: {error}") from error
+    _statement(text, name)
+    for number, line in enumerate(text.splitlines(), 1):
+        if _BOM in line and any(_BOM in span.text for span in lexer.split(text) if span.kind == "code"):
+            raise WarehouseError(
+                f"{name}: line {number} has a byte order mark (BOM), a character that nobody sees, as where two files "
+                "were put together. Remove it, or write the line again."
+            )
+    return text
+
+
+def _statement(query: str, origin: str) -> str:
+    """A query without what may stand after its end."""
+    if statement := lexer.trimmed(query):
+        return statement
+    raise WarehouseError(f"{origin}: there is no query in it. Write the SELECT that gives the rows.")
+
+
+def _marked(statement: str) -> str:
+    """A statement in which SQLAlchemy takes for parameters what are, and nothing else."""
+    return "".join(
+        _SLICE.sub(r"\\:", _CAST.sub(r"(:\1)", span.text))
+        if span.kind == "code"
+        else _COLON.sub(r"\\:", span.text)
+        for span in lexer.split(statement)
+    )
 
 
 def _utc(value: Value) -> Value:

@@ -28,6 +28,7 @@ from pipeline.errors import UsageError
 from pipeline.estimator import features, task_and_classes
 from pipeline.model import Manifest, Model, ModelError, Pinned, digests, versions
 from pipeline.probe import probe
+from pipeline.texts import decoded
 
 GOLDEN_ROWS = 8
 
@@ -267,7 +268,7 @@ def _save_next(
 
 
 def _pin(path: Path, manifest: Manifest, alias: str | None, aliases: dict[str, int]) -> None:
-    text = path.read_text(encoding="utf-8") if path.exists() else _HEADER
+    text = decoded(path.read_bytes()) if path.exists() else _HEADER
     text = _set_line(text, "versions", str(manifest.version), f'"{manifest.sha256}"')
     if alias is not None:
         if alias in aliases:

@@ -6,7 +6,7 @@ is still open; the database holds these rules itself, so that a prune cannot rac
 taken up by the next one.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -67,6 +67,7 @@ def prune(
     address: Callable[[str], str],
     store: str,
     jobs: Sequence[Job],
+    removed: Mapping[str, str] | None = None,
     *,
     dry_run: bool = False,
     after_restore: bool = False,
@@ -78,6 +79,8 @@ def prune(
             which is called like `write.connection` with `_janitor` behind it.
         store: where runs keep their parts.
         jobs: whose things may go.
+        removed: jobs without a file whose things may go, too, by the days that the database has; and the connection of
+            each.
         dry_run: only list what would go.
         after_restore: go on though the store holds runs that the database has forgotten; they count as leftovers.
 
@@ -88,16 +91,18 @@ def prune(
         Busy: another prune or an erasure is at work.
         StoreError: the store cannot be used, or is another database's, or holds runs that this one has forgotten.
     """
-    databases: dict[str, list[Job]] = {}
-    for job in jobs:
-        databases.setdefault(f"{job.write.connection}_janitor", []).append(job)
+    files: dict[str, Retention | None] = dict.fromkeys(removed or ())
+    files |= {job.name: job.retention for job in jobs}
+    databases: dict[str, list[str]] = {}
+    for name, conn_id in {**(removed or {}), **{job.name: job.write.connection for job in jobs}}.items():
+        databases.setdefault(f"{conn_id}_janitor", []).append(name)
     gone: list[Item] = []
     postponed: list[str] = []
     for conn_id, theirs in databases.items():
         with janitor.session(address(conn_id)) as session:
-            postponed += [reason for job in theirs if (reason := _differs(session, job))]
-            for job in theirs:
-                receipts.require_own(session, store, job.name, after_restore=after_restore)
+            postponed += [reason for name in theirs if (reason := _differs(session, name, files[name]))]
+            for name in theirs:
+                receipts.require_own(session, store, name, after_restore=after_restore)
             if dry_run:
                 gone += _due(session, store, theirs)
             else:
@@ -105,18 +110,19 @@ def prune(
     return Pruned(tuple(item for item in gone if item.rows or item.size), tuple(postponed))
 
 
-def _differs(session: sa.Connection, job: Job) -> str | None:
-    """Where a job's file says other days than the database, by whose days it is pruned."""
-    row = session.execute(sa.text(_ENTERED), {"job": job.name}).mappings().one_or_none()
+def _differs(session: sa.Connection, job: str, file: Retention | None) -> str | None:
+    """Where a job's file, if it has one, says other days than the database, by whose days it is pruned."""
+    row = session.execute(sa.text(_ENTERED), {"job": job}).mappings().one_or_none()
     remedy = "Run `python -m pipeline migrate` as the owner."
     if row is None:
-        return f"{job.name}: the database has no [retention] of it, so nothing of it goes. {remedy}"
-    if Retention(**row) != job.retention:
-        return f"{job.name}: its file's [retention] is not what the database has and goes by. {remedy}"
+        first = "" if file else "Bring its file back. "
+        return f"{job}: the database has no [retention] of it, so nothing of it goes. {first}{remedy}"
+    if file and Retention(**row) != file:
+        return f"{job}: its file's [retention] is not what the database has and goes by. {remedy}"
     return None
 
 
-def _due(session: sa.Connection, store: str, jobs: Sequence[Job]) -> Iterator[Item]:
+def _due(session: sa.Connection, store: str, jobs: Sequence[str]) -> Iterator[Item]:
     for job in jobs:
         for what in _LISTS:
             yield from _list(session, job, what)
@@ -124,7 +130,7 @@ def _due(session: sa.Connection, store: str, jobs: Sequence[Job]) -> Iterator[It
 
 
 def _throw_away(
-    session: sa.Connection, store: str, jobs: Sequence[Job], postponed: list[str]
+    session: sa.Connection, store: str, jobs: Sequence[str], postponed: list[str]
 ) -> Iterator[Item]:
     for job in jobs:
         # Before the scores, so that what goes is what a dry run lists: metrics of scores that go now are not due yet.
@@ -136,17 +142,17 @@ def _throw_away(
         for item in _expire(session, job, postponed):
             yield replace(item, rows=_delete(session, item))
         for item in _list(session, job, REJECTED):
-            attic.discard(store, receipts.rejected_path(job.name, item.score_date.isoformat(), item.run_id))
+            attic.discard(store, receipts.rejected_path(job, item.score_date.isoformat(), item.run_id))
             yield replace(item, rows=_delete(session, item))
         yield from _remove_files(session, store, job)
 
 
-def _list(session: sa.Connection, job: Job, what: str) -> list[Item]:
-    rows = session.execute(sa.text(_LISTS[what]), {"job": job.name})
-    return [Item(job.name, row.score_date, row.run_id, what, rows=row.rows) for row in rows]
+def _list(session: sa.Connection, job: str, what: str) -> list[Item]:
+    rows = session.execute(sa.text(_LISTS[what]), {"job": job})
+    return [Item(job, row.score_date, row.run_id, what, rows=row.rows) for row in rows]
 
 
-def _expire(session: sa.Connection, job: Job, postponed: list[str]) -> Iterator[Item]:
+def _expire(session: sa.Connection, job: str, postponed: list[str]) -> Iterator[Item]:
     """Mark the runs whose scores have had their time, so that none of them is published or rolled back to."""
     for item in _list(session, job, SCORES):
         marked = janitor.try_call(session, _EXPIRE, run_id=item.run_id)
@@ -174,13 +180,11 @@ def _delete(session: sa.Connection, item: Item) -> int:
     return rows
 
 
-def _files(session: sa.Connection, store: str, job: Job) -> Iterator[tuple[Item, list[str]]]:
+def _files(session: sa.Connection, store: str, job: str) -> Iterator[tuple[Item, list[str]]]:
     """What may go from the store, and its paths."""
     # The store before the ledger: a run is in the ledger before it has a folder.
-    lying = attic.folders(store, job.name)
-    known = {
-        (row.run_id, row.score_date): row.due for row in session.execute(sa.text(_RUNS), {"job": job.name})
-    }
+    lying = attic.folders(store, job)
+    known = {(row.run_id, row.score_date): row.due for row in session.execute(sa.text(_RUNS), {"job": job})}
     # A run that this database has not come to yet is another database's.
     youngest = janitor.call(session, _YOUNGEST) or 0
     for folder in lying:
@@ -194,10 +198,10 @@ def _files(session: sa.Connection, store: str, job: Job) -> Iterator[tuple[Item,
         if paths:
             # Rejected rows may have gone before, by their own days.
             size = sum(files[path] for path in paths if not path.endswith(receipts.REJECTED_FILE))
-            yield Item(job.name, folder.score_date, folder.run_id, what, size=size), paths
+            yield Item(job, folder.score_date, folder.run_id, what, size=size), paths
 
 
-def _remove_files(session: sa.Connection, store: str, job: Job) -> Iterator[Item]:
+def _remove_files(session: sa.Connection, store: str, job: str) -> Iterator[Item]:
     for item, paths in _files(session, store, job):
         if item.what == LEFTOVERS or janitor.try_call(session, _EXPIRE_PARTS, run_id=item.run_id):
             attic.remove(store, paths)

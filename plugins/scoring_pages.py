@@ -1,7 +1,7 @@
 """Pages in Airflow's web UI: a tab on every DAG run with the report of what it scored, and the page "Scoring".
 
-Only the web server reads this file (`core.plugins_folder`). It reads the predictions as an analyst, at the address
-`SCORING_ANALYST`, and shows a job to those only who may see its DAG.
+Only the web server reads this file (`core.plugins_folder`). It reads the predictions at the address `SCORING_PAGES`, as
+a member of `scoring_analyst`, and shows a job to those only who may see its DAG.
 """
 
 import os
@@ -13,16 +13,23 @@ import sqlalchemy as sa
 from airflow.api_fastapi.app import API_ROOT_PATH, get_auth_manager
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
 from airflow.api_fastapi.core_api.security import GetUserDep, get_user, requires_access_dag
+from airflow.models import Pool
+from airflow.models.taskinstance import TaskInstance
+from airflow.models.xcom import XCOM_RETURN_KEY, XComModel
 from airflow.plugins_manager import AirflowPlugin
-from fastapi import Depends, FastAPI, HTTPException, Request
-from fastapi.responses import HTMLResponse
+from airflow.utils.session import create_session
+from airflow.utils.state import TaskInstanceState
+from fastapi import Depends, FastAPI, HTTPException, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
 
-from pipeline import addresses, places
+from pipeline import addresses, dependencies, places
 from pipeline.addresses import AddressError
-from pipeline.pages import overview, reading, render, report
+from pipeline.pages import events, overview, reading, render, report
 
 PREFIX = "/scoring"
-ANALYST = "SCORING_ANALYST"
+PAGES = "SCORING_PAGES"
+# The task of an outcomes DAG; its value names the run that it measured.
+_MEASURE = "measure"
 # Behind a proxy Airflow may live below a path.
 _HERE = API_ROOT_PATH.removesuffix("/") + PREFIX
 # Nothing is fetched, nothing runs, and no other site shows these pages in a frame.
@@ -50,7 +57,7 @@ def unreachable(request: Request, error: Exception) -> HTMLResponse:
     why = (
         str(error) if isinstance(error, AddressError) else f"{type(error).__name__}: see the web server's log"
     )
-    return HTMLResponse(render.page("missing.html.jinja", said=f"The predictions cannot be read. {why}"), 503)
+    return _missing([f"The predictions cannot be read. {why}"], "bad", 503)
 
 
 @app.get("/")
@@ -58,36 +65,81 @@ def scoring(user: GetUserDep) -> str:
     """The page "Scoring": every job that the reader may see."""
     jobs = sorted(get_auth_manager().get_authorized_dag_ids(user=user, method="GET"))
     return overview.overview(
-        _analyst(), jobs, lambda night: f"{_HERE}/dags/{quote(night.job)}/reports/{night.run_id}"
+        _address(), jobs, lambda night: f"{_HERE}/dags/{quote(night.job)}/reports/{night.run_id}"
     )
 
 
 @app.get("/dags/{dag_id}/runs/{dag_run_id:path}", dependencies=may_see_runs)
-def of_dag_run(dag_id: str, dag_run_id: str) -> HTMLResponse:
-    """The report of what a DAG run scored."""
-    run_id = reading.run_of(_analyst(), dag_id, dag_run_id)
-    if run_id is None:
-        said = "This DAG run has scored nothing (yet): a report is there as soon as its first task has begun a night."
-        return HTMLResponse(render.page("missing.html.jinja", said=said), 404)
-    return HTMLResponse(report.report(_analyst(), places.home(), run_id))
+def of_dag_run(dag_id: str, dag_run_id: str) -> Response:
+    """The report of what a DAG run scored or measured; what became of its tasks where it has none."""
+    run_id = reading.run_of(_address(), dag_id, dag_run_id)
+    if run_id is not None:
+        return HTMLResponse(report.report(_address(), places.home(), run_id))
+    states, left = _tasks(dag_id, dag_run_id)
+    measured = left.get((_MEASURE, XCOM_RETURN_KEY))
+    if measured:  # whose report is of the job that it measures, with rights of its own
+        return RedirectResponse(f"{_HERE}/dags/{quote(measured['job'])}/reports/{int(measured['run_id'])}")
+    if pool := _missing_pool(dag_id, dag_run_id):
+        waits = f"This DAG run waits: Airflow has no pool {pool!r}. {dependencies.missing_pool(pool)}"
+        return _missing([waits], "bad", 404)
+    errors = {task: str(value.get("error")) for (task, key), value in left.items() if key == events.FAILURE}
+    return _missing(events.say(states, errors), "bad" if "failed" in states.values() else "none", 404)
 
 
 @app.get("/dags/{dag_id}/reports/{run_id}", dependencies=may_see_runs)
 def of_run(dag_id: str, run_id: int) -> str:
     """The report of a run of the job that the reader may see, and of no other."""
-    if reading.job_of(_analyst(), run_id) != dag_id:
+    if reading.job_of(_address(), run_id) != dag_id:
         raise HTTPException(404, f"{dag_id} has no run {run_id}")
-    return report.report(_analyst(), places.home(), run_id)
+    return report.report(_address(), places.home(), run_id)
 
 
-def _analyst() -> str:
+def _missing_pool(dag_id: str, dag_run_id: str) -> str | None:
+    """A pool for which tasks of a DAG run wait though there is none of that name."""
+    waiting = sa.select(TaskInstance.pool).where(
+        TaskInstance.dag_id == dag_id,
+        TaskInstance.run_id == dag_run_id,
+        TaskInstance.state == TaskInstanceState.SCHEDULED,
+        TaskInstance.pool.not_in(sa.select(Pool.pool)),
+    )
+    with create_session() as session:
+        return session.scalar(waiting.limit(1))
+
+
+def _tasks(
+    dag_id: str, dag_run_id: str
+) -> tuple[dict[str, str | None], dict[tuple[str, str], dict[str, Any]]]:
+    """How a DAG run's tasks ended, and what they left, by task and key."""
+    asked = {"dag_id": dag_id, "run_id": dag_run_id}
+    with create_session() as session:
+        tasks = session.execute(
+            sa.select(TaskInstance.task_id, TaskInstance.state)
+            .filter_by(**asked)
+            .order_by(TaskInstance.start_date)
+        ).all()
+        # As they are stored: a model's task may leave what only looks like a value, and makes an object of a class.
+        left = session.execute(
+            sa.select(XComModel.task_id, XComModel.key, XComModel.value)
+            .filter_by(**asked)
+            .where(XComModel.key.in_([events.FAILURE, XCOM_RETURN_KEY]))
+        ).all()
+    ordered = sorted(tasks, key=lambda task: task.state == "failed")
+    states = {task.task_id: str(task.state) if task.state else None for task in ordered}
+    return states, {(row.task_id, row.key): row.value for row in left if isinstance(row.value, dict)}
+
+
+def _missing(sentences: list[str], level: str, status: int) -> HTMLResponse:
+    return HTMLResponse(render.page("missing.html.jinja", sentences=sentences, level=level), status)
+
+
+def _address() -> str:
     # No connection of Airflow's: the web server gives those to every task that asks, and so to every model's pickle.
-    if not (uri := os.environ.get(ANALYST)):
+    if not (uri := os.environ.get(PAGES)):
         raise AddressError(
-            f"the web server has no {ANALYST}. Set it to postgres://user:password@host:5432/database, with a member of "
+            f"the web server has no {PAGES}. Set it to postgres://user:password@host:5432/database, with a member of "
             "scoring_analyst."
         )
-    return addresses.postgres(uri, ANALYST)
+    return addresses.postgres(uri, PAGES)
 
 
 class ScoringPages(AirflowPlugin):

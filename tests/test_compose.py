@@ -51,13 +51,19 @@ IMPATIENT = {
 METADATA = {"AIRFLOW_DB_PASSWORD", "FERNET_KEY"}
 OWNERS = {"POSTGRES_PASSWORD", "WAREHOUSE_OWNER_PASSWORD", "SCORING_OWNER_PASSWORD"}
 WORKERS = {"WAREHOUSE_READER_PASSWORD", "SCORING_PIPELINE_PASSWORD"}
-LOGINS = {"AIRFLOW_DB_PASSWORD", "ANALYST_PASSWORD", "APPROVER_PASSWORD", "JANITOR_PASSWORD"} | WORKERS
+LOGINS = {
+    "AIRFLOW_DB_PASSWORD",
+    "ANALYST_PASSWORD",
+    "PAGES_PASSWORD",
+    "APPROVER_PASSWORD",
+    "JANITOR_PASSWORD",
+} | WORKERS
 HOLDERS = {
     "postgres": {"POSTGRES_PASSWORD"},
     "postgres-init": OWNERS | LOGINS,
     "redis": {"REDIS_PASSWORD"},
     "airflow-init": METADATA | {"SCORING_OWNER_PASSWORD", "ADMIN_PASSWORD"},
-    "airflow-apiserver": METADATA | {"JWT_SECRET", "API_SECRET_KEY", "ANALYST_PASSWORD"},
+    "airflow-apiserver": METADATA | {"JWT_SECRET", "API_SECRET_KEY", "PAGES_PASSWORD"},
     "airflow-scheduler": METADATA | {"JWT_SECRET", "REDIS_PASSWORD"},
     "airflow-dag-processor": METADATA,
     "airflow-triggerer": METADATA,
@@ -420,6 +426,7 @@ class TestRunning:
             "approver": "predictions",
             "janitor": "predictions",
             "analyst": "predictions",
+            "pages": "predictions",
         }
         for role in own:
             for database in ("airflow", "warehouse", "predictions", "postgres", "template1"):

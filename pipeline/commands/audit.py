@@ -11,6 +11,7 @@ from pipeline.commands.console import FAILED, AsJson, err, out, print_json, prin
 from pipeline.commands.runs import RunId
 from pipeline.compare import Diff, Side, compare
 from pipeline.errors import UsageError
+from pipeline.job import LAST_RUN
 from pipeline.lineage import Change
 from pipeline.reproduce import Reproduction
 from pipeline.reproduce import reproduce as score_again
@@ -27,7 +28,7 @@ _DIGESTS = ("model bytes", "query", "code", "job file", "input")
 def diff(
     before: RunId,
     after: RunId,
-    top: Annotated[int, typer.Option(min=0, help="How many of the largest changes.")] = 10,
+    top: Annotated[int, typer.Option(min=0, max=1_000_000, help="How many of the largest changes.")] = 10,
     as_json: AsJson = False,
 ) -> None:
     """Compare two runs of a job: entities, scores, deciles, labels, the largest changes, the job's slices."""
@@ -76,7 +77,13 @@ def reproduce(
     ] = None,
     against: Annotated[
         int | None,
-        typer.Option(metavar="RUN2", help="Why its score is another than in this run.", show_default=False),
+        typer.Option(
+            metavar="RUN2",
+            min=1,
+            max=LAST_RUN,
+            help="Why its score is another than in this run.",
+            show_default=False,
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -101,7 +101,5 @@ def _beside(conn_id: str, suffix: str, login: str) -> str:
 def _uri(conn_id: str) -> str:
     uri = embedded.connection(conn_id, places.home() / ".local")
     if uri is None:
-        raise AddressError(
-            f"no connection {conn_id!r}. Set AIRFLOW_CONN_{conn_id.upper()}=postgres://user:password@host:5432/database"
-        )
+        raise addresses.missing(conn_id)
     return uri

@@ -30,12 +30,17 @@ def prune(
     after_restore: AfterRestore = False,
     as_json: AsJson = False,
 ) -> None:
-    """Throw away what has had its time, as each job's [retention] says (connection predictions_janitor)."""
-    from pipeline import retention
+    r"""Throw away what has had its time, by each job's \[retention], of removed ones too (as predictions_janitor)."""
+    from pipeline import removed, retention
 
-    jobs, broken = ([checkout.job(name)], []) if name else jobs_of.read_all(checkout.dags())
+    jobs, broken = jobs_of.read_all(checkout.dags())
+    filed = [path.stem for path in jobs_of.files(checkout.dags())]
+    gone = {} if name in filed else removed.connections(checkout.janitor, places.store(), jobs, filed)
+    if name:
+        gone = {job: conn_id for job, conn_id in gone.items() if job == name}
+        jobs, broken = [] if gone else [checkout.job(name)], []
     pruned = retention.prune(
-        checkout.janitor, places.store(), jobs, dry_run=dry_run, after_restore=after_restore
+        checkout.janitor, places.store(), jobs, gone, dry_run=dry_run, after_restore=after_restore
     )
     if as_json:
         print_json([asdict(item) for item in pruned.gone])
@@ -65,11 +70,16 @@ def erase(
     after_restore: AfterRestore = False,
 ) -> None:
     """Erase a subject from every run of a job, and print the receipt (connection predictions_janitor)."""
+    from pipeline import removed
     from pipeline.erase import erase as forget
 
-    janitor = f"{checkout.job(job).write.connection}_janitor"
+    jobs, _ = jobs_of.read_all(checkout.dags())
+    connections = {one.name: one.write.connection for one in jobs}
+    if job not in connections:  # without a file that can be read: what it has scored is there all the same
+        connections |= removed.connections(checkout.janitor, places.store(), jobs, connections)
+    conn_id = connections.get(job) or checkout.job(job).write.connection
     receipt = forget(
-        checkout.janitor(janitor),
+        checkout.janitor(f"{conn_id}_janitor"),
         places.store(),
         job,
         entity,

@@ -16,6 +16,7 @@ from pipeline.commands.console import FAILED, err, fail, out, progress_bar
 from pipeline.commands.runs import RunId
 from pipeline.compare import with_published
 from pipeline.errors import NothingToDo, ScoringError, UsageError
+from pipeline.job import LAST_RUN, LAST_VERSION
 
 ScoreDate = Annotated[str, typer.Argument(metavar="DATE", help="The score date, YYYY-MM-DD.")]
 By = Annotated[str, typer.Option("--by", help="Who decides.", default_factory=lambda: _me())]
@@ -27,7 +28,11 @@ def score(
     date: ScoreDate,
     model_version: Annotated[
         int | None,
-        typer.Option(help="A registered version instead of the alias; may be older than the published one."),
+        typer.Option(
+            min=1,
+            max=LAST_VERSION,
+            help="A registered version instead of the alias; may be older than the published one.",
+        ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Everything but publish.")] = False,
 ) -> None:
@@ -82,7 +87,10 @@ def rollback(
     by: By,
     reason: Reason,
     to: Annotated[
-        int | None, typer.Option(help="The run to show again; else the one published before the current.")
+        int | None,
+        typer.Option(
+            min=1, max=LAST_RUN, help="The run to show again; else the one published before the current."
+        ),
     ] = None,
 ) -> None:
     """Show a run again that was published before, in your name; later nights publish on top as usual."""

@@ -11,13 +11,17 @@ from pipeline.alerts import kept
 from pipeline.commands import checkout
 from pipeline.commands.console import AsJson, out, print_json, print_table
 from pipeline.errors import UsageError
+from pipeline.job import LAST_RUN
 
-RunId = Annotated[int, typer.Argument(metavar="RUN", help="A run's id, as `runs` lists it.")]
+RunId = Annotated[
+    int, typer.Argument(metavar="RUN", min=1, max=LAST_RUN, help="A run's id, as `runs` lists it.")
+]
+Limit = Annotated[int, typer.Option(min=1, max=1_000_000, help="How many, the newest first.")]
 
 
 def runs(
     name: Annotated[str | None, typer.Argument(metavar="JOB", help="Only this job's runs.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="How many, the newest first.")] = 20,
+    limit: Limit = 20,
     as_json: AsJson = False,
 ) -> None:
     """List the newest runs."""
@@ -74,7 +78,7 @@ def report(
 
 
 def alerts(
-    limit: Annotated[int, typer.Option(min=1, help="How many, the newest first.")] = 20,
+    limit: Limit = 20,
     as_json: AsJson = False,
 ) -> None:
     """List the messages to people: what was sent, what waits and why."""

@@ -13,10 +13,11 @@ from pipeline.commands import checkout
 from pipeline.commands.checkout import JobName
 from pipeline.commands.console import FAILED, USAGE, AsJson, err, out, print_json, print_table
 from pipeline.errors import UsageError
+from pipeline.texts import TextError, decoded
 
 
 def migrate() -> None:
-    """Bring the predictions database to this checkout's schema and [retention] (connection predictions_owner)."""
+    r"""Bring the predictions database to this checkout's schema and \[retention] (connection predictions_owner)."""
     from pipeline import retention
     from pipeline.migrate import migrate as upgrade
 
@@ -108,7 +109,9 @@ def register(
 
 def sign(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The model's name.")],
-    version: Annotated[int, typer.Argument(metavar="VERSION", help="A registered version.")],
+    version: Annotated[
+        int, typer.Argument(metavar="VERSION", min=1, max=jobs_of.LAST_VERSION, help="A registered version.")
+    ],
 ) -> None:
     """Sign a registered version's files with the private key of SCORING_SIGNING_KEY."""
     from pipeline.register import sign as sign_files
@@ -173,10 +176,10 @@ def _metrics(path: Path | None) -> dict[str, float]:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return decoded(path.read_bytes())
     except OSError as error:
         raise UsageError(
             f"{path} cannot be read: {error.strerror}. Give the path of an existing file."
         ) from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path}: not a text file: {error}. Save it as UTF-8.") from error
+    except TextError as error:
+        raise UsageError(f"{path}: not a text file: {error}") from error

@@ -1,12 +1,14 @@
 """What stands below a histogram: the edges of its bins, or their names, as many as there is room for."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 # As `profile.Bins` calls its bins of numbers.
 _RANGE = re.compile(
     r"\[(?P<low>[-+.\de]+), (?P<high>[-+.\de]+)\)|< (?P<below>[-+.\de]+)|>= (?P<from>[-+.\de]+)"
 )
+
+_MOST = 11  # letters of a category
 
 # A place from 0, the left end, to 1, and what is said there.
 Tick = tuple[float, str]
@@ -15,7 +17,8 @@ Tick = tuple[float, str]
 def ticks(labels: Sequence[str]) -> list[Tick]:
     """Bins of numbers are named by the edges between them, all others in their middle."""
     step = 1 / max(len(labels), 1)
-    found: dict[float, str] = {}
+    edges: dict[float, float] = {}
+    names: dict[float, str] = {}
     for number, label in enumerate(labels):
         if named := _RANGE.fullmatch(label):
             for side, edge in (
@@ -23,10 +26,13 @@ def ticks(labels: Sequence[str]) -> list[Tick]:
                 (number + 1, named["high"] or named["below"]),
             ):
                 if edge:
-                    found[side * step] = _number(float(edge))
+                    edges[side * step] = float(edge)
         else:
-            found[(number + 0.5) * step] = short(label, 11)
-    return sorted(found.items())
+            names[(number + 0.5) * step] = label
+    words = zip(
+        (*edges, *names), (*_numbers(list(edges.values())), *_shortened(list(names.values()))), strict=True
+    )
+    return sorted(words)
 
 
 def thinned(found: Sequence[Tick], letters: float) -> list[Tick]:
@@ -70,5 +76,36 @@ def _apart(one: Tick, other: Tick, letters: float) -> bool:
     return start - end >= 1 / letters
 
 
-def _number(edge: float) -> str:
-    return f"{edge:.0f}" if 100 <= abs(edge) < 1e6 else f"{edge:.3g}"
+def figures(values: Sequence[float]) -> list[str]:
+    """Numbers with four digits, or as many more as it takes to tell them apart."""
+    return _told_apart(values, lambda value, more: f"{value:,.{4 + more}g}")
+
+
+def _numbers(edges: Sequence[float]) -> list[str]:
+    def words(edge: float, more: int) -> str:
+        return f"{edge:.0f}" if not more and 100 <= abs(edge) < 1e6 else f"{edge:.{3 + more}g}"
+
+    return _told_apart(edges, words)
+
+
+def _told_apart(values: Sequence[float], words: Callable[[float, int], str]) -> list[str]:
+    texts = [words(value, 0) for value in values]
+    # With 17 digits every float is told from every other.
+    for more in range(1, 15):
+        if len(set(texts)) == len(set(values)):
+            break
+        texts = [words(value, more) for value in values]
+    return texts
+
+
+def _shortened(names: Sequence[str]) -> list[str]:
+    """Names that fit below a bin; one that is cut to what another one says has its end instead, or its number."""
+    cut = [short(name, _MOST) for name in names]
+    again = [
+        f"…{name[1 - _MOST :]}" if cut.count(word) > 1 else word
+        for name, word in zip(names, cut, strict=True)
+    ]
+    return [
+        f"{word[: _MOST - 4]}…{number}" if again.count(word) > 1 and len(name) > _MOST else word
+        for number, (name, word) in enumerate(zip(names, again, strict=True), 1)
+    ]

@@ -148,7 +148,8 @@ def history(title: str, values: Mapping[date, float | None], at: date, *, small:
     told = f"{len(known)} nights from {first} to {last}: least {low:,.6g}, most {high:,.6g}"
     told += f", {known[at]:,.6g} on {at}." if at in known else "."
     if not small:
-        said = f"{low:,.4g} to {high:,.4g}" if high > low else f"always {low:,.4g}"
+        least, most = axes.figures([low, high])
+        said = f"{least} to {most}" if high > low else f"always {low:,.4g}"
         words += _TEXT.format(x=0, y=ABOVE - 5, anchor="start", said=said)
         if at in known:
             words += _TEXT.format(x=100, y=ABOVE - 5, anchor="end", said=f"{known[at]:,.4g} tonight")

@@ -7,7 +7,7 @@ from itertools import groupby
 
 from markupsafe import Markup
 
-from pipeline.pages import charts, reading, render
+from pipeline.pages import axes, charts, reading, render
 from pipeline.pages.charts import Cell
 from pipeline.pages.reading import Night
 from pipeline.pages.report import by_night
@@ -90,9 +90,12 @@ def _sparklines(nights: list[Night], last: date) -> Iterator[Sparkline]:
         values = by_night(nights, last, value)
         known = [one for one in values.values() if one is not None]
         if known:
-            spread = f"{min(known):,.4g} to {max(known):,.4g}" if min(known) < max(known) else "as always"
+            least, most = axes.figures([min(known), max(known)])
+            spread = f"{least} to {most}" if min(known) < max(known) else "as always"
             picture = charts.history(f"{caption}, night by night", values, last, small=True)
-            yield Sparkline(f"{caption}: last {known[-1]:,.4g}", spread, picture)
+            # A night that failed has no value, and not that of the one before.
+            told = f"last {known[-1]:,.4g}" if values[last] is not None else f"none, before {known[-1]:,.4g}"
+            yield Sparkline(f"{caption}: {told}", spread, picture)
 
 
 def _told(night: Night) -> str:
@@ -106,7 +109,8 @@ def _told(night: Night) -> str:
         if night.held_run_id not in (None, night.run_id)
         else ""
     )
-    return f"{night.score_date}: {state}{rows}{unusual}{held}"
+    failed = f", run {night.failed_run_id} failed afterwards" if night.failed_run_id else ""
+    return f"{night.score_date}: {state}{rows}{unusual}{held}{failed}"
 
 
 # Those first that somebody has to look at.

@@ -27,6 +27,7 @@ class Night:
     Attributes:
         shown: whether analysts see this run.
         held_run_id: a run of that night that waits for a person.
+        failed_run_id: a later run of that night, which was to take its place and failed.
         decided_by: who approved or rejected it.
         started_at: when it began.
         score_mean: of the run's scores, where it came that far.
@@ -46,6 +47,7 @@ class Night:
     rows_rejected: int | None
     shown: bool
     held_run_id: int | None
+    failed_run_id: int | None
     decided_by: str | None
     started_at: datetime
     score_mean: float | None
@@ -56,7 +58,9 @@ class Night:
     @property
     def level(self) -> str:
         """As a traffic light: good, warn, bad; none where there is nothing to tell."""
-        if self.held_run_id is not None or (self.shown and (self.findings or self.served_by != "model")):
+        if self.held_run_id is not None:
+            return "warn"
+        if self.shown and (self.findings or self.served_by != "model" or self.failed_run_id):
             return "warn"
         if self.shown:
             return "good"
@@ -73,8 +77,8 @@ class Record:
     """All that a report tells of a run.
 
     Attributes:
-        run: its row of `scoring_runs`, with the run that analysts see of that night (`shown_run_id`) and the one that
-            a roll-back would show (`previous_run_id`).
+        run: its row of `scoring_runs`, with the run that analysts see of that night (`shown_run_id`), the one that
+            a roll-back would show (`previous_run_id`), and a later one that failed (`failed_run_id`).
         parts: its ledger, part by part.
         metrics: its numbers.
         features: feature -> its numbers.
@@ -160,7 +164,10 @@ _RUN = """
 SELECT run.*, pointer.run_id AS shown_run_id,
        (SELECT max(earlier.run_id) FROM scoring.scoring_runs AS earlier
         WHERE earlier.job = run.job AND earlier.score_date = run.score_date AND earlier.published_at IS NOT NULL
-          AND earlier.run_id < pointer.run_id) AS previous_run_id
+          AND earlier.run_id < pointer.run_id) AS previous_run_id,
+       (SELECT max(later.run_id) FROM scoring.scoring_runs AS later
+        WHERE later.job = run.job AND later.score_date = run.score_date AND later.status = 'failed'
+          AND NOT later.dry_run AND later.run_id > pointer.run_id) AS failed_run_id
 FROM scoring.scoring_runs AS run
 LEFT JOIN scoring.current_runs AS pointer USING (job, score_date)
 WHERE run.run_id = :run_id
@@ -196,6 +203,7 @@ WITH span AS (
 ), tries AS (
     SELECT run.*, pointer.run_id IS NOT NULL AS shown,
            max(run.run_id) FILTER (WHERE run.status = 'held') OVER night AS held_run_id,
+           max(run.run_id) FILTER (WHERE run.status = 'failed') OVER night AS last_failed_run_id,
            row_number() OVER (night ORDER BY pointer.run_id IS NOT NULL DESC, run.run_id DESC) AS place
     FROM span JOIN scoring.scoring_runs AS run USING (job)
     LEFT JOIN scoring.current_runs AS pointer USING (run_id)
@@ -204,6 +212,7 @@ WITH span AS (
 )
 SELECT tries.job, tries.score_date, tries.run_id, tries.status, tries.status_reason, tries.served_by,
        tries.staleness_days, tries.rows_scored, tries.rows_rejected, tries.shown, tries.held_run_id,
+       CASE WHEN tries.last_failed_run_id > tries.run_id THEN tries.last_failed_run_id END AS failed_run_id,
        tries.decided_by, tries.started_at,
        score.value AS score_mean, jsonb_array_length(tries.findings) AS findings, auc.value AS roc_auc,
        rmse.value AS rmse

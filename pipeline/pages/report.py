@@ -64,7 +64,9 @@ def report(predictions: str, home: Path, run_id: int) -> str:
         outcomes=_results(found.outcomes),
         gaps=_gaps(found.outcomes),
         histories=_histories(found),
-        card=card(home, found.run["model_name"], found.run["model_version"]),
+        card=card(home, found.run["model_name"], found.run["model_version"])
+        if found.run["model_version"]
+        else None,
         steps=steps(found.run),
         urgent=urgent(found.run),
     )
@@ -113,8 +115,10 @@ def _histories(found: Record) -> list[tuple[str, Markup]]:
     """A picture for each value that is known of one of the last nights."""
     at = found.run["score_date"]
     drawn = []
-    for caption, value in _VALUES.items():
+    for caption, (value, own) in _VALUES.items():
         values = by_night(found.nights, at, value)
+        # Whatever else there is of the same night, this run's page has this run's value, or none.
+        values[at] = own(found)
         if any(one is not None for one in values.values()):
             drawn.append((caption, charts.history(f"{caption}, night by night", values, at)))
     return drawn
@@ -140,12 +144,16 @@ _SCORE = ""
 _SHARE = "label_share:"
 _OWN = "business:"
 _ALARM = "_gap_alarm:"
-_VALUES: dict[str, Callable[[Night], float | None]] = {
-    "Rows scored": lambda night: night.rows_scored,
-    "Rows rejected": lambda night: night.rows_rejected,
-    "Mean score": lambda night: night.score_mean,
-    "ROC AUC, once the results were known": lambda night: night.roc_auc,
-    "RMSE, once the results were known": lambda night: night.rmse,
+# Of a night, as analysts see it, and of the run that the page is about.
+_VALUES: dict[str, tuple[Callable[[Night], float | None], Callable[[Record], float | None]]] = {
+    "Rows scored": (lambda night: night.rows_scored, lambda found: found.run["rows_scored"]),
+    "Rows rejected": (lambda night: night.rows_rejected, lambda found: found.run["rows_rejected"]),
+    "Mean score": (lambda night: night.score_mean, lambda found: found.metrics.get("score_mean")),
+    "ROC AUC, once the results were known": (
+        lambda night: night.roc_auc,
+        lambda found: found.outcomes.get("roc_auc"),
+    ),
+    "RMSE, once the results were known": (lambda night: night.rmse, lambda found: found.outcomes.get("rmse")),
 }
 _OUTCOMES = {
     "outcomes": "Results known",

@@ -43,6 +43,9 @@ def _published(run: Row) -> tuple[str, str]:
         return "warn", f"{told}: {rows}."
     if run["decided_by"]:
         return "warn", f"Held, and then approved by {run['decided_by']}: {rows}."
+    if run["failed_run_id"] and run["shown_run_id"] == run["run_id"]:
+        told = f"Published, and run {run['failed_run_id']}, which was to take its place, failed"
+        return "warn", f"{told}: {rows}."
     if run["findings"]:
         return "warn", f"Published, and something is unusual: {rows}."
     return "good", f"Published: {rows}, nothing unusual."

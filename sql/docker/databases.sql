@@ -14,6 +14,7 @@
 \getenv approver_password APPROVER_PASSWORD
 \getenv janitor_password JANITOR_PASSWORD
 \getenv analyst_password ANALYST_PASSWORD
+\getenv pages_password PAGES_PASSWORD
 
 \ir roles.sql
 
@@ -31,3 +32,4 @@ ALTER ROLE scoring_pipeline PASSWORD :'scoring_pipeline_password';
 ALTER ROLE approver PASSWORD :'approver_password';
 ALTER ROLE janitor PASSWORD :'janitor_password';
 ALTER ROLE analyst PASSWORD :'analyst_password';
+ALTER ROLE pages PASSWORD :'pages_password';

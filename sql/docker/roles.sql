@@ -14,7 +14,7 @@ SELECT to_regrole('analyst') IS NULL AS first_time \gset
 SELECT format('CREATE ROLE %I', name)
 FROM unnest(ARRAY[
     'airflow', 'warehouse_owner', 'warehouse_reader', 'scoring_owner', 'scoring_pipeline', 'approver', 'janitor',
-    'analyst', 'scoring_writer', 'scoring_approver', 'scoring_janitor', 'scoring_job_analyst', 'scoring_analyst'
+    'analyst', 'pages', 'scoring_writer', 'scoring_approver', 'scoring_janitor', 'scoring_job_analyst', 'scoring_analyst'
 ]) AS name
 WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name)
 \gexec
@@ -29,6 +29,7 @@ ALTER ROLE approver LOGIN;
 ALTER ROLE janitor LOGIN;
 -- Analysts leave connections to the nights.
 ALTER ROLE analyst LOGIN CONNECTION LIMIT 40;
+ALTER ROLE pages LOGIN CONNECTION LIMIT 20;
 -- What they decide or erase holds up every publication until it is committed.
 ALTER ROLE approver SET idle_in_transaction_session_timeout = '5min';
 ALTER ROLE janitor SET idle_in_transaction_session_timeout = '5min';
@@ -37,6 +38,8 @@ ALTER ROLE janitor SET idle_in_transaction_session_timeout = '5min';
 GRANT scoring_writer TO scoring_pipeline;
 GRANT scoring_approver TO approver;
 GRANT scoring_janitor TO janitor;
+-- Airflow says who may see which job's pages.
+GRANT scoring_analyst TO pages;
 -- `grant-analyst` and `revoke-analyst` give it and take it away, as the owner.
 GRANT scoring_job_analyst TO scoring_analyst;
 GRANT scoring_analyst, scoring_job_analyst TO scoring_owner WITH ADMIN OPTION;
@@ -54,7 +57,7 @@ WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = name)
 
 REVOKE ALL ON DATABASE airflow, warehouse, predictions, postgres, template1 FROM PUBLIC;
 GRANT CONNECT ON DATABASE warehouse TO warehouse_reader;
-GRANT CONNECT ON DATABASE predictions TO scoring_pipeline, approver, janitor, analyst;
+GRANT CONNECT ON DATABASE predictions TO scoring_pipeline, approver, janitor, analyst, pages;
 
 -- Postgres lets every role store large objects, and write into the server's own log of changes.
 SELECT string_agg(format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC;', oid::regprocedure), ' ') AS revoke_all

@@ -1,16 +1,24 @@
-"""operators/failure.py: what fails without a database is noted in the run's row and told, by a task that has one."""
+"""operators/failure.py: every failure is a run and a message, also before a run exists or of a task that was killed."""
 
+import logging
+import re
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import (
+    AirflowFailException,
+    AirflowNotFoundException,
+    AirflowSkipException,
+    ErrorType,
+)
+from airflow.sdk.execution_time.comms import ErrorResponse
 
 from operators.defaults import hand_over_failure
 from operators.failure import note
 from pipeline.predict import PredictError
 from pipeline.stage import Run
-from tests.dags.test_publish import context, shop
+from tests.dags.test_publish import context, dag, shop
 from tests.pipeline.shop import Shop
 from tests.sinks import Web, web
 
@@ -46,9 +54,10 @@ def noting(run: Run, states: dict[str, str], left: dict[str, Any]) -> dict[str, 
 
 
 def test_a_failed_prediction_is_noted_and_told_as_text(shop: Shop, web: Web) -> None:
-    run = shop.extract()
+    run = shop.extract(trigger="nightly")
     error = AirflowFailException("failed on row http://evil.example/login: poison")
-    error.__cause__ = PredictError("failed on row evil: poison", private=["evil"])
+    link = "http://evil.example/login"
+    error.__cause__ = PredictError(f"failed on row {link}: poison", private=[link])
     left = failing(shop, "predict", error)
     assert web.got == []
     ended = {"load_model": "success", "predict_0": "failed", "predict_1": "success"}
@@ -65,7 +74,7 @@ def test_a_failed_prediction_is_noted_and_told_as_text(shop: Shop, web: Web) -> 
 
 
 def test_a_task_that_was_killed_is_told_of_all_the_same(shop: Shop, web: Web) -> None:
-    run = shop.extract()
+    run = shop.extract(trigger="nightly")
     note(shop.home.read(shop.job), noting(run, {"load_model": "failed"}, {}))
     assert shop.home.last_run(shop.job)["status_reason"].startswith("Killed: It was ended from outside")
     assert [posted["title"] for posted in web.got] == [f"{shop.job} 2024-03-01: failed in load_model"]
@@ -73,7 +82,125 @@ def test_a_task_that_was_killed_is_told_of_all_the_same(shop: Shop, web: Web) ->
 
 def test_what_another_task_has_told_is_not_told_again(shop: Shop, web: Web) -> None:
     run = shop.extract()
-    with pytest.raises(AirflowSkipException, match="load_model and predict have not failed"):
+    with pytest.raises(AirflowSkipException, match="publish have not failed"):
         note(shop.home.read(shop.job), noting(run, {"load_model": "upstream_failed"}, {}))
     assert shop.status(run.run_id) == "running"
     assert web.got == []
+
+
+def fail(shop: Shop, task: str = "extract", **changed: Any) -> tuple[BaseException, dict[str, Any]]:
+    """Have a task fail as under Airflow: its error, and what it leaves for `note_failure`."""
+    left: dict[str, Any] = {}
+    asked = context(conf={}, dag_id=shop.job, **changed)
+    asked["ti"] = SimpleNamespace(
+        task_id=task,
+        map_index=-1,
+        try_number=1,
+        log_url=f"http://airflow/dags/shop/runs/nightly/tasks/{task}?try_number=1",
+        xcom_push=lambda key, value: left.update({key: value}),
+    )
+    made: Any = dag(shop)
+    with pytest.raises(AirflowFailException) as failed:
+        made.task_dict[task].python_callable(**asked)
+    made.default_args["on_failure_callback"]({**asked, "exception": failed.value})
+    return failed.value, left
+
+
+BEFORE_A_RUN = {
+    "a warehouse file that is gone": (
+        "description",
+        "description",
+        "there is no file /nowhere/shop.db. Put the database there, or correct AIRFLOW_CONN_WAREHOUSE=",
+    ),
+    "an unknown connection": (
+        r"\[extract\]",
+        '[extract]\nconnection = "nowhere"',
+        "no connection 'nowhere'. Set AIRFLOW_CONN_NOWHERE=postgres://user:password@host:5432/database",
+    ),
+    "a model that is not registered": ('name = "shop"', 'name = "cellar"', "no model 'cellar'"),
+    "a query that is not there": (r'query = "\w+.sql"', 'query = "gone.sql"', "gone.sql: no such query in"),
+    "an alias that nobody has": ('name = "shop"', 'name = "shop"\nalias = "nobody"', "nobody"),
+}
+
+
+@pytest.mark.parametrize("case", BEFORE_A_RUN)
+def test_a_failure_before_there_is_a_run_is_a_run_and_a_message(
+    shop: Shop, web: Web, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, case: str
+) -> None:
+    old, new, reason = BEFORE_A_RUN[case]
+    if old != new:
+        shop.configure(old, new)
+    else:
+        monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", "sqlite:////nowhere/shop.db")
+    with caplog.at_level(logging.ERROR, "operators"):
+        error, left = fail(shop)
+    assert reason in str(error)
+    [run] = shop.runs()
+    assert (run["status"], run["trigger"], run["rows_extracted"]) == ("failed", "nightly", None)
+    assert reason in run["status_reason"]
+    [posted] = web.got
+    assert posted["title"] == f"{shop.job} 2024-03-01: failed in extract"
+    # The remedy is the last that the log says, and on lines of its own.
+    *_, said, last = [record.getMessage() for record in caplog.records if record.name == "operators.failure"]
+    assert said in str(error).splitlines()
+    assert "clear the task extract" in last
+    # Told once: what stands in for tasks that cannot tell has nothing to do.
+    with pytest.raises(AirflowSkipException, match="has told of it itself"):
+        note(shop.home.read(shop.job), noting_of(shop, {"extract": "failed"}, left))
+    assert len(web.got) == len(shop.runs()) == 1
+
+
+def noting_of(shop: Shop, states: dict[str, str], left: dict[str, Any]) -> dict[str, Any]:
+    """The context of `note_failure` where no run has begun."""
+    return noting(SimpleNamespace(job=shop.job, json_value=lambda: None), states, left)  # type: ignore[arg-type]
+
+
+def test_the_remedy_of_an_unknown_connection_helps(
+    shop: Shop, web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.configure(r"\[extract\]", '[extract]\nconnection = "nowhere"')
+    error, _ = fail(shop)
+    [variable] = re.findall(r"Set (\w+)=postgres://", str(error))
+    monkeypatch.setenv(variable, shop.home.server.connections["warehouse"])
+    asked = context(conf={}, dag_id=shop.job)
+    asked["ti"].try_number = 2
+    made: Any = dag(shop)
+    assert made.task_dict["extract"].python_callable(**asked)["rows_extracted"] == 100
+    assert [run["status"] for run in shop.runs()] == ["abandoned", "running"]
+
+
+def test_a_night_that_failed_before_it_began_is_scored_by_the_next_try(shop: Shop, web: Web) -> None:
+    shop.configure(r'query = "(\w+).sql"', r'query = "gone_\1.sql"')
+    fail(shop)
+    shop.configure(r'query = "gone_', 'query = "')
+    shop.home.score(shop.job, trigger="nightly")
+    assert [run["status"] for run in shop.runs()] == ["abandoned", "published"]
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_an_extract_that_was_killed_is_a_run_and_a_message(shop: Shop, web: Web, begun: bool) -> None:
+    if begun:
+        shop.extract(trigger="nightly")
+    note(shop.home.read(shop.job), noting_of(shop, {"extract": "failed"}, {}))
+    [run] = shop.runs()
+    assert (run["status"], run["status_reason"][:25]) == ("failed", "Killed: It was ended from")
+    assert [posted["title"] for posted in web.got] == [f"{shop.job} 2024-03-01: failed in extract"]
+
+
+def test_a_try_that_comes_late_notes_nothing_in_the_run_of_a_later_one(shop: Shop, web: Web) -> None:
+    run = shop.extract(trigger="nightly", attempt=2)
+    shop.configure(r'query = "(\w+).sql"', r'query = "gone_\1.sql"')
+    fail(shop)
+    assert shop.status(run.run_id) == "running"
+
+
+def test_a_connection_that_nobody_could_be_asked_for_is_asked_for_again(
+    shop: Shop, supervisor: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.configure(r"\[extract\]", '[extract]\nconnection = "nowhere"')
+    monkeypatch.setattr(supervisor, "send", lambda msg: ErrorResponse(error=ErrorType.API_SERVER_ERROR))
+    asked = context(conf={}, dag_id=shop.job)
+    asked["ti"].try_number = 1
+    made: Any = dag(shop)
+    with pytest.raises(AirflowNotFoundException):
+        made.task_dict["extract"].python_callable(**asked)

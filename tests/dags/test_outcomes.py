@@ -4,7 +4,7 @@ import importlib.util
 import json
 import shutil
 import sys
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -163,8 +163,11 @@ def test_gaps_that_are_no_chance_are_told_once_in_words_and_numbers(unfair: Shop
 def test_the_nights_of_a_backfill_that_is_measured_have_one_message(unfair: Shop, web: Web) -> None:
     for day in ("2024-03-01", "2024-03-02", "2024-03-03"):
         unfair.home.score(unfair.job, date.fromisoformat(day), trigger=day)
-        measured = measure(outcomes_of(unfair.home, unfair.job), None, day, backfill=True)
-        assert measured["alarms"]
+        due = datetime.fromisoformat(f"{day}T12:00+00:00") + timedelta(days=3)
+        measured = measure(outcomes_of(unfair.home, unfair.job), due, backfill=True)
+        assert (measured["score_date"], bool(measured["alarms"])) == (day, True)
+    with pytest.raises(AirflowFailException, match="a backfill names score_date 2024-03-01"):
+        measure(outcomes_of(unfair.home, unfair.job), due, "2024-03-01", backfill=True)
     [posted] = web.got
     assert "One night of a backfill" in posted["message"]
 
@@ -197,7 +200,7 @@ def test_an_unknown_key_in_a_runs_conf_is_refused(home: Home, job: str) -> None:
 def test_a_task_reads_its_own_job_file_only(
     home: Home, job: str, file: str, suffix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other = home.job("SELECT 1", "shop")
+    home.job("SELECT 1", "shop")  # another one
     from airflow.sdk.definitions import context as parsing
 
     monkeypatch.setenv(parsing._AIRFLOW_PARSING_CONTEXT_DAG_ID, f"{job}{suffix}")
@@ -206,6 +209,5 @@ def test_a_task_reads_its_own_job_file_only(
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    assert f"{job}{suffix}" in vars(module)
-    assert other not in vars(module)
+    assert [value.dag_id for value in vars(module).values() if isinstance(value, DAG)] == [f"{job}{suffix}"]
     assert "dags_of_one" not in sys.modules

@@ -51,6 +51,7 @@ def context(day: date = NIGHT, **changed: Any) -> dict[str, Any]:
     """What Airflow hands to a task, as far as the operators look at it."""
     due = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
     run = {
+        "dag_id": "shop",
         "run_id": "nightly",
         "run_type": "scheduled",
         "clear_number": 0,
@@ -61,7 +62,9 @@ def context(day: date = NIGHT, **changed: Any) -> dict[str, Any]:
     link = "http://airflow/dags/shop/runs/nightly/tasks/publish?try_number=1"
     return {
         "dag_run": SimpleNamespace(**{**run, **changed}),
-        "ti": SimpleNamespace(task_id="publish", map_index=-1, log_url=link),
+        "ti": SimpleNamespace(
+            task_id="publish", map_index=-1, try_number=1, log_url=link, xcom_push=lambda key, value: None
+        ),
         "params": {},
         "outlet_events": Events(),
     }

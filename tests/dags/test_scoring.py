@@ -1,6 +1,7 @@
 """dags/scoring.py: every job file becomes one DAG, and says what happens in Airflow's words."""
 
 import logging
+import os
 import shutil
 import sys
 from copy import copy
@@ -8,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import structlog
@@ -17,9 +19,11 @@ from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, ParamValidationError
 
 from operators.credentials import TASKS
+from operators.stage import score_date
 from pipeline.dates import DateError, parse
 from pipeline.errors import NothingToDo, ScoringError
 from pipeline.job import JobError
+from tests import words
 from tests.home import Home, shop_model
 from tests.hostile import HOSTILE
 
@@ -58,13 +62,13 @@ def test_the_tasks_stand_in_their_order(home: Home, job: str) -> None:
     dag = load(home).dags[job]
     after = {name: sorted(task.downstream_task_ids) for name, task in dag.task_dict.items()}
     assert after == {
-        "extract": ["load_model", "log_metrics", "publish"],
+        "extract": ["load_model", "log_metrics", "note_failure", "publish"],
         "load_model": ["note_failure", "predict"],
         "predict": ["note_failure", "write"],
         "note_failure": [],
-        "write": ["log_metrics"],
-        "log_metrics": ["decide", "publish"],
-        "publish": ["decide"],
+        "write": ["log_metrics", "note_failure"],
+        "log_metrics": ["decide", "note_failure", "publish"],
+        "publish": ["decide", "note_failure"],
         "decide": [],
     }
     assert all(task.doc or callable_of(task).__doc__ for task in dag.tasks)
@@ -119,7 +123,17 @@ def test_every_param_has_a_title_and_help(home: Home, job: str) -> None:
     [
         ({"score_date": "soon"}, "score_date"),
         ({"score_date": "2024-03-01'; DROP TABLE x"}, "score_date"),
-        ({"model_version": 0}, "model_version"),
+        *(
+            ({"model_version": bad}, "model_version")
+            for bad in (0, -1, 2**31, 2**63, 10**20, 1e20, 1e308, 1.5, True)
+        ),
+        *(({"model_version": bad}, "model_version") for bad in ("2", "", [2], {"2": 2})),
+        *(({"score_date": bad}, "score_date") for bad in (20240301, 1e20, True, ["2024-03-01"], "9" * 5000)),
+        *(
+            ({"score_date": bad}, "score_date")
+            for bad in ("20240301", "1969-12-31", "2200-01-01", "0001-01-01", "2024-02-30", " 2024-03-01")
+        ),
+        *(({"dry_run": bad}, "dry_run") for bad in (1, 0, None, "true", 1e20)),
         ({"model_version": "../2"}, "model_version"),
         ({"dry_run": "maybe"}, "dry_run"),
     ],
@@ -147,18 +161,52 @@ def test_no_param_carries_code(home: Home, job: str) -> None:
                 parse(value)
 
 
+def test_a_job_may_have_any_legal_name(home: Home, job: str) -> None:
+    shutil.copy(ROOT / "dags" / "outcomes.py", home.path / "dags")
+    text = (home.path / "dags" / f"{job}.toml").read_text()
+    names = {*words.DAGS, *words.WORDS[::12], "self", "context", "a", "z" * 63}
+    for name in names:
+        outcomes = '[outcomes]\nquery = "o.sql"\ndelay_days = 1\n' if name in words.DAGS[::3] else ""
+        (home.path / "dags" / f"{name}.toml").write_text(text + outcomes)
+    bag = load(home)
+    assert not bag.import_errors
+    assert set(bag.dags) == {job, *names, *(f"{name}-outcomes" for name in words.DAGS[::3])}
+    # Airflow keeps these two from assets.
+    assert bag.dags["context"].task_dict["publish"].outlets[0].name == "context-scores"
+    # What the tasks call is still what the file gave them.
+    used = module(bag.dags[job])
+    assert not {name for name in words.DAGS if isinstance(getattr(used, name, None), DAG)}
+
+
 def test_a_broken_job_file_breaks_its_own_dag_only(home: Home, job: str) -> None:
     broken = home.job("SELECT 1", "shop")
     path = home.path / "dags" / f"{broken}.toml"
     path.write_text(path.read_text().replace("owner =", "ownr ="))
-    (home.path / "dags" / "not a name.toml").write_text("]")
+    # The last two would be called like each other and like the good job, but for their letters.
+    others = ["not a name.toml", "größe.toml", os.fsdecode(b"\xff.toml"), f"{job.upper()}.toml"]
+    others += [job.replace("_", other) + ".toml" for other in " -"]
+    for name in others:
+        (home.path / "dags" / name).write_text("]")
     bag = load(home)
     good, errors = _serialize_dags(bag, structlog.get_logger())
     assert not bag.import_errors
     assert [dag.dag_id for dag in good] == [job]
-    assert set(errors) == {f"{broken}.toml", "not a name.toml"}
+    assert set(errors) == {f"{broken}.toml", *(name.replace("\udcff", r"\udcff") for name in others)}
+    assert str(errors).encode()  # Airflow keeps no text that is none
     assert f"{broken}.toml: key 'ownr' is unknown. Did you mean 'owner'?" in errors[f"{broken}.toml"]
     assert "not a name.toml: not a TOML file" in errors["not a name.toml"]
+
+
+def test_whatever_airflow_refuses_of_one_job_the_others_go_on(
+    home: Home, job: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scoring = module(load(home).dags[job])
+    monkeypatch.setattr(scoring, "Asset", Mock(side_effect=ValueError("prohibited")))
+    dag = scoring.dag_of(home.path / "dags" / f"{job}.toml")
+    with pytest.raises(
+        JobError, match=f"{job}.toml: Airflow refuses its DAG: ValueError: prohibited. Correct"
+    ):
+        dag.get_serialized_fields()
 
 
 @pytest.mark.parametrize(
@@ -184,13 +232,55 @@ def context(**given: Any) -> dict[str, Any]:
         "run_after": datetime(2024, 3, 1, 7, tzinfo=UTC),
         "run_id": "manual",
         "conf": {},
+        "run_type": "manual",
+        "triggering_user_name": None,
     }
     params = given.pop("params", {})
     return {
         "dag_run": SimpleNamespace(**{**run, **given}),
         "params": params,
-        "ti": SimpleNamespace(task_id="predict"),
+        "ti": SimpleNamespace(
+            task_id="predict", map_index=0, try_number=1, xcom_push=lambda key, value: None
+        ),
     }
+
+
+def test_a_version_is_written_as_the_whole_number_that_it_is(home: Home, job: str) -> None:
+    # To JSON Schema 2.0 is an integer, so Airflow lets it through; restored would be "shop/2.0/manifest.json".
+    scoring = module(load(home).dags[job])
+    assert scoring._asked(context(params={"model_version": 2}))["model_version"] == 2
+    with pytest.raises(JobError, match=r"model_version = 2\.0 is no whole number\. Write 2\."):
+        scoring._asked(context(params={"model_version": 2.0}))
+
+
+def test_a_backfill_scores_the_day_of_each_of_its_runs_and_no_one_day(home: Home, job: str) -> None:
+    scoring, day = module(load(home).dags[job]), {"score_date": "2024-03-01"}
+    assert scoring._asked(context(params=day))
+    assert scoring._asked(context(run_type="backfill", params={"score_date": None, "model_version": 1}))
+    with pytest.raises(
+        JobError, match="a backfill names score_date 2024-03-01, so all .* Leave score_date out"
+    ):
+        scoring._asked(context(run_type="backfill", params=day))
+
+
+@pytest.mark.parametrize(
+    ("run_type", "days_back", "day"),
+    [
+        ("scheduled", None, "2024-03-30"),
+        ("backfill", None, "2024-03-30"),
+        ("scheduled", 3, "2024-03-27"),  # outcomes
+        ("manual", None, "2024-03-31"),  # a person picked half past midnight
+    ],
+)
+def test_a_time_that_the_clocks_skip_is_the_schedules_and_no_persons(
+    home: Home, run_type: str, days_back: int | None, day: str
+) -> None:
+    path = home.path / "dags" / f"{home.job('SELECT 1', 'shop')}.toml"
+    text = path.read_text().replace("0 2 * * *", "30 23 * * *").replace("America/New_York", "America/Godthab")
+    path.write_text(text)
+    due = datetime(2024, 3, 31, 1, 30, tzinfo=UTC)
+    run = context(run_type=run_type, logical_date=due)
+    assert str(score_date(home.read(path.stem), run, days_back)) == day
 
 
 def test_an_unknown_key_in_a_runs_conf_is_refused(home: Home, job: str) -> None:
@@ -208,7 +298,8 @@ def test_a_failed_task_says_job_night_task_and_remedy(
     for part in (
         job,
         "2024-03-01",
-        "task predict failed: the model is gone",
+        "task predict failed",
+        "the model is gone\n",
         "clear the task predict",
         "Owner: tests",
     ):

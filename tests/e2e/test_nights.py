@@ -282,6 +282,10 @@ def test_a_dry_run_and_a_repeated_run_publish_nothing(
     [
         ({"score_date": "tomorrow"}, "Invalid input for param score_date"),
         ({"model_version": 0}, "Invalid input for param model_version"),
+        ({"model_version": 2**31}, "Invalid input for param model_version"),
+        # Airflow would keep these; no task could be told of them, and then the DAG processor ended.
+        ({"model_version": 1e20}, "the number 1e.20 lies beyond 64 bits"),
+        ({"other": [{"key": 10**20}]}, "the number 1000.* lies beyond 64 bits"),
     ],
 )
 def test_a_wrong_param_is_refused_before_anything_runs(

@@ -33,6 +33,10 @@ class Turning(ClassifierMixin, BaseEstimator):
         worst = WORST.get(int(visits.max()))
         return worst(found) if worst else found
 
+    def predict(self, frame: pd.DataFrame) -> Any:
+        """Labels, as they follow from the probabilities."""
+        return self.predict_proba(frame)[:, 1] > 0.5
+
 
 def spoil(found: Any, *row: float) -> Any:
     """Probabilities of which one row is spoilt."""

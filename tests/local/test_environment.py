@@ -70,13 +70,15 @@ def test_tasks_get_the_pipelines_connections_and_no_owners(place: Place, fake: E
     }
 
 
-def test_the_web_server_reads_as_an_analyst_and_the_others_never_do(place: Place, fake: Embedded) -> None:
+def test_the_web_server_reads_with_a_login_of_its_own_and_the_others_never_do(
+    place: Place, fake: Embedded
+) -> None:
     said = made(place, fake, AIRFLOW_CONN_OTHER="postgres://x@y/z")
 
     def connections(component: str) -> set[str]:
         given = environment.of_component(component, said)
         assert ("AIRFLOW__CORE__PLUGINS_FOLDER" in given) == (component == "api-server")
-        assert ("SCORING_ANALYST" in given) == (component == "api-server")
+        assert ("SCORING_PAGES" in given) == (component == "api-server")
         return {name.removeprefix("AIRFLOW_CONN_") for name in given if name.startswith("AIRFLOW_CONN_")}
 
     # What the web server holds, it gives to every task that asks.
@@ -91,8 +93,8 @@ def test_the_web_server_reads_as_an_analyst_and_the_others_never_do(place: Place
     }
 
 
-@pytest.mark.parametrize("name", ["AIRFLOW_CONN_PREDICTIONS_JANITOR", "SCORING_ANALYST"])
-def test_the_embedded_janitor_and_analyst_do_not_go_with_a_real_database(
+@pytest.mark.parametrize("name", ["AIRFLOW_CONN_PREDICTIONS_JANITOR", "SCORING_PAGES"])
+def test_the_embedded_janitor_and_pages_do_not_go_with_a_real_database(
     place: Place, fake: Embedded, name: str
 ) -> None:
     mine = "postgres://me@db.example.org/predictions"

@@ -1,10 +1,13 @@
-"""A port is had when it was asked for and is free; else another one is found."""
+"""A port is had when it was asked for and is free; else another one is found. What cannot be had is a sentence."""
 
+import errno
 import socket
+import sys
 
 import pytest
 
-from local import port
+from local import __main__ as command_line
+from local import demo, port
 from local.processes import LocalError
 from tests.ports import free_ports
 
@@ -37,3 +40,25 @@ def test_the_usual_port_gives_way_to_a_free_one(monkeypatch: pytest.MonkeyPatch)
         assert other != number
         assert port.is_free(other)
     assert port.choose(None) == port.USUAL
+
+
+def test_the_command_that_starts_it_again_leads_to_the_same_address() -> None:
+    assert demo._again(f"http://127.0.0.1:{port.USUAL}") == "make up"
+    assert demo._again("http://127.0.0.1:41234") == "make up PORT=41234"
+
+
+def test_a_checkout_that_cannot_be_written_is_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", "/srv/checkout/.local/airflow/lease.json")
+
+    monkeypatch.setattr(demo, "down", refuse)
+    monkeypatch.setattr(sys, "argv", ["local", "down"])
+    with pytest.raises(SystemExit) as ended:
+        command_line.main()
+    assert ended.value.code == 1
+    assert (
+        "/srv/checkout/.local/airflow/lease.json: Permission denied. Make it writable"
+        in capsys.readouterr().err
+    )

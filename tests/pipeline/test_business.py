@@ -21,6 +21,15 @@ def figures(query: str) -> dict[str, float]:
     return business.figures(query, VALUES, "shop/business.sql", TABLES)
 
 
+@pytest.mark.parametrize("twin", ["paid", "Paid", "ENTITY_ID"])
+def test_columns_that_are_one_to_duckdb_are_refused(twin: str) -> None:
+    results = pa.Table.from_arrays([pa.array([1])] * 3, names=["entity_id", "paid", twin])
+    with pytest.raises(
+        BusinessError, match=f"table results has columns .* and '{twin}', which the query cannot tell"
+    ):
+        business.figures("SELECT sum(paid) AS paid FROM results", VALUES, "b.sql", {"results": results})
+
+
 def test_every_column_is_a_number_of_its_name() -> None:
     query = """
         -- Whatever counts.

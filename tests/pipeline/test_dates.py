@@ -1,14 +1,16 @@
 """One rule decides which day a run scores, and when that day begins and ends."""
 
+import itertools
 from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from functools import cache
+from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 from airflow.timetables.base import DataInterval, TimeRestriction
 from airflow.timetables.trigger import CronTriggerTimetable
 from hypothesis import given
 from hypothesis import strategies as st
-from pendulum import DateTime
+from pendulum import DateTime, instance
 from pendulum import datetime as instant
 
 from pipeline import dates
@@ -94,6 +96,60 @@ def test_a_nightly_schedule_scores_every_day_of_the_year_once() -> None:
         scored.append(dates.score_date(None, logical, logical, NEW_YORK))
         last = DataInterval(info.data_interval.start, info.data_interval.end) if info.data_interval else None
     assert scored == [date(2013, 1, 1) + timedelta(days=number) for number in range(365)]
+
+
+@cache
+def changes_of_clocks() -> list[tuple[ZoneInfo, datetime]]:
+    """Every day in 330 weeks at whose end some zone's clocks show another offset; zones that change alike, once."""
+    first = datetime(2020, 1, 1, tzinfo=UTC)
+    days = [first + timedelta(days=number) for number in range(330 * 7)]
+    zones: dict[tuple[tuple[datetime, timedelta | None], ...], ZoneInfo] = {}
+    for zone in map(ZoneInfo, sorted(available_timezones() - {"localtime"})):
+        weekly = [day.astimezone(zone).utcoffset() for day in days[::7]]
+        weeks = [number for number, pair in enumerate(itertools.pairwise(weekly)) if pair[0] != pair[1]]
+        pairs = itertools.chain.from_iterable(
+            itertools.pairwise(days[7 * week : 7 * week + 8]) for week in weeks
+        )
+        offsets = [
+            (day, day.astimezone(zone).utcoffset(), later.astimezone(zone).utcoffset())
+            for day, later in pairs
+        ]
+        zones.setdefault(tuple((day, after) for day, before, after in offsets if before != after), zone)
+    return [(zone, day) for alike, zone in zones.items() for day, _ in alike]
+
+
+@pytest.mark.parametrize("schedule", ["30 23 * * *", "30 0 * * *"])
+def test_no_change_of_clocks_has_a_nightly_schedule_skip_or_repeat_a_day(schedule: str) -> None:
+    changes = changes_of_clocks()
+    assert "America/Godthab" in {zone.key for zone, _ in changes}
+    for zone, day in changes:
+        timetable, due = CronTriggerTimetable(schedule, timezone=zone.key), instance(day - timedelta(days=2))
+        scored = []
+        while (due := timetable._get_next(due)) < day + timedelta(days=3):
+            scored.append(dates.score_date(None, due, due, zone, 0, schedule))
+        nights = [scored[0] + timedelta(days=number) for number in range(len(scored))]
+        assert scored == nights, (zone.key, day)
+        assert len(scored) >= 4
+
+
+@pytest.mark.parametrize(
+    ("schedule", "due", "day"),
+    [
+        ("30 23 * * *", "2024-03-31T01:30Z", "2024-03-30"),  # its time did not come; half past midnight did
+        ("30 0 * * *", "2024-03-31T01:30Z", "2024-03-31"),
+        ("30 0,23 * * *", "2024-03-31T01:30Z", "2024-03-31"),
+        ("30 23 * * *", "2024-04-01T00:30Z", "2024-03-31"),
+        ("30 23 * * *", "2024-10-27T01:30Z", "2024-10-26"),  # the second one of that night
+        ("30 0 * * *", "2024-10-27T01:30Z", "2024-10-26"),  # nobody's schedule: the day that the clock shows
+        (None, "2024-03-31T01:30Z", "2024-03-31"),  # a person picked this moment
+    ],
+)
+def test_a_time_that_the_clocks_skip_belongs_to_the_day_that_the_schedule_means(
+    schedule: str | None, due: str, day: str
+) -> None:
+    moment = datetime.fromisoformat(due)
+    scored = dates.score_date(None, moment, moment, ZoneInfo("America/Godthab"), 0, schedule)
+    assert scored.isoformat() == day
 
 
 def test_a_run_that_is_late_still_scores_the_day_on_which_it_was_due() -> None:

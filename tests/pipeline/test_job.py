@@ -310,6 +310,16 @@ def test_the_digest_changes_with_the_file(tmp_path: Path) -> None:
         ),
         (
             'slices = ["carrier", "origin"]',
+            'slices = ["carrier", "Label"]',
+            "business reads a table with a column 'Label' of its own, .* under another name",
+        ),
+        (
+            'slices = ["carrier", "origin"]',
+            'slices = ["carrier", "Carrier"]',
+            "business reads a table with a column 'Carrier' of its own, .* under another name",
+        ),
+        (
+            'slices = ["carrier", "origin"]',
             "slices = [1]",
             "key 'slices' = 1: Input should be a valid string. It is: list of feat",
         ),
@@ -340,6 +350,16 @@ def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "night.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(JobError, match="night.toml: not a TOML file"):
         jobs.read(tmp_path / "night.toml")
+
+
+def test_a_byte_order_mark_is_read_over_or_named(tmp_path: Path) -> None:
+    assert read(tmp_path, f"\ufeff{MINIMAL}").owner == "us"
+    path = tmp_path / "night.toml"
+    path.write_bytes(MINIMAL.encode("utf-16"))
+    with pytest.raises(
+        JobError, match=r"night\.toml: not a TOML file: .* \(BOM\) of UTF-16\. Save it as UTF-8"
+    ):
+        jobs.read(path)
 
 
 def test_a_folder_is_no_job_file(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """pipeline/__main__.py: every command says what it did, ends with the right code, and shows nobody a traceback."""
 
+import errno
 import json
 import os
 import re
@@ -19,6 +20,7 @@ from joblib import dump
 from sklearn.base import BaseEstimator, RegressorMixin
 
 from pipeline import __main__ as command_line
+from pipeline import machine
 from pipeline.commands import audit
 from pipeline.verify import Verification
 from tests.home import NIGHT, SUPERUSER, Home, shop_model, shop_rows
@@ -619,6 +621,36 @@ def test_what_is_due_is_listed_first_and_then_goes(shop: Shop, run: Command) -> 
     assert json.loads(run("prune", shop.job, "--json")[1]) == []
 
 
+def test_what_a_removed_job_has_scored_is_erased_and_pruned_by_the_days_that_the_database_has(
+    shop: Shop, run: Command
+) -> None:
+    done, other = shop.home.score(shop.job), shop.home.job("SELECT 1", "shop")
+    assert run("migrate")[0] == 0
+    path = shop.home.path / "dags" / f"{shop.job}.toml"
+    text = path.read_text()
+    erased = ("erase", "customer-00041", "--job", shop.job, "--by", "ada", "--reason", "ticket 2041")
+    path.write_text("=")  # what a file that cannot be read has stays, save whom the law has erased
+    assert "1 rows of predictions" in run(*erased)[1]
+    path.unlink()
+    assert "in 0 runs: nothing was found" in run(*erased)[1]
+    assert run("erase", "customer-00042", *erased[2:])[0] == 0
+    assert run("prune") == (0, "nothing is due", "")
+    age(shop, 31)
+    path.write_text("=")
+    assert run("prune")[:2] == (2, "nothing is due")
+    path.unlink()
+    for jobs in ([], [shop.job]):
+        assert f"{shop.job} 2024-03-01 {done.run_id} parts" in run("prune", *jobs, "--dry-run")[1]
+    assert run("prune", other, "--dry-run") == (0, "nothing is due", "")
+    assert f"{shop.job} 2024-03-01 {done.run_id} parts" in run("prune")[1]
+    (shop.home.path / "dags" / f"{other}.toml").unlink()
+    assert run("prune", shop.job) == (0, "nothing is due", "")
+    path.write_text(text)
+    assert run("prune", shop.job) == (0, "nothing is due", "")
+    code, _, complained = run("prune", "nobody")
+    assert (code, complained.startswith("no job 'nobody' in ")) == (2, True)
+
+
 def test_a_prune_of_all_jobs_leaves_alone_what_it_cannot_read(shop: Shop, run: Command) -> None:
     (shop.home.path / "dags" / "broken.toml").write_text("=")
     code, _, complained = run("migrate")
@@ -656,6 +688,12 @@ def test_an_erasure_prints_its_receipt_and_what_it_cannot_do(shop: Shop, run: Co
         said,
     )
     assert "in 0 runs: nothing was found" in run(*asked)[1]
+    # A run that failed before it had read anything holds nobody.
+    query = (shop.home.path / "sql" / f"{shop.job}.sql").read_text()
+    shop.query("SELECT nothing FROM {table}")
+    assert run("score", shop.job, NIGHT)[0] == 1
+    assert run(*asked)[0] == 0
+    shop.query(query)
     shop.change("visits = 0")
     open_run = shop.extract().run_id
     code, _, complained = run(*asked)
@@ -767,3 +805,23 @@ def test_one_score_is_explained_and_held_against_another_runs(shop: Shop, run: C
     code, _, complained = run("reproduce", after, "--against", before)
     assert code == 2
     assert "--against compares one entity in two runs: add --entity ID, or use `diff RUN RUN`" in complained
+
+
+def test_help_leaves_out_no_word_in_brackets(run: Command) -> None:
+    for command in command_line.app.registered_commands:
+        assert command.callback is not None
+        sections = re.findall(r"\[\w+\]", command.callback.__doc__ or "")
+        said = run(command.callback.__name__.replace("_", "-"), "--help")[1] if sections else ""
+        assert [section for section in sections if section not in said] == []
+
+
+def test_a_file_that_cannot_be_written_is_a_sentence(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> None:
+        raise OSError(errno.EROFS, "Read-only file system", "/srv/models/shop")
+
+    monkeypatch.setattr(machine, "claim", refuse)
+    code, _, complained = run("jobs")
+    assert (code, complained[:74]) == (
+        1,
+        "/srv/models/shop: Read-only file system. Make it writable for this user, o",
+    )

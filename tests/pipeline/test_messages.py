@@ -87,6 +87,9 @@ def test_a_mailbox_and_a_web_hook_get_text(
     for letter in inbox:
         assert texts(letter).keys() == {"text/plain"}
         assert set(LINK.findall(texts(letter)["text/plain"])) == OURS
+        # Every message has its lines, each link in one of them.
+        lines = texts(letter)["text/plain"].splitlines()
+        assert [line for alert in alerts for line in alert.body.splitlines() if line not in lines] == []
     [posted] = web.got
     assert set(LINK.findall(posted["message"])) <= OURS
 

@@ -412,6 +412,12 @@ def test_a_broken_store_is_named(
         model.resolve(home.path, "shop", "champion")
 
 
+def test_a_byte_order_mark_before_the_pins_is_read_over(home: Home, pinned: Pinned) -> None:
+    path = home.path / "models" / "shop" / "versions.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert model.resolve(home.path, "shop", "champion") == pinned
+
+
 class Odd(ClassifierMixin, BaseEstimator):
     """A classifier that gives what it is told."""
 

@@ -1,15 +1,19 @@
 """pipeline/warehouse.py: a query gets its values and nothing else, and a failure says whether to try again."""
 
 import errno
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, date, datetime, timedelta, timezone
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import adbc_driver_manager.dbapi as adbc
 import adbc_driver_postgresql.dbapi as adbc_postgres
 import pyarrow as pa
 import pytest
+import sqlalchemy as sa
 
 from pipeline import postgres, warehouse
 from pipeline.embedded import Embedded
@@ -96,6 +100,12 @@ def test_connections_are_sessions_of_their_own(server: Embedded) -> None:
         ("SELECT nextval('nothing')", 'relation "nothing" does not exist'),
         ("SELECT 1; DROP TABLE pg_class", "cannot insert multiple commands"),
         ("SELECT 'a'::integer", "invalid input syntax for type integer"),
+        # What the driver refuses has no SQLSTATE.
+        ("SELECT ROW(1, 2) AS pair", r"row 0 cannot be read: .* as text: column::text AS column"),
+        ("SELECT ARRAY[ROW(1, 2)] AS pairs", r"row 0 cannot be read: .* as text: column::text AS column"),
+        ("SELECT interval 'infinity' AS span", r"row 0 cannot be read: .* as text: column::text AS column"),
+        ("COPY (SELECT 1) TO STDOUT", "the database has no rows to give for it. Write one SELECT"),
+        ("-- nothing", "there is no query in it"),
     ],
 )
 def test_a_refused_query_says_why(server: Embedded, query: str, refusal: str) -> None:
@@ -104,6 +114,49 @@ def test_a_refused_query_says_why(server: Embedded, query: str, refusal: str) ->
         warehouse.stream(server.connections["warehouse"], query, VALUES, "q.sql") as reader,
     ):
         reader.read_all()
+
+
+@pytest.mark.parametrize(
+    ("query", "refusal"),
+    [
+        ("SELEC 1", "syntax error"),
+        ("SELECT * FROM nowhere", "no such table: nowhere"),
+        ("SELECT absent FROM sqlite_master", "no such column: absent"),
+        ("SELECT absent(1)", "no such function: absent"),
+        ("/* nothing */", "there is no query in it"),
+        ("PRAGMA user_version = 7", "the database has no rows to give for it. Write one SELECT"),
+    ],
+)
+def test_a_driver_without_kinds_of_errors_refuses_all_the_same(
+    tmp_path: Path, query: str, refusal: str
+) -> None:
+    file = tmp_path / "shop.db"
+    sqlite3.connect(file).close()
+    with (
+        pytest.raises(WarehouseError, match=refusal),
+        warehouse.stream(f"sqlite+pysqlite:///{file}", query, VALUES, "q.sql") as reader,
+    ):
+        reader.read_all()
+
+
+def test_a_database_that_is_locked_is_asked_again(tmp_path: Path) -> None:
+    file = tmp_path / "shop.db"
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("CREATE TABLE shop (id)")
+        other.execute("BEGIN EXCLUSIVE")
+        address = f"sqlite+pysqlite:///{file}?timeout=0.1"
+        with (
+            pytest.raises(sa.exc.OperationalError, match="locked"),
+            warehouse.stream(address, "SELECT id FROM shop", VALUES, "q.sql"),
+        ):
+            pass
+
+
+@pytest.mark.parametrize("column", ["ROW(1, 2)", "ARRAY[ROW(1, 2)]", "interval 'infinity'"])
+def test_the_remedy_for_what_cannot_be_read_helps(server: Embedded, column: str) -> None:
+    query = f"SELECT 'one' AS entity_id, ({column})::text AS column"
+    with warehouse.stream(server.connections["warehouse"], query, VALUES, "q.sql") as reader:
+        assert reader.read_all().num_rows == 1
 
 
 def test_a_query_cannot_write_even_as_the_owner(home: Home) -> None:

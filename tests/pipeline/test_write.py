@@ -21,6 +21,10 @@ from tests.pipeline.shop import Shop, at_once, open_shop
 
 PART_LOCK = "SELECT 1 FROM scoring.run_parts WHERE run_id = :run_id AND part = 0 FOR UPDATE"
 NIGHT_LOCK = "SELECT scoring.lock_night(:job, :day)"
+KEYS = """
+SELECT count(*) AS published, count(DISTINCT idempotency_key) AS keys
+FROM scoring.publications AS moved JOIN scoring.scoring_runs USING (run_id) WHERE moved.job = :job
+"""
 
 
 @pytest.fixture
@@ -270,6 +274,19 @@ def test_of_two_runs_of_the_same_scores_one_is_published(shop: Shop) -> None:
     with pytest.raises(Superseded, match=f"run {runs[0].run_id} published the same input, model, code"):
         shop.publish(*second)
     assert [run["status"] for run in shop.runs()] == ["published", "abandoned"]
+
+
+def test_of_eight_runs_of_the_same_scores_at_once_one_is_published(home: Home) -> None:
+    shop = open_shop(home, shop_rows(20))
+    for number in range(3):
+        shop.change(f"visits = {number}")
+        runs = [(run, shop.write(run)) for run in [shop.extract() for _ in range(8)]]
+        eight = [partial(shop.publish, run, written) for run, written in runs]
+        done = at_once(shop.home, NIGHT_LOCK, eight, job=shop.job, day=NIGHT)
+        [publication] = [result for result in done if isinstance(result, Publication)]
+        assert all(isinstance(result, Superseded) for result in done if result != publication)
+        assert set(shop.predictions()["run_id"]) == {publication.run_id}
+        assert shop.home.sql(KEYS, job=shop.job) == [{"published": number + 1, "keys": number + 1}]
 
 
 def test_a_publish_that_is_late_is_superseded(shop: Shop) -> None:

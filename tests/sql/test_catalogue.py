@@ -16,7 +16,7 @@ from tests.home import Server
 ROLES = """(
     SELECT oid, rolname FROM pg_roles
     WHERE NOT rolsuper AND rolname <> 'scoring_owner'
-      AND (rolname ~ '^scoring_' OR rolname IN ('approver', 'janitor', 'analyst'))
+      AND (rolname ~ '^scoring_' OR rolname IN ('approver', 'janitor', 'analyst', 'pages'))
 )"""
 FUNCTIONS = (
     "(SELECT *, oid::regprocedure::text AS name FROM pg_proc WHERE pronamespace = 'scoring'::regnamespace)"
@@ -163,3 +163,9 @@ def test_planning_knows_no_score_entity_figure_or_text(session: psycopg.Connecti
               relname ~ '^(prediction|rejected)_rows' OR has_any_column_privilege('analyst', pg_class.oid, 'SELECT'))
     """)
     assert {name for (name,) in rows} <= PLANNED_BY
+
+
+def test_no_query_is_compiled_for_what_an_average_night_costs(
+    session: psycopg.Connection[tuple[str]],
+) -> None:
+    assert session.execute("SHOW jit").fetchall() == [("off",)]

@@ -1,6 +1,6 @@
 """pipeline/pages/axes.py: the words below a histogram tell its bins, and never run into one another."""
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline.pages import axes
@@ -30,3 +30,29 @@ def test_words_leave_room_between_them(labels: list[str], letters: float) -> Non
     sides = [side for tick in kept for side in axes.span(tick, letters)]
     assert sides == sorted(sides)
     assert -0.001 <= sides[0] <= sides[-1] <= 1.001
+
+
+NUMBERS = st.floats(-1e6, 1e6, width=32)
+
+
+@given(
+    st.lists(
+        st.one_of(NUMBERS, NUMBERS.map(lambda low: 1e6 + low / 1e3)), min_size=2, max_size=8, unique=True
+    )
+)
+@example([1.2340, 1.2341])
+@example([1234500.0, 1234600.0])
+@example([100.2, 100.4])
+def test_ticks_of_different_edges_differ(edges: list[float]) -> None:
+    words = [word for _, word in axes.ticks(Bins("x", "edges", edges=tuple(sorted(edges))).labels)]
+    # As many as the bins' own labels tell apart.
+    assert len(set(words)) == len({f"{edge:.6g}" for edge in edges}) + 1
+    least, most = axes.figures([min(edges), max(edges)])
+    assert least != most
+
+
+@given(st.lists(st.text("ab", min_size=8, max_size=30), min_size=2, max_size=12, unique=True))
+def test_ticks_of_different_categories_differ(names: list[str]) -> None:
+    words = [word for _, word in axes.ticks(names)]
+    assert len(set(words)) == len(names)
+    assert max(map(len, words)) <= 11

@@ -9,6 +9,8 @@ from pipeline.decisions import decide
 from pipeline.errors import NothingToDo
 from pipeline.pages import reading
 from pipeline.pages.overview import overview
+from pipeline.pages.report import report
+from pipeline.pages.verdict import judge
 from pipeline.write import Held
 from tests.home import NIGHT, Home
 from tests.pipeline.pages.test_report import Page
@@ -40,7 +42,7 @@ def test_the_last_nights_at_a_glance(home: Home) -> None:
     page = Page(overview(uri, [shop.job, "never_ran"], lambda night: f"runs/{night.run_id}"))
     assert f"{failed}: failed" in page.said
     assert f"{held}: held, 100 rows scored, 2 findings" in page.said
-    assert "Rows scored: last 100" in page.said
+    assert "Rows scored: none, before 100" in page.said
     assert "1 job: 1 failed or rejected." in page.said
     assert ("p", "class", "verdict bad") in page.attributes
     assert "1 as usual, 1 to look at, 1 failed or rejected." in page.said
@@ -96,3 +98,25 @@ def test_those_come_first_that_somebody_has_to_look_at(home: Home) -> None:
 def test_nothing_yet(home: Home) -> None:
     said = Page(overview(home.server.connections["analyst"], [], lambda night: "")).said
     assert "No job that you may see has scored a night yet." in said
+
+
+def test_a_published_night_whose_rescore_failed_is_amber_until_one_succeeds(home: Home) -> None:
+    shop, uri = open_shop(home), home.server.connections["analyst"]
+    first = home.score(shop.job)
+    query = (home.path / "sql" / f"{shop.job}.sql").read_text()
+    shop.query("SELECT nothing FROM {table}")
+    with pytest.raises(Exception, match="nothing"):
+        home.score(shop.job)
+    [night] = reading.nights(uri, [shop.job])
+    assert (night.run_id, night.level, night.failed_run_id) == (first.run_id, "warn", first.run_id + 1)
+    page = Page(overview(uri, [shop.job], lambda night: "#"))
+    assert f"published, 100 rows scored, run {first.run_id + 1} failed afterwards" in page.said
+    told = f"Published, and run {first.run_id + 1}, which was to take its place, failed: 100 rows scored"
+    assert told in judge(reading.record(uri, first.run_id).run).sentence
+    # The page of the one that failed shows its own value, which is none, and not the night's that analysts see.
+    assert "100 tonight" in report(uri, home.path, first.run_id)
+    assert "100 tonight" not in report(uri, home.path, first.run_id + 1)
+    shop.query(query)
+    shop.change("visits = visits + 1", "entity_id = 'customer-00001'")
+    home.score(shop.job)
+    assert [night.level for night in reading.nights(uri, [shop.job])] == ["good"]

@@ -1,0 +1,82 @@
+"""Look at the files that the DAGs are made of: where one cannot be used, no task of its own could say so."""
+
+import logging
+import runpy
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from operators import credentials, telling
+from operators.stage import connection
+
+if TYPE_CHECKING:
+    from pipeline.broken import Broken
+    from pipeline.job import Job
+
+log = logging.getLogger(__name__)
+
+
+def keep_needed(folder: Path) -> None:
+    """Drop every credential but those by which the jobs of a folder of job files note and tell."""
+    from pipeline import broken
+
+    credentials.keep_needed("inspect", also=broken.named(*broken.read_all(folder)))
+
+
+def inspect(folder: Path, here: Path, context: Mapping[str, Any]) -> list[str]:
+    """Note and tell what cannot be used of a folder of DAG files and job files.
+
+    Args:
+        folder: the folder.
+        here: the DAG file that looks, which can be used.
+        context: of the task.
+
+    Returns:
+        the files that cannot be used.
+    """
+    from pipeline import broken
+
+    found, unusable = broken.read_all(folder)
+    for file, reason in _import_errors(folder, here):
+        unusable += [broken.of_job(job, file, reason) for job in found]
+    for one in unusable:
+        log.error("%s: %s", one.job, one.reason)
+        _note(one)
+        _tell(one, found, context["ti"].log_url)
+    return sorted({one.file for one in unusable})
+
+
+def _import_errors(folder: Path, here: Path) -> Iterator[tuple[str, str]]:
+    for path in sorted(folder.glob("*.py")):
+        if path.name == here.name:
+            continue
+        try:
+            runpy.run_path(str(path), run_name=f"inspected_{path.stem}")
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a module may raise
+            yield (
+                path.name,
+                f"{path.name} cannot be imported: {type(error).__name__}: {error}. Restore it from git, or install "
+                "what it misses (requirements.txt); Airflow's page Import Errors has the traceback.",
+            )
+
+
+@telling.harmless
+def _note(one: "Broken") -> None:
+    from pipeline import broken
+
+    broken.note(_predictions(one), one)
+
+
+@telling.harmless
+def _tell(one: "Broken", others: "list[Job]", page: str) -> None:
+    from pipeline import alerts, broken
+
+    uri = _predictions(one)
+    for recipient in broken.recipients(uri, one, others):
+        alerts.tell(uri, recipient, telling.addresses(recipient), broken.message(one, page), unkept=True)
+
+
+def _predictions(one: "Broken") -> str:
+    from pipeline import addresses
+
+    return addresses.postgres(connection(one.predictions).get_uri(), one.predictions)

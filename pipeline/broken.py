@@ -1,0 +1,161 @@
+"""Files that cannot be used, so that no night is scored: a failed run for every day of it, and one message."""
+
+import hashlib
+import tomllib
+from collections.abc import Collection, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+
+from pipeline import alerts, dates, failures
+from pipeline import job as jobs
+from pipeline.job import Job, JobError
+from pipeline.plain import plain
+from pipeline.postgres import engine
+from pipeline.texts import decoded
+
+_UTC = ZoneInfo("UTC")
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A job that cannot run.
+
+    Attributes:
+        job: its name.
+        file: the file that cannot be used: its own, or one that makes all DAGs.
+        reason: why, and what to do.
+        sha256: digest of the job file.
+        score_date: the day whose night is due, as far as anybody knows.
+        zone: the time zone of that day.
+        predictions: id of the connection to the predictions database.
+        recipient: id of the connection that gets its messages; None where the file does not say.
+        owner: who puts it right; empty where the file does not say.
+    """
+
+    job: str
+    file: str
+    reason: str
+    sha256: str
+    score_date: date
+    zone: ZoneInfo = _UTC
+    predictions: str = "predictions"
+    recipient: str | None = None
+    owner: str = ""
+
+
+def read_all(folder: Path) -> tuple[list[Job], list[Broken]]:
+    """Every job of a folder, and those whose files cannot be used."""
+    usable: list[Job] = []
+    broken: list[Broken] = []
+    for path in jobs.files(folder):
+        try:
+            usable.append(jobs.read(path))
+        except JobError as error:
+            broken.append(_of_file(path, str(error)))
+    return usable, broken
+
+
+def of_job(job: Job, file: str, reason: str) -> Broken:
+    """A job whose own file is good, and which cannot run for another one."""
+    today = datetime.now(job.zone).date() - timedelta(days=job.days_back)
+    return Broken(
+        job.name, file, reason, job.sha256, today, job.zone, job.write.connection, job.alerts.to, job.owner
+    )
+
+
+def note(uri: str, broken: Broken) -> int | None:
+    """Note a failed run of the day, where none of the day is published; returns its number."""
+    night = {"job": broken.job, "score_date": broken.score_date}
+    with engine(uri).connect() as connection:
+        if connection.execute(sa.text(_PUBLISHED), night).first():
+            return None
+    return failures.note(
+        uri,
+        failures.Failure(
+            job=broken.job,
+            score_date=broken.score_date,
+            interval=dates.interval(broken.score_date, broken.zone),
+            trigger=f"inspect {broken.file} {_mark(broken.reason)}",
+            reason=broken.reason,
+            job_sha256=broken.sha256,
+        ),
+        begin=True,
+    )
+
+
+def recipients(uri: str, broken: Broken, others: Iterable[Job]) -> list[str]:
+    """Who is told: whom the file names, else who got the job's messages before, else who gets those of other jobs."""
+    if broken.recipient:
+        return [broken.recipient]
+    with engine(uri).connect() as connection:
+        before = connection.execute(sa.text(_BEFORE), {"job": broken.job}).scalars().all()
+    return list(before) or sorted({job.alerts.to for job in others if job.alerts.to})
+
+
+def message(broken: Broken, page: str) -> alerts.Alert:
+    """The message, of which a recipient gets one for each cause, however many jobs it is about.
+
+    Args:
+        broken: what cannot be used.
+        page: address of the task that saw it, with its log.
+    """
+    body = [
+        plain(broken.reason),
+        "Until that is put right no night of it is scored. What was published before stays.",
+        f"Seen by: {page}",
+        *([f"Owner: {broken.owner}"] if broken.owner else []),
+    ]
+    return alerts.Alert(
+        job=broken.job,
+        score_date=broken.score_date,
+        cause=f"{broken.file} cannot be used: {_mark(broken.reason)}",
+        title=f"{broken.job} {broken.score_date}: {broken.file} cannot be used",
+        body="\n\n".join(body),
+    )
+
+
+def named(found: Collection[Job], broken: Collection[Broken]) -> set[str]:
+    """Ids of the connections that `note` and the messages need."""
+    ids = {(job.write.connection, job.alerts.to) for job in found}
+    ids |= {(one.predictions, one.recipient) for one in broken}
+    return {conn_id for pair in ids for conn_id in pair if conn_id}
+
+
+def _of_file(path: Path, reason: str) -> Broken:
+    """What can be told of a job from a file that is wrong somewhere, or no TOML at all."""
+    content, said = b"", {}
+    with suppress(OSError, ValueError, RecursionError):
+        content = path.read_bytes() if path.is_file() else b""
+        said = tomllib.loads(decoded(content))
+    broken = Broken(
+        path.stem, path.name, reason, hashlib.sha256(content).hexdigest(), datetime.now(UTC).date()
+    )
+    return replace(
+        broken,
+        predictions=_word(said, "write", "connection") or broken.predictions,
+        recipient=_word(said, "alerts", "to"),
+        owner=str(said.get("owner", "")),
+    )
+
+
+def _word(said: dict[str, Any], section: str, key: str) -> str | None:
+    """A connection id, where the file has one there."""
+    values = said.get(section)
+    value = values.get(key) if isinstance(values, dict) else None
+    return value if isinstance(value, str) and value.isidentifier() else None
+
+
+def _mark(reason: str) -> str:
+    return hashlib.sha256(reason.encode()).hexdigest()[:12]
+
+
+_PUBLISHED = "SELECT FROM scoring.current_runs WHERE job = :job AND score_date = :score_date"
+_BEFORE = """
+SELECT DISTINCT recipient FROM scoring.alerts WHERE job = :job AND raised_at > now() - interval '1 year'
+"""

@@ -1,0 +1,42 @@
+"""Jobs whose files are gone: what they have scored is in the database and in the store, and its time comes as well."""
+
+from collections.abc import Callable, Collection, Sequence
+
+import sqlalchemy as sa
+
+from pipeline import identity, ledger, postgres
+from pipeline.job import Job
+
+
+def connections(
+    address: Callable[[str], str], store: str, jobs: Sequence[Job], filed: Collection[str]
+) -> dict[str, str]:
+    """Find the jobs whose files are gone, and whose runs are still in the store and in its database.
+
+    Args:
+        address: gives the address of a connection, called like `write.connection` with `_janitor` behind it.
+        store: where runs keep their parts; it says whose a job's runs are.
+        jobs: the jobs that have a file; their databases are asked, or `predictions` where there are none.
+        filed: names of jobs that are not looked for.
+
+    Returns:
+        the name of each, and the connection of its predictions database.
+
+    Raises:
+        StoreError: the store cannot be used.
+        LedgerError: a database refuses.
+    """
+    names = sorted(set(identity.jobs(store)) - set(filed))
+    removed: dict[str, str] = {}
+    for conn_id in sorted({job.write.connection for job in jobs} or {"predictions"}) if names else ():
+        with ledger.refusing(), postgres.engine(address(f"{conn_id}_janitor")).connect() as connection:
+            known = connection.execute(sa.text(_HAVE_RUNS), {"jobs": names}).scalars().all()
+            database = identity.read(connection).database_id
+        removed |= {name: conn_id for name in known if identity.owner(store, name) == database}
+    return removed
+
+
+_HAVE_RUNS = """
+SELECT name FROM unnest(CAST(:jobs AS text[])) AS name
+WHERE EXISTS (SELECT FROM scoring.scoring_runs WHERE job = name)
+"""

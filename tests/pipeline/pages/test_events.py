@@ -1,0 +1,33 @@
+"""pipeline/pages/events.py: where something has happened, nobody reads that nothing has."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.pages import events
+
+STATES = st.sampled_from([None, "queued", "running", "success", "skipped", "failed", "upstream_failed"])
+
+
+@pytest.mark.parametrize(
+    ("states", "errors", "words"),
+    [
+        ({}, {}, "has begun no task yet"),
+        ({"extract": "running", "publish": None}, {}, "is not finished"),
+        ({"measure": "failed"}, {"measure": "no such table"}, "The task measure failed: no such table"),
+        ({"measure": "failed"}, {}, "The task measure failed. It was ended from outside"),
+        ({"extract": "skipped", "publish": "skipped"}, {}, "the log of the task extract says why"),
+        ({"prune": "success"}, {}, "has done its work"),
+        ({"extract": "upstream_failed"}, {}, "A task before it failed"),
+    ],
+)
+def test_what_became_of_a_dag_run(states: dict[str, str | None], errors: dict[str, str], words: str) -> None:
+    assert words in " ".join(events.say(states, errors))
+
+
+@settings(max_examples=50)
+@given(st.dictionaries(st.sampled_from(["extract", "predict", "publish"]), STATES, min_size=1))
+def test_a_failure_is_always_said(states: dict[str, str | None]) -> None:
+    said = " ".join(events.say(states, {}))
+    assert ("failed" in said) == bool({"failed", "upstream_failed"} & set(states.values()))
+    assert all(f"The task {task} failed" in said for task, state in states.items() if state == "failed")
