@@ -24,7 +24,7 @@ from pipeline.metrics import log_metrics
 from pipeline.predict import load_model, predict
 from pipeline.stage import Publication, Run, Scored, Written
 from pipeline.write import Held, publish, write
-from tests.home import NIGHT, Home, Server, shop_model, shop_rows
+from tests.home import NIGHT, Home, shop_model, shop_rows
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def open_shop(home: Home, rows: pd.DataFrame | None = None, **options: Any) -> S
 
 
 @cache
-def _registered(server: Server) -> Path:
+def _registered(server: Any) -> Path:
     """The shop's model as it was registered once, for each home to have a copy."""
     template = Home(Path(tempfile.mkdtemp(prefix="shop-")), server)
     atexit.register(shutil.rmtree, template.path)

@@ -39,7 +39,8 @@ class Slow(RegressorMixin, BaseEstimator):
         return self.sums(rows.to_numpy())
 
     def sums(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        return np.sort(np.repeat(values, 20, axis=1), axis=1)[:, -1]
+        largest: npt.NDArray[np.float64] = np.sort(np.repeat(values, 20, axis=1), axis=1)[:, -1]
+        return largest
 
 
 class Counting(Slow):
