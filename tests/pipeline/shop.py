@@ -100,7 +100,8 @@ class Shop:
 def open_shop(home: Home, rows: pd.DataFrame | None = None, **options: Any) -> Shop:
     """A job on these rows (100 of them unless told otherwise) in a home."""
     if not (home.path / "models" / "shop").exists():
-        shutil.copytree(_registered(home.server), home.path / "models" / "shop")
+        server: Any = home.server  # hashable, which its protocol does not say
+        shutil.copytree(_registered(server), home.path / "models" / "shop")
     table = home.table(shop_rows() if rows is None else rows)
     return Shop(home, home.job(f"SELECT * FROM {table} ORDER BY entity_id", "shop", **options), table)
 

@@ -59,7 +59,8 @@ class Buffered(Slow):
     def predict(self, rows: pd.DataFrame) -> npt.NDArray[np.float64]:
         Buffered.shared[:] = [rows.to_numpy()]
         slow = super().predict(rows)
-        return slow + self.shared[0].sum(axis=1)
+        scores: npt.NDArray[np.float64] = slow + self.shared[0].sum(axis=1)
+        return scores
 
 
 class Plain(Slow):
