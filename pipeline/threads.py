@@ -7,12 +7,13 @@ lock makes the threads take turns. Both are scored by one thread.
 import ctypes
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from operator import call
 from threading import Barrier, get_ident
+from typing import Any
 
 import joblib
 import numpy as np
@@ -172,11 +173,12 @@ def _advance_beside(clock: int, scoring: Future[Scores]) -> float:
     """
     usleep = ctypes.PyDLL(None).usleep  # of a library that is called with the lock held
     # In one call: between calls of its own this thread gives the lock to one that has waited.
+    each: Callable[[Any, int], Any] = call
     calls, arguments = (time.clock_gettime, usleep, time.clock_gettime), (clock, _WATCH, clock)
     free = 0.0
     with _switches_every(_TURN):
         while not scoring.done():
-            before, _, after = list(map(call, calls, arguments))
+            before, _, after = list(map(each, calls, arguments))
             free += after - before
     scoring.result()
     return free

@@ -44,7 +44,8 @@ def test_results_come_in_order_and_few_items_are_under_way(items: int, threads: 
             raise ValueError(item)
         return item
 
-    taken, results = [], []
+    taken: list[int] = []
+    results: list[int] = []
 
     def given_one_by_one() -> Iterator[int]:
         for item in range(items):

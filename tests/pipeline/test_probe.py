@@ -232,7 +232,12 @@ def test_of_many_columns_few_are_tried_and_none_gets_a_null_that_it_does_not_tak
 ) -> None:
     tries: list[int] = []
     predict = Picky.predict
-    monkeypatch.setattr(Picky, "predict", lambda self, rows: tries.append(len(rows)) or predict(self, rows))
+
+    def counted(self: Picky, rows: pd.DataFrame) -> npt.NDArray[np.float64]:
+        tries.append(len(rows))
+        return predict(self, rows)
+
+    monkeypatch.setattr(Picky, "predict", counted)
     rows = pd.DataFrame(np.arange(300.0).reshape(3, 100)).rename(columns="c{}".format)
     columns = home.model("picky", Picky(takes).fit(rows), rows).manifest.columns
     # One of a hundred may go unseen; its nulls are then rejected, which is safe.

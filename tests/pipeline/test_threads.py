@@ -39,7 +39,8 @@ class Slow(RegressorMixin, BaseEstimator):
         return self.sums(rows.to_numpy())
 
     def sums(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        return np.sort(np.repeat(values, 20, axis=1), axis=1)[:, -1]
+        largest: npt.NDArray[np.float64] = np.sort(np.repeat(values, 20, axis=1), axis=1)[:, -1]
+        return largest
 
 
 class Counting(Slow):
@@ -58,7 +59,8 @@ class Buffered(Slow):
     def predict(self, rows: pd.DataFrame) -> npt.NDArray[np.float64]:
         Buffered.shared[:] = [rows.to_numpy()]
         slow = super().predict(rows)
-        return slow + self.shared[0].sum(axis=1)
+        scores: npt.NDArray[np.float64] = slow + self.shared[0].sum(axis=1)
+        return scores
 
 
 class Plain(Slow):
