@@ -40,6 +40,7 @@ SELECT coalesce(string_agg(needed, ', '), '') FROM (VALUES
     ('EXECUTE on scoring.publish', has_function_privilege('scoring.publish(bigint, text, text)', 'EXECUTE'))
 ) AS rights (needed, granted) WHERE NOT granted
 """
+_RETENTION = "SELECT EXISTS (SELECT FROM scoring.retention WHERE job = :job)"
 
 
 class CheckError(ScoringError):
@@ -84,7 +85,7 @@ def check(
             yield _find("outcomes", lambda: outcomes.rehearse(places, job, score_date, manifest))
     if job.fallback == "champion_previous":
         yield _find("fallback", lambda: _fallback(job, places, score_date))
-    yield _find("predictions database", lambda: _rights(places))
+    yield _find("predictions database", lambda: _rights(places, job))
 
 
 def _find(what: str, step: Callable[[], str]) -> Finding:
@@ -182,7 +183,7 @@ def _slices(job: Job, loaded: model.Model) -> str:
     return f"by {', '.join(job.slices)}"
 
 
-def _rights(places: Places) -> str:
+def _rights(places: Places, job: Job) -> str:
     with postgres.engine(places.predictions).connect() as connection:
         if not connection.execute(
             sa.text("SELECT to_regclass('scoring.scoring_runs') IS NOT NULL")
@@ -192,4 +193,7 @@ def _rights(places: Places) -> str:
         if lacking:
             raise CheckError(f"the role lacks {lacking}. GRANT scoring_writer TO it, as the owner.")
         version = connection.execute(sa.text("SELECT version_num FROM scoring.alembic_version")).scalar_one()
-    return f"schema at revision {version}, and the role may write"
+        entered = connection.execute(sa.text(_RETENTION), {"job": job.name}).scalar_one()
+    # The first night does without, and whoever may score is often not who may migrate: no failure.
+    unknown = "" if entered else "; no [retention] of this job yet, so nothing of it is pruned until `migrate` has run"
+    return f"schema at revision {version}, and the role may write{unknown}"

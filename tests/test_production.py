@@ -78,6 +78,8 @@ for name, address in zip(sys.argv[1::2], sys.argv[2::2]):
 def env_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("dotenv") / ".env"
     dotenv.write(path)
+    with path.open("a") as file:
+        file.write("UI_HOST=scoring.example.org\n")
     return path
 
 
@@ -106,6 +108,10 @@ class TestFile:
             assert read[name]["networks"].keys() == networks(service), name
             targets = {volume.split(":")[1] for volume in service.said.get("volumes", ())}
             assert {volume.split(":")[1] for volume in read[name].get("volumes", ())} == targets, name
+
+    def test_it_is_refused_without_the_name_that_browsers_use(self, secrets: dict[str, str]) -> None:
+        with pytest.raises(KeyError, match=r"UI_HOST: set it in \.env"):
+            services({**secrets, "UI_HOST": ""}, files=FILES)
 
     def test_every_service_has_limits_and_files_that_nobody_changes(
         self, composed: dict[str, Service]

@@ -827,12 +827,18 @@ def test_one_score_is_explained_and_held_against_another_runs(shop: Shop, run: C
     assert "--against compares one entity in two runs: add --entity ID, or use `diff RUN RUN`" in complained
 
 
-def test_help_leaves_out_no_word_in_brackets(run: Command) -> None:
+def test_help_has_every_commands_first_line_whole_and_every_word_in_brackets(run: Command) -> None:
+    overview = " ".join(re.sub("[─│╭╮╰╯]", " ", run("--help")[1]).split())
     for command in command_line.app.registered_commands:
         assert command.callback is not None
-        sections = re.findall(r"\[\w+\]", command.callback.__doc__ or "")
-        said = run(command.callback.__name__.replace("_", "-"), "--help")[1] if sections else ""
-        assert [section for section in sections if section not in said] == []
+        docstring = (command.callback.__doc__ or "").replace("\\[", "[")
+        # Typer shows the first line only, also where the sentence goes on below it.
+        first = docstring.splitlines()[0]
+        assert first.endswith(".")
+        assert first in overview
+        sections = re.findall(r"\[\w+\]", docstring)
+        shown = run(command.callback.__name__.replace("_", "-"), "--help")[1] if sections else ""
+        assert [section for section in sections if section not in shown] == []
 
 
 def test_a_file_that_cannot_be_written_is_a_sentence(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:

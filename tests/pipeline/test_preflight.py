@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, RegressorMixin
 
-from pipeline import preflight
+from pipeline import preflight, retention
 from pipeline.preflight import Finding
 from tests.home import NIGHT, Home, shop_rows
 from tests.pipeline.shop import Shop, open_shop
@@ -40,6 +40,10 @@ def test_a_good_job_passes_everything(shop: Shop) -> None:
     assert list(found) == ["job file", "model", "query and rows", "reference", "predictions database"]
     assert all(finding.passed for finding in found.values())
     assert "shop version 1 (binary, 4 features): bytes as pinned" in found["model"].detail
+    detail = found["predictions database"].detail
+    assert detail.endswith("; no [retention] of this job yet, so nothing of it is pruned until `migrate` has run")
+    retention.enter(shop.home.server.connections["predictions_owner"], [shop.home.read(shop.job)])
+    assert findings(shop)["predictions database"].detail.endswith(", and the role may write")
 
 
 def test_a_reference_that_was_altered_is_a_finding(shop: Shop) -> None:
