@@ -117,7 +117,9 @@ class Publish(Announce):
             reason = f"run {run.run_id} is held"
             workspace = places_of(self.job, warehouse=True)
             with credentials.hidden():  # the job may have another model score
-                return f"{serve(workspace, self.job, night, trigger=trigger, reason=reason)}."
+                served = serve(workspace, self.job, night, trigger=trigger, reason=reason)
+            log.warning("%s", served)
+            return f"{served}."
         except ScoringError as error:
             log.error("no fallback: %s", error)
             return f"Analysts keep what they have; the fallback failed: {error}"

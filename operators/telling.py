@@ -118,6 +118,8 @@ def tell_outcomes(job: Job, context: Mapping[str, Any], measured: "Measured") ->
     """Tell people of what the real results give cause for alarm about, if anything."""
     from pipeline import messages
 
+    for alarm in measured.alarms:
+        log.warning("groups differ more than chance allows: %s", alarm)
     if measured.alarms:
         night = _night(job, context, date.fromisoformat(measured.score_date))
         # The DAG run that measured has scored nothing, and no report of its own.

@@ -52,9 +52,7 @@ def serve(places: Places, job: Job, score_date: date, *, trigger: str, reason: s
         else:
             _score_previous(places, job, score_date, trigger)
         shown = _shown(places.predictions, job, score_date)
-    said = _describe(job, score_date, shown)
-    log.warning("%s", said)
-    return said
+    return _describe(job, score_date, shown)
 
 
 def meanwhile(database_url: str, job: Job, score_date: date) -> str:

@@ -190,8 +190,6 @@ def _tell(measured: Measured) -> None:
     )
     for note in measured.notes:
         log.info("%s", note)
-    for alarm in measured.alarms:
-        log.warning("groups differ more than chance allows: %s", alarm)
 
 
 _CURRENT = """

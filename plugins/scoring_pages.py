@@ -67,9 +67,7 @@ def unreachable(request: Request, error: Exception) -> HTMLResponse:
 def scoring(user: GetUserDep) -> str:
     """The page "Scoring": every job that the reader may see."""
     jobs = sorted(get_auth_manager().get_authorized_dag_ids(user=user, method="GET"))
-    return overview.overview(
-        _address(), jobs, lambda night: f"{_HERE}/dags/{quote(night.job)}/reports/{night.run_id}"
-    )
+    return overview.overview(_address(), jobs, lambda night: _reports(night.job)(night.run_id))
 
 
 @app.get("/dags/{dag_id}/runs/{dag_run_id:path}", dependencies=may_see_runs)
@@ -77,11 +75,11 @@ def of_dag_run(dag_id: str, dag_run_id: str) -> Response:
     """The report of what a DAG run scored or measured; what became of its tasks where it has none."""
     run_id = reading.run_of(_address(), dag_id, dag_run_id)
     if run_id is not None:
-        return HTMLResponse(report.report(_address(), places.home(), run_id))
+        return HTMLResponse(report.report(_address(), places.home(), run_id, _reports(dag_id)))
     states, left = _tasks(dag_id, dag_run_id)
     measured = left.get((_MEASURE, XCOM_RETURN_KEY))
     if measured:  # whose report is of the job that it measures, with rights of its own
-        return RedirectResponse(f"{_HERE}/dags/{quote(measured['job'])}/reports/{int(measured['run_id'])}")
+        return RedirectResponse(_reports(measured["job"])(int(measured["run_id"])))
     if pool := _missing_pool(dag_id, dag_run_id):
         waits = f"This DAG run waits: Airflow has no pool {pool!r}. {dependencies.missing_pool(pool)}"
         return _missing([waits], "bad", 404)
@@ -94,7 +92,12 @@ def of_run(dag_id: str, run_id: int) -> str:
     """The report of a run of the job that the reader may see, and of no other."""
     if reading.job_of(_address(), run_id) != dag_id:
         raise HTTPException(404, f"{dag_id} has no run {run_id}")
-    return report.report(_address(), places.home(), run_id)
+    return report.report(_address(), places.home(), run_id, _reports(dag_id))
+
+
+def _reports(job: str) -> Callable[[int], str]:
+    """Where the reports of a job's runs are, by their numbers."""
+    return lambda run_id: f"{_HERE}/dags/{quote(job)}/reports/{run_id}"
 
 
 def _missing_pool(dag_id: str, dag_run_id: str) -> str | None:

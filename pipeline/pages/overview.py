@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from itertools import groupby
 
 from markupsafe import Markup
@@ -102,6 +102,8 @@ def _told(night: Night) -> str:
     state = "rejected" if night.rejected else night.status
     if night.shown and night.served_by != "model":
         state = "served by its fallback"
+        if night.staleness_days:
+            state += f", the scores of {night.score_date - timedelta(days=night.staleness_days)} again"
     rows = "" if night.rows_scored is None else f", {night.rows_scored:,} rows scored"
     unusual = f", {night.findings} finding{'s' if night.findings > 1 else ''}" if night.findings else ""
     held = (

@@ -77,8 +77,8 @@ class Record:
     """All that a report tells of a run.
 
     Attributes:
-        run: its row of `scoring_runs`, with the run that analysts see of that night (`shown_run_id`), the one that
-            a roll-back would show (`previous_run_id`), and a later one that failed (`failed_run_id`).
+        run: its row of `scoring_runs`, with the run that analysts see of that night (`shown_run_id`, and what served
+            it), the one that a roll-back would show (`previous_run_id`), and a later one that failed (`failed_run_id`).
         parts: its ledger, part by part.
         metrics: its numbers.
         features: feature -> its numbers.
@@ -161,7 +161,8 @@ def _nights(connection: sa.Connection, jobs: Sequence[str], until: date | None) 
 
 
 _RUN = """
-SELECT run.*, pointer.run_id AS shown_run_id,
+SELECT run.*, pointer.run_id AS shown_run_id, shown.served_by AS shown_served_by,
+       shown.staleness_days AS shown_staleness_days, shown.model_version AS shown_model_version,
        (SELECT max(earlier.run_id) FROM scoring.scoring_runs AS earlier
         WHERE earlier.job = run.job AND earlier.score_date = run.score_date AND earlier.published_at IS NOT NULL
           AND earlier.run_id < pointer.run_id) AS previous_run_id,
@@ -170,6 +171,7 @@ SELECT run.*, pointer.run_id AS shown_run_id,
           AND NOT later.dry_run AND later.run_id > pointer.run_id) AS failed_run_id
 FROM scoring.scoring_runs AS run
 LEFT JOIN scoring.current_runs AS pointer USING (job, score_date)
+LEFT JOIN scoring.scoring_runs AS shown ON shown.run_id = pointer.run_id
 WHERE run.run_id = :run_id
 """
 _PARTS = """

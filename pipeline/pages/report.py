@@ -34,13 +34,14 @@ class Feature:
     picture: Markup | None
 
 
-def report(predictions: str, home: Path, run_id: int) -> str:
+def report(predictions: str, home: Path, run_id: int, link: Callable[[int], str] | None = None) -> str:
     """Write the report of a run: one HTML file that needs nothing else.
 
     Args:
         predictions: address of the predictions database, as any role that may read the views.
         home: the folder that holds models/, for the model's card.
         run_id: the run.
+        link: where another run's report is; None where the page stands alone.
 
     Raises:
         NoSuchRun: there is none of that number.
@@ -54,6 +55,7 @@ def report(predictions: str, home: Path, run_id: int) -> str:
         "report.html.jinja",
         run=found.run,
         verdict=judge(found.run),
+        shown=link(shown) if link and (shown := found.run["shown_run_id"]) not in (None, run_id) else None,
         parts=found.parts,
         metrics=found.metrics,
         labels=sorted(((name.removeprefix(_SHARE), share) for name, share in shares.items()), key=_by_share),

@@ -9,7 +9,13 @@ Step = tuple[str, str]
 
 def steps(run: Row) -> list[Step]:
     """Sentences, each with its command."""
-    found = [*_of_its_state(run), ("All that the database has of this run:", f"show {run['run_id']}")]
+    shown = run["shown_run_id"]
+    instead = [("What analysts see of this night, in a report of its own:", f"report {shown}")]
+    found = [
+        *_of_its_state(run),
+        *(instead if shown not in (None, run["run_id"]) else []),
+        ("All that the database has of this run:", f"show {run['run_id']}"),
+    ]
     return [(told, f"python -m pipeline {command}") for told, command in found]
 
 

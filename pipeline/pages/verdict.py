@@ -1,6 +1,7 @@
 """The verdict on a run: what a person must know in ten seconds."""
 
 from dataclasses import dataclass
+from datetime import date, timedelta
 
 from pipeline.pages.reading import Row
 
@@ -35,9 +36,8 @@ def judge(run: Row) -> Verdict:
 def _published(run: Row) -> tuple[str, str]:
     rows = _rows(run)
     if run["served_by"] == "last_published":
-        age = f"{run['staleness_days']} day{'s' if run['staleness_days'] > 1 else ''}"
-        told = f"The night failed, and scores that are {age} old stand in for it (run {run['source_run_id']})"
-        return "warn", f"{told}: {rows}."
+        scores = _again(run["score_date"], run["source_run_id"], run["staleness_days"])
+        return "warn", f"The night failed, and its fallback shows {scores}: {rows}."
     if run["served_by"] == "champion_previous":
         told = "The night failed, and the scores of the champion's predecessor stand in for it"
         return "warn", f"{told}: {rows}."
@@ -61,9 +61,21 @@ def _unpublished(run: Row) -> tuple[str, str]:
 
 
 def _shown(run: Row) -> str:
-    if run["shown_run_id"]:
-        return f" Analysts see run {run['shown_run_id']}."
+    shown = run["shown_run_id"]
+    if shown and run["shown_served_by"] == "last_published":
+        scores = _again(run["score_date"], shown, run["shown_staleness_days"])
+        return f" The job's fallback stands in: analysts see {scores}."
+    if shown and run["shown_served_by"] == "champion_previous":
+        version = run["shown_model_version"]
+        return f" The job's fallback stands in: analysts see the scores of model version {version} (run {shown})."
+    if shown:
+        return f" Analysts see run {shown}."
     return " Analysts see nothing of this night." if run["status"] in ("held", "failed") else ""
+
+
+def _again(score_date: date, run_id: int, days: int) -> str:
+    source = score_date - timedelta(days=days)
+    return f"the scores of {source} again (run {run_id}, {days} day{'s' if days > 1 else ''} old)"
 
 
 def _rows(run: Row) -> str:

@@ -55,12 +55,15 @@ def seen(shop: Shop, day: Any) -> pd.DataFrame:
     return pd.DataFrame(shop.home.sql(query, "analyst", job=shop.job, day=day))
 
 
-def test_the_last_published_scores_are_served_again_and_say_so(shop: Shop) -> None:
+def test_the_last_published_scores_are_served_again_and_say_so(
+    shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
     first = shop.home.score(shop.job)
     shop.hold(NEXT)
     said = stand_in(shop)
     before, after = seen(shop, NIGHT), seen(shop, NEXT)
     assert f"the scores of {NIGHT} again (1 day old), marked served_by = 'last_published'" in said
+    assert said not in caplog.text  # the command line prints it, and the log's warnings
     assert after[["entity_id", "score", "label"]].equals(before[["entity_id", "score", "label"]])
     assert set(before["served_by"]) == {"model"}
     assert set(before["staleness_days"]) == {0}

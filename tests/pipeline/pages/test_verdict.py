@@ -10,6 +10,8 @@ from pipeline.decisions import decide, roll_back
 from pipeline.errors import NothingToDo
 from pipeline.fallback import serve
 from pipeline.pages import reading
+from pipeline.pages.overview import overview
+from pipeline.pages.report import report
 from pipeline.pages.steps import steps, urgent
 from pipeline.pages.verdict import Verdict, judge
 from tests.home import NIGHT, Home, shop_model
@@ -81,10 +83,23 @@ def test_a_failed_night_and_the_scores_that_stand_in_for_it(shop: Shop) -> None:
     serve(shop.home.places, shop.home.read(shop.job), NEXT, trigger="the night", reason="it failed")
     assert verdict(shop).level == "warn"
     assert verdict(shop).sentence == (
-        f"The night failed, and scores that are 1 day old stand in for it (run {source}): "
+        f"The night failed, and its fallback shows the scores of {NIGHT} again (run {source}, 1 day old): "
         "100 rows scored, 0 rejected."
     )
-    assert verdict(shop, failed).sentence.endswith(f"Analysts see run {failed + 1}.")
+    assert verdict(shop, failed).sentence == (
+        "Failed: no row was scored. The job's fallback stands in: "
+        f"analysts see the scores of {NIGHT} again (run {failed + 1}, 1 day old)."
+    )
+    assert ("python -m pipeline", f"report {failed + 1}") in [
+        (command[:18], command[19:]) for _, command in steps(run(shop, failed))
+    ]
+    # Its page shows its own value, which is none, and leads to what analysts see.
+    uri, home = shop.home.server.connections["analyst"], shop.home.path
+    page = report(uri, home, failed, "/reports/{}".format)
+    assert "100 tonight" not in page
+    assert f'<a href="/reports/{failed + 1}">' in page
+    assert "<a " not in report(uri, home, failed + 1, "/reports/{}".format)
+    assert f"the scores of {NIGHT} again" in overview(uri, [shop.job], lambda night: "#")
 
 
 def test_the_scores_of_the_previous_champion(shop: Shop) -> None:
