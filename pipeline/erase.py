@@ -61,6 +61,7 @@ class _File:
         path: below the store.
         sha256: its digest, as the ledger says; None for scores that were never written.
         following: the digest that an interrupted erasure was about to give it.
+        profile: the path of the part's profile.
     """
 
     job: str
@@ -70,6 +71,7 @@ class _File:
     path: str
     sha256: str | None
     following: str | None
+    profile: str = ""
 
 
 def erase(
@@ -144,7 +146,9 @@ def _files(session: sa.Connection, job: str) -> Iterator[_File]:
         where = (job, line.score_date.isoformat(), line.run_id, line.part)
         for kind, path in (("input", parts.input_path(*where)), ("scored", parts.scored_path(*where))):
             digest, following = getattr(line, f"{kind}_sha256"), getattr(line, f"{kind}_sha256_next")
-            yield _File(job, line.run_id, line.part, kind, path, digest, following)
+            yield _File(
+                job, line.run_id, line.part, kind, path, digest, following, parts.profile_path(*where)
+            )
 
 
 def _rewrite(session: sa.Connection, store: str, file: _File, entity: str) -> str | None:
@@ -170,6 +174,7 @@ def _rewrite(session: sa.Connection, store: str, file: _File, entity: str) -> st
         _note(session, store, file, content, rest)
         digests = {"input": None, "scored": None, file.kind: rest.sha256()}
         janitor.call(session, _PLAN, run_id=file.run_id, part=file.part, **digests)
+    attic.discard(store, file.profile)  # it holds single values; whoever scores the part makes it again
     return rest.save(store, file.path, file.part).sha256
 
 

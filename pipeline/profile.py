@@ -171,9 +171,9 @@ class Profile:
 
 def _numbers(present: pa.Array) -> npt.NDArray[Any]:
     """Numbers without NaN, which counts as missing."""
-    numbers = present.to_numpy(zero_copy_only=False)
+    numbers: npt.NDArray[Any] = present.to_numpy(zero_copy_only=False)
     if numbers.dtype.kind == "f" and (nowhere := np.isnan(numbers)).any():
-        return numbers[~nowhere]
+        numbers = numbers[~nowhere]
     return numbers
 
 
@@ -184,7 +184,8 @@ def _rows(batch: pa.RecordBatch) -> list[dict[str, pa.Scalar]]:
 
 
 def _list(row: pa.ListScalar) -> npt.NDArray[Any]:
-    return row.values.to_numpy()
+    numbers: npt.NDArray[Any] = row.values.to_numpy()
+    return numbers
 
 
 def bins_of(column: Column, values: pa.Array) -> Bins:

@@ -1,10 +1,10 @@
 """Quantiles of numbers that come in parts: exact for few different values, within a stated rank for many.
 
-A summary is values with weights. Up to `EXACT` different values the weights are counts. Beyond, weights are halved away
-as in Manku, Rajagopalan and Lindsay (1998): of the values that have a bit of their weight set, every other one takes its
-neighbour's, as soon as there are `_LEVEL` of them. Each time this moves the ranks between by the bit at most, so bit by
-bit they move by rows / `_LEVEL` at most. Even bits move them up and odd ones down: with b bits the ranks of N rows are
-wrong by N * b / (2 * `_LEVEL`) at most, which is 1 % for a billion rows, and a tenth of that for most.
+A summary is values with weights. Up to `EXACT` different values the weights are counts. Beyond, values are thinned
+out as in Manku, Rajagopalan and Lindsay (1998): of those that have a bit of their weight set, every other one takes
+its neighbour's, as soon as there are `_LEVEL` of them. Each time this moves ranks by the bit at most, so each bit
+moves them by rows / `_LEVEL` in all. Even bits move them up and odd ones down: with b bits, ranks of N rows are wrong
+by N * b / (2 * `_LEVEL`) at most, which is 1 % for a billion rows.
 """
 
 from dataclasses import dataclass

@@ -97,6 +97,8 @@ def test_a_subject_is_erased_from_every_run(shop: Shop) -> None:
     receipt = forget(shop)
     assert found(receipt) == (3, 3, 0, 3)
     assert left(shop) == []
+    profiles = Path(shop.home.store).rglob(f"{shop.job}/*/*/profile-*.parquet")
+    assert sorted(path.name[8:13] for path in profiles) == ["00000"] * 3 + ["00002"] * 3
     assert shop.predictions().equals(before[before["entity_id"] != ENTITY].reset_index(drop=True))
     assert [verified(shop, run["run_id"]) for run in shop.runs()] == [[40, 39, 20]] * 3
     lines = shop.home.sql("SELECT * FROM scoring.run_parts WHERE run_id = :run ORDER BY part", run=new)

@@ -129,7 +129,15 @@ def test_every_feature_has_its_counts(shop: Shop) -> None:
     assert found.pop(("amount", "out_of_range")) >= 1
     assert found["amount", "missing_share"] == nulls / 100
     assert found["channel", "unknown_category_share"] == 0.02
-    assert found["amount", "p10"] < found["amount", "median"] < found["amount", "p90"]
+    (amounts,) = shop.home.sql(
+        "SELECT percentile_disc(0.1) WITHIN GROUP (ORDER BY amount) AS p10, percentile_disc(0.5) WITHIN GROUP "
+        "(ORDER BY amount) AS median, percentile_disc(0.9) WITHIN GROUP (ORDER BY amount) AS p90 "
+        f"FROM {shop.table}",
+        "warehouse_owner",
+    )
+    assert {name: found["amount", name] for name in amounts} == amounts
+    scores, kept = sorted(shop.predictions()["score"]), metrics(shop, done.run_id)
+    assert [kept[f"score_{name}"] for name in amounts] == [scores[9], scores[49], scores[89]]
     assert {"mean", "psi"} <= {metric for feature, metric in found if feature == "amount"}
 
 

@@ -69,6 +69,11 @@ def test_what_was_kept_is_read(of: list) -> None:  # type: ignore[type-arg]
     read = Profile.read(BINS, [made.batch()])
     assert counts(read) == counts(made)
     np.testing.assert_array_equal(list(read.totals.values()), list(made.totals.values()))
+    assert read.quantile("amount", 0.5) == made.quantile("amount", 0.5)
+    # Parts that were scored before their values were kept have no quantiles, nor has a night with one of them.
+    before = Profile.read(BINS, [made.batch().select(["column_name", "counts", "total"])])
+    assert counts(before) == counts(made)
+    assert (made + before).quantile(SCORE, 0.5) is None
 
 
 def test_each_value_is_where_its_label_says() -> None:
@@ -89,16 +94,12 @@ def test_a_column_without_a_value_survives(of: list) -> None:  # type: ignore[ty
     assert made.counts["amount"].tolist() == [0, 0, 0, 0, len(of)]
 
 
-def test_the_mean_is_exact_and_quantiles_are_near() -> None:
+def test_the_mean_is_exact() -> None:
     values = np.random.default_rng(1).normal(50, 10, 10_000)
     bins = {"x": bins_of_numbers("x", pa.array(values))}
-    made = Profile.of(bins, {"x": pa.array(values)})
-    mean, median = made.mean("x"), made.quantile("x", 0.5)
+    mean = Profile.of(bins, {"x": pa.array(values)}).mean("x")
     assert mean is not None
-    assert median is not None
     assert math.isclose(mean, values.mean())
-    assert abs(median - np.median(values)) < 0.1
-    assert made.mean("x") == Profile.of(bins, {"x": pa.array(values)}).mean("x")
 
 
 @pytest.mark.parametrize(
@@ -152,15 +153,15 @@ def test_quantiles_of_few_values_are_exact(column: pa.Array, edges: tuple[float,
     assert quantiles(edges, parts) == quantiles(edges, parts[::-1]) == expected
 
 
-def test_a_hundred_million_rows_of_few_values_have_exact_quantiles() -> None:
+def test_ten_million_rows_of_few_values_have_exact_quantiles() -> None:
     bins = {"x": Bins("x", "edges", edges=(0.0, 1e9))}
-    part = Profile.of(bins, {"x": pa.array(np.arange(1000).repeat(100))})
+    part = Profile.of(bins, {"x": pa.array(np.arange(1000).repeat(10))})
     for _ in range(10):
         part += part
     assert [part.quantile("x", share) for share in SHARES] == [0, 99, 499, 899, 999]
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(
     st.integers(0, 2**32 - 1),
     st.sampled_from(["normal", "skewed", "ascending", "descending", "mostly one", "far apart"]),
@@ -170,13 +171,13 @@ def test_a_hundred_million_rows_of_few_values_have_exact_quantiles() -> None:
 def test_quantiles_of_many_values_are_near_in_rank(seed: int, kind: str, rows: int, parts: int) -> None:
     random = np.random.default_rng(seed)
     values = {
-        "normal": lambda: random.normal(50, 10, rows),
-        "skewed": lambda: random.zipf(1.2, rows).astype(np.float64),
-        "ascending": lambda: np.arange(rows, dtype=np.float64),
-        "descending": lambda: -np.arange(rows, dtype=np.float64),
-        "mostly one": lambda: np.where(random.random(rows) < 0.8, 7.0, random.random(rows)),
-        "far apart": lambda: random.choice([-1, 1], rows) * np.exp(random.uniform(-700, 700, rows)),
-    }[kind]()
+        "normal": random.normal(50, 10, rows),
+        "skewed": random.zipf(1.2, rows).astype(np.float64),
+        "ascending": np.arange(rows, dtype=np.float64),
+        "descending": -np.arange(rows, dtype=np.float64),
+        "mostly one": np.where(random.random(rows) < 0.8, 7.0, random.random(rows)),
+        "far apart": random.choice([-1, 1], rows) * np.exp(random.uniform(-700, 700, rows)),
+    }[kind]
     found = quantiles((0.0, 1.0), [pa.array(part) for part in np.array_split(values, parts)])
     assert found == sorted(found)  # type: ignore[type-var]
     for share, quantile in zip(SHARES, found, strict=True):
