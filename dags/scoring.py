@@ -19,12 +19,11 @@ from airflow.sdk import (
     get_parsing_context,
     task,
 )
-from airflow.sdk.exceptions import AirflowFailException
 
 from operators import credentials
 from operators.broken import BrokenJob
 from operators.decide import Decide
-from operators.defaults import hand_over_failure, task_defaults
+from operators.defaults import hand_over_failure, report_fallback, task_defaults
 from operators.publish import DECIDE, Publish
 from operators.stage import SCORE_DATES, end_of, outcome, places_of, require_known, score_date
 from pipeline import job as jobs
@@ -177,9 +176,10 @@ def build(job: Job) -> DAG:
 
         if job.fallback != "none":
 
-            @task(trigger_rule=TriggerRule.ONE_FAILED, on_failure_callback=None)
+            @task(trigger_rule=TriggerRule.ONE_FAILED, on_failure_callback=report_fallback(job))
             def fallback(**context: Any) -> None:
                 """Serve what the job names in place of a night that failed, marked as such; stays red all the same."""
+                from operators.failure import Served
                 from pipeline.fallback import serve
 
                 with outcome():
@@ -189,7 +189,7 @@ def build(job: Job) -> DAG:
                     workspace = places_of(job, warehouse=True)
                     with credentials.hidden():  # the job may have another model score
                         said = serve(workspace, job, night, trigger=trigger, reason=f"{trigger} failed")
-                raise AirflowFailException(
+                raise Served(
                     f"{said}. The night itself failed: put right what its failed task says, and clear that task."
                 )
 

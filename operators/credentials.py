@@ -51,7 +51,7 @@ TASKS: Mapping[str, Need] = {
     "log_metrics": Need(("predictions", "alerts")),
     "publish": Need(("warehouse", "predictions", "alerts", "mlflow")),
     "decide": Need(("warehouse", "predictions", "predictions_approver", "alerts", "mlflow"), "approver"),
-    "fallback": Need(("warehouse", "predictions")),
+    "fallback": Need(("warehouse", "predictions", "alerts")),
     "measure": Need(("warehouse", "predictions", "alerts", "mlflow")),
     "prune": Need(("predictions_janitor",), "janitor"),
     "inspect": Need(("predictions", "alerts")),

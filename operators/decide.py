@@ -133,7 +133,9 @@ class Decide(Announce):
 
         user = event["responded_by_user"] or {}
         name, user_id = user.get("name") or "unknown", user.get("id") or "unknown"
-        reason = str((event["params_input"] or {}).get("reason") or "").strip() or "no reason given"
+        reason = str((event["params_input"] or {}).get("reason") or "").strip()
+        if not any(map(str.isalnum, reason)):  # which `decide` refuses, and nobody could answer again
+            reason = "no reason given"
         try:
             triggered_by = context["dag_run"].triggering_user_name
             require_decider(self.job, name, names=(user_id,), triggered_by=triggered_by)

@@ -52,6 +52,11 @@ def _report_failure(job: Job, days_back: int | None) -> Callable[[Mapping[str, A
     return lambda context: failure.report(job, context, days_back)
 
 
+def report_fallback(job: Job) -> Callable[[Mapping[str, Any]], None]:
+    """Callback of the task `fallback`, which ends as failed whether it has served something or not."""
+    return lambda context: failure.report_fallback(job, context)
+
+
 def hand_over_failure(job: Job) -> Callable[[Mapping[str, Any]], None]:
     """Callback of a task that can reach no database: `note_failure` notes and tells what it hands over."""
     return lambda context: failure.hand_over(job, context)

@@ -9,7 +9,7 @@ from contextlib import suppress
 from datetime import date, timedelta
 from typing import Any
 
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from operators import telling
 from operators.stage import cause_of, places_of, score_date
@@ -29,6 +29,10 @@ _KILLED = (
 )
 
 
+class Served(AirflowFailException):
+    """A failed night stays red though something stands in for it; the message says what analysts see."""
+
+
 def report(job: Job, context: Mapping[str, Any], days_back: int | None = None) -> None:
     """Note a failed task's error as a run, tell people, and say what to do.
 
@@ -45,6 +49,14 @@ def report(job: Job, context: Mapping[str, Any], days_back: int | None = None) -
     told = telling.tell_failure(job, context, night, error)
     _leave(context, told=noted and told)
     _log(job, context, night, error)
+
+
+def report_fallback(job: Job, context: Mapping[str, Any]) -> None:
+    """Tell people what analysts see of a night that failed: its fallback, or that this has failed, too."""
+    error, night = context.get("exception"), night_of(job, context)
+    telling.tell_fallback(job, context, night, text_of(error), served=isinstance(error, Served))
+    if not isinstance(error, Served):
+        _log(job, context, night, text_of(error))
 
 
 def hand_over(job: Job, context: Mapping[str, Any]) -> None:

@@ -104,6 +104,16 @@ def tell_noted(
 
 
 @harmless
+def tell_fallback(job: Job, context: Mapping[str, Any], night: date, text: str, *, served: bool) -> None:
+    """Tell people what analysts see of a night that failed; `text` is the task's, or why nothing was served."""
+    from pipeline import messages
+
+    name = type(cause_of(context.get("exception"))).__name__
+    alert = messages.stood_in(_night(job, context, night), text, None if served else name)
+    _tell(job, alert, unkept=True)
+
+
+@harmless
 def tell_outcomes(job: Job, context: Mapping[str, Any], measured: "Measured") -> None:
     """Tell people of what the real results give cause for alarm about, if anything."""
     from pipeline import messages

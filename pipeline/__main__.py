@@ -14,7 +14,7 @@ import typer
 from pipeline import machine, postgres
 from pipeline.commands import analysts, audit, keeping, nights, outcomes, rescue, runs, setup
 from pipeline.commands.console import FAILED, HELD, USAGE, err, fail
-from pipeline.errors import NothingToDo, ScoringError, UsageError, unwritable
+from pipeline.errors import NothingToDo, ScoringError, UsageError, named, unwritable
 from pipeline.write import Held
 
 app = typer.Typer(
@@ -79,7 +79,7 @@ def _exits() -> Iterator[None]:
         unmade = getattr(getattr(error, "orig", None), "sqlstate", "") in ("42P01", "42883", "3F000")
         remedy = postgres.remedy(error) or "Nothing was published; try again."
         remedy = "Run: python -m pipeline migrate" if unmade else remedy
-        fail(f"{type(error).__name__}: {str(error).splitlines()[0]}. {remedy}", FAILED)
+        fail(f"{type(error).__name__}: {named(error, str(error).splitlines()[0])}. {remedy}", FAILED)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,8 @@ PATIENCE = {
 }
 # Databases that are one file, read where it lies.
 FILES = ("sqlite", "duckdb")
+# Every address that was made here -> what it leads to.
+_DATABASES: dict[str, list[str]] = {}
 
 
 class AddressError(UsageError):
@@ -44,6 +46,10 @@ def postgres(uri: str, name: str) -> str:
     Raises:
         AddressError: the URI is not one of a Postgres server.
     """
+    return _known(_postgres(uri, name), "the predictions database", name)
+
+
+def _postgres(uri: str, name: str) -> str:
     parts = _split(uri, name)
     if parts.scheme not in POSTGRES:
         raise AddressError(
@@ -64,9 +70,13 @@ def warehouse(uri: str, name: str) -> str:
     Raises:
         AddressError: the URI leads to no such database, or to a file that is not there.
     """
+    return _known(_warehouse(uri, name), "the warehouse", name)
+
+
+def _warehouse(uri: str, name: str) -> str:
     parts = _split(uri, name)
     if parts.scheme in POSTGRES:
-        return postgres(uri, name)
+        return _postgres(uri, name)
     if parts.scheme in FILES:
         return f"{parts.scheme}:///{_file(parts, name)}"
     # Airflow encodes the path's slashes, which SQLAlchemy takes as they are.
@@ -79,6 +89,19 @@ def warehouse(uri: str, name: str) -> str:
             f"{type(error).__name__}. Add one to requirements.in, as pymysql for mysql+pymysql, and `make lock`. "
             f"{_remedy(name)}"
         ) from None
+    return address
+
+
+def database(address: str) -> str:
+    """Which database an address leads to, and which connection says so; empty for one that was not made here."""
+    return " or ".join(_DATABASES.get(address, ()))
+
+
+def _known(address: str, database: str, name: str) -> str:
+    connection = name if name.isupper() else f"connection {name!r}, {_variable(name)}"
+    names = _DATABASES.setdefault(address, [])
+    if (label := f"{database} ({connection})") not in names:
+        names.append(label)
     return address
 
 
@@ -145,6 +168,9 @@ def _file(parts: SplitResult, name: str) -> Path:
 
 
 def _remedy(name: str) -> str:
+    return f"Set {_variable(name)}=postgres://user:password@host:5432/database"
+
+
+def _variable(name: str) -> str:
     # The web server's variable is no connection of Airflow's.
-    variable = name if name.isupper() else f"AIRFLOW_CONN_{name.upper()}"
-    return f"Set {variable}=postgres://user:password@host:5432/database"
+    return name if name.isupper() else f"AIRFLOW_CONN_{name.upper()}"

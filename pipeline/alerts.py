@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from pipeline import postgres
-from pipeline.errors import ScoringError, UsageError
+from pipeline.errors import ScoringError, UsageError, named
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ def tell(uri: str, recipient: str, urls: Sequence[str], alert: Alert, *, unkept:
             if kept.scalar_one():
                 log.info("told before, and not again: %s", alert.title)
     except sa.exc.OperationalError as error:
-        log.error("the message cannot be kept: %s", error)
+        log.error("the message cannot be kept: %s", named(error, str(error).partition("\n")[0]))
         for url in urls if unkept else ():
             deliver(url, [(alert.title, alert.body)])
         return

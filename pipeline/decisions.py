@@ -152,8 +152,12 @@ def roll_back(
 
 
 def _require_named(by: str, reason: str) -> None:
-    if not all(any(map(str.isalnum, text)) for text in (by, reason)):  # what is invisible names nobody
-        raise LedgerError("a decision is kept with who took it and why. Say both: --by NAME --reason TEXT")
+    for what, text in (("name", by), ("reason", reason)):
+        if not any(map(str.isalnum, text)):  # what is invisible names nobody
+            raise LedgerError(
+                f"the {what} {text!r} says nothing: it has no letter and no digit. "
+                'No decision is kept without who took it and why: --by NAME --reason "WHY"'
+            )
 
 
 def _refusals() -> AbstractContextManager[None]:

@@ -126,10 +126,14 @@ def erase(
 
 
 def _require_anonymous(entity: str, by: str, reason: str) -> None:
-    if not (entity.strip() and all(any(map(str.isalnum, text)) for text in (by, reason))):
-        raise EraseError(
-            "an erasure is of somebody, by somebody, for a reason. Give ENTITY, --by and --reason."
-        )
+    if not entity.strip():
+        raise EraseError("an erasure is of somebody, and ENTITY is empty. Give ENTITY, --by and --reason.")
+    for what, text in (("name", by), ("reason", reason)):
+        if not any(map(str.isalnum, text)):
+            raise EraseError(
+                f"the {what} {text!r} says nothing: it has no letter and no digit. The receipt says who erased, and "
+                "why. Give ENTITY, --by and --reason."
+            )
     if re.search(rf"(?<![\w-]){re.escape(entity)}(?![\w-])", f"{by}\n{reason}"):
         raise EraseError("the receipt is kept, and must not name whom it is about. Reword --by and --reason.")
 

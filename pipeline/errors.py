@@ -3,6 +3,7 @@
 import errno
 from collections.abc import Iterable
 
+_DATABASE = "Database: "
 _UNWRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT}
 
 
@@ -35,10 +36,27 @@ def kept_text(error: BaseException) -> str:
 
     A database's own error shows the row that it refused below its first line.
     """
-    text = str(error) if isinstance(error, ScoringError) else str(error).partition("\n")[0]
+    text = str(error) if isinstance(error, ScoringError) else named(error, str(error).partition("\n")[0])
     for part in getattr(error, "private", ()):
         text = text.replace(part, "[see the log]")
     return f"{type(error).__name__}: {text}"
+
+
+def at(error: BaseException, database: str) -> None:
+    """Note on an error which database it came from; a driver names its host at most, and keeps its own type."""
+    if database and not database_of(error):
+        error.add_note(f"{_DATABASE}{database}")
+
+
+def database_of(error: BaseException) -> str:
+    """Which database an error came from, as `at` has noted it; empty where nobody has."""
+    notes = (note for note in getattr(error, "__notes__", ()) if note.startswith(_DATABASE))
+    return next(notes, "").removeprefix(_DATABASE)
+
+
+def named(error: BaseException, text: str) -> str:
+    """An error's text, behind the database that it came from."""
+    return f"{database}: {text}" if (database := database_of(error)) else text
 
 
 def unwritable(error: OSError) -> str | None:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from pipeline import ledger
 from pipeline.artifact import library_versions
-from pipeline.errors import ScoringError
+from pipeline.errors import ScoringError, named
 from pipeline.postgres import engine, remedy
 
 _LONGEST = 2000
@@ -90,7 +90,7 @@ def explain(error: BaseException) -> str:
     to_do = (
         remedy(error) or "The fault may pass. Where it does not, the traceback above says where it came from."
     )
-    return f"{type(error).__name__}: {lines[0]}\n{to_do}"
+    return f"{type(error).__name__}: {named(error, lines[0])}\n{to_do}"
 
 
 _LAST = """

@@ -83,7 +83,7 @@ def describe(database_url: str, job: Job, run: HeldRun, meanwhile: str, report: 
             f"{job.gate.decide_within_hours:g} hours it is {TIMED_OUT[job.gate.on_timeout]}.",
             *_who(job),
             f"The same on the command line, with more of the difference: `python -m pipeline show {run.run_id}`, "
-            f'`approve {run.run_id} --reason "..."`, `reject {run.run_id} --reason "..."`.',
+            f'`approve {run.run_id} --reason "WHY"`, `reject {run.run_id} --reason "WHY"`.',
         ]
     )
 

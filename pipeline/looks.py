@@ -140,14 +140,14 @@ def look(places: Places, settings: Drift, run: Run, written: Sequence[Written]) 
     pinned = predict.pin(places.home, run.model_name, run.model_version, run.model_sha256)
     reference = references.load(pinned)
     where = (run.job, run.score_date, run.run_id)
-    kept = [
+    kept = (
         Profile.read(
             reference.bins,
             parts.read(places.store, parts.profile_path(*where, part.part.number), part.profile),
         )
         for part in written
         if part.profile is not None
-    ]
+    )
     tonight = reduce(add, kept, Profile.of(reference.bins))
     night = date.fromisoformat(run.score_date)
     last = _last(places.predictions, run, reference.bins)

@@ -127,6 +127,28 @@ def failed(night: Night, task: str, error: str, kind: str) -> Alert:
     return _alert(night, f"failed in {task}", cause, body, None)
 
 
+def stood_in(night: Night, text: str, kind: str | None) -> Alert:
+    """What analysts see of a night that failed.
+
+    Args:
+        night: the night.
+        text: what was served in its place, or why nothing was.
+        kind: the error's type where the fallback has failed, too; None where it was served.
+    """
+    if kind is None:
+        title, cause = "failed, and this is what analysts see", "fallback"
+        body = [plain(text), f"The task that served it: {night.task}"]
+    else:
+        title, cause = "failed, and its fallback failed, too", "fallback failed"
+        cause += f": {kind}" if night.backfill else ""
+        body = [
+            plain(text),
+            "Nothing new stands in for the night: analysts keep what was published before. To serve it after all, "
+            f"clear the task fallback: {night.task}",
+        ]
+    return _alert(night, title, cause, [*body, f"The night's report: {night.report}"], None)
+
+
 def _alert(night: Night, what: str, cause: str, body: list[str], run_id: int | None) -> Alert:
     name = night.job.name
     if night.backfill:

@@ -18,7 +18,7 @@ from adbc_driver_manager import AdbcConnection, AdbcDatabase
 from adbc_driver_postgresql import StatementOptions
 from sqlalchemy.pool import NullPool
 
-from pipeline import queries
+from pipeline import addresses, errors, queries
 from pipeline.errors import ScoringError
 from pipeline.queries import BATCH_BYTES, Values, WarehouseError
 
@@ -64,13 +64,28 @@ class Busy(RuntimeError):
     """Another session holds what is needed; worth another try."""
 
 
-def connect(uri: str, *, autocommit: bool = False) -> adbc.Connection:
+@contextmanager
+def connect(uri: str, *, autocommit: bool = False) -> Iterator[adbc.Connection]:
     """A connection for rows of Postgres' own types.
 
     The driver reads all types that a database has, once for each address: it takes longer than to load a small part.
     It does not know a type that is newer than that, so that a warehouse's query runs on a connection from scratch.
     """
-    return adbc.Connection(_Kept(), AdbcConnection(_database(uri)), autocommit=autocommit)
+    with (
+        naming(uri, adbc.Error),
+        adbc.Connection(_Kept(), AdbcConnection(_database(uri)), autocommit=autocommit) as session,
+    ):
+        yield session
+
+
+@contextmanager
+def naming(uri: str, *kinds: type[Exception]) -> Iterator[None]:
+    """Have a driver's errors of these kinds say which database they come from."""
+    try:
+        yield
+    except kinds as error:
+        errors.at(error, addresses.database(uri))
+        raise
 
 
 class _Kept:
@@ -183,6 +198,11 @@ def engine(uri: str) -> sa.Engine:
     @sa.event.listens_for(made, "begin")
     def bound_transaction(connection: sa.Connection) -> None:
         connection.exec_driver_sql(_BOUND.format(STALLED))
+
+    @sa.event.listens_for(made, "handle_error")
+    def name(context: sa.engine.ExceptionContext) -> None:
+        if context.sqlalchemy_exception is not None:
+            errors.at(context.sqlalchemy_exception, addresses.database(uri))
 
     return made
 

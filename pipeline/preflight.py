@@ -22,7 +22,7 @@ from pipeline import (
     warehouse,
 )
 from pipeline.check import Checker
-from pipeline.errors import ScoringError
+from pipeline.errors import ScoringError, named
 from pipeline.job import DEFAULT_POOL, Job
 from pipeline.places import Places
 from pipeline.predict import score_batch, scoring_threads
@@ -92,7 +92,7 @@ def _find(what: str, step: Callable[[], str]) -> Finding:
     try:
         return Finding(what, True, step())
     except (ScoringError, sa.exc.SQLAlchemyError, OSError, adbc.Error) as error:
-        return Finding(what, False, " ".join(f"{error} {postgres.remedy(error)}".split()))
+        return Finding(what, False, " ".join(f"{named(error, str(error))} {postgres.remedy(error)}".split()))
 
 
 def _fallback(job: Job, places: Places, score_date: date) -> str:

@@ -77,7 +77,12 @@ def load(uri: str, progress: Progress | None = None) -> dict[str, int]:
     folder = source()
     digest = _digest(folder)
     origin = f"sample/{DDL.name}"
-    with postgres.refusals(origin), adbc.connect(uri) as session, session.cursor() as cursor:
+    with (
+        postgres.naming(uri, adbc.Error),
+        postgres.refusals(origin),
+        adbc.connect(uri) as session,
+        session.cursor() as cursor,
+    ):
         # Of two loads at once, the second waits here and finds the sample loaded.
         _run(cursor, _SCHEMA)
         counts = _loaded(cursor, digest)

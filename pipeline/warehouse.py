@@ -1,9 +1,10 @@
 """The database that a night's rows come from: whatever it is, its rows stream as Arrow of the same types."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 
+import adbc_driver_manager.dbapi as adbc
 import pyarrow as pa
 import sqlalchemy as sa
 
@@ -12,6 +13,8 @@ from pipeline.queries import Values, WarehouseError
 
 # Everything else goes through SQLAlchemy.
 _WAYS = {"postgresql": postgres.stream, "sqlite": sqlite.stream, "duckdb": duckdb.stream}
+# What drivers raise, and ADBC's readers through Arrow.
+_LOST = (adbc.Error, sa.exc.SQLAlchemyError, OSError)
 
 
 def expected_rows(address: str, query: str, values: Values, origin: str) -> int | None:
@@ -81,5 +84,12 @@ def stream(
     """
     of_address = _WAYS.get(sa.make_url(address).drivername, cursor.stream)
     way = of_address if snapshot is None else partial(postgres.stream, snapshot=snapshot)
-    with way(address, query, values, origin) as reader:
-        yield reader
+    with ExitStack() as held:
+        with postgres.naming(address, *_LOST):
+            reader = held.enter_context(way(address, query, values, origin))
+        yield pa.RecordBatchReader.from_batches(reader.schema, _batches(reader, address))
+
+
+def _batches(reader: pa.RecordBatchReader, address: str) -> Iterator[pa.RecordBatch]:
+    with postgres.naming(address, *_LOST):
+        yield from reader

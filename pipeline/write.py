@@ -173,7 +173,7 @@ def _held(run_id: int, job: str, score_date: date | str, reason: str) -> Held:
     return Held(
         f"run {run_id} of {job} {score_date} is held: {reason}. Analysts keep what they had. "
         f"Look at it: python -m pipeline show {run_id}; then approve or reject: "
-        f'python -m pipeline approve {run_id} --by NAME --reason "..."'
+        f'python -m pipeline approve {run_id} --by NAME --reason "WHY"'
     )
 
 

@@ -24,6 +24,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from pipeline import addresses, dependencies, places
 from pipeline.addresses import AddressError
+from pipeline.errors import named
 from pipeline.pages import events, overview, reading, render, report
 
 PREFIX = "/scoring"
@@ -55,7 +56,9 @@ async def guard(request: Request, answer: Callable[[Request], Any]) -> Any:
 def unreachable(request: Request, error: Exception) -> HTMLResponse:
     """Say that there is no database to ask; its own words may hold more than a reader should see."""
     why = (
-        str(error) if isinstance(error, AddressError) else f"{type(error).__name__}: see the web server's log"
+        str(error)
+        if isinstance(error, AddressError)
+        else named(error, f"{type(error).__name__}: see the web server's log")
     )
     return _missing([f"The predictions cannot be read. {why}"], "bad", 503)
 

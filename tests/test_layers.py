@@ -86,6 +86,7 @@ FLOORS = (
         "pages.render",
         "contract",
         "plain",
+        "ranks",
         "signature",
     ),
     ("postmaster",),

@@ -22,12 +22,12 @@ def _of_its_state(run: Row) -> list[Step]:
     number, job, before = run["run_id"], shlex.quote(run["job"]), run["previous_run_id"]
     if run["status"] == "held":
         return [
-            ("Publish it, in your name (in Airflow: Required Actions):", f'approve {number} --reason "..."'),
-            ("Or leave analysts what they have:", f'reject {number} --reason "..."'),
+            ("Publish it, in your name (in Airflow: Required Actions):", f'approve {number} --reason "WHY"'),
+            ("Or leave analysts what they have:", f'reject {number} --reason "WHY"'),
         ]
     if run["status"] == "superseded":
         told = "Show this run to analysts again, if its scores are still kept:"
-        return [(told, f'rollback {job} {run["score_date"]} --to {number} --reason "..."')]
+        return [(told, f'rollback {job} {run["score_date"]} --to {number} --reason "WHY"')]
     if run["status"] == "failed":
         told = (
             "Put right what the message says, clear the failed task in Airflow, and look at the next night:"
@@ -38,7 +38,7 @@ def _of_its_state(run: Row) -> list[Step]:
     if before:
         told = f"Roll back: show run {before} to analysts again, if its scores are still kept."
         return [
-            (told, f'rollback {job} {run["score_date"]} --reason "..."'),
+            (told, f'rollback {job} {run["score_date"]} --reason "WHY"'),
             (f"Before that, see what would change from run {before}:", f"diff {before} {number}"),
         ]
     told = (

@@ -96,19 +96,27 @@ def test_a_held_night_is_described_from_the_database(shop: Shop, supervisor: Sup
     assert question.assigned_users == []
 
 
-@pytest.mark.parametrize(("option", "status"), [("Approve", "published"), ("Reject", "abandoned")])
+@pytest.mark.parametrize(
+    ("option", "status", "reason", "kept"),
+    [
+        ("Approve", "published", "a quiet day", "a quiet day"),
+        ("Approve", "published", "...", "no reason given"),
+        ("Reject", "abandoned", "a quiet day", "a quiet day"),
+    ],
+)
 def test_a_decision_is_kept_with_who_took_it_and_with_which_login(
-    shop: Shop, supervisor: Supervisor, option: str, status: str
+    shop: Shop, supervisor: Supervisor, option: str, status: str, reason: str, kept: str
 ) -> None:
     waiting = hold(shop, supervisor)
+    said = answer(option, "ana", reason)
     if option == "Approve":
-        assert waiting.goes_on(answer(option, "ana"), timedelta(hours=11))["run_id"] == waiting.run_id
+        assert waiting.goes_on(said, timedelta(hours=11))["run_id"] == waiting.run_id
     else:
-        with pytest.raises(AirflowFailException, match="was rejected by ana: a quiet day"):
-            waiting.goes_on(answer(option, "ana"), timedelta(hours=11))
+        with pytest.raises(AirflowFailException, match=f"was rejected by ana: {kept}"):
+            waiting.goes_on(said, timedelta(hours=11))
     [run] = shop.runs()
     assert (run["status"], run["decided_by"], run["decided_as"]) == (status, "ana", "approver")
-    assert (run["decision_reason"], run["triggered_as"]) == ("a quiet day", "scoring_pipeline")
+    assert (run["decision_reason"], run["triggered_as"]) == (kept, "scoring_pipeline")
 
 
 def test_whoever_is_no_decider_is_asked_in_vain(shop: Shop, supervisor: Supervisor, web: Web) -> None:

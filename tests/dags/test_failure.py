@@ -2,6 +2,7 @@
 
 import logging
 import re
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,12 +14,14 @@ from airflow.sdk.exceptions import (
     ErrorType,
 )
 from airflow.sdk.execution_time.comms import ErrorResponse
+from sqlalchemy.exc import DBAPIError
 
 from operators.defaults import hand_over_failure
 from operators.failure import note
 from pipeline.predict import PredictError
 from pipeline.stage import Run
 from tests.dags.test_publish import context, dag, shop
+from tests.home import NIGHT
 from tests.pipeline.shop import Shop
 from tests.sinks import Web, web
 
@@ -100,10 +103,47 @@ def fail(shop: Shop, task: str = "extract", **changed: Any) -> tuple[BaseExcepti
         xcom_push=lambda key, value: left.update({key: value}),
     )
     made: Any = dag(shop)
-    with pytest.raises(AirflowFailException) as failed:
+    with pytest.raises((AirflowFailException, DBAPIError)) as failed:
         made.task_dict[task].python_callable(**asked)
-    made.default_args["on_failure_callback"]({**asked, "exception": failed.value})
+    for callback in made.task_dict[task].on_failure_callback:
+        callback({**asked, "exception": failed.value})
     return failed.value, left
+
+
+def test_a_failed_night_tells_what_analysts_see_of_it(shop: Shop, web: Web) -> None:
+    shop.configure('owner = "tests"', 'owner = "tests"\nfallback = "last_published"')
+    # Nothing is published that could be served: people are told of that, too.
+    fail(shop, "fallback")
+    first = shop.home.score(shop.job, NIGHT - timedelta(days=6))
+    fail(shop, "fallback", run_id="the next")
+    fail(shop, "fallback", run_id="the next")
+    nothing, served = web.got
+    assert nothing["title"] == f"{shop.job} 2024-03-01: failed, and its fallback failed, too"
+    assert (
+        "Nothing new stands in for the night: analysts keep what was published before." in nothing["message"]
+    )
+    assert (
+        "clear the task fallback: http://airflow/dags/shop/runs/nightly/tasks/fallback" in nothing["message"]
+    )
+    assert served["title"] == f"{shop.job} 2024-03-01: failed, and this is what analysts see"
+    assert (
+        f"analysts see run {first.run_id + 1}, the scores of 2024-02-24 again (6 days old)"
+        in served["message"]
+    )
+    assert "runs/nightly/plugin/report" in served["message"]
+
+
+def test_a_fallback_without_its_database_is_told_of_all_the_same(
+    shop: Shop, web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.configure('owner = "tests"', 'owner = "tests"\nfallback = "last_published"')
+    monkeypatch.setenv("AIRFLOW_CONN_PREDICTIONS", "postgres://ann:s3cret@127.0.0.1:1/nothing")
+    fail(shop, "fallback")
+    [posted] = web.got
+    assert posted["title"] == f"{shop.job} 2024-03-01: failed, and its fallback failed, too"
+    assert (
+        "the predictions database (connection 'predictions', AIRFLOW_CONN_PREDICTIONS): " in posted["message"]
+    )
 
 
 BEFORE_A_RUN = {

@@ -19,8 +19,8 @@ CLOCKS = {"now", "utcnow", "today", "time", "time_ns", "localtime", "gmtime"}
 
 
 # Beside a night's way: the command line names its runs, a model has a birthday, what is old is deleted, no date is
-# meant that lies a year ahead, and a stage's cost says when it began.
-ELSEWHERE = {"__main__", "register", "attic", "dates", "janitor", "reproduce", "stage", "trace"}
+# meant that lies a year ahead, a stage's cost says when it began, and a broken file has no night but that of the look.
+ELSEWHERE = {"__main__", "register", "attic", "broken", "dates", "janitor", "reproduce", "stage", "trace"}
 WAY = [path for path in (ROOT / "pipeline").glob("*.py") if path.stem not in ELSEWHERE]
 DAGS = [*sorted((ROOT / "dags").glob("*.py")), ROOT / "operators" / "stage.py"]
 

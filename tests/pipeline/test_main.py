@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -22,6 +23,8 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from pipeline import __main__ as command_line
 from pipeline import machine
 from pipeline.commands import audit
+from pipeline.pages.reading import record
+from pipeline.pages.steps import steps
 from pipeline.verify import Verification
 from tests.home import NIGHT, SUPERUSER, Home, shop_model, shop_rows
 from tests.pipeline.shop import Shop, open_shop
@@ -179,9 +182,13 @@ def test_a_night_is_rolled_back_in_a_persons_name(shop: Shop, run: Command) -> N
     code, _, complained = run("rollback", shop.job, NIGHT, "--by", "ada", "--reason", "worse")
     assert code == 2
     assert f"no run was published before run {first}" in complained
-    code, _, complained = run("rollback", shop.job, NIGHT, "--to", second, "--by", "ada", "--reason", " ")
+    code, _, complained = run("rollback", shop.job, NIGHT, "--to", second, "--by", "ada", "--reason", "...")
     assert code == 2
-    assert "Say both: --by NAME --reason TEXT" in complained
+    assert "the reason '...' says nothing: it has no letter and no digit" in complained
+    # What the pages and messages show to be typed is taken as it stands.
+    [(_, shown), *_] = steps(record(shop.home.places.predictions, second).run)
+    code, said, complained = run(*shlex.split(shown)[3:], "--by", "ada")
+    assert (code, complained) == (0, "")
 
 
 def test_the_job_file_says_who_may_decide(shop: Shop, run: Command) -> None:
@@ -360,7 +367,20 @@ def test_a_server_that_is_not_there_ends_with_1(
     assert code == 1
     assert "refused" in complained
     assert "Nothing was published; try again." in complained
-    assert "s3cret" not in said + complained
+    where = {
+        "WAREHOUSE": "the warehouse (connection 'warehouse', AIRFLOW_CONN_WAREHOUSE): ",
+        "PREDICTIONS": "the predictions database (connection 'predictions', AIRFLOW_CONN_PREDICTIONS): ",
+    }[connection]
+    assert where in complained
+    _, checked, _ = run("check", shop.job)
+    assert where in checked
+    if connection == "WAREHOUSE":  # else there is nobody to keep it
+        assert where in shop.runs()[-1]["status_reason"]
+    else:
+        _, _, missed = run("report", 1)
+        assert where in missed
+        complained += missed
+    assert "s3cret" not in said + complained + checked
 
 
 def test_a_database_without_the_schema_says_how_to_make_it(

@@ -85,7 +85,7 @@ def test_a_server_with_another_certificate_is_refused(encrypting: Server, tmp_pa
     with pytest.raises(sa.exc.OperationalError, match="certificate verify failed"):
         postgres.engine(database_url).connect()
     with pytest.raises(adbc.Error, match="certificate verify failed") as refused:
-        postgres.connect(database_url)
+        postgres.connect(database_url).__enter__()
     assert "Correct the connection's host and sslrootcert" in postgres.remedy(refused.value)
 
 
