@@ -195,5 +195,7 @@ def _rights(places: Places, job: Job) -> str:
         version = connection.execute(sa.text("SELECT version_num FROM scoring.alembic_version")).scalar_one()
         entered = connection.execute(sa.text(_RETENTION), {"job": job.name}).scalar_one()
     # The first night does without, and whoever may score is often not who may migrate: no failure.
-    unknown = "" if entered else "; no [retention] of this job yet, so nothing of it is pruned until `migrate` has run"
-    return f"schema at revision {version}, and the role may write{unknown}"
+    rights = f"schema at revision {version}, and the role may write"
+    if entered:
+        return rights
+    return f"{rights}; no [retention] of this job yet, so nothing of it is pruned until `migrate` has run"

@@ -60,7 +60,7 @@ def test_your_own_model_in_15_minutes(checkout: Home) -> None:
     assert "published: air_time 2013-07-01, 966 rows scored, 0 rejected" in printed[4]
 
 
-def test_the_commands_of_the_command_line(
+def test_the_commands_of_the_command_line_and_what_analysts_see_of_them(
     checkout: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def run(command: str) -> str:
@@ -89,18 +89,18 @@ def test_the_commands_of_the_command_line(
     section = TEXT.split("## Was the model right?")[1].split("\n## ")[0]
     [measured] = re.findall(r"^\.venv/bin/python -m pipeline .*$", section, re.MULTILINE)
     assert "of flight_delay 2013-07-04: 7" in run(measured)
+    run("python -m pipeline score flight_delay 2013-07-01")  # which the demo has scored
+    queries = [block for block in blocks("sql") if "scoring." in block]
+    assert len(queries) == 10
+    for query in queries:
+        assert checkout.sql(query.rstrip().rstrip(";"), "analyst"), query
+    [erase] = re.findall(r"^\.venv/bin/python -m pipeline erase .*$", TEXT, re.MULTILINE)
+    assert ": 0 rows" not in run(erase)
 
 
 def renumbered(command: str, first: int) -> str:
     """A command whose runs 5 and 6 are those that the README's commands have just made; a fresh demo makes four."""
     return re.sub(r"(?<= )[56](?= |$)", lambda found: str(int(found[0]) + first - 5), command)
-
-
-def test_the_analysts_queries_run(checkout: Home) -> None:
-    queries = [block for block in blocks("sql") if "scoring." in block]
-    assert len(queries) == 10
-    for query in queries:
-        checkout.sql(query.rstrip().rstrip(";"), "analyst")
 
 
 def test_every_key_of_a_job_file_is_in_the_table() -> None:

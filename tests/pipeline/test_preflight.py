@@ -41,7 +41,9 @@ def test_a_good_job_passes_everything(shop: Shop) -> None:
     assert all(finding.passed for finding in found.values())
     assert "shop version 1 (binary, 4 features): bytes as pinned" in found["model"].detail
     detail = found["predictions database"].detail
-    assert detail.endswith("; no [retention] of this job yet, so nothing of it is pruned until `migrate` has run")
+    assert detail.endswith(
+        "; no [retention] of this job yet, so nothing of it is pruned until `migrate` has run"
+    )
     retention.enter(shop.home.server.connections["predictions_owner"], [shop.home.read(shop.job)])
     assert findings(shop)["predictions database"].detail.endswith(", and the role may write")
 
