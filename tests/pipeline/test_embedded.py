@@ -130,6 +130,7 @@ def test_the_roles_have_the_rights_of_their_names_only(other: Embedded) -> None:
         "analyst in scoring_analyst",
         "approver in scoring_approver",
         "janitor in scoring_janitor",
+        "pages in scoring_analyst",
         "scoring_analyst in scoring_job_analyst",
         "scoring_owner in scoring_analyst",
         "scoring_owner in scoring_job_analyst",

@@ -97,7 +97,7 @@ def test_a_job_file_carries_no_code(shop: Shop, section: str, key: str) -> None:
             assert path.name in str(error)
             assert key in str(error)
             continue
-        assert (section, key) in [("", "description"), ("", "owner"), ("extract", "query")]
+        assert (section, key) in [("", "description"), ("", "owner"), ("", "pool"), ("extract", "query")]
         said = read.extract if section else read
         assert getattr(said, key) == value
 
