@@ -45,7 +45,11 @@ class Looks:
 
     def metrics(self) -> dict[str, float]:
         """Figures of the score and of the run as a whole."""
-        found = {f"score_{name}": value for name, value in _figures(self.tonight, SCORE).items()}
+        found = {
+            # Quantiles in three digits: analysts read them of every run, and no figure of theirs is one entity's score.
+            f"score_{name}": value if name == "mean" else float(f"{value:.3g}")
+            for name, value in _figures(self.tonight, SCORE).items()
+        }
         for one in self.distances:
             if one.what in (SCORE, VOLUME):
                 name = "rows" if one.what == VOLUME else "score"
