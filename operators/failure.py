@@ -54,9 +54,13 @@ def report(job: Job, context: Mapping[str, Any], days_back: int | None = None) -
 def report_fallback(job: Job, context: Mapping[str, Any]) -> None:
     """Tell people what analysts see of a night that failed: its fallback, or that this has failed, too."""
     error, night = context.get("exception"), night_of(job, context)
-    telling.tell_fallback(job, context, night, text_of(error), served=isinstance(error, Served))
-    if not isinstance(error, Served):
-        _log(job, context, night, text_of(error))
+    served, text = isinstance(error, Served), text_of(error)
+    telling.tell_fallback(job, context, night, text, served=served)
+    if served:
+        log.info("::endgroup::")
+        log.error("%s", text)
+    else:
+        _log(job, context, night, text)
 
 
 def hand_over(job: Job, context: Mapping[str, Any]) -> None:
