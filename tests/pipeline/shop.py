@@ -24,7 +24,7 @@ from pipeline.metrics import log_metrics
 from pipeline.predict import load_model, predict
 from pipeline.stage import Publication, Run, Scored, Written
 from pipeline.write import Held, publish, write
-from tests.home import NIGHT, Home, shop_model, shop_rows
+from tests.home import NIGHT, Home, Server, shop_model, shop_rows
 
 
 @dataclass(frozen=True)
@@ -100,19 +100,24 @@ class Shop:
 def open_shop(home: Home, rows: pd.DataFrame | None = None, **options: Any) -> Shop:
     """A job on these rows (100 of them unless told otherwise) in a home."""
     if not (home.path / "models" / "shop").exists():
-        server: Any = home.server  # hashable, which its protocol does not say
-        shutil.copytree(_registered(server), home.path / "models" / "shop")
+        shutil.copytree(_registered(home.server), home.path / "models" / "shop")
     table = home.table(shop_rows() if rows is None else rows)
     return Shop(home, home.job(f"SELECT * FROM {table} ORDER BY entity_id", "shop", **options), table)
 
 
-@cache
-def _registered(server: Any) -> Path:
+def _registered(server: Server) -> Path:
     """The shop's model as it was registered once, for each home to have a copy."""
-    template = Home(Path(tempfile.mkdtemp(prefix="shop-")), server)
-    atexit.register(shutil.rmtree, template.path)
-    template.model("shop", *shop_model())
-    return template.path / "models" / "shop"
+    folder = _template()
+    if not (folder / "models").exists():
+        Home(folder, server).model("shop", *shop_model())
+    return folder / "models" / "shop"
+
+
+@cache
+def _template() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="shop-"))
+    atexit.register(shutil.rmtree, folder)
+    return folder
 
 
 @contextmanager
