@@ -82,7 +82,7 @@ def secret(uri: str, **options: str) -> str:
     """A server's address with the canary for its password, which the embedded server does not ask for."""
     address = uri.replace("@/", f":{PASSWORD}@/")
     return addresses.postgres(
-        "&".join([address, *(f"{key}={value}" for key, value in options.items())]), "canary"
+        "&".join([address, *(f"{key}={value}" for key, value in options.items())]), "vault"
     )
 
 
@@ -97,8 +97,8 @@ def secretly(shop: Shop) -> Places:
 def broken(uri: str) -> list[str]:
     """Addresses that fail: while connecting, at once or after a look at the login, and at the first write."""
     return [
-        addresses.postgres(f"postgres://ann:{PASSWORD}@127.0.0.1:1/nothing", "canary"),
-        addresses.postgres(f"postgres://ann:{PASSWORD}@127.0.0.1:1/nothing?sslmode=wrong", "canary"),
+        addresses.postgres(f"postgres://ann:{PASSWORD}@127.0.0.1:1/nothing", "predictions"),
+        addresses.postgres(f"postgres://ann:{PASSWORD}@127.0.0.1:1/nothing?sslmode=wrong", "predictions"),
         secret(uri.replace("@/", "@/no_such_")),
         secret(uri.replace("scoring_pipeline", "nobody")),
         secret(uri, options="-c%20default_transaction_read_only%3Don"),
