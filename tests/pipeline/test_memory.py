@@ -10,7 +10,7 @@ import pytest
 
 from tests.home import NIGHT, Home, shop_model
 
-ROWS = 200_000
+ROWS = 100_000
 
 # Each stage in a process of its own, as a task: values in, values out.
 STAGE = """
