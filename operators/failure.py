@@ -11,7 +11,7 @@ from typing import Any
 
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from operators import telling
+from operators import credentials, telling
 from operators.stage import cause_of, places_of, score_date
 from pipeline import dates
 from pipeline.errors import ScoringError, kept_text
@@ -46,8 +46,8 @@ def report(job: Job, context: Mapping[str, Any], days_back: int | None = None) -
     noted = days_back is not None or _note(
         job, context, night, ti.task_id, kept_text(cause) if cause else error, ti.try_number
     )
-    told = telling.tell_failure(job, context, night, error)
-    _leave(context, told=noted and told)
+    sent = telling.tell_failure(job, context, night, error)
+    _leave(context, told=noted and sent)
     _log(job, context, night, error)
 
 
@@ -79,7 +79,8 @@ def note(job: Job, context: Mapping[str, Any]) -> None:
     if task is None:
         raise AirflowSkipException(f"{', '.join(_TASKS)} have not failed")
     left = _left(context, task)
-    if left.get("told"):
+    # A task without connections can tell nobody: what its model's pickle has left of that is not believed.
+    if left.get("told") and credentials.TASKS[task].connections:
         raise AirflowSkipException(f"{task} has failed, and has told of it itself")
     night = night_of(job, context)
     _note(job, context, night, task, str(left["kept"])[:_LONGEST], None)

@@ -63,6 +63,7 @@ def test_a_failed_prediction_is_noted_and_told_as_text(shop: Shop, web: Web) -> 
     error.__cause__ = PredictError(f"failed on row {link}: poison", private=[link])
     left = failing(shop, "predict", error)
     assert web.got == []
+    left["failure"]["told"] = True  # as a model's pickle could say, and nobody would hear of it
     ended = {"load_model": "success", "predict_0": "failed", "predict_1": "success"}
     note(shop.home.read(shop.job), noting(run, ended, left))
     row = shop.home.last_run(shop.job)
