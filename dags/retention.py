@@ -58,14 +58,14 @@ with DAG(
         from pipeline import removed, retention
 
         folder = places.home() / "dags"
-        found, broken = jobs.read_all(folder)
+        usable, broken = jobs.read_all(folder)
         for error in broken:
             log.warning("%s\nWhat that job has stays.", error)
         try:
             filed = [path.stem for path in jobs.files(folder)]
-            gone = removed.connections(_janitor, places.store(), found, filed)
+            gone = removed.connections(_janitor, places.store(), usable, filed)
             dry_run = context["params"]["dry_run"]
-            pruned = retention.prune(_janitor, places.store(), found, gone, dry_run=dry_run)
+            pruned = retention.prune(_janitor, places.store(), usable, gone, dry_run=dry_run)
         except ScoringError as error:
             raise AirflowFailException(str(error)) from error
         for item in pruned.gone:

@@ -36,13 +36,13 @@ def inspect(folder: Path, here: Path, context: Mapping[str, Any]) -> list[str]:
     """
     from pipeline import broken
 
-    found, unusable = broken.read_all(folder)
+    usable, unusable = broken.read_all(folder)
     for file, reason in _import_errors(folder, here):
-        unusable += [broken.of_job(job, file, reason) for job in found]
+        unusable += [broken.of_job(job, file, reason) for job in usable]
     for one in unusable:
         log.error("%s: %s", one.job, one.reason)
         _note(one)
-        _tell(one, found, context["ti"].log_url)
+        _tell(one, usable, context["ti"].log_url)
     return sorted({one.file for one in unusable})
 
 

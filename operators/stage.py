@@ -86,12 +86,12 @@ def connection(conn_id: str) -> Connection:
     from pipeline import addresses
 
     try:
-        found: Connection = Connection.get(conn_id)
+        connected: Connection = Connection.get(conn_id)
     except AirflowNotFoundException:
         if _unanswered(conn_id):
             raise
         raise addresses.missing(conn_id) from None
-    return found
+    return connected
 
 
 def _unanswered(conn_id: str) -> bool:

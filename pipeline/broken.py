@@ -129,18 +129,18 @@ def named(found: Collection[Job], broken: Collection[Broken]) -> set[str]:
 
 def _of_file(path: Path, reason: str) -> Broken:
     """What can be told of a job from a file that is wrong somewhere, or no TOML at all."""
-    content, said = b"", {}
+    content, settings = b"", {}
     with suppress(OSError, ValueError, RecursionError):
         content = path.read_bytes() if path.is_file() else b""
-        said = tomllib.loads(decoded(content))
+        settings = tomllib.loads(decoded(content))
     broken = Broken(
         path.stem, path.name, reason, hashlib.sha256(content).hexdigest(), datetime.now(UTC).date()
     )
     return replace(
         broken,
-        predictions=_word(said, "write", "connection") or broken.predictions,
-        recipient=_word(said, "alerts", "to"),
-        owner=str(said.get("owner", "")),
+        predictions=_word(settings, "write", "connection") or broken.predictions,
+        recipient=_word(settings, "alerts", "to"),
+        owner=str(settings.get("owner", "")),
     )
 
 

@@ -306,8 +306,8 @@ def _look_ahead(night: _Night, checker: Checker, first: pa.RecordBatch) -> dict[
         size, threads = night.job.extract.rows_per_part, scoring_threads(manifest)
         return forecast.forecast(rows, size, sample, threads, side_by_side=side_by_side)
 
-    found = forecast.look_ahead(night.places, night.query, night.whole, night.job.extract, expect)
-    return found.metrics() if found else {}
+    ahead = forecast.look_ahead(night.places, night.query, night.whole, night.job.extract, expect)
+    return ahead.metrics() if ahead else {}
 
 
 def _write_part(

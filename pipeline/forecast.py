@@ -219,13 +219,13 @@ def look_ahead(
     rows = warehouse.expected_rows(*asked)
     if rows is None:
         return None
-    found = expect(rows)
-    if _lacking(found, places.store):
-        found = expect(warehouse.count(*asked))
-    if lacking := _lacking(found, places.store):
-        raise ForecastError(f"{extract.query}: {found}; {lacking}")
-    log.info("forecast: %s", found)
-    return found
+    expected = expect(rows)
+    if _lacking(expected, places.store):
+        expected = expect(warehouse.count(*asked))
+    if lacking := _lacking(expected, places.store):
+        raise ForecastError(f"{extract.query}: {expected}; {lacking}")
+    log.info("forecast: %s", expected)
+    return expected
 
 
 def _lacking(found: Forecast, store: str) -> str:

@@ -160,8 +160,8 @@ def _put_aside(source: Source, day: date, path: Path) -> pa.Schema:
 def _contract(schemas: dict[date, pa.Schema], seen: Gathered) -> Contract:
     """A contract of what the database sent: every value that has an exact form is let through."""
     names = list(dict.fromkeys(name for schema in schemas.values() for name in schema.names))
-    found = [_column(name, schemas, seen) for name in names if name not in (ENTITY, SCORE_DATE)]
-    return Contract(tuple(column for column in found if column is not None))
+    columns = [_column(name, schemas, seen) for name in names if name not in (ENTITY, SCORE_DATE)]
+    return Contract(tuple(column for column in columns if column is not None))
 
 
 def _column(name: str, schemas: dict[date, pa.Schema], seen: Gathered) -> Column | None:

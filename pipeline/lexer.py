@@ -74,8 +74,8 @@ def _end(sql: str, begin: re.Match[str]) -> int:
         end = sql.find(begin["dollar"], begin.end())
         return len(sql) if end < 0 else end + len(begin["dollar"])
     pattern = _LINE_END if begin["line"] else _ESCAPED_END if begin["escaped"] else _ENDS[begin["quote"]]
-    found = pattern.match(sql, begin.end())
-    return found.end() if found else len(sql)
+    match = pattern.match(sql, begin.end())
+    return match.end() if match else len(sql)
 
 
 def _end_of_block(sql: str, place: int) -> int:

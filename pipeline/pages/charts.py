@@ -149,8 +149,8 @@ def history(title: str, values: Mapping[date, float | None], at: date, *, small:
     told += f", {known[at]:,.6g} on {at}." if at in known else "."
     if not small:
         least, most = axes.figures([low, high])
-        said = f"{least} to {most}" if high > low else f"always {low:,.4g}"
-        words += _TEXT.format(x=0, y=ABOVE - 5, anchor="start", said=said)
+        text = f"{least} to {most}" if high > low else f"always {low:,.4g}"
+        words += _TEXT.format(x=0, y=ABOVE - 5, anchor="start", said=text)
         if at in known:
             words += _TEXT.format(x=100, y=ABOVE - 5, anchor="end", said=f"{known[at]:,.4g} tonight")
         words += _below(0, "start", str(first)) + (

@@ -108,12 +108,12 @@ def test_a_decision_is_kept_with_who_took_it_and_with_which_login(
     shop: Shop, supervisor: Supervisor, option: str, status: str, reason: str, kept: str
 ) -> None:
     waiting = hold(shop, supervisor)
-    said = answer(option, "ana", reason)
+    event = answer(option, "ana", reason)
     if option == "Approve":
-        assert waiting.goes_on(said, timedelta(hours=11))["run_id"] == waiting.run_id
+        assert waiting.goes_on(event, timedelta(hours=11))["run_id"] == waiting.run_id
     else:
         with pytest.raises(AirflowFailException, match=f"was rejected by ana: {kept}"):
-            waiting.goes_on(said, timedelta(hours=11))
+            waiting.goes_on(event, timedelta(hours=11))
     [run] = shop.runs()
     assert (run["status"], run["decided_by"], run["decided_as"]) == (status, "ana", "approver")
     assert (run["decision_reason"], run["triggered_as"]) == (kept, "scoring_pipeline")

@@ -308,9 +308,9 @@ def test_a_night_that_failed_before_it_began_has_a_report(
     run_id = rest.trigger(name, None, {"score_date": DAY})
     assert rest.wait(name, run_id)["state"] == "failed"
     assert states(rest, name, run_id)["note_failure"] == {"skipped"}
-    found = get(airflow, "admin", f"/scoring/dags/{name}/runs/{quote(run_id)}")
-    assert found.status_code == 200
-    assert "no connection &#39;nowhere&#39;. Set AIRFLOW_CONN_NOWHERE=postgres://" in found.text
+    answered = get(airflow, "admin", f"/scoring/dags/{name}/runs/{quote(run_id)}")
+    assert answered.status_code == 200
+    assert "no connection &#39;nowhere&#39;. Set AIRFLOW_CONN_NOWHERE=postgres://" in answered.text
     # What to do is the last that the log says, outside of the groups that are folded.
     lines = rest.log(name, run_id, "extract")
     reason = next(

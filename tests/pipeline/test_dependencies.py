@@ -58,13 +58,13 @@ def test_a_connection_without_addresses_is_refused(job: Job, value: str) -> None
 
 def test_a_check_says_all_of_it_and_the_pool_only_where_it_sees_airflows(home: Home, job: Job) -> None:
     findings = preflight.check(job, home.places, NIGHT, {})
-    found = {finding.what: finding for finding in findings}
-    assert [name for name in ("alerts", "tracking", "pool") if not found[name].passed] == [
+    by_name = {finding.what: finding for finding in findings}
+    assert [name for name in ("alerts", "tracking", "pool") if not by_name[name].passed] == [
         "alerts",
         "tracking",
     ]
-    assert "airflow pools set 'the nights' 4 scoring" in found["pool"].detail
-    assert found["pool"].detail.startswith(
+    assert "airflow pools set 'the nights' 4 scoring" in by_name["pool"].detail
+    assert by_name["pool"].detail.startswith(
         "only Airflow knows whether it has pool 'the nights'. Without it no task"
     )
-    assert require_pool(job, {}) == found["pool"].detail
+    assert require_pool(job, {}) == by_name["pool"].detail

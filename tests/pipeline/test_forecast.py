@@ -42,8 +42,8 @@ def test_stages_side_by_side_share_the_processors(
     monkeypatch: pytest.MonkeyPatch, processors: int, threads: int, seconds: float
 ) -> None:
     monkeypatch.setattr(machine, "share", lambda: processors)
-    found = forecast.forecast(1_000_000, 100_000, SAMPLE, threads, side_by_side=True)
-    assert found.seconds == pytest.approx(seconds)
+    expected = forecast.forecast(1_000_000, 100_000, SAMPLE, threads, side_by_side=True)
+    assert expected.seconds == pytest.approx(seconds)
 
 
 def test_a_model_that_may_not_be_loaded_takes_what_it_took_before(shop: Shop) -> None:

@@ -178,8 +178,8 @@ def test_quantiles_of_many_values_are_near_in_rank(seed: int, kind: str, rows: i
         "mostly one": np.where(random.random(rows) < 0.8, 7.0, random.random(rows)),
         "far apart": random.choice([-1, 1], rows) * np.exp(random.uniform(-700, 700, rows)),
     }[kind]
-    found = quantiles((0.0, 1.0), [pa.array(part) for part in np.array_split(values, parts)])
-    assert found == sorted(found)  # type: ignore[type-var]
-    for share, quantile in zip(SHARES, found, strict=True):
+    computed = quantiles((0.0, 1.0), [pa.array(part) for part in np.array_split(values, parts)])
+    assert computed == sorted(computed)  # type: ignore[type-var]
+    for share, quantile in zip(SHARES, computed, strict=True):
         assert quantile in values
         assert (values < quantile).mean() - 0.01 <= share <= (values <= quantile).mean() + 0.01

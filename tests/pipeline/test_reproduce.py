@@ -125,9 +125,9 @@ def test_an_erasure_explains_the_last_bits_of_its_part_and_nothing_else(home: Ho
         by="ada",
         reason="ticket 7",
     )
-    found = reproduce(home.places, run_id)
-    assert found.passed
-    assert (found.rows, found.rounded, found.equal) == (99, 78, {"scored part": 60, "database": 60})
+    outcome = reproduce(home.places, run_id)
+    assert outcome.passed
+    assert (outcome.rows, outcome.rounded, outcome.equal) == (99, 78, {"scored part": 60, "database": 60})
     traced = trace(home.places, run_id, "customer-00042")
     assert traced.equal
     assert traced.notes == [

@@ -71,8 +71,8 @@ def rated_job(home: Home, rated: str, read: pd.DataFrame) -> str:
 
 def finding(home: Home, job: str) -> Finding:
     """What `check` says of the reference."""
-    found = preflight.check(home.read(job), home.places, LAST)
-    return next(each for each in found if each.what == "reference")
+    findings = preflight.check(home.read(job), home.places, LAST)
+    return next(each for each in findings if each.what == "reference")
 
 
 @pytest.mark.parametrize("with_entities", [True, False])
@@ -80,8 +80,9 @@ def test_check_compares_the_reference_with_the_warehouse(home: Home, rated: str,
     frame = training_frame(write_query(home, "rates.sql", rated), FIRST, LAST)
     kept = frame if with_entities else frame.drop(columns="entity_id")
     job = rated_job(home, rated, kept)
-    said = "180 of its rows, of 2024-02-26, 2024-02-28, 2024-03-01, compared with the query's: every value is the same"
-    assert finding(home, job) == Finding("reference", True, said)
+    days = "2024-02-26, 2024-02-28, 2024-03-01"
+    detail = f"180 of its rows, of {days}, compared with the query's: every value is the same"
+    assert finding(home, job) == Finding("reference", True, detail)
     # A correction is told, and no failure.
     home.sql(f"UPDATE {rated} SET visits = 1000 WHERE entity_id = 'e7' AND day = 2", "warehouse_owner")
     corrected = finding(home, job)
@@ -108,9 +109,9 @@ def test_check_compares_the_reference_with_the_warehouse(home: Home, rated: str,
 
 def test_a_reference_without_score_dates_says_so(home: Home, rated: str) -> None:
     frame = training_frame(write_query(home, "rates.sql", rated), FIRST, LAST)
-    found = finding(home, rated_job(home, rated, frame.drop(columns="score_date")))
-    assert found.passed
-    assert "it has no column 'score_date', so nobody can say whether" in found.detail
+    comparison = finding(home, rated_job(home, rated, frame.drop(columns="score_date")))
+    assert comparison.passed
+    assert "it has no column 'score_date', so nobody can say whether" in comparison.detail
 
 
 def test_what_cannot_be_read_says_why(home: Home, rated: str) -> None:
@@ -145,9 +146,9 @@ def test_what_a_night_would_not_take_is_left_out_with_a_warning(home: Home, rate
     with pytest.warns(UserWarning, match="left out") as warned:
         frame = training_frame("rates.sql", FIRST, LAST)
     assert (len(frame), "today" in frame) == (295, False)
-    said = " ".join(str(each.message) for each in warned)
-    assert "5 of 300 rows are left out, as every night would reject them: ratio: finite (5)" in said
-    assert "column 'today' is date32[day], which no model takes, and is left out" in said
+    sentence = " ".join(str(each.message) for each in warned)
+    assert "5 of 300 rows are left out, as every night would reject them: ratio: finite (5)" in sentence
+    assert "column 'today' is date32[day], which no model takes, and is left out" in sentence
 
 
 def test_columns_have_one_type_on_all_dates(

@@ -270,13 +270,13 @@ def hold_outcomes(way: Way, query: str, pair: tuple[str, str], part: pa.RecordBa
     inner = f"({query.replace(' ORDER BY entity_id', '')}) AS q"
     asked = f"SELECT {entity} AS entity_id, {result} AS late FROM {inner} WHERE {entity} IS NOT NULL"
     manifest = Manifest.model_construct(task="regression", classes=(), name="m", version=1)
-    found = results.read(
+    outcomes = results.read(
         way.address, asked, {"score_date": DAY}, "o.sql", manifest, "late", names.drop_null()
     )
     wanted = part.filter(pc.is_valid(names))[f"{result}_text"].to_pylist()
     expected = [np.nan if text is None else float(text) for text in wanted]
-    np.testing.assert_array_equal(found.actual, expected)
-    assert found.unscored == 0
+    np.testing.assert_array_equal(outcomes.actual, expected)
+    assert outcomes.unscored == 0
 
 
 def test_the_bound_values_are_the_same_instants_everywhere(way: Way, monkeypatch: pytest.MonkeyPatch) -> None:

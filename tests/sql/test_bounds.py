@@ -68,8 +68,8 @@ def test_outcomes_are_finite(night: Shop, number: str) -> None:
 def test_a_count_that_is_none_breaks_no_view(home: Home, number: str, shown: int | None) -> None:
     shop = open_shop(home)
     home.sql(OUTCOMES.format(number), "predictions", run=home.score(shop.job).run_id)
-    found = home.sql("SELECT outcomes FROM scoring.model_quality WHERE job = :job", "analyst", job=shop.job)
-    assert found == [{"outcomes": shown}]
+    rows = home.sql("SELECT outcomes FROM scoring.model_quality WHERE job = :job", "analyst", job=shop.job)
+    assert rows == [{"outcomes": shown}]
 
 
 def test_a_night_that_was_scored_ahead_hides_none(home: Home) -> None:

@@ -28,6 +28,6 @@ def test_what_became_of_a_dag_run(states: dict[str, str | None], errors: dict[st
 @settings(max_examples=50)
 @given(st.dictionaries(st.sampled_from(["extract", "predict", "publish"]), STATES, min_size=1))
 def test_a_failure_is_always_said(states: dict[str, str | None]) -> None:
-    said = " ".join(events.say(states, {}))
-    assert ("failed" in said) == bool({"failed", "upstream_failed"} & set(states.values()))
-    assert all(f"The task {task} failed" in said for task, state in states.items() if state == "failed")
+    text = " ".join(events.say(states, {}))
+    assert ("failed" in text) == bool({"failed", "upstream_failed"} & set(states.values()))
+    assert all(f"The task {task} failed" in text for task, state in states.items() if state == "failed")

@@ -111,8 +111,8 @@ def test_a_published_night_whose_rescore_failed_is_amber_until_one_succeeds(home
     assert (night.run_id, night.level, night.failed_run_id) == (first.run_id, "warn", first.run_id + 1)
     page = Page(overview(uri, [shop.job], lambda night: "#"))
     assert f"published, 100 rows scored, run {first.run_id + 1} failed afterwards" in page.said
-    told = f"Published, and run {first.run_id + 1}, which was to take its place, failed: 100 rows scored"
-    assert told in judge(reading.record(uri, first.run_id).run).sentence
+    sentence = f"Published, and run {first.run_id + 1}, which was to take its place, failed: 100 rows scored"
+    assert sentence in judge(reading.record(uri, first.run_id).run).sentence
     # The page of the one that failed shows its own value, which is none, and not the night's that analysts see.
     assert "100 tonight" in report(uri, home.path, first.run_id)
     assert "100 tonight" not in report(uri, home.path, first.run_id + 1)
