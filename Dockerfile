@@ -17,7 +17,7 @@ RUN pip install --no-cache-dir --disable-pip-version-check --require-hashes --re
 COPY pipeline /opt/scoring/pipeline
 COPY sql /opt/scoring/sql
 COPY models /opt/scoring/models
-COPY operators /opt/scoring/operators
+COPY orchestration /opt/scoring/orchestration
 COPY dags /opt/scoring/dags
 COPY plugins /opt/scoring/plugins
 COPY deploy /opt/scoring/deploy

@@ -28,7 +28,7 @@ test: $(STAMP) ## the whole test suite (ARGS='-k name'; ARGS=-n0: one process)
 	@$(PY) -m pytest $(ARGS)
 
 chaos: $(STAMP) ## kill, stop, repeat and double tries at N nights (N=200 SEED=1), readers watching
-	@$(PY) -m tests.faults $(if $(N),--trials $(N)) $(if $(SEED),--seed $(SEED))
+	@$(PY) -m tests.chaos $(if $(N),--trials $(N)) $(if $(SEED),--seed $(SEED))
 
 bench: $(STAMP) ## speed and memory against the floor and pandas (ROWS=1000000)
 	@$(PY) -m benchmarks $(if $(ROWS),--rows $(ROWS))
@@ -42,9 +42,10 @@ bench-drift: $(STAMP) ## nights called unusual without cause, and faults found (
 bench-peers: $(STAMP) ## the same night with Polars, Spark and Ray (ROWS=1000000)
 	@$(PY) -m benchmarks.peers $(if $(ROWS),--rows $(ROWS))
 
-lint: $(STAMP) ## style, types
+lint: $(STAMP) ## style, types, and which room imports which
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
+	@.venv/bin/lint-imports --no-cache
 	@.venv/bin/mypy
 
 COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock"

@@ -11,19 +11,24 @@ from scipy.stats import chi2_contingency, ks_2samp
 
 from benchmarks.nights import Nights
 from benchmarks.spoil import Fault, Floats
-from pipeline import baselines, drift, metrics, model
-from pipeline.change import Last
-from pipeline.check import Checked, Checker
-from pipeline.figures import Judged, losses
-from pipeline.job import Contract
-from pipeline.looks import Looks
-from pipeline.metrics import ScoreSummary
-from pipeline.model import Model, ModelError
-from pipeline.predict import SCORED
-from pipeline.profile import SCORE, Profile
-from pipeline.rules import settle
-from pipeline.stage import Cost, Run
-from pipeline.yardstick import VOLUME
+from pipeline.config.sections import ContractSection
+from pipeline.contract.checker import BatchResult, Checker
+from pipeline.contract.policy import resolve
+from pipeline.evaluation import baselines
+from pipeline.evaluation.metrics import Judged, losses
+from pipeline.model import registry
+from pipeline.model.artifact import ModelError
+from pipeline.model.golden import check_golden_rows
+from pipeline.model.scoring import Model
+from pipeline.monitoring import drift
+from pipeline.monitoring.calibration import VOLUME
+from pipeline.monitoring.day_over_day import Last
+from pipeline.monitoring.profile import SCORE, Profile
+from pipeline.monitoring.run_profile import RunProfile
+from pipeline.payloads import Cost, Run
+from pipeline.store.schemas import SCORE_SCHEMA
+from pipeline.tasks import log_metrics
+from pipeline.tasks.log_metrics import ScoreSummary
 
 RATE = 0.05
 
@@ -36,11 +41,11 @@ def ours(nights: Nights, rows: pd.DataFrame, scores: Floats, day: date, before: 
     checked = _checked(nights, batch)
     kept = np.flatnonzero(np.isin(batch.column("entity_id"), checked.accepted.column("entity_id")))
     tonight = profile(nights, rows.iloc[kept], scores[kept])
-    looks = Looks(tonight, drift.judge(nights.reference, tonight, day, RATE, before), before)
+    looks = RunProfile(tonight, drift.judge(nights.reference, tonight, day, RATE, before), before)
     summary = ScoreSummary()
     summary.add(_scored(batch.column("entity_id").take(pa.array(kept)), scores[kept]))
     run = _run(len(rows), checked.rejected_rows, day)
-    verdict = metrics.judge(nights.gate, run, summary, looks.findings(nights.gate))
+    verdict = log_metrics.apply_gate(nights.gate, run, summary, looks.findings(nights.gate))
     return {"same rows" if "look exactly" in one.message else one.check for one in verdict.findings}
 
 
@@ -56,7 +61,7 @@ def volume(nights: Nights, rows: pd.DataFrame, scores: Floats, day: date, *, wee
 
 def strict(nights: Nights, rows: pd.DataFrame) -> bool:
     """Whether a contract that rejects what is out of range would hold the night."""
-    rejected = _checked(nights, _batch(nights, rows), Contract(out_of_range="reject")).rejected_rows
+    rejected = _checked(nights, _batch(nights, rows), ContractSection(out_of_range="reject")).rejected_rows
     return bool(rejected > nights.gate.max_rejected_fraction * len(rows))
 
 
@@ -64,7 +69,7 @@ def golden(nights: Nights, fault: Fault) -> bool:
     """Whether a model that gives the fault's scores is refused, because golden rows get other ones than recorded."""
     if nights.pinned is None:
         return False
-    loaded = model.load(nights.pinned)
+    loaded = registry.load(nights.pinned)
 
     class Spoilt:
         def predict_proba(self, frame: pd.DataFrame) -> Floats:
@@ -72,7 +77,7 @@ def golden(nights: Nights, fault: Fault) -> bool:
             return np.column_stack([1 - scores, scores])
 
     try:
-        model.check_golden_rows(Model(loaded.manifest, Spoilt()))
+        check_golden_rows(Model(loaded.manifest, Spoilt()))
     except ModelError:
         return True
     return False
@@ -140,14 +145,14 @@ def _batch(nights: Nights, rows: pd.DataFrame) -> pa.RecordBatch:
     return pa.Table.from_pandas(rows[names], preserve_index=False).combine_chunks().to_batches()[0]
 
 
-def _checked(nights: Nights, batch: pa.RecordBatch, said: Contract | None = None) -> Checked:
+def _checked(nights: Nights, batch: pa.RecordBatch, said: ContractSection | None = None) -> BatchResult:
     contract = nights.manifest.contract
-    return Checker(contract, settle(contract, said)).check(batch)
+    return Checker(contract, resolve(contract, said)).check(batch)
 
 
 def _scored(entities: pa.Array, scores: Floats) -> pa.RecordBatch:
-    nothing = [pa.nulls(len(scores), SCORED.field(name).type) for name in ("label", "class_scores")]
-    return pa.RecordBatch.from_arrays([entities, pa.array(scores), *nothing], schema=SCORED)
+    nothing = [pa.nulls(len(scores), SCORE_SCHEMA.field(name).type) for name in ("label", "class_scores")]
+    return pa.RecordBatch.from_arrays([entities, pa.array(scores), *nothing], schema=SCORE_SCHEMA)
 
 
 def _run(rows: int, rejected: int, day: date) -> Run:

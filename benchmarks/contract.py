@@ -15,8 +15,8 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from pipeline.check import Checker
-from pipeline.contract import Contract, infer
+from pipeline.contract.checker import Checker
+from pipeline.contract.contract import Contract, infer
 
 BATCH = 65_536  # about what 8 MB of such rows come to
 COLUMNS = 15

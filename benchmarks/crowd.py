@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from benchmarks.ground import NIGHT, Ground
-from pipeline import postgres
+from pipeline.databases import postgres
 
 CROWDED = date(2013, 8, 15)
 

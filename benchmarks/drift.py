@@ -23,10 +23,10 @@ from benchmarks import checks, nights, tables
 from benchmarks.checks import RATE
 from benchmarks.nights import Nights
 from benchmarks.spoil import SEED, Fault, Floats
-from pipeline import drift
-from pipeline.change import Last
-from pipeline.profile import Counts, Profile
-from pipeline.references import Reference
+from pipeline.monitoring import drift
+from pipeline.monitoring.day_over_day import Last
+from pipeline.monitoring.profile import Counts, Profile
+from pipeline.monitoring.references import Reference
 
 HELD_OUT = 6  # pieces of the training nights
 EVERY = 6  # a fault is put into every sixth night that is later than the reference

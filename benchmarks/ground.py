@@ -11,11 +11,13 @@ import adbc_driver_postgresql.dbapi as adbc
 import pyarrow as pa
 import sqlalchemy as sa
 
-from pipeline import embedded, job, places, postgres, queries, warehouse
-from pipeline.embedded import Embedded
-from pipeline.migrate import migrate
-from pipeline.places import Places
-from pipeline.sample import load
+from pipeline.config import job, loader, workspace
+from pipeline.config.workspace import Workspace
+from pipeline.databases import postgres, queries, warehouse
+from pipeline.embedded import server as embedded
+from pipeline.embedded.server import Embedded
+from pipeline.provisioning.migrate import migrate
+from pipeline.provisioning.sample import load
 
 NIGHT = date(2013, 7, 1)
 ROOT = Path(__file__).resolve().parents[1]
@@ -41,12 +43,12 @@ class Ground:
     """A server that holds the table `bench_input`, and the home of the job `bench` that scores it."""
 
     server: Embedded
-    places: Places
+    places: Workspace
 
     @property
     def job(self) -> job.Job:
         """The job that scores the table."""
-        return job.find(self.places.home / "dags", "bench")
+        return loader.find(self.places.home / "dags", "bench")
 
     def clear(self) -> None:
         """Forget all runs and scores, so that each measurement finds empty tables and no twin that is published."""
@@ -62,7 +64,7 @@ def join() -> Ground:
     """The ground as `make` left it."""
     server = embedded.start(ROOT / ".local" / "bench")
     connections = server.connections
-    found = Places(HOME, str(HOME / "store"), connections["warehouse"], connections["predictions"])
+    found = Workspace(HOME, str(HOME / "store"), connections["warehouse"], connections["predictions"])
     return Ground(server, found)
 
 
@@ -87,8 +89,8 @@ def make(rows: int) -> Ground:
 
 
 def _night(owner: str) -> pa.Table:
-    name = job.find(ROOT / "dags", "flight_delay").extract.query
-    query = queries.read(places.home() / "sql", name)
+    name = loader.find(ROOT / "dags", "flight_delay").extract.query
+    query = queries.read(workspace.home() / "sql", name)
     with warehouse.stream(owner, query, {"score_date": NIGHT}, name) as reader:
         return reader.read_all()
 

@@ -13,13 +13,16 @@ import pandas as pd
 import pyarrow as pa
 
 from benchmarks.ground import NIGHT, Ground, join
-from pipeline import machine, model, postgres
-from pipeline.extract import extract
-from pipeline.metrics import log_metrics
-from pipeline.predict import load_model, predict
-from pipeline.score import score
-from pipeline.stage import Clock
-from pipeline.write import publish, write
+from pipeline.databases import postgres
+from pipeline.model import registry
+from pipeline.runtime import resources
+from pipeline.runtime.clock import Clock
+from pipeline.tasks.extract import extract
+from pipeline.tasks.load_model import load_model
+from pipeline.tasks.log_metrics import log_metrics
+from pipeline.tasks.predict import predict
+from pipeline.tasks.run import score
+from pipeline.tasks.write import publish, write
 
 # The run for which a session of the owner writes, so that no trigger looks at each row.
 OWNERS_RUN = 1
@@ -43,7 +46,7 @@ class Laps:
 
 def floor(ground: Ground) -> Seconds:
     """Each part alone: read everything as Arrow, predict in memory, COPY into the table of scores."""
-    loaded = model.load(model.resolve(ground.places.home, "flight_delay", "champion"))
+    loaded = registry.load(registry.resolve(ground.places.home, "flight_delay", "champion"))
     contract, laps = loaded.manifest.contract, Laps()
     with adbc.connect(ground.places.warehouse) as session, session.cursor() as cursor:
         cursor.execute("SELECT * FROM bench_input")
@@ -96,7 +99,7 @@ def process(ground: Ground) -> Seconds:
 
 def pandas(ground: Ground) -> Seconds:
     """What a team writes first: read_sql, predict_proba, to_sql, without any check."""
-    loaded = model.load(model.resolve(ground.places.home, "flight_delay", "champion"))
+    loaded = registry.load(registry.resolve(ground.places.home, "flight_delay", "champion"))
     laps = Laps()
     source = postgres.engine(ground.places.warehouse)
     rows = pd.read_sql("SELECT * FROM bench_input", source)
@@ -123,7 +126,7 @@ def main() -> None:
     """Run one mode and print its seconds and peak memory as JSON."""
     ground = join()
     ground.clear()
-    machine.claim()
+    resources.limit_threads()
     seconds = MODES[sys.argv[1]](ground)
     print(json.dumps({"seconds": seconds, "peak_mb": Clock().cost().peak_mb}))
 

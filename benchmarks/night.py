@@ -10,13 +10,13 @@ from statistics import median
 from time import perf_counter
 
 from benchmarks.ground import ROOT, join
-from local import nights
+from local import backfill
 from local.airflow import started
-from local.environment import Place
+from local.airflow_environment import Place
 from local.rest import Rest
-from pipeline import embedded
-from pipeline.migrate import migrate
-from pipeline.sample import load
+from pipeline.embedded import server as embedded
+from pipeline.provisioning.migrate import migrate
+from pipeline.provisioning.sample import load
 
 HOME = ROOT / ".local" / "bench" / "nights"
 JOB = "flight_delay"
@@ -40,7 +40,7 @@ def main() -> None:
     with started(Place.of(HOME), server, settings=settings) as airflow:
         airflow.ready()
         with airflow.rest() as rest:
-            nights.await_dag(airflow, rest, JOB)
+            backfill.await_dag(airflow, rest, JOB)
             rest.unpause(JOB)
             seconds = [_night(rest, day) for day in DAYS]
     print(f"a night takes {median(seconds[1:]):.1f} s from trigger to publication; each: {seconds}")

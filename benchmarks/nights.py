@@ -13,13 +13,17 @@ import pyarrow as pa
 from benchmarks import spoil
 from benchmarks.ground import ROOT, join
 from benchmarks.spoil import SEED, Fault, Floats
-from pipeline import dates, job, model, queries, references, results, warehouse
-from pipeline.contract import infer
-from pipeline.job import Gate
-from pipeline.model import Manifest, Pinned
-from pipeline.outcomes import required
-from pipeline.references import Reference
-from pipeline.sample import load
+from pipeline.config import dates, loader
+from pipeline.config.sections import GateSection
+from pipeline.contract.contract import infer
+from pipeline.databases import queries, warehouse
+from pipeline.evaluation import ground_truth
+from pipeline.evaluation.outcomes import required
+from pipeline.model import registry
+from pipeline.model.manifest import Manifest, PinnedVersion
+from pipeline.monitoring import references
+from pipeline.monitoring.references import Reference
+from pipeline.provisioning.sample import load
 
 TRAINING = 181  # nights of a drawn year, as January to June are of the flights'
 
@@ -45,9 +49,9 @@ class Nights:
     training: pd.DataFrame
     later: Mapping[date, pd.DataFrame]
     score: Callable[[pd.DataFrame], Floats]
-    gate: Gate
+    gate: GateSection
     faults: Mapping[str, Fault]
-    pinned: Pinned | None = None
+    pinned: PinnedVersion | None = None
     actual: Callable[[date, pd.DataFrame], Floats] | None = None
 
 
@@ -55,9 +59,9 @@ def flights() -> Nights:
     """The sample's nights, and its champion, which was trained on January to June."""
     server = join().server
     load(server.connections["warehouse_owner"])
-    found = job.find(ROOT / "dags", "flight_delay")
-    pinned = model.resolve(ROOT, "flight_delay", "champion")
-    loaded, reference = model.load(pinned), references.load(pinned)
+    found = loader.find(ROOT / "dags", "flight_delay")
+    pinned = registry.resolve(ROOT, "flight_delay", "champion")
+    loaded, reference = registry.load(pinned), references.load(pinned)
     address = server.connections["warehouse"]
     nights = {}
     for day in _days(reference.nights[0], 365):
@@ -79,8 +83,11 @@ def flights() -> Nights:
         start, end = dates.interval(day, found.zone)
         query = queries.read(ROOT / "sql", outcomes.query)
         values: queries.Values = {"score_date": day, "interval_start": start, "interval_end": end}
-        column, entities = results.column_of(found, pinned.manifest), pa.array(rows["entity_id"], pa.string())
-        return results.read(address, query, values, "outcomes", pinned.manifest, column, entities).actual
+        column, entities = (
+            ground_truth.column_of(found, pinned.manifest),
+            pa.array(rows["entity_id"], pa.string()),
+        )
+        return ground_truth.read(address, query, values, "outcomes", pinned.manifest, column, entities).actual
 
     return Nights(
         pinned.manifest,
@@ -111,7 +118,7 @@ def drawn(seed: int) -> Nights:
         training.sample(5000, random_state=SEED),
         dict(list(nights.items())[TRAINING:]),
         _drawn_score,
-        Gate(),
+        GateSection(),
         spoil.DRAWN,
     )
 

@@ -24,12 +24,15 @@ import sqlalchemy as sa
 from sqlalchemy import event
 
 from benchmarks.ground import NIGHT, Ground, make
-from pipeline import job, machine, postgres
-from pipeline.extract import extract
-from pipeline.metrics import log_metrics
-from pipeline.predict import load_model, predict
-from pipeline.score import score
-from pipeline.write import publish, write
+from pipeline.config import loader
+from pipeline.databases import postgres
+from pipeline.runtime import resources
+from pipeline.tasks.extract import extract
+from pipeline.tasks.load_model import load_model
+from pipeline.tasks.log_metrics import log_metrics
+from pipeline.tasks.predict import predict
+from pipeline.tasks.run import score
+from pipeline.tasks.write import publish, write
 
 # Seconds of looking up while nothing else happens, before and after.
 _QUIET = 8
@@ -57,7 +60,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     ground = make(parser.parse_args().rows)
     ground.clear()
-    machine.claim()
+    resources.limit_threads()
     score(ground.places, ground.job, NIGHT, trigger="before")
     _publish_another(ground)
     with _reading(ground) as ended:
@@ -115,7 +118,7 @@ def _publish_another(ground: Ground) -> None:
     for rows in (1000, 1001):
         query = f"SELECT * FROM bench_input LIMIT {rows}"  # noqa: S608 a number of ours
         (home / "sql" / f"{_ANOTHER}.sql").write_text(query, encoding="utf-8")
-        score(ground.places, job.find(home / "dags", _ANOTHER), NIGHT, trigger="before")
+        score(ground.places, loader.find(home / "dags", _ANOTHER), NIGHT, trigger="before")
 
 
 def _moved(ground: Ground, of: str, stages: list[tuple[str, float]]) -> list[float]:

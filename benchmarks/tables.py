@@ -23,10 +23,10 @@ from sklearn.preprocessing import OrdinalEncoder
 from benchmarks import apart
 from benchmarks.nights import Nights
 from benchmarks.spoil import SEED, Floats, faults
-from pipeline import references
-from pipeline.contract import infer
-from pipeline.job import Gate
-from pipeline.model import Manifest
+from pipeline.config.sections import GateSection
+from pipeline.contract.contract import infer
+from pipeline.model.manifest import Manifest
+from pipeline.monitoring import references
 
 YEAR = 365
 
@@ -128,7 +128,7 @@ def _nights(rows: pd.DataFrame, outcome: "pd.Series[bool]") -> Nights:
         known.sample(min(len(known), 5000), random_state=SEED),
         dict(_named(rows[~training])),
         score,
-        Gate(),
+        GateSection(),
         faults(known[features]),
     )
 

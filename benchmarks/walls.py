@@ -21,8 +21,10 @@ import sqlalchemy as sa
 
 from benchmarks import crowd
 from benchmarks.ground import NIGHT, Ground, make
-from pipeline import analysts, machine, postgres
-from pipeline.score import score
+from pipeline.databases import postgres
+from pipeline.provisioning import analysts
+from pipeline.runtime import resources
+from pipeline.tasks.run import score
 
 _LOOK_UPS, _DAYS, _WRITES, _ANALYSTS = 300, 15, 5, 8
 _ROLE = "bench_reader"
@@ -69,7 +71,7 @@ def main() -> None:
     asked = parser.parse_args()
     ground = make(asked.rows)
     ground.clear()
-    machine.claim()
+    resources.limit_threads()
     score(ground.places, ground.job, NIGHT, trigger="walls")
     crowd.add(ground, asked.beside // asked.rows)
     owner = ground.server.connections["predictions_owner"]

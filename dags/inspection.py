@@ -11,7 +11,7 @@ from typing import Any
 
 from airflow.sdk import DAG, CronTriggerTimetable, task
 
-from operators import inspection
+from orchestration import inspection
 
 FOLDER = Path(__file__).parent
 

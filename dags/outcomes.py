@@ -10,11 +10,12 @@ from typing import Any
 
 from airflow.sdk import DAG, CronTriggerTimetable, Param, get_parsing_context, task
 
-from operators import numbers, telling
-from operators.defaults import task_defaults
-from operators.stage import SCORE_DATES, end_of, outcome, places_of, require_known, score_date
-from pipeline import job as jobs
-from pipeline.job import Job, JobError, Outcomes
+from orchestration import exporters, notify
+from orchestration.callbacks import task_defaults
+from orchestration.context import SCORE_DATES, end_of, outcome, places_of, require_known, score_date
+from pipeline.config import loader
+from pipeline.config.job import Job, JobError
+from pipeline.config.sections import OutcomesSection
 
 PAGE = """
 Holds the published scores of **{job.name}** against the real results of `sql/{outcomes.query}`, {outcomes.delay_days}
@@ -25,7 +26,7 @@ skipped. Measuring again replaces what was measured: clear the task, or `python 
 """
 
 
-def build(job: Job, outcomes: Outcomes) -> DAG:
+def build(job: Job, outcomes: OutcomesSection) -> DAG:
     """The DAG that measures a job's scores."""
     days = outcomes.delay_days
     later = timedelta(days=days - job.days_back)
@@ -46,13 +47,13 @@ def build(job: Job, outcomes: Outcomes) -> DAG:
         @task
         def measure(**context: Any) -> dict[str, Any]:
             """Join the night's published scores with the real results, and keep what that says of the model."""
-            from pipeline.outcomes import measure
+            from pipeline.evaluation.outcomes import evaluate
 
             with outcome():
                 require_known(context, "score_date")
-                measured = measure(places_of(job, warehouse=True), job, score_date(job, context, days))
-            numbers.send_outcomes(job, measured)
-            telling.tell_outcomes(job, context, measured)
+                measured = evaluate(places_of(job, warehouse=True), job, score_date(job, context, days))
+            exporters.send_outcomes(job, measured)
+            notify.tell_outcomes(job, context, measured)
             return measured.json_value()
 
         measure()
@@ -69,9 +70,9 @@ def build(job: Job, outcomes: Outcomes) -> DAG:
 
 
 _wanted = get_parsing_context().dag_id
-for _path in jobs.files(Path(__file__).parent):
+for _path in loader.files(Path(__file__).parent):
     if _wanted in (None, f"{_path.stem}-outcomes"):
         with suppress(JobError):
-            _job = jobs.read(_path)
+            _job = loader.read(_path)
             if _job.outcomes:
                 globals()[f"{_job.name}-outcomes"] = build(_job, _job.outcomes)

@@ -12,18 +12,17 @@ from typing import Any
 from airflow.sdk import DAG, Connection, CronTriggerTimetable, Param, task
 from airflow.sdk.exceptions import AirflowFailException
 
-from operators import credentials
-from pipeline import job as jobs
-from pipeline import places
+from orchestration import credentials
+from pipeline.config import loader, workspace
 from pipeline.errors import ScoringError
 
 log = logging.getLogger(__name__)
 
 
 def _janitor(conn_id: str) -> str:
-    from pipeline import addresses
+    from pipeline.databases import connections
 
-    return addresses.postgres(Connection.get(conn_id).get_uri(), conn_id)
+    return connections.postgres(Connection.get(conn_id).get_uri(), conn_id)
 
 
 with DAG(
@@ -55,17 +54,17 @@ with DAG(
     @task
     def prune(**context: Any) -> dict[str, Any]:
         """Throw away what is due of every job, and say in the log what went."""
-        from pipeline import removed, retention
+        from pipeline.maintenance import removed_jobs, retention
 
-        folder = places.home() / "dags"
-        usable, broken = jobs.read_all(folder)
+        folder = workspace.home() / "dags"
+        usable, broken = loader.read_all(folder)
         for error in broken:
             log.warning("%s\nWhat that job has stays.", error)
         try:
-            filed = [path.stem for path in jobs.files(folder)]
-            gone = removed.connections(_janitor, places.store(), usable, filed)
+            filed = [path.stem for path in loader.files(folder)]
+            gone = removed_jobs.connections(_janitor, workspace.store(), usable, filed)
             dry_run = context["params"]["dry_run"]
-            pruned = retention.prune(_janitor, places.store(), usable, gone, dry_run=dry_run)
+            pruned = retention.prune(_janitor, workspace.store(), usable, gone, dry_run=dry_run)
         except ScoringError as error:
             raise AirflowFailException(str(error)) from error
         for item in pruned.gone:

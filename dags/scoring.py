@@ -20,16 +20,17 @@ from airflow.sdk import (
     task,
 )
 
-from operators import credentials
-from operators.broken import BrokenJob
-from operators.decide import Decide
-from operators.defaults import hand_over_failure, report_fallback, task_defaults
-from operators.publish import DECIDE, Publish
-from operators.stage import SCORE_DATES, end_of, outcome, places_of, require_known, score_date
-from pipeline import job as jobs
-from pipeline import places
+from orchestration import credentials
+from orchestration.broken import BrokenJob
+from orchestration.callbacks import hand_over_failure, report_fallback, task_defaults
+from orchestration.context import SCORE_DATES, end_of, outcome, places_of, require_known, score_date
+from orchestration.decide import Decide
+from orchestration.publish import DECIDE, Publish
+from pipeline.config import loader
+from pipeline.config import workspace as places
+from pipeline.config.fields import LAST_VERSION
+from pipeline.config.job import Job, JobError
 from pipeline.errors import NothingToDo
-from pipeline.job import LAST_VERSION, Job, JobError
 
 log = logging.getLogger(__name__)
 
@@ -104,7 +105,7 @@ def build(job: Job) -> DAG:
         @task
         def extract(**context: Any) -> Json:
             """Stream the night's rows into parts; reject those that break the model's contract."""
-            from pipeline.extract import extract
+            from pipeline.tasks.extract import extract
 
             with outcome():
                 return extract(
@@ -120,8 +121,8 @@ def build(job: Job) -> DAG:
         @task(**apart)
         def load_model(run: Json) -> list[Json]:
             """Verify the pinned model, and hand out the parts to score with it."""
-            from pipeline.predict import load_model
-            from pipeline.stage import Run
+            from pipeline.payloads import Run
+            from pipeline.tasks.load_model import load_model
 
             with outcome():
                 return [work.json_value() for work in load_model(places.files(), Run.read(run))]
@@ -129,16 +130,16 @@ def build(job: Job) -> DAG:
         @task(**apart)
         def predict(work: Json) -> Json:
             """Score one part."""
-            from pipeline.predict import predict
-            from pipeline.stage import Work
+            from pipeline.payloads import PartTask
+            from pipeline.tasks.predict import predict
 
             with outcome():
-                return predict(places.files(), Work.read(work)).json_value()
+                return predict(places.files(), PartTask.read(work)).json_value()
 
         @task(trigger_rule=TriggerRule.ONE_FAILED)
         def note_failure(**context: Any) -> None:
             """Note why a task failed that could not do so itself, having no database or being killed; tell people."""
-            from operators.failure import note
+            from orchestration.failure import note
 
             with outcome():
                 note(job, context)
@@ -146,8 +147,8 @@ def build(job: Job) -> DAG:
         @task
         def write(scored: Json) -> Json:
             """Load one part's scores into the unpublished run."""
-            from pipeline.stage import Scored
-            from pipeline.write import write
+            from pipeline.payloads import Scored
+            from pipeline.tasks.write import write
 
             with outcome():
                 return write(places_of(job), Scored.read(scored)).json_value()
@@ -155,8 +156,8 @@ def build(job: Job) -> DAG:
         @task
         def log_metrics(run: Json, written: list[Json]) -> Json:
             """Count what the run looked like, and hold it against the gate."""
-            from pipeline.metrics import log_metrics
-            from pipeline.stage import Run, Written
+            from pipeline.payloads import Run, Written
+            from pipeline.tasks.log_metrics import log_metrics
 
             with outcome():
                 parts = [Written.read(part) for part in written]
@@ -179,8 +180,8 @@ def build(job: Job) -> DAG:
             @task(trigger_rule=TriggerRule.ONE_FAILED, on_failure_callback=report_fallback(job))
             def fallback(**context: Any) -> None:
                 """Serve what the job names in place of a night that failed, marked as such; stays red all the same."""
-                from operators.failure import Served
-                from pipeline.fallback import serve
+                from orchestration.failure import Served
+                from pipeline.tasks.fallback import serve
 
                 with outcome():
                     night, trigger = score_date(job, context), context["dag_run"].run_id
@@ -218,7 +219,7 @@ def _asked(context: Mapping[str, Any]) -> Json:
 def dag_of(path: Path) -> DAG:
     """The DAG of one job file."""
     try:
-        return build(jobs.read(path))
+        return build(loader.read(path))
     except JobError as error:
         return BrokenJob(path, error)
     except Exception as error:  # whatever Airflow refuses of one job, the other jobs go on
@@ -230,7 +231,7 @@ def dag_of(path: Path) -> DAG:
 
 
 _wanted = get_parsing_context().dag_id
-for _path in jobs.files(Path(__file__).parent):
+for _path in loader.files(Path(__file__).parent):
     if _wanted in (None, _path.stem):
         # No name of Python's, so that no job takes the place of what this module has and its tasks call.
         globals()[f"job {_path.stem}"] = dag_of(_path)

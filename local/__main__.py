@@ -8,9 +8,9 @@ import typer
 from rich.console import Console
 
 from local import demo as commands
-from local.environment import Place
+from local.airflow_environment import Place
 from local.processes import exit_on_signals
-from pipeline import places
+from pipeline.config import workspace
 from pipeline.errors import ScoringError, unwritable
 
 app = typer.Typer(
@@ -59,7 +59,7 @@ def main() -> None:
         if (sentence := unwritable(error)) is None:
             raise
         _fail(
-            f"{sentence} A checkout's Airflow is for the one user who may write {places.home() / '.local'}."
+            f"{sentence} A checkout's Airflow is for the one user who may write {workspace.home() / '.local'}."
         )
 
 
@@ -69,7 +69,7 @@ def _fail(sentence: str) -> NoReturn:
 
 
 def _place() -> Place:
-    return Place.of(places.home())
+    return Place.of(workspace.home())
 
 
 if __name__ == "__main__":

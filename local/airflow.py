@@ -5,12 +5,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from local import lease, port, private
-from local.environment import Place, environment, of_component
-from local.metadata import Tell, command, migrate
+from local import credentials, lock, port
+from local.airflow_environment import Place, environment, of_component
+from local.metadata_database import Tell, command, migrate
 from local.processes import Child, LocalError, spawn, stop, tail
 from local.rest import Rest
-from pipeline.embedded import Embedded
+from pipeline.embedded.server import Embedded
 
 READY_SECONDS = 180
 
@@ -59,11 +59,11 @@ class Airflow:
     @property
     def password(self) -> str:
         """The generated password of the user `admin`."""
-        return private.password(self.place.airflow)
+        return credentials.password(self.place.airflow)
 
     def rest(self) -> Rest:
         """A REST client, logged in as the administrator."""
-        return Rest(self.url, private.USER, self.password)
+        return Rest(self.url, credentials.USER, self.password)
 
     def check(self) -> None:
         """Raise when a component has died.
@@ -170,7 +170,7 @@ def started(
     Raises:
         LocalError: the port is taken, or another process runs the Airflow of this folder already.
     """
-    with lease.hold(place.airflow):
+    with lock.hold(place.airflow):
         stop(place.folder)
         try:
             yield Airflow(

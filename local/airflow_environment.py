@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from local import private
+from local import credentials
+from local.credentials import USER
 from local.port import HOST
-from local.private import USER
-from pipeline.embedded import Embedded
+from pipeline.embedded.server import Embedded
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# The connections that tasks may see, each its own (operators/credentials.py); the owners' are for `migrate` and
+# The connections that tasks may see, each its own (orchestration/credentials.py); the owners' are for `migrate` and
 # `sample`.
 TASK_CONNECTIONS = ("warehouse", "predictions", "predictions_approver", "predictions_janitor")
 # What the web server's pages read with.
@@ -115,7 +115,7 @@ def environment(
         **kept,
         **connections,
         **_QUICK,
-        **private.secrets_of(place.airflow),
+        **credentials.secrets_of(place.airflow),
         "PYTHONPATH": str(ROOT),
         "SCORING_HOME": str(place.home),
         "SCORING_STORE": store,

@@ -14,16 +14,16 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from local import lease, nights, port, private, processes, setup
+from local import backfill, credentials, lock, port, processes, seed
 from local.airflow import Airflow, started
-from local.environment import ANALYST, Place
-from local.nights import Night
+from local.airflow_environment import ANALYST, Place
+from local.backfill import Night
 from local.processes import LocalError
 from local.rest import FINISHED
-from pipeline import embedded as server
-from pipeline import job as jobs
-from pipeline.embedded import Embedded
-from pipeline.postgres import engine
+from pipeline.config import loader
+from pipeline.databases.postgres import engine
+from pipeline.embedded import server as server
+from pipeline.embedded.server import Embedded
 
 DAYS = [date(2013, 7, 1) + timedelta(days=number) for number in range(3)]
 
@@ -49,13 +49,13 @@ def demo(place: Place, asked: str | None) -> None:
     """Run three nights under a real scheduler, and show what analysts see."""
     begun = time.monotonic()
     with _set_up(place, asked) as (airflow, embedded):
-        job = jobs.find(place.dags, setup.JOB)
+        job = loader.find(place.dags, seed.JOB)
         console.print(f"the scheduler runs {len(DAYS)} nights of {job.name}")
         with _board() as show:
-            nights.run(airflow, job.name, DAYS, job.zone, show)
+            backfill.run(airflow, job.name, DAYS, job.zone, show)
         values = {"job": job.name, "first": DAYS[0], "last": DAYS[-1]}
-        _print("Published runs", setup.reader(embedded), _RUNS, values)
-        _print("Ten predictions", setup.reader(embedded), _PREDICTIONS, values)
+        _print("Published runs", seed.reader(embedded), _RUNS, values)
+        _print("Ten predictions", seed.reader(embedded), _PREDICTIONS, values)
         address, again = _address(airflow), _again(airflow.url)
     console.print(f"Done in {time.monotonic() - begun:.0f} s; nothing is left running. Look around:")
     console.print(f"  {again}   Airflow at {address}", soft_wrap=True)
@@ -68,7 +68,7 @@ def up(place: Place, asked: str | None) -> None:
     with _set_up(place, asked, triggerer=True) as (airflow, _):
         with airflow.rest() as rest, contextlib.suppress(LocalError):
             # A job file that cannot be read is shown by the web UI.
-            nights.await_dag(airflow, rest, setup.JOB)
+            backfill.await_dag(airflow, rest, seed.JOB)
         console.print(f"Airflow is at {_address(airflow)}\nCtrl-C stops it.", soft_wrap=True)
         with contextlib.suppress(KeyboardInterrupt):
             while True:
@@ -78,7 +78,7 @@ def up(place: Place, asked: str | None) -> None:
 
 def down(place: Place) -> None:
     """Stop what runs of this checkout, whether a crash left it or another terminal started it."""
-    if owner := lease.holder(place.airflow):
+    if owner := lock.holder(place.airflow):
         console.print(f"stopping process {owner.pid}")
         owner.terminate()
         if psutil.wait_procs([owner], timeout=60)[1]:
@@ -97,8 +97,8 @@ def psql(place: Place, arguments: Sequence[str]) -> int:
     """Run psql as an analyst."""
     if not (place.folder / "postgres" / "PG_VERSION").exists() and ANALYST not in os.environ:
         raise LocalError("There are no predictions yet. Run `make demo` first.")
-    embedded = setup.server(place, lambda _: None)
-    command = [str(embedded.binaries / "psql"), setup.reader(embedded), *arguments]
+    embedded = seed.server(place, lambda _: None)
+    command = [str(embedded.binaries / "psql"), seed.reader(embedded), *arguments]
     # Ctrl-C is psql's: it ends a query, not the session.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     environ = {**os.environ, "PGOPTIONS": "-c search_path=scoring"}
@@ -117,10 +117,10 @@ def _set_up(
             else:
                 console.print(line)
 
-        embedded = setup.server(place, tell)
+        embedded = seed.server(place, tell)
         with started(place, embedded, port=asked, triggerer=triggerer, tell=tell) as airflow:
             # Airflow's start keeps one core busy for 15 s; the set-up fits beside it.
-            setup.prepare(place, embedded, tell)
+            seed.prepare(place, embedded, tell)
             status.update(f"starting Airflow on {airflow.url}")
             airflow.ready()
             status.stop()
@@ -147,7 +147,7 @@ def _board() -> Iterator[Callable[[list[Night]], None]]:
 
 def _progress(found: list[Night]) -> Table:
     table = Table("night", box=None, header_style="bold")
-    for name in (*nights.TASKS, "seconds"):
+    for name in (*backfill.TASKS, "seconds"):
         table.add_column(name, min_width=11)
     for night in found:
         table.add_row(str(night.day), *night.tasks.values(), f"{night.seconds:.1f}")
@@ -177,4 +177,4 @@ def _again(url: str) -> str:
 
 
 def _address(airflow: Airflow) -> str:
-    return f"[bold]{airflow.url}[/bold], user [bold]{private.USER}[/bold], password [bold]{airflow.password}[/bold]"
+    return f"[bold]{airflow.url}[/bold], user [bold]{credentials.USER}[/bold], password [bold]{airflow.password}[/bold]"

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 import psycopg
 from psycopg import sql
 
-from local.environment import Place
+from local.airflow_environment import Place
 from local.processes import LocalError, spawn, tail
-from pipeline.embedded import Embedded
+from pipeline.embedded.server import Embedded
 
 Tell = Callable[[str], None]
 

@@ -3,10 +3,11 @@
 import os
 from collections.abc import Callable, Mapping
 
-from local.environment import ANALYST, Place
-from pipeline import addresses, embedded
-from pipeline import job as jobs
-from pipeline.embedded import Embedded
+from local.airflow_environment import ANALYST, Place
+from pipeline.config import loader
+from pipeline.databases import connections
+from pipeline.embedded import server as embedded
+from pipeline.embedded.server import Embedded
 
 JOB = "flight_delay"
 
@@ -27,17 +28,19 @@ def prepare(place: Place, running: Embedded, tell: Tell) -> None:
     Raises:
         ScoringError: one of them failed.
     """
-    from pipeline import migrate, model, retention, sample
+    from pipeline.maintenance import retention
+    from pipeline.model import registry
+    from pipeline.provisioning import migrate, sample
 
-    job = jobs.find(place.dags, JOB)
+    job = loader.find(place.dags, JOB)
     if uri := owner("predictions", running):
         tell(f"predictions database at revision {migrate.migrate(uri)}")
-        retention.enter(uri, jobs.read_all(place.dags)[0])
+        retention.enter(uri, loader.read_all(place.dags)[0])
     if uri := owner("warehouse", running):
         rows = sample.load(uri, lambda table, count: tell(f"loading {table}: {count:,} rows"))
         tell(f"sample warehouse: {rows['flights']:,} flights")
-    pinned = model.resolve(place.home, job.model.name, job.model.alias)
-    model.load(pinned)
+    pinned = registry.resolve(place.home, job.model.name, job.model.alias)
+    registry.load(pinned)
     tell(f"model {pinned.manifest.name} version {pinned.manifest.version} verified")
 
 
@@ -45,14 +48,14 @@ def owner(conn_id: str, running: Embedded, environ: Mapping[str, str] = os.envir
     """Address to set a database up with, or None when it is somebody else's to set up."""
     name = f"AIRFLOW_CONN_{conn_id.upper()}"
     if uri := environ.get(f"{name}_OWNER"):
-        return addresses.postgres(uri, f"{conn_id}_owner")
+        return connections.postgres(uri, f"{conn_id}_owner")
     return None if name in environ else running.connections[f"{conn_id}_owner"]
 
 
 def reader(running: Embedded, environ: Mapping[str, str] = os.environ) -> str:
     """Address to query the predictions with, as an analyst where there is such a role."""
     if uri := environ.get(ANALYST):
-        return addresses.postgres(uri, ANALYST)
+        return connections.postgres(uri, ANALYST)
     if uri := environ.get("AIRFLOW_CONN_PREDICTIONS"):
-        return addresses.postgres(uri, "predictions")
+        return connections.postgres(uri, "predictions")
     return running.connections["analyst"]

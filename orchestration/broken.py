@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow.sdk import DAG
 
-from pipeline.job import JobError
+from pipeline.config.job import JobError
 
 
 class BrokenJob(DAG):

@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from operators import credentials, failure
-from operators.stage import score_date
-from pipeline.job import Job
+from orchestration import credentials, failure
+from orchestration.context import score_date
+from pipeline.config.job import Job
 
 log = logging.getLogger(__name__)
 

@@ -14,9 +14,9 @@ from airflow.sdk.exceptions import (
 )
 from airflow.sdk.execution_time.comms import ErrorResponse, GetConnection
 
-from pipeline import dates, places
+from pipeline.config import dates, workspace
+from pipeline.config.job import Job, JobError
 from pipeline.errors import NothingToDo, ScoringError
-from pipeline.job import Job, JobError
 
 # Years that a run's form takes; how far ahead a day may lie, the task says.
 SCORE_DATES = r"^(19[7-9]|20[0-9]|21[0-9])[0-9]-"
@@ -59,21 +59,21 @@ def require_known(context: Mapping[str, Any], *known: str) -> None:
         )
 
 
-def places_of(job: Job, *, warehouse: bool = False) -> places.Places:
+def places_of(job: Job, *, warehouse: bool = False) -> workspace.Workspace:
     """Folders, store and databases of a job, by Airflow's connections.
 
     Args:
         job: whose they are.
         warehouse: whether the task reads the warehouse; most have no connection to it, and get no address.
     """
-    from pipeline import addresses
+    from pipeline.databases import connections
 
     source, target = job.extract.connection, job.write.connection
-    return places.Places(
-        home=places.home(),
-        store=places.store(),
-        warehouse=addresses.warehouse(connection(source).get_uri(), source) if warehouse else "",
-        predictions=addresses.postgres(connection(target).get_uri(), target),
+    return workspace.Workspace(
+        home=workspace.home(),
+        store=workspace.store(),
+        warehouse=connections.warehouse(connection(source).get_uri(), source) if warehouse else "",
+        predictions=connections.postgres(connection(target).get_uri(), target),
     )
 
 
@@ -83,14 +83,14 @@ def connection(conn_id: str) -> Connection:
     Raises:
         AddressError: there is none of that id, and the next try would find none.
     """
-    from pipeline import addresses
+    from pipeline.databases import connections
 
     try:
         connected: Connection = Connection.get(conn_id)
     except AirflowNotFoundException:
         if _unanswered(conn_id):
             raise
-        raise addresses.missing(conn_id) from None
+        raise connections.missing(conn_id) from None
     return connected
 
 
@@ -106,10 +106,10 @@ def _unanswered(conn_id: str) -> bool:
 @contextmanager
 def outcome() -> Iterator[None]:
     """Say a stage's outcome in Airflow's words: skipped, failed for good, or (any other error) worth a retry."""
-    from pipeline import machine
+    from pipeline.runtime import resources
 
     try:
-        machine.claim()
+        resources.limit_threads()
         yield
     except NothingToDo as nothing:
         raise AirflowSkipException(str(nothing)) from nothing

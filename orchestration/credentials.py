@@ -15,7 +15,7 @@ from pathlib import Path
 
 from airflow.sdk.configuration import conf
 
-from pipeline.job import Job
+from pipeline.config.job import Job
 
 _CONNECTION, _VARIABLE, _SETTING = "AIRFLOW_CONN_", "AIRFLOW_VAR_", "AIRFLOW__"
 # Variables that somebody may have set beside Airflow's. A model's task needs the store's own credentials, and the

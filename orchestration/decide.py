@@ -8,13 +8,13 @@ from airflow.sdk import Context, Param, TriggerRule
 from airflow.sdk.exceptions import TaskAwaitingInput
 from airflow.sdk.execution_time.hitl import HITLUser, upsert_hitl_detail
 
-from operators import credentials, numbers, telling
-from operators.publish import DECIDE, Announce
-from operators.stage import connection, outcome, places_of
+from orchestration import credentials, exporters, notify
+from orchestration.context import connection, outcome, places_of
+from orchestration.publish import DECIDE, Announce
 from pipeline.errors import NothingToDo
 
 if TYPE_CHECKING:
-    from pipeline.hold import HeldRun
+    from pipeline.inspection.review import HeldRun
 
 log = logging.getLogger(__name__)
 
@@ -52,12 +52,12 @@ class Decide(Announce):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Ask whether to publish the run, unless that has been decided elsewhere."""
-        from pipeline import hold
-        from pipeline.write import Held, published
+        from pipeline.inspection import review
+        from pipeline.tasks.write import Held, published
 
         url = places_of(self.job).predictions
         with outcome():
-            run = hold.of_trigger(url, self.job.name, context["dag_run"].run_id)
+            run = review.of_trigger(url, self.job.name, context["dag_run"].run_id)
             if run is None:
                 raise NothingToDo("no run of this DAG run was held: nothing to decide")
             try:
@@ -80,8 +80,8 @@ class Decide(Announce):
             until: when the job's `gate.on_timeout` decides.
             reminded: whether people have been reminded.
         """
-        from pipeline import receipts
-        from pipeline.write import Held, Rejected, published
+        from pipeline.runs import receipts
+        from pipeline.tasks.write import Held, Rejected, published
 
         deadline, now = datetime.fromisoformat(until), datetime.now(UTC)
         with outcome():
@@ -97,20 +97,21 @@ class Decide(Announce):
             except Held as held:
                 log.info("nobody has decided yet: %s", held)
             except Rejected:
-                numbers.send(self.job, run_id, "rejected")
+                exporters.send(self.job, run_id, "rejected")
                 raise
             if not reminded and now >= self._reminder(deadline):
-                telling.tell_waiting(self.job, context, self._run(run_id), deadline, _form(context))
+                notify.tell_waiting(self.job, context, self._run(run_id), deadline, _form(context))
                 reminded = True
         raise self._waiting(run_id, deadline, reminded=reminded)
 
     def _run(self, run_id: int) -> "HeldRun":
-        from pipeline import hold
+        from pipeline.inspection import review
 
-        return hold.read(places_of(self.job).predictions, run_id)
+        return review.read(places_of(self.job).predictions, run_id)
 
     def _ask(self, context: Context, run: "HeldRun") -> None:
-        from pipeline import fallback, hold
+        from pipeline.inspection import review
+        from pipeline.tasks import fallback
 
         url = places_of(self.job).predictions
         report = f"{context['ti'].log_url.partition('/tasks/')[0]}/plugin/report"
@@ -123,13 +124,13 @@ class Decide(Announce):
             ti_id=context["ti"].id,
             options=[APPROVE, REJECT],
             subject=f"{run.job} {run.score_date}: run {run.run_id} is held. Publish it?",
-            body=hold.describe(url, self.job, run, meanwhile, report),
+            body=review.describe(url, self.job, run, meanwhile, report),
             params={"reason": _REASON.serialize()},
             assigned_users=[HITLUser(id=name, name=name) for name in assigned],
         )
 
     def _answered(self, context: Context, event: dict[str, Any], run_id: int) -> None:
-        from pipeline.decisions import DeciderError, require_decider
+        from pipeline.runs.decisions import DeciderError, require_decider
 
         user = event["responded_by_user"] or {}
         name, user_id = user.get("name") or "unknown", user.get("id") or "unknown"
@@ -143,17 +144,17 @@ class Decide(Announce):
             log.warning("the answer does not count, and is asked for again: %s", refusal)
             run = self._run(run_id)
             self._ask(context, run)  # takes the answer back
-            telling.tell_refused(self.job, context, run, str(refusal), _form(context))
+            notify.tell_refused(self.job, context, run, str(refusal), _form(context))
         else:
             self._decide(run_id, event["chosen_options"] == [APPROVE], name, reason)
 
     def _decide(self, run_id: int, approve: bool, by: str, reason: str) -> None:
-        from pipeline import addresses
-        from pipeline.decisions import decide
-        from pipeline.write import NotHeld
+        from pipeline.databases import connections
+        from pipeline.runs.decisions import decide
+        from pipeline.tasks.write import NotHeld
 
         conn_id = f"{self.job.write.connection}_approver"
-        approver = addresses.postgres(connection(conn_id).get_uri(), conn_id)
+        approver = connections.postgres(connection(conn_id).get_uri(), conn_id)
         try:
             decide(approver, run_id, approve=approve, by=by, reason=reason)
             log.info("run %s: %s by %s: %s", run_id, "approved" if approve else "rejected", by, reason)

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 from airflow.sdk import Connection
 from airflow.sdk.observability.stats import gauge, incr, normalize_name_for_stats
 
-from operators.stage import places_of
-from operators.telling import harmless
-from pipeline.job import Job
+from orchestration.context import places_of
+from orchestration.notify import harmless
+from pipeline.config.job import Job
 
 if TYPE_CHECKING:
-    from pipeline.outcomes import Measured
+    from pipeline.evaluation.outcomes import Evaluation
 
 
 def send(job: Job, run_id: int, outcome: str) -> None:
@@ -22,7 +22,7 @@ def send(job: Job, run_id: int, outcome: str) -> None:
     _track(job, run_id, found)
 
 
-def send_outcomes(job: Job, measured: "Measured") -> None:
+def send_outcomes(job: Job, measured: Evaluation) -> None:
     """Send how good a run's scores turned out to be."""
     found = {f"outcomes:{name}": value for name, value in measured.metrics.items()}
     _stats(job, found, "measured")
@@ -31,9 +31,9 @@ def send_outcomes(job: Job, measured: "Measured") -> None:
 
 @harmless
 def _read(job: Job, run_id: int, found: dict[str, float]) -> None:
-    from pipeline import metrics
+    from pipeline.tasks import log_metrics
 
-    found |= metrics.read(places_of(job).predictions, run_id)
+    found |= log_metrics.read(places_of(job).predictions, run_id)
 
 
 @harmless
@@ -45,10 +45,10 @@ def _stats(job: Job, found: Mapping[str, float], outcome: str) -> None:
 
 @harmless
 def _track(job: Job, run_id: int, found: Mapping[str, float]) -> None:
-    from pipeline import tracking
+    from pipeline.integrations import mlflow
 
     if (name := job.tracking.mlflow) is not None:
         said = Connection.get(name)
         scheme = said.schema or ("https" if said.conn_type == "https" else "http")
-        server = tracking.server(scheme, said.host, said.port, name, login=said.login, password=said.password)
-        tracking.track(server, places_of(job).predictions, run_id, found)
+        server = mlflow.server(scheme, said.host, said.port, name, login=said.login, password=said.password)
+        mlflow.track(server, places_of(job).predictions, run_id, found)

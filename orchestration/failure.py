@@ -11,11 +11,11 @@ from typing import Any
 
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from operators import credentials, telling
-from operators.stage import cause_of, places_of, score_date
-from pipeline import dates
+from orchestration import credentials, notify
+from orchestration.context import cause_of, places_of, score_date
+from pipeline.config import dates
+from pipeline.config.job import Job
 from pipeline.errors import ScoringError, kept_text
-from pipeline.job import Job
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ def report(job: Job, context: Mapping[str, Any], days_back: int | None = None) -
     noted = days_back is not None or _note(
         job, context, night, ti.task_id, kept_text(cause) if cause else error, ti.try_number
     )
-    sent = telling.tell_failure(job, context, night, error)
+    sent = notify.tell_failure(job, context, night, error)
     _leave(context, told=noted and sent)
     _log(job, context, night, error)
 
@@ -55,7 +55,7 @@ def report_fallback(job: Job, context: Mapping[str, Any]) -> None:
     """Tell people what analysts see of a night that failed: its fallback, or that this has failed, too."""
     error, night = context.get("exception"), night_of(job, context)
     served, text = isinstance(error, Served), text_of(error)
-    telling.tell_fallback(job, context, night, text, served=served)
+    notify.tell_fallback(job, context, night, text, served=served)
     if served:
         log.info("::endgroup::")
         log.error("%s", text)
@@ -84,7 +84,7 @@ def note(job: Job, context: Mapping[str, Any]) -> None:
         raise AirflowSkipException(f"{task} has failed, and has told of it itself")
     night = night_of(job, context)
     _note(job, context, night, task, str(left["kept"])[:_LONGEST], None)
-    telling.tell_noted(job, context, night, task, str(left["error"])[:_LONGEST], str(left["kind"])[:100])
+    notify.tell_noted(job, context, night, task, str(left["error"])[:_LONGEST], str(left["kind"])[:100])
 
 
 def night_of(job: Job, context: Mapping[str, Any], days_back: int | None = None) -> date:
@@ -98,7 +98,7 @@ def night_of(job: Job, context: Mapping[str, Any], days_back: int | None = None)
 
 def text_of(error: Any) -> str:
     """What a person reads of an error: what happened, why, and what to do."""
-    from pipeline import failures
+    from pipeline.runs import failures
 
     cause = cause_of(error)
     return failures.explain(cause) if cause else str(error or _KILLED)
@@ -112,11 +112,11 @@ def say_again(context: Mapping[str, Any]) -> None:
     log.warning("The task is tried again by itself. What was published before stays.")
 
 
-@telling.harmless
+@notify.harmless
 def _note(
     job: Job, context: Mapping[str, Any], night: date, task: str, reason: str, attempt: int | None
 ) -> None:
-    from pipeline import failures
+    from pipeline.runs import failures
 
     run, asked = context["dag_run"], context["params"]
     failure = failures.Failure(
@@ -134,7 +134,7 @@ def _note(
     failures.note(places_of(job).predictions, failure, begin=task == _TASKS[0])
 
 
-@telling.harmless
+@notify.harmless
 def _leave(context: Mapping[str, Any], *, told: bool) -> None:
     """Leave text and no more: the process may have run a pickle."""
     error = context.get("exception")

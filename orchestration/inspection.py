@@ -6,21 +6,21 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from operators import credentials, telling
-from operators.stage import connection
+from orchestration import credentials, notify
+from orchestration.context import connection
 
 if TYPE_CHECKING:
-    from pipeline.broken import Broken
-    from pipeline.job import Job
+    from pipeline.config.job import Job
+    from pipeline.tasks.broken_files import Broken
 
 log = logging.getLogger(__name__)
 
 
 def keep_needed(folder: Path) -> None:
     """Drop every credential but those by which the jobs of a folder of job files note and tell."""
-    from pipeline import broken
+    from pipeline.tasks import broken_files
 
-    credentials.keep_needed("inspect", also=broken.named(*broken.read_all(folder)))
+    credentials.keep_needed("inspect", also=broken_files.named(*broken_files.read_all(folder)))
 
 
 def inspect(folder: Path, here: Path, context: Mapping[str, Any]) -> list[str]:
@@ -34,11 +34,11 @@ def inspect(folder: Path, here: Path, context: Mapping[str, Any]) -> list[str]:
     Returns:
         the files that cannot be used.
     """
-    from pipeline import broken
+    from pipeline.tasks import broken_files
 
-    usable, unusable = broken.read_all(folder)
+    usable, unusable = broken_files.read_all(folder)
     for file, reason in _import_errors(folder, here):
-        unusable += [broken.of_job(job, file, reason) for job in usable]
+        unusable += [broken_files.of_job(job, file, reason) for job in usable]
     for one in unusable:
         log.error("%s: %s", one.job, one.reason)
         _note(one)
@@ -60,23 +60,26 @@ def _import_errors(folder: Path, here: Path) -> Iterator[tuple[str, str]]:
             )
 
 
-@telling.harmless
+@notify.harmless
 def _note(one: "Broken") -> None:
-    from pipeline import broken
+    from pipeline.tasks import broken_files
 
-    broken.note(_predictions(one), one)
+    broken_files.note(_predictions(one), one)
 
 
-@telling.harmless
+@notify.harmless
 def _tell(one: "Broken", others: "list[Job]", page: str) -> None:
-    from pipeline import alerts, broken
+    from pipeline.integrations import outbox
+    from pipeline.tasks import broken_files
 
     uri = _predictions(one)
-    for recipient in broken.recipients(uri, one, others):
-        alerts.tell(uri, recipient, telling.addresses(recipient), broken.message(one, page), unkept=True)
+    for recipient in broken_files.recipients(uri, one, others):
+        outbox.enqueue_and_send(
+            uri, recipient, notify.addresses(recipient), broken_files.message(one, page), unkept=True
+        )
 
 
 def _predictions(one: "Broken") -> str:
-    from pipeline import addresses
+    from pipeline.databases import connections
 
-    return addresses.postgres(connection(one.predictions).get_uri(), one.predictions)
+    return connections.postgres(connection(one.predictions).get_uri(), one.predictions)

@@ -7,15 +7,15 @@ from datetime import UTC, date, datetime
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec
 
-from operators.stage import cause_of, connection, places_of, score_date
-from pipeline.job import Job
+from orchestration.context import cause_of, connection, places_of, score_date
+from pipeline.config.job import Job
 
 if TYPE_CHECKING:
-    from pipeline.alerts import Alert
-    from pipeline.hold import HeldRun
-    from pipeline.messages import Night
-    from pipeline.outcomes import Measured
-    from pipeline.stage import Run, Verdict
+    from pipeline.evaluation.outcomes import Evaluation
+    from pipeline.inspection.review import HeldRun
+    from pipeline.integrations.messages import Night
+    from pipeline.integrations.outbox import Alert
+    from pipeline.payloads import Run, Verdict
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ def tell_held(
     job: Job, context: Mapping[str, Any], run: "Run", verdict: "Verdict", meanwhile: str, form: str
 ) -> None:
     """Tell people that a run waits for them."""
-    from pipeline import messages
+    from pipeline.integrations import messages
 
     _tell(job, messages.held(_night(job, context), run, verdict, meanwhile, form))
 
@@ -50,7 +50,7 @@ def tell_held(
 @harmless
 def tell_waiting(job: Job, context: Mapping[str, Any], run: "HeldRun", deadline: datetime, form: str) -> None:
     """Remind people of a run that waits for them."""
-    from pipeline import messages
+    from pipeline.integrations import messages
 
     _tell(job, messages.waiting(_night(job, context), run, deadline, form))
 
@@ -58,7 +58,7 @@ def tell_waiting(job: Job, context: Mapping[str, Any], run: "HeldRun", deadline:
 @harmless
 def tell_refused(job: Job, context: Mapping[str, Any], run: "HeldRun", refusal: str, form: str) -> None:
     """Tell people that an answer does not count."""
-    from pipeline import messages
+    from pipeline.integrations import messages
 
     _tell(job, messages.refused(_night(job, context), run, refusal, form))
 
@@ -69,19 +69,19 @@ def tell_published(job: Job, context: Mapping[str, Any], run: "Run", verdict: "V
 
     Of a run that was held they know, and of one that they approved all the more.
     """
-    from pipeline import alerts, messages
+    from pipeline.integrations import messages, outbox
 
     if verdict.findings and verdict.passed:
         _tell(job, messages.unusual(_night(job, context), run, verdict))
-    elif job.alerts.to is not None and alerts.waiting(uri := places_of(job).predictions, job.alerts.to):
-        alerts.send(uri, job.alerts.to, addresses(job.alerts.to))
+    elif job.alerts.to is not None and outbox.waiting(uri := places_of(job).predictions, job.alerts.to):
+        outbox.send(uri, job.alerts.to, addresses(job.alerts.to))
 
 
 @harmless
 def tell_failure(job: Job, context: Mapping[str, Any], night: date, error: str) -> None:
     """Tell people that a task failed for good; of a run that was held or rejected they know."""
-    from pipeline import messages
-    from pipeline.write import Held, Rejected
+    from pipeline.integrations import messages
+    from pipeline.tasks.write import Held, Rejected
 
     ti, cause = context["ti"], cause_of(context.get("exception"))
     if not isinstance(cause, Held | Rejected):
@@ -96,7 +96,7 @@ def tell_noted(
     job: Job, context: Mapping[str, Any], night_of: date, task: str, error: str, kind: str
 ) -> None:
     """Tell people that another task of the same DAG run failed for good, which could not tell them."""
-    from pipeline import messages
+    from pipeline.integrations import messages
 
     night = _night(job, context, night_of)
     failed = f"{night.task.partition('/tasks/')[0]}/tasks/{task}"
@@ -106,7 +106,7 @@ def tell_noted(
 @harmless
 def tell_fallback(job: Job, context: Mapping[str, Any], night: date, text: str, *, served: bool) -> None:
     """Tell people what analysts see of a night that failed; `text` is the task's, or why nothing was served."""
-    from pipeline import messages
+    from pipeline.integrations import messages
 
     name = type(cause_of(context.get("exception"))).__name__
     alert = messages.stood_in(_night(job, context, night), text, None if served else name)
@@ -114,9 +114,9 @@ def tell_fallback(job: Job, context: Mapping[str, Any], night: date, text: str, 
 
 
 @harmless
-def tell_outcomes(job: Job, context: Mapping[str, Any], measured: "Measured") -> None:
+def tell_outcomes(job: Job, context: Mapping[str, Any], measured: Evaluation) -> None:
     """Tell people of what the real results give cause for alarm about, if anything."""
-    from pipeline import messages
+    from pipeline.integrations import messages
 
     for alarm in measured.alarms:
         log.warning("groups differ more than chance allows: %s", alarm)
@@ -129,11 +129,11 @@ def tell_outcomes(job: Job, context: Mapping[str, Any], measured: "Measured") ->
 
 
 def _tell(job: Job, alert: "Alert", *, unkept: bool = False) -> None:
-    from pipeline import alerts
+    from pipeline.integrations import outbox
 
     if job.alerts.to is not None:
         uri = places_of(job).predictions
-        alerts.tell(uri, job.alerts.to, addresses(job.alerts.to), alert, unkept=unkept)
+        outbox.enqueue_and_send(uri, job.alerts.to, addresses(job.alerts.to), alert, unkept=unkept)
 
 
 def addresses(name: str) -> tuple[str, ...]:
@@ -142,18 +142,18 @@ def addresses(name: str) -> tuple[str, ...]:
     Raises:
         UsageError: there are none.
     """
-    from pipeline import alerts
-    from pipeline.addresses import AddressError
+    from pipeline.databases.connections import AddressError
+    from pipeline.integrations import outbox
 
     try:
         extra = connection(name).extra_dejson
     except AddressError:
         extra = {}  # its remedy is a database's
-    return alerts.addresses(extra, name)
+    return outbox.addresses(extra, name)
 
 
 def _night(job: Job, context: Mapping[str, Any], night: date | None = None) -> "Night":
-    from pipeline.messages import Night
+    from pipeline.integrations.messages import Night
 
     run, task = context["dag_run"], context["ti"].log_url
     return Night(

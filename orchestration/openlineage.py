@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.job import Job
-from pipeline.places import Places
+from pipeline.config.job import Job
+from pipeline.config.workspace import Workspace
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _QUANTILES = {"0.1": "score_p10", "0.5": "score_median", "0.9": "score_p90"}
 
 
-def of_publication(job: Job, places: Places, run_id: int) -> "OperatorLineage[Any, Any]":
+def of_publication(job: Job, places: Workspace, run_id: int) -> "OperatorLineage[Any, Any]":
     """The datasets of a published run, with its numbers as facets.
 
     Args:
@@ -28,10 +28,11 @@ def of_publication(job: Job, places: Places, run_id: int) -> "OperatorLineage[An
     from openlineage.client import facet_v2 as facets
     from openlineage.client.event_v2 import InputDataset, OutputDataset
 
-    from pipeline import metrics, queries
+    from pipeline.databases import queries
+    from pipeline.tasks import log_metrics
 
     query = queries.read(places.home / "sql", job.extract.query)
-    found = metrics.read(places.predictions, run_id)
+    found = log_metrics.read(places.predictions, run_id)
     source, target = _namespace(places.warehouse), _namespace(places.predictions)
     scores = facets.data_quality_metrics_dataset.DataQualityMetricsDatasetFacet(
         rowCount=int(found["rows_scored"]), columnMetrics={"score": _column(found)}

@@ -8,16 +8,16 @@ from airflow.sdk import Asset, BaseOperator, Context
 from airflow.sdk.exceptions import AirflowSkipException
 from airflow.sdk.execution_time.comms import SkipDownstreamTasks
 
-from operators import credentials, lineage, numbers, telling
-from operators.stage import outcome, places_of
+from orchestration import credentials, exporters, notify, openlineage
+from orchestration.context import outcome, places_of
+from pipeline.config.job import Job
+from pipeline.config.workspace import Workspace
 from pipeline.errors import NothingToDo, ScoringError
-from pipeline.job import Job
-from pipeline.places import Places
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
 
-    from pipeline.stage import Publication, Run, Verdict
+    from pipeline.payloads import Publication, Run, Verdict
 
 log = logging.getLogger(__name__)
 
@@ -37,21 +37,21 @@ class Announce(BaseOperator):
     def __init__(self, *, job: Job, asset: Asset, **kwargs: Any) -> None:
         super().__init__(outlets=[asset], doc=self.__class__.__doc__, **kwargs)
         self.job, self.asset = job, asset
-        self._published: tuple[Places, int] | None = None
+        self._published: tuple[Workspace, int] | None = None
 
     def announce(self, context: Context, publication: "Publication") -> dict[str, Any]:
         """Tell of a publication, and return it as the task's value."""
         value = publication.json_value()
         context["outlet_events"][self.asset].extra = value
         self._published = places_of(self.job, warehouse=True), publication.run_id
-        numbers.send(self.job, publication.run_id, "published")
+        exporters.send(self.job, publication.run_id, "published")
         return value
 
     def get_openlineage_facets_on_complete(self, _: Any) -> "OperatorLineage[Any, Any] | None":
         """What Airflow's OpenLineage provider asks for when the task has ended, in a process without connections."""
         if self._published is None:
             return None
-        return lineage.of_publication(self.job, *self._published)
+        return openlineage.of_publication(self.job, *self._published)
 
 
 class Publish(Announce):
@@ -74,7 +74,7 @@ class Publish(Announce):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Publish the run, or leave it to a person."""
-        from pipeline.write import Held, publish
+        from pipeline.tasks.write import Held, publish
 
         run, verdict = self._handed()
         with outcome():
@@ -87,11 +87,11 @@ class Publish(Announce):
                 raise
         _nothing_to_decide()
         value = self.announce(context, publication)
-        telling.tell_published(self.job, context, run, verdict)
+        notify.tell_published(self.job, context, run, verdict)
         return value
 
     def _handed(self) -> "tuple[Run, Verdict]":
-        from pipeline.stage import Run, Verdict
+        from pipeline.payloads import Run, Verdict
 
         return Run.read(self.extracted), Verdict.read(self.verdict)
 
@@ -100,15 +100,15 @@ class Publish(Announce):
         meanwhile = self._stand_in(context, run)
         page = context["ti"].log_url.partition("?")[0]
         form = f"{page.removesuffix('/publish')}/{DECIDE}/required_actions" if _waits(context) else page
-        numbers.send(self.job, run.run_id, "held")
-        telling.tell_held(self.job, context, run, verdict, meanwhile, form)
+        exporters.send(self.job, run.run_id, "held")
+        notify.tell_held(self.job, context, run, verdict, meanwhile, form)
         if not _waits(context):
             raise held
         raise AirflowSkipException(str(held)) from held
 
     def _stand_in(self, context: Context, run: "Run") -> str:
         """Serve the job's fallback while the run waits; what analysts see meanwhile."""
-        from pipeline.fallback import serve
+        from pipeline.tasks.fallback import serve
 
         if self.job.fallback == "none":
             return "Analysts keep what they have."

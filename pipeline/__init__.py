@@ -6,8 +6,8 @@ They are imported when they are asked for: a DAG file, which reads this first, i
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pipeline.training import training_file as training_file
-    from pipeline.training import training_frame as training_frame
+    from pipeline.training.frame import training_file as training_file
+    from pipeline.training.frame import training_frame as training_frame
 
 _PUBLIC = ("training_file", "training_frame")
 
@@ -15,6 +15,6 @@ _PUBLIC = ("training_file", "training_frame")
 def __getattr__(name: str) -> Any:
     if name not in _PUBLIC:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from pipeline import training
+    from pipeline.training import frame
 
-    return getattr(training, name)
+    return getattr(frame, name)

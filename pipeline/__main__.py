@@ -11,11 +11,12 @@ import adbc_driver_manager.dbapi as adbc
 import sqlalchemy as sa
 import typer
 
-from pipeline import machine, postgres
-from pipeline.commands import analysts, audit, keeping, nights, outcomes, rescue, runs, setup
-from pipeline.commands.console import FAILED, HELD, USAGE, err, fail
+from pipeline.cli import analysts, evaluate, inspect, maintenance, recovery, runs, score, setup
+from pipeline.cli.console import FAILED, HELD, USAGE, err, fail
+from pipeline.databases import postgres
 from pipeline.errors import NothingToDo, ScoringError, UsageError, named, unwritable
-from pipeline.write import Held
+from pipeline.runtime import resources
+from pipeline.tasks.write import Held
 
 app = typer.Typer(
     help="Nightly batch scoring: the same functions as the DAGs, without Airflow.",
@@ -32,22 +33,22 @@ for command in (
     setup.check,
     analysts.grant_analyst,
     analysts.revoke_analyst,
-    nights.score,
+    score.score,
     runs.runs,
     runs.show,
     runs.report,
     runs.alerts,
-    audit.diff,
-    audit.reproduce,
-    audit.verify,
-    nights.approve,
-    nights.reject,
-    nights.rollback,
-    nights.fallback,
-    outcomes.outcomes,
-    keeping.prune,
-    keeping.erase,
-    rescue.rebuild,
+    inspect.diff,
+    inspect.reproduce,
+    inspect.verify,
+    score.approve,
+    score.reject,
+    score.rollback,
+    score.fallback,
+    evaluate.outcomes,
+    maintenance.prune,
+    maintenance.erase,
+    recovery.rebuild,
 ):
     app.command()(command)
 
@@ -56,7 +57,7 @@ def main() -> None:
     """Run a command; every error that a person can cause ends with its message and an exit code."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     with _exits():
-        machine.claim()
+        resources.limit_threads()
         app()
 
 

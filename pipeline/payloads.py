@@ -1,14 +1,8 @@
 """What the stages hand to one another: small frozen values that Airflow carries as JSON, never data."""
 
-import resource
-from collections.abc import Iterable
-from pathlib import Path
-from time import perf_counter, time
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict
-
-_STATUS = Path("/proc/self/status")
 
 
 class Value(BaseModel):
@@ -56,7 +50,7 @@ class Part(Value):
     sha256: str
 
 
-class Work(Value):
+class PartTask(Value):
     """A part to be scored, and the model version that scores it."""
 
     run_id: int
@@ -85,10 +79,10 @@ class Run(Value):
     forecast: dict[str, float]
     cost: Cost
 
-    def work(self, part: Part) -> Work:
+    def work(self, part: Part) -> PartTask:
         """What it takes to score one of the parts."""
-        pin = {name: getattr(self, name) for name in Work.model_fields if name != "part"}
-        return Work(**pin, part=part)
+        pin = {name: getattr(self, name) for name in PartTask.model_fields if name != "part"}
+        return PartTask(**pin, part=part)
 
 
 class Scored(Value):
@@ -155,37 +149,3 @@ class Publication(Value):
     rows_rejected: int
     rows_scored: int
     replaced_run_id: int | None
-
-
-class Clock:
-    """Takes a stage's cost."""
-
-    def __init__(self) -> None:
-        """Start now."""
-        self._began, self._started = time(), perf_counter()
-
-    def cost(self) -> Cost:
-        """The cost until now."""
-        return Cost(
-            seconds=round(perf_counter() - self._started, 4),
-            peak_mb=round(_peak() / 1e6, 1),
-            began=round(self._began, 4),
-        )
-
-
-def by_the_clock(costs: Iterable[Cost]) -> float:
-    """Seconds in which at least one of these stages was at work: those of stages side by side count once."""
-    seconds, last = 0.0, float("-inf")
-    for cost in sorted(costs, key=lambda cost: cost.began):
-        end = cost.began + cost.seconds
-        seconds, last = seconds + max(0.0, end - max(last, cost.began)), max(last, end)
-    return seconds
-
-
-def _peak() -> int:
-    """The most memory that this process has held so far, in bytes."""
-    if _STATUS.exists():
-        # Not ru_maxrss: on Linux a child begins with its parent's.
-        lines = dict(line.split(":", 1) for line in _STATUS.read_text().splitlines())
-        return 1024 * int(lines["VmHWM"].split()[0])
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

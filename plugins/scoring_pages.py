@@ -22,10 +22,12 @@ from airflow.utils.state import TaskInstanceState
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from pipeline import addresses, dependencies, places
-from pipeline.addresses import AddressError
+from pipeline.config import workspace
+from pipeline.databases import connections
+from pipeline.databases.connections import AddressError
 from pipeline.errors import named
-from pipeline.pages import events, overview, reading, render, report
+from pipeline.integrations import dependencies
+from pipeline.reports import events, overview, queries, render, report
 
 PREFIX = "/scoring"
 PAGES = "SCORING_PAGES"
@@ -73,9 +75,9 @@ def scoring(user: GetUserDep) -> str:
 @app.get("/dags/{dag_id}/runs/{dag_run_id:path}", dependencies=may_see_runs)
 def of_dag_run(dag_id: str, dag_run_id: str) -> Response:
     """The report of what a DAG run scored or measured; what became of its tasks where it has none."""
-    run_id = reading.run_of(_address(), dag_id, dag_run_id)
+    run_id = queries.run_of(_address(), dag_id, dag_run_id)
     if run_id is not None:
-        return HTMLResponse(report.report(_address(), places.home(), run_id, _reports(dag_id)))
+        return HTMLResponse(report.report(_address(), workspace.home(), run_id, _reports(dag_id)))
     states, left = _tasks(dag_id, dag_run_id)
     measured = left.get((_MEASURE, XCOM_RETURN_KEY))
     if measured:  # whose report is of the job that it measures, with rights of its own
@@ -90,9 +92,9 @@ def of_dag_run(dag_id: str, dag_run_id: str) -> Response:
 @app.get("/dags/{dag_id}/reports/{run_id}", dependencies=may_see_runs)
 def of_run(dag_id: str, run_id: int) -> str:
     """The report of a run of the job that the reader may see, and of no other."""
-    if reading.job_of(_address(), run_id) != dag_id:
+    if queries.job_of(_address(), run_id) != dag_id:
         raise HTTPException(404, f"{dag_id} has no run {run_id}")
-    return report.report(_address(), places.home(), run_id, _reports(dag_id))
+    return report.report(_address(), workspace.home(), run_id, _reports(dag_id))
 
 
 def _reports(job: str) -> Callable[[int], str]:
@@ -145,7 +147,7 @@ def _address() -> str:
             f"the web server has no {PAGES}. Set it to postgres://user:password@host:5432/database, with a member of "
             "scoring_analyst."
         )
-    return addresses.postgres(uri, PAGES)
+    return connections.postgres(uri, PAGES)
 
 
 class ScoringPages(AirflowPlugin):

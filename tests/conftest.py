@@ -11,9 +11,10 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
 
-from pipeline import addresses, embedded
-from pipeline.embedded import Embedded
-from pipeline.migrate import migrate
+from pipeline.databases import connections
+from pipeline.embedded import server as embedded
+from pipeline.embedded.server import Embedded
+from pipeline.provisioning.migrate import migrate
 from tests import programs, servers
 from tests.home import Home
 from tests.servers import Server
@@ -55,7 +56,7 @@ def server(postgres_folder: Callable[[], Path]) -> Iterator[Embedded]:
         # It has to outlive killed processes, not a power cut. Each test would wait a dozen times for the disk.
         session.execute("ALTER SYSTEM SET fsync = off")
         session.execute("SELECT pg_reload_conf()")
-    migrate(addresses.postgres(running.connections["predictions_owner"], "predictions_owner"))
+    migrate(connections.postgres(running.connections["predictions_owner"], "predictions_owner"))
     yield running
     # Here and not at exit, for which a worker has ten seconds.
     embedded.stop(running.data.parent)
@@ -69,7 +70,7 @@ def real_server() -> Iterator[Callable[[int], Server]]:
         @cache
         def start(version: int) -> Server:
             server = running.enter_context(servers.started(version))
-            migrate(addresses.postgres(server.connections["predictions_owner"], "predictions_owner"))
+            migrate(connections.postgres(server.connections["predictions_owner"], "predictions_owner"))
             return server
 
         def find(version: int) -> Server:
@@ -82,9 +83,9 @@ def real_server() -> Iterator[Callable[[int], Server]]:
 @pytest.fixture(scope="session")
 def sample_warehouse(server: Embedded) -> str:
     """Address of the loaded sample warehouse, as its owner."""
-    from pipeline.sample import load
+    from pipeline.provisioning.sample import load
 
-    uri = addresses.postgres(server.connections["warehouse_owner"], "warehouse_owner")
+    uri = connections.postgres(server.connections["warehouse_owner"], "warehouse_owner")
     load(uri)
     return uri
 

@@ -16,13 +16,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from pipeline import job as jobs
-from pipeline import postgres
-from pipeline.model import Pinned
-from pipeline.places import Places
-from pipeline.register import register
-from pipeline.score import score
-from pipeline.stage import Publication
+from pipeline.config import job as jobs
+from pipeline.config import loader
+from pipeline.config.workspace import Workspace
+from pipeline.databases import postgres
+from pipeline.model.manifest import PinnedVersion
+from pipeline.payloads import Publication
+from pipeline.registration.register import register
+from pipeline.tasks.run import score
 
 NIGHT = date(2024, 3, 1)
 SUPERUSER = "postgres"  # for what a test does to a server, and no part of the product does
@@ -78,10 +79,10 @@ class Home:
         return {"SCORING_HOME": str(self.path), "SCORING_STORE": self.store, **connections}
 
     @property
-    def places(self) -> Places:
+    def places(self) -> Workspace:
         """The home as the stages take it."""
         connections = self.server.connections
-        return Places(self.path, self.store, connections["warehouse"], connections["predictions"])
+        return Workspace(self.path, self.store, connections["warehouse"], connections["predictions"])
 
     @property
     def approver(self) -> str:
@@ -102,7 +103,7 @@ class Home:
             cursor.execute(f"GRANT SELECT ON {name} TO warehouse_reader")
         return name
 
-    def model(self, name: str, estimator: Any, reference: pd.DataFrame, **options: Any) -> Pinned:
+    def model(self, name: str, estimator: Any, reference: pd.DataFrame, **options: Any) -> PinnedVersion:
         """Register a trained model with its reference, as champion unless told otherwise."""
         artefact, rows = self.path / f"{name}.joblib", self.path / f"{name}.parquet"
         joblib.dump(estimator, artefact)
@@ -121,7 +122,7 @@ class Home:
 
     def read(self, name: str) -> jobs.Job:
         """A job as the stages take it."""
-        return jobs.find(self.path / "dags", name)
+        return loader.find(self.path / "dags", name)
 
     def score(self, name: str, day: date = NIGHT, *, warehouse: str = "", **options: Any) -> Publication:
         """Score one night in this process; from another warehouse where one is given."""

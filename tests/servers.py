@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 import psycopg
 
-from pipeline.embedded import CONNECTIONS
+from pipeline.embedded.server import CONNECTIONS
 from tests.ports import free_ports
 from tests.programs import HOST, NotInstalled, give, installed, process, psql, reachable, run, unprivileged
 

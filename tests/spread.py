@@ -13,7 +13,7 @@ from xdist.scheduler import LoadScopeScheduling
 # stands behind others, so that no three Airflows start at once on two processors.
 LONGEST = (
     "tests/e2e",
-    "tests/faults/test_campaign.py",
+    "tests/chaos/test_campaign.py",
     "tests/test_compose.py",
     "tests/pipeline/test_memory.py",
     "tests/local/test_demo.py",

@@ -18,12 +18,12 @@ import yaml
 
 from local.processes import LocalError
 from local.rest import Rest
-from operators.credentials import TASKS
-from pipeline.embedded import Embedded
+from orchestration.credentials import TASKS
+from pipeline.config.loader import find
+from pipeline.config.workspace import Workspace
+from pipeline.embedded.server import Embedded
 from pipeline.errors import NothingToDo
-from pipeline.job import find
-from pipeline.places import Places
-from pipeline.score import score
+from pipeline.tasks.run import score
 from tests.compose_file import (
     BASE,
     PRODUCTION,
@@ -365,7 +365,7 @@ class TestRunning:
         self, stack: Stack, secrets: dict[str, str], published: object, home: Home
     ) -> None:
         warehouse = login(stack, secrets, "warehouse_reader", "warehouse")
-        places = Places(ROOT, home.store, warehouse, home.places.predictions)
+        places = Workspace(ROOT, home.store, warehouse, home.places.predictions)
         with pytest.raises(NothingToDo, match="dry run"):
             score(places, find(ROOT / "dags", JOB), date.fromisoformat(NIGHT), trigger="alone", dry_run=True)
         run_id = home.last_run(JOB)["run_id"]

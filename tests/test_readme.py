@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.__main__ import app, main
-from pipeline.job import Job, section_of
+from pipeline.config.job import Job
+from pipeline.config.loader import section_of
 from tests.home import Home
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -31,7 +31,7 @@ def wanted(file: str) -> set[str]:
 
 def modules() -> list[str]:
     """All modules that the image runs, but for the DAG files and the plugins, which Airflow reads by their paths."""
-    files = [path for room in ("pipeline", "operators", "deploy") for path in (ROOT / room).rglob("*.py")]
+    files = [path for room in ("pipeline", "orchestration", "deploy") for path in (ROOT / room).rglob("*.py")]
     names = [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in files]
     return sorted(name.removesuffix(".__init__") for name in names)
 

@@ -10,9 +10,9 @@ import airflow.sdk
 from sqlalchemy.dialects.mysql.reserved_words import RESERVED_WORDS_MARIADB
 from sqlalchemy.dialects.postgresql.base import RESERVED_WORDS as RESERVED_WORDS_POSTGRES
 
-from operators.credentials import TASKS
-from pipeline import job
+from orchestration.credentials import TASKS
 from pipeline.__main__ import app
+from pipeline.config import job, sections
 
 _ROOT = Path(__file__).resolve().parents[1]
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -32,17 +32,21 @@ def _in_dags() -> set[str]:
 def _here() -> set[str]:
     modules = {
         path.stem
-        for folder in ("pipeline", "operators", "plugins")
+        for folder in ("pipeline", "orchestration", "plugins")
         for path in (_ROOT / folder).rglob("*.py")
     }
-    sections = {key for model in (job.Job, job.Extract, job.Outcomes) for key in model.model_fields}
+    keys = {
+        key
+        for model in (job.Job, sections.ExtractSection, sections.OutcomesSection)
+        for key in model.model_fields
+    }
     commands = {str(getattr(command.callback, "__name__", "")) for command in app.registered_commands}
     tables = {
         word
         for path in (_ROOT / "sql" / "migrations").rglob("*.py")
         for word in re.findall(r"scoring\.(\w+)", path.read_text(encoding="utf-8"))
     }
-    return modules | sections | commands | tables | set(TASKS)
+    return modules | keys | commands | tables | set(TASKS)
 
 
 def _legal(words: set[str]) -> list[str]:

@@ -29,9 +29,10 @@ from sklearn.preprocessing import OrdinalEncoder
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from pipeline import places, training_frame  # noqa: E402 - the checkout is no installed package
+from pipeline import training_frame  # noqa: E402 - the checkout is no installed package
+from pipeline.config import workspace  # noqa: E402
 from pipeline.errors import ScoringError  # noqa: E402
-from pipeline.register import register  # noqa: E402
+from pipeline.registration.register import register  # noqa: E402
 
 TRAINING = (date(2013, 1, 1), date(2013, 6, 30))
 AFTERWARDS = (date(2013, 7, 1), date(2013, 12, 31))
@@ -208,7 +209,7 @@ def _register(final: Pipeline, rows: pd.DataFrame, held: Trial, after: Trial, ni
         joblib.dump(final, artefact, compress=("xz", 6))
         sample(rows).to_parquet(reference, compression="zstd", index=False)
         pinned = register(
-            places.home(),
+            workspace.home(),
             "flight_delay",
             artefact,
             reference,

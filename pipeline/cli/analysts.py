@@ -4,11 +4,11 @@ from typing import Annotated
 
 import typer
 
-from pipeline import analysts
-from pipeline.analysts import Reading
-from pipeline.commands import checkout
-from pipeline.commands.console import out
+from pipeline.cli import context
+from pipeline.cli.console import out
 from pipeline.errors import UsageError
+from pipeline.provisioning import analysts
+from pipeline.provisioning.analysts import Reading
 
 Role = Annotated[str, typer.Argument(metavar="ROLE", help="A login of the predictions database, or a group.")]
 
@@ -21,12 +21,12 @@ def grant_analyst(
     ] = None,
 ) -> None:
     """Let a role read every job, or those named and no other (connection predictions_owner)."""
-    owner, jobs = checkout.connection("predictions_owner"), job or []
-    known = {path.stem for path in checkout.dags().glob("*.toml")} | analysts.with_runs(owner, jobs)
+    owner, jobs = context.connection("predictions_owner"), job or []
+    known = {path.stem for path in context.dags().glob("*.toml")} | analysts.with_runs(owner, jobs)
     for name in jobs:
         if name not in known:
             raise UsageError(
-                f"no job {name!r}: it has neither a file in {checkout.dags()} nor a run. Correct the name."
+                f"no job {name!r}: it has neither a file in {context.dags()} nor a run. Correct the name."
             )
     _say(role, analysts.grant(owner, role, jobs))
 
@@ -38,7 +38,7 @@ def revoke_analyst(
     ] = None,
 ) -> None:
     """Have a role read nothing more, or the named jobs no more (connection predictions_owner)."""
-    _say(role, analysts.revoke(checkout.connection("predictions_owner"), role, job or []))
+    _say(role, analysts.revoke(context.connection("predictions_owner"), role, job or []))
 
 
 def _say(role: str, reading: Reading) -> None:

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from pipeline.plain import visible
+from pipeline.plain_text import visible
 
 # How a command ends, other than with 0.
 FAILED, USAGE, HELD = 1, 2, 3

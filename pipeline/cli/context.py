@@ -6,11 +6,12 @@ from typing import Annotated
 
 import typer
 
-from pipeline import addresses, embedded, places
-from pipeline import job as jobs
-from pipeline.addresses import AddressError
-from pipeline.job import Job
-from pipeline.places import Places
+from pipeline.config import loader, workspace
+from pipeline.config.job import Job
+from pipeline.config.workspace import Workspace
+from pipeline.databases import connections
+from pipeline.databases.connections import AddressError
+from pipeline.embedded import server
 
 JobName = Annotated[
     str, typer.Argument(metavar="JOB", help="Name of a job: its file in dags/ without .toml.")
@@ -19,7 +20,7 @@ JobName = Annotated[
 
 def dags() -> Path:
     """The folder of the job files."""
-    return places.home() / "dags"
+    return workspace.home() / "dags"
 
 
 def job(name: str) -> Job:
@@ -28,30 +29,30 @@ def job(name: str) -> Job:
     Raises:
         JobError: there is none, or its file cannot be used.
     """
-    return jobs.find(dags(), name)
+    return loader.find(dags(), name)
 
 
-def places_of(job: Job) -> Places:
+def places_of(job: Job) -> Workspace:
     """Where a job's nights are scored.
 
     Raises:
         AddressError: a connection is not set, or cannot be used.
     """
-    return Places(
-        home=places.home(),
-        store=places.store(),
-        warehouse=addresses.warehouse(_uri(job.extract.connection), job.extract.connection),
+    return Workspace(
+        home=workspace.home(),
+        store=workspace.store(),
+        warehouse=connections.warehouse(_uri(job.extract.connection), job.extract.connection),
         predictions=connection(job.write.connection),
     )
 
 
-def kept_places() -> Places:
+def kept_places() -> Workspace:
     """Where runs that are over have left their scores and parts; no warehouse is asked.
 
     Raises:
         AddressError: the connection is not set, or cannot be used.
     """
-    return Places(places.home(), places.store(), warehouse="", predictions=connection("predictions"))
+    return Workspace(workspace.home(), workspace.store(), warehouse="", predictions=connection("predictions"))
 
 
 def connection(conn_id: str) -> str:
@@ -60,7 +61,7 @@ def connection(conn_id: str) -> str:
     Raises:
         AddressError: it is not set, or cannot be used.
     """
-    return addresses.postgres(_uri(conn_id), conn_id)
+    return connections.postgres(_uri(conn_id), conn_id)
 
 
 def janitor(conn_id: str) -> str:
@@ -99,7 +100,7 @@ def _beside(conn_id: str, suffix: str, login: str) -> str:
 
 
 def _uri(conn_id: str) -> str:
-    uri = embedded.connection(conn_id, places.home() / ".local")
+    uri = server.connection(conn_id, workspace.home() / ".local")
     if uri is None:
-        raise addresses.missing(conn_id)
+        raise connections.missing(conn_id)
     return uri

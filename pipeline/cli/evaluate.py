@@ -1,18 +1,18 @@
 """The command that holds a night's scores against what happened."""
 
-from pipeline import dates
-from pipeline.commands import checkout
-from pipeline.commands.checkout import JobName
-from pipeline.commands.console import AsJson, err, out, print_json, print_table
-from pipeline.commands.nights import ScoreDate
+from pipeline.cli import context
+from pipeline.cli.console import AsJson, err, out, print_json, print_table
+from pipeline.cli.context import JobName
+from pipeline.cli.score import ScoreDate
+from pipeline.config import dates
 
 
 def outcomes(name: JobName, date: ScoreDate, as_json: AsJson = False) -> None:
     """Measure the published scores of a night against the real results; again, where results have come since."""
-    from pipeline.outcomes import measure
+    from pipeline.evaluation.outcomes import evaluate
 
-    job = checkout.job(name)
-    done = measure(checkout.places_of(job), job, dates.parse(date))
+    job = context.job(name)
+    done = evaluate(context.places_of(job), job, dates.parse(date))
     if as_json:
         print_json(done.json_value())
         return

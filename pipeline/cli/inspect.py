@@ -6,17 +6,17 @@ from typing import Annotated, Any
 
 import typer
 
-from pipeline.commands import checkout
-from pipeline.commands.console import FAILED, AsJson, err, out, print_json, print_table, progress_bar
-from pipeline.commands.runs import RunId
-from pipeline.compare import Diff, Side, compare
+from pipeline.cli import context
+from pipeline.cli.console import FAILED, AsJson, err, out, print_json, print_table, progress_bar
+from pipeline.cli.runs import RunId
+from pipeline.config.fields import LAST_RUN
 from pipeline.errors import UsageError
-from pipeline.job import LAST_RUN
-from pipeline.lineage import Change
-from pipeline.reproduce import Reproduction
-from pipeline.reproduce import reproduce as score_again
-from pipeline.trace import Score, Trace, changes, trace
-from pipeline.verify import verify as verify_chain
+from pipeline.inspection.chain import verify as verify_chain
+from pipeline.inspection.diff import Diff, Side, compare
+from pipeline.inspection.lineage import Change
+from pipeline.inspection.provenance import Score, Trace, changes, trace
+from pipeline.inspection.reproduce import Reproduction
+from pipeline.inspection.reproduce import reproduce as score_again
 
 # More of them say no more than that nothing can be trusted.
 _VIOLATIONS = 20
@@ -32,7 +32,7 @@ def diff(
     as_json: AsJson = False,
 ) -> None:
     """Compare two runs of a job: entities, scores, deciles, labels, the largest changes, the job's slices."""
-    found = compare(checkout.kept_places(), before, after, top=top)
+    found = compare(context.kept_places(), before, after, top=top)
     if as_json:
         print_json(asdict(found))
         return
@@ -96,7 +96,7 @@ def reproduce(
     with progress_bar() as bar:
         task = bar.add_task("parts", total=None)
         found = score_again(
-            checkout.kept_places(),
+            context.kept_places(),
             run_id,
             lambda done, total: bar.update(task, completed=done, total=total),
         )
@@ -130,7 +130,7 @@ def _print_reproduction(found: Reproduction) -> None:
 
 
 def _explain(run_id: int, entity: str, against: int | None, as_json: bool) -> None:
-    places = checkout.kept_places()
+    places = context.kept_places()
     found = trace(places, run_id, entity)
     other = trace(places, against, entity) if against is not None else None
     moved = changes(other, found) if other else []
@@ -222,7 +222,7 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Check that no decision, publication, erasure, run or ledger was altered, by the hashes of the chain."""
-    verification = verify_chain(checkout.connection("predictions"), head)
+    verification = verify_chain(context.connection("predictions"), head)
     if as_json:
         print_json(asdict(verification))
     else:

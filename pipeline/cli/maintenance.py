@@ -5,11 +5,10 @@ from typing import Annotated
 
 import typer
 
-from pipeline import job as jobs_of
-from pipeline import places
-from pipeline.commands import checkout
-from pipeline.commands.console import FAILED, USAGE, AsJson, err, fail, out, print_json, print_table
-from pipeline.commands.nights import By
+from pipeline.cli import context
+from pipeline.cli.console import FAILED, USAGE, AsJson, err, fail, out, print_json, print_table
+from pipeline.cli.score import By
+from pipeline.config import loader, workspace
 
 AfterRestore = Annotated[
     bool,
@@ -31,16 +30,16 @@ def prune(
     as_json: AsJson = False,
 ) -> None:
     r"""Throw away what has had its time, by each job's \[retention], of removed ones too (as predictions_janitor)."""
-    from pipeline import removed, retention
+    from pipeline.maintenance import removed_jobs, retention
 
-    jobs, broken = jobs_of.read_all(checkout.dags())
-    filed = [path.stem for path in jobs_of.files(checkout.dags())]
-    gone = {} if name in filed else removed.connections(checkout.janitor, places.store(), jobs, filed)
+    jobs, broken = loader.read_all(context.dags())
+    filed = [path.stem for path in loader.files(context.dags())]
+    gone = {} if name in filed else removed_jobs.connections(context.janitor, workspace.store(), jobs, filed)
     if name:
         gone = {job: conn_id for job, conn_id in gone.items() if job == name}
-        jobs, broken = [] if gone else [checkout.job(name)], []
+        jobs, broken = [] if gone else [context.job(name)], []
     pruned = retention.prune(
-        checkout.janitor, places.store(), jobs, gone, dry_run=dry_run, after_restore=after_restore
+        context.janitor, workspace.store(), jobs, gone, dry_run=dry_run, after_restore=after_restore
     )
     if as_json:
         print_json([asdict(item) for item in pruned.gone])
@@ -70,17 +69,17 @@ def erase(
     after_restore: AfterRestore = False,
 ) -> None:
     """Erase a subject from every run of a job, and print the receipt (connection predictions_janitor)."""
-    from pipeline import removed
-    from pipeline.erase import erase as forget
+    from pipeline.maintenance import removed_jobs
+    from pipeline.maintenance.erasure import erase as forget
 
-    jobs, _ = jobs_of.read_all(checkout.dags())
+    jobs, _ = loader.read_all(context.dags())
     connections = {one.name: one.write.connection for one in jobs}
     if job not in connections:  # without a file that can be read: what it has scored is there all the same
-        connections |= removed.connections(checkout.janitor, places.store(), jobs, connections)
-    conn_id = connections.get(job) or checkout.job(job).write.connection
+        connections |= removed_jobs.connections(context.janitor, workspace.store(), jobs, connections)
+    conn_id = connections.get(job) or context.job(job).write.connection
     receipt = forget(
-        checkout.janitor(f"{conn_id}_janitor"),
-        places.store(),
+        context.janitor(f"{conn_id}_janitor"),
+        workspace.store(),
         job,
         entity,
         by=by,

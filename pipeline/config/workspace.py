@@ -4,6 +4,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.project import ROOT
+
 
 @dataclass(frozen=True)
 class Files:
@@ -19,7 +21,7 @@ class Files:
 
 
 @dataclass(frozen=True)
-class Places(Files):
+class Workspace(Files):
     """What the other stages need to know of their surroundings.
 
     Attributes:
@@ -33,7 +35,7 @@ class Places(Files):
 
 def home() -> Path:
     """The folder that holds dags/, sql/ and models/: `SCORING_HOME`, else this checkout."""
-    return Path(os.environ.get("SCORING_HOME") or Path(__file__).resolve().parents[1])
+    return Path(os.environ.get("SCORING_HOME") or ROOT)
 
 
 def store() -> str:

@@ -13,11 +13,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline import breaks, columns
-from pipeline.breaks import Limits
-from pipeline.contract import ENTITY, Column, Contract
-from pipeline.convert import convert, raw, storage, text
-from pipeline.rules import Policy, settle
+from pipeline.contract import schema, violations
+from pipeline.contract.coerce import convert, raw, storage, text
+from pipeline.contract.contract import ENTITY, Column, Contract
+from pipeline.contract.policy import Policy, resolve
+from pipeline.contract.violations import Limits
 
 # A rejected value is kept for a person to read, not to process.
 MAX_VALUE_LENGTH = 200
@@ -34,7 +34,7 @@ REJECTED = pa.schema(
 
 
 @dataclass(frozen=True)
-class Failure:
+class Violation:
     """The rows of a batch that one rule rejects for one column."""
 
     column: str
@@ -44,7 +44,7 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Checked:
+class BatchResult:
     """A batch held against its contract.
 
     Attributes:
@@ -60,7 +60,7 @@ class Checked:
     rejected_rows: int
     entities: pa.Array
     row_numbers: pa.Array
-    failures: tuple[Failure, ...]
+    failures: tuple[Violation, ...]
     keep_values: bool
 
     def reasons(self) -> Iterator[pa.RecordBatch]:
@@ -106,7 +106,7 @@ class Checker:
     _rows: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
-        self._settled = self.policy or settle(self.contract)
+        self._settled = self.policy or resolve(self.contract)
         actions = self._settled.actions
         self._limits = {column.name: Limits.of(column, self.night_end) for column in self.contract.columns}
         # A rule that is ignored is not counted, and that is not the same as none.
@@ -121,24 +121,24 @@ class Checker:
         Raises:
             ContractError: a column is missing, doubled, or of another kind than in training; all are named.
         """
-        columns.require(self.contract, found, origin)
+        schema.check_schema(self.contract, found, origin)
 
-    def check(self, batch: pa.RecordBatch) -> Checked:
+    def check(self, batch: pa.RecordBatch) -> BatchResult:
         """Split a batch into the rows that may be scored and the reasons why the others may not."""
         entity = text(storage(batch.column(ENTITY)))
         failures = [
-            Failure(ENTITY, *broken, batch.column(ENTITY)) for broken in self._entities(batch, entity)
+            Violation(ENTITY, *broken, batch.column(ENTITY)) for broken in self._entities(batch, entity)
         ]
         accepted = [entity]
         for column in self.contract.columns:
             values, broken = self._column(batch.column(column.name), column)
             accepted.append(values)
-            failures += [Failure(column.name, *one, batch.column(column.name)) for one in broken]
+            failures += [Violation(column.name, *one, batch.column(column.name)) for one in broken]
         rows = pa.RecordBatch.from_arrays(accepted, schema=self.contract.schema)
         bad = reduce(pc.or_, (failure.mask for failure in failures)) if failures else None
         numbers = pa.array(np.arange(self._rows, self._rows + len(batch)) * self.shards + self.shard)
         self._rows += len(batch)
-        return Checked(
+        return BatchResult(
             accepted=rows if bad is None else rows.filter(pc.invert(bad)),
             rejected_rows=0 if bad is None else bad.true_count,
             entities=batch.column(ENTITY),
@@ -168,12 +168,12 @@ class Checker:
         if values.null_count:
             missing = pc.is_null(values)
             broken.append(("null", missing if unreadable is None else pc.and_not(missing, unreadable)))
-        infinite = breaks.infinite(values)
+        infinite = violations.infinite(values)
         if infinite is not None:
             broken.append(("finite", infinite))
             if actions["finite"] != "reject":
                 values = pc.if_else(infinite, pa.scalar(None, values.type), values)
-        broken += breaks.others(values, self._limits[column.name])
+        broken += violations.others(values, self._limits[column.name])
         for rule, mask in broken:
             if actions[rule] != "ignore":
                 self.counts[column.name][rule] += mask.true_count

@@ -5,7 +5,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.contract import Column
+from pipeline.contract.contract import Column
 
 # Whatever else a database writes where a number should be, it is none. Arrow itself would take 0x1F for one.
 _INTEGER = r"^-?[0-9]+(\.0*)?$"

@@ -9,10 +9,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from pipeline import job as jobs
-from pipeline.contract import ENTITY, Column, Contract
-from pipeline.job import Action, Job, JobError
-from pipeline.model import Manifest
+from pipeline.config import loader, sections
+from pipeline.config.fields import Action
+from pipeline.config.job import Job, JobError
+from pipeline.contract.contract import ENTITY, Column, Contract
+from pipeline.model.manifest import Manifest
 
 # A null where training saw some is counted, and no reason to reject anything.
 DEFAULTS: dict[str, Action] = {
@@ -45,13 +46,15 @@ def of(job: Job, manifest: Manifest) -> Policy:
     """What a job says of the rows that break its model's contract.
 
     Raises:
-        JobError: it cannot be; see `settle`.
+        JobError: it cannot be; see `resolve`.
     """
     model = f"{manifest.name} version {manifest.version}"
-    return settle(manifest.contract, job.contract, f"{job.name}.toml", model)
+    return resolve(manifest.contract, job.contract, f"{job.name}.toml", model)
 
 
-def settle(contract: Contract, said: jobs.Contract | None = None, file: str = "", model: str = "") -> Policy:
+def resolve(
+    contract: Contract, said: sections.ContractSection | None = None, file: str = "", model: str = ""
+) -> Policy:
     """Settle what becomes of every column's values.
 
     Args:
@@ -64,7 +67,7 @@ def settle(contract: Contract, said: jobs.Contract | None = None, file: str = ""
         JobError: the job file names a column that the model has not, a rule that the column has not, or loosens what
             the model cannot take.
     """
-    said = said or jobs.Contract()
+    said = said or sections.ContractSection()
     columns = {column.name: column for column in contract.columns}
     problems = []
     for name, rules in said.columns.items():
@@ -76,7 +79,7 @@ def settle(contract: Contract, said: jobs.Contract | None = None, file: str = ""
             hint = "Set contract.unique; a null there is always rejected" if name == ENTITY else ""
             problems.append(
                 f"{where}' is unknown: model {model} takes no such column. "
-                f"{hint or jobs.nearest(name, list(columns))}"
+                f"{hint or loader.nearest(name, list(columns))}"
             )
     if problems:
         raise JobError("\n".join(problems))
@@ -84,9 +87,9 @@ def settle(contract: Contract, said: jobs.Contract | None = None, file: str = ""
     return Policy(actions, said.unique, said.keep_values)
 
 
-def _settle(column: Column, said: jobs.Contract) -> dict[str, Action]:
+def _settle(column: Column, said: sections.ContractSection) -> dict[str, Action]:
     """A column's actions; what the job says of all columns gives way where this one's model cannot take it."""
-    own = said.columns.get(column.name, jobs.Rules()).said
+    own = said.columns.get(column.name, sections.RulesSection()).said
     trained: dict[str, Action] = {"null": "warn"} if column.nullable else {}
     wanted = {**DEFAULTS, **trained, **said.said, **own}
     if not column.takes_missing:
@@ -99,7 +102,9 @@ def _settle(column: Column, said: jobs.Contract) -> dict[str, Action]:
     return {rule: wanted[rule] for rule in column.rules}
 
 
-def _problems(column: Column, rules: jobs.Rules, settled: dict[str, Action], model: str) -> Iterator[str]:
+def _problems(
+    column: Column, rules: sections.RulesSection, settled: dict[str, Action], model: str
+) -> Iterator[str]:
     for rule, action in rules.said.items():
         if rule not in column.rules:
             known = ", ".join(column.rules)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 
 import pyarrow as pa
 
-from pipeline.contract import ENTITY, Column, Contract, ContractError
+from pipeline.contract.contract import ENTITY, Column, Contract, ContractError
 
 # (trained on, found): pairs of other kinds that convert exactly, value by value, or reject the row. SQLite and MariaDB
 # compute booleans as 0 and 1, and SQLite times as text, whatever a query says: only so can they be had at all.
@@ -25,7 +25,7 @@ _DISGUISED = {"money", "oid", "regproc"}
 ENTITIES = ("text", "integer", "null")
 
 
-def require(contract: Contract, found: pa.Schema, origin: str) -> None:
+def check_schema(contract: Contract, found: pa.Schema, origin: str) -> None:
     """Refuse a query result whose columns the model cannot take.
 
     Raises:

@@ -12,7 +12,7 @@ from typing import Self
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.contract import TOO_MANY_TIMES, Column
+from pipeline.contract.contract import TOO_MANY_TIMES, Column
 
 # 4713 BC in microseconds. Postgres knows no earlier time: its infinities, which the driver does not know, wrap
 # around to some 290,000 years before.

@@ -17,7 +17,7 @@ POSTGRES = ("postgres", "postgresql")
 # to. With these a new connection has 10 s, and a silent one is asked for a sign of life after 30 s and given up after
 # 60 s without one, also where what was sent to it is not acknowledged (milliseconds). A busy server's own machine
 # answers for it, so that a slow query is never cut off. What a connection's URI says goes first.
-PATIENCE = {
+TIMEOUTS = {
     "connect_timeout": "10",
     "keepalives_idle": "30",
     "keepalives_interval": "10",
@@ -37,7 +37,7 @@ class AddressError(UsageError):
 def postgres(uri: str, name: str) -> str:
     """Turn a connection's URI, in Airflow's form or libpq's, into the form that ADBC and SQLAlchemy share.
 
-    A server that has vanished is given up after a minute (`PATIENCE`), unless the URI says otherwise.
+    A server that has vanished is given up after a minute (`TIMEOUTS`), unless the URI says otherwise.
 
     Args:
         uri: for example `postgres://user:password@host:5432/database?sslmode=require`.
@@ -56,7 +56,7 @@ def _postgres(uri: str, name: str) -> str:
             f"connection {name!r}: its type is {parts.scheme or 'missing'!r}, and only postgres is supported. "
             f"{_remedy(name)}"
         )
-    return f"postgresql://{_login(parts)}{parts.path}{_options(parts, name, PATIENCE)}"
+    return f"postgresql://{_login(parts)}{parts.path}{_options(parts, name, TIMEOUTS)}"
 
 
 def warehouse(uri: str, name: str) -> str:

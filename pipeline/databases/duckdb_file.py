@@ -8,7 +8,7 @@ import adbc_driver_manager.dbapi as adbc
 import pyarrow as pa
 from adbc_driver_duckdb import driver_path
 
-from pipeline.queries import Values, WarehouseError, render
+from pipeline.databases.queries import Values, WarehouseError, render
 
 # How DuckDB begins the errors that another try may not meet: a file that another process holds, or a full disk.
 _PASSING = ("IO Error", "Out of Memory Error", "Connection Error")

@@ -18,9 +18,10 @@ from adbc_driver_manager import AdbcConnection, AdbcDatabase
 from adbc_driver_postgresql import StatementOptions
 from sqlalchemy.pool import NullPool
 
-from pipeline import addresses, errors, queries
+from pipeline import errors
+from pipeline.databases import connections, queries
+from pipeline.databases.queries import BATCH_BYTES, Values, WarehouseError
 from pipeline.errors import ScoringError
-from pipeline.queries import BATCH_BYTES, Values, WarehouseError
 
 # SQLSTATEs of faults that may be gone at the next try: a connection lost, a session ended for being idle, a
 # transaction rolled back (deadlock, a standby that had to go on), no disk, memory or session left, a lock that was not
@@ -84,7 +85,7 @@ def naming(uri: str, *kinds: type[Exception]) -> Iterator[None]:
     try:
         yield
     except kinds as error:
-        errors.at(error, addresses.database(uri))
+        errors.at(error, connections.database(uri))
         raise
 
 
@@ -105,7 +106,7 @@ def _database(uri: str) -> AdbcDatabase:
 def exported_snapshot(uri: str, origin: str) -> Iterator[str]:
     """Hold a snapshot of the database, and hand out the name by which other sessions read from the very same."""
     with ExitStack() as held:
-        with refusals(origin):
+        with translated_errors(origin):
             cursor = held.enter_context(held.enter_context(connect(uri)).cursor())
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
             # The snapshot is there as long as this session, which idles while the others read.
@@ -134,14 +135,14 @@ def stream(
     """
     statement = render(query, values, origin)
     with ExitStack() as held:
-        with refusals(origin):
+        with translated_errors(origin):
             session = held.enter_context(adbc.connect(uri))
             cursor = held.enter_context(session.cursor())
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         if snapshot is not None:
             # Refused where the session that holds it was lost: worth a retry, and no fault of the query.
             cursor.execute(f"SET TRANSACTION SNAPSHOT '{snapshot}'")
-        with refusals(origin):
+        with translated_errors(origin):
             size = {StatementOptions.BATCH_SIZE_HINT_BYTES.value: str(BATCH_BYTES)}
             cursor.adbc_statement.set_options(**size)
             cursor.execute(statement)
@@ -157,7 +158,7 @@ def planned_rows(uri: str, query: str, values: Values, origin: str) -> int:
     Raises:
         WarehouseError: the server refused the query.
     """
-    with refusals(origin), connect(uri) as session, session.cursor() as cursor:
+    with translated_errors(origin), connect(uri) as session, session.cursor() as cursor:
         cursor.execute("SET TRANSACTION READ ONLY")
         cursor.adbc_statement.set_options(
             **{StatementOptions.USE_COPY.value: "false"}
@@ -202,7 +203,7 @@ def engine(uri: str) -> sa.Engine:
     @sa.event.listens_for(made, "handle_error")
     def name(context: sa.engine.ExceptionContext) -> None:
         if context.sqlalchemy_exception is not None:
-            errors.at(context.sqlalchemy_exception, addresses.database(uri))
+            errors.at(context.sqlalchemy_exception, connections.database(uri))
 
     return made
 
@@ -246,7 +247,7 @@ def _open_transactions(uri: str) -> str:
 
 
 @contextmanager
-def refusals(
+def translated_errors(
     origin: str, kind: type[ScoringError] = WarehouseError, remedies: Mapping[str, str] | None = None
 ) -> Iterator[None]:
     """Turn a server's refusal of a statement into an error of ours; let lost connections and their like pass.
@@ -295,7 +296,7 @@ def remedy(error: BaseException) -> str:
 
 
 def _batches(reader: pa.RecordBatchReader, origin: str) -> Iterator[pa.RecordBatch]:
-    with refusals(origin):
+    with translated_errors(origin):
         yield from reader
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine.default import DefaultDialect
 
-from pipeline import lexer
+from pipeline.databases import lexer
 from pipeline.errors import ScoringError
-from pipeline.texts import TextError, decoded
+from pipeline.text_files import TextError, decoded
 
 Value = date | datetime | int
 Values = Mapping[str, Value]
@@ -87,7 +87,7 @@ def empty(query: str) -> str:
     return f"SELECT * FROM (\n{lexer.trimmed(query)}\n) AS night WHERE 1 = 0"  # noqa: S608 - the job's own
 
 
-def doubled(query: str, name: str) -> str:
+def duplicates(query: str, name: str) -> str:
     """A query for the values of a column that come more than once in another query, each as often as it comes."""
     inner = lexer.trimmed(query)
     times = f"SELECT {name}, count(*) OVER (PARTITION BY {name}) AS times FROM (\n{inner}\n) AS night"  # noqa: S608

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
-from pipeline.queries import BATCH_ROWS, Values, WarehouseError, bind
+from pipeline.databases.queries import BATCH_ROWS, Values, WarehouseError, bind
 
 # What the server itself refused; a retry would meet the same refusal.
 _REFUSALS = (sa.exc.ProgrammingError, sa.exc.DataError, sa.exc.NotSupportedError, sa.exc.IntegrityError)

@@ -18,7 +18,7 @@ import adbc_driver_sqlite.dbapi as driver
 import pyarrow as pa
 from adbc_driver_sqlite import StatementOptions
 
-from pipeline.queries import BATCH_ROWS, Values, WarehouseError, render
+from pipeline.databases.queries import BATCH_ROWS, Values, WarehouseError, render
 
 # Declared types that SQLite keeps as text or as 0 and 1, and what they are.
 _DECLARED = (

@@ -8,11 +8,11 @@ import adbc_driver_manager.dbapi as adbc
 import pyarrow as pa
 import sqlalchemy as sa
 
-from pipeline import cursor, duckdb, postgres, queries, sqlite
-from pipeline.queries import Values, WarehouseError
+from pipeline.databases import duckdb_file, postgres, queries, sqlalchemy_cursor, sqlite_file
+from pipeline.databases.queries import Values, WarehouseError
 
 # Everything else goes through SQLAlchemy.
-_WAYS = {"postgresql": postgres.stream, "sqlite": sqlite.stream, "duckdb": duckdb.stream}
+_WAYS = {"postgresql": postgres.stream, "sqlite": sqlite_file.stream, "duckdb": duckdb_file.stream}
 # What drivers raise, and ADBC's readers through Arrow.
 _LOST = (adbc.Error, sa.exc.SQLAlchemyError, OSError)
 
@@ -82,7 +82,7 @@ def stream(
         WarehouseError: the database refused the query (syntax, missing table or column, rights, bad data).
         adbc.Error, sqlalchemy.exc.SQLAlchemyError, OSError: the connection was lost; worth a retry.
     """
-    of_address = _WAYS.get(sa.make_url(address).drivername, cursor.stream)
+    of_address = _WAYS.get(sa.make_url(address).drivername, sqlalchemy_cursor.stream)
     way = of_address if snapshot is None else partial(postgres.stream, snapshot=snapshot)
     with ExitStack() as held:
         with postgres.naming(address, *_LOST):

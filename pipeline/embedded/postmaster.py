@@ -18,9 +18,9 @@ from pathlib import Path
 
 import psutil
 
-from pipeline import outside
-from pipeline.locks import EmbeddedError, is_locked
-from pipeline.outside import Account, Outside
+from pipeline.embedded import surroundings
+from pipeline.embedded.locks import EmbeddedError, is_locked
+from pipeline.embedded.surroundings import Account, Outside
 
 READY_SECONDS = 120
 _STOPS = ((signal.SIGINT, 60), (signal.SIGQUIT, 10), (signal.SIGKILL, 10))
@@ -71,7 +71,7 @@ class Postmaster:
         Raises:
             EmbeddedError: it does not come up; the message holds the end of its log.
         """
-        user = outside.account()
+        user = surroundings.account()
         self._require_ours(user)
         deadline, launched = time.monotonic() + READY_SECONDS, False
         while not self._is_ready():
@@ -114,7 +114,7 @@ class Postmaster:
             self._make(user)
         self._forget_crash()
         self._write("pg_hba.conf", _RULES, user)
-        self._write("pg_ident.conf", f'owner "{outside.user_name()}" all\n', user)
+        self._write("pg_ident.conf", f'owner "{surroundings.user_name()}" all\n', user)
         directory = "." if self.socket == self.data else f'"{self.socket}"'
         settings = {
             "listen_addresses": "",
@@ -129,7 +129,7 @@ class Postmaster:
         command = [
             str(self.outside.programs() / "postgres"),
             "-D",
-            outside.path_for(self.data, user),
+            surroundings.path_for(self.data, user),
             *options,
         ]
         with (self.run / "server").open("a") as lock, (self.run / "log").open("ab") as log:
@@ -158,10 +158,17 @@ class Postmaster:
         draft.mkdir(mode=0o700)
         # `initdb` asks for the name of its user. `nobody` has one, and cannot reach the folder before or after.
         maker = user if not user.switch else Account(pwd.getpwnam("nobody").pw_uid)
-        outside.give(draft, maker)
+        surroundings.give(draft, maker)
         program = str(self.outside.programs() / "initdb")
         made = subprocess.run(
-            [program, "-D", outside.path_for(draft, maker), "--username=postgres", "--auth=peer", *_LOCALE],
+            [
+                program,
+                "-D",
+                surroundings.path_for(draft, maker),
+                "--username=postgres",
+                "--auth=peer",
+                *_LOCALE,
+            ],
             cwd=draft,
             env=_ENVIRONMENT,
             capture_output=True,
@@ -175,14 +182,14 @@ class Postmaster:
             raise EmbeddedError(
                 f"The embedded Postgres in {self.data} could not be made.\n{made.stderr or made.stdout}".rstrip()
             )
-        outside.give(draft, user)
+        surroundings.give(draft, user)
         if self.data.exists():
             self.data.rmdir()
         draft.rename(self.data)
 
     def _require_ours(self, user: Account) -> None:
         if self.data.exists() and (owner := self.data.stat().st_uid) != user.uid:
-            theirs, ours = outside.name_of(owner), outside.name_of(user.uid)
+            theirs, ours = surroundings.name_of(owner), surroundings.name_of(user.uid)
             raise EmbeddedError(
                 f"{self.data} belongs to {theirs}, and the server would run as {ours}. "
                 f"Run this as {theirs}, or remove the folder: it is made anew."
@@ -213,7 +220,7 @@ class Postmaster:
         """Whether it is a process of this server, by its command line or the title that Postgres gives itself."""
         try:
             words = " ".join(process.cmdline())
-            return self._title in words and process.uids().effective == outside.account().uid
+            return self._title in words and process.uids().effective == surroundings.account().uid
         except psutil.Error:
             return False
 
@@ -242,7 +249,7 @@ class Postmaster:
         with suppress(psutil.NoSuchProcess):
             if process and process.name() == "postgres" and _TITLE not in " ".join(process.cmdline()):
                 return
-        for name in ("postmaster.pid", outside.SOCKET, f"{outside.SOCKET}.lock"):
+        for name in ("postmaster.pid", surroundings.SOCKET, f"{surroundings.SOCKET}.lock"):
             (self.data / name).unlink(missing_ok=True)
 
     def _write(self, name: str, text: str, user: Account) -> None:

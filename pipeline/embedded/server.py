@@ -19,9 +19,10 @@ from urllib.parse import quote
 
 import adbc_driver_postgresql.dbapi as adbc
 
-from pipeline import locks, outside
-from pipeline.locks import EmbeddedError
-from pipeline.postmaster import Postmaster
+from pipeline.embedded import locks, surroundings
+from pipeline.embedded.locks import EmbeddedError
+from pipeline.embedded.postmaster import Postmaster
+from pipeline.project import SQL
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ CONNECTIONS = {
 }
 
 # The same roles and databases as the containers have.
-_ROLES = Path(__file__).resolve().parents[1] / "sql" / "docker" / "roles.sql"
+_ROLES = SQL / "docker" / "roles.sql"
 _STATE = """
 SELECT pg_get_userbyid(datdba), shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = 'predictions'
 """
@@ -84,12 +85,12 @@ def start(folder: Path) -> Embedded:
             if locks.join(server.run / "users"):
                 atexit.register(_leave, server.data.parent)
             server.start()
-            if not (server.socket / outside.SOCKET).exists():
+            if not (server.socket / surroundings.SOCKET).exists():
                 raise EmbeddedError(
                     f"The embedded Postgres in {server.data} runs, but its socket in {server.socket} was removed. "
                     "Stop it with `make down`, and try again."
                 )
-            running = Embedded(server.socket, outside.package() / "bin", server.data)
+            running = Embedded(server.socket, surroundings.package() / "bin", server.data)
             _prepare(running)
     return running
 

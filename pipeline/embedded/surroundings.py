@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.locks import EmbeddedError
+from pipeline.embedded.locks import EmbeddedError
 
 # Debian reserves 65000 to 65533 and gives none of them away; systemd leaves 65520 to 65533 alone.
 SERVER_UID = 65520

@@ -8,15 +8,17 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline import model, results
-from pipeline.figures import Judged
-from pipeline.model import Floats, Manifest, Pinned
+from pipeline.evaluation import ground_truth
+from pipeline.evaluation.metrics import Judged
+from pipeline.model import registry
+from pipeline.model.manifest import Manifest, PinnedVersion
+from pipeline.model.scoring import Floats
 
 # Few rows say little of their group: so many rows of the common rate are added to each.
 _ADDED_ROWS = 50
 
 
-def baselines(pinned: Pinned, judged: Judged, groups: pa.Table) -> dict[str, Judged]:
+def baselines(pinned: PinnedVersion, judged: Judged, groups: pa.Table) -> dict[str, Judged]:
     """The same entities as scored by the reference's rate, and by its rate in their group where there are groups.
 
     A regression's rate is the mean. None where the model was registered without its outcome.
@@ -34,9 +36,9 @@ def baselines(pinned: Pinned, judged: Judged, groups: pa.Table) -> dict[str, Jud
         return {}
     columns = groups.column_names
     table = pa.Table.from_pandas(
-        pd.read_parquet(io.BytesIO(model.reference(pinned)), columns=[*columns, manifest.outcome])
+        pd.read_parquet(io.BytesIO(registry.reference(pinned)), columns=[*columns, manifest.outcome])
     ).combine_chunks()
-    known = results.actual(
+    known = ground_truth.actual(
         table[manifest.outcome].combine_chunks(), manifest, "reference.parquet", pa.nulls(len(table))
     )
     has = ~np.isnan(known)

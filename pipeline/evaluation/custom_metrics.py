@@ -10,9 +10,9 @@ from decimal import Decimal
 import duckdb
 import pyarrow as pa
 
-from pipeline.duckdb import literal
+from pipeline.databases.duckdb_file import literal
+from pipeline.databases.queries import Values, render
 from pipeline.errors import ScoringError
-from pipeline.queries import Values, render
 
 # Neither files nor the network, nor this process' variables.
 _SETTINGS = {

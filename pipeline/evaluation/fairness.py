@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from pipeline.figures import Judged, rates
-from pipeline.job import Outcomes
+from pipeline.config.sections import OutcomesSection
+from pipeline.evaluation.metrics import Judged, rates
 
 # What is compared between groups, of each kind of model. A regression's is the mean error.
 COMPARED = {
@@ -60,7 +60,7 @@ class Gap:
         return f"{self.figure} by {self.column}: {least:.3g} ({low}) to {most:.3g} ({high}), p = {self.p:.2g}"
 
 
-def gaps(slices: Mapping[str, Groups], rule: Outcomes) -> list[Gap]:
+def gaps(slices: Mapping[str, Groups], rule: OutcomesSection) -> list[Gap]:
     """Compare the groups of every slice.
 
     Args:
@@ -85,7 +85,7 @@ def _figures(groups: Groups) -> tuple[str, ...]:
     return COMPARED[next(iter(groups.values())).task] if groups else ()
 
 
-def _gap(column: str, figure: str, groups: Groups, rule: Outcomes) -> Iterator[Gap]:
+def _gap(column: str, figure: str, groups: Groups, rule: OutcomesSection) -> Iterator[Gap]:
     if figure == "bias":
         errors = {name: group.errors for name, group in groups.items() if len(group) >= rule.min_group}
         values = {name: float(found.mean()) for name, found in errors.items()}

@@ -8,13 +8,15 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline import columns, warehouse
-from pipeline.contract import ENTITY, Column
-from pipeline.convert import convert, plain, storage, text
+from pipeline.config.job import Job
+from pipeline.contract import schema
+from pipeline.contract.coerce import convert, plain, storage, text
+from pipeline.contract.contract import ENTITY, Column
+from pipeline.databases import warehouse
+from pipeline.databases.queries import Values
 from pipeline.errors import ScoringError
-from pipeline.job import Job
-from pipeline.model import Floats, Manifest
-from pipeline.queries import Values
+from pipeline.model.manifest import Manifest
+from pipeline.model.scoring import Floats
 
 # How many entities a message names.
 NAMED = 5
@@ -128,8 +130,8 @@ def require(found: pa.Schema, column: str, origin: str) -> None:
                 f"Name it once, AS {name}"
                 + ("." if name == ENTITY else ", or say in the job file which it is: outcomes.column.")
             )
-    for name, kinds, what in ((ENTITY, columns.ENTITIES, "an entity"), (column, _OUTCOMES, "a result")):
-        if (kind := columns.kind(found.field(name))) not in kinds:
+    for name, kinds, what in ((ENTITY, schema.ENTITIES, "an entity"), (column, _OUTCOMES, "a result")):
+        if (kind := schema.kind(found.field(name))) not in kinds:
             raise ResultError(
                 f"{origin}: column {name!r} is {kind}, and {what} is {' or '.join(kinds[:-1])}. Convert it."
             )

@@ -9,16 +9,21 @@ import numpy as np
 import pyarrow as pa
 import sqlalchemy as sa
 
-from pipeline import business, dates, kept, postgres, predict, quality, queries, results, scored
-from pipeline.contract import ENTITY
+from pipeline.config import dates
+from pipeline.config.job import Job
+from pipeline.config.sections import OutcomesSection
+from pipeline.config.workspace import Workspace
+from pipeline.contract.contract import ENTITY
+from pipeline.databases import postgres, queries
+from pipeline.databases.queries import Values
 from pipeline.errors import NothingToDo, ScoringError
-from pipeline.job import Job, Outcomes
-from pipeline.model import Manifest, Pinned
-from pipeline.places import Places
-from pipeline.queries import Values
-from pipeline.results import Results
-from pipeline.scored import Night
-from pipeline.stage import Value
+from pipeline.evaluation import custom_metrics, ground_truth, performance, scored_sample
+from pipeline.evaluation.ground_truth import Results
+from pipeline.evaluation.scored_sample import Night
+from pipeline.model import registry
+from pipeline.model.manifest import Manifest, PinnedVersion
+from pipeline.payloads import Value
+from pipeline.runs import archive
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +35,7 @@ class OutcomeError(ScoringError):
     """A night that cannot be held against its results."""
 
 
-class Measured(Value):
+class Evaluation(Value):
     """What became of a run's scores.
 
     Attributes:
@@ -52,7 +57,7 @@ class Measured(Value):
     notes: tuple[str, ...]
 
 
-def measure(places: Places, job: Job, score_date: date, *, most: int = MAX_ROWS) -> Measured:
+def evaluate(places: Workspace, job: Job, score_date: date, *, most: int = MAX_ROWS) -> Evaluation:
     """Hold the published scores of a night against the real results, and keep the figures; earlier ones become history.
 
     Args:
@@ -71,18 +76,18 @@ def measure(places: Places, job: Job, score_date: date, *, most: int = MAX_ROWS)
     """
     rule = required(job)
     run, entities = _published(places.predictions, job.name, score_date)
-    pinned = predict.pin(places.home, run["model_name"], run["model_version"], run["model_sha256"])
-    night = scored.read(places.predictions, places.store, run, entities, job.slices, most)
+    pinned = registry.pin(places.home, run["model_name"], run["model_version"], run["model_sha256"])
+    night = scored_sample.read(places.predictions, places.store, run, entities, job.slices, most)
     found = _results(places, job, rule, score_date, pinned, night)
-    judged = scored.judged(night, pinned.manifest, found.actual)
-    done = quality.measure(judged, night.groups, pinned, rule)
+    judged = scored_sample.judged(night, pinned.manifest, found.actual)
+    done = performance.measure(judged, night.groups, pinned, rule)
     counts = {"entities": float(entities)}
     if night.weight == 1:  # of a sample nobody knows which of the others were scored
         counts["outcomes_unscored"] = float(found.unscored)
-    metrics = done.metrics | quality.overall(counts)
-    metrics |= quality.overall(_business(places, rule, run, night.table, found.rows))
+    metrics = done.metrics | performance.overall(counts)
+    metrics |= performance.overall(_business(places, rule, run, night.table, found.rows))
     _keep(places.predictions, run["run_id"], metrics)
-    measured = Measured(
+    measured = Evaluation(
         run_id=run["run_id"],
         job=job.name,
         score_date=score_date.isoformat(),
@@ -95,27 +100,29 @@ def measure(places: Places, job: Job, score_date: date, *, most: int = MAX_ROWS)
     return measured
 
 
-def rehearse(places: Places, job: Job, score_date: date, manifest: Manifest) -> str:
+def rehearse(places: Workspace, job: Job, score_date: date, manifest: Manifest) -> str:
     """Try a job's outcomes on real rows and no score, write nothing, and say what was found.
 
     Raises:
-        ResultError: as for `measure`.
-        BusinessError: as for `measure`.
+        ResultError: as for `evaluate`.
+        BusinessError: as for `evaluate`.
         WarehouseError: the database refused the query.
     """
     rule = required(job)
-    column = results.column_of(job, manifest)
-    rows, known = results.sample(
+    column = ground_truth.column_of(job, manifest)
+    rows, known = ground_truth.sample(
         places.warehouse, *_query(places, job, rule, score_date), rule.query, manifest, column
     )
     said = f"{rule.query}: {known} of the first {len(rows)} rows of {score_date} have a result in {column!r}"
     if rule.business is None:
         return said
-    _business(places, rule, {"run_id": 0, "score_date": score_date}, scored.nothing(job.slices).table, rows)
+    _business(
+        places, rule, {"run_id": 0, "score_date": score_date}, scored_sample.nothing(job.slices).table, rows
+    )
     return f"{said}; {rule.business} runs"
 
 
-def required(job: Job) -> Outcomes:
+def required(job: Job) -> OutcomesSection:
     """What the job says of its outcomes.
 
     Raises:
@@ -123,7 +130,7 @@ def required(job: Job) -> Outcomes:
     """
     if job.outcomes is None:
         raise OutcomeError(
-            f"{job.name}.toml has no section [outcomes]. Add one, with query and delay_days, to measure its scores."
+            f"{job.name}.toml has no section [outcomes]. Add one, with query and delay_days, to evaluate its scores."
         )
     return job.outcomes
 
@@ -134,38 +141,38 @@ def _published(uri: str, job: str, score_date: date) -> tuple[dict[str, Any], in
         values = {"job": job, "score_date": score_date}
         found = connection.execute(sa.text(_CURRENT), values).one_or_none()
     if found is None:
-        raise NothingToDo(f"{job} {score_date}: no run is published, so there is nothing to measure")
-    return kept.run(uri, found.run_id), int(found.entities)
+        raise NothingToDo(f"{job} {score_date}: no run is published, so there is nothing to evaluate")
+    return archive.run(uri, found.run_id), int(found.entities)
 
 
 def _results(
-    places: Places, job: Job, rule: Outcomes, score_date: date, pinned: Pinned, night: Night
+    places: Workspace, job: Job, rule: OutcomesSection, score_date: date, pinned: PinnedVersion, night: Night
 ) -> Results:
-    column = results.column_of(job, pinned.manifest)
+    column = ground_truth.column_of(job, pinned.manifest)
     query, values = _query(places, job, rule, score_date)
     names = night.rows[ENTITY].combine_chunks()
-    return results.read(places.warehouse, query, values, rule.query, pinned.manifest, column, names)
+    return ground_truth.read(places.warehouse, query, values, rule.query, pinned.manifest, column, names)
 
 
-def _query(places: Places, job: Job, rule: Outcomes, score_date: date) -> tuple[str, Values]:
+def _query(places: Workspace, job: Job, rule: OutcomesSection, score_date: date) -> tuple[str, Values]:
     start, end = dates.interval(score_date, job.zone)
     values = {"score_date": score_date, "interval_start": start, "interval_end": end}
     return queries.read(places.home / "sql", rule.query), values
 
 
 def _business(
-    places: Places, rule: Outcomes, run: Mapping[str, Any], scores: pa.Table, rows: pa.Table
+    places: Workspace, rule: OutcomesSection, run: Mapping[str, Any], scores: pa.Table, rows: pa.Table
 ) -> dict[str, float]:
     """The job's own figures, of its scores and of the rows of its outcomes query."""
     if rule.business is None:
         return {}
     values: Values = {"run_id": run["run_id"], "score_date": run["score_date"]}
     query = queries.read(places.home / "sql", rule.business)
-    found = business.figures(query, values, rule.business, {"scores": scores, "results": rows})
+    found = custom_metrics.figures(query, values, rule.business, {"scores": scores, "results": rows})
     return {f"business:{name}": value for name, value in found.items() if np.isfinite(value)}
 
 
-def _keep(uri: str, run_id: int, metrics: quality.Metrics) -> None:
+def _keep(uri: str, run_id: int, metrics: performance.Metrics) -> None:
     columns, values, names = zip(*metrics, strict=True)
     given: dict[str, Any] = {
         "run_id": run_id,
@@ -175,7 +182,7 @@ def _keep(uri: str, run_id: int, metrics: quality.Metrics) -> None:
     }
     remedy = "Run `python -m pipeline migrate`, and make the connection's role a member of scoring_writer."
     given["numbers"] = list(metrics.values())
-    with postgres.refusals("predictions", OutcomeError, {"42": remedy}):
+    with postgres.translated_errors("predictions", OutcomeError, {"42": remedy}):
         postgres.patiently(
             uri,
             f"entering the outcomes of run {run_id}",
@@ -183,7 +190,7 @@ def _keep(uri: str, run_id: int, metrics: quality.Metrics) -> None:
         )
 
 
-def _tell(measured: Measured) -> None:
+def _tell(measured: Evaluation) -> None:
     counts = measured.metrics
     log.info(
         "run %s: %.0f of %.0f entities have a result", measured.run_id, counts["outcomes"], counts["sampled"]

@@ -7,12 +7,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipeline import baselines, fairness
-from pipeline.fairness import Gap
-from pipeline.figures import Judged, counted, figures, losses
-from pipeline.job import Outcomes
-from pipeline.model import Pinned
-from pipeline.slices import MAX_VALUES
+from pipeline.config.sections import OutcomesSection
+from pipeline.evaluation import baselines, fairness
+from pipeline.evaluation.fairness import Gap
+from pipeline.evaluation.metrics import Judged, counted, figures, losses
+from pipeline.inspection.slices import MAX_VALUES
+from pipeline.model.manifest import PinnedVersion
 
 # (slice, its value, metric) -> number; slice and value are empty for all entities together.
 Metrics = dict[tuple[str, str | None, str], float]
@@ -40,7 +40,7 @@ def overall(found: Mapping[str, float]) -> Metrics:
     return {("", "", metric): value for metric, value in found.items()}
 
 
-def measure(judged: Judged, groups: pa.Table, pinned: Pinned, rule: Outcomes) -> Quality:
+def measure(judged: Judged, groups: pa.Table, pinned: PinnedVersion, rule: OutcomesSection) -> Quality:
     """Compute every figure of a night.
 
     Args:
@@ -80,7 +80,7 @@ def _coverage(has: npt.NDArray[np.bool_]) -> dict[str, float]:
     return {"sampled": float(len(has)), "outcomes": float(has.sum()), **share}
 
 
-def _group(known: Judged, others: Mapping[str, Judged], rule: Outcomes) -> dict[str, float]:
+def _group(known: Judged, others: Mapping[str, Judged], rule: OutcomesSection) -> dict[str, float]:
     """Figures of a group; of a small one its counts and rates, whose intervals say how little they say."""
     if len(known) < rule.min_group:
         return {"small": 1.0, **counted(known)}
@@ -98,7 +98,7 @@ def _beside(known: Judged, others: Mapping[str, Judged]) -> dict[str, float]:
     return found
 
 
-def _training(pinned: Pinned) -> dict[str, float]:
+def _training(pinned: PinnedVersion) -> dict[str, float]:
     return {f"training:{name}": value for name, value in pinned.manifest.metrics.items()}
 
 

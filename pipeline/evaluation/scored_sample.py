@@ -8,12 +8,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline import kept, slices
-from pipeline.contract import ENTITY
-from pipeline.figures import Judged
-from pipeline.kept import KeptPart
-from pipeline.model import Floats, Manifest
-from pipeline.parts import MissingPart
+from pipeline.contract.contract import ENTITY
+from pipeline.evaluation.metrics import Judged
+from pipeline.inspection import slices
+from pipeline.model.manifest import Manifest
+from pipeline.model.scoring import Floats
+from pipeline.runs import archive
+from pipeline.runs.archive import ArchivedPart
+from pipeline.store.parts import MissingPart
 
 _WHOLE = 1_000_000
 
@@ -68,9 +70,9 @@ def read(
     """
     share = min(_WHOLE, _WHOLE * most // max(entities, 1))
     values = {"run_id": run["run_id"], "score_date": run["score_date"], "millionths": share}
-    files = {part.number: part for part in kept.parts_of(run)}
+    files = {part.number: part for part in archive.parts_of(run)}
     rows, groups, wanted, notes = [], [], list(columns), []
-    with kept.by_part(uri, "outcomes/scores.sql", values) as stream:
+    with archive.by_part(uri, "outcomes/scores.sql", values) as stream:
         for _, number, found in stream:
             rows.append(found.drop_columns(["run_id", "part"]))
             sliced, missing = _groups(store, files[number], found[ENTITY], wanted)
@@ -99,7 +101,7 @@ def judged(night: Night, manifest: Manifest, actual: Floats) -> Judged:
 
 
 def _groups(
-    store: str, part: KeptPart, entities: pa.ChunkedArray, columns: list[str]
+    store: str, part: ArchivedPart, entities: pa.ChunkedArray, columns: list[str]
 ) -> tuple[pa.Table, dict[str, str]]:
     """A part's values in the slices, and the slices that it has not with the reason."""
     if not columns:

@@ -17,16 +17,19 @@ import pyarrow as pa
 import sqlalchemy as sa
 from fsspec.implementations.local import LocalFileSystem
 
-from pipeline import machine, parts, postgres, warehouse
-from pipeline.check import Checker
-from pipeline.contract import ENTITY
+from pipeline.config.sections import ExtractSection
+from pipeline.config.workspace import Workspace
+from pipeline.contract.checker import Checker
+from pipeline.contract.contract import ENTITY
+from pipeline.databases import postgres, warehouse
+from pipeline.databases.queries import BATCH_BYTES, Values
 from pipeline.errors import ScoringError
-from pipeline.job import Extract
-from pipeline.model import Manifest
-from pipeline.places import Places
-from pipeline.predict import SCORED, scoring_threads
-from pipeline.queries import BATCH_BYTES, Values
-from pipeline.stage import Clock
+from pipeline.model.manifest import Manifest
+from pipeline.model.scoring import scoring_threads
+from pipeline.runtime import resources
+from pipeline.runtime.clock import Clock
+from pipeline.store import files, layout, parts
+from pipeline.store.schemas import SCORE_SCHEMA
 
 log = logging.getLogger(__name__)
 
@@ -118,7 +121,7 @@ def _measure(
 ) -> Sample:
     began, held = process_time(), Clock().cost().peak_mb
     accepted = replace(checker).check(rows).accepted  # its counts are its own
-    features, scored = parts.PartWriter(checker.contract.schema), parts.PartWriter(SCORED)
+    features, scored = parts.PartWriter(checker.contract.schema), parts.PartWriter(SCORE_SCHEMA)
     features.write(accepted)
     input_bytes = features.close()
     checked = process_time()
@@ -144,8 +147,10 @@ def stand_in(manifest: Manifest, rows: pa.RecordBatch) -> pa.RecordBatch:
         labels = pa.array(random.choice(manifest.classes, len(rows)), pa.string())
     if count > 2:
         classes = list(random.random((len(rows), count)))
-    lists = pa.array(classes or [None] * len(rows), SCORED.field("class_scores").type)
-    return pa.RecordBatch.from_arrays([rows.column(ENTITY), pa.array(scores), labels, lists], schema=SCORED)
+    lists = pa.array(classes or [None] * len(rows), SCORE_SCHEMA.field("class_scores").type)
+    return pa.RecordBatch.from_arrays(
+        [rows.column(ENTITY), pa.array(scores), labels, lists], schema=SCORE_SCHEMA
+    )
 
 
 def remember(uri: str, job: str, manifest: Manifest, sample: Sample) -> Sample:
@@ -175,7 +180,7 @@ def forecast(
     """
     cut: list[int] = []
     left = rows
-    for size in parts.sizes(rows_per_part):
+    for size in layout.sizes(rows_per_part):
         if left <= 0:
             break
         cut.append(min(size, left))
@@ -186,7 +191,7 @@ def forecast(
     extracted = sample.check_seconds + _DATABASE_SECONDS_PER_ROW
     seconds = extracted + sample.score_seconds / threads
     if side_by_side:
-        together = (extracted + sample.score_seconds) / machine.share()
+        together = (extracted + sample.score_seconds) / resources.share()
         seconds = max(together, extracted, sample.score_seconds / threads)
     return Forecast(
         rows=rows,
@@ -198,7 +203,7 @@ def forecast(
 
 
 def look_ahead(
-    places: Places, query: str, values: Values, extract: Extract, expect: Callable[[int], Forecast]
+    places: Workspace, query: str, values: Values, extract: ExtractSection, expect: Callable[[int], Forecast]
 ) -> Forecast | None:
     """Forecast a night, and refuse it where it would not fit; None where nobody knows its rows before they are read.
 
@@ -229,7 +234,7 @@ def look_ahead(
 
 
 def _lacking(found: Forecast, store: str) -> str:
-    free, memory = _free_mb(store), machine.available_memory() / 1e6
+    free, memory = _free_mb(store), resources.available_memory() / 1e6
     if free is not None and found.store_mb > free:
         return (
             f"the store {store} has {free:,.0f} MB left. Free some, or set SCORING_STORE to a larger place."
@@ -241,7 +246,7 @@ def _lacking(found: Forecast, store: str) -> str:
 
 
 def _free_mb(store: str) -> float | None:
-    filesystem, root = parts.open_store(store)
+    filesystem, root = files.open_store(store)
     if not isinstance(filesystem, LocalFileSystem):
         return None
     there = next(folder for folder in (Path(root), *Path(root).parents) if folder.exists())

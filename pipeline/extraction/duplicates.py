@@ -3,11 +3,11 @@
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline import queries, warehouse
-from pipeline.contract import ENTITY
-from pipeline.convert import storage, text
+from pipeline.contract.coerce import storage, text
+from pipeline.contract.contract import ENTITY
+from pipeline.databases import queries, warehouse
+from pipeline.databases.queries import Values
 from pipeline.errors import ScoringError
-from pipeline.queries import Values
 
 # So many rows of doubled entities are held in memory; more of them mean a query that joins wrongly.
 MAX_ROWS = 1_000_000
@@ -38,7 +38,7 @@ def find(address: str, query: str, values: Values, origin: str, snapshot: str | 
         if reader.schema.names.count(ENTITY) != 1:
             return pa.nulls(0, pa.string())
     found: list[pa.Array] = []
-    with warehouse.stream(address, queries.doubled(query, ENTITY), values, origin, snapshot) as reader:
+    with warehouse.stream(address, queries.duplicates(query, ENTITY), values, origin, snapshot) as reader:
         for batch in reader:
             found.append(text(storage(batch.column(0))).drop_null())
             if sum(map(len, found)) > MAX_ROWS:

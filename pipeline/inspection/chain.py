@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from pipeline import postgres
+from pipeline.databases import postgres
 from pipeline.errors import UsageError
 
 Row = sa.Row[Any]

@@ -6,13 +6,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from pipeline import job as jobs
-from pipeline import kept, lineage, postgres, slices
+from pipeline.config import loader
+from pipeline.config.job import JobError
+from pipeline.config.workspace import Workspace
+from pipeline.databases import postgres
 from pipeline.errors import UsageError
-from pipeline.job import JobError
-from pipeline.lineage import Change
-from pipeline.places import Places
-from pipeline.slices import Slice
+from pipeline.inspection import lineage, slices
+from pipeline.inspection.lineage import Change
+from pipeline.inspection.slices import Slice
+from pipeline.runs import archive
 
 
 class CompareError(UsageError):
@@ -88,7 +90,7 @@ class Diff:
     notes: list[str]
 
 
-def compare(places: Places, before: int, after: int, *, top: int = 10) -> Diff:
+def compare(places: Workspace, before: int, after: int, *, top: int = 10) -> Diff:
     """Compare two runs of a job, of the same score date or of two; also by the slices that the job file names.
 
     Args:
@@ -104,12 +106,12 @@ def compare(places: Places, before: int, after: int, *, top: int = 10) -> Diff:
     """
     found = scores(places.predictions, before, after, top=top)
     try:
-        columns = jobs.find(places.home / "dags", found.job).slices
+        columns = loader.find(places.home / "dags", found.job).slices
     except JobError as error:
         return replace(found, notes=[f"no slices: {error}"])
     if not columns:
         return found
-    rows = [kept.run(places.predictions, side.run_id) for side in (found.before, found.after)]
+    rows = [archive.run(places.predictions, side.run_id) for side in (found.before, found.after)]
     sliced, notes = slices.compare(places.predictions, places.store, rows, _values(*rows), columns)
     return replace(found, slices=sliced, notes=notes)
 
@@ -128,7 +130,7 @@ def scores(uri: str, before: int, after: int, *, top: int) -> Diff:
         LedgerError: a run is not there, or was not scored to its end.
         CompareError: the runs are of two jobs, or the rows of one are gone.
     """
-    rows = kept.run(uri, before), kept.run(uri, after)
+    rows = archive.run(uri, before), archive.run(uri, after)
     if rows[0]["job"] != rows[1]["job"]:
         raise CompareError(
             f"run {before} is of job {rows[0]['job']}, and run {after} of {rows[1]['job']}. Name two runs of one job."
@@ -138,8 +140,10 @@ def scores(uri: str, before: int, after: int, *, top: int) -> Diff:
         # As for the audit: a join of two million rows in memory, and no worker beside it.
         connection.execute(sa.text("SET LOCAL work_mem = '128MB'"))
         connection.execute(sa.text("SET LOCAL max_parallel_workers_per_gather = 0"))
-        found = dict(connection.execute(sa.text(kept.query("compare/summary.sql")), values).mappings().one())
-        largest = connection.execute(sa.text(kept.query("compare/largest.sql")), {**values, "top": top})
+        found = dict(
+            connection.execute(sa.text(archive.query("compare/summary.sql")), values).mappings().one()
+        )
+        largest = connection.execute(sa.text(archive.query("compare/largest.sql")), {**values, "top": top})
         moved = [Moved(**row) for row in largest.mappings()]
     return Diff(
         job=rows[0]["job"],

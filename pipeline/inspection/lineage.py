@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline import artifact, ledger, queries
-from pipeline import job as jobs
-from pipeline.job import JobError
-from pipeline.queries import WarehouseError
+from pipeline.config import loader
+from pipeline.config.job import JobError
+from pipeline.databases import queries
+from pipeline.databases.queries import WarehouseError
+from pipeline.model import artifact
+from pipeline.runs import ledger
 
 # Columns of `scoring_runs`, and what they tell of.
 _TOLD = {
@@ -77,7 +79,7 @@ def today(home: Path, job: str) -> Today:
         "query_sha256": None,
     }
     try:
-        found = jobs.find(home / "dags", job)
+        found = loader.find(home / "dags", job)
         row["job_sha256"] = found.sha256
         text = queries.read(home / "sql", found.extract.query)
     except (JobError, WarehouseError):

@@ -8,14 +8,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
 
-from pipeline import kept, lineage, parts, postgres, predict, reproduce
-from pipeline.contract import ENTITY
+from pipeline.config.workspace import Workspace
+from pipeline.contract.contract import ENTITY
+from pipeline.databases import postgres
 from pipeline.errors import ScoringError, UsageError
-from pipeline.kept import KeptPart
-from pipeline.lineage import Change
-from pipeline.parts import MissingPart, PartError
-from pipeline.places import Places
-from pipeline.predict import SCORED
+from pipeline.inspection import lineage, reproduce
+from pipeline.inspection.lineage import Change
+from pipeline.model import scoring
+from pipeline.runs import archive
+from pipeline.runs.archive import ArchivedPart
+from pipeline.store import parts
+from pipeline.store.parts import MissingPart, PartError
+from pipeline.store.schemas import SCORE_SCHEMA
 
 
 class TraceError(UsageError):
@@ -85,7 +89,7 @@ class Trace:
     notes: list[str]
 
 
-def trace(places: Places, run_id: int, entity_id: str) -> Trace:
+def trace(places: Workspace, run_id: int, entity_id: str) -> Trace:
     """Find what made an entity's score in a run, and score its row again.
 
     Raises:
@@ -93,16 +97,16 @@ def trace(places: Places, run_id: int, entity_id: str) -> Trace:
         TraceError: the run neither scored nor rejected the entity.
         PartError: the part is altered.
     """
-    row = kept.run(places.predictions, run_id)
+    row = archive.run(places.predictions, run_id)
     values = {name: row[name] for name in ("run_id", "score_date", "job")} | {"entity_id": entity_id}
     scored, rejected = (
         _rows(places.predictions, f"reproduce/{name}.sql", values) for name in ("row", "rejections")
     )
     if not scored and not rejected:
         raise TraceError(_unknown(places, values))
-    part = next((part for part in kept.parts_of(row) if scored and part.number == scored[0]["part"]), None)
+    part = next((part for part in archive.parts_of(row) if scored and part.number == scored[0]["part"]), None)
     inputs, again, notes = _again(places, row, part, entity_id) if part else ({}, None, [])
-    then = pa.Table.from_pylist([{ENTITY: entity_id, **line} for line in scored], SCORED)
+    then = pa.Table.from_pylist([{ENTITY: entity_id, **line} for line in scored], SCORE_SCHEMA)
     today = lineage.today(places.home, row["job"])
     equal = None
     if part and again is not None:
@@ -141,7 +145,7 @@ def changes(before: Trace, after: Trace) -> list[Change]:
 
 
 def _again(
-    places: Places, row: Mapping[str, Any], part: KeptPart, entity_id: str
+    places: Workspace, row: Mapping[str, Any], part: ArchivedPart, entity_id: str
 ) -> tuple[dict[str, Input], pa.Table | None, list[str]]:
     """An entity's inputs, and its score of today or the reason why there is none."""
     try:
@@ -153,7 +157,7 @@ def _again(
         loaded = reproduce.load(places, row)
         dtypes = {column.name: column.dtype for column in loaded.manifest.columns}
         # The whole batch: on its size a score's last bits may depend.
-        again = pa.Table.from_batches([predict.score_batch(loaded, batch).slice(place, 1)])
+        again = pa.Table.from_batches([scoring.score_batch(loaded, batch).slice(place, 1)])
     except ScoringError as error:
         notes.append(str(error))
     names = [name for name in batch.schema.names if name != ENTITY]
@@ -161,7 +165,7 @@ def _again(
     return inputs, again, notes
 
 
-def _find(store: str, part: KeptPart, entity_id: str) -> tuple[pa.RecordBatch, int]:
+def _find(store: str, part: ArchivedPart, entity_id: str) -> tuple[pa.RecordBatch, int]:
     for batch in parts.read(store, part.input.path, part.input):
         place = pc.index(batch.column(ENTITY), entity_id).as_py()
         if place >= 0:
@@ -172,7 +176,7 @@ def _find(store: str, part: KeptPart, entity_id: str) -> tuple[pa.RecordBatch, i
     )
 
 
-def _unknown(places: Places, values: dict[str, Any]) -> str:
+def _unknown(places: Workspace, values: dict[str, Any]) -> str:
     run_id, entity_id = values["run_id"], values["entity_id"]
     said = f"run {run_id} has neither scored nor rejected entity {entity_id!r}. "
     others = [row["run_id"] for row in _rows(places.predictions, "reproduce/others.sql", values)]
@@ -187,7 +191,7 @@ def _unknown(places: Places, values: dict[str, Any]) -> str:
 
 def _rows(uri: str, name: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
     with postgres.engine(uri).connect() as connection:
-        return [dict(row) for row in connection.execute(sa.text(kept.query(name)), values).mappings()]
+        return [dict(row) for row in connection.execute(sa.text(archive.query(name)), values).mappings()]
 
 
 def _scores(rows: pa.Table) -> Iterator[Score]:

@@ -9,15 +9,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline import kept, lineage, model, parts, predict
-from pipeline.contract import ENTITY
+from pipeline.config.workspace import Workspace
+from pipeline.contract.contract import ENTITY
 from pipeline.errors import ScoringError
-from pipeline.kept import KeptPart
-from pipeline.lineage import Change
-from pipeline.model import Model, ModelError
-from pipeline.parts import MissingPart
-from pipeline.places import Places
-from pipeline.predict import SCORED
+from pipeline.inspection import lineage
+from pipeline.inspection.lineage import Change
+from pipeline.model import registry, scoring
+from pipeline.model.artifact import ModelError
+from pipeline.model.scoring import Model
+from pipeline.runs import archive
+from pipeline.runs.archive import ArchivedPart
+from pipeline.store import parts
+from pipeline.store.parts import MissingPart
+from pipeline.store.schemas import SCORE_SCHEMA
 
 # A sum in another order differs by less.
 ROUNDING = 1e-9
@@ -81,7 +85,7 @@ class Reproduction:
         """Whether every score was found again: bit for bit, save what an erasure explains."""
         return not self.problems and not self.differing
 
-    def compare(self, part: KeptPart, where: str, then: pa.Table, now: pa.Table) -> None:
+    def compare(self, part: ArchivedPart, where: str, then: pa.Table, now: pa.Table) -> None:
         """Hold one part's scores against those of now; the order of the rows says nothing."""
         every = list(differences(part.number, where, then, now))
         self.equal[where] += len(now) - len({found.entity_id for found in every})
@@ -92,7 +96,7 @@ class Reproduction:
 
 
 def reproduce(
-    places: Places, run_id: int, progress: Callable[[int, int], None] = lambda done, total: None
+    places: Workspace, run_id: int, progress: Callable[[int, int], None] = lambda done, total: None
 ) -> Reproduction:
     """Score a run again, part by part, and compare with its kept scored parts and with its rows in the database.
 
@@ -104,7 +108,7 @@ def reproduce(
     Raises:
         LedgerError: there is no such run, or it was not scored to its end.
     """
-    row = kept.run(places.predictions, run_id)
+    row = archive.run(places.predictions, run_id)
     found = Reproduction(run_id, row["job"], row["score_date"].isoformat())
     found.notes = lineage.changes(row, {**row, **lineage.today(places.home, row["job"]).row})
     try:
@@ -112,22 +116,24 @@ def reproduce(
     except ModelError as error:
         found.problems.append(str(error))
         return found
-    files = kept.parts_of(row)
+    files = archive.parts_of(row)
     values = {"run_id": run_id, "score_date": row["score_date"]}
-    with kept.by_part(places.predictions, "reproduce/rows.sql", values) as stream:
+    with archive.by_part(places.predictions, "reproduce/rows.sql", values) as stream:
         for number, (part, rows) in enumerate(_aligned(files, stream, found)):
             progress(number, len(files))
             _part(places.store, part, rows, loaded, found)
     return found
 
 
-def load(places: Places, row: Mapping[str, Any]) -> Model:
+def load(places: Workspace, row: Mapping[str, Any]) -> Model:
     """The model of a run, verified.
 
     Raises:
         ModelError: it is gone, or is not the one that scored the run.
     """
-    return model.load(predict.pin(places.home, row["model_name"], row["model_version"], row["model_sha256"]))
+    return registry.load(
+        registry.pin(places.home, row["model_name"], row["model_version"], row["model_sha256"])
+    )
 
 
 def differences(part: int, where: str, then: pa.Table, now: pa.Table) -> Iterator[Difference]:
@@ -141,13 +147,13 @@ def differences(part: int, where: str, then: pa.Table, now: pa.Table) -> Iterato
         yield Difference(part, row[ENTITY], where, ENTITY, row["score"], None)
     found = pc.invert(missing)
     now, then = now.filter(found), then.take(place.filter(found))
-    for column in SCORED.names[1:]:
+    for column in SCORE_SCHEMA.names[1:]:
         differs = pc.not_equal(bits(then[column]), bits(now[column]))
         for old, new in zip(then.filter(differs).to_pylist(), now.filter(differs).to_pylist(), strict=True):
             yield Difference(part, new[ENTITY], where, column, old[column], new[column])
 
 
-def unexplained(found: list[Difference], part: KeptPart) -> list[Difference]:
+def unexplained(found: list[Difference], part: ArchivedPart) -> list[Difference]:
     """The differences of a part that are more than the last bits, which an erasure may have changed."""
     return [one for one in found if not (part.erased and _is_rounding(one.then, one.now))]
 
@@ -175,14 +181,14 @@ def bits(values: pa.ChunkedArray) -> pa.Array:
 
 
 def _aligned(
-    files: list[KeptPart], stream: Iterator[tuple[int, int, pa.Table]], found: Reproduction
-) -> Iterator[tuple[KeptPart, pa.Table]]:
+    files: list[ArchivedPart], stream: Iterator[tuple[int, int, pa.Table]], found: Reproduction
+) -> Iterator[tuple[ArchivedPart, pa.Table]]:
     """Each part of the ledger with its rows in the database, which may have none."""
-    empty = SCORED.empty_table()
+    empty = SCORE_SCHEMA.empty_table()
     following = next(stream, None)
     for part in files:
         if following is not None and following[1] == part.number:
-            yield part, following[2].select(SCORED.names)
+            yield part, following[2].select(SCORE_SCHEMA.names)
             following = next(stream, None)
         else:
             yield part, empty
@@ -190,16 +196,18 @@ def _aligned(
         found.problems.append(f"the database has rows of part {following[1]}, which the ledger does not know")
 
 
-def _part(store: str, part: KeptPart, rows: pa.Table, loaded: Model, found: Reproduction) -> None:
+def _part(store: str, part: ArchivedPart, rows: pa.Table, loaded: Model, found: Reproduction) -> None:
     try:
-        again = predict.scores_of(store, part.input.path, part.input, loaded)
-        now = pa.Table.from_batches(list(again), schema=SCORED)
+        again = scoring.scores_of(store, part.input.path, part.input, loaded)
+        now = pa.Table.from_batches(list(again), schema=SCORE_SCHEMA)
         found.rows += len(now)
         if part.rows > part.erased and not len(rows):
             found.problems.append(f"part {part.number}: its {part.rows} rows are no longer in the database")
         else:
             found.compare(part, "database", rows, now)
-        then = pa.Table.from_batches(list(parts.read(store, part.scored.path, part.scored)), schema=SCORED)
+        then = pa.Table.from_batches(
+            list(parts.read(store, part.scored.path, part.scored)), schema=SCORE_SCHEMA
+        )
         found.compare(part, "scored part", then, now)
     except MissingPart as error:
         found.problems.append(f"part {part.number}: {error.path} is no longer in the store")

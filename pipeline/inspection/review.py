@@ -6,12 +6,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from pipeline import compare, postgres
-from pipeline.compare import Diff, Side
+from pipeline.config.job import Job
+from pipeline.databases import postgres
 from pipeline.errors import ScoringError
-from pipeline.job import Job
-from pipeline.plain import line
-from pipeline.stage import Finding
+from pipeline.inspection import diff
+from pipeline.inspection.diff import Diff, Side
+from pipeline.payloads import Finding
+from pipeline.plain_text import line
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ def _difference(uri: str, run: HeldRun) -> str:
     if shown is None:
         return f"Nothing of {run.job} is published yet that it could be compared with."
     try:
-        return _sentences(compare.scores(uri, shown, run.run_id, top=3))
+        return _sentences(diff.scores(uri, shown, run.run_id, top=3))
     except (ScoringError, sa.exc.DBAPIError) as error:  # no reason not to ask
         return f"No comparison with run {shown}, which is published: {line(str(error).splitlines()[0])}"
 

@@ -11,11 +11,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline import kept, parts
-from pipeline.contract import ENTITY
-from pipeline.kept import KeptPart
-from pipeline.parts import MissingPart
-from pipeline.queries import Values
+from pipeline.contract.contract import ENTITY
+from pipeline.databases.queries import Values
+from pipeline.runs import archive
+from pipeline.runs.archive import ArchivedPart
+from pipeline.store import parts
+from pipeline.store.parts import MissingPart
 
 # A column with more values than this is no slice: nobody reads so long a table.
 MAX_VALUES = 1000
@@ -66,11 +67,11 @@ def compare(
     Raises:
         PartError: a part is altered.
     """
-    files = {(row["run_id"], part.number): part for row in rows for part in kept.parts_of(row)}
+    files = {(row["run_id"], part.number): part for row in rows for part in archive.parts_of(row)}
     found: dict[str, Totals] = {column: defaultdict(Counter) for column in columns}
     notes = []
     try:
-        with kept.by_part(uri, "compare/pairs.sql", values) as stream:
+        with archive.by_part(uri, "compare/pairs.sql", values) as stream:
             for run_id, number, pairs in stream:
                 sliced = of_part(store, files[run_id, number], pairs[ENTITY], list(found))
                 for column in list(found):
@@ -91,7 +92,7 @@ def compare(
     ], notes
 
 
-def of_part(store: str, part: KeptPart, entities: pa.ChunkedArray, columns: list[str]) -> pa.Table:
+def of_part(store: str, part: ArchivedPart, entities: pa.ChunkedArray, columns: list[str]) -> pa.Table:
     """The values of the slices of a part's entities, in the order given; columns that the part has not are left out.
 
     Raises:

@@ -7,9 +7,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 import sqlalchemy as sa
 
-from pipeline import alerts, postgres
+from pipeline.config.job import Job
+from pipeline.databases import postgres
 from pipeline.errors import UsageError
-from pipeline.job import Job
+from pipeline.integrations import outbox
 
 # Airflow's own database, in the environment of its scheduler and api-server.
 _METADATA = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
@@ -32,7 +33,7 @@ def require_alerts(job: Job, environ: Mapping[str, str]) -> str:
     """
     name = job.alerts.to or ""
     value = _connection(f"alerts.to = {name!r}", name, f"'{_APPRISE}'", "nobody is told of a night", environ)
-    urls = alerts.addresses(_extra(value), name)
+    urls = outbox.addresses(_extra(value), name)
     return f"messages go to {len(urls)} {'address' if len(urls) == 1 else 'addresses'} of connection {name!r}"
 
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
-from pipeline.alerts import Alert
-from pipeline.hold import TIMED_OUT, HeldRun, listed
-from pipeline.job import Job
-from pipeline.plain import line, plain
-from pipeline.stage import Run, Verdict
+from pipeline.config.job import Job
+from pipeline.inspection.review import TIMED_OUT, HeldRun, listed
+from pipeline.integrations.outbox import Alert
+from pipeline.payloads import Run, Verdict
+from pipeline.plain_text import line, plain
 
 if TYPE_CHECKING:
-    from pipeline.outcomes import Measured
+    from pipeline.evaluation.outcomes import Evaluation
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def unusual(night: Night, run: Run, verdict: Verdict) -> Alert:
     return _alert(night, "published, with something unusual", _checks("unusual", verdict), body, run.run_id)
 
 
-def unlike(night: Night, measured: "Measured") -> Alert:
+def unlike(night: Night, measured: Evaluation) -> Alert:
     """The real results say that the model errs unlike in some groups, and that it is no chance."""
     known = measured.metrics
     figures = [f"{said} {known[name]:.3g}" for name, said in _FIGURES.items() if name in known]

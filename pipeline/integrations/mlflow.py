@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import sqlalchemy as sa
 
-from pipeline import postgres
+from pipeline.databases import postgres
 from pipeline.errors import ScoringError, UsageError
 
 # Seconds for each of a handful of short calls: a night does not wait for a server that is gone.

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from pipeline import postgres
+from pipeline.databases import postgres
 from pipeline.errors import ScoringError, UsageError, named
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ class Alert:
         score_date: the night.
         cause: what brought it about; a second message of the same cause is counted, and not sent.
         title: its first line.
-        body: the rest, as plain text, in which no value of the data is a link (pipeline/plain.py).
+        body: the rest, as plain text, in which no value of the data is a link (pipeline/plain_text.py).
         run_id: the run, where there is one.
     """
 
@@ -61,7 +61,9 @@ def addresses(extra: Mapping[str, Any], name: str) -> tuple[str, ...]:
     return urls
 
 
-def tell(uri: str, recipient: str, urls: Sequence[str], alert: Alert, *, unkept: bool = False) -> None:
+def enqueue_and_send(
+    uri: str, recipient: str, urls: Sequence[str], alert: Alert, *, unkept: bool = False
+) -> None:
     """Keep a message and send it, with those that could not be sent before; a repeated cause is only counted.
 
     Args:
@@ -143,7 +145,7 @@ def deliver(url: str, messages: Sequence[tuple[str, str]]) -> None:
     if len(messages) > 1:
         title = f"{len(messages)} messages, the first: {title}"
         body = "\n\n----\n\n".join("\n\n".join(message) for message in messages)
-    # Apprise takes a fifth of a second to load, and most tasks have nothing to tell.
+    # Apprise takes a fifth of a second to load, and most tasks have nothing to enqueue_and_send.
     from apprise import Apprise, NotifyFormat, NotifyType
 
     service = Apprise.instantiate(url)

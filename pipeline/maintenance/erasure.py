@@ -14,12 +14,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import sqlalchemy as sa
 
-from pipeline import attic, janitor, parts, receipts
-from pipeline.contract import ENTITY
+from pipeline.contract.contract import ENTITY
 from pipeline.errors import UsageError
-from pipeline.parts import ROWS_PER_GROUP, PartError, PartWriter
-from pipeline.predict import SCORED
-from pipeline.receipts import Note
+from pipeline.maintenance import janitor
+from pipeline.runs import folders, receipts
+from pipeline.runs.receipts import Note
+from pipeline.store import files, layout
+from pipeline.store.parts import ROWS_PER_GROUP, PartError, PartWriter
+from pipeline.store.schemas import SCORE_SCHEMA
 
 
 class EraseError(UsageError):
@@ -100,7 +102,7 @@ def erase(
         if not runs:
             raise EraseError(f"job {job!r} has no run. `python -m pipeline runs` lists the jobs that have.")
         receipts.require_own(session, store, job, after_restore=after_restore)
-        kept = {folder.run_id for folder in attic.folders(store, job)}
+        kept = {folder.run_id for folder in folders.folders(store, job)}
         for run in runs:
             if run.has_files:
                 _rewrite_rejected(session, store, (job, run.score_date.isoformat(), run.run_id), entity)
@@ -144,20 +146,20 @@ def _files(session: sa.Connection, job: str) -> Iterator[_File]:
     """The files that the store keeps of a job's runs."""
     for line in session.execute(sa.text(_PARTS), {"job": job}).all():
         where = (job, line.score_date.isoformat(), line.run_id, line.part)
-        for kind, path in (("input", parts.input_path(*where)), ("scored", parts.scored_path(*where))):
+        for kind, path in (("input", layout.input_path(*where)), ("scored", layout.scored_path(*where))):
             digest, following = getattr(line, f"{kind}_sha256"), getattr(line, f"{kind}_sha256_next")
             yield _File(
-                job, line.run_id, line.part, kind, path, digest, following, parts.profile_path(*where)
+                job, line.run_id, line.part, kind, path, digest, following, layout.profile_path(*where)
             )
 
 
 def _rewrite(session: sa.Connection, store: str, file: _File, entity: str) -> str | None:
     """Rewrite a file that holds the entity; returns its digest where the ledger has to follow."""
     try:
-        content = parts.fetch(store, file.path)
+        content = files.fetch(store, file.path)
     except FileNotFoundError:
         return None
-    rest = _without(content, entity, file.path, store, SCORED if file.kind == "scored" else None)
+    rest = _without(content, entity, file.path, store, SCORE_SCHEMA if file.kind == "scored" else None)
     if rest is None and file.following is None:
         return None
     has = hashlib.sha256(content).hexdigest()
@@ -174,7 +176,7 @@ def _rewrite(session: sa.Connection, store: str, file: _File, entity: str) -> st
         _note(session, store, file, content, rest)
         digests = {"input": None, "scored": None, file.kind: rest.sha256()}
         janitor.call(session, _PLAN, run_id=file.run_id, part=file.part, **digests)
-    attic.discard(store, file.profile)  # it holds single values; whoever scores the part makes it again
+    folders.discard(store, file.profile)  # it holds single values; whoever scores the part makes it again
     return rest.save(store, file.path, file.part).sha256
 
 
@@ -189,7 +191,7 @@ def _rewrite_rejected(session: sa.Connection, store: str, run: tuple[str, str, i
     """Rewrite the archived rejected rows of a run, of which the ledger knows nothing, where they hold the entity."""
     path = receipts.rejected_path(*run)
     try:
-        content = parts.fetch(store, path)
+        content = files.fetch(store, path)
     except FileNotFoundError:
         return
     rest = _without(content, entity, path, store, None)

@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from pipeline.postgres import LOCK_NOT_AVAILABLE, Busy, engine
+from pipeline.databases.postgres import LOCK_NOT_AVAILABLE, Busy, engine
 
 
 @contextmanager
@@ -40,7 +40,7 @@ def call(connection: sa.Connection, query: str, **values: Any) -> Any:
     return connection.execute(sa.text(query), values).scalar_one_or_none()
 
 
-def try_call(connection: sa.Connection, query: str, **values: Any) -> Any:
+def retry(connection: sa.Connection, query: str, **values: Any) -> Any:
     """The same, and None also where a lock was not to be had in time."""
     try:
         return call(connection, query, **values)

@@ -4,8 +4,9 @@ from collections.abc import Callable, Collection, Sequence
 
 import sqlalchemy as sa
 
-from pipeline import identity, ledger, postgres
-from pipeline.job import Job
+from pipeline.config.job import Job
+from pipeline.databases import postgres
+from pipeline.runs import ledger, store_identity
 
 
 def connections(
@@ -26,13 +27,13 @@ def connections(
         StoreError: the store cannot be used.
         LedgerError: a database refuses.
     """
-    names = sorted(set(identity.jobs(store)) - set(filed))
+    names = sorted(set(store_identity.jobs(store)) - set(filed))
     removed: dict[str, str] = {}
     for conn_id in sorted({job.write.connection for job in jobs} or {"predictions"}) if names else ():
         with ledger.refusing(), postgres.engine(address(f"{conn_id}_janitor")).connect() as connection:
             known = connection.execute(sa.text(_HAVE_RUNS), {"jobs": names}).scalars().all()
-            database = identity.read(connection).database_id
-        removed |= {name: conn_id for name in known if identity.owner(store, name) == database}
+            database = store_identity.read(connection).database_id
+        removed |= {name: conn_id for name in known if store_identity.owner(store, name) == database}
     return removed
 
 

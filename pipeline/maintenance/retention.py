@@ -12,8 +12,11 @@ from datetime import date
 
 import sqlalchemy as sa
 
-from pipeline import attic, janitor, postgres, receipts
-from pipeline.job import Job, Retention
+from pipeline.config.job import Job
+from pipeline.config.sections import RetentionSection
+from pipeline.databases import postgres
+from pipeline.maintenance import janitor
+from pipeline.runs import folders, receipts
 
 SCORES, REJECTED, METRICS = "scores", "rejected rows", "metrics"
 PARTS, LEFTOVERS = "parts", "leftover files"
@@ -91,7 +94,7 @@ def prune(
         Busy: another prune or an erasure is at work.
         StoreError: the store cannot be used, or is another database's, or holds runs that this one has forgotten.
     """
-    files: dict[str, Retention | None] = dict.fromkeys(removed or ())
+    files: dict[str, RetentionSection | None] = dict.fromkeys(removed or ())
     files |= {job.name: job.retention for job in jobs}
     databases: dict[str, list[str]] = {}
     for name, conn_id in {**(removed or {}), **{job.name: job.write.connection for job in jobs}}.items():
@@ -110,14 +113,14 @@ def prune(
     return Pruned(tuple(item for item in gone if item.rows or item.size), tuple(postponed))
 
 
-def _differs(session: sa.Connection, job: str, file: Retention | None) -> str | None:
+def _differs(session: sa.Connection, job: str, file: RetentionSection | None) -> str | None:
     """Where a job's file, if it has one, says other days than the database, by whose days it is pruned."""
     row = session.execute(sa.text(_ENTERED), {"job": job}).mappings().one_or_none()
     remedy = "Run `python -m pipeline migrate` as the owner."
     if row is None:
         first = "" if file else "Bring its file back. "
         return f"{job}: the database has no [retention] of it, so nothing of it goes. {first}{remedy}"
-    if file and Retention(**row) != file:
+    if file and RetentionSection(**row) != file:
         return f"{job}: its file's [retention] is not what the database has and goes by. {remedy}"
     return None
 
@@ -135,14 +138,14 @@ def _throw_away(
     for job in jobs:
         # Before the scores, so that what goes is what a dry run lists: metrics of scores that go now are not due yet.
         for item in _list(session, job, METRICS):
-            rows = janitor.try_call(session, _EXPIRE_METRICS, run_id=item.run_id)
+            rows = janitor.retry(session, _EXPIRE_METRICS, run_id=item.run_id)
             if rows is None:
                 postponed.append(_in_work(item))
             yield replace(item, rows=rows)
         for item in _expire(session, job, postponed):
             yield replace(item, rows=_delete(session, item))
         for item in _list(session, job, REJECTED):
-            attic.discard(store, receipts.rejected_path(job, item.score_date.isoformat(), item.run_id))
+            folders.discard(store, receipts.rejected_path(job, item.score_date.isoformat(), item.run_id))
             yield replace(item, rows=_delete(session, item))
         yield from _remove_files(session, store, job)
 
@@ -155,7 +158,7 @@ def _list(session: sa.Connection, job: str, what: str) -> list[Item]:
 def _expire(session: sa.Connection, job: str, postponed: list[str]) -> Iterator[Item]:
     """Mark the runs whose scores have had their time, so that none of them is published or rolled back to."""
     for item in _list(session, job, SCORES):
-        marked = janitor.try_call(session, _EXPIRE, run_id=item.run_id)
+        marked = janitor.retry(session, _EXPIRE, run_id=item.run_id)
         if marked is None:
             postponed.append(_in_work(item))
         if marked:
@@ -183,18 +186,18 @@ def _delete(session: sa.Connection, item: Item) -> int:
 def _files(session: sa.Connection, store: str, job: str) -> Iterator[tuple[Item, list[str]]]:
     """What may go from the store, and its paths."""
     # The store before the ledger: a run is in the ledger before it has a folder.
-    lying = attic.folders(store, job)
+    lying = folders.folders(store, job)
     known = {(row.run_id, row.score_date): row.due for row in session.execute(sa.text(_RUNS), {"job": job})}
     # A run that this database has not come to yet is another database's.
     youngest = janitor.call(session, _YOUNGEST) or 0
     for folder in lying:
         key = (folder.run_id, folder.score_date)
         files = {**folder.files, **folder.aside}
-        what, paths = LEFTOVERS, attic.old(store, folder.aside)
+        what, paths = LEFTOVERS, folders.old(store, folder.aside)
         if known.get(key):
             what, paths = PARTS, list(files)
         elif key not in known and folder.run_id <= youngest:
-            paths = attic.old(store, files)
+            paths = folders.old(store, files)
         if paths:
             # Rejected rows may have gone before, by their own days.
             size = sum(files[path] for path in paths if not path.endswith(receipts.REJECTED_FILE))
@@ -203,8 +206,8 @@ def _files(session: sa.Connection, store: str, job: str) -> Iterator[tuple[Item,
 
 def _remove_files(session: sa.Connection, store: str, job: str) -> Iterator[Item]:
     for item, paths in _files(session, store, job):
-        if item.what == LEFTOVERS or janitor.try_call(session, _EXPIRE_PARTS, run_id=item.run_id):
-            attic.remove(store, paths)
+        if item.what == LEFTOVERS or janitor.retry(session, _EXPIRE_PARTS, run_id=item.run_id):
+            folders.remove(store, paths)
             yield item
 
 

@@ -72,7 +72,7 @@ class Distance:
 
 
 @dataclass(frozen=True)
-class Yardstick:
+class Scale:
     """A way of putting statistics on one scale.
 
     Attributes:
@@ -121,7 +121,7 @@ class Yardstick:
         ]
 
 
-def exceeded(largest: Floats, rate: float) -> float:
+def limit_at_rate(largest: Floats, rate: float) -> float:
     """What so many of the largest statistics of normal nights exceed."""
     # `weibull`: of N nights, the next one exceeds the largest with a chance of 1 / (N + 1).
     return float(np.quantile(largest, 1 - rate, method="weibull"))

@@ -15,11 +15,11 @@ from functools import lru_cache
 
 import numpy as np
 
-from pipeline.profile import Bins, Counts
-from pipeline.references import ENOUGH_NIGHTS, Reference
-from pipeline.yardstick import Distance, Floats, Yardstick
+from pipeline.monitoring.calibration import Distance, Floats, Scale
+from pipeline.monitoring.profile import Bins, Counts
+from pipeline.monitoring.references import ENOUGH_NIGHTS, Reference
 
-_YARDSTICK = Yardstick(top=0.95, least=0.2)
+_YARDSTICK = Scale(top=0.95, least=0.2)
 
 
 @dataclass(frozen=True)

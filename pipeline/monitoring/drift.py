@@ -3,7 +3,7 @@
 A night is a cluster: one weather, one weekday. Its rows differ from the pooled training rows on every night, also in
 training, so a test that takes them for independent fires always. What is asked here is how far single training nights
 lie from the others, and whether tonight lies further; and how much they changed from one to the next, and whether
-tonight changed more (pipeline/change.py).
+tonight changed more (pipeline/monitoring/day_over_day.py).
 
 Each feature's distance is the PSI of its histogram against that of all other nights; beside them the score's, and how
 far the number of rows is from the usual on that weekday. A training night's distances are to the nights outside of its
@@ -17,13 +17,21 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from pipeline import change
-from pipeline.change import Last
-from pipeline.profile import SCORE, Counts, Profile
-from pipeline.references import Reference
-from pipeline.yardstick import LEAST_LIMIT, VOLUME, Distance, Floats, Yardstick, blocks, exceeded
+from pipeline.monitoring import day_over_day
+from pipeline.monitoring.calibration import (
+    LEAST_LIMIT,
+    VOLUME,
+    Distance,
+    Floats,
+    Scale,
+    blocks,
+    limit_at_rate,
+)
+from pipeline.monitoring.day_over_day import Last
+from pipeline.monitoring.profile import SCORE, Counts, Profile
+from pipeline.monitoring.references import Reference
 
-_YARDSTICK = Yardstick(top=0.9, least=0.1)
+_YARDSTICK = Scale(top=0.9, least=0.1)
 # Below this a PSI means nothing, and how it varies neither.
 _SMALL_PSI = 0.01
 # Nights of one weekday that say what is usual on it.
@@ -59,10 +67,10 @@ def judge(
     counts = {name: tonight.counts[name] for name in reference.counts}
     if not reference.by_night:
         found = _by_row(reference, counts, rate)
-    elif last is not None and change.known(reference, score_date, last):
+    elif last is not None and day_over_day.known(reference, score_date, last):
         far, moved = _limits(reference, (score_date - last.night).days, rate)
         found = _by_night(reference, counts, score_date, far)
-        found += change.judge(reference, counts, score_date, last, moved)
+        found += day_over_day.judge(reference, counts, score_date, last, moved)
     else:
         found = _by_night(reference, counts, score_date, _limit(reference, rate))
     return tuple(sorted(found, key=lambda one: -one.unusualness))
@@ -101,19 +109,19 @@ def _training(reference: Reference) -> Floats:
 @lru_cache(maxsize=8)
 def _limit(reference: Reference, rate: float) -> float:
     """What the distances of so many training nights exceed."""
-    return max(exceeded(_YARDSTICK.largest(_training(reference)), rate), LEAST_LIMIT)
+    return max(limit_at_rate(_YARDSTICK.largest(_training(reference)), rate), LEAST_LIMIT)
 
 
 @lru_cache(maxsize=8)
 def _limits(reference: Reference, days: int, rate: float) -> tuple[float, float]:
     """What so many training nights exceed with a distance, or with a change over so many days, both as often."""
     far = _YARDSTICK.largest(_training(reference))
-    places, moved = change.largest(reference, days)
-    apart = [max(exceeded(largest, rate / 2), LEAST_LIMIT) for largest in (far, moved)]
+    places, moved = day_over_day.largest(reference, days)
+    apart = [max(limit_at_rate(largest, rate / 2), LEAST_LIMIT) for largest in (far, moved)]
     # Some exceed both, so that together they are fewer than the rate says: each limit is as much too high.
     either = far / apart[0]
     either[places] = np.maximum(either[places], moved / apart[1])
-    share = exceeded(either, rate)
+    share = limit_at_rate(either, rate)
     return max(apart[0] * share, LEAST_LIMIT), max(apart[1] * share, LEAST_LIMIT)
 
 
@@ -136,7 +144,7 @@ def _by_row(reference: Reference, tonight: Mapping[str, Counts], rate: float) ->
     normal = _log(
         np.column_stack([_drawn(reference.pooled[name], int(tonight[name].sum())) for name in names])
     )
-    limit = max(exceeded(_YARDSTICK.scaled(normal, normal).max(axis=1), rate), LEAST_LIMIT)
+    limit = max(limit_at_rate(_YARDSTICK.scaled(normal, normal).max(axis=1), rate), LEAST_LIMIT)
     return _YARDSTICK.distances(names, psis, _log(np.array(psis)), normal, limit, weak=True)
 
 

@@ -2,14 +2,14 @@
 
 from datetime import date, datetime
 
-from pipeline import predict
-from pipeline.job import Gate
-from pipeline.model import Manifest
-from pipeline.places import Places
-from pipeline.stage import Finding, Run
+from pipeline.config.sections import GateSection
+from pipeline.config.workspace import Workspace
+from pipeline.model import registry
+from pipeline.model.manifest import Manifest
+from pipeline.payloads import Finding, Run
 
 
-def findings(places: Places, gate: Gate, run: Run) -> tuple[Finding, ...]:
+def findings(places: Workspace, gate: GateSection, run: Run) -> tuple[Finding, ...]:
     """What the gate says of the age of a run's model; nothing where the job file sets no greatest age.
 
     Raises:
@@ -18,7 +18,7 @@ def findings(places: Places, gate: Gate, run: Run) -> tuple[Finding, ...]:
     most = gate.max_model_age_days
     if most is None:
         return ()
-    pinned = predict.pin(places.home, run.model_name, run.model_version, run.model_sha256)
+    pinned = registry.pin(places.home, run.model_name, run.model_version, run.model_sha256)
     since, word = _birthday(pinned.manifest)
     days = (date.fromisoformat(run.score_date) - since).days
     if days <= most:

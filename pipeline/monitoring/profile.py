@@ -15,8 +15,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.contract import Column
-from pipeline.ranks import Ranks
+from pipeline.contract.contract import Column
+from pipeline.monitoring.quantiles import Ranks
 
 # A feature's name is never empty, so this one is free.
 SCORE = ""

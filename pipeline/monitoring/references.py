@@ -16,11 +16,13 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from pipeline import model, profile
-from pipeline.contract import Contract
+from pipeline.contract.contract import Contract
 from pipeline.errors import UsageError
-from pipeline.model import Manifest, ModelError, Pinned
-from pipeline.profile import SCORE, Bins, Counts, Profile
+from pipeline.model import files, registry
+from pipeline.model.artifact import ModelError
+from pipeline.model.manifest import Manifest, PinnedVersion
+from pipeline.monitoring import profile
+from pipeline.monitoring.profile import SCORE, Bins, Counts, Profile
 
 FILE = "profile.json"
 
@@ -81,7 +83,7 @@ class Reference:
         return cls(bins, tuple(map(date.fromisoformat, said["nights"])), counts)
 
 
-def load(pinned: Pinned) -> Reference:
+def load(pinned: PinnedVersion) -> Reference:
     """The reference of a registered version.
 
     Raises:
@@ -89,10 +91,10 @@ def load(pinned: Pinned) -> Reference:
     """
     expected = pinned.manifest.profile_sha256
     if expected is None:
-        rows = pd.read_parquet(io.BytesIO(model.reference(pinned)))
+        rows = pd.read_parquet(io.BytesIO(registry.reference(pinned)))
         return build(rows.set_axis(rows.columns.map(str), axis="columns"), pinned.manifest)
     path = pinned.folder / FILE
-    content = model.read_once(path)
+    content = files.read_once(path)
     found = hashlib.sha256(content).hexdigest()
     if found != expected:
         raise ModelError(

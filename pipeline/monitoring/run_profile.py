@@ -10,13 +10,16 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 
-from pipeline import drift, parts, postgres, predict, references
-from pipeline.change import Last
-from pipeline.job import Drift, Gate
-from pipeline.places import Places
-from pipeline.profile import SCORE, Bins, Profile
-from pipeline.stage import Finding, Run, Written
-from pipeline.yardstick import VOLUME, Distance
+from pipeline.config.sections import DriftSection, GateSection
+from pipeline.config.workspace import Workspace
+from pipeline.databases import postgres
+from pipeline.model import registry
+from pipeline.monitoring import drift, references
+from pipeline.monitoring.calibration import VOLUME, Distance
+from pipeline.monitoring.day_over_day import Last
+from pipeline.monitoring.profile import SCORE, Bins, Profile
+from pipeline.payloads import Finding, Run, Written
+from pipeline.store import layout, parts
 
 # A message names so many features; feature_metrics has them all.
 NAMED = 5
@@ -30,7 +33,7 @@ _WEAK = (
 
 
 @dataclass(frozen=True)
-class Looks:
+class RunProfile:
     """What a run looked like.
 
     Attributes:
@@ -94,7 +97,7 @@ class Looks:
             )
         ]
 
-    def findings(self, gate: Gate) -> tuple[Finding, ...]:
+    def findings(self, gate: GateSection) -> tuple[Finding, ...]:
         """What is unusual, by check."""
         found = []
         # A column that is unusual in two respects is told of by the one in which it is most.
@@ -134,20 +137,20 @@ class Looks:
         )
 
 
-def look(places: Places, settings: Drift, run: Run, written: Sequence[Written]) -> Looks:
+def look(places: Workspace, settings: DriftSection, run: Run, written: Sequence[Written]) -> RunProfile:
     """Merge the profiles of a run's parts, and compare them with the training nights and with the last night.
 
     Raises:
         PartError: a part's profile is missing or altered.
         ModelError: the model's reference is missing or altered.
     """
-    pinned = predict.pin(places.home, run.model_name, run.model_version, run.model_sha256)
+    pinned = registry.pin(places.home, run.model_name, run.model_version, run.model_sha256)
     reference = references.load(pinned)
     where = (run.job, run.score_date, run.run_id)
     kept = (
         Profile.read(
             reference.bins,
-            parts.read(places.store, parts.profile_path(*where, part.part.number), part.profile),
+            parts.read(places.store, layout.profile_path(*where, part.part.number), part.profile),
         )
         for part in written
         if part.profile is not None
@@ -155,7 +158,7 @@ def look(places: Places, settings: Drift, run: Run, written: Sequence[Written]) 
     tonight = reduce(add, kept, Profile.of(reference.bins))
     night = date.fromisoformat(run.score_date)
     last = _last(places.predictions, run, reference.bins)
-    return Looks(tonight, drift.judge(reference, tonight, night, settings.false_alarm_rate, last), last)
+    return RunProfile(tonight, drift.judge(reference, tonight, night, settings.false_alarm_rate, last), last)
 
 
 def _measured(one: Distance) -> str:

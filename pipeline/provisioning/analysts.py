@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from pipeline.databases.postgres import engine, translated_errors
 from pipeline.errors import UsageError
-from pipeline.postgres import engine, refusals
 
 
 class AnalystError(UsageError):
@@ -115,7 +115,9 @@ def _refusals() -> AbstractContextManager[None]:
         "Ask as the predictions database's owner (connection predictions_owner), to whom a superuser has granted it: "
         "GRANT scoring_analyst, scoring_job_analyst TO OWNER WITH ADMIN OPTION"
     )
-    return refusals("predictions", AnalystError, {"42501": owner, "42": "Run `python -m pipeline migrate`."})
+    return translated_errors(
+        "predictions", AnalystError, {"42501": owner, "42": "Run `python -m pipeline migrate`."}
+    )
 
 
 _ROLE = sa.text("SELECT rolsuper FROM pg_roles WHERE rolname = :role")

@@ -1,16 +1,16 @@
 """Bring the predictions database to the schema of this checkout, by Alembic."""
 
-from pathlib import Path
-
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
-from pipeline import postgres, prerequisites
-from pipeline.postgres import Turns
+from pipeline.databases import postgres
+from pipeline.databases.postgres import Turns
+from pipeline.project import SQL
+from pipeline.provisioning import prerequisites
 
-_MIGRATIONS = Path(__file__).resolve().parents[1] / "sql" / "migrations"
+_MIGRATIONS = SQL / "migrations"
 
 # A reader who keeps a transaction open holds a migration up, and all who come after the migration wait behind it: for
 # one turn at most, and between two turns they go on.

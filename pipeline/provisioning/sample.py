@@ -18,8 +18,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
-from pipeline import postgres
+from pipeline.databases import postgres
 from pipeline.errors import ScoringError
+from pipeline.project import SQL
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ _SCHEMA = """
     COMMENT ON SCHEMA warehouse IS
         'Sample: flights from New York City in 2013, with weather, planes, airports and airlines';
 """
-DDL = Path(__file__).resolve().parents[1] / "sql" / "sample" / "warehouse.sql"
+DDL = SQL / "sample" / "warehouse.sql"
 
 # In the order of their foreign keys.
 FILES = {
@@ -79,7 +80,7 @@ def load(uri: str, progress: Progress | None = None) -> dict[str, int]:
     origin = f"sample/{DDL.name}"
     with (
         postgres.naming(uri, adbc.Error),
-        postgres.refusals(origin),
+        postgres.translated_errors(origin),
         adbc.connect(uri) as session,
         session.cursor() as cursor,
     ):

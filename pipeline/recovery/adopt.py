@@ -8,11 +8,12 @@ from dataclasses import replace
 
 import sqlalchemy as sa
 
-from pipeline import identity, objects, receipts
 from pipeline.errors import UsageError
-from pipeline.identity import Database
-from pipeline.parts import PartError
-from pipeline.restore import AHEAD
+from pipeline.recovery.restore import AHEAD
+from pipeline.runs import receipts, store_identity
+from pipeline.runs.store_identity import Database
+from pipeline.store import objects
+from pipeline.store.parts import PartError
 
 
 class RebuildError(UsageError):
@@ -52,8 +53,8 @@ def adopt(connection: sa.Connection, store: str, theirs: str, notes: list[str]) 
     Raises:
         RebuildError: a run number that was claimed lies so high that no number would be left.
     """
-    database = replace(identity.read(connection), database_id=theirs)
-    claim = next(identity.claims(store, theirs), None)
+    database = replace(store_identity.read(connection), database_id=theirs)
+    claim = next(store_identity.claims(store, theirs), None)
     if claim and claim[0] > database.last_run_id + AHEAD:
         raise RebuildError(
             f"{claim[1]} in the store {store} claims run {claim[0]}, which lies more than {AHEAD} above this "
@@ -61,10 +62,10 @@ def adopt(connection: sa.Connection, store: str, theirs: str, notes: list[str]) 
             "writes there."
         )
     paths = [claim[1]] if claim else []
-    for job in identity.jobs(store):
+    for job in store_identity.jobs(store):
         try:
-            if identity.owner(store, job) == theirs:
-                paths += [identity.marker(job), *receipts.paths(store, job)]
+            if store_identity.owner(store, job) == theirs:
+                paths += [store_identity.marker(job), *receipts.paths(store, job)]
         except PartError as error:
             notes.append(f"{error} {job} was left alone.")
     for path in paths:

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from pipeline import objects, parts, receipts
-from pipeline.parts import PartError
-from pipeline.receipts import Note
+from pipeline.runs import receipts
+from pipeline.runs.receipts import Note
+from pipeline.store import files, layout, objects
+from pipeline.store.parts import PartError
 
 Row = dict[str, Any]
 
@@ -121,7 +122,7 @@ class Archived:
 
     def scores(self, line: Row) -> File:
         """The file of scores of a line of the ledger."""
-        return File(parts.scored_path(*self._source, line["part"]), line["scored_sha256"])
+        return File(layout.scored_path(*self._source, line["part"]), line["scored_sha256"])
 
     def rejected(self, sha256: str) -> File:
         """The file of rejected rows.
@@ -145,7 +146,7 @@ class Archived:
         known = {line["part"]: line for line in ledger}
         for kind, part in {(note.kind, note.part) for note in self._notes}:
             if kind != "rejected":
-                path = (parts.input_path if kind == "input" else parts.scored_path)(*self._source, part)
+                path = (layout.input_path if kind == "input" else layout.scored_path)(*self._source, part)
                 line = known.get(part, {f"{kind}_sha256": None})
                 if self._digest(path) not in (None, line[f"{kind}_sha256"]):
                     return True
@@ -167,13 +168,13 @@ class Archived:
 
     def _line(self, line: Row) -> tuple[Row, list[Row]]:
         part = line["part"]
-        path = parts.scored_path(*self._source, part)
+        path = layout.scored_path(*self._source, part)
         sha256, erasures = self._prove(path, "scored", part, line["scored_sha256"])
         erased = sum(note.rows for note in erasures)
         line = {**line, "scored_sha256": sha256, "rows_erased": line["rows_erased"] + erased}
         # Nobody reads the input here; but the ledger has to say what became of it.
         if any((note.kind, note.part) == ("input", part) for note in self._notes):
-            path = parts.input_path(*self._source, part)
+            path = layout.input_path(*self._source, part)
             line["input_sha256"], others = self._prove(path, "input", part, line["input_sha256"])
             erasures += others
         where = {"run_id": self.run["run_id"], "part": part}
@@ -197,6 +198,6 @@ class Archived:
 
     def _digest(self, path: str) -> str | None:
         try:
-            return hashlib.sha256(parts.fetch(self.store, path)).hexdigest()
+            return hashlib.sha256(files.fetch(self.store, path)).hexdigest()
         except FileNotFoundError:
             return None

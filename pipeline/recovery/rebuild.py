@@ -11,12 +11,13 @@ from datetime import date
 
 import sqlalchemy as sa
 
-from pipeline import adopt as adoption
-from pipeline import identity, postgres, receipts
-from pipeline.adopt import RebuildError
-from pipeline.identity import Database, ForeignStore
-from pipeline.parts import PartError
-from pipeline.restore import AHEAD, Item, Night, NightError
+from pipeline.databases import postgres
+from pipeline.recovery import adopt as adoption
+from pipeline.recovery.adopt import RebuildError
+from pipeline.recovery.restore import AHEAD, Item, Night, NightError
+from pipeline.runs import receipts, store_identity
+from pipeline.runs.store_identity import Database, ForeignStore
+from pipeline.store.parts import PartError
 
 
 @dataclass
@@ -74,8 +75,8 @@ def rebuild(
 def _own(uri: str, store: str, job: str, adopt: bool, notes: list[str]) -> tuple[Database, bool]:
     """Require the store to be this database's, or make it so; and let new runs begin above all of its runs."""
     with postgres.engine(uri).begin() as connection:
-        database = identity.read(connection)
-        theirs = identity.owner(store, job)
+        database = store_identity.read(connection)
+        theirs = store_identity.owner(store, job)
         if theirs is None:
             raise RebuildError(
                 f"the store {store} does not say whose the runs of {job} are: there is nothing to rebuild from. "
@@ -89,10 +90,10 @@ def _own(uri: str, store: str, job: str, adopt: bool, notes: list[str]) -> tuple
             database = adoption.adopt(connection, store, theirs, notes)
         else:
             try:
-                identity.require_sealed(store, job, database)
+                store_identity.require_sealed(store, job, database)
             except ForeignStore as error:
                 raise RebuildError(str(error)) from error
-        connection.execute(sa.text(_ADVANCE), {"highest": identity.highest(store, database)})
+        connection.execute(sa.text(_ADVANCE), {"highest": store_identity.highest(store, database)})
     return database, adopted
 
 

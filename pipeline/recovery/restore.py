@@ -16,12 +16,14 @@ import adbc_driver_manager.dbapi as adbc
 import pyarrow as pa
 import sqlalchemy as sa
 
-from pipeline import archived as store_of
-from pipeline import parts, postgres, write
-from pipeline.archived import LINES, Archived, Row
+from pipeline.databases import postgres
 from pipeline.errors import ScoringError
-from pipeline.parts import PartError
-from pipeline.receipts import KEPT_REJECTED, Note
+from pipeline.recovery import archived as store_of
+from pipeline.recovery.archived import LINES, Archived, Row
+from pipeline.runs.receipts import KEPT_REJECTED, Note
+from pipeline.store import parts
+from pipeline.store.parts import PartError
+from pipeline.tasks import write
 
 # How far a run's number may lie ahead of the database's own: a higher one would use the numbers up.
 AHEAD = 1_000_000

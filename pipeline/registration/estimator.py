@@ -10,8 +10,9 @@ import pandas as pd
 from sklearn.base import is_classifier, is_regressor
 from sklearn.pipeline import Pipeline
 
-from pipeline.contract import ENTITY
-from pipeline.model import ModelError, Task
+from pipeline.contract.contract import ENTITY
+from pipeline.model.artifact import ModelError
+from pipeline.model.manifest import Task
 
 NOT_FEATURES = (ENTITY, "score_date")
 

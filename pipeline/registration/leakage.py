@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pipeline.contract import Column, Contract
-from pipeline.model import ModelError
+from pipeline.contract.contract import Column, Contract
+from pipeline.model.artifact import ModelError
 
 # A column is a copy of the outcome where both split the rows alike; with fewer rows outside of the commonest class that
 # happens by chance.
@@ -18,7 +18,7 @@ MIN_ROWS = 10
 _DAY = timedelta(hours=24 + 12)
 
 
-def require_none(rows: pd.DataFrame, contract: Contract, outcome: str | None, origin: str) -> None:
+def reject_leakage(rows: pd.DataFrame, contract: Contract, outcome: str | None, origin: str) -> None:
     """Refuse a reference whose features hold its outcome, or times after its score dates.
 
     Args:

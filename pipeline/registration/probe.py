@@ -9,11 +9,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pipeline import threads
-from pipeline.contract import Column, Contract
+from pipeline.contract.contract import Column, Contract
 from pipeline.errors import ScoringError
-from pipeline.estimator import label, predicts_likeliest
-from pipeline.model import Manifest, Model, ModelError, Scores, golden_frame, golden_scores
+from pipeline.model.artifact import ModelError
+from pipeline.model.golden import golden_frame, golden_scores
+from pipeline.model.manifest import Manifest
+from pipeline.model.scoring import Model, Scores
+from pipeline.registration import threads
+from pipeline.registration.estimator import label, predicts_likeliest
 
 UNKNOWN_TEXT = "a text that training never saw"
 

@@ -20,15 +20,20 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline import contract as contracts
-from pipeline import leaks, references, signature
-from pipeline.artifact import requirements, unpickle_and_name_modules
-from pipeline.contract import Column, Contract, ContractError
+from pipeline.contract import contract as contracts
+from pipeline.contract.contract import Column, Contract, ContractError
 from pipeline.errors import UsageError
-from pipeline.estimator import features, task_and_classes
-from pipeline.model import Manifest, Model, ModelError, Pinned, digests, versions
-from pipeline.probe import probe
-from pipeline.texts import decoded
+from pipeline.model import signature
+from pipeline.model.artifact import ModelError, requirements, unpickle_and_name_modules
+from pipeline.model.files import digests
+from pipeline.model.manifest import Manifest, PinnedVersion
+from pipeline.model.registry import versions
+from pipeline.model.scoring import Model
+from pipeline.monitoring import references
+from pipeline.registration import leakage
+from pipeline.registration.estimator import features, task_and_classes
+from pipeline.registration.probe import probe
+from pipeline.text_files import decoded
 
 GOLDEN_ROWS = 8
 
@@ -58,7 +63,7 @@ def register(
     nights: Path | None = None,
     night_column: str | None = None,
     score_column: str | None = None,
-) -> Pinned:
+) -> PinnedVersion:
     """Register a model as the next version of `name`. It unpickles the artefact, so register only what you made.
 
     Args:
@@ -101,7 +106,7 @@ def register(
     contract = contracts.infer(
         rows, features(estimator, rows, outcome, (night_column, score_column), reference), planned
     )
-    leaks.require_none(rows, contract, outcome, str(reference))
+    leakage.reject_leakage(rows, contract, outcome, str(reference))
     whole = rows if nights is None else _rows(_read(nights), nights)
     first, last = (
         training_window or _window(rows, "score_date") or _window(whole, night_column) or (None, None)
@@ -223,7 +228,7 @@ def _json(value: Any, column: Column) -> Any:
 
 def _save(
     home: Path, manifest: Manifest, files: Mapping[str, bytes], card: str | None, alias: str | None
-) -> Pinned:
+) -> PinnedVersion:
     store = home / "models" / manifest.name
     store.mkdir(parents=True, exist_ok=True)
     with _only_writer(store):
@@ -248,7 +253,7 @@ def _save_next(
     files: Mapping[str, bytes],
     card: str | None,
     alias: str | None,
-) -> Pinned:
+) -> PinnedVersion:
     pins, aliases = versions(home, manifest.name) if (store / "versions.toml").exists() else ({}, {})
     taken = [*pins, *(int(folder.name) for folder in store.iterdir() if folder.name.isdigit())]
     manifest = manifest.model_copy(update={"version": max(taken, default=0) + 1})
@@ -269,7 +274,7 @@ def _save_next(
         shutil.rmtree(aside, ignore_errors=True)
         raise
     _pin(store / "versions.toml", manifest, alias, aliases)
-    return Pinned(manifest, manifest.sha256, folder)
+    return PinnedVersion(manifest, manifest.sha256, folder)
 
 
 def _pin(path: Path, manifest: Manifest, alias: str | None, aliases: dict[str, int]) -> None:

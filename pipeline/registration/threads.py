@@ -19,9 +19,9 @@ import joblib
 import numpy as np
 import pandas as pd
 
-from pipeline import machine
-from pipeline.model import Model, Scores
-from pipeline.parts import ROWS_PER_GROUP
+from pipeline.model.scoring import Model, Scores
+from pipeline.runtime import resources
+from pipeline.store.parts import ROWS_PER_GROUP
 
 # Two threads have to score so many times at the same time, within so many tries: on a busy machine they take turns.
 _TOGETHER, _ROUNDS = 4, 40
@@ -110,7 +110,7 @@ def _scores_alike(model: Model, batch: pd.DataFrame) -> bool:
 
     with _switches_every(_HASTE):
         try:
-            return all(machine.in_order(again, range(2), 2))
+            return all(resources.in_order(again, range(2), 2))
         except Exception:  # noqa: BLE001 - it scored them alone, whatever it raises now
             return False
 
@@ -129,7 +129,7 @@ def _same(scores: Scores, expected: Scores) -> bool:
 
 def _watched(model: Model, frame: pd.DataFrame) -> tuple[pd.DataFrame, float, float]:
     """A large batch, the share of its time that a model computes without the interpreter lock, and seconds a row."""
-    with ThreadPoolExecutor(1, initializer=machine.use_one_processor) as pool:
+    with ThreadPoolExecutor(1, initializer=resources.use_one_processor) as pool:
         clock = pool.submit(_clock).result()
 
         def watch(batch: pd.DataFrame) -> tuple[float, float]:

@@ -11,7 +11,7 @@ from datetime import date, timedelta
 
 from markupsafe import Markup
 
-from pipeline.pages import axes
+from pipeline.reports import axes
 
 # The frame that shapes are drawn in: its width is stretched, a unit of its height is a pixel.
 WIDTH, HEIGHT = 300, 72

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-# As a task that failed leaves it; see operators/failure.py.
+# As a task that failed leaves it; see orchestration/failure.py.
 FAILURE = "failure"
 
 _FAILED = ("failed", "upstream_failed")

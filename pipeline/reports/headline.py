@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from pipeline.pages.reading import Row
+from pipeline.reports.queries import Row
 
 
 @dataclass(frozen=True)

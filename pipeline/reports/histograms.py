@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipeline import model, references
-from pipeline.model import ModelError
-from pipeline.references import Reference
+from pipeline.model import registry
+from pipeline.model.artifact import ModelError
+from pipeline.monitoring import references
+from pipeline.monitoring.references import Reference
 
 # Bars that one can tell apart; the least common bins beyond them are drawn as one.
 MOST_BINS = 24
@@ -44,7 +45,7 @@ class Spread:
 def reference_of(home: Path, name: str, version: int) -> Reference | None:
     """What the model saw in training; None where its version is no longer in the store as it was registered."""
     try:
-        return references.load(model.resolve(home, name, "", version))
+        return references.load(registry.resolve(home, name, "", version))
     except ModelError:
         return None
 

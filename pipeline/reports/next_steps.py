@@ -2,7 +2,7 @@
 
 import shlex
 
-from pipeline.pages.reading import Row
+from pipeline.reports.queries import Row
 
 Step = tuple[str, str]
 

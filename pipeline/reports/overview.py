@@ -7,10 +7,10 @@ from itertools import groupby
 
 from markupsafe import Markup
 
-from pipeline.pages import axes, charts, reading, render
-from pipeline.pages.charts import Cell
-from pipeline.pages.reading import Night
-from pipeline.pages.report import by_night
+from pipeline.reports import axes, charts, queries, render
+from pipeline.reports.charts import Cell
+from pipeline.reports.queries import Night
+from pipeline.reports.report import by_night
 
 Link = Callable[[Night], str]
 
@@ -60,7 +60,7 @@ def overview(predictions: str, jobs: Sequence[str], link: Link) -> str:
             to look at.
         link: where a night's report is.
     """
-    nights = reading.nights(predictions, jobs)
+    nights = queries.nights(predictions, jobs)
     lanes = [_lane(list(group), link) for _, group in groupby(nights, key=lambda night: night.job)]
     lanes.sort(key=lambda lane: (_LEVELS.index(lane.level), lane.job))
     counted = ((sum(lane.level == level for lane in lanes), charts.WORDS[level]) for level in _LEVELS)

@@ -7,8 +7,8 @@ from datetime import date, datetime
 
 import sqlalchemy as sa
 
+from pipeline.databases.postgres import engine
 from pipeline.errors import UsageError
-from pipeline.postgres import engine
 
 # What a page looks back on. Weeks, so that a weekday stands beside its like.
 NIGHTS = 6 * 7

@@ -10,13 +10,13 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from pipeline.pages import charts, pictures, reading, render
-from pipeline.pages.card import card
-from pipeline.pages.reading import Night, Record
-from pipeline.pages.render import MOST_PICTURES
-from pipeline.pages.steps import steps, urgent
-from pipeline.pages.verdict import judge
-from pipeline.references import Reference
+from pipeline.monitoring.references import Reference
+from pipeline.reports import charts, histograms, queries, render
+from pipeline.reports.headline import judge
+from pipeline.reports.model_card import card
+from pipeline.reports.next_steps import steps, urgent
+from pipeline.reports.queries import Night, Record
+from pipeline.reports.render import MOST_PICTURES
 
 
 @dataclass(frozen=True)
@@ -46,10 +46,10 @@ def report(predictions: str, home: Path, run_id: int, link: Callable[[int], str]
     Raises:
         NoSuchRun: there is none of that number.
     """
-    found = reading.record(predictions, run_id)
+    found = queries.record(predictions, run_id)
     reference = None
     if found.profiles:
-        reference = pictures.reference_of(home, found.run["model_name"], found.run["model_version"])
+        reference = histograms.reference_of(home, found.run["model_name"], found.run["model_version"])
     shares = {name: value for name, value in found.metrics.items() if name.startswith(_SHARE)}
     return render.page(
         "report.html.jinja",
@@ -84,7 +84,7 @@ def _drawn(
     """A column's histogram; None where the run kept none."""
     if not sum(profiles.get(column, {}).values()):
         return None
-    seen = pictures.spread(column, profiles[column], reference)
+    seen = histograms.spread(column, profiles[column], reference)
     return charts.histogram(title, seen.labels, seen.tonight, seen.reference, seen.band, room=room)
 
 

@@ -4,17 +4,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from pipeline import ledger, parts, postgres
-from pipeline.ledger import LedgerError
-from pipeline.queries import Values
-
-_SQL = Path(__file__).resolve().parents[1] / "sql"
+from pipeline.databases import postgres
+from pipeline.databases.queries import Values
+from pipeline.project import SQL
+from pipeline.runs import ledger
+from pipeline.runs.ledger import LedgerError
+from pipeline.store import layout
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class File:
 
 
 @dataclass(frozen=True)
-class KeptPart:
+class ArchivedPart:
     """A part of a run that is over: the rows that the model got, and the scores that it gave.
 
     Attributes:
@@ -64,17 +64,17 @@ def run(uri: str, run_id: int) -> dict[str, Any]:
     return found
 
 
-def parts_of(row: Mapping[str, Any]) -> list[KeptPart]:
+def parts_of(row: Mapping[str, Any]) -> list[ArchivedPart]:
     """The parts of a run, in order, of its row and ledger; of the run whose scores it serves again, if it does."""
     scored = row["score_date"] - timedelta(days=row["staleness_days"])
     where = (row["job"], scored.isoformat(), row["source_run_id"] or row["run_id"])
     return [
-        KeptPart(
+        ArchivedPart(
             line["part"],
             line["rows_scored"],
             line["rows_erased"],
-            File(parts.input_path(*where, line["part"]), line["input_sha256"]),
-            File(parts.scored_path(*where, line["part"]), line["scored_sha256"]),
+            File(layout.input_path(*where, line["part"]), line["input_sha256"]),
+            File(layout.scored_path(*where, line["part"]), line["scored_sha256"]),
         )
         for line in row["ledger"]
     ]
@@ -82,7 +82,7 @@ def parts_of(row: Mapping[str, Any]) -> list[KeptPart]:
 
 def query(name: str) -> str:
     """Text of one of our own queries below sql/."""
-    return (_SQL / name).read_text(encoding="utf-8")
+    return (SQL / name).read_text(encoding="utf-8")
 
 
 @contextmanager

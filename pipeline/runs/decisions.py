@@ -10,11 +10,11 @@ from datetime import date
 
 import sqlalchemy as sa
 
-from pipeline import postgres
+from pipeline.config.job import Job
+from pipeline.databases import postgres
 from pipeline.errors import UsageError
-from pipeline.job import Job
-from pipeline.ledger import LedgerError
-from pipeline.write import resolve
+from pipeline.runs.ledger import LedgerError
+from pipeline.tasks.write import resolve
 
 
 class DeciderError(UsageError):
@@ -162,7 +162,7 @@ def _require_named(by: str, reason: str) -> None:
 
 def _refusals() -> AbstractContextManager[None]:
     remedy = "Make the connection's role a member of scoring_approver."
-    return postgres.refusals("predictions_approver", LedgerError, {"42": remedy})
+    return postgres.translated_errors("predictions_approver", LedgerError, {"42": remedy})
 
 
 _TRIGGER = """

@@ -6,10 +6,10 @@ from datetime import date, datetime
 
 import sqlalchemy as sa
 
-from pipeline import ledger
-from pipeline.artifact import library_versions
+from pipeline.databases.postgres import engine, remedy
 from pipeline.errors import ScoringError, named
-from pipeline.postgres import engine, remedy
+from pipeline.model.artifact import library_versions
+from pipeline.runs import ledger
 
 _LONGEST = 2000
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from fsspec.implementations.local import LocalFileSystem
 
-from pipeline import dates, parts
+from pipeline.config import dates
+from pipeline.store import files
 
 # Younger files may be in the making.
 GRACE = timedelta(days=1)
@@ -44,10 +45,10 @@ def folders(store: str, job: str) -> list[Folder]:
     Raises:
         StoreError: the store cannot be used.
     """
-    filesystem, root = parts.open_store(store)
+    filesystem, root = files.open_store(store)
     filesystem.invalidate_cache()
     found: dict[tuple[date, int], Folder] = {}
-    with suppress(FileNotFoundError), parts.reaching(store):
+    with suppress(FileNotFoundError), files.reaching(store):
         for path, info in filesystem.find(f"{root}/{job}", detail=True).items():
             ours = _OURS.fullmatch(path.rpartition(f"/{job}/")[2])
             day = dates.written(ours["score_date"]) if ours else None
@@ -60,11 +61,11 @@ def folders(store: str, job: str) -> list[Folder]:
 
 def old(store: str, paths: Iterable[str]) -> list[str]:
     """Those of the files that were written before the grace period."""
-    filesystem, _ = parts.open_store(store)
+    filesystem, _ = files.open_store(store)
     limit = datetime.now(UTC) - GRACE
     found = []
     for path in paths:
-        with suppress(FileNotFoundError), parts.reaching(store):  # made whole or given up meanwhile
+        with suppress(FileNotFoundError), files.reaching(store):  # made whole or given up meanwhile
             if filesystem.modified(path) < limit:
                 found.append(path)
     return found
@@ -72,15 +73,15 @@ def old(store: str, paths: Iterable[str]) -> list[str]:
 
 def discard(store: str, path: str) -> None:
     """Remove one file, which is named below the store, where there is one."""
-    filesystem, root = parts.open_store(store)
-    with suppress(FileNotFoundError), parts.reaching(store):
+    filesystem, root = files.open_store(store)
+    with suppress(FileNotFoundError), files.reaching(store):
         filesystem.rm_file(f"{root}/{path}")
 
 
 def remove(store: str, paths: Sequence[str]) -> None:
     """Remove files, and their folder when that leaves it empty."""
-    filesystem, _ = parts.open_store(store)
-    with parts.reaching(store):
+    filesystem, _ = files.open_store(store)
+    with files.reaching(store):
         filesystem.rm(list(paths))
     if isinstance(filesystem, LocalFileSystem):
         for folder in {Path(path).parent for path in paths}:

@@ -11,10 +11,10 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from pipeline.artifact import library_versions
+from pipeline.databases.postgres import bound, engine, patiently, translated_errors
 from pipeline.errors import NothingToDo, UsageError, kept_text
-from pipeline.model import Pinned
-from pipeline.postgres import bound, engine, patiently, refusals
+from pipeline.model.artifact import library_versions
+from pipeline.model.manifest import PinnedVersion
 
 ServedBy = Literal["model", "last_published", "champion_previous"]
 
@@ -30,7 +30,7 @@ class Superseded(NothingToDo):
 
 
 @dataclass(frozen=True)
-class Entry:
+class RunRecord:
     """What is known of a run when it begins.
 
     Attributes:
@@ -54,7 +54,7 @@ class Entry:
     interval: tuple[datetime, datetime]
     trigger: str
     dry_run: bool
-    pinned: Pinned
+    pinned: PinnedVersion
     query_sha256: str
     job_sha256: str
     model_named: bool = False
@@ -64,7 +64,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Line:
+class PartRecord:
     """One part's line of the ledger, as extraction enters it."""
 
     part: int
@@ -73,7 +73,7 @@ class Line:
     input_sha256: str
 
 
-def begin(uri: str, entry: Entry, claim: Callable[[int], None]) -> int:
+def begin(uri: str, entry: RunRecord, claim: Callable[[int], None]) -> int:
     """Open a run and return its id; unfinished tries of the same trigger are abandoned, so that they cannot publish.
 
     Args:
@@ -113,7 +113,7 @@ def begin(uri: str, entry: Entry, claim: Callable[[int], None]) -> int:
         )
 
 
-def extracted(uri: str, run_id: int, lines: Sequence[Line]) -> None:
+def extracted(uri: str, run_id: int, lines: Sequence[PartRecord]) -> None:
     """Enter a run's parts: rows extracted, rows rejected and the SHA-256 of each.
 
     Raises:
@@ -129,7 +129,7 @@ def extracted(uri: str, run_id: int, lines: Sequence[Line]) -> None:
         connection.execute(sa.text(_EXTRACTED), {"run_id": run_id, "input_sha256": digest})
 
 
-def require_new(uri: str, run_id: int) -> None:
+def skip_if_published(uri: str, run_id: int) -> None:
     """Enter an extracted run's idempotency key, and go on only where it would publish anything new.
 
     The key is the digest of all that decides a run's scores: two runs of one key would publish the same rows.
@@ -162,7 +162,7 @@ def close(uri: str, run_id: int, status: str, reason: str) -> None:
 
 
 @contextmanager
-def working(uri: str, run_id: int) -> Iterator[None]:
+def open_run(uri: str, run_id: int) -> Iterator[None]:
     """Around a stage's work: goes on with an open run, and notes a failure in its row for a person to read.
 
     Raises:
@@ -249,7 +249,7 @@ def _begin(connection: sa.Connection, values: Mapping[str, Any], claim: Callable
 def refusing() -> AbstractContextManager[None]:
     """Turn the predictions database's refusals into a LedgerError with the remedy."""
     remedy = "Run `python -m pipeline migrate`, and make the connection's role a member of scoring_writer."
-    return refusals("predictions", LedgerError, {"3F": remedy, "42": remedy})
+    return translated_errors("predictions", LedgerError, {"3F": remedy, "42": remedy})
 
 
 def hold_open(connection: sa.Connection, run_id: int) -> None:

@@ -18,13 +18,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import sqlalchemy as sa
 
-from pipeline import attic, dates, identity, objects, parts, postgres
-from pipeline.check import REJECTED
+from pipeline.config import dates
+from pipeline.contract.checker import REJECTED
+from pipeline.databases import postgres
 from pipeline.errors import ScoringError
-from pipeline.identity import BehindStore
-from pipeline.kept import query
-from pipeline.parts import PartError, PartWriter
-from pipeline.stage import Part
+from pipeline.payloads import Part
+from pipeline.runs import folders, store_identity
+from pipeline.runs.archive import query
+from pipeline.runs.store_identity import BehindStore
+from pipeline.store import files, layout, objects
+from pipeline.store.parts import PartError, PartWriter
 
 log = logging.getLogger(__name__)
 
@@ -61,12 +64,12 @@ class Note:
 
 def record_path(job: str, score_date: str, run_id: int) -> str:
     """Where a run's record is."""
-    return f"{parts.folder(job, score_date, run_id)}/run.json"
+    return f"{layout.folder(job, score_date, run_id)}/run.json"
 
 
 def rejected_path(job: str, score_date: str, run_id: int) -> str:
     """Where a run's rejected rows are."""
-    return f"{parts.folder(job, score_date, run_id)}/{REJECTED_FILE}"
+    return f"{layout.folder(job, score_date, run_id)}/{REJECTED_FILE}"
 
 
 def archive_rejected(uri: str, store: str, run: tuple[str, str, int]) -> Part | None:
@@ -89,7 +92,7 @@ def archive_rejected(uri: str, store: str, run: tuple[str, str, int]) -> Part | 
 def rejected_rows(store: str, path: str) -> int | None:
     """How many rejected rows a file has; None where there is no such file."""
     try:
-        content = parts.fetch(store, path)
+        content = files.fetch(store, path)
     except FileNotFoundError:
         return None
     return int(pq.read_metadata(pa.BufferReader(content)).num_rows)
@@ -99,7 +102,7 @@ def archive(connection: sa.Connection, store: str, run: tuple[str, str, int], re
     """Write a run's record into the store, before the run may be published."""
     values = {"run_id": run[2], "rejected": json.dumps(rejected and rejected.json_value())}
     record = connection.execute(sa.text(_RECORD), values).scalar_one()
-    objects.put(store, record_path(*run), record, identity.read(connection).secret)
+    objects.put(store, record_path(*run), record, store_identity.read(connection).secret)
 
 
 def follow(uri: str, store: str, job: str) -> None:
@@ -111,7 +114,7 @@ def follow(uri: str, store: str, job: str) -> None:
     try:
         written = set(objects.find(store, f"{_MOVES}/{job}"))
         with postgres.engine(uri).connect() as connection:
-            secret = identity.read(connection).secret
+            secret = store_identity.read(connection).secret
             for move in connection.execute(sa.text(_PUBLICATIONS), {"job": job}).mappings().all():
                 path = f"{_MOVES}/{job}/{move['score_date']}/{move['moment']}-{move['run_id']}.json"
                 if path not in written:
@@ -146,7 +149,8 @@ def nights(store: str, job: str, aside: list[str]) -> dict[date, list[tuple[int,
 def paths(store: str, job: str) -> list[str]:
     """All that is sealed of a job, but for what says whose it is."""
     records = [
-        record_path(job, folder.score_date.isoformat(), folder.run_id) for folder in attic.folders(store, job)
+        record_path(job, folder.score_date.isoformat(), folder.run_id)
+        for folder in folders.folders(store, job)
     ]
     kept = ((_MOVES, _MOVE_NAME), (_ERASED, _NOTE_NAME), (_ERASURES, _ERASURE_NAME))
     return records + [
@@ -167,13 +171,13 @@ def require_own(connection: sa.Connection, store: str, job: str, *, after_restor
         ForeignStore: the job's runs are another database's, or nobody's that is known.
         BehindStore: the database was restored from a backup, and the store holds what it has forgotten.
     """
-    database = identity.read(connection)
-    identity.require(store, job, database)
+    database = store_identity.read(connection)
+    store_identity.require(store, job, database)
     if after_restore:
         return
-    identity.require_current(store, database)
+    store_identity.require_current(store, database)
     known = set(connection.execute(sa.text(_KNOWN), {"job": job}).scalars())
-    unknown = {folder.run_id for folder in attic.folders(store, job)} - known
+    unknown = {folder.run_id for folder in folders.folders(store, job)} - known
     forgotten = sorted(
         {
             run_id
@@ -193,7 +197,7 @@ def require_own(connection: sa.Connection, store: str, job: str, *, after_restor
 def note(connection: sa.Connection, store: str, job: str, run_id: int, rewritten: Note) -> None:
     """Note what a file of a run is about to become, before it does."""
     name = f"{rewritten.kind}-{rewritten.part:05d}-{rewritten.before[:16]}-{rewritten.after[:16]}.json"
-    secret = identity.read(connection).secret
+    secret = store_identity.read(connection).secret
     objects.put(store, f"{_ERASED}/{job}/{run_id}/{name}", json.dumps(asdict(rewritten)), secret)
 
 
@@ -239,7 +243,7 @@ def erasures_between(
 def keep_erasure(connection: sa.Connection, store: str, job: str, erasure: int) -> None:
     """Write an erasure's receipt into the store as well."""
     value = connection.execute(sa.text(_ERASURE), {"erasure": erasure}).scalar_one()
-    objects.put(store, f"{_ERASURES}/{job}/{erasure}.json", value, identity.read(connection).secret)
+    objects.put(store, f"{_ERASURES}/{job}/{erasure}.json", value, store_identity.read(connection).secret)
 
 
 def erasures(store: str, job: str, secret: bytes, aside: list[str]) -> list[tuple[int, str, str]]:

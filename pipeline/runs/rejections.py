@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
-from pipeline import ledger, postgres
-from pipeline.check import REJECTED
+from pipeline.contract.checker import REJECTED
+from pipeline.databases import postgres
+from pipeline.runs import ledger
 
 # What is held before it is loaded; a batch's reasons for one rule come on top.
 PIECE_BYTES = 8 * 1024 * 1024

@@ -17,8 +17,11 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from pipeline import attic, ledger, objects, postgres
-from pipeline.parts import PartError, StoreError
+from pipeline.databases import postgres
+from pipeline.runs import folders, ledger
+from pipeline.store import objects
+from pipeline.store.files import StoreError
+from pipeline.store.parts import PartError
 
 log = logging.getLogger(__name__)
 
@@ -131,7 +134,7 @@ def require(store: str, job: str, database: Database) -> None:
         ForeignStore: they belong to another one, or the store does not say whose they are.
     """
     theirs = owner(store, job)
-    if theirs is None and not attic.folders(store, job):
+    if theirs is None and not folders.folders(store, job):
         return
     if theirs != database.database_id:
         whose = f"database {theirs}" if theirs else "no database that is known"
@@ -183,7 +186,7 @@ def admit(store: str, job: str, uri: str) -> Database:
         database = read(connection)
         if owner(store, job) is None:
             known = set(connection.execute(sa.text(_KNOWN), {"job": job}).scalars())
-            if {folder.run_id for folder in attic.folders(store, job)} <= known:
+            if {folder.run_id for folder in folders.folders(store, job)} <= known:
                 _take(store, job, database)
     require(store, job, database)
     require_current(store, database)

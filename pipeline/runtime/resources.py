@@ -56,7 +56,7 @@ def share() -> int:
     return max(1, processors // int(tasks))
 
 
-def claim() -> None:
+def limit_threads() -> None:
     """Take the task's share of the processors for Arrow, and one for whatever a model computes with in this thread.
 
     Raises:

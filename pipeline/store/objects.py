@@ -9,8 +9,8 @@ import hashlib
 import hmac
 from contextlib import suppress
 
-from pipeline import parts
-from pipeline.parts import PartError
+from pipeline.store import files
+from pipeline.store.parts import PartError
 
 # No job's name begins so: whatever lies below belongs to no run's folder.
 FOLDER = ".scoring"
@@ -36,7 +36,7 @@ def put(store: str, path: str, value: str, secret: bytes, *, exclusive: bool = F
     """
     line = f"{value}\n".encode()
     last = f"{hashlib.sha256(line).hexdigest()}\n{_seal(path, line, secret)}\n"
-    parts.put(store, path, line + last.encode(), exclusive=exclusive)
+    files.put(store, path, line + last.encode(), exclusive=exclusive)
 
 
 def read(store: str, path: str, secret: bytes | None) -> str | None:
@@ -52,7 +52,7 @@ def read(store: str, path: str, secret: bytes | None) -> str | None:
         UnsealedError: it does not have the database's seal.
     """
     try:
-        content = parts.fetch(store, path)
+        content = files.fetch(store, path)
     except FileNotFoundError:
         return None
     except (IsADirectoryError, NotADirectoryError) as error:
@@ -88,9 +88,9 @@ def _seal(path: str, line: bytes, secret: bytes) -> str:
 
 def names(store: str, folder: str) -> list[str]:
     """The names of what lies directly in a folder, files and folders, in order; none where there is no folder."""
-    filesystem, root = parts.open_store(store)
+    filesystem, root = files.open_store(store)
     filesystem.invalidate_cache()
-    with suppress(FileNotFoundError), parts.reaching(store):
+    with suppress(FileNotFoundError), files.reaching(store):
         listed = filesystem.ls(f"{root}/{folder}", detail=False)
         return sorted(
             name for path in listed if (name := path.rstrip("/").rpartition("/")[2]) and _whole(name)
@@ -100,9 +100,9 @@ def names(store: str, folder: str) -> list[str]:
 
 def find(store: str, folder: str) -> list[str]:
     """The paths, below the store and in order, of all files below a folder."""
-    filesystem, root = parts.open_store(store)
+    filesystem, root = files.open_store(store)
     filesystem.invalidate_cache()
-    with suppress(FileNotFoundError), parts.reaching(store):
+    with suppress(FileNotFoundError), files.reaching(store):
         paths = filesystem.find(f"{root}/{folder}")
         return sorted(folder + path.rpartition(f"/{folder}")[2] for path in paths if _whole(path))
     return []

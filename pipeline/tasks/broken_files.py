@@ -12,12 +12,13 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
-from pipeline import alerts, dates, failures
-from pipeline import job as jobs
-from pipeline.job import Job, JobError
-from pipeline.plain import plain
-from pipeline.postgres import engine
-from pipeline.texts import decoded
+from pipeline.config import dates, loader
+from pipeline.config.job import Job, JobError
+from pipeline.databases.postgres import engine
+from pipeline.integrations import outbox
+from pipeline.plain_text import plain
+from pipeline.runs import failures
+from pipeline.text_files import decoded
 
 _UTC = ZoneInfo("UTC")
 
@@ -53,9 +54,9 @@ def read_all(folder: Path) -> tuple[list[Job], list[Broken]]:
     """Every job of a folder, and those whose files cannot be used."""
     usable: list[Job] = []
     broken: list[Broken] = []
-    for path in jobs.files(folder):
+    for path in loader.files(folder):
         try:
-            usable.append(jobs.read(path))
+            usable.append(loader.read(path))
         except JobError as error:
             broken.append(_of_file(path, str(error)))
     return usable, broken
@@ -98,7 +99,7 @@ def recipients(uri: str, broken: Broken, others: Iterable[Job]) -> list[str]:
     return list(before) or sorted({job.alerts.to for job in others if job.alerts.to})
 
 
-def message(broken: Broken, page: str) -> alerts.Alert:
+def message(broken: Broken, page: str) -> outbox.Alert:
     """The message, of which a recipient gets one for each cause, however many jobs it is about.
 
     Args:
@@ -111,7 +112,7 @@ def message(broken: Broken, page: str) -> alerts.Alert:
         f"Seen by: {page}",
         *([f"Owner: {broken.owner}"] if broken.owner else []),
     ]
-    return alerts.Alert(
+    return outbox.Alert(
         job=broken.job,
         score_date=broken.score_date,
         cause=f"{broken.file} cannot be used: {_mark(broken.reason)}",

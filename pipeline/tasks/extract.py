@@ -12,21 +12,28 @@ from threading import Event
 
 import pyarrow as pa
 
-from pipeline import dates, doubles, forecast, identity, ledger, model, parts, queries, rules, warehouse
-from pipeline.check import Checker
-from pipeline.contract import Contract
+from pipeline.config import dates
+from pipeline.config.job import Job
+from pipeline.config.workspace import Workspace
+from pipeline.contract import policy as rules
+from pipeline.contract.checker import Checker
+from pipeline.contract.contract import Contract
+from pipeline.contract.policy import Policy
+from pipeline.databases import queries, warehouse
+from pipeline.databases.queries import Values
 from pipeline.errors import NothingToDo, ScoringError
-from pipeline.forecast import Forecast
-from pipeline.job import Job
-from pipeline.ledger import Line, ServedBy
-from pipeline.model import Model
-from pipeline.places import Places
-from pipeline.predict import score_batch, scoring_threads
-from pipeline.progress import Progress
-from pipeline.queries import Values
-from pipeline.rejected import Rejections
-from pipeline.rules import Policy
-from pipeline.stage import Clock, Part, Run, Work
+from pipeline.extraction import capacity, duplicates
+from pipeline.extraction.capacity import Forecast
+from pipeline.model import registry
+from pipeline.model.manifest import PinnedVersion
+from pipeline.model.scoring import Model, score_batch, scoring_threads
+from pipeline.payloads import Part, PartTask, Run
+from pipeline.runs import ledger, store_identity
+from pipeline.runs.ledger import PartRecord, ServedBy
+from pipeline.runs.rejections import Rejections
+from pipeline.runtime.clock import Clock
+from pipeline.runtime.progress import Progress
+from pipeline.store import layout, parts
 
 log = logging.getLogger(__name__)
 
@@ -53,16 +60,16 @@ class _Night:
         failed: set when one shard has failed, so that the others need not go on.
     """
 
-    places: Places
+    places: Workspace
     job: Job
     run: Run
     query: str
     values: Values
     contract: Contract
     policy: Policy
-    pinned: model.Pinned
-    load: Callable[[model.Pinned], Model] | None
-    stored: Callable[[Work], None]
+    pinned: PinnedVersion
+    load: Callable[[PinnedVersion], Model] | None
+    stored: Callable[[PartTask], None]
     failed: Event = field(default_factory=Event)
 
     @property
@@ -92,25 +99,25 @@ class _Night:
 class _Shard:
     """What one connection has read: parts, their lines of the ledger, and counts of what the contract saw."""
 
-    written: list[tuple[Part, Line]]
+    written: list[tuple[Part, PartRecord]]
     counts: dict[str, Counter[str]]
     forecast: dict[str, float]
 
 
 def extract(
-    places: Places,
+    places: Workspace,
     job: Job,
     score_date: date,
     *,
     trigger: str,
     model_version: int | None = None,
-    pinned: model.Pinned | None = None,
+    pinned: PinnedVersion | None = None,
     dry_run: bool = False,
     attempt: int = 1,
     served_by: ServedBy = "model",
     triggered_by: str | None = None,
-    load: Callable[[model.Pinned], Model] | None = None,
-    stored: Callable[[Work], None] = lambda work: None,
+    load: Callable[[PinnedVersion], Model] | None = None,
+    stored: Callable[[PartTask], None] = lambda work: None,
 ) -> Run:
     """Stream one night's rows from the warehouse into the parts of a new run.
 
@@ -145,12 +152,12 @@ def extract(
             configuration are published already.
     """
     clock = Clock()
-    pinned = pinned or model.resolve(places.home, job.model.name, job.model.alias, model_version)
+    pinned = pinned or registry.resolve(places.home, job.model.name, job.model.alias, model_version)
     policy = rules.of(job, pinned.manifest)
     query = queries.read(places.home / "sql", job.extract.query)
     interval = dates.interval(score_date, job.zone)
     query_sha256 = hashlib.sha256(query.encode()).hexdigest()
-    entry = ledger.Entry(
+    entry = ledger.RunRecord(
         job=job.name,
         score_date=score_date,
         interval=interval,
@@ -164,9 +171,9 @@ def extract(
         served_by=served_by,
         triggered_by=triggered_by,
     )
-    database = identity.admit(places.store, job.name, places.predictions)
+    database = store_identity.admit(places.store, job.name, places.predictions)
     run_id = ledger.begin(
-        places.predictions, entry, lambda run_id: identity.claim(places.store, database, run_id)
+        places.predictions, entry, lambda run_id: store_identity.claim(places.store, database, run_id)
     )
     log.info("run %s: model %s version %s", run_id, pinned.manifest.name, pinned.manifest.version)
     run = Run(
@@ -187,7 +194,7 @@ def extract(
     values = {"score_date": score_date, "interval_start": interval[0], "interval_end": interval[1]}
     contract = pinned.manifest.contract
     night = _Night(places, job, run, query, values, contract, policy, pinned, load, stored)
-    with ledger.working(places.predictions, run_id):
+    with ledger.open_run(places.predictions, run_id):
         shards = _read(night)
         written = sorted(
             (pair for shard in shards for pair in shard.written), key=lambda pair: pair[0].number
@@ -195,7 +202,7 @@ def extract(
         ledger.extracted(places.predictions, run_id, [line for _, line in written])
         if not written:
             _nothing_extracted(places, job, score_date, run_id)
-        ledger.require_new(places.predictions, run_id)
+        ledger.skip_if_published(places.predictions, run_id)
     return run.model_copy(
         update={
             "parts": tuple(part for part, _ in written),
@@ -235,7 +242,7 @@ def _doubled(night: _Night, snapshot: str | None) -> pa.Array | None:
     """The entities whose rows are to be rejected because they come more than once."""
     if night.policy.unique == "refuse":
         return None
-    found = doubles.find(night.places.warehouse, night.query, night.whole, night.origin, snapshot)
+    found = duplicates.find(night.places.warehouse, night.query, night.whole, night.origin, snapshot)
     log.info("%s entities come more than once; their rows are rejected", len(found))
     return found
 
@@ -281,7 +288,7 @@ def _read_shard(night: _Night, shard: int, snapshot: str | None, doubled: pa.Arr
         if shard == 0:
             read.forecast = _look_ahead(night, checker, first)
         for number, rows in enumerate(
-            _cut(chain([first], reader), parts.sizes(extract.rows_per_part, extract.shards))
+            _cut(chain([first], reader), layout.sizes(extract.rows_per_part, extract.shards))
         ):
             if night.failed.is_set():
                 break
@@ -297,22 +304,22 @@ def _look_ahead(night: _Night, checker: Checker, first: pa.RecordBatch) -> dict[
     manifest, side_by_side = night.pinned.manifest, night.load is not None
     if night.load:
         loaded = night.load(night.pinned)
-        sample = forecast.measure(lambda rows: score_batch(loaded, rows), checker, first)
+        sample = capacity.measure(lambda rows: score_batch(loaded, rows), checker, first)
     else:
-        sample = forecast.measure(lambda rows: forecast.stand_in(manifest, rows), checker, first)
-        sample = forecast.remember(night.places.predictions, night.job.name, manifest, sample)
+        sample = capacity.measure(lambda rows: capacity.stand_in(manifest, rows), checker, first)
+        sample = capacity.remember(night.places.predictions, night.job.name, manifest, sample)
 
     def expect(rows: int) -> Forecast:
         size, threads = night.job.extract.rows_per_part, scoring_threads(manifest)
-        return forecast.forecast(rows, size, sample, threads, side_by_side=side_by_side)
+        return capacity.forecast(rows, size, sample, threads, side_by_side=side_by_side)
 
-    ahead = forecast.look_ahead(night.places, night.query, night.whole, night.job.extract, expect)
+    ahead = capacity.look_ahead(night.places, night.query, night.whole, night.job.extract, expect)
     return ahead.metrics() if ahead else {}
 
 
 def _write_part(
     night: _Night, number: int, batches: Iterator[pa.RecordBatch], checker: Checker
-) -> tuple[Part, Line]:
+) -> tuple[Part, PartRecord]:
     """Check a part's rows, keep those that are rejected, and store the others."""
     run, extracted, refused = night.run, 0, 0
     rejections = Rejections(night.places.predictions, run.run_id, number)
@@ -323,10 +330,10 @@ def _write_part(
         rejections.add(checked.reasons())
         extracted, refused = extracted + batch.num_rows, refused + checked.rejected_rows
     rejections.load()
-    path = parts.input_path(run.job, run.score_date, run.run_id, number)
+    path = layout.input_path(run.job, run.score_date, run.run_id, number)
     part = writer.save(night.places.store, path, number)
     log.info("part %s: %s rows extracted, %s rejected", number, extracted, refused)
-    return part, Line(number, extracted, refused, part.sha256)
+    return part, PartRecord(number, extracted, refused, part.sha256)
 
 
 def _counted(batches: Iterator[pa.RecordBatch], progress: Progress) -> Iterator[pa.RecordBatch]:
@@ -353,7 +360,7 @@ def _cut(batches: Iterator[pa.RecordBatch], sizes: Iterator[int]) -> Iterator[It
         yield group()
 
 
-def _nothing_extracted(places: Places, job: Job, score_date: date, run_id: int) -> None:
+def _nothing_extracted(places: Workspace, job: Job, score_date: date, run_id: int) -> None:
     message = f"{job.name} {score_date}: {job.extract.query} gave no rows"
     if job.gate.on_empty == "skip":
         ledger.close(places.predictions, run_id, "abandoned", message)

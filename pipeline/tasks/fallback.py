@@ -5,11 +5,13 @@ from datetime import date
 
 import sqlalchemy as sa
 
-from pipeline import identity, model, postgres, receipts
+from pipeline.config.job import Job
+from pipeline.config.workspace import Workspace
+from pipeline.databases import postgres
 from pipeline.errors import NothingToDo, ScoringError, UsageError
-from pipeline.job import Job
-from pipeline.places import Places
-from pipeline.score import score
+from pipeline.model import manifest, registry
+from pipeline.runs import receipts, store_identity
+from pipeline.tasks.run import score
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +23,7 @@ class FallbackError(ScoringError):
     """Nothing could be served in a failed night's place."""
 
 
-def serve(places: Places, job: Job, score_date: date, *, trigger: str, reason: str) -> str:
+def serve(places: Workspace, job: Job, score_date: date, *, trigger: str, reason: str) -> str:
     """Publish what the job names as its fallback, unless the night itself is published.
 
     Args:
@@ -63,16 +65,16 @@ def meanwhile(database_url: str, job: Job, score_date: date) -> str:
     return f"{_describe(job, score_date, shown)}."
 
 
-def previous(places: Places, job: Job) -> model.Pinned:
+def previous(places: Workspace, job: Job) -> manifest.PinnedVersion:
     """The version that serves when the champion cannot.
 
     Raises:
         ModelError: there is none.
     """
-    return model.resolve(places.home, job.model.name, PREVIOUS)
+    return registry.resolve(places.home, job.model.name, PREVIOUS)
 
 
-def _serve_last(places: Places, job: Job, score_date: date, trigger: str, reason: str) -> None:
+def _serve_last(places: Workspace, job: Job, score_date: date, trigger: str, reason: str) -> None:
     values = {"job": job.name, "score_date": score_date, "trigger": trigger, "reason": reason}
     database = _admitted(places, job)
 
@@ -82,7 +84,7 @@ def _serve_last(places: Places, job: Job, score_date: date, trigger: str, reason
             raise FallbackError(f"{done.refusal}. Put right what failed, and clear the failed task.")
         connection.execute(sa.text("SELECT scoring.summarize(:score_date)"), values)
         if database and connection.execute(sa.text(_NEW), {"run_id": done.served}).scalar_one():
-            identity.claim(places.store, database, done.served)
+            store_identity.claim(places.store, database, done.served)
             run = (job.name, score_date.isoformat(), done.served)
             receipts.archive(connection, places.store, run, rejected=None)
 
@@ -90,16 +92,16 @@ def _serve_last(places: Places, job: Job, score_date: date, trigger: str, reason
     receipts.follow(places.predictions, places.store, job.name)
 
 
-def _admitted(places: Places, job: Job) -> identity.Database | None:
+def _admitted(places: Workspace, job: Job) -> store_identity.Database | None:
     """The database, as its store admits it; None where the store does not answer, which may be why the night failed."""
     try:
-        return identity.admit(places.store, job.name, places.predictions)
+        return store_identity.admit(places.store, job.name, places.predictions)
     except OSError as error:
         log.warning("%s: the store has no record of this fallback, which `rebuild` cannot make again", error)
         return None
 
 
-def _score_previous(places: Places, job: Job, score_date: date, trigger: str) -> None:
+def _score_previous(places: Workspace, job: Job, score_date: date, trigger: str) -> None:
     try:
         score(places, job, score_date, trigger=trigger, fallback=previous(places, job))
     except NothingToDo as nothing:

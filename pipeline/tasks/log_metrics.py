@@ -11,11 +11,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
 
-from pipeline import age, ledger, looks, parts, postgres
-from pipeline.job import Gate, Job
-from pipeline.looks import Looks
-from pipeline.places import Places
-from pipeline.stage import Clock, Finding, Run, Verdict, Written, by_the_clock
+from pipeline.config.job import Job
+from pipeline.config.sections import GateSection
+from pipeline.config.workspace import Workspace
+from pipeline.databases import postgres
+from pipeline.monitoring import model_age, run_profile
+from pipeline.monitoring.run_profile import RunProfile
+from pipeline.payloads import Finding, Run, Verdict, Written
+from pipeline.runs import ledger
+from pipeline.runtime.clock import Clock, by_the_clock
+from pipeline.store import layout, parts
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +67,7 @@ class ScoreSummary:
         return spread | {f"label_share:{label}": count / self.rows for label, count in self.labels.items()}
 
 
-def log_metrics(places: Places, job: Job, run: Run, written: Sequence[Written]) -> Verdict:
+def log_metrics(places: Workspace, job: Job, run: Run, written: Sequence[Written]) -> Verdict:
     """Compute a run's metrics from its parts, keep them, and give the gate's verdict.
 
     Raises:
@@ -71,14 +76,14 @@ def log_metrics(places: Places, job: Job, run: Run, written: Sequence[Written]) 
         Superseded: the run was closed or published meanwhile.
     """
     clock = Clock()
-    with ledger.working(places.predictions, run.run_id):
+    with ledger.open_run(places.predictions, run.run_id):
         summary = ScoreSummary()
         for part in written:
             for batch in _scores(places, run, part):
                 summary.add(batch)
-        seen = looks.look(places, job.drift, run, written)
-        found = (*seen.findings(job.gate), *age.findings(places, job.gate, run))
-        verdict = judge(job.gate, run, summary, found)
+        seen = run_profile.look(places, job.drift, run, written)
+        found = (*seen.findings(job.gate), *model_age.findings(places, job.gate, run))
+        verdict = apply_gate(job.gate, run, summary, found)
         counts = {**_counts(run, summary), **seen.metrics(), **summary.metrics()}
         _keep(places.predictions, run, verdict, {**counts, **_costs(run, written, clock)}, seen)
     for finding in verdict.findings:
@@ -99,7 +104,9 @@ def read(uri: str, run_id: int) -> dict[str, float]:
         return {row.metric: row.value for row in rows}
 
 
-def judge(gate: Gate, run: Run, summary: ScoreSummary, unusual: tuple[Finding, ...] = ()) -> Verdict:
+def apply_gate(
+    gate: GateSection, run: Run, summary: ScoreSummary, unusual: tuple[Finding, ...] = ()
+) -> Verdict:
     """Hold what a run looked like against the job's gate."""
     found = []
     if summary.rows < gate.min_rows:
@@ -118,8 +125,8 @@ def judge(gate: Gate, run: Run, summary: ScoreSummary, unusual: tuple[Finding, .
     return Verdict(findings=(*found, *unusual), rows_scored=summary.rows)
 
 
-def _scores(places: Places, run: Run, written: Written) -> Iterator[pa.RecordBatch]:
-    path = parts.scored_path(run.job, run.score_date, run.run_id, written.part.number)
+def _scores(places: Workspace, run: Run, written: Written) -> Iterator[pa.RecordBatch]:
+    path = layout.scored_path(run.job, run.score_date, run.run_id, written.part.number)
     return parts.read(places.store, path, written.part)
 
 
@@ -159,7 +166,7 @@ def _costs(run: Run, written: Sequence[Written], clock: Clock) -> dict[str, floa
     return seconds | peaks | paces | whole
 
 
-def _keep(uri: str, run: Run, verdict: Verdict, metrics: dict[str, float], seen: Looks) -> None:
+def _keep(uri: str, run: Run, verdict: Verdict, metrics: dict[str, float], seen: RunProfile) -> None:
     findings = json.dumps([finding.json_value() for finding in verdict.findings])
     features = [
         {"run_id": run.run_id, "feature": feature, "metric": metric, "value": float(value)}

@@ -9,25 +9,21 @@ from datetime import date
 import adbc_driver_manager.dbapi as adbc
 import sqlalchemy as sa
 
-from pipeline import (
-    dates,
-    dependencies,
-    doubles,
-    forecast,
-    model,
-    outcomes,
-    postgres,
-    queries,
-    rules,
-    warehouse,
-)
-from pipeline.check import Checker
+from pipeline.config import dates
+from pipeline.config.fields import DEFAULT_POOL
+from pipeline.config.job import Job
+from pipeline.config.workspace import Workspace
+from pipeline.contract import policy as rules
+from pipeline.contract.checker import Checker
+from pipeline.databases import postgres, queries, warehouse
+from pipeline.databases.queries import Values
 from pipeline.errors import ScoringError, named
-from pipeline.job import DEFAULT_POOL, Job
-from pipeline.places import Places
-from pipeline.predict import score_batch, scoring_threads
-from pipeline.queries import Values
-from pipeline.reread import reread
+from pipeline.evaluation import outcomes
+from pipeline.extraction import capacity, duplicates
+from pipeline.integrations import dependencies
+from pipeline.model import registry, scoring
+from pipeline.model.scoring import score_batch, scoring_threads
+from pipeline.training.reference_check import reread
 
 # Enough rows to meet the contract's rules, few enough to be quick.
 SAMPLE_ROWS = 10_000
@@ -48,7 +44,7 @@ class CheckError(ScoringError):
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckResult:
     """One thing that was checked.
 
     Attributes:
@@ -63,17 +59,17 @@ class Finding:
 
 
 def check(
-    job: Job, places: Places, score_date: date, environ: Mapping[str, str] = os.environ
-) -> Iterator[Finding]:
+    job: Job, places: Workspace, score_date: date, environ: Mapping[str, str] = os.environ
+) -> Iterator[CheckResult]:
     """Check a job's model, query, rows and rights, and yield each finding; a failed one ends what depends on it."""
-    yield Finding("job file", True, f"{job.name}: {job.description}")
+    yield CheckResult("job file", True, f"{job.name}: {job.description}")
     if job.alerts.to:
         yield _find("alerts", lambda: dependencies.require_alerts(job, environ))
     if job.tracking.mlflow:
         yield _find("tracking", lambda: dependencies.require_tracking(job, environ))
     if job.pool != DEFAULT_POOL:
         yield _find("pool", lambda: dependencies.require_pool(job, environ))
-    loaded: list[model.Model] = []
+    loaded: list[scoring.Model] = []
     yield _find("model", lambda: _model(job, places, loaded))
     if loaded:
         yield _find("query and rows", lambda: _rows(job, places, score_date, loaded[0]))
@@ -88,29 +84,31 @@ def check(
     yield _find("predictions database", lambda: _rights(places, job))
 
 
-def _find(what: str, step: Callable[[], str]) -> Finding:
+def _find(what: str, step: Callable[[], str]) -> CheckResult:
     try:
-        return Finding(what, True, step())
+        return CheckResult(what, True, step())
     except (ScoringError, sa.exc.SQLAlchemyError, OSError, adbc.Error) as error:
-        return Finding(what, False, " ".join(f"{named(error, str(error))} {postgres.remedy(error)}".split()))
+        return CheckResult(
+            what, False, " ".join(f"{named(error, str(error))} {postgres.remedy(error)}".split())
+        )
 
 
-def _fallback(job: Job, places: Places, score_date: date) -> str:
-    loaded: list[model.Model] = []
+def _fallback(job: Job, places: Workspace, score_date: date) -> str:
+    loaded: list[scoring.Model] = []
     said = _model(job, places, loaded, "champion_previous")
     return f"{said}; {_rows(job, places, score_date, loaded[0])}"
 
 
-def _model(job: Job, places: Places, loaded: list[model.Model], alias: str = "") -> str:
-    pinned = model.resolve(places.home, job.model.name, alias or job.model.alias)
+def _model(job: Job, places: Workspace, loaded: list[scoring.Model], alias: str = "") -> str:
+    pinned = registry.resolve(places.home, job.model.name, alias or job.model.alias)
     manifest = pinned.manifest
     if manifest.outcome in {column.name for column in manifest.columns}:
         raise CheckError(
             f"{manifest.name} version {manifest.version} takes its own outcome, {manifest.outcome!r}, which nobody "
             "knows at night. Train without it, and register again."
         )
-    loaded.append(model.load(pinned))
-    model.reference(pinned)
+    loaded.append(registry.load(pinned))
+    registry.reference(pinned)
     return (
         f"{manifest.name} version {manifest.version} ({manifest.task}, {len(manifest.columns)} features): bytes "
         f"as pinned, scikit-learn {manifest.libraries['scikit-learn']}, {len(manifest.golden_rows)} golden rows "
@@ -118,7 +116,7 @@ def _model(job: Job, places: Places, loaded: list[model.Model], alias: str = "")
     )
 
 
-def _rows(job: Job, places: Places, score_date: date, loaded: model.Model) -> str:
+def _rows(job: Job, places: Workspace, score_date: date, loaded: scoring.Model) -> str:
     query = queries.read(places.home / "sql", job.extract.query)
     start, end = dates.interval(score_date, job.zone)
     values: Values = {
@@ -131,13 +129,13 @@ def _rows(job: Job, places: Places, score_date: date, loaded: model.Model) -> st
     policy = rules.of(job, loaded.manifest)
     doubled = None
     if policy.unique == "reject":
-        doubled = doubles.find(places.warehouse, query, values, job.extract.query)
+        doubled = duplicates.find(places.warehouse, query, values, job.extract.query)
     checker = Checker(loaded.manifest.contract, policy, end.astimezone(job.zone), doubled)
     rows, rejected, reasons, sample = 0, 0, set(), None
     with warehouse.stream(places.warehouse, query, values, job.extract.query) as reader:
         checker.schema(reader.schema, job.extract.query)
         for batch in reader:
-            sample = sample or forecast.measure(lambda rows: score_batch(loaded, rows), checker, batch)
+            sample = sample or capacity.measure(lambda rows: score_batch(loaded, rows), checker, batch)
             checked = checker.check(batch.slice(0, SAMPLE_ROWS - rows))
             rows, rejected = rows + min(batch.num_rows, SAMPLE_ROWS - rows), rejected + checked.rejected_rows
             reasons |= {(failure.column, failure.rule) for failure in checked.failures}
@@ -157,8 +155,8 @@ def _rows(job: Job, places: Places, score_date: date, loaded: model.Model) -> st
         )
     why = "; ".join(f"{column}: {rule}" for column, rule in sorted(reasons))
     size, threads = job.extract.rows_per_part, scoring_threads(loaded.manifest)
-    ahead = forecast.look_ahead(
-        places, query, values, job.extract, lambda rows: forecast.forecast(rows, size, sample, threads)
+    ahead = capacity.look_ahead(
+        places, query, values, job.extract, lambda rows: capacity.forecast(rows, size, sample, threads)
     )
     return (
         f"{rows} rows of {score_date} read and scored, {rejected} would be rejected{f' ({why})' if why else ''}; "
@@ -166,11 +164,11 @@ def _rows(job: Job, places: Places, score_date: date, loaded: model.Model) -> st
     )
 
 
-def _reference(job: Job, places: Places) -> str:
-    return reread(places, job, model.resolve(places.home, job.model.name, job.model.alias))
+def _reference(job: Job, places: Workspace) -> str:
+    return reread(places, job, registry.resolve(places.home, job.model.name, job.model.alias))
 
 
-def _slices(job: Job, loaded: model.Model) -> str:
+def _slices(job: Job, loaded: scoring.Model) -> str:
     features = [column.name for column in loaded.manifest.columns]
     for name in job.slices:
         if name not in features:
@@ -183,7 +181,7 @@ def _slices(job: Job, loaded: model.Model) -> str:
     return f"by {', '.join(job.slices)}"
 
 
-def _rights(places: Places, job: Job) -> str:
+def _rights(places: Workspace, job: Job) -> str:
     with postgres.engine(places.predictions).connect() as connection:
         if not connection.execute(
             sa.text("SELECT to_regclass('scoring.scoring_runs') IS NOT NULL")

@@ -10,25 +10,28 @@ from contextlib import contextmanager
 from datetime import date
 from typing import Any
 
-from pipeline import ledger, machine, model
-from pipeline.extract import extract
-from pipeline.job import Job
-from pipeline.metrics import log_metrics
-from pipeline.places import Places
-from pipeline.predict import score_part
-from pipeline.stage import Clock, Publication, Scored, Work, Written
-from pipeline.write import publish, write
+from pipeline.config.job import Job
+from pipeline.config.workspace import Workspace
+from pipeline.model import manifest, registry
+from pipeline.payloads import PartTask, Publication, Scored, Written
+from pipeline.runs import ledger
+from pipeline.runtime import resources
+from pipeline.runtime.clock import Clock
+from pipeline.tasks.extract import extract
+from pipeline.tasks.log_metrics import log_metrics
+from pipeline.tasks.predict import score_part
+from pipeline.tasks.write import publish, write
 
 
 def score(
-    places: Places,
+    places: Workspace,
     job: Job,
     score_date: date,
     *,
     trigger: str,
     model_version: int | None = None,
     dry_run: bool = False,
-    fallback: model.Pinned | None = None,
+    fallback: manifest.PinnedVersion | None = None,
     triggered_by: str | None = None,
     progress: Callable[[str, int, int], None] = lambda stage, done, total: None,
 ) -> Publication:
@@ -48,15 +51,15 @@ def score(
     Raises:
         ScoringError: as the stages do; `Held` and `NothingToDo` among them.
     """
-    pinned = fallback or model.resolve(places.home, job.model.name, job.model.alias, model_version)
-    with _one_by_one(machine.claim) as scorer:
-        loading = scorer.submit(model.load, pinned)
+    pinned = fallback or registry.resolve(places.home, job.model.name, job.model.alias, model_version)
+    with _one_by_one(resources.limit_threads) as scorer:
+        loading = scorer.submit(registry.load, pinned)
         scored: list[Future[Scored]] = []
 
-        def hand_over(work: Work) -> None:
+        def hand_over(work: PartTask) -> None:
             _require_no_error(scored)  # a night that cannot be scored need not be extracted to its end
             progress("extract and predict", len(scored), 0)
-            scored.append(scorer.submit(lambda: score_part(places, work, loading.result(), Clock())))
+            scored.append(scorer.submit(lambda: score_part(places, work, pinned, loading.result(), Clock())))
 
         run = extract(
             places,
@@ -72,7 +75,7 @@ def score(
             stored=hand_over,
         )
         # A write resumes a run that has failed: the failure is noted when no write goes on any more.
-        with ledger.working(places.predictions, run.run_id), _one_by_one() as writer:
+        with ledger.open_run(places.predictions, run.run_id), _one_by_one() as writer:
             loading.result()
             written: list[Future[Written]] = []
             for number, part in enumerate(scored):

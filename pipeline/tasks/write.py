@@ -7,23 +7,26 @@ waits for. A part is loaded once: whoever marks its line of the ledger first als
 import logging
 from collections.abc import Iterable, Iterator
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
 
-from pipeline import identity, ledger, parts, postgres, receipts
+from pipeline.config.workspace import Workspace
+from pipeline.databases import postgres
 from pipeline.errors import NothingToDo, ScoringError
-from pipeline.ledger import LedgerError, Superseded
-from pipeline.places import Places
-from pipeline.predict import SCORED
-from pipeline.progress import Progress
-from pipeline.stage import Clock, Publication, Run, Scored, Verdict, Written
+from pipeline.payloads import Publication, Run, Scored, Verdict, Written
+from pipeline.project import SQL
+from pipeline.runs import ledger, receipts, store_identity
+from pipeline.runs.ledger import LedgerError, Superseded
+from pipeline.runtime.clock import Clock
+from pipeline.runtime.progress import Progress
+from pipeline.store import files, layout, parts
+from pipeline.store.schemas import SCORE_SCHEMA
 
 log = logging.getLogger(__name__)
 
-_AUDITS = Path(__file__).resolve().parents[1] / "sql" / "audit"
+_AUDITS = SQL / "audit"
 
 
 class WriteError(ScoringError):
@@ -42,7 +45,7 @@ class Rejected(ScoringError):
     """The run was held, and it was decided not to publish it."""
 
 
-def write(places: Places, scored: Scored) -> Written:
+def write(places: Workspace, scored: Scored) -> Written:
     """Load one part's scores into the run, by COPY. A repeated or concurrent try changes nothing.
 
     Raises:
@@ -51,9 +54,9 @@ def write(places: Places, scored: Scored) -> Written:
         Superseded: the run was closed or published meanwhile.
     """
     clock = Clock()
-    path = parts.scored_path(scored.job, scored.score_date, scored.run_id, scored.part.number)
+    path = layout.scored_path(scored.job, scored.score_date, scored.run_id, scored.part.number)
     line = (scored.part.rows, scored.part.sha256, scored.run_id, scored.part.number)
-    with ledger.working(places.predictions, scored.run_id):
+    with ledger.open_run(places.predictions, scored.run_id):
         batches = parts.read(places.store, path, scored.part)
         with postgres.connect(places.predictions) as session, session.cursor() as cursor:
             ledger.write_as(cursor, scored.run_id)
@@ -75,7 +78,7 @@ def write(places: Places, scored: Scored) -> Written:
     )
 
 
-def publish(places: Places, run: Run, verdict: Verdict) -> Publication:
+def publish(places: Workspace, run: Run, verdict: Verdict) -> Publication:
     """Audit a written run, apply the gate's verdict, and make it the one that `predictions` shows.
 
     A try that comes after a commit whose answer was lost is told the same again: publication or hold.
@@ -88,7 +91,7 @@ def publish(places: Places, run: Run, verdict: Verdict) -> Publication:
         NothingToDo: it was a dry run.
     """
     try:
-        with ledger.working(places.predictions, run.run_id):
+        with ledger.open_run(places.predictions, run.run_id):
             _publish(places, run, verdict)
     except Superseded:
         receipts.follow(places.predictions, places.store, run.job)
@@ -99,13 +102,13 @@ def publish(places: Places, run: Run, verdict: Verdict) -> Publication:
     return publication
 
 
-def _publish(places: Places, run: Run, verdict: Verdict) -> None:
+def _publish(places: Workspace, run: Run, verdict: Verdict) -> None:
     # Not part by part, which would make COPY half as slow again.
     with postgres.engine(places.predictions).begin() as connection:
         connection.execute(sa.text(_INDEX), {"score_date": run.score_date})
     audit(places.predictions, run)
-    identity.require(places.store, run.job, identity.of(places.predictions))
-    parts.sweep(places.store, parts.folder(run.job, run.score_date, run.run_id))
+    store_identity.require(places.store, run.job, store_identity.of(places.predictions))
+    files.remove_temporary(places.store, layout.folder(run.job, run.score_date, run.run_id))
     if run.dry_run:
         ledger.close(places.predictions, run.run_id, "abandoned", "dry run")
         raise NothingToDo(f"run {run.run_id}: a dry run, {verdict.rows_scored} rows scored and not published")
@@ -114,7 +117,7 @@ def _publish(places: Places, run: Run, verdict: Verdict) -> None:
         reason = "; ".join(verdict.reasons)
         ledger.close(places.predictions, run.run_id, "held", reason)
         raise _held(run.run_id, run.job, run.score_date, reason)
-    flip(places.predictions, run.run_id)
+    move_pointer(places.predictions, run.run_id)
 
 
 def published(database_url: str, run_id: int) -> Publication:
@@ -144,7 +147,7 @@ def published(database_url: str, run_id: int) -> Publication:
     return _publication(database_url, row)
 
 
-def _archive(places: Places, run: Run) -> None:
+def _archive(places: Workspace, run: Run) -> None:
     """Keep in the store what a lost database could not be made again without."""
     which = (run.job, run.score_date, run.run_id)
     rejected = (
@@ -202,7 +205,7 @@ def audit(uri: str, run: Run) -> None:
                 )
 
 
-def flip(database_url: str, run_id: int) -> int | None:
+def move_pointer(database_url: str, run_id: int) -> int | None:
     """Move the pointer to an open run, in one transaction of some milliseconds; returns the run that it replaces.
 
     The database itself decides, in `scoring.publish`: the pointer only moves to a run younger than all that were ever
@@ -228,8 +231,8 @@ def resolve(done: sa.Row[Any]) -> int | None:
     """The run that a publication replaced, from what `scoring.publish` or `scoring.approve` says of it.
 
     Raises:
-        Superseded: as `flip` does.
-        WriteError: as `flip` does.
+        Superseded: as `move_pointer` does.
+        WriteError: as `move_pointer` does.
         NotHeld: it was to be decided on, and is not held.
     """
     if done.outcome == "not held":
@@ -283,7 +286,13 @@ def _require_same(scored: Scored, found: list[tuple[Any, ...]]) -> None:
 
 
 _TABLE = pa.schema(
-    [("score_date", pa.date32()), ("job", pa.string()), ("run_id", pa.int64()), ("part", pa.int32()), *SCORED]
+    [
+        ("score_date", pa.date32()),
+        ("job", pa.string()),
+        ("run_id", pa.int64()),
+        ("part", pa.int32()),
+        *SCORE_SCHEMA,
+    ]
 )
 _CLAIM = """
 UPDATE scoring.run_parts SET rows_scored = $1, scored_sha256 = $2, written_at = now()

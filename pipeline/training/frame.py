@@ -8,12 +8,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pandas as pd
 
-from pipeline import addresses, dates, embedded, gather, places, queries
-from pipeline import job as jobs
-from pipeline.addresses import AddressError
+from pipeline.config import dates, loader, workspace
+from pipeline.config.job import Job
+from pipeline.databases import connections, queries
+from pipeline.databases.connections import AddressError
+from pipeline.embedded import server
 from pipeline.errors import UsageError
-from pipeline.gather import Gathered, Source
-from pipeline.job import Job
+from pipeline.training import gather
+from pipeline.training.gather import Gathered, Source
 
 
 def training_frame(
@@ -91,9 +93,9 @@ def _range(first: date | str, last: date | str) -> list[date]:
 
 
 def _source(source: Job | str, connection: str, timezone: str) -> Source:
-    home = places.home()
+    home = workspace.home()
     if isinstance(source, str) and not source.endswith(".sql"):
-        source = jobs.find(home / "dags", source)
+        source = loader.find(home / "dags", source)
     if isinstance(source, Job):
         name, connection, zone = source.extract.query, source.extract.connection, source.zone
     else:
@@ -103,11 +105,11 @@ def _source(source: Job | str, connection: str, timezone: str) -> Source:
             raise UsageError(
                 f"time zone {timezone!r} is unknown. Name one of the IANA, such as Europe/Berlin."
             ) from None
-    uri = embedded.connection(connection, home / ".local")
+    uri = server.connection(connection, home / ".local")
     if uri is None:
         raise AddressError(
             f"no connection {connection!r}. Set AIRFLOW_CONN_{connection.upper()} to the warehouse's URI, or name "
             "another connection."
         )
-    address = addresses.warehouse(uri, connection)
+    address = connections.warehouse(uri, connection)
     return Source(address, queries.read(home / "sql", name), name, zone)

@@ -17,9 +17,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline import columns, dates, queries, warehouse
-from pipeline.check import Checked, Checker
-from pipeline.contract import ENTITY, Column, Contract, ContractError, Kind
+from pipeline.config import dates
+from pipeline.contract import schema as columns
+from pipeline.contract.checker import BatchResult, Checker
+from pipeline.contract.contract import ENTITY, Column, Contract, ContractError, Kind
+from pipeline.databases import queries, warehouse
 from pipeline.errors import ScoringError
 
 SCORE_DATE = "score_date"
@@ -89,7 +91,7 @@ class Gathered:
     gaps: set[str] = field(default_factory=set)
     large: set[str] = field(default_factory=set)
 
-    def add(self, checked: Checked) -> None:
+    def add(self, checked: BatchResult) -> None:
         """Take a batch into account."""
         self.rows += checked.accepted.num_rows
         self.left_out += checked.rejected_rows

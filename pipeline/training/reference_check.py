@@ -16,13 +16,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline import dates, model, queries, rules, warehouse
-from pipeline.check import Checker
-from pipeline.contract import ENTITY, Contract
+from pipeline.config import dates
+from pipeline.config.job import Job
+from pipeline.config.workspace import Workspace
+from pipeline.contract import policy
+from pipeline.contract.checker import Checker
+from pipeline.contract.contract import ENTITY, Contract
+from pipeline.databases import queries, warehouse
 from pipeline.errors import ScoringError
-from pipeline.job import Job
-from pipeline.model import Pinned
-from pipeline.places import Places
+from pipeline.model import registry
+from pipeline.model.manifest import PinnedVersion
 
 SCORE_DATE = "score_date"
 
@@ -88,7 +91,7 @@ class _Compared:
         return bool(self.there.all())
 
 
-def reread(places: Places, job: Job, pinned: Pinned) -> str:
+def reread(places: Workspace, job: Job, pinned: PinnedVersion) -> str:
     """Compare the reference's rows of some score dates with what the query gives of them; returns what was found.
 
     Raises:
@@ -97,7 +100,7 @@ def reread(places: Places, job: Job, pinned: Pinned) -> str:
         WarehouseError: the database refused the query.
         ContractError: the query's columns do not fit the model.
     """
-    table = pq.read_table(io.BytesIO(model.reference(pinned)))
+    table = pq.read_table(io.BytesIO(registry.reference(pinned)))
     if SCORE_DATE not in table.column_names:
         return (
             f"it has no column {SCORE_DATE!r}, so nobody can say whether the query gives the values of training. "
@@ -122,7 +125,7 @@ def _rows(table: pa.Table, contract: Contract, day: date) -> _Compared:
     return _Compared(day, frame, _hashes(frame), entities)
 
 
-def _read(places: Places, job: Job, pinned: Pinned, compared: _Compared) -> _Compared:
+def _read(places: Workspace, job: Job, pinned: PinnedVersion, compared: _Compared) -> _Compared:
     query = queries.read(places.home / "sql", job.extract.query)
     start, end = dates.interval(compared.day, job.zone)
     values: queries.Values = {
@@ -133,7 +136,7 @@ def _read(places: Places, job: Job, pinned: Pinned, compared: _Compared) -> _Com
         "shards": 1,
     }
     contract = pinned.manifest.contract
-    checker = Checker(contract, rules.of(job, pinned.manifest), end.astimezone(job.zone))
+    checker = Checker(contract, policy.of(job, pinned.manifest), end.astimezone(job.zone))
     with warehouse.stream(places.warehouse, query, values, job.extract.query) as reader:
         checker.schema(reader.schema, job.extract.query)
         for batch in reader:

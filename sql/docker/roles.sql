@@ -2,7 +2,7 @@
 -- is missing is made. Run by psql as the superuser, who is used for nothing else.
 --
 -- One login for one purpose, and no owner is a superuser. How a login proves itself is said elsewhere: by a password
--- (databases.sql) or by being the user of the operating system that made the server (pipeline/postmaster.py).
+-- (databases.sql) or by being the user of the operating system that made the server (pipeline/embedded/postmaster.py).
 
 \set ON_ERROR_STOP on
 \set QUIET on

@@ -1,4 +1,4 @@
-"""Alembic's entry: runs the revisions over the connection that `pipeline.migrate` hands in."""
+"""Alembic's entry: runs the revisions over the connection that `pipeline.provisioning.migrate` hands in."""
 
 import sqlalchemy as sa
 from alembic import context

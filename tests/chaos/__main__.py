@@ -1,4 +1,4 @@
-"""The kill campaign for as long as you like: python -m tests.faults --trials 200 --seed 1 (`make chaos N=200 SEED=1`).
+"""The kill campaign for as long as you like: python -m tests.chaos --trials 200 --seed 1 (`make chaos N=200 SEED=1`).
 
 Trial after trial takes the next seed; a trial that fails says which, and N=1 with that SEED plays it again.
 """
@@ -11,18 +11,19 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from pipeline import addresses, embedded
-from pipeline.migrate import migrate
-from tests.faults import wrong_writers
-from tests.faults.campaign import Result, campaign
-from tests.faults.report import Report, harm_by_kind
-from tests.faults.trials import deck, trial, wrong_deck
-from tests.faults.tries import Children
+from pipeline.databases import connections
+from pipeline.embedded import server as embedded
+from pipeline.provisioning.migrate import migrate
+from tests.chaos import wrong_writers
+from tests.chaos.campaign import Result, campaign
+from tests.chaos.report import Report, harm_by_kind
+from tests.chaos.trials import deck, trial, wrong_deck
+from tests.chaos.tries import Children
 
 
 def main() -> None:
     """Run the campaign on a Postgres of its own; exits with 1 on any harm, or when a wrong writer slips through."""
-    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__.splitlines()[0])
     parser.add_argument("--trials", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
@@ -30,7 +31,7 @@ def main() -> None:
         folder = held.enter_context(tempfile.TemporaryDirectory(prefix="scoring-chaos-"))
         server = embedded.start(Path(folder))
         held.callback(embedded.stop, Path(folder))
-        migrate(addresses.postgres(server.connections["predictions_owner"], "predictions_owner"))
+        migrate(connections.postgres(server.connections["predictions_owner"], "predictions_owner"))
         began, done = time.monotonic(), 0
 
         def told(result: Result) -> None:

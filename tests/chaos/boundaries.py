@@ -18,7 +18,7 @@ from unittest.mock import patch
 import adbc_driver_postgresql.dbapi as adbc
 from sqlalchemy.engine.default import DefaultDialect
 
-from pipeline import write
+from pipeline.tasks import write
 
 # kind -> what holds the function, and its name. Every durable change of the pipeline goes through one of these.
 WRAPPED: tuple[tuple[str, Any, str], ...] = (

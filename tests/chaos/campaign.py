@@ -9,15 +9,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
 
-from pipeline.embedded import Embedded
-from tests.faults import invariants
-from tests.faults.boundaries import Boundary
-from tests.faults.fault import Fault, Fired
-from tests.faults.invariants import Harm
-from tests.faults.lane import EDITIONS, Edition, Lane, opened
-from tests.faults.night import Night
-from tests.faults.trials import Census, Trial
-from tests.faults.tries import Children, HarnessError
+from pipeline.embedded.server import Embedded
+from tests.chaos import invariants
+from tests.chaos.boundaries import Boundary
+from tests.chaos.fault import Fault, Fired
+from tests.chaos.invariants import Harm
+from tests.chaos.lane import EDITIONS, Edition, Lane, opened
+from tests.chaos.night import Night
+from tests.chaos.trials import Census, Trial
+from tests.chaos.tries import Children, HarnessError
 from tests.home import Home
 
 

@@ -1,6 +1,6 @@
 """A warm process that has imported everything, and forks one child for every try of a task.
 
-    python -m tests.faults.child
+    python -m tests.chaos.child
 
 It reads the paths of requests from its standard input, one a line, and writes what happens to its standard output, as
 JSON: {"request": PATH, "pid": N} when a child has begun, {"pid": N, "status": N} when one has stopped or ended. The
@@ -23,23 +23,24 @@ from typing import Any
 
 from narwhals.stable.v2.dependencies import is_into_dataframe
 
-from pipeline import job as jobs
-from pipeline import postgres
+from pipeline.config import loader
+from pipeline.config.job import Job
+from pipeline.config.workspace import Workspace
+from pipeline.databases import postgres
 from pipeline.errors import NothingToDo, ScoringError
-from pipeline.extract import extract
-from pipeline.job import Job
-from pipeline.metrics import log_metrics
-from pipeline.places import Places
-from pipeline.predict import load_model, predict
-from pipeline.score import score
-from pipeline.stage import Run, Scored, Verdict, Work, Written
-from pipeline.write import publish, write
-from tests.faults import wrong_writers
-from tests.faults.boundaries import Boundary, watched
-from tests.faults.tries import ROOT
+from pipeline.payloads import PartTask, Run, Scored, Verdict, Written
+from pipeline.tasks.extract import extract
+from pipeline.tasks.load_model import load_model
+from pipeline.tasks.log_metrics import log_metrics
+from pipeline.tasks.predict import predict
+from pipeline.tasks.run import score
+from pipeline.tasks.write import publish, write
+from tests.chaos import wrong_writers
+from tests.chaos.boundaries import Boundary, watched
+from tests.chaos.tries import ROOT
 
 Json = dict[str, Any]
-Stage = Callable[[Places, Job, date, Json], Any]
+Stage = Callable[[Workspace, Job, date, Json], Any]
 
 # As the tasks of dags/scoring.py: values in and out as JSON.
 STAGES: dict[str, Stage] = {
@@ -47,7 +48,7 @@ STAGES: dict[str, Stage] = {
     "load_model": lambda places, job, day, given: [
         work.json_value() for work in load_model(places, Run.read(given["run"]))
     ],
-    "predict": lambda places, job, day, given: predict(places, Work.read(given["work"])).json_value(),
+    "predict": lambda places, job, day, given: predict(places, PartTask.read(given["work"])).json_value(),
     "write": lambda places, job, day, given: write(places, Scored.read(given["scored"])).json_value(),
     "log_metrics": lambda places, job, day, given: log_metrics(
         places, job, Run.read(given["run"]), [Written.read(part) for part in given["written"]]
@@ -93,7 +94,7 @@ def main() -> None:
         importlib.import_module(module)
     is_into_dataframe(None)  # looks for the plugins of every package that is installed, the first time
     gc.freeze()  # what stands already is not copied into every child
-    jobs.read(ROOT / "dags" / "flight_delay.toml")  # once, as it lists the time zones
+    loader.read(ROOT / "dags" / "flight_delay.toml")  # once, as it lists the time zones
     ended, wake = os.pipe()
     os.set_blocking(wake, False)
     signal.set_wakeup_fd(wake)
@@ -167,13 +168,13 @@ def _run(request: Json, path: Path) -> None:
 
 
 def _tried(request: Json) -> Json:
-    places = Places(**{**request["places"], "home": Path(request["places"]["home"])})
+    places = Workspace(**{**request["places"], "home": Path(request["places"]["home"])})
     at = Boundary.read(request["at"]) if request["at"] else None
     stage = WRITERS[request["writer"]][request["stage"]]
     began = time.perf_counter()
     with watched(request["act"], at) as watch:
         try:
-            job = jobs.find(places.home / "dags", request["job"])
+            job = loader.find(places.home / "dags", request["job"])
             value = stage(places, job, date.fromisoformat(request["score_date"]), request["given"])
             outcome = {"ended": "done", "value": value}
         except NothingToDo as nothing:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tests.faults.boundaries import Boundary
+from tests.chaos.boundaries import Boundary
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import psycopg
 
-from pipeline import parts
-from tests.faults.lane import Edition, Lane
-from tests.faults.readers import Sight, look
+from pipeline.store import layout
+from tests.chaos.lane import Edition, Lane
+from tests.chaos.readers import Sight, look
 
 KINDS = ("lost", "doubled", "stale", "torn", "untidy")
 
@@ -90,7 +90,7 @@ def _of_ledger(lane: Lane, wanted: Edition) -> Iterator[Harm]:
 
 def _of_store(lane: Lane) -> Iterator[Harm]:
     for run in lane.sql(_PUBLISHED):
-        folder = Path(lane.home.store, parts.folder(lane.job, lane.day.isoformat(), run["run_id"]))
+        folder = Path(lane.home.store, layout.folder(lane.job, lane.day.isoformat(), run["run_id"]))
         left = sorted(path.name for path in folder.glob("*.tmp"))
         if left:
             yield Harm("untidy", len(left), f"left in the folder of run {run['run_id']}: {left}")

@@ -11,11 +11,11 @@ from typing import Any
 
 import pandas as pd
 
-from tests.faults import wrong_writers
-from tests.faults.boundaries import Boundary
-from tests.faults.lost_answer import LostAnswer
-from tests.faults.readers import Reader, Sight
-from tests.faults.tries import Children, HarnessError, Outcome, Try
+from tests.chaos import wrong_writers
+from tests.chaos.boundaries import Boundary
+from tests.chaos.lost_answer import LostAnswer
+from tests.chaos.readers import Reader, Sight
+from tests.chaos.tries import Children, HarnessError, Outcome, Try
 from tests.home import Home, shop_model, shop_rows
 
 # Server-side patience with a try that stands still inside of a transaction: minutes in earnest.

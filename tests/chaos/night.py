@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.faults.fault import Fault, Fired, Plan
-from tests.faults.lane import Lane
-from tests.faults.tries import PATIENCE_SECONDS, HarnessError, Outcome, Try
+from tests.chaos.fault import Fault, Fired, Plan
+from tests.chaos.lane import Lane
+from tests.chaos.tries import PATIENCE_SECONDS, HarnessError, Outcome, Try
 
 MAX_TRIES = 16
 

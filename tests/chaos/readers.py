@@ -1,6 +1,6 @@
 """An analyst who looks at one night every few milliseconds, in one statement, and writes down what changes.
 
-    python -m tests.faults.readers URI
+    python -m tests.chaos.readers URI
 
 A process of its own: a line `RELATION JOB DATE` on its standard input makes it watch another night. It answers each
 with a line of JSON: what it has seen of the night before.
@@ -16,7 +16,7 @@ from typing import Self
 
 import psycopg
 
-from tests.faults.tries import ROOT
+from tests.chaos.tries import ROOT
 
 PAUSE_SECONDS = 0.004
 
@@ -46,7 +46,7 @@ class Reader:
 
     def __init__(self, uri: str) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.readers", uri],
+            [sys.executable, "-m", "tests.chaos.readers", uri],
             cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         )  # fmt: skip
 

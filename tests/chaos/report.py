@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tests.faults.campaign import Result
+from tests.chaos.campaign import Result
 
 HARMS = ("lost", "doubled", "stale", "torn")
 KILLS = ("kill at boundary", "kill at random", "supervisor killed")

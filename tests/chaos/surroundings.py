@@ -14,14 +14,15 @@ from typing import Any, TypeVar
 import numpy as np
 import sqlalchemy as sa
 
-from pipeline import postgres
+from pipeline.config.workspace import Workspace
+from pipeline.databases import postgres
 from pipeline.errors import ScoringError
-from pipeline.extract import extract
-from pipeline.metrics import log_metrics
-from pipeline.places import Places
-from pipeline.predict import load_model, predict
-from pipeline.stage import Publication, Run, Scored, Verdict, Work, Written
-from pipeline.write import publish, write
+from pipeline.payloads import PartTask, Publication, Run, Scored, Verdict, Written
+from pipeline.tasks.extract import extract
+from pipeline.tasks.load_model import load_model
+from pipeline.tasks.log_metrics import log_metrics
+from pipeline.tasks.predict import predict
+from pipeline.tasks.write import publish, write
 from tests.home import NIGHT, SUPERUSER, Home, shop_model, shop_rows
 from tests.pipeline.shop import Shop
 
@@ -55,13 +56,13 @@ class Night:
     """
 
     shop: Shop
-    places: Places
+    places: Workspace
     trigger: str
     day: date = NIGHT
     faults: list[tuple[str, Exception]] = field(default_factory=list)
     again: Event = field(default_factory=Event)
     run: Run | None = None
-    work: list[Work] = field(default_factory=list)
+    work: list[PartTask] = field(default_factory=list)
     scored: list[Scored] = field(default_factory=list)
     written: list[Written] = field(default_factory=list)
     verdict: Verdict | None = None
@@ -112,7 +113,7 @@ class Night:
         return step()
 
 
-def begin(shop: Shop, places: Places | None = None, day: date = NIGHT) -> Night:
+def begin(shop: Shop, places: Workspace | None = None, day: date = NIGHT) -> Night:
     """A night whose rows differ from the last one's, ready to run."""
     shop.change("visits = (visits + 1) % 20")
     night = Night(shop, places or shop.home.places, shop.home.name("trigger"), day)

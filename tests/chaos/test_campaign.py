@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from pipeline.embedded import Embedded
-from tests.faults import wrong_writers
-from tests.faults.boundaries import EDGES, Boundary
-from tests.faults.campaign import Campaign, Result, campaign
-from tests.faults.report import Report, harm_by_kind
-from tests.faults.trials import STAGES, Trial, deck, trial, wrong_deck
-from tests.faults.tries import Children
+from pipeline.embedded.server import Embedded
+from tests.chaos import wrong_writers
+from tests.chaos.boundaries import EDGES, Boundary
+from tests.chaos.campaign import Campaign, Result, campaign
+from tests.chaos.report import Report, harm_by_kind
+from tests.chaos.trials import STAGES, Trial, deck, trial, wrong_deck
+from tests.chaos.tries import Children
 
 SHORT = (
     "zombie, stages",

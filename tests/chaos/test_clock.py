@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline import dates
+from pipeline.config import dates
 from tests.home import Home
 from tests.pipeline.shop import open_shop
 
@@ -22,7 +22,7 @@ CLOCKS = {"now", "utcnow", "today", "time", "time_ns", "localtime", "gmtime"}
 # meant that lies a year ahead, a stage's cost says when it began, and a broken file has no night but that of the look.
 ELSEWHERE = {"__main__", "register", "attic", "broken", "dates", "janitor", "reproduce", "stage", "trace"}
 WAY = [path for path in (ROOT / "pipeline").glob("*.py") if path.stem not in ELSEWHERE]
-DAGS = [*sorted((ROOT / "dags").glob("*.py")), ROOT / "operators" / "stage.py"]
+DAGS = [*sorted((ROOT / "dags").glob("*.py")), ROOT / "orchestration" / "context.py"]
 
 
 def clocks(path: Path) -> set[str]:
@@ -34,7 +34,7 @@ def clocks(path: Path) -> set[str]:
 
 @pytest.mark.parametrize(
     "path",
-    [*sorted(WAY), *sorted((ROOT / "dags").glob("*.py")), ROOT / "operators" / "stage.py"],
+    [*sorted(WAY), *sorted((ROOT / "dags").glob("*.py")), ROOT / "orchestration" / "context.py"],
     ids=lambda path: path.name,
 )
 def test_nothing_on_a_nights_way_reads_the_clock(path: Path) -> None:

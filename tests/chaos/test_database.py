@@ -17,12 +17,13 @@ import adbc_driver_manager.dbapi as adbc
 import pytest
 import sqlalchemy as sa
 
-from pipeline import addresses, embedded, postgres, warehouse
-from pipeline.embedded import Embedded
-from pipeline.ledger import LedgerError
-from pipeline.migrate import migrate
-from pipeline.queries import WarehouseError
-from tests.faults.surroundings import GATE, WAITS, begin, fill, holding, poll, require_whole
+from pipeline.databases import connections, postgres, warehouse
+from pipeline.databases.queries import WarehouseError
+from pipeline.embedded import server as embedded
+from pipeline.embedded.server import Embedded
+from pipeline.provisioning.migrate import migrate
+from pipeline.runs.ledger import LedgerError
+from tests.chaos.surroundings import GATE, WAITS, begin, fill, holding, poll, require_whole
 from tests.home import SUPERUSER, Home
 from tests.pipeline.shop import Shop, open_shop
 
@@ -330,7 +331,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Own]:
     mount = ["mount", "-t", "tmpfs", "-o", "size=256m", "tmpfs", str(folder)]
     mounted = subprocess.run(mount, capture_output=True).returncode == 0
     running = embedded.start(folder)
-    migrate(addresses.postgres(running.connections["predictions_owner"], "predictions_owner"))
+    migrate(connections.postgres(running.connections["predictions_owner"], "predictions_owner"))
     for made in shop_on(running, tmp_path_factory.mktemp("own") / "home"):
         yield Own(running, made, folder if mounted else None)
     embedded.stop(folder)

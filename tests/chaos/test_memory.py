@@ -8,7 +8,7 @@ import sys
 import pytest
 from sklearn.kernel_ridge import KernelRidge
 
-from tests.faults.surroundings import begin
+from tests.chaos.surroundings import begin
 from tests.home import Home, shop_rows
 from tests.pipeline.shop import Shop
 

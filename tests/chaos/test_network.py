@@ -14,10 +14,10 @@ import psutil
 import pytest
 import sqlalchemy as sa
 
-from pipeline import addresses, postgres, warehouse
-from pipeline.embedded import Embedded
-from tests.faults.proxy import Proxy
-from tests.faults.surroundings import begin, poll, require_whole
+from pipeline.databases import connections, postgres, warehouse
+from pipeline.embedded.server import Embedded
+from tests.chaos.proxy import Proxy
+from tests.chaos.surroundings import begin, poll, require_whole
 from tests.home import Home
 from tests.pipeline.shop import Shop, open_shop
 
@@ -46,7 +46,7 @@ def through(proxy: Proxy, name: str) -> str:
         "warehouse": ("warehouse_reader", "warehouse"),
         "predictions": ("scoring_pipeline", "predictions"),
     }[name]
-    return addresses.postgres(proxy.uri(role, database), name)
+    return connections.postgres(proxy.uri(role, database), name)
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_a_server_that_vanishes_is_given_up_after_a_minute_or_what_the_uri_says(
     proxy: Proxy, connect: Callable[[str], AbstractContextManager[object]], said: str, patience: int
 ) -> None:
     uri = f"{proxy.uri('warehouse_reader', 'warehouse')}?sslmode=disable{said}"
-    with connect(addresses.postgres(uri, "warehouse")):
+    with connect(connections.postgres(uri, "warehouse")):
         [fd] = [
             found.fd
             for found in psutil.Process().net_connections("tcp")
@@ -159,4 +159,4 @@ def test_a_server_that_does_not_answer_is_given_up_while_connecting(
     with socket.create_server(("127.0.0.1", 0)) as silent:
         uri = f"postgres://ann@127.0.0.1:{silent.getsockname()[1]}/sales?connect_timeout=2"
         with pytest.raises((adbc.Error, sa.exc.OperationalError), match="timeout expired|timeout"):
-            connect(addresses.postgres(uri, "sales")).__enter__()
+            connect(connections.postgres(uri, "sales")).__enter__()

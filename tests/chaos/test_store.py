@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.embedded import Embedded
-from pipeline.parts import PartError
-from pipeline.predict import predict
-from pipeline.write import write
-from tests.faults.surroundings import GATE, WAITS, Night, begin, fill, holding, poll, require_whole
+from pipeline.embedded.server import Embedded
+from pipeline.store.parts import PartError
+from pipeline.tasks.predict import predict
+from pipeline.tasks.write import write
+from tests.chaos.surroundings import GATE, WAITS, Night, begin, fill, holding, poll, require_whole
 from tests.home import Home
 from tests.pipeline.shop import Shop, open_shop
 

@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from pipeline.embedded import Embedded
+from pipeline.embedded.server import Embedded
 from pipeline.errors import ScoringError
-from pipeline.model import ModelError
-from pipeline.predict import PredictError
-from pipeline.write import Held
+from pipeline.model.artifact import ModelError
+from pipeline.model.scoring import PredictError
+from pipeline.tasks.write import Held
 from tests.home import NIGHT, Home, shop_model, shop_rows
 from tests.pipeline.shop import Shop, open_shop
 

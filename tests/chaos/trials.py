@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 
-from tests.faults.boundaries import Boundary
-from tests.faults.fault import Fault, Plan
+from tests.chaos.boundaries import Boundary
+from tests.chaos.fault import Fault, Plan
 
 STAGES = ("extract", "load_model", "predict", "write", "log_metrics", "publish")
 MAPPED = ("predict", "write")

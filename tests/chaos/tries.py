@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from tests.faults.boundaries import Boundary
+from tests.chaos.boundaries import Boundary
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_SECONDS = 60
@@ -126,7 +126,7 @@ class Children:
         # Each child computes alone: with threads the parent could not be forked safely.
         alone = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "SCORING_TASKS": str(os.cpu_count())}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.child"],
+            [sys.executable, "-m", "tests.chaos.child"],
             cwd=ROOT, env={**os.environ, **alone}, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         )  # fmt: skip
         self._begun: queue.Queue[Try | None] = queue.Queue()

@@ -8,9 +8,11 @@ from pathlib import Path
 import adbc_driver_postgresql.dbapi as adbc
 import pyarrow as pa
 
-from pipeline import parts, postgres
-from pipeline.places import Places
-from pipeline.stage import Clock, Publication, Run, Scored, Verdict, Written
+from pipeline.config.workspace import Workspace
+from pipeline.databases import postgres
+from pipeline.payloads import Publication, Run, Scored, Verdict, Written
+from pipeline.runtime.clock import Clock
+from pipeline.store import layout, parts
 
 TABLES = """
 CREATE SCHEMA IF NOT EXISTS wrong;
@@ -28,13 +30,13 @@ class Append:
 
     table = "append"
 
-    def write(self, places: Places, scored: Scored) -> Written:
+    def write(self, places: Workspace, scored: Scored) -> Written:
         with adbc.connect(places.predictions) as session, session.cursor() as cursor:
             postgres.load(cursor, "wrong", self.table, _rows(places, scored).to_reader())
             session.commit()
         return _written(scored)
 
-    def publish(self, places: Places, run: Run, verdict: Verdict) -> Publication:
+    def publish(self, places: Workspace, run: Run, verdict: Verdict) -> Publication:
         return _publication(run, verdict)
 
 
@@ -43,13 +45,13 @@ class DeleteInsert:
 
     table = "delete_insert"
 
-    def write(self, places: Places, scored: Scored) -> Written:
+    def write(self, places: Workspace, scored: Scored) -> Written:
         (Path(places.store) / f"{scored.run_id}-{scored.part.number}.json").write_text(
             scored.model_dump_json()
         )
         return _written(scored)
 
-    def publish(self, places: Places, run: Run, verdict: Verdict) -> Publication:
+    def publish(self, places: Workspace, run: Run, verdict: Verdict) -> Publication:
         with adbc.connect(places.predictions, autocommit=True) as session, session.cursor() as cursor:
             cursor.execute(
                 f"DELETE FROM wrong.{self.table} WHERE job = '{run.job}' AND score_date = DATE '{run.score_date}'"
@@ -67,8 +69,8 @@ WRITERS: dict[str, Append | DeleteInsert] = {
 }
 
 
-def _rows(places: Places, scored: Scored) -> pa.Table:
-    path = parts.scored_path(scored.job, scored.score_date, scored.run_id, scored.part.number)
+def _rows(places: Workspace, scored: Scored) -> pa.Table:
+    path = layout.scored_path(scored.job, scored.score_date, scored.run_id, scored.part.number)
     rows = pa.Table.from_batches(parts.read(places.store, path, scored.part))
     constants = {
         "job": pa.scalar(scored.job),

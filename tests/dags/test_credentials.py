@@ -1,4 +1,4 @@
-"""operators/credentials.py: a model's task keeps nothing that opens anything but its store."""
+"""orchestration/credentials.py: a model's task keeps nothing that opens anything but its store."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ SECRETS = {
 KEPT = {"AWS_SECRET_ACCESS_KEY", "SCORING_STORE", "SCORING_VERIFY_KEY", "PATH"}
 PROGRAM = """
 import os, sys
-from operators.credentials import keep_needed
+from orchestration.credentials import keep_needed
 keep_needed(sys.argv[1])
 
 print(*sorted(name for name in os.environ if os.environ[name] == "canary"), "end")

@@ -1,4 +1,4 @@
-"""operators/decide.py: who is asked about a held run, whose answer counts, and what becomes of it."""
+"""orchestration/decide.py: who is asked about a held run, whose answer counts, and what becomes of it."""
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -8,7 +8,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskAwaitingInput
 from airflow.sdk.execution_time.comms import CreateHITLDetailPayload, SkipDownstreamTasks
 
-from pipeline.decisions import decide
+from pipeline.runs.decisions import decide
 from tests.dags.conftest import Supervisor
 from tests.dags.test_publish import context, dag, publish, shop
 from tests.pipeline.shop import Shop

@@ -1,4 +1,4 @@
-"""operators/failure.py: every failure is a run and a message, also before a run exists or of a task that was killed."""
+"""Every failure is a run and a message, also before a run exists or of a task that was killed."""
 
 import logging
 import re
@@ -16,10 +16,10 @@ from airflow.sdk.exceptions import (
 from airflow.sdk.execution_time.comms import ErrorResponse
 from sqlalchemy.exc import DBAPIError
 
-from operators.defaults import hand_over_failure
-from operators.failure import note
-from pipeline.predict import PredictError
-from pipeline.stage import Run
+from orchestration.callbacks import hand_over_failure
+from orchestration.failure import note
+from pipeline.model.scoring import PredictError
+from pipeline.payloads import Run
 from tests.dags.test_publish import context, dag, shop
 from tests.home import NIGHT
 from tests.pipeline.shop import Shop
@@ -173,7 +173,7 @@ def test_a_failure_before_there_is_a_run_is_a_run_and_a_message(
         shop.configure(old, new)
     else:
         monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", "sqlite:////nowhere/shop.db")
-    with caplog.at_level(logging.ERROR, "operators"):
+    with caplog.at_level(logging.ERROR, "orchestration"):
         error, left = fail(shop)
     assert reason in str(error)
     [run] = shop.runs()
@@ -182,7 +182,9 @@ def test_a_failure_before_there_is_a_run_is_a_run_and_a_message(
     [posted] = web.got
     assert posted["title"] == f"{shop.job} 2024-03-01: failed in extract"
     # The remedy is the last that the log says, and on lines of its own.
-    *_, said, last = [record.getMessage() for record in caplog.records if record.name == "operators.failure"]
+    *_, said, last = [
+        record.getMessage() for record in caplog.records if record.name == "orchestration.failure"
+    ]
     assert said in str(error).splitlines()
     assert "clear the task extract" in last
     # Told once: what stands in for tasks that cannot tell has nothing to do.

@@ -10,7 +10,7 @@ import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG
 
-from pipeline.alerts import Alert, tell
+from pipeline.integrations.outbox import Alert, enqueue_and_send
 from tests.dags.test_publish import shop
 from tests.home import NIGHT
 from tests.pipeline.shop import Shop
@@ -53,7 +53,9 @@ def test_a_job_file_that_cannot_be_used_is_a_run_and_one_message(
     shop: Shop, web: Web, dag: DAG, old: str, new: str, reason: str
 ) -> None:
     # Where the file does not say whom to tell, those are told who were before.
-    tell(shop.home.places.predictions, "alerts", [web.url], Alert(shop.job, NIGHT, shop.job, "before", "-"))
+    enqueue_and_send(
+        shop.home.places.predictions, "alerts", [web.url], Alert(shop.job, NIGHT, shop.job, "before", "-")
+    )
     shop.configure(old, new)
     for _ in range(2):
         assert inspect(dag) == [f"{shop.job}.toml"]

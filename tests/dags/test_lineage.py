@@ -1,4 +1,4 @@
-"""operators/lineage.py: what a publication says to OpenLineage, by Airflow's provider and its client, over HTTP."""
+"""What a publication says to OpenLineage, by Airflow's provider and its client, over HTTP."""
 
 import json
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from airflow.sdk.exceptions import AirflowFailException
 from airflow.utils.state import TaskInstanceState
 
-from operators import lineage
+from orchestration import openlineage as lineage
 from tests.dags.test_publish import context, publish, shop
 from tests.home import shop_rows
 from tests.pipeline.shop import Shop

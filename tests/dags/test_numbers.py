@@ -1,4 +1,4 @@
-"""operators/numbers.py: what is known of a run leaves by Airflow's own metrics, and for an MLflow server."""
+"""orchestration/exporters.py: what is known of a run leaves by Airflow's own metrics, and for an MLflow server."""
 
 import socket
 from collections.abc import Iterator
@@ -13,12 +13,12 @@ from airflow.sdk.exceptions import AirflowFailException
 from airflow.sdk.observability import stats
 from statsd import StatsClient
 
-from operators import numbers
-from pipeline.decisions import decide
-from pipeline.outcomes import Measured
+from orchestration import exporters
+from pipeline.evaluation.outcomes import Evaluation
+from pipeline.runs.decisions import decide
 from tests.dags.test_publish import context, dag, publish, shop
+from tests.pipeline.integrations.test_mlflow import Mlflow, mlflow
 from tests.pipeline.shop import Shop
-from tests.pipeline.test_tracking import Mlflow, mlflow
 from tests.sinks import web
 
 __all__ = ["mlflow", "shop", "web"]
@@ -37,10 +37,10 @@ def statsd(host: str, port: int) -> Iterator[None]:
         stats.initialize(factory=NoStatsLogger, export_legacy_names=False)
 
 
-def measured(shop: Shop, run_id: int) -> Measured:
+def measured(shop: Shop, run_id: int) -> Evaluation:
     """What the results say of a run."""
     figures = {"outcomes": 90.0, "skill:base_rate": 0.2}
-    return Measured(
+    return Evaluation(
         run_id=run_id,
         job=shop.job,
         score_date="2024-03-01",
@@ -58,7 +58,7 @@ def test_a_runs_numbers_leave_by_airflows_stats(shop: Shop) -> None:
         listener.settimeout(30)
         with statsd("127.0.0.1", listener.getsockname()[1]):
             run_id = publish(shop).execute(context())["run_id"]
-            numbers.send_outcomes(shop.home.read(shop.job), measured(shop, run_id))
+            exporters.send_outcomes(shop.home.read(shop.job), measured(shop, run_id))
         while f"airflow.scoring.{shop.job}.measured:1|c" not in found:
             found.add(listener.recv(1000).decode())
     assert f"airflow.scoring.{shop.job}.rows_scored:100.0|g" in found
@@ -77,7 +77,7 @@ def tracked(shop: Shop, mlflow: Mlflow, monkeypatch: pytest.MonkeyPatch) -> Shop
 
 def test_a_published_run_and_its_results_arrive_at_an_mlflow_server(tracked: Shop, mlflow: Mlflow) -> None:
     run_id = publish(tracked).execute(context())["run_id"]
-    numbers.send_outcomes(tracked.home.read(tracked.job), measured(tracked, run_id))
+    exporters.send_outcomes(tracked.home.read(tracked.job), measured(tracked, run_id))
     [run] = mlflow.runs
     assert (run["experiment"], run["status"], run["params"]["run_id"]) == (
         tracked.job,

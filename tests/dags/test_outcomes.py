@@ -17,8 +17,8 @@ from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from tests.home import Home, shop_model, shop_rows
+from tests.pipeline.evaluation.test_outcomes import name_outcomes, opened
 from tests.pipeline.shop import Shop
-from tests.pipeline.test_outcomes import name_outcomes, opened
 from tests.sinks import Web, web
 
 __all__ = ["web"]

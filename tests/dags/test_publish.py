@@ -1,4 +1,4 @@
-"""operators/: a held night's fallback, decision and messages; waiting itself is in tests/e2e/test_held.py."""
+"""orchestration/: a held night's fallback, decision and messages; waiting itself is in tests/e2e/test_held.py."""
 
 import json
 import shutil
@@ -12,10 +12,10 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException
 
-from pipeline.decisions import decide
 from pipeline.errors import ScoringError
-from pipeline.metrics import log_metrics
-from pipeline.stage import Run
+from pipeline.payloads import Run
+from pipeline.runs.decisions import decide
+from pipeline.tasks.log_metrics import log_metrics
 from tests.home import NIGHT, Home
 from tests.pipeline.shop import Shop, open_shop
 from tests.sinks import Web, web

@@ -18,11 +18,11 @@ from airflow.dag_processing.processor import _serialize_dags
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, ParamValidationError
 
-from operators.credentials import TASKS
-from operators.stage import score_date
-from pipeline.dates import DateError, parse
+from orchestration.context import score_date
+from orchestration.credentials import TASKS
+from pipeline.config.dates import DateError, parse
+from pipeline.config.job import JobError
 from pipeline.errors import NothingToDo, ScoringError
-from pipeline.job import JobError
 from tests import words
 from tests.home import Home, shop_model
 from tests.hostile import HOSTILE

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 
-from pipeline import alerts, tracking
+from pipeline.integrations import mlflow as tracking
+from pipeline.integrations import outbox
 from tests.dags.test_numbers import statsd
 from tests.dags.test_publish import context, dag, publish
 from tests.dags.test_publish import shop as shop_with_hook
@@ -52,7 +53,7 @@ def waits(shop: Shop) -> list[dict[str, Any]]:
     """The job's messages that have not been sent."""
     return [
         row
-        for row in alerts.kept(shop.home.places.predictions, 100)
+        for row in outbox.kept(shop.home.places.predictions, 100)
         if row["job"] == shop.job and row["sent_at"] is None
     ]
 

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from deploy.housekeeping import history_days, remove_logs
-from pipeline.embedded import Embedded
+from pipeline.embedded.server import Embedded
 
 ROOT = Path(__file__).resolve().parents[2]
 DAY = 86_400

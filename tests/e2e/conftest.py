@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from local.airflow import Airflow, started
-from local.environment import Place
+from local.airflow_environment import Place
 from local.rest import Rest
-from pipeline.embedded import Embedded
+from pipeline.embedded.server import Embedded
 from tests.home import Home
 from tests.ports import free_ports
 

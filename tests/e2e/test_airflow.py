@@ -9,12 +9,12 @@ import psutil
 import pytest
 
 from local.airflow import COMPONENTS, Airflow, started
-from local.environment import Place
+from local.airflow_environment import Place
+from local.credentials import USER
 from local.port import HOST
-from local.private import USER
 from local.processes import LocalError, marked
 from local.rest import Rest
-from pipeline.embedded import Embedded
+from pipeline.embedded.server import Embedded
 
 Answer = TypeVar("Answer")
 

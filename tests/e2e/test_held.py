@@ -11,7 +11,7 @@ import pytest
 from local.airflow import Airflow
 from local.processes import LocalError
 from local.rest import Json, Rest
-from pipeline.decisions import decide
+from pipeline.runs.decisions import decide
 from tests.e2e.test_nights import asked_job, ready, states, wait
 from tests.home import Home, shop_model, shop_rows
 from tests.sinks import Web, listening

@@ -16,10 +16,10 @@ import pytest
 
 from local.airflow import Airflow
 from local.rest import Rest
-from pipeline.dependencies import DependencyError, require_pool
-from pipeline.embedded import Embedded
-from pipeline.pages.overview import overview
-from pipeline.pages.report import report
+from pipeline.embedded.server import Embedded
+from pipeline.integrations.dependencies import DependencyError, require_pool
+from pipeline.reports.overview import overview
+from pipeline.reports.report import report
 from tests.e2e.test_nights import asked_job, ready, states, wait
 from tests.home import Home, shop_model, shop_rows
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from local import environment
-from local.environment import Place
-from pipeline.embedded import Embedded
+from local import airflow_environment
+from local.airflow_environment import Place
+from pipeline.embedded.server import Embedded
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def fake() -> Embedded:
 
 def made(place: Place, fake: Embedded, **environ: str) -> dict[str, str]:
     """The environment for port 8123."""
-    return environment.environment(place, fake, 8123, environ)
+    return airflow_environment.environment(place, fake, 8123, environ)
 
 
 def test_everything_is_in_the_folder(place: Place, fake: Embedded) -> None:
@@ -76,7 +76,7 @@ def test_the_web_server_reads_with_a_login_of_its_own_and_the_others_never_do(
     said = made(place, fake, AIRFLOW_CONN_OTHER="postgres://x@y/z")
 
     def connections(component: str) -> set[str]:
-        given = environment.of_component(component, said)
+        given = airflow_environment.of_component(component, said)
         assert ("AIRFLOW__CORE__PLUGINS_FOLDER" in given) == (component == "api-server")
         assert ("SCORING_PAGES" in given) == (component == "api-server")
         return {name.removeprefix("AIRFLOW_CONN_") for name in given if name.startswith("AIRFLOW_CONN_")}

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from local.nights import _night, _words
+from local.backfill import _night, _words
 from local.rest import Json
 
 

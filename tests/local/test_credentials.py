@@ -4,7 +4,7 @@ import json
 import stat
 from pathlib import Path
 
-from local.private import password, secrets_of
+from local.credentials import password, secrets_of
 
 
 def test_secrets_are_made_once_and_private(tmp_path: Path) -> None:

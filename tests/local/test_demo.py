@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from local.processes import marked, stop
-from pipeline import embedded
+from pipeline.embedded import server
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -30,7 +30,7 @@ def checkout(postgres_folder: Callable[[], Path]) -> Iterator[Path]:
         shutil.copytree(ROOT / folder, home / folder, ignore=shutil.ignore_patterns("__pycache__"))
     yield home
     stop(home / ".local")
-    embedded.stop(home / ".local")
+    server.stop(home / ".local")
 
 
 def command(home: Path, name: str) -> subprocess.Popen[str]:
@@ -62,13 +62,13 @@ def test_a_demo_that_was_killed_is_cleared_away_and_the_next_one_works(checkout:
         assert any("the scheduler runs 3 nights" in line for line in killed.stdout)
         killed.kill()
     assert marked(folder)
-    assert embedded.is_running(folder)
+    assert server.is_running(folder)
 
     said = finish(command(checkout, "down"))
     assert "left-over processes stopped" in said
     assert "Postgres: stopped" in said
     assert not marked(folder)
-    assert not embedded.is_running(folder)
+    assert not server.is_running(folder)
 
     said = finish(command(checkout, "demo"))
     assert [f"2013-07-0{day}: success" in said for day in (1, 2, 3)] == [True] * 3
@@ -76,6 +76,6 @@ def test_a_demo_that_was_killed_is_cleared_away_and_the_next_one_works(checkout:
     assert "http://127.0.0.1:" in said
     assert "user admin, password" in said
     assert not marked(folder)
-    assert not embedded.is_running(folder)
+    assert not server.is_running(folder)
 
     assert "nothing was left" in finish(command(checkout, "down"))

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from local import lease
+from local import lock
 from local.processes import LocalError
 
 HOLD = """
@@ -35,10 +35,10 @@ def test_a_second_holder_is_refused_and_told_who(tmp_path: Path) -> None:
         try:
             with (
                 pytest.raises(LocalError, match=f"process {first.pid} is running .* `make down`"),
-                lease.hold(tmp_path),
+                lock.hold(tmp_path),
             ):
                 pass
-            assert lease.holder(tmp_path) == psutil.Process(first.pid)
+            assert lock.holder(tmp_path) == psutil.Process(first.pid)
         finally:
             first.kill()
 
@@ -47,30 +47,30 @@ def test_a_killed_holder_leaves_no_lease(tmp_path: Path) -> None:
     with holding(tmp_path) as first:
         first.send_signal(signal.SIGKILL)
     assert json.loads((tmp_path / "lease.json").read_text())["pid"] == first.pid
-    assert lease.holder(tmp_path) is None
-    with lease.hold(tmp_path):
-        assert lease.holder(tmp_path) == psutil.Process()
+    assert lock.holder(tmp_path) is None
+    with lock.hold(tmp_path):
+        assert lock.holder(tmp_path) == psutil.Process()
 
 
 def test_a_pid_that_was_given_away_is_not_the_holder(tmp_path: Path) -> None:
-    with lease.hold(tmp_path) as path:
+    with lock.hold(tmp_path) as path:
         path.write_text(json.dumps({"pid": os.getppid(), "created": 1.0}))
-        assert lease.holder(tmp_path) is None
+        assert lock.holder(tmp_path) is None
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"pid": 1}', '{"pid": "x", "created": 1}'])
 def test_a_damaged_lease_names_nobody(tmp_path: Path, content: str) -> None:
-    with lease.hold(tmp_path) as path:
+    with lock.hold(tmp_path) as path:
         path.write_text(content)
-        assert lease.holder(tmp_path) is None
+        assert lock.holder(tmp_path) is None
 
 
 def test_a_folder_that_never_ran_has_no_holder(tmp_path: Path) -> None:
-    assert lease.holder(tmp_path) is None
+    assert lock.holder(tmp_path) is None
 
 
 def test_a_lease_ends_with_its_block(tmp_path: Path) -> None:
     for _ in range(2):
-        with lease.hold(tmp_path):
+        with lock.hold(tmp_path):
             pass
-    assert lease.holder(tmp_path) is None
+    assert lock.holder(tmp_path) is None

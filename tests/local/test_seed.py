@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from local import setup
-from pipeline import addresses
-from pipeline.embedded import Embedded
+from local import seed
+from pipeline.databases import connections
+from pipeline.embedded.server import Embedded
 
 FAKE = Embedded(socket=Path("/run/pg"), binaries=Path("/bin"), data=Path("/data"))
 THEIRS = "postgres://them@db.example.org/theirs"
-READ = addresses.postgres(THEIRS, "theirs")
+READ = connections.postgres(THEIRS, "theirs")
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ READ = addresses.postgres(THEIRS, "theirs")
     ],
 )
 def test_a_database_of_somebody_elses_is_left_alone(environ: dict[str, str], address: str | None) -> None:
-    assert setup.owner("predictions", FAKE, environ) == address
+    assert seed.owner("predictions", FAKE, environ) == address
 
 
 @pytest.mark.parametrize(
@@ -35,4 +35,4 @@ def test_a_database_of_somebody_elses_is_left_alone(environ: dict[str, str], add
     ],
 )
 def test_predictions_are_read_where_they_are_written(environ: dict[str, str], address: str) -> None:
-    assert setup.reader(FAKE, environ) == address
+    assert seed.reader(FAKE, environ) == address

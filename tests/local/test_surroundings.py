@@ -16,13 +16,13 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import embedded, outside
-from pipeline.locks import EmbeddedError
+from pipeline.embedded import server, surroundings
+from pipeline.embedded.locks import EmbeddedError
 
 ROOT = Path(__file__).resolve().parents[2]
 IS_ROOT = os.geteuid() == 0
 with_users = pytest.mark.skipif(
-    not IS_ROOT or not outside.is_open(outside.package()),
+    not IS_ROOT or not surroundings.is_open(surroundings.package()),
     reason="only root can become another user, who must be able to run the programs of .venv",
 )
 only_root = pytest.mark.skipif(not IS_ROOT, reason="only root can become another user")
@@ -102,32 +102,32 @@ def test_a_long_path_has_its_socket_in_a_private_folder_that_goes_with_the_serve
 ) -> None:
     checkout = long_path(folder)
     before = modes(checkout)
-    running = embedded.start(checkout / ".local")
+    running = server.start(checkout / ".local")
     try:
         [made] = outsiders.iterdir()
         assert running.socket.parent == made
-        assert len(os.fsencode(running.socket / outside.SOCKET)) < 104
+        assert len(os.fsencode(running.socket / surroundings.SOCKET)) < 104
         for path, mode in ((made, 0o711 if IS_ROOT else 0o700), (running.socket, 0o700)):
             assert stat.S_IMODE(path.stat().st_mode) == mode
-        assert embedded.start(checkout / ".local") == running
+        assert server.start(checkout / ".local") == running
     finally:
-        embedded.stop(checkout / ".local")
+        server.stop(checkout / ".local")
     assert list(outsiders.iterdir()) == []
     assert modes(checkout) == before
 
 
 def test_what_a_crash_left_outside_is_removed_by_the_next_stop(folder: Path, outsiders: Path) -> None:
-    left = outside.Outside(folder / "postgres.run" / "outside")
+    left = surroundings.Outside(folder / "postgres.run" / "outside")
     left.record.parent.mkdir(mode=0o700)
     (outsiders / "scoring-left").mkdir()
     left.record.write_text(str(outsiders / "scoring-left"))
-    assert embedded.stop(folder) == []
+    assert server.stop(folder) == []
     assert list(outsiders.iterdir()) == []
     # Removed by the machine's own cleaning, and made again by somebody else.
     (outsiders / "theirs").mkdir()
     (outsiders / "scoring-left").symlink_to(outsiders / "theirs")
     left.record.write_text(str(outsiders / "scoring-left"))
-    assert embedded.stop(folder) == []
+    assert server.stop(folder) == []
     assert (outsiders / "theirs").is_dir()
 
 
@@ -135,14 +135,14 @@ def test_a_socket_that_was_cleaned_away_is_named_and_the_server_can_be_stopped(
     folder: Path, outsiders: Path
 ) -> None:
     checkout = long_path(folder)
-    running = embedded.start(checkout / ".local")
+    running = server.start(checkout / ".local")
     shutil.rmtree(running.socket)
     try:
         with pytest.raises(EmbeddedError, match="was removed. Stop it with `make down`"):
-            embedded.start(checkout / ".local")
+            server.start(checkout / ".local")
     finally:
-        assert embedded.stop(checkout / ".local") == []
-    assert not embedded.is_running(checkout / ".local")
+        assert server.stop(checkout / ".local") == []
+    assert not server.is_running(checkout / ".local")
 
 
 @only_root
@@ -150,20 +150,20 @@ def test_programs_that_are_closed_to_others_are_copied_for_roots_server(
     folder: Path, outsiders: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (folder / "private").mkdir(mode=0o700)
-    for part in outside.package().parents[1].glob(f"{outside.package().parent.name}*"):
+    for part in surroundings.package().parents[1].glob(f"{surroundings.package().parent.name}*"):
         (folder / "private" / part.name).symlink_to(part)
-    closed = folder / "private" / outside.package().relative_to(outside.package().parents[1])
-    assert not outside.is_open(closed)
-    monkeypatch.setattr(outside, "package", lambda: closed)
+    closed = folder / "private" / surroundings.package().relative_to(surroundings.package().parents[1])
+    assert not surroundings.is_open(closed)
+    monkeypatch.setattr(surroundings, "package", lambda: closed)
     before = modes(closed.parent)
-    running = embedded.start(folder / ".local")
+    running = server.start(folder / ".local")
     try:
         [made] = outsiders.iterdir()
         assert {path.name for path in made.iterdir()} == {"programs"}
         assert stat.S_IMODE(made.stat().st_mode) == 0o711
-        assert running.data.stat().st_uid == outside.SERVER_UID
+        assert running.data.stat().st_uid == surroundings.SERVER_UID
     finally:
-        embedded.stop(folder / ".local")
+        server.stop(folder / ".local")
     assert list(outsiders.iterdir()) == []
     assert modes(closed.parent) == before
 
@@ -172,17 +172,17 @@ def test_programs_that_are_closed_to_others_are_copied_for_roots_server(
 def test_roots_server_is_not_root_and_no_account_is_made_for_it(folder: Path) -> None:
     accounts = Path("/etc/passwd").read_text()
     (folder / "private").mkdir(mode=0o700)
-    running = embedded.start(folder / "private" / ".local")
+    running = server.start(folder / "private" / ".local")
     try:
         pid = (running.data / "postmaster.pid").read_text().split()[0]
         status = Path(f"/proc/{pid}/status").read_text()
-        assert f"Uid:\t{outside.SERVER_UID}\t{outside.SERVER_UID}" in status
-        assert f"Gid:\t{outside.SERVER_UID}\t{outside.SERVER_UID}" in status
+        assert f"Uid:\t{surroundings.SERVER_UID}\t{surroundings.SERVER_UID}" in status
+        assert f"Gid:\t{surroundings.SERVER_UID}\t{surroundings.SERVER_UID}" in status
         assert "CapEff:\t0000000000000000" in status
         with pytest.raises(KeyError):
-            pwd.getpwuid(outside.SERVER_UID)
+            pwd.getpwuid(surroundings.SERVER_UID)
     finally:
-        embedded.stop(folder / "private" / ".local")
+        server.stop(folder / "private" / ".local")
     assert Path("/etc/passwd").read_text() == accounts
     assert stat.S_IMODE((folder / "private").stat().st_mode) == 0o700
 
@@ -201,11 +201,11 @@ def test_two_users_have_two_servers_at_once_and_none_gets_the_others(folder: Pat
             refused = say(stranger)
         assert "Permission denied. The embedded Postgres is for the one user who made" in refused
         with pytest.raises(EmbeddedError, match="for the one user who made"):
-            embedded.start(folder / "bin" / ".local")
+            server.start(folder / "bin" / ".local")
         for process in processes.values():
             process.communicate()
     for user in processes:
-        assert not embedded.is_running(folder / user / ".local")
+        assert not server.is_running(folder / user / ".local")
 
 
 @with_users
@@ -222,8 +222,8 @@ def test_a_full_disk_is_named_and_leaves_nothing_half_made(folder: Path) -> None
         pytest.skip("no file system can be mounted here")
     try:
         with pytest.raises(EmbeddedError, match=r"(?s)could not be made.*No space left on device"):
-            embedded.start(folder)
-        assert embedded.stop(folder) == []
+            server.start(folder)
+        assert server.stop(folder) == []
         assert sorted(path.name for path in folder.iterdir()) == ["postgres.run"]
     finally:
         subprocess.run(["umount", str(folder)], check=True)
@@ -232,4 +232,4 @@ def test_a_full_disk_is_named_and_leaves_nothing_half_made(folder: Path) -> None
 def test_a_user_without_a_name_is_told_what_postgres_wants(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 64999)
     with pytest.raises(EmbeddedError, match="User id 64999 has no account"):
-        outside.account()
+        surroundings.account()

@@ -12,8 +12,9 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from pipeline import model
-from pipeline.model import Model, Pinned
+from pipeline.model import registry, scoring
+from pipeline.model.manifest import PinnedVersion
+from pipeline.model.scoring import Model
 from tests.home import Home
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,15 +35,15 @@ def train() -> ModuleType:
 
 
 @pytest.fixture(scope="module")
-def champion() -> Pinned:
+def champion() -> PinnedVersion:
     """The committed version."""
-    return model.resolve(ROOT, "flight_delay", "champion")
+    return registry.resolve(ROOT, "flight_delay", "champion")
 
 
 @pytest.fixture(scope="module")
-def loaded(champion: Pinned) -> Model:
+def loaded(champion: PinnedVersion) -> Model:
     """The committed model, verified."""
-    return model.load(champion)
+    return registry.load(champion)
 
 
 @pytest.fixture
@@ -56,19 +57,21 @@ def rows(
     return found
 
 
-def test_the_committed_model_verifies(champion: Pinned, loaded: Model) -> None:
+def test_the_committed_model_verifies(champion: PinnedVersion, loaded: Model) -> None:
     assert (champion.manifest.name, champion.manifest.version) == ("flight_delay", 2)
     assert (loaded.manifest.task, loaded.manifest.classes) == ("binary", ("false", "true"))
     assert len(loaded.manifest.golden_rows) == 8
 
 
 @pytest.mark.parametrize("name", ["model.joblib", "reference.parquet"])
-def test_it_is_small_enough_to_be_committed(champion: Pinned, name: str) -> None:
+def test_it_is_small_enough_to_be_committed(champion: PinnedVersion, name: str) -> None:
     assert (champion.folder / name).stat().st_size < 500_000
 
 
 @pytest.mark.parametrize(("where", "place"), [("held_out", 0), ("july_december", 1)])
-def test_it_beats_both_baselines_where_it_was_not_trained(champion: Pinned, where: str, place: int) -> None:
+def test_it_beats_both_baselines_where_it_was_not_trained(
+    champion: PinnedVersion, where: str, place: int
+) -> None:
     card = (champion.folder / "MODEL_CARD.md").read_text()
     lines = re.findall(r"^\| (model|rate per carrier and origin|base rate) \| (.+) \|$", card, re.MULTILINE)
     table = lines[3 * place : 3 * place + 3]
@@ -82,7 +85,7 @@ def test_it_beats_both_baselines_where_it_was_not_trained(champion: Pinned, wher
         assert measured[2] < brier
 
 
-def test_its_card_is_the_one_that_training_writes(champion: Pinned, train: ModuleType) -> None:
+def test_its_card_is_the_one_that_training_writes(champion: PinnedVersion, train: ModuleType) -> None:
     # Blanks of the template stand for a number, a table or the list of features.
     parts = re.split(r"\{\w+[^}]*\}", train.CARD)
     pattern = r"(?:[\d.,]+%?|\|[^#]+\||`[^#]+`)".join(map(re.escape, parts))
@@ -109,7 +112,7 @@ def test_training_reads_flights_that_arrived_from_the_nights_asked_for(
 
 
 def test_the_querys_columns_are_those_of_the_contract(
-    champion: Pinned, train: ModuleType, rows: pd.DataFrame
+    champion: PinnedVersion, train: ModuleType, rows: pd.DataFrame
 ) -> None:
     found = [(str(name), str(dtype)) for name, dtype in train.features(rows).dtypes.items()]
     # That version was trained on integers of the database's own width.
@@ -122,8 +125,8 @@ def test_the_querys_columns_are_those_of_the_contract(
 def test_training_registers_a_model_that_verifies(train: ModuleType, home: Home, rows: pd.DataFrame) -> None:
     folder = train.train(rows, rows)
     assert folder == home.path / "models" / "flight_delay" / "1"
-    pinned = model.resolve(home.path, "flight_delay", "champion")
-    again = model.load(pinned)
+    pinned = registry.resolve(home.path, "flight_delay", "champion")
+    again = registry.load(pinned)
     found = again.estimator.predict_proba(train.features(rows))
     expected = train.make_model().fit(train.features(rows), rows["late"]).predict_proba(train.features(rows))
     np.testing.assert_array_equal(found, expected)
@@ -148,7 +151,7 @@ def test_rows_of_which_nothing_nullable_is_known_are_scored(loaded: Model) -> No
     assert len(np.unique(scores)) > 1
 
 
-def score(loaded: Model, changes: dict[str, str | None]) -> model.Floats:
+def score(loaded: Model, changes: dict[str, str | None]) -> scoring.Floats:
     """Scores of the golden rows with some values changed, by the way that a night's batch takes."""
     contract = loaded.manifest.contract
     changed = [{"entity_id": "flight", **row, **changes} for row in loaded.manifest.golden_rows]

@@ -18,12 +18,13 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 
-from pipeline import postgres
-from pipeline.extract import extract
-from pipeline.metrics import log_metrics
-from pipeline.predict import load_model, predict
-from pipeline.stage import Publication, Run, Scored, Written
-from pipeline.write import Held, publish, write
+from pipeline.databases import postgres
+from pipeline.payloads import Publication, Run, Scored, Written
+from pipeline.tasks.extract import extract
+from pipeline.tasks.load_model import load_model
+from pipeline.tasks.log_metrics import log_metrics
+from pipeline.tasks.predict import predict
+from pipeline.tasks.write import Held, publish, write
 from tests.home import NIGHT, Home, Server, shop_model, shop_rows
 
 

@@ -1,4 +1,4 @@
-"""pipeline/plain.py: what came from data is no link, no image and no command wherever it is shown."""
+"""pipeline/plain_text.py: what came from data is no link, no image and no command wherever it is shown."""
 
 import re
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.plain import line, plain
+from pipeline.plain_text import line, plain
 
 
 @pytest.mark.parametrize(

@@ -11,15 +11,15 @@ import adbc_driver_manager.dbapi as adbc
 import pytest
 import sqlalchemy as sa
 
-from pipeline.contract import ContractError
-from pipeline.embedded import Embedded
+from pipeline.config.job import JobError
+from pipeline.contract.contract import ContractError
+from pipeline.databases.queries import WarehouseError
+from pipeline.embedded.server import Embedded
 from pipeline.errors import NothingToDo, ScoringError
-from pipeline.extract import ExtractError
-from pipeline.job import JobError
-from pipeline.model import ModelError
-from pipeline.queries import WarehouseError
-from pipeline.score import score
-from pipeline.write import Held, WriteError
+from pipeline.model.artifact import ModelError
+from pipeline.tasks.extract import ExtractError
+from pipeline.tasks.run import score
+from pipeline.tasks.write import Held, WriteError
 from tests.home import NIGHT, Home
 from tests.pipeline.shop import Shop, open_shop
 

@@ -12,11 +12,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from pipeline import warehouse
-from pipeline.check import Checker
-from pipeline.contract import Column, Contract
-from pipeline.embedded import Embedded
-from tests.pipeline.test_sources import on_sqlite
+from pipeline.contract.checker import Checker
+from pipeline.contract.contract import Column, Contract
+from pipeline.databases import warehouse
+from pipeline.embedded.server import Embedded
+from tests.scenarios.test_sources import on_sqlite
 
 NIGHT_END = datetime(2024, 3, 2, tzinfo=UTC)
 

@@ -13,11 +13,13 @@ import pandas as pd
 import pytest
 
 from pipeline import __main__ as command_line
-from pipeline import dates, job, model, queries
+from pipeline.config import dates, job, loader, sections
+from pipeline.config.job import JobError
+from pipeline.databases import queries
+from pipeline.databases.queries import WarehouseError
 from pipeline.errors import ScoringError, UsageError
-from pipeline.job import JobError
-from pipeline.queries import WarehouseError
-from pipeline.register import register
+from pipeline.model import registry
+from pipeline.registration.register import register
 from tests.home import NIGHT, Home, shop_rows
 from tests.hostile import HOSTILE
 from tests.pipeline.shop import Shop, open_shop
@@ -75,10 +77,10 @@ KEYS = [
     (section, key)
     for section, fields in (
         ("", job.Job),
-        ("extract", job.Extract),
-        ("model", job.Model),
-        ("write", job.Write),
-        ("gate", job.Gate),
+        ("extract", sections.ExtractSection),
+        ("model", sections.ModelSection),
+        ("write", sections.WriteSection),
+        ("gate", sections.GateSection),
     )
     for key in fields.model_fields
     if key not in ("extract", "model", "write", "gate")
@@ -92,7 +94,7 @@ def test_a_job_file_carries_no_code(shop: Shop, section: str, key: str) -> None:
     for value in HOSTILE:
         path.write_text(with_value(before, section, key, value))
         try:
-            read = job.read(path)
+            read = loader.read(path)
         except JobError as error:
             assert path.name in str(error)
             assert key in str(error)
@@ -110,7 +112,7 @@ def test_a_job_file_carries_no_query_from_elsewhere(shop: Shop) -> None:
             with pytest.raises(
                 (JobError, WarehouseError), match="no such query in|is not a .sql file inside sql/"
             ):
-                queries.read(shop.home.path / "sql", job.read(path).extract.query)
+                queries.read(shop.home.path / "sql", loader.read(path).extract.query)
 
 
 def test_words_are_kept_as_they_were_written(
@@ -210,7 +212,7 @@ def test_a_models_name_and_alias_are_lower_case_words(tmp_path: Path, value: str
         with pytest.raises(UsageError, match="use a lower-case word of letters, digits and _"):
             register(tmp_path, named["name"], *nowhere, alias=named.get("alias"))
     with pytest.raises(ScoringError):
-        model.resolve(tmp_path, "shop", value)
+        registry.resolve(tmp_path, "shop", value)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -241,7 +243,7 @@ def test_a_job_file_that_is_no_file_is_refused_and_not_waited_for(tmp_path: Path
     (tmp_path / "endless.toml").symlink_to("/dev/zero")
     for name in ("waiting", "endless"):
         with pytest.raises(JobError, match=f"{name}.toml: cannot be read: .*Make it a plain file"):
-            job.read(tmp_path / f"{name}.toml")
+            loader.read(tmp_path / f"{name}.toml")
 
 
 def test_a_score_date_is_bound_and_never_text(home: Home) -> None:

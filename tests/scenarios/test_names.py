@@ -13,11 +13,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from pipeline import model
-from pipeline.erase import erase
-from pipeline.outcomes import measure
-from pipeline.pages.report import report
-from pipeline.reproduce import reproduce
+from pipeline.evaluation.outcomes import evaluate
+from pipeline.inspection.reproduce import reproduce
+from pipeline.maintenance.erasure import erase
+from pipeline.model import registry
+from pipeline.reports.report import report
 from tests import words
 from tests.home import NIGHT, Home, shop_model, shop_rows
 
@@ -79,7 +79,7 @@ def test_a_night_may_have_any_names(home: Home, columns: list[str], others: list
     run_id = home.score(name, day).run_id
     seen = home.predictions(name).query(f"run_id == {run_id}").set_index("entity_id")
     pd.testing.assert_series_equal(seen["score"], scores().sort_index(), check_exact=False, rtol=1e-9)
-    measured = measure(home.places, home.read(name), day)
+    measured = evaluate(home.places, home.read(name), day)
     assert (measured.metrics["outcomes"], measured.metrics["base_rate"]) == (100, 1)
     assert reproduce(home.places, run_id).passed
     page = report(home.places.predictions, home.path, run_id)
@@ -87,5 +87,5 @@ def test_a_night_may_have_any_names(home: Home, columns: list[str], others: list
     janitor = home.server.connections["predictions_janitor"]
     receipt = erase(janitor, home.store, name, "customer-00041", by="ada", reason="asked")
     assert (receipt.runs, receipt.prediction_rows) == (1, 1)
-    versions, aliases = model.versions(home.path, name)
+    versions, aliases = registry.versions(home.path, name)
     assert aliases[alias] == max(versions)

@@ -12,13 +12,14 @@ from time import monotonic
 import psycopg
 import pytest
 
-from pipeline import addresses, embedded
-from pipeline.embedded import Embedded
-from pipeline.migrate import migrate
-from pipeline.rebuild import rebuild
+from pipeline.databases import connections
+from pipeline.embedded import server as embedded
+from pipeline.embedded.server import Embedded
+from pipeline.provisioning.migrate import migrate
+from pipeline.recovery.rebuild import rebuild
 from tests.home import Home
+from tests.pipeline.recovery.test_rebuild import NIGHTS, PAGE, Own, Rescue
 from tests.pipeline.shop import open_shop
-from tests.pipeline.test_rebuild import NIGHTS, PAGE, Own, Rescue
 
 # Postgres refuses to run as root.
 NOBODY = 65534
@@ -77,7 +78,7 @@ def test_a_server_goes_back_to_a_point_in_time_and_the_store_gives_the_rest(
 ) -> None:
     running = Own(cluster.folder / "socket", cluster.binaries, cluster.folder / "data", "predictions")
     embedded._prepare(running)
-    owner = addresses.postgres(running.connections["predictions_owner"], "predictions_owner")
+    owner = connections.postgres(running.connections["predictions_owner"], "predictions_owner")
     migrate(owner)
     home = Home(tmp_path / "home", running)
     shop = open_shop(home)

@@ -5,12 +5,13 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from pipeline import ledger, postgres
-from pipeline.decisions import decide, roll_back
-from pipeline.ledger import LedgerError, Superseded
-from pipeline.metrics import log_metrics
-from pipeline.predict import load_model
-from pipeline.write import Held, WriteError, flip
+from pipeline.databases import postgres
+from pipeline.runs import ledger
+from pipeline.runs.decisions import decide, roll_back
+from pipeline.runs.ledger import LedgerError, Superseded
+from pipeline.tasks.load_model import load_model
+from pipeline.tasks.log_metrics import log_metrics
+from pipeline.tasks.write import Held, WriteError, move_pointer
 from tests.home import NIGHT, Home, shop_model
 from tests.pipeline.shop import Shop, open_shop
 
@@ -173,7 +174,7 @@ def test_the_note_of_a_try_that_broke_off_is_no_reason_against_a_whole_run(shop:
     load_model(places, run)
     log_metrics(places, shop.home.read(shop.job), run, written)
     ledger.close(places.predictions, run.run_id, "failed", "OperationalError: of another try")
-    assert flip(places.predictions, run.run_id) is None
+    assert move_pointer(places.predictions, run.run_id) is None
     assert shown(shop) == {run.run_id}
     assert shop.runs()[0]["status_reason"] is None
 
@@ -185,7 +186,7 @@ def test_a_held_run_is_published_in_a_persons_name_only(shop: Shop) -> None:
         publish(shop)
     held = shop.runs()[-1]["run_id"]
     with pytest.raises(Superseded, match=f"run {held} is held"):
-        flip(shop.home.places.predictions, held)
+        move_pointer(shop.home.places.predictions, held)
     decide(shop.home.approver, held, approve=True, by="ada", reason="a quiet day")
     assert moves(shop) == [
         (first, None, "publish", None, None),
@@ -199,21 +200,21 @@ def test_the_ledger_is_checked_again_by_who_moves_the_pointer(shop: Shop) -> Non
     with pytest.raises(
         WriteError, match=f"run {run.run_id} of {shop.job} 2024-03-01 is not published: .*0 of 3 parts"
     ):
-        flip(uri, run.run_id)
+        move_pointer(uri, run.run_id)
     shop.write(run)
     with pytest.raises(
         WriteError, match="does not add up: 3 of 3 parts written, 100 rows extracted, 100 scored, 0"
     ):
-        flip(uri, run.run_id)  # nobody has counted its scores
+        move_pointer(uri, run.run_id)  # nobody has counted its scores
     shop.home.sql("UPDATE scoring.scoring_runs SET rows_scored = 99 WHERE run_id = :run", run=run.run_id)
     with pytest.raises(WriteError, match="does not add up"):
-        flip(uri, run.run_id)
+        move_pointer(uri, run.run_id)
     shop.home.sql("UPDATE scoring.scoring_runs SET rows_scored = 100 WHERE run_id = :run", run=run.run_id)
     shop.home.sql(
         "UPDATE scoring.run_parts SET rows_scored = NULL WHERE run_id = :run AND part = 2", run=run.run_id
     )
     with pytest.raises(WriteError, match="2 of 3 parts written"):
-        flip(uri, run.run_id)
+        move_pointer(uri, run.run_id)
     assert shop.predictions().empty
 
 
@@ -221,7 +222,7 @@ def test_a_dry_run_is_not_published_whoever_asks(shop: Shop) -> None:
     run = shop.extract(dry_run=True)
     shop.write(run)
     with pytest.raises(WriteError, match="it is a dry run"):
-        flip(shop.home.places.predictions, run.run_id)
+        move_pointer(shop.home.places.predictions, run.run_id)
 
 
 # An older model

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import postgres
-from pipeline.pages.overview import overview
-from pipeline.pages.report import report
+from pipeline.databases import postgres
+from pipeline.reports.overview import overview
+from pipeline.reports.report import report
 from tests import programs, servers
-from tests.pipeline.test_surroundings import shop_on
+from tests.scenarios.test_surroundings import shop_on
 from tests.servers import Server
 
 READABLE = """

@@ -3,10 +3,11 @@
 import pytest
 import sqlalchemy as sa
 
-from pipeline import postgres, retention
-from pipeline.embedded import Embedded
-from pipeline.job import Retention
-from pipeline.write import Held
+from pipeline.config.sections import RetentionSection
+from pipeline.databases import postgres
+from pipeline.embedded.server import Embedded
+from pipeline.maintenance import retention
+from pipeline.tasks.write import Held
 from tests.home import NIGHT, Home, shop_rows
 from tests.pipeline.shop import Shop, open_shop
 
@@ -359,7 +360,7 @@ def test_the_janitors_functions_take_nothing_that_is_not_a_day_old(
     days = {"parts_days": 1, "rejected_values_days": 1, "superseded_days": 1, "predictions_days": 1,
             "metrics_days": 1}  # fmt: skip
     job = night.home.read(night.job)
-    short = job.model_copy(update={"retention": Retention(**days)})
+    short = job.model_copy(update={"retention": RetentionSection(**days)})
     retention.enter(night.home.server.connections["predictions_owner"], [short])
     statement = f"SELECT {call.format(run=night.home.last_run(night.job)['run_id'])} AS done"
     if isinstance(told, str):

@@ -13,14 +13,16 @@ from typing import Any
 
 import pytest
 
-from pipeline import addresses, parts
+from pipeline.config.workspace import Workspace
+from pipeline.databases import connections
 from pipeline.errors import ScoringError
-from pipeline.metrics import log_metrics
-from pipeline.parts import StoreError
-from pipeline.places import Places
-from pipeline.predict import load_model, predict
-from pipeline.score import score
-from pipeline.write import publish, write
+from pipeline.store import files
+from pipeline.store.files import StoreError
+from pipeline.tasks.load_model import load_model
+from pipeline.tasks.log_metrics import log_metrics
+from pipeline.tasks.predict import predict
+from pipeline.tasks.run import score
+from pipeline.tasks.write import publish, write
 from tests.home import NIGHT, Home
 from tests.pipeline.shop import Shop, open_shop
 
@@ -81,12 +83,12 @@ def shop(home: Home) -> Shop:
 def secret(uri: str, **options: str) -> str:
     """A server's address with the canary for its password, which the embedded server does not ask for."""
     address = uri.replace("@/", f":{PASSWORD}@/")
-    return addresses.postgres(
+    return connections.postgres(
         "&".join([address, *(f"{key}={value}" for key, value in options.items())]), "vault"
     )
 
 
-def secretly(shop: Shop) -> Places:
+def secretly(shop: Shop) -> Workspace:
     """The shop's places, each with a password."""
     there = shop.home.server.connections
     return replace(
@@ -97,8 +99,8 @@ def secretly(shop: Shop) -> Places:
 def broken(uri: str) -> list[str]:
     """Addresses that fail: while connecting, at once or after a look at the login, and at the first write."""
     return [
-        addresses.postgres(f"postgres://ann:{PASSWORD}@127.0.0.1:1/nothing", "predictions"),
-        addresses.postgres(f"postgres://ann:{PASSWORD}@127.0.0.1:1/nothing?sslmode=wrong", "predictions"),
+        connections.postgres(f"postgres://ann:{PASSWORD}@127.0.0.1:1/nothing", "predictions"),
+        connections.postgres(f"postgres://ann:{PASSWORD}@127.0.0.1:1/nothing?sslmode=wrong", "predictions"),
         secret(uri.replace("@/", "@/no_such_")),
         secret(uri.replace("scoring_pipeline", "nobody")),
         secret(uri, options="-c%20default_transaction_read_only%3Don"),
@@ -119,9 +121,9 @@ def test_the_password_is_in_every_connection(shop: Shop) -> None:
 def test_no_step_of_a_night_tells_its_predictions_password(shop: Shop, witness: Witness) -> None:
     good, job = secretly(shop), shop.home.read(shop.job)
     bad = [replace(good, predictions=uri) for uri in broken(shop.home.server.connections["predictions"])]
-    from pipeline.extract import extract
+    from pipeline.tasks.extract import extract
 
-    def each(step: Callable[[Places], Any]) -> Any:
+    def each(step: Callable[[Workspace], Any]) -> Any:
         """Have a step fail in each bad place; then do it, and hear what it hands on."""
         for places in bad:
             witness.refuse(lambda places=places: step(places))  # type: ignore[misc]
@@ -153,7 +155,7 @@ WAREHOUSES = {
 @pytest.mark.parametrize("kind", WAREHOUSES)
 def test_a_warehouse_that_fails_does_not_tell_its_password(shop: Shop, witness: Witness, kind: str) -> None:
     uri = WAREHOUSES[kind].format(password=PASSWORD, host=str(shop.home.server.socket).replace("/", "%2F"))
-    warehouse = addresses.warehouse(uri, "warehouse")
+    warehouse = connections.warehouse(uri, "warehouse")
     witness.refuse(lambda: shop.home.score(shop.job, warehouse=warehouse))
     assert shop.home.last_run(shop.job)["status"] == "failed"  # so that its reason is kept, and looked at
     witness.see(shop)
@@ -183,8 +185,10 @@ def test_a_query_that_fails_does_not_tell_the_password(
     ],
 )
 def test_a_password_that_was_not_encoded_is_refused_before_a_driver_shows_half_of_it(uri: str) -> None:
-    for read in (addresses.postgres, addresses.warehouse):
-        with pytest.raises(addresses.AddressError, match="percent-encode the special characters") as refused:
+    for read in (connections.postgres, connections.warehouse):
+        with pytest.raises(
+            connections.AddressError, match="percent-encode the special characters"
+        ) as refused:
             read(uri, "sales")
         assert CANARY not in "".join(traceback.format_exception(refused.value))
 
@@ -202,12 +206,12 @@ def test_a_store_that_holds_a_password_is_refused_and_not_shown(
     witness.see(shop)
     witness.swear()
     with pytest.raises(StoreError):
-        parts.open_store(store)
+        files.open_store(store)
 
 
 def test_a_store_of_an_account_is_none_that_holds_a_password() -> None:
     with pytest.raises(StoreError, match="cannot be used"):  # its package is not installed
-        parts.open_store("abfs://container@account.dfs.core.windows.net/nights")
+        files.open_store("abfs://container@account.dfs.core.windows.net/nights")
 
 
 def test_the_command_line_tells_no_password(shop: Shop) -> None:

@@ -1,4 +1,4 @@
-"""pipeline/warehouse.py: the same rows, whatever database they come from, reach the contract as the same values."""
+"""The same rows, whatever database they come from, reach the contract as the same values."""
 
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -14,12 +14,12 @@ import pyarrow as pa
 import pytest
 from adbc_driver_duckdb import driver_path
 
-from pipeline import addresses, warehouse
-from pipeline.check import Checker
-from pipeline.contract import Column, Contract, ContractError, Kind
-from pipeline.convert import plain
-from pipeline.embedded import Embedded
-from pipeline.queries import BATCH_ROWS, WarehouseError
+from pipeline.contract.checker import Checker
+from pipeline.contract.coerce import plain
+from pipeline.contract.contract import Column, Contract, ContractError, Kind
+from pipeline.databases import connections, warehouse
+from pipeline.databases.queries import BATCH_ROWS, WarehouseError
+from pipeline.embedded.server import Embedded
 from tests.home import Home, shop_model, shop_rows
 
 VALUES = {
@@ -53,7 +53,7 @@ def on_postgres(server: Embedded, scheme: str) -> Source:
             cursor.execute(statement)
 
     uri = server.connections["warehouse_owner"].replace("postgresql://", f"{scheme}://", 1)
-    return Source(scheme, run, addresses.warehouse(uri, "warehouse"))
+    return Source(scheme, run, connections.warehouse(uri, "warehouse"))
 
 
 def on_sqlite(folder: Path, scheme: str = "sqlite") -> Source:
@@ -65,7 +65,7 @@ def on_sqlite(folder: Path, scheme: str = "sqlite") -> Source:
             session.executescript(statement)
 
     run("PRAGMA user_version = 1")
-    return Source(scheme, run, addresses.warehouse(f"{scheme}:///{path}", "warehouse"))
+    return Source(scheme, run, connections.warehouse(f"{scheme}:///{path}", "warehouse"))
 
 
 def on_duckdb(folder: Path) -> Source:
@@ -83,7 +83,7 @@ def on_duckdb(folder: Path) -> Source:
             cursor.execute(statement)
 
     run("CREATE TABLE nothing (x integer)")
-    return Source("duckdb", run, addresses.warehouse(f"duckdb:///{path}", "warehouse"))
+    return Source("duckdb", run, connections.warehouse(f"duckdb:///{path}", "warehouse"))
 
 
 @pytest.fixture(params=["postgresql", "postgresql+psycopg2", "sqlite", "duckdb"])

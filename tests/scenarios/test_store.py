@@ -1,4 +1,4 @@
-"""pipeline/parts.py: the store may be any fsspec URL; here it is a server that speaks S3."""
+"""pipeline/store/parts.py: the store may be any fsspec URL; here it is a server that speaks S3."""
 
 import socket
 from collections.abc import Iterator
@@ -7,7 +7,8 @@ import pytest
 from moto.server import ThreadedMotoServer
 from s3fs import S3FileSystem
 
-from pipeline.parts import PartError, StoreError
+from pipeline.store.files import StoreError
+from pipeline.store.parts import PartError
 from tests.home import Home
 from tests.pipeline.shop import Shop, open_shop
 

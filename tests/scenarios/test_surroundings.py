@@ -7,17 +7,17 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from pipeline import janitor, retention
 from pipeline.__main__ import main
-from pipeline.decisions import decide, roll_back
-from pipeline.erase import erase
-from pipeline.migrate import migrate
-from pipeline.outcomes import measure
-from pipeline.postgres import Busy
+from pipeline.databases.postgres import Busy
+from pipeline.evaluation.outcomes import evaluate
+from pipeline.maintenance import janitor, retention
+from pipeline.maintenance.erasure import erase
+from pipeline.provisioning.migrate import migrate
+from pipeline.runs.decisions import decide, roll_back
 from tests import programs
 from tests.home import NIGHT, Home, shop_rows
+from tests.pipeline.evaluation.test_outcomes import bought, name_outcomes
 from tests.pipeline.shop import Shop, open_shop
-from tests.pipeline.test_outcomes import bought, name_outcomes
 from tests.pooler import Pooler, pooled
 from tests.programs import VERSIONS
 from tests.servers import Server
@@ -61,7 +61,7 @@ def the_whole_life_of_a_night(shop: Shop, server: Server) -> None:
     roll_back(home.approver, shop.job, NIGHT, by="ada", reason="after all not")
     assert shop.predictions().equals(before)
     name_outcomes(shop, bought(shop_rows()), keys='column = "bought"')
-    measure(home.places, home.read(shop.job), NIGHT)
+    evaluate(home.places, home.read(shop.job), NIGHT)
     assert len(analysts_rows(home, "model_quality", shop.job)) == 1
     rejected = [row for row in analysts_rows(home, "rejections", shop.job) if row["run_id"] == first]
     assert sorted(row["rule"] for row in rejected) == ["null", "unique", "unique"]

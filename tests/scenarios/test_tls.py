@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from pipeline import addresses, postgres
+from pipeline.databases import connections, postgres
 from tests.programs import HOST, give
 from tests.servers import Server
 
@@ -62,7 +62,7 @@ def encrypting(real_server: Callable[[int], Server]) -> Iterator[Server]:
 
 def encrypted(uri: str) -> list[bool]:
     """Whether SQLAlchemy's session is encrypted, and ADBC's."""
-    database_url = addresses.postgres(uri, "predictions")
+    database_url = connections.postgres(uri, "predictions")
     with postgres.engine(database_url).connect() as connection:
         first = connection.execute(sa.text(ENCRYPTED)).scalar_one()
     with postgres.connect(database_url) as session, session.cursor() as cursor:
@@ -81,7 +81,7 @@ def test_a_server_with_another_certificate_is_refused(encrypting: Server, tmp_pa
     other = tmp_path / "other.crt"
     other.write_bytes(certificate("other")[0])
     uri = encrypting.uri("predictions", "analyst", sslmode="verify-full", sslrootcert=str(other))
-    database_url = addresses.postgres(uri, "predictions")
+    database_url = connections.postgres(uri, "predictions")
     with pytest.raises(sa.exc.OperationalError, match="certificate verify failed"):
         postgres.engine(database_url).connect()
     with pytest.raises(adbc.Error, match="certificate verify failed") as refused:
@@ -92,7 +92,7 @@ def test_a_server_with_another_certificate_is_refused(encrypting: Server, tmp_pa
 def test_a_server_of_another_name_is_refused(encrypting: Server) -> None:
     trusted = encrypting.folder / "tls.crt"
     uri = encrypting.uri("predictions", "analyst", sslmode="verify-full", sslrootcert=str(trusted))
-    database_url = addresses.postgres(uri.replace(HOST, "localhost"), "predictions")
+    database_url = connections.postgres(uri.replace(HOST, "localhost"), "predictions")
     with pytest.raises(sa.exc.OperationalError, match="does not match host name") as refused:
         postgres.engine(database_url).connect()
     assert "Correct the connection's host and sslrootcert" in postgres.remedy(refused.value)

@@ -17,15 +17,17 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from pipeline import contract as contracts
-from pipeline import gather, results, warehouse
-from pipeline.check import Checker
-from pipeline.contract import ContractError
-from pipeline.embedded import Embedded
-from pipeline.gather import Source
-from pipeline.model import Manifest
-from pipeline.results import ResultError
-from tests.pipeline import test_sources as sources
+from pipeline.contract import contract as contracts
+from pipeline.contract.checker import Checker
+from pipeline.contract.contract import ContractError
+from pipeline.databases import warehouse
+from pipeline.embedded.server import Embedded
+from pipeline.evaluation import ground_truth
+from pipeline.evaluation.ground_truth import ResultError
+from pipeline.model.manifest import Manifest
+from pipeline.training import gather
+from pipeline.training.gather import Source
+from tests.scenarios import test_sources as sources
 
 DAY = date(2024, 3, 1)
 ROWS = 8
@@ -270,7 +272,7 @@ def hold_outcomes(way: Way, query: str, pair: tuple[str, str], part: pa.RecordBa
     inner = f"({query.replace(' ORDER BY entity_id', '')}) AS q"
     asked = f"SELECT {entity} AS entity_id, {result} AS late FROM {inner} WHERE {entity} IS NOT NULL"
     manifest = Manifest.model_construct(task="regression", classes=(), name="m", version=1)
-    outcomes = results.read(
+    outcomes = ground_truth.read(
         way.address, asked, {"score_date": DAY}, "o.sql", manifest, "late", names.drop_null()
     )
     wanted = part.filter(pc.is_valid(names))[f"{result}_text"].to_pylist()
@@ -309,4 +311,4 @@ def test_what_the_driver_sends_as_another_number_names_no_entity(
         with pytest.raises(
             ResultError, match=f"column 'entity_id' is {kind}, and an entity is text or integer"
         ):
-            results.require(reader.schema, "late", "q.sql")
+            ground_truth.require(reader.schema, "late", "q.sql")

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from pipeline.embedded import Embedded
+from pipeline.embedded.server import Embedded
 from tests.home import Home
 from tests.pipeline.shop import Shop, open_shop
 from tests.sql.test_dates import RUN

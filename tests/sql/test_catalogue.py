@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from pipeline.embedded import Embedded
+from pipeline.embedded.server import Embedded
 from tests.home import Server
 
 # Owners are not among them: what is theirs, they may change.

@@ -6,7 +6,8 @@ from contextlib import contextmanager
 import pytest
 import sqlalchemy as sa
 
-from pipeline import postgres, retention
+from pipeline.databases import postgres
+from pipeline.maintenance import retention
 from tests.home import NIGHT, Home
 from tests.pipeline.shop import Shop, open_shop
 from tests.sql.test_guards import OPEN, begin, night, pipeline

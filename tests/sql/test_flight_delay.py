@@ -11,7 +11,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from pipeline import postgres, sample
+from pipeline.databases import postgres
+from pipeline.provisioning import sample
 
 ROOT = Path(__file__).resolve().parents[2]
 FEATURES = (ROOT / "sql" / "flight_delay" / "features.sql").read_text()

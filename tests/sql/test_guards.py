@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from pipeline import postgres
-from pipeline.embedded import Embedded
+from pipeline.databases import postgres
+from pipeline.embedded.server import Embedded
 from tests.home import NIGHT, Home
 from tests.pipeline.shop import Shop, open_shop
 

@@ -10,10 +10,12 @@ from urllib.parse import quote
 import pytest
 import sqlalchemy as sa
 
-from pipeline import janitor, ledger, postgres, retention
-from pipeline.decisions import roll_back
-from pipeline.postgres import Busy, Turns
-from pipeline.score import score
+from pipeline.databases import postgres
+from pipeline.databases.postgres import Busy, Turns
+from pipeline.maintenance import janitor, retention
+from pipeline.runs import ledger
+from pipeline.runs.decisions import roll_back
+from pipeline.tasks.run import score
 from tests.home import NIGHT, Home
 from tests.pipeline.shop import Shop, open_shop
 
@@ -93,7 +95,7 @@ def test_two_tries_of_one_night_begin_one_after_the_other(shop: Shop) -> None:
     run = shop.extract(trigger="trigger")
     shop.extract(trigger="trigger")
     assert shop.status(run.run_id) == "abandoned"
-    with pytest.raises(ledger.Superseded), ledger.working(shop.home.places.predictions, run.run_id):
+    with pytest.raises(ledger.Superseded), ledger.open_run(shop.home.places.predictions, run.run_id):
         pass
 
 
@@ -115,7 +117,16 @@ def test_while_nothing_is_cleaned_up_the_lock_holds_no_clean_up_back(shop: Shop)
 
 def test_no_lock_of_the_product_is_one_that_anybody_may_take(shop: Shop) -> None:
     advisory = re.compile(r"pg_(try_)?advisory_\w*lock")
-    folders = ("pipeline", "operators", "dags", "plugins", "local", "sql/audit", "sql/outcomes", "sql/sample")
+    folders = (
+        "pipeline",
+        "orchestration",
+        "dags",
+        "plugins",
+        "local",
+        "sql/audit",
+        "sql/outcomes",
+        "sql/sample",
+    )
     files = [
         path for folder in folders for path in (ROOT / folder).rglob("*") if path.suffix in (".py", ".sql")
     ]

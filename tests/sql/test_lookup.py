@@ -5,7 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from pipeline import postgres
+from pipeline.databases import postgres
 from tests.home import NIGHT, Home
 from tests.pipeline.shop import open_shop
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from pipeline import postgres
-from pipeline.embedded import Embedded
+from pipeline.databases import postgres
+from pipeline.embedded.server import Embedded
 
 VIEWS = ("predictions", "latest_predictions", "past_predictions")
 ALONE, CROWDED = date(1993, 1, 10), date(1993, 2, 10)  # months of their own

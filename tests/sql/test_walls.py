@@ -11,10 +11,11 @@ import pytest
 import sqlalchemy as sa
 from psycopg import sql
 
-from pipeline import addresses, analysts
-from pipeline.embedded import Embedded
-from pipeline.erase import erase
+from pipeline.databases import connections
+from pipeline.embedded.server import Embedded
 from pipeline.errors import NothingToDo
+from pipeline.maintenance.erasure import erase
+from pipeline.provisioning import analysts
 from tests.home import NIGHT, Home, Server, shop_rows
 from tests.pipeline.shop import Shop, open_shop
 from tests.sql.test_catalogue import READ
@@ -53,7 +54,7 @@ def shop(server: Embedded, tmp_path_factory: pytest.TempPathFactory) -> Shop:
     home.score(shop.job)
     shop.change("visits = visits + 1")
     home.score(shop.job)
-    janitor = addresses.postgres(server.connections["predictions_janitor"], "predictions_janitor")
+    janitor = connections.postgres(server.connections["predictions_janitor"], "predictions_janitor")
     erase(janitor, home.store, shop.job, ERASED, by="ada", reason="ticket 2041")
     shop.change("entity_id = 'secret-' || entity_id, visits = visits + 1", "entity_id < 'customer-00030'")
     shop.change("amount = 'infinity'", "entity_id = 'secret-customer-00003'")  # is rejected
@@ -193,7 +194,7 @@ def test_an_erasure_still_takes_the_text_of_unsent_messages(home: Home) -> None:
         "VALUES (:job, :day, :job, 'alerts', 'title', 'customer-00001')",
         "predictions", job=shop.job, day=NIGHT,
     )  # fmt: skip
-    janitor = addresses.postgres(home.server.connections["predictions_janitor"], "predictions_janitor")
+    janitor = connections.postgres(home.server.connections["predictions_janitor"], "predictions_janitor")
     erase(janitor, home.store, shop.job, "customer-00001", by="ada", reason="ticket 2041")
     rows = home.sql("SELECT body FROM scoring.alerts WHERE job = :job", job=shop.job)
     assert rows == [{"body": "Its text was erased."}]

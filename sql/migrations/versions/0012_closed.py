@@ -42,7 +42,7 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION scoring.require_date IS
-    'Refuses a score date before 1970 or more than 366 days ahead, as pipeline/dates.py does.';
+    'Refuses a score date before 1970 or more than 366 days ahead, as pipeline/config/dates.py does.';
 REVOKE EXECUTE ON FUNCTION scoring.require_date FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION scoring.require_date TO scoring_writer;
 

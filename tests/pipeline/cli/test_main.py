@@ -21,14 +21,14 @@ from joblib import dump
 from sklearn.base import BaseEstimator, RegressorMixin
 
 from pipeline import __main__ as command_line
-from pipeline import machine
-from pipeline.commands import audit
-from pipeline.pages.reading import record
-from pipeline.pages.steps import steps
-from pipeline.verify import Verification
+from pipeline.cli import inspect
+from pipeline.inspection.chain import Verification
+from pipeline.reports.next_steps import steps
+from pipeline.reports.queries import record
+from pipeline.runtime import resources
 from tests.home import NIGHT, SUPERUSER, Home, shop_model, shop_rows
+from tests.pipeline.maintenance.test_retention import age
 from tests.pipeline.shop import Shop, open_shop
-from tests.pipeline.test_retention import age
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -248,7 +248,7 @@ def test_the_chain_of_decisions_is_verified(
 ) -> None:
     # Of a shared database, which other tests alter: what a walk comes to is in test_verify.py.
     for violations, code in (((), 0), (("entry 3 (approval of run 7) was altered",), 1)):
-        monkeypatch.setattr(audit, "verify_chain", lambda url, head: Verification(3, "e" * 64, violations))  # noqa: B023
+        monkeypatch.setattr(inspect, "verify_chain", lambda url, head: Verification(3, "e" * 64, violations))  # noqa: B023
         ended, said, complained = run("verify", "--head", "e" * 64)
         assert ended == code
         assert said.endswith("e" * 64) if not code else "was altered" in complained
@@ -845,7 +845,7 @@ def test_a_file_that_cannot_be_written_is_a_sentence(run: Command, monkeypatch: 
     def refuse() -> None:
         raise OSError(errno.EROFS, "Read-only file system", "/srv/models/shop")
 
-    monkeypatch.setattr(machine, "claim", refuse)
+    monkeypatch.setattr(resources, "claim", refuse)
     code, _, complained = run("jobs")
     assert (code, complained[:74]) == (
         1,

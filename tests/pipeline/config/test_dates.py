@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from pendulum import DateTime, instance
 from pendulum import datetime as instant
 
-from pipeline import dates
-from pipeline.dates import DateError
+from pipeline.config import dates
+from pipeline.config.dates import DateError
 
 NEW_YORK = ZoneInfo("America/New_York")
 ZONES = st.sampled_from(

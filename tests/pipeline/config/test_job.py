@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from pipeline import job as jobs
-from pipeline.job import Job, JobError
+from pipeline.config import loader
+from pipeline.config.job import Job, JobError
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = (ROOT / "dags" / "flight_delay.toml").read_text()
@@ -41,18 +41,18 @@ def read(folder: Path, text: str) -> Job:
     """Read a text as the job file night.toml."""
     path = folder / "night.toml"
     path.write_text(text)
-    return jobs.read(path)
+    return loader.read(path)
 
 
 def test_the_shipped_jobs_can_be_read() -> None:
-    found = [jobs.read(path) for path in jobs.files(ROOT / "dags")]
+    found = [loader.read(path) for path in loader.files(ROOT / "dags")]
     assert [job.name for job in found] == ["flight_delay"]
 
 
 def test_every_key_says_what_it_means() -> None:
-    for model in (Job, *(jobs.section_of(field.annotation) for field in Job.model_fields.values())):
+    for model in (Job, *(loader.section_of(field.annotation) for field in Job.model_fields.values())):
         for name, field in model.model_fields.items() if model else ():
-            assert field.description or jobs.section_of(field.annotation), name
+            assert field.description or loader.section_of(field.annotation), name
 
 
 def test_a_job_says_what_its_file_says_and_the_defaults_else(tmp_path: Path) -> None:
@@ -349,7 +349,7 @@ def test_a_section_that_is_none_is_named(tmp_path: Path) -> None:
 def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "night.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(JobError, match="night.toml: not a TOML file"):
-        jobs.read(tmp_path / "night.toml")
+        loader.read(tmp_path / "night.toml")
 
 
 def test_a_byte_order_mark_is_read_over_or_named(tmp_path: Path) -> None:
@@ -359,25 +359,25 @@ def test_a_byte_order_mark_is_read_over_or_named(tmp_path: Path) -> None:
     with pytest.raises(
         JobError, match=r"night\.toml: not a TOML file: .* \(BOM\) of UTF-16\. Save it as UTF-8"
     ):
-        jobs.read(path)
+        loader.read(path)
 
 
 def test_a_folder_is_no_job_file(tmp_path: Path) -> None:
     (tmp_path / "night.toml").mkdir()
     with pytest.raises(JobError, match="night.toml: cannot be read: Is a directory. Make it a plain file"):
-        jobs.find(tmp_path, "night")
+        loader.find(tmp_path, "night")
 
 
 def test_a_file_name_that_is_no_word_is_refused(tmp_path: Path) -> None:
     (tmp_path / "My-Job.toml").write_text(GOOD)
     with pytest.raises(JobError, match="My-Job.toml: a job's file name is a lower-case word"):
-        jobs.read(tmp_path / "My-Job.toml")
+        loader.read(tmp_path / "My-Job.toml")
 
 
 def test_an_unknown_job_is_named_with_its_nearest(tmp_path: Path) -> None:
     read(tmp_path, GOOD)
     with pytest.raises(JobError, match=r"no job 'nigth' in .*. Did you mean 'night'\? Known: night"):
-        jobs.find(tmp_path, "nigth")
+        loader.find(tmp_path, "nigth")
 
 
 SCALARS = (

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from pipeline.contract import Column
+from pipeline.contract.contract import Column
 
 DEFAULTS = {
     "type": "reject",

@@ -10,10 +10,10 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from pipeline import job as jobs
-from pipeline.check import MAX_VALUE_LENGTH, Checked, Checker
-from pipeline.contract import Column, Contract, ContractError
-from pipeline.rules import settle
+from pipeline.config import sections
+from pipeline.contract.checker import MAX_VALUE_LENGTH, BatchResult, Checker
+from pipeline.contract.contract import Column, Contract, ContractError
+from pipeline.contract.policy import resolve
 
 NUMERIC = pa.opaque(pa.string(), "numeric", "PostgreSQL")
 
@@ -40,17 +40,19 @@ def numeric(*values: str | None) -> pa.Array:
 def checker(columns: list[Column], said: dict[str, Any] | None = None, **options: Any) -> Checker:
     """Holds batches against columns, as a job says it below [contract]."""
     contract = Contract(tuple(columns))
-    return Checker(contract, settle(contract, jobs.Contract.model_validate(said or {})), **options)
+    return Checker(
+        contract, resolve(contract, sections.ContractSection.model_validate(said or {})), **options
+    )
 
 
-def check(columns: list[Column], said: dict[str, Any] | None = None, **values: Any) -> Checked:
+def check(columns: list[Column], said: dict[str, Any] | None = None, **values: Any) -> BatchResult:
     """Hold one batch of values against columns."""
     size = len(next(iter(values.values())))
     values.setdefault("entity_id", [f"e{number}" for number in range(size)])
     return checker(columns, said).check(pa.record_batch(values))
 
 
-def reasons(checked: Checked) -> list[tuple[str, str]]:
+def reasons(checked: BatchResult) -> list[tuple[str, str]]:
     """Which column broke which rule."""
     return [(row["column_name"], row["rule"]) for row in checked.rejected.to_pylist()]
 

@@ -17,9 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from pipeline import parts
-from pipeline.contract import MAX_CATEGORIES, Column, Contract, ContractError, infer
-from pipeline.convert import convert
+from pipeline.contract.coerce import convert
+from pipeline.contract.contract import MAX_CATEGORIES, Column, Contract, ContractError, infer
+from pipeline.store import parts
 
 STAMPS = st.datetimes(pd.Timestamp("1970-01-01"), pd.Timestamp("2100-01-01"))
 TEXT = st.text(max_size=4)

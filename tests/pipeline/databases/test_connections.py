@@ -1,4 +1,4 @@
-"""pipeline/addresses.py: a connection's URI becomes an address, or is refused without being shown."""
+"""pipeline/databases/connections.py: a connection's URI becomes an address, or is refused without being shown."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,9 +9,9 @@ import adbc_driver_manager.dbapi as adbc
 import pytest
 import sqlalchemy as sa
 
-from pipeline import addresses, postgres, warehouse
-from pipeline.addresses import AddressError
-from pipeline.embedded import Embedded
+from pipeline.databases import connections, postgres, warehouse
+from pipeline.databases.connections import AddressError
+from pipeline.embedded.server import Embedded
 
 SECRET = "s3cret"
 
@@ -36,14 +36,14 @@ SECRET = "s3cret"
     ],
 )
 def test_airflows_uris_are_understood(uri: str, expected: dict[str, Any]) -> None:
-    found = sa.make_url(addresses.postgres(uri, "sales"))
-    expected["query"] = {**addresses.PATIENCE, **expected.get("query", {})}
+    found = sa.make_url(connections.postgres(uri, "sales"))
+    expected["query"] = {**connections.TIMEOUTS, **expected.get("query", {})}
     assert {name: getattr(found, name) for name in expected} == expected
 
 
 def test_an_options_spaces_reach_the_server(server: Embedded) -> None:
     uri = server.connections["warehouse"] + "&options=" + quote("-c application_name=night")
-    address = addresses.postgres(uri.replace("postgresql://", "postgres://"), "warehouse")
+    address = connections.postgres(uri.replace("postgresql://", "postgres://"), "warehouse")
     query = "SELECT current_setting('application_name') AS name"
     with warehouse.stream(address, query, {}, "q.sql") as reader:
         assert reader.read_all().to_pylist() == [{"name": "night"}]
@@ -67,7 +67,7 @@ def test_an_options_spaces_reach_the_server(server: Embedded) -> None:
 )
 def test_an_address_that_will_not_do_is_refused_and_not_shown(uri: str, complaint: str) -> None:
     with pytest.raises(AddressError, match=rf"connection 'sales': .*{complaint}") as refused:
-        addresses.postgres(uri, "sales")
+        connections.postgres(uri, "sales")
     assert SECRET not in str(refused.value)
     assert "AIRFLOW_CONN_SALES=postgres://" in str(refused.value)
 
@@ -85,7 +85,7 @@ def engine_connect(address: str) -> None:
 @pytest.mark.parametrize("password", [SECRET, f"{SECRET}%zz", f"{SECRET}%2Fmore"])
 @pytest.mark.parametrize("connect", [adbc_connect, engine_connect])
 def test_a_password_is_never_in_an_error(password: str, connect: Callable[[str], None]) -> None:
-    address = addresses.postgres(f"postgres://ann:{password}@127.0.0.1:1/sales", "sales")
+    address = connections.postgres(f"postgres://ann:{password}@127.0.0.1:1/sales", "sales")
     with pytest.raises((adbc.Error, sa.exc.SQLAlchemyError), match=r"(?i)refused") as error:
         connect(address)
     assert SECRET not in str(error.value)
@@ -103,7 +103,7 @@ def test_a_password_is_never_in_an_error(password: str, connect: Callable[[str],
 )
 def test_a_warehouse_that_cannot_be_is_refused_and_not_shown(uri: str, complaint: str) -> None:
     with pytest.raises(AddressError, match=complaint) as refused:
-        addresses.warehouse(uri, "sales")
+        connections.warehouse(uri, "sales")
     assert "'sales'" in str(refused.value)
     assert "s3cret" not in str(refused.value)
 
@@ -113,5 +113,5 @@ def test_airflows_form_of_a_files_address_is_the_same_file(tmp_path: Path) -> No
     path.parent.mkdir()
     path.touch()
     quoted = str(path).replace("/", "%2F").replace(" ", "%20")
-    assert addresses.warehouse(f"sqlite:///{quoted}", "w") == f"sqlite:///{path}"
-    assert addresses.warehouse(f"sqlite:///{path}", "w") == f"sqlite:///{path}"
+    assert connections.warehouse(f"sqlite:///{quoted}", "w") == f"sqlite:///{path}"
+    assert connections.warehouse(f"sqlite:///{path}", "w") == f"sqlite:///{path}"

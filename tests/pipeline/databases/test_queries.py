@@ -1,4 +1,4 @@
-"""pipeline/queries.py: a query is a text file, and gets its values and nothing else."""
+"""pipeline/databases/queries.py: a query is a text file, and gets its values and nothing else."""
 
 from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
@@ -7,9 +7,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pipeline import lexer, postgres, queries, warehouse
-from pipeline.embedded import Embedded
-from pipeline.queries import WarehouseError
+from pipeline.databases import lexer, postgres, queries, warehouse
+from pipeline.databases.queries import WarehouseError
+from pipeline.embedded.server import Embedded
 
 VALUES: dict[str, date | datetime] = {
     "score_date": date(2024, 3, 1),

@@ -1,4 +1,4 @@
-"""pipeline/warehouse.py: a query gets its values and nothing else, and a failure says whether to try again."""
+"""A query gets its values and nothing else, and a failure says whether to try again."""
 
 import errno
 import sqlite3
@@ -15,10 +15,10 @@ import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 
-from pipeline import postgres, warehouse
-from pipeline.embedded import Embedded
+from pipeline.databases import postgres, warehouse
+from pipeline.databases.queries import WarehouseError
+from pipeline.embedded.server import Embedded
 from pipeline.errors import ScoringError
-from pipeline.queries import WarehouseError
 from tests.home import SUPERUSER, Home, Server
 
 VALUES: dict[str, date | datetime] = {

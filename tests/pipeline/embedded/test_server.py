@@ -1,4 +1,4 @@
-"""pipeline/embedded.py: a real Postgres for a machine that has none, private to its user and its folder."""
+"""pipeline/embedded/server.py: a real Postgres for a machine that has none, private to its user and its folder."""
 
 import os
 import signal
@@ -15,9 +15,11 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from pipeline import embedded, outside, postgres
-from pipeline.embedded import Embedded
-from pipeline.locks import EmbeddedError
+from pipeline.databases import postgres
+from pipeline.embedded import server as embedded
+from pipeline.embedded import surroundings
+from pipeline.embedded.locks import EmbeddedError
+from pipeline.embedded.server import Embedded
 from tests.home import Home
 
 HOLD = """
@@ -211,7 +213,7 @@ def test_a_server_that_cannot_start_says_so(tmp_path: Path) -> None:
     data = tmp_path / "postgres"
     data.mkdir(mode=0o700)
     (data / "PG_VERSION").write_text("18\n")
-    os.chown(data, outside.account().uid, -1)
+    os.chown(data, surroundings.account().uid, -1)
     with pytest.raises(
         EmbeddedError, match=rf"(?s)The embedded Postgres in {data} did not start.*postgresql.conf"
     ):
@@ -228,7 +230,7 @@ def test_the_server_is_closed_to_every_other_user(server: Embedded) -> None:
         "local all,replication all peer map=owner"
     ]
     assert stat.S_IMODE(server.data.stat().st_mode) == 0o700
-    assert stat.S_IMODE((server.socket / outside.SOCKET).stat().st_mode) == 0o700
+    assert stat.S_IMODE((server.socket / surroundings.SOCKET).stat().st_mode) == 0o700
     assert stat.S_IMODE((server.data.parent / "postgres.run").stat().st_mode) == 0o700
 
 
@@ -236,7 +238,7 @@ def test_a_caller_who_gets_to_the_socket_is_asked_who_he_is(other: Embedded) -> 
     """Two walls: where a mode was opened by hand, the kernel still says who is there."""
     if os.geteuid() != 0:
         pytest.skip("only root can become another user")
-    way = [*other.socket.parents[:2], other.socket, other.socket / outside.SOCKET]
+    way = [*other.socket.parents[:2], other.socket, other.socket / surroundings.SOCKET]
     modes = {path: path.stat().st_mode for path in way}
     program = "import os, sys, psycopg; os.setgid(2); os.setuid(2); psycopg.connect(sys.argv[1])"
     try:
@@ -326,8 +328,8 @@ def test_a_left_over_pid_file_proves_nothing(spare: Path, pid: str) -> None:
     number = str(os.getpid()) if pid == "the caller's" else pid
     lines = [number, str(left.parent), "1", "5432", ".", "", "1 1", "ready"]
     left.write_text("\n".join(lines) + "\n")
-    (left.parent / outside.SOCKET).touch()
-    (left.parent / f"{outside.SOCKET}.lock").write_text(left.read_text())
+    (left.parent / surroundings.SOCKET).touch()
+    (left.parent / f"{surroundings.SOCKET}.lock").write_text(left.read_text())
     assert not embedded.is_running(spare)
     running = embedded.start(spare)
     assert ask(running.connections["analyst"], "SELECT 1") == [1]

@@ -1,14 +1,14 @@
-"""pipeline/business.py: a job's own figures are named numbers, of its scores and results and of nothing else."""
+"""A job's own figures are named numbers, of its scores and results and of nothing else."""
 
 from datetime import date
 
 import pyarrow as pa
 import pytest
 
-from pipeline import business
-from pipeline.business import BusinessError
+from pipeline.databases.queries import Values, WarehouseError
 from pipeline.errors import ScoringError
-from pipeline.queries import Values, WarehouseError
+from pipeline.evaluation import custom_metrics
+from pipeline.evaluation.custom_metrics import BusinessError
 
 TABLES = {
     "scores": pa.table({"entity_id": ["a", "b"], "score": [0.25, 0.5], "class_scores": [[0.75, 0.25], None]}),
@@ -18,7 +18,7 @@ VALUES: Values = {"run_id": 7, "score_date": date(2024, 3, 1)}
 
 
 def figures(query: str) -> dict[str, float]:
-    return business.figures(query, VALUES, "shop/business.sql", TABLES)
+    return custom_metrics.figures(query, VALUES, "shop/business.sql", TABLES)
 
 
 @pytest.mark.parametrize("twin", ["paid", "Paid", "ENTITY_ID"])
@@ -27,7 +27,7 @@ def test_columns_that_are_one_to_duckdb_are_refused(twin: str) -> None:
     with pytest.raises(
         BusinessError, match=f"table results has columns .* and '{twin}', which the query cannot tell"
     ):
-        business.figures("SELECT sum(paid) AS paid FROM results", VALUES, "b.sql", {"results": results})
+        custom_metrics.figures("SELECT sum(paid) AS paid FROM results", VALUES, "b.sql", {"results": results})
 
 
 def test_every_column_is_a_number_of_its_name() -> None:

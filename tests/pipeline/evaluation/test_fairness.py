@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline import fairness
-from pipeline.figures import Judged, intervals, rates
-from pipeline.job import Outcomes
+from pipeline.config.sections import OutcomesSection
+from pipeline.evaluation import fairness
+from pipeline.evaluation.metrics import Judged, intervals, rates
 
-RULE = Outcomes(query="n.sql", delay_days=1)
+RULE = OutcomesSection(query="n.sql", delay_days=1)
 CARRIERS = 15
 
 # Sizes of the sample's carriers on one night: from hundreds to two.

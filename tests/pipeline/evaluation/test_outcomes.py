@@ -1,4 +1,4 @@
-"""pipeline/outcomes.py: published scores held against real results, which come late, twice, wrong or not at all."""
+"""Published scores held against real results, which come late, twice, wrong or not at all."""
 
 import json
 import re
@@ -19,15 +19,16 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from typer.testing import CliRunner
 
-from pipeline import preflight, results
 from pipeline.__main__ import app
-from pipeline.business import BusinessError
 from pipeline.errors import NothingToDo
-from pipeline.outcomes import Measured, OutcomeError, measure
-from pipeline.results import ResultError
+from pipeline.evaluation import ground_truth
+from pipeline.evaluation.custom_metrics import BusinessError
+from pipeline.evaluation.ground_truth import ResultError
+from pipeline.evaluation.outcomes import Evaluation, OutcomeError, evaluate
+from pipeline.tasks import preflight
 from tests.home import NIGHT, Home, shop_model, shop_rows
+from tests.pipeline.maintenance.test_retention import age, prune
 from tests.pipeline.shop import Shop, open_shop
-from tests.pipeline.test_retention import age, prune
 
 BY = ("channel", "member")
 
@@ -70,9 +71,9 @@ def name_outcomes(
     path.write_text(f'{said}\n[outcomes]\nquery = "{shop.job}_outcomes.sql"\ndelay_days = 3\n{keys}\n')
 
 
-def look(shop: Shop, **options: Any) -> Measured:
+def look(shop: Shop, **options: Any) -> Evaluation:
     """Measure the shop's night."""
-    return measure(shop.home.places, shop.home.read(shop.job), NIGHT, **options)
+    return evaluate(shop.home.places, shop.home.read(shop.job), NIGHT, **options)
 
 
 def kept(shop: Shop, column: str = "", value: str | None = "") -> dict[str, float]:
@@ -256,7 +257,7 @@ def test_a_result_that_is_said_twice_or_later_counts_once(shop: Shop) -> None:
 @pytest.mark.parametrize("classes", [("false", "true"), ("0", "1"), ("0.0", "1.0")])
 def test_a_class_may_be_said_in_any_type(home: Home, said: pa.Array, classes: tuple[str, ...]) -> None:
     manifest = home.model(home.name("shop"), *shop_model()).manifest.model_copy(update={"classes": classes})
-    found = results.actual(said, manifest, "n.sql", pa.array(["a", "b", "c"]))
+    found = ground_truth.actual(said, manifest, "n.sql", pa.array(["a", "b", "c"]))
     known = said.null_count < 3
     np.testing.assert_array_equal(found, [1.0, 0.0, np.nan] if known else [np.nan] * 3)
 
@@ -500,7 +501,7 @@ def test_only_the_function_writes_and_only_of_published_runs(shop: Shop) -> None
 
 
 def test_check_tries_the_outcomes_before_the_first_night(shop: Shop) -> None:
-    def finding() -> preflight.Finding:
+    def finding() -> preflight.CheckResult:
         found = preflight.check(shop.home.read(shop.job), shop.home.places, NIGHT)
         return next(one for one in found if one.what == "outcomes")
 

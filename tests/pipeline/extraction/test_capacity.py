@@ -1,13 +1,16 @@
-"""pipeline/forecast.py: what a night will take is said before it, and one that would not fit is refused."""
+"""pipeline/extraction/capacity.py: what a night will take is said before it, and one that would not fit is refused."""
 
 import shutil
 from types import SimpleNamespace
 
 import pytest
 
-from pipeline import forecast, machine, model, preflight
-from pipeline.forecast import ForecastError, Sample
-from pipeline.predict import scoring_threads
+from pipeline.extraction import capacity
+from pipeline.extraction.capacity import ForecastError, Sample
+from pipeline.model import registry
+from pipeline.model.scoring import scoring_threads
+from pipeline.runtime import resources
+from pipeline.tasks import preflight
 from tests.home import NIGHT, Home, shop_rows
 from tests.pipeline.shop import Shop, open_shop
 
@@ -28,10 +31,10 @@ def metrics(shop: Shop, run_id: int) -> dict[str, float]:
 
 
 def test_a_forecast_follows_from_the_sample() -> None:
-    found = forecast.forecast(1_000_000, 100_000, SAMPLE)
+    found = capacity.forecast(1_000_000, 100_000, SAMPLE)
     assert (found.rows, found.parts, found.seconds, found.store_mb) == (1_000_000, 10, 10.0, 50.0)
     assert 270 < found.peak_mb < 320
-    by_four = forecast.forecast(1_000_000, 100_000, SAMPLE, threads=4)
+    by_four = capacity.forecast(1_000_000, 100_000, SAMPLE, threads=4)
     assert (by_four.seconds, by_four.peak_mb) == (5.2, found.peak_mb + 60)
 
 
@@ -41,18 +44,18 @@ def test_a_forecast_follows_from_the_sample() -> None:
 def test_stages_side_by_side_share_the_processors(
     monkeypatch: pytest.MonkeyPatch, processors: int, threads: int, seconds: float
 ) -> None:
-    monkeypatch.setattr(machine, "share", lambda: processors)
-    expected = forecast.forecast(1_000_000, 100_000, SAMPLE, threads, side_by_side=True)
+    monkeypatch.setattr(resources, "share", lambda: processors)
+    expected = capacity.forecast(1_000_000, 100_000, SAMPLE, threads, side_by_side=True)
     assert expected.seconds == pytest.approx(seconds)
 
 
 def test_a_model_that_may_not_be_loaded_takes_what_it_took_before(shop: Shop) -> None:
-    manifest = model.resolve(shop.home.path, "shop", "champion").manifest
+    manifest = registry.resolve(shop.home.path, "shop", "champion").manifest
     uri = shop.home.places.predictions
-    first = forecast.remember(uri, shop.job, manifest, SAMPLE)
+    first = capacity.remember(uri, shop.job, manifest, SAMPLE)
     assert first.score_seconds == SAMPLE.score_seconds + manifest.score_seconds > SAMPLE.score_seconds
     run_id = shop.home.score(shop.job).run_id
-    again = forecast.remember(uri, shop.job, manifest, SAMPLE)
+    again = capacity.remember(uri, shop.job, manifest, SAMPLE)
     assert again.held_mb == max(250, metrics(shop, run_id)["predict_peak_mb"])
     pace = metrics(shop, run_id)["predict_rows_per_second"] / scoring_threads(manifest)
     assert again.score_seconds == pytest.approx(SAMPLE.score_seconds + 1 / pace)
@@ -60,13 +63,13 @@ def test_a_model_that_may_not_be_loaded_takes_what_it_took_before(shop: Shop) ->
 
 @pytest.mark.parametrize(("rows", "parts"), [(0, 0), (1, 1), (32_000, 32), (32_001, 33), (96_000, 64)])
 def test_it_counts_the_parts_as_they_will_be_cut(rows: int, parts: int) -> None:
-    assert forecast.forecast(rows, 1000, SAMPLE).parts == parts
+    assert capacity.forecast(rows, 1000, SAMPLE).parts == parts
 
 
 def test_memory_does_not_grow_with_the_night_but_with_its_parts() -> None:
-    million, ten = (forecast.forecast(rows, 1_000_000, SAMPLE).peak_mb for rows in (10**6, 10**7))
+    million, ten = (capacity.forecast(rows, 1_000_000, SAMPLE).peak_mb for rows in (10**6, 10**7))
     assert million == ten
-    assert forecast.forecast(10**6, 1000, SAMPLE).peak_mb < million
+    assert capacity.forecast(10**6, 1000, SAMPLE).peak_mb < million
 
 
 def test_forecast_and_reality_stand_side_by_side(shop: Shop) -> None:
@@ -95,7 +98,7 @@ def test_a_night_that_would_not_fit_is_refused_before_it_begins(
     if lack == "store":
         monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
     else:
-        monkeypatch.setattr(machine, "available_memory", lambda: 0)
+        monkeypatch.setattr(resources, "available_memory", lambda: 0)
     with pytest.raises(
         ForecastError, match=rf"{shop.job}\.sql: about 100 rows in 3 parts: .* MB left\. .*{remedy}"
     ):

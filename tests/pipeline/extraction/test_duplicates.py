@@ -1,18 +1,18 @@
-"""pipeline/doubles.py: entities that come more than once are found before any row, and all their rows rejected."""
+"""Entities that come more than once are found before any row, and all their rows rejected."""
 
 from pathlib import Path
 
 import pytest
 
-from pipeline import doubles
-from pipeline.contract import ContractError
-from pipeline.doubles import DoubledError
-from pipeline.embedded import Embedded
-from pipeline.write import WriteError
+from pipeline.contract.contract import ContractError
+from pipeline.embedded.server import Embedded
+from pipeline.extraction import duplicates
+from pipeline.extraction.duplicates import DoubledError
+from pipeline.tasks.write import WriteError
 from tests.home import Home, shop_rows
+from tests.pipeline.extraction.test_shards import SHARD
 from tests.pipeline.shop import Shop, open_shop
-from tests.pipeline.test_shards import SHARD
-from tests.pipeline.test_sources import on_sqlite
+from tests.scenarios.test_sources import on_sqlite
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_a_shard_of_doubles_is_found_whole(shop: Shop) -> None:
 
 
 def test_a_query_that_doubles_everything_is_refused(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doubles, "MAX_ROWS", 5)
+    monkeypatch.setattr(duplicates, "MAX_ROWS", 5)
     complaint = (
         r"job_\d+\.sql: more than 5 rows share their entity_id with another row, such as 'customer-00\d+'"
     )
@@ -91,9 +91,9 @@ def test_what_the_database_takes_for_the_same_is_counted_again(tmp_path: Path) -
     source = on_sqlite(tmp_path)
     source.run("CREATE TABLE t (entity_id TEXT COLLATE NOCASE)")
     source.run("INSERT INTO t VALUES ('a'), ('A'), ('b'), ('b'), ('B'), ('c'), (NULL), (NULL)")
-    assert doubles.find(source.address, "SELECT * FROM t; -- all", {}, "q.sql").to_pylist() == ["b"]
+    assert duplicates.find(source.address, "SELECT * FROM t; -- all", {}, "q.sql").to_pylist() == ["b"]
 
 
 def test_integers_are_doubled_as_they_are_written(server: Embedded) -> None:
     query = "SELECT * FROM (VALUES (1), (2), (1)) AS night (entity_id)"
-    assert doubles.find(server.connections["warehouse"], query, {}, "q.sql").to_pylist() == ["1"]
+    assert duplicates.find(server.connections["warehouse"], query, {}, "q.sql").to_pylist() == ["1"]

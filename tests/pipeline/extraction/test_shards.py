@@ -1,13 +1,13 @@
-"""pipeline/extract.py: a night read over several connections is the same night, from one snapshot."""
+"""pipeline/tasks/extract.py: a night read over several connections is the same night, from one snapshot."""
 
 from datetime import date
 
 import pandas as pd
 import pytest
 
-from pipeline import addresses, warehouse
-from pipeline.extract import ExtractError
-from pipeline.queries import Values, WarehouseError
+from pipeline.databases import connections, warehouse
+from pipeline.databases.queries import Values, WarehouseError
+from pipeline.tasks.extract import ExtractError
 from tests.home import Home, shop_rows
 from tests.pipeline.shop import Shop, open_shop
 
@@ -81,6 +81,6 @@ def test_only_postgres_can_be_split(home: Home) -> None:
     path.touch()
     with (
         pytest.raises(WarehouseError, match=r"q\.sql: only Postgres .* Set extract\.shards = 1"),
-        warehouse.shared_snapshot(addresses.warehouse(f"sqlite:///{path}", "w"), "q.sql"),
+        warehouse.shared_snapshot(connections.warehouse(f"sqlite:///{path}", "w"), "q.sql"),
     ):
         pass

@@ -1,4 +1,4 @@
-"""pipeline/verify.py: whatever is altered in the chain, in a run, its ledger or the pointer is named."""
+"""pipeline/inspection/chain.py: whatever is altered in the chain, in a run, its ledger or the pointer is named."""
 
 import json
 from collections.abc import Iterator
@@ -12,13 +12,13 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import postgres
-from pipeline.decisions import decide, roll_back
-from pipeline.embedded import Embedded
+from pipeline.databases import postgres
+from pipeline.embedded.server import Embedded
 from pipeline.errors import UsageError
-from pipeline.ledger import LedgerError
-from pipeline.migrate import migrate
-from pipeline.verify import Verification, verify, walk
+from pipeline.inspection.chain import Verification, verify, walk
+from pipeline.provisioning.migrate import migrate
+from pipeline.runs.decisions import decide, roll_back
+from pipeline.runs.ledger import LedgerError
 
 DAY = date(2024, 3, 1)
 BEGIN = """

@@ -1,4 +1,4 @@
-"""pipeline/compare.py and slices.py: the difference between two runs, held against pandas, which takes the long way."""
+"""pipeline/inspection/diff.py and slices.py: the difference between two runs, held against pandas, which takes the long way."""
 
 import shutil
 from collections.abc import Iterator
@@ -12,12 +12,13 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from pipeline import kept, slices
-from pipeline.compare import CompareError, Diff, compare, with_published
-from pipeline.embedded import Embedded
+from pipeline.embedded.server import Embedded
 from pipeline.errors import NothingToDo
-from pipeline.ledger import LedgerError
-from pipeline.write import Held
+from pipeline.inspection import slices
+from pipeline.inspection.diff import CompareError, Diff, compare, with_published
+from pipeline.runs import archive
+from pipeline.runs.ledger import LedgerError
+from pipeline.tasks.write import Held
 from tests.home import NIGHT, Home, shop_model, shop_rows
 from tests.pipeline.shop import Shop, open_shop
 
@@ -119,7 +120,7 @@ def test_nothing_is_computed_once_for_every_entity(shop: Shop) -> None:
     """Seen on a table without statistics: the planner sorted the first run's scores again for every pair."""
     run_id = shop.home.score(shop.job).run_id
     values: dict[str, Any] = {"before": run_id, "after": run_id, "before_date": NIGHT, "after_date": NIGHT}
-    query = f"EXPLAIN (ANALYZE, FORMAT JSON) {kept.query('compare/summary.sql')}"
+    query = f"EXPLAIN (ANALYZE, FORMAT JSON) {archive.query('compare/summary.sql')}"
     [row] = shop.home.sql(query, **values)
 
     def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""pipeline/trace.py: from one score back to all that made it, and forward to why another run gave another."""
+"""From one score back to all that made it, and forward to why another run gave another."""
 
 import shutil
 from pathlib import Path
@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, RegressorMixin
 
-from pipeline import ledger
-from pipeline.embedded import Embedded
-from pipeline.trace import Rule, TraceError, changes, trace
+from pipeline.embedded.server import Embedded
+from pipeline.inspection.provenance import Rule, TraceError, changes, trace
+from pipeline.runs import ledger
 from tests.home import NIGHT, Home, shop_rows
 from tests.pipeline.shop import Shop, open_shop
 

@@ -1,4 +1,4 @@
-"""pipeline/reproduce.py: what was written is found again to the last bit, and whatever is not is named."""
+"""pipeline/inspection/reproduce.py: what was written is found again to the last bit, and whatever is not is named."""
 
 import hashlib
 import struct
@@ -18,14 +18,14 @@ from hypothesis import strategies as st
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.linear_model import LogisticRegression, Ridge
 
-from pipeline.embedded import Embedded
-from pipeline.erase import erase
+from pipeline.embedded.server import Embedded
 from pipeline.errors import NothingToDo
-from pipeline.kept import parts_of, run
-from pipeline.ledger import LedgerError
-from pipeline.predict import SCORED
-from pipeline.reproduce import Difference, Reproduction, differences, reproduce, unexplained
-from pipeline.trace import trace
+from pipeline.inspection.provenance import trace
+from pipeline.inspection.reproduce import Difference, Reproduction, differences, reproduce, unexplained
+from pipeline.maintenance.erasure import erase
+from pipeline.runs.archive import parts_of, run
+from pipeline.runs.ledger import LedgerError
+from pipeline.store.schemas import SCORE_SCHEMA
 from tests.home import NIGHT, Home, shop_model, shop_rows
 from tests.pipeline.shop import Shop, open_shop
 
@@ -278,7 +278,9 @@ def test_values_are_equal_where_every_bit_is(rows: list[tuple[Any, Any, bool]], 
             for number, (then, now, same) in enumerate(rows)
         ]
         random.shuffle(values)
-        return pa.Table.from_pylist([dict(zip(SCORED.names, value, strict=True)) for value in values], SCORED)
+        return pa.Table.from_pylist(
+            [dict(zip(SCORE_SCHEMA.names, value, strict=True)) for value in values], SCORE_SCHEMA
+        )
 
     def exact(value: Any) -> Any:
         floats = value if isinstance(value, list) else [value]
@@ -287,7 +289,7 @@ def test_values_are_equal_where_every_bit_is(rows: list[tuple[Any, Any, bool]], 
     expected = {
         (f"e{number}", column)
         for number, (then, now, same) in enumerate(rows)
-        for column, old, new in zip(SCORED.names[1:], then, now, strict=True)
+        for column, old, new in zip(SCORE_SCHEMA.names[1:], then, now, strict=True)
         if not same and exact(old) != exact(new)
     }
     found = [*differences(0, "database", table(0), table(1))]

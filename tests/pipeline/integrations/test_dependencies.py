@@ -1,14 +1,15 @@
-"""pipeline/dependencies.py: what a job names and no score needs is looked for, and its lack has a remedy that works."""
+"""What a job names and no score needs is looked for, and its lack has a remedy that works."""
 
 import re
 import shlex
 
 import pytest
 
-from pipeline import preflight
-from pipeline.dependencies import DependencyError, require_alerts, require_pool, require_tracking
+from pipeline.config.job import Job
+from pipeline.config.sections import AlertsSection, TrackingSection
 from pipeline.errors import UsageError
-from pipeline.job import Alerts, Job, Tracking
+from pipeline.integrations.dependencies import DependencyError, require_alerts, require_pool, require_tracking
+from pipeline.tasks import preflight
 from tests.home import NIGHT, Home
 
 
@@ -16,7 +17,11 @@ from tests.home import NIGHT, Home
 def job(home: Home) -> Job:
     """A job that names all of it."""
     made = home.read(home.job("SELECT 1", "shop"))
-    other = {"alerts": Alerts(to="team"), "tracking": Tracking(mlflow="numbers"), "pool": "the nights"}
+    other = {
+        "alerts": AlertsSection(to="team"),
+        "tracking": TrackingSection(mlflow="numbers"),
+        "pool": "the nights",
+    }
     return made.model_copy(update=other)
 
 

@@ -1,4 +1,4 @@
-"""pipeline/messages.py: real mail and web servers get text, in which no link is but our own."""
+"""pipeline/integrations/messages.py: real mail and web servers get text, in which no link is but our own."""
 
 import re
 from dataclasses import replace
@@ -6,11 +6,11 @@ from email.message import EmailMessage
 
 import pytest
 
-from pipeline import messages
-from pipeline.alerts import Alert, deliver
-from pipeline.messages import Night
-from pipeline.outcomes import Measured
-from pipeline.stage import Finding, Verdict
+from pipeline.evaluation.outcomes import Evaluation
+from pipeline.integrations import messages
+from pipeline.integrations.messages import Night
+from pipeline.integrations.outbox import Alert, deliver
+from pipeline.payloads import Finding, Verdict
 from tests.home import NIGHT, Home
 from tests.pipeline.shop import open_shop
 from tests.sinks import Web, mail, web
@@ -52,7 +52,7 @@ def every(home: Home, value: str) -> list[Alert]:
         findings=(Finding(check="drift", action="hold", message=f"channel {value}"),), rows_scored=1
     )
     known = {"outcomes": 1.0, "sampled": 1.0}
-    measured = Measured(
+    measured = Evaluation(
         run_id=run.run_id, job=shop.job, score_date=str(NIGHT), entities=1, metrics=known,
         alarms=(f"channel {value}",), notes=(),
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""pipeline/tracking.py: a run in an MLflow server, once, in the words of its REST API.
+"""pipeline/integrations/mlflow.py: a run in an MLflow server, once, in the words of its REST API.
 
 The server here holds every request against what MLflow 3.17's documentation says of it. `MLFLOW_TRACKING_URI` in the
 environment names a real one to try as well.
@@ -17,9 +17,9 @@ from typing import Any
 import httpx
 import pytest
 
-from pipeline import metrics
 from pipeline.errors import UsageError
-from pipeline.tracking import Server, TrackingError, server, track
+from pipeline.integrations.mlflow import Server, TrackingError, server, track
+from pipeline.tasks import log_metrics
 from tests.home import NIGHT, Home
 from tests.pipeline.shop import Shop, open_shop
 from tests.sinks import listening
@@ -134,7 +134,7 @@ def mlflow() -> Iterator[Mlflow]:
 def scored(shop: Shop) -> tuple[int, dict[str, float]]:
     """A published run, and its numbers."""
     run_id = shop.home.score(shop.job).run_id
-    return run_id, metrics.read(shop.home.places.predictions, run_id)
+    return run_id, log_metrics.read(shop.home.places.predictions, run_id)
 
 
 def test_a_run_arrives_once_however_often_it_is_told(home: Home, mlflow: Mlflow) -> None:

@@ -1,4 +1,4 @@
-"""pipeline/alerts.py: one message for one cause, to real mail and web servers; what cannot be sent is kept."""
+"""One message for one cause, to real mail and web servers; what cannot be sent is kept."""
 
 from datetime import timedelta
 from email.message import EmailMessage
@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from pipeline import alerts
-from pipeline.alerts import Alert, AlertError, addresses, tell
-from pipeline.erase import erase
 from pipeline.errors import UsageError
+from pipeline.integrations import outbox
+from pipeline.integrations.outbox import Alert, AlertError, addresses, enqueue_and_send
+from pipeline.maintenance.erasure import erase
 from tests.home import NIGHT, Home
 from tests.pipeline.shop import open_shop
 from tests.ports import free_ports
@@ -40,7 +40,7 @@ def test_a_message_reaches_a_mailbox_and_a_web_hook(
     home: Home, mail: tuple[str, list[EmailMessage]], web: Web
 ) -> None:
     to, (address, inbox) = recipient(home), mail
-    tell(home.places.predictions, to, (address, web.url), alert(home))
+    enqueue_and_send(home.places.predictions, to, (address, web.url), alert(home))
     [letter] = inbox
     assert (letter["Subject"], letter["To"]) == ("shop 2024-03-01: held", "team@example.com")
     assert "volume: 3 rows" in letter.as_string()
@@ -49,14 +49,16 @@ def test_a_message_reaches_a_mailbox_and_a_web_hook(
     [row] = kept(home, to)
     assert row["sent_at"] is not None
     assert row["body"] == ""
-    assert not alerts.waiting(home.places.predictions, to)
+    assert not outbox.waiting(home.places.predictions, to)
 
 
 def test_a_cause_is_told_once_and_its_repetitions_are_counted(home: Home, web: Web) -> None:
     to = recipient(home)
     for night in range(30):
-        tell(home.places.predictions, to, (web.url,), alert(home, score_date=NIGHT + timedelta(days=night)))
-    tell(home.places.predictions, to, (web.url,), alert(home, "run 8: held: volume"))
+        enqueue_and_send(
+            home.places.predictions, to, (web.url,), alert(home, score_date=NIGHT + timedelta(days=night))
+        )
+    enqueue_and_send(home.places.predictions, to, (web.url,), alert(home, "run 8: held: volume"))
     assert len(web.got) == 2
     assert [row["repeated"] for row in kept(home, to)] == [29, 0]
 
@@ -70,13 +72,13 @@ def test_what_cannot_be_sent_is_kept_and_goes_with_the_next_as_one_message(
         with pytest.raises(
             AlertError, match="was not reached.* are kept, and sent with the next night"
         ) as refused:
-            tell(uri, to, (address, web.url), alert(home, cause, title=f"shop: {cause}"))
+            enqueue_and_send(uri, to, (address, web.url), alert(home, cause, title=f"shop: {cause}"))
         assert "secret-word" not in str(refused.value)
     assert [letter["Subject"] for letter in inbox] == ["shop: first", "shop: second"]
-    assert alerts.waiting(uri, to)
+    assert outbox.waiting(uri, to)
     assert all("secret-word" not in str(row) and row["sent_at"] is None for row in kept(home, to))
     web.status = 200
-    alerts.send(uri, to, (address, web.url))
+    outbox.send(uri, to, (address, web.url))
     assert len(inbox) == 2
     [posted] = web.got
     assert posted["title"] == "2 messages, the first: shop: first"
@@ -88,12 +90,12 @@ def test_after_a_week_a_message_is_stale(home: Home, web: Web) -> None:
     to, uri = recipient(home), home.places.predictions
     web.status = 500
     with pytest.raises(AlertError):
-        tell(uri, to, (web.url,), alert(home))
+        enqueue_and_send(uri, to, (web.url,), alert(home))
     home.sql("UPDATE scoring.alerts SET raised_at = now() - interval '8 days' WHERE recipient = :to", to=to)
     web.status = 200
-    alerts.send(uri, to, (web.url,))
+    outbox.send(uri, to, (web.url,))
     assert web.got == []
-    assert not alerts.waiting(uri, to)
+    assert not outbox.waiting(uri, to)
 
 
 def test_without_its_database_a_message_is_sent_if_it_may(
@@ -101,16 +103,16 @@ def test_without_its_database_a_message_is_sent_if_it_may(
 ) -> None:
     [port] = free_ports(1)
     nowhere = f"postgresql://127.0.0.1:{port}/predictions"
-    tell(nowhere, "alerts", (web.url,), alert(home))
+    enqueue_and_send(nowhere, "alerts", (web.url,), alert(home))
     assert web.got == []
-    tell(nowhere, "alerts", (web.url,), alert(home), unkept=True)
+    enqueue_and_send(nowhere, "alerts", (web.url,), alert(home), unkept=True)
     assert [posted["title"] for posted in web.got] == ["shop 2024-03-01: held"]
     assert "the message cannot be kept" in caplog.text
 
 
 def test_an_address_that_cannot_be_used_keeps_no_other_from_its_message(home: Home, web: Web) -> None:
     with pytest.raises(AlertError, match="an address that Apprise cannot use"):
-        tell(home.places.predictions, recipient(home), ("nosuch://x", web.url), alert(home))
+        enqueue_and_send(home.places.predictions, recipient(home), ("nosuch://x", web.url), alert(home))
     assert len(web.got) == 1
 
 
@@ -136,7 +138,7 @@ def test_an_erasure_takes_the_text_of_messages_that_wait(home: Home, web: Web) -
     web.status = 500
     for job in (shop.job, "another"):
         with pytest.raises(AlertError):
-            tell(
+            enqueue_and_send(
                 home.places.predictions,
                 to,
                 (web.url,),

@@ -1,4 +1,4 @@
-"""pipeline/erase.py: nothing of a subject is left in any run of the job, and what is left stays what it was."""
+"""Nothing of a subject is left in any run of the job, and what is left stays what it was."""
 
 import hashlib
 import itertools
@@ -14,18 +14,22 @@ import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 
-from pipeline import erase as erasing
-from pipeline import ledger, model, parts, postgres
-from pipeline.decisions import decide, roll_back
-from pipeline.erase import EraseError, Receipt, erase
+from pipeline.databases import postgres
 from pipeline.errors import NothingToDo
-from pipeline.parts import PartError, PartWriter
-from pipeline.predict import score_part
-from pipeline.stage import Clock, Part, Work
-from pipeline.write import WriteError
+from pipeline.maintenance import erasure as erasing
+from pipeline.maintenance.erasure import EraseError, Receipt, erase
+from pipeline.model import registry
+from pipeline.payloads import Part, PartTask
+from pipeline.runs import ledger
+from pipeline.runs.decisions import decide, roll_back
+from pipeline.runtime.clock import Clock
+from pipeline.store import files, layout, parts
+from pipeline.store.parts import PartError, PartWriter
+from pipeline.tasks.predict import score_part
+from pipeline.tasks.write import WriteError
 from tests.home import NIGHT, Home
+from tests.pipeline.maintenance.test_retention import age
 from tests.pipeline.shop import Shop, open_shop
-from tests.pipeline.test_retention import age
 
 ENTITY = "customer-00041"  # in part 1
 
@@ -68,20 +72,23 @@ def left(shop: Shop, entity: str = ENTITY) -> list[str]:
 def verified(shop: Shop, run_id: int) -> list[int]:
     """Rows of a run's parts, each of which is what the ledger says, and gets the scores that are kept, bit for bit."""
     run = shop.home.sql("SELECT * FROM scoring.scoring_runs WHERE run_id = :run_id", run_id=run_id)[0]
-    loaded = model.load(model.resolve(shop.home.path, run["model_name"], "", run["model_version"]))
+    pinned = registry.resolve(shop.home.path, run["model_name"], "", run["model_version"])
+    loaded = registry.load(pinned)
     rows = []
     for line in ledger.show(shop.home.places.predictions, run_id)["ledger"]:
         where = (shop.job, NIGHT.isoformat(), run_id, line["part"])
         part = Part(number=line["part"], rows=0, size=0, sha256=line["input_sha256"])
-        work = Work(
+        work = PartTask(
             run_id=run_id, job=shop.job, score_date=NIGHT.isoformat(), model_name=run["model_name"],
             model_version=run["model_version"], model_sha256=run["model_sha256"], part=part,
         )  # fmt: skip
-        kept = parts.fetch(shop.home.store, parts.scored_path(*where))
+        kept = files.fetch(shop.home.store, layout.scored_path(*where))
         assert hashlib.sha256(kept).hexdigest() == line["scored_sha256"]
-        assert score_part(shop.home.places, work, loaded, Clock()).part.sha256 == line["scored_sha256"]
+        assert (
+            score_part(shop.home.places, work, pinned, loaded, Clock()).part.sha256 == line["scored_sha256"]
+        )
         rows.append(
-            sum(batch.num_rows for batch in parts.read(shop.home.store, parts.input_path(*where), part))
+            sum(batch.num_rows for batch in parts.read(shop.home.store, layout.input_path(*where), part))
         )
     return rows
 
@@ -277,7 +284,7 @@ def test_an_erasure_after_a_killed_one_of_another_subject_confuses_nothing(shop:
 
 def test_a_damaged_part_is_named_and_nothing_is_forgotten(shop: Shop) -> None:
     run = shop.home.score(shop.job).run_id
-    path = Path(shop.home.store) / parts.input_path(shop.job, NIGHT.isoformat(), run, 1)
+    path = Path(shop.home.store) / layout.input_path(shop.job, NIGHT.isoformat(), run, 1)
     whole = path.read_bytes()
     for damaged in (whole[:-1] + b"?", whole[:1000], whole[:200] + b"??" + whole[202:]):
         path.write_bytes(damaged)

@@ -1,4 +1,4 @@
-"""pipeline/retention.py: what has had its time goes; what is live stays, whoever works or reads meanwhile."""
+"""What has had its time goes; what is live stays, whoever works or reads meanwhile."""
 
 import os
 import time
@@ -13,15 +13,17 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from pipeline import janitor, ledger, postgres, retention
-from pipeline.decisions import decide, roll_back
+from pipeline.databases import postgres
+from pipeline.databases.postgres import Busy
 from pipeline.errors import NothingToDo
-from pipeline.ledger import LedgerError, Superseded
-from pipeline.pages.report import report
-from pipeline.postgres import Busy
-from pipeline.retention import Item, Pruned
-from pipeline.verify import verify
-from pipeline.write import Held
+from pipeline.inspection.chain import verify
+from pipeline.maintenance import janitor, retention
+from pipeline.maintenance.retention import Item, Pruned
+from pipeline.reports.report import report
+from pipeline.runs import ledger
+from pipeline.runs.decisions import decide, roll_back
+from pipeline.runs.ledger import LedgerError, Superseded
+from pipeline.tasks.write import Held
 from tests.home import NIGHT, SUPERUSER, Home
 from tests.pipeline.shop import Shop, locked, open_shop
 

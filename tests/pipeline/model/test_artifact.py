@@ -1,4 +1,4 @@
-"""pipeline/artifact.py: what an artefact is made of is recorded, and held against what is there before it is loaded."""
+"""What an artefact is made of is recorded, and held against what is there before it is loaded."""
 
 import os
 import pickle
@@ -10,8 +10,8 @@ from pathlib import Path
 import joblib
 import pytest
 
-from pipeline import artifact, model
-from pipeline.model import ModelError
+from pipeline.model import artifact, registry
+from pipeline.model.artifact import ModelError
 from tests.home import Home, shop_model, shop_rows
 
 MODULE = """
@@ -54,13 +54,13 @@ def test_a_module_of_a_teams_own_is_pinned(home: Home, own: Path) -> None:
     rows = shop_rows(40)[["visits"]]
     pinned = home.model("own", teams_own.Own().fit(rows), rows)
     assert list(pinned.manifest.modules) == ["teams_own"]
-    assert model.load(pinned).score(rows).score.tolist() == (rows["visits"] * 2.0).tolist()
+    assert registry.load(pinned).score(rows).score.tolist() == (rows["visits"] * 2.0).tolist()
     own.write_text(MODULE.replace("2.0", "3.0"))
     with pytest.raises(ModelError, match="module teams_own is not as it was when the model was registered"):
-        model.load(pinned)
+        registry.load(pinned)
     own.unlink()
     with pytest.raises(ModelError, match="module teams_own of the model is not there. Put it on PYTHONPATH"):
-        model.load(pinned)
+        registry.load(pinned)
 
 
 def test_what_a_module_of_a_teams_own_imports_is_pinned_too(
@@ -84,7 +84,7 @@ def test_what_a_module_of_a_teams_own_imports_is_pinned_too(
     with pytest.raises(
         ModelError, match="module teams_factor is not as it was when the model was registered"
     ):
-        model.load(pinned)
+        registry.load(pinned)
 
 
 def test_a_library_of_another_version_is_refused_before_anything_is_unpickled(home: Home) -> None:

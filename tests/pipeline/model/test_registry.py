@@ -21,8 +21,10 @@ import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
-from pipeline import artifact, model
-from pipeline.model import Model, ModelError, Pinned, ScoreError
+from pipeline.model import artifact, registry
+from pipeline.model.artifact import ModelError
+from pipeline.model.manifest import PinnedVersion
+from pipeline.model.scoring import Model, ScoreError
 from tests.home import Home, shop_model, shop_rows
 
 
@@ -37,14 +39,14 @@ class Trap:
 
 
 @pytest.fixture
-def pinned(home: Home) -> Pinned:
+def pinned(home: Home) -> PinnedVersion:
     """A registered model."""
     return home.model("shop", *shop_model())
 
 
 def load(home: Home) -> Model:
     """Resolve and load the champion, as a night does."""
-    return model.load(model.resolve(home.path, "shop", "champion"))
+    return registry.load(registry.resolve(home.path, "shop", "champion"))
 
 
 def edit(path: Path, pattern: str, instead: str) -> None:
@@ -54,7 +56,7 @@ def edit(path: Path, pattern: str, instead: str) -> None:
     path.write_text(changed)
 
 
-def test_a_registered_model_scores_as_it_did(home: Home, pinned: Pinned) -> None:
+def test_a_registered_model_scores_as_it_did(home: Home, pinned: PinnedVersion) -> None:
     estimator, reference = shop_model()
     features = reference.drop(columns="bought")
     scores = load(home).score(features)
@@ -109,7 +111,7 @@ HOSTILE: list[tuple[Callable[[Path], None], str]] = [
 
 @pytest.mark.parametrize(("attack", "complaint"), HOSTILE)
 def test_other_bytes_are_refused_before_they_are_unpickled(
-    home: Home, pinned: Pinned, attack: Callable[[Path], None], complaint: str
+    home: Home, pinned: PinnedVersion, attack: Callable[[Path], None], complaint: str
 ) -> None:
     attack(pinned.folder / "model.joblib")
     with pytest.raises(ModelError, match=complaint):
@@ -150,7 +152,7 @@ def hostile(marker: Path) -> Iterator[bytes]:
             yield packed.getvalue()
 
 
-def test_no_hostile_artefact_is_executed(home: Home, pinned: Pinned, tmp_path: Path) -> None:
+def test_no_hostile_artefact_is_executed(home: Home, pinned: PinnedVersion, tmp_path: Path) -> None:
     path, marker = pinned.folder / "model.joblib", tmp_path / "sprung" / "marker"
     (marker.parent / "a").mkdir(parents=True)
     good, tried = path.read_bytes(), 0
@@ -167,10 +169,10 @@ def test_no_hostile_artefact_is_executed(home: Home, pinned: Pinned, tmp_path: P
     assert tried >= 100
 
 
-def test_no_model_swapped_while_it_is_loaded_is_executed(home: Home, pinned: Pinned) -> None:
+def test_no_model_swapped_while_it_is_loaded_is_executed(home: Home, pinned: PinnedVersion) -> None:
     path, marker = pinned.folder / "model.joblib", pinned.folder / "marker"
     good, trap, aside = path.read_bytes(), pickle.dumps(Trap(marker)), pinned.folder / "aside"
-    resolved, done = model.resolve(home.path, "shop", "champion"), Event()
+    resolved, done = registry.resolve(home.path, "shop", "champion"), Event()
 
     def swap() -> None:
         while not done.is_set():
@@ -186,7 +188,7 @@ def test_no_model_swapped_while_it_is_loaded_is_executed(home: Home, pinned: Pin
         deadline = monotonic() + 120
         while min(ends.values()) < 25 and monotonic() < deadline:
             try:
-                model.load(resolved)
+                registry.load(resolved)
                 ends["loaded"] += 1
             except ModelError:
                 ends["refused"] += 1
@@ -202,7 +204,7 @@ def test_no_model_swapped_while_it_is_loaded_is_executed(home: Home, pinned: Pin
 )
 @pytest.mark.parametrize("kind", ["a link", "a pipe", "a device"])
 def test_what_is_no_plain_file_is_refused_and_not_waited_for(
-    home: Home, pinned: Pinned, file: str, kind: str
+    home: Home, pinned: PinnedVersion, file: str, kind: str
 ) -> None:
     path = home.path / "models" / "shop" / file
     moved = path.rename(path.with_suffix(".moved"))
@@ -211,32 +213,32 @@ def test_what_is_no_plain_file_is_refused_and_not_waited_for(
     else:
         path.symlink_to(moved if kind == "a link" else "/dev/zero")
     with pytest.raises(ModelError, match="cannot be read: .*A model is a plain file, never a link"):
-        model.reference(pinned) if "reference" in file else load(home)
+        registry.reference(pinned) if "reference" in file else load(home)
 
 
 @pytest.mark.parametrize("folder", ["shop", "shop/1"])
-def test_a_models_folder_that_is_a_link_is_refused(home: Home, pinned: Pinned, folder: str) -> None:
+def test_a_models_folder_that_is_a_link_is_refused(home: Home, pinned: PinnedVersion, folder: str) -> None:
     path = home.path / "models" / folder
     path.symlink_to(path.rename(home.path / "elsewhere"))
     with pytest.raises(ModelError, match=f"models/{folder} is a link. A model is a plain folder"):
         load(home)
 
 
-def test_models_may_lie_behind_a_link_all_together(home: Home, pinned: Pinned) -> None:
+def test_models_may_lie_behind_a_link_all_together(home: Home, pinned: PinnedVersion) -> None:
     # As a mounted volume does.
     (home.path / "models").rename(home.path / "elsewhere")
     (home.path / "models").symlink_to(home.path / "elsewhere")
     assert load(home).manifest == pinned.manifest
 
 
-def test_a_reference_is_given_as_it_was_registered_or_not_at_all(home: Home, pinned: Pinned) -> None:
+def test_a_reference_is_given_as_it_was_registered_or_not_at_all(home: Home, pinned: PinnedVersion) -> None:
     path = pinned.folder / "reference.parquet"
-    assert model.reference(pinned) == path.read_bytes()
+    assert registry.reference(pinned) == path.read_bytes()
     _flip(path)
     with pytest.raises(
         ModelError, match="is not the registered reference: its SHA-256 is .*Restore the file from git"
     ):
-        model.reference(pinned)
+        registry.reference(pinned)
 
 
 def test_the_trap_is_real(tmp_path: Path) -> None:
@@ -244,7 +246,7 @@ def test_the_trap_is_real(tmp_path: Path) -> None:
     assert (tmp_path / "marker").exists()
 
 
-def test_bytes_that_only_the_manifest_vouches_for_are_refused(home: Home, pinned: Pinned) -> None:
+def test_bytes_that_only_the_manifest_vouches_for_are_refused(home: Home, pinned: PinnedVersion) -> None:
     _trap(pinned.folder / "model.joblib")
     digest = hashlib.sha256((pinned.folder / "model.joblib").read_bytes()).hexdigest()
     edit(pinned.folder / "manifest.json", pinned.sha256, digest)
@@ -253,22 +255,22 @@ def test_bytes_that_only_the_manifest_vouches_for_are_refused(home: Home, pinned
     assert not (pinned.folder / "marker").exists()
 
 
-def test_a_model_swapped_after_it_was_resolved_is_refused(home: Home, pinned: Pinned) -> None:
-    resolved = model.resolve(home.path, "shop", "champion")
+def test_a_model_swapped_after_it_was_resolved_is_refused(home: Home, pinned: PinnedVersion) -> None:
+    resolved = registry.resolve(home.path, "shop", "champion")
     _trap(pinned.folder / "model.joblib")
     with pytest.raises(ModelError, match="is not the registered model"):
-        model.load(resolved)
+        registry.load(resolved)
     assert not (pinned.folder / "marker").exists()
 
 
-def _pin(home: Home, pinned: Pinned) -> None:
+def _pin(home: Home, pinned: PinnedVersion) -> None:
     """Vouch for the bytes that are there, in the manifest and in versions.toml."""
     digest = hashlib.sha256((pinned.folder / "model.joblib").read_bytes()).hexdigest()
     edit(pinned.folder / "manifest.json", pinned.sha256, digest)
     edit(home.path / "models" / "shop" / "versions.toml", pinned.sha256, digest)
 
 
-def test_bytes_that_only_the_pin_vouches_for_are_refused(home: Home, pinned: Pinned) -> None:
+def test_bytes_that_only_the_pin_vouches_for_are_refused(home: Home, pinned: PinnedVersion) -> None:
     _trap(pinned.folder / "model.joblib")
     digest = hashlib.sha256((pinned.folder / "model.joblib").read_bytes()).hexdigest()
     edit(home.path / "models" / "shop" / "versions.toml", pinned.sha256, digest)
@@ -278,7 +280,7 @@ def test_bytes_that_only_the_pin_vouches_for_are_refused(home: Home, pinned: Pin
 
 
 @pytest.mark.parametrize("pin", ["0" * 64, "", "sha256"])
-def test_a_pin_that_was_changed_refuses_the_model(home: Home, pinned: Pinned, pin: str) -> None:
+def test_a_pin_that_was_changed_refuses_the_model(home: Home, pinned: PinnedVersion, pin: str) -> None:
     edit(home.path / "models" / "shop" / "versions.toml", pinned.sha256, pin)
     with pytest.raises(
         ModelError,
@@ -290,7 +292,7 @@ def test_a_pin_that_was_changed_refuses_the_model(home: Home, pinned: Pinned, pi
 
 @pytest.mark.parametrize("library", ['"scikit-learn": "0.24.0"', '"scikit-learm": "1.9.1"'])
 def test_a_model_of_another_scikit_learn_is_refused_before_it_is_unpickled(
-    home: Home, pinned: Pinned, library: str
+    home: Home, pinned: PinnedVersion, library: str
 ) -> None:
     _trap(pinned.folder / "model.joblib")
     _pin(home, pinned)
@@ -301,7 +303,7 @@ def test_a_model_of_another_scikit_learn_is_refused_before_it_is_unpickled(
     assert not (pinned.folder / "marker").exists()
 
 
-def test_only_bytes_that_everything_vouches_for_are_unpickled(home: Home, pinned: Pinned) -> None:
+def test_only_bytes_that_everything_vouches_for_are_unpickled(home: Home, pinned: PinnedVersion) -> None:
     # The counterpart of the refusals above: the same trap springs once nothing refuses it.
     _trap(pinned.folder / "model.joblib")
     _pin(home, pinned)
@@ -310,10 +312,10 @@ def test_only_bytes_that_everything_vouches_for_are_unpickled(home: Home, pinned
     assert (pinned.folder / "marker").exists()
 
 
-def test_looking_a_version_up_unpickles_nothing(home: Home, pinned: Pinned) -> None:
+def test_looking_a_version_up_unpickles_nothing(home: Home, pinned: PinnedVersion) -> None:
     _trap(pinned.folder / "model.joblib")
     _pin(home, pinned)
-    assert model.resolve(home.path, "shop", "champion").manifest.version == 1
+    assert registry.resolve(home.path, "shop", "champion").manifest.version == 1
     assert not (pinned.folder / "marker").exists()
 
 
@@ -327,7 +329,7 @@ def test_a_pickle_that_says_another_scikit_learn_is_refused() -> None:
         artifact.unpickle(other, "model.joblib")
 
 
-def test_golden_rows_that_score_otherwise_are_refused(home: Home, pinned: Pinned) -> None:
+def test_golden_rows_that_score_otherwise_are_refused(home: Home, pinned: PinnedVersion) -> None:
     edit(pinned.folder / "manifest.json", r'"visits": \d+', '"visits": 1')
     with pytest.raises(ModelError, match="does not score its golden rows as it did when it was registered"):
         load(home)
@@ -346,7 +348,7 @@ def test_golden_rows_that_score_otherwise_are_refused(home: Home, pinned: Pinned
     ],
 )
 def test_golden_rows_that_cannot_be_scored_are_refused(
-    home: Home, pinned: Pinned, pattern: str, instead: str, complaint: str
+    home: Home, pinned: PinnedVersion, pattern: str, instead: str, complaint: str
 ) -> None:
     edit(pinned.folder / "manifest.json", pattern, instead)
     path = pinned.folder / "manifest.json"
@@ -374,10 +376,10 @@ def test_golden_rows_that_cannot_be_scored_are_refused(
     ],
 )
 def test_what_is_not_registered_is_named_with_what_is(
-    home: Home, pinned: Pinned, name: str, alias: str, version: int | None, complaint: str
+    home: Home, pinned: PinnedVersion, name: str, alias: str, version: int | None, complaint: str
 ) -> None:
     with pytest.raises(ModelError, match=complaint):
-        model.resolve(home.path, name, alias, version)
+        registry.resolve(home.path, name, alias, version)
 
 
 @pytest.mark.parametrize(
@@ -402,20 +404,20 @@ def test_what_is_not_registered_is_named_with_what_is(
     ],
 )
 def test_a_broken_store_is_named(
-    home: Home, pinned: Pinned, file: str, content: str | bytes | None, complaint: str
+    home: Home, pinned: PinnedVersion, file: str, content: str | bytes | None, complaint: str
 ) -> None:
     path = home.path / "models" / "shop" / file
     path.unlink()
     if content is not None:
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(ModelError, match=f"(?s){complaint}"):
-        model.resolve(home.path, "shop", "champion")
+        registry.resolve(home.path, "shop", "champion")
 
 
-def test_a_byte_order_mark_before_the_pins_is_read_over(home: Home, pinned: Pinned) -> None:
+def test_a_byte_order_mark_before_the_pins_is_read_over(home: Home, pinned: PinnedVersion) -> None:
     path = home.path / "models" / "shop" / "versions.toml"
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
-    assert model.resolve(home.path, "shop", "champion") == pinned
+    assert registry.resolve(home.path, "shop", "champion") == pinned
 
 
 class Odd(ClassifierMixin, BaseEstimator):
@@ -443,17 +445,17 @@ class Odd(ClassifierMixin, BaseEstimator):
     ],
 )
 def test_scores_that_are_none_are_refused(
-    pinned: Pinned, given: Callable[[int], Any], complaint: str
+    pinned: PinnedVersion, given: Callable[[int], Any], complaint: str
 ) -> None:
     odd = Model(pinned.manifest, Odd(given))
     with pytest.raises(ModelError, match=complaint):
         odd.score(shop_rows(100))
 
 
-def test_a_manifest_with_a_key_that_nobody_knows_is_refused(home: Home, pinned: Pinned) -> None:
+def test_a_manifest_with_a_key_that_nobody_knows_is_refused(home: Home, pinned: PinnedVersion) -> None:
     edit(pinned.folder / "manifest.json", '"task"', '"colour": "red",\n  "task"')
     with pytest.raises(ModelError, match="(?s)manifest.json cannot be used.*colour"):
-        model.resolve(home.path, "shop", "champion")
+        registry.resolve(home.path, "shop", "champion")
 
 
 class Line(RegressorMixin, BaseEstimator):
@@ -477,21 +479,21 @@ class Line(RegressorMixin, BaseEstimator):
     ],
 )
 def test_values_that_are_none_are_refused(
-    pinned: Pinned, given: Callable[[int], Any], complaint: str
+    pinned: PinnedVersion, given: Callable[[int], Any], complaint: str
 ) -> None:
     regression = pinned.manifest.model_copy(update={"task": "regression", "classes": ()})
     with pytest.raises(ModelError, match=complaint):
         Model(regression, Line(given)).score(shop_rows(5))
 
 
-def test_a_regression_gives_its_values_as_they_are(pinned: Pinned) -> None:
+def test_a_regression_gives_its_values_as_they_are(pinned: PinnedVersion) -> None:
     regression = pinned.manifest.model_copy(update={"task": "regression", "classes": ()})
     scores = Model(regression, Line(lambda _: [-3, 0.1, 1e300])).score(shop_rows(3))
     assert scores.score.tolist() == [-3.0, 0.1, 1e300]
     assert (scores.label, scores.classes) == (None, None)
 
 
-def test_several_classes_give_the_likeliest_with_its_probability(pinned: Pinned) -> None:
+def test_several_classes_give_the_likeliest_with_its_probability(pinned: PinnedVersion) -> None:
     three = pinned.manifest.model_copy(update={"task": "multiclass", "classes": ("a", "b", "c")})
     given = [[0.1, 0.2, 0.7], [0.5, 0.4, 0.1], [0.0, 1.0, 0.0]]
     scores = Model(three, Odd(lambda _: given)).score(shop_rows(3))
@@ -502,7 +504,7 @@ def test_several_classes_give_the_likeliest_with_its_probability(pinned: Pinned)
     assert scores.classes.tolist() == given
 
 
-def test_the_rows_without_a_score_are_told(pinned: Pinned) -> None:
+def test_the_rows_without_a_score_are_told(pinned: PinnedVersion) -> None:
     def given(rows: int) -> npt.NDArray[np.float64]:
         scores = np.full((rows, 2), 0.5)
         scores[[3, 70]] = np.nan

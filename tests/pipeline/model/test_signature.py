@@ -1,4 +1,4 @@
-"""pipeline/signature.py: where a key is configured, only versions that its holder has signed are unpickled."""
+"""pipeline/model/signature.py: where a key is configured, only versions that its holder has signed are unpickled."""
 
 import hashlib
 import json
@@ -10,11 +10,12 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
-from pipeline import model, register, signature
 from pipeline.errors import UsageError
-from pipeline.model import ModelError
+from pipeline.model import registry, scoring, signature
+from pipeline.model.artifact import ModelError
+from pipeline.registration import register
 from tests.home import Home, shop_model
-from tests.pipeline.test_model import Trap
+from tests.pipeline.model.test_registry import Trap
 
 OPENSSF = Path(__file__).parent / "openssf"
 FILES = ("MODEL_CARD.md", "manifest.json", "model.joblib", "profile.json", "reference.parquet")
@@ -49,9 +50,9 @@ def version(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     return home.model("shop", *shop_model(), outcome="bought").folder
 
 
-def load(home: Home) -> model.Model:
+def load(home: Home) -> scoring.Model:
     """The champion, as a night loads it."""
-    return model.load(model.resolve(home.path, "shop", "champion"))
+    return registry.load(registry.resolve(home.path, "shop", "champion"))
 
 
 @pytest.mark.parametrize("curve", [ec.SECP256R1(), ec.SECP384R1(), ec.SECP521R1()])
@@ -111,7 +112,7 @@ def test_whoever_can_write_to_git_and_has_no_key_gets_nothing_unpickled(
     with pytest.raises(ModelError, match="is not as it was signed"):
         load(home)
     with pytest.raises(ModelError, match="is not as it was signed"):
-        model.resolve(home.path, "shop", "champion")
+        registry.resolve(home.path, "shop", "champion")
     secret, _ = key_pair(tmp_path / "theirs")
     register.sign(home.path, "shop", 1, secret)
     with pytest.raises(

@@ -14,17 +14,18 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pipeline import references
-from pipeline.change import Last
-from pipeline.drift import judge, psi
 from pipeline.errors import UsageError
-from pipeline.model import ModelError, Pinned
-from pipeline.pages.report import report
-from pipeline.profile import SCORE, Bins, Profile
-from pipeline.references import Reference
-from pipeline.register import register
-from pipeline.write import Held
-from pipeline.yardstick import VOLUME, Distance
+from pipeline.model.artifact import ModelError
+from pipeline.model.manifest import PinnedVersion
+from pipeline.monitoring import references
+from pipeline.monitoring.calibration import VOLUME, Distance
+from pipeline.monitoring.day_over_day import Last
+from pipeline.monitoring.drift import judge, psi
+from pipeline.monitoring.profile import SCORE, Bins, Profile
+from pipeline.monitoring.references import Reference
+from pipeline.registration.register import register
+from pipeline.reports.report import report
+from pipeline.tasks.write import Held
 from tests.home import NIGHT, Home, shop_model, shop_rows
 from tests.pipeline.shop import open_shop
 
@@ -53,19 +54,19 @@ def nights() -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def pinned(nights: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Pinned:
+def pinned(nights: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> PinnedVersion:
     """A model registered with its nights."""
     folder = tmp_path_factory.mktemp("registered")
     return registered(folder, nights)
 
 
 @pytest.fixture(scope="module")
-def reference(pinned: Pinned) -> Reference:
+def reference(pinned: PinnedVersion) -> Reference:
     """What is kept of the nights."""
     return references.load(pinned)
 
 
-def registered(folder: Path, nights: pd.DataFrame) -> Pinned:
+def registered(folder: Path, nights: pd.DataFrame) -> PinnedVersion:
     """The shop's model in a folder, registered with nights."""
     estimator, rows = shop_model()
     joblib.dump(estimator, folder / "shop.joblib")
@@ -99,7 +100,9 @@ def look(
     return {one.what: one for one in reversed(found)}
 
 
-def test_what_is_kept_is_what_was_counted(pinned: Pinned, reference: Reference, nights: pd.DataFrame) -> None:
+def test_what_is_kept_is_what_was_counted(
+    pinned: PinnedVersion, reference: Reference, nights: pd.DataFrame
+) -> None:
     assert reference.nights == tuple(sorted(nights["night"].unique()))
     assert reference.rows.tolist() == nights.groupby("night").size().tolist()
     assert set(reference.counts) == {column.name for column in pinned.manifest.columns} | {SCORE}
@@ -143,7 +146,7 @@ def season(number: int) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def seasonal(pinned: Pinned) -> Reference:
+def seasonal(pinned: PinnedVersion) -> Reference:
     """What is kept of the nights of a season."""
     rows = pd.concat([season(number) for number in range(NIGHTS)], ignore_index=True)
     return references.build(rows, pinned.manifest, "night", "unseen")
@@ -212,7 +215,9 @@ def test_a_night_without_rows_is_compared_with_nothing(reference: Reference) -> 
     assert judge(reference, Profile.of(reference.bins), START, 0.05) == ()
 
 
-def test_without_nights_rows_are_compared_and_the_message_says_that_it_is_weaker(pinned: Pinned) -> None:
+def test_without_nights_rows_are_compared_and_the_message_says_that_it_is_weaker(
+    pinned: PinnedVersion,
+) -> None:
     plain = references.build(shop_rows(400), pinned.manifest)
     assert plain.nights == ()
     same, other = shop_rows(300, 5).assign(unseen=0.5), shop_rows(300, 5).assign(unseen=0.5, visits=19)
@@ -267,7 +272,7 @@ def test_whatever_was_trained_on_every_distance_is_a_number(
     assert all(math.isfinite(one.unusualness) for one in found)
 
 
-def test_a_feature_that_never_varies_is_unusual_once_it_does(pinned: Pinned) -> None:
+def test_a_feature_that_never_varies_is_unusual_once_it_does(pinned: PinnedVersion) -> None:
     rows = shop_rows(400).assign(amount=50.0, channel="web", member=True)
     plain = references.build(rows, pinned.manifest)
     same = look(plain, rows.head(40).assign(unseen=0.5), START)
@@ -286,7 +291,7 @@ def test_a_feature_that_never_varies_is_unusual_once_it_does(pinned: Pinned) -> 
     ],
 )
 def test_nights_that_cannot_be_used_are_refused(
-    pinned: Pinned, nights: pd.DataFrame, columns: dict[str, str], message: str
+    pinned: PinnedVersion, nights: pd.DataFrame, columns: dict[str, str], message: str
 ) -> None:
     with pytest.raises(UsageError, match=message):
         references.build(nights.head(500).assign(amount_text="x"), pinned.manifest, **columns)

@@ -1,11 +1,11 @@
-"""pipeline/age.py: a model that is too old on its night is found, by the score date and by no clock."""
+"""A model that is too old on its night is found, by the score date and by no clock."""
 
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from pipeline.pages.report import report
-from pipeline.write import Held
+from pipeline.reports.report import report
+from pipeline.tasks.write import Held
 from tests.home import NIGHT, Home, shop_model
 from tests.pipeline.shop import Shop, open_shop
 

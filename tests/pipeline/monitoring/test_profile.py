@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.contract import Column
-from pipeline.profile import SCORE, Bins, Profile, as_json, bins_of, bins_of_numbers, from_json
+from pipeline.contract.contract import Column
+from pipeline.monitoring.profile import SCORE, Bins, Profile, as_json, bins_of, bins_of_numbers, from_json
 
 BINS = {
     "amount": Bins("amount", "edges", edges=(-1.0, 0.0, 2.5)),

@@ -1,4 +1,4 @@
-"""pipeline/migrate.py: any number of migrations leave one schema, and the schema explains itself."""
+"""pipeline/provisioning/migrate.py: any number of migrations leave one schema, and the schema explains itself."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -11,12 +11,13 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 
-from pipeline import postgres, prerequisites
-from pipeline.embedded import Embedded
-from pipeline.migrate import migrate
-from pipeline.postgres import Busy, Turns
-from pipeline.prerequisites import PrerequisiteError
-from pipeline.verify import verify
+from pipeline.databases import postgres
+from pipeline.databases.postgres import Busy, Turns
+from pipeline.embedded.server import Embedded
+from pipeline.inspection.chain import verify
+from pipeline.provisioning import prerequisites
+from pipeline.provisioning.migrate import migrate
+from pipeline.provisioning.prerequisites import PrerequisiteError
 from tests.servers import Server
 
 
@@ -65,7 +66,9 @@ def upgraded(uri: str, revision: str) -> None:
 def test_behind_a_migration_that_an_idle_reader_holds_up_others_read_on(
     server: Embedded, fresh: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.migrate.TURNS", Turns(lock_timeout="100ms", pause=0.2, patience=120))
+    monkeypatch.setattr(
+        "pipeline.provisioning.migrate.TURNS", Turns(lock_timeout="100ms", pause=0.2, patience=120)
+    )
     upgraded(fresh, "0003")  # the next one changes what analysts read
     read = sa.text("SELECT count(*) FROM scoring.predictions")
     analyst = postgres.engine(server.uri("to_migrate", "analyst"))
@@ -96,7 +99,9 @@ SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND cardinal
 def test_a_migration_that_is_held_up_for_long_says_by_whom(
     server: Embedded, fresh: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.migrate.TURNS", Turns(lock_timeout="50ms", pause=0.05, patience=0.5))
+    monkeypatch.setattr(
+        "pipeline.provisioning.migrate.TURNS", Turns(lock_timeout="50ms", pause=0.05, patience=0.5)
+    )
     upgraded(fresh, "0003")
     with postgres.engine(server.uri("to_migrate", "analyst")).connect() as idle:
         idle.execute(sa.text("SELECT count(*) FROM scoring.predictions"))

@@ -14,10 +14,11 @@ import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 
-from pipeline import postgres, sample, warehouse
-from pipeline.embedded import Embedded
-from pipeline.queries import WarehouseError
-from pipeline.sample import SampleError
+from pipeline.databases import postgres, warehouse
+from pipeline.databases.queries import WarehouseError
+from pipeline.embedded.server import Embedded
+from pipeline.provisioning import sample
+from pipeline.provisioning.sample import SampleError
 
 ROOT = Path(__file__).resolve().parents[2]
 COUNTS = {"airlines": 16, "airports": 1458, "planes": 3322, "weather": 26115, "flights": 336776}

@@ -1,4 +1,4 @@
-"""pipeline/rebuild.py: a lost database is made again from its backup and its store, bit for bit."""
+"""pipeline/recovery/rebuild.py: a lost database is made again from its backup and its store, bit for bit."""
 
 import hashlib
 import json
@@ -22,19 +22,22 @@ import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 
-from pipeline import addresses, identity, ledger, objects, parts, receipts, retention
-from pipeline.adopt import RebuildError
-from pipeline.decisions import decide, roll_back
-from pipeline.embedded import Embedded
-from pipeline.erase import erase
-from pipeline.fallback import serve
-from pipeline.identity import BehindStore, ForeignStore
-from pipeline.migrate import migrate
-from pipeline.rebuild import Rebuilt, rebuild
-from pipeline.verify import verify
+from pipeline.databases import connections
+from pipeline.embedded.server import Embedded
+from pipeline.inspection.chain import verify
+from pipeline.maintenance import retention
+from pipeline.maintenance.erasure import erase
+from pipeline.provisioning.migrate import migrate
+from pipeline.recovery.adopt import RebuildError
+from pipeline.recovery.rebuild import Rebuilt, rebuild
+from pipeline.runs import ledger, receipts, store_identity
+from pipeline.runs.decisions import decide, roll_back
+from pipeline.runs.store_identity import BehindStore, ForeignStore
+from pipeline.store import files, layout, objects
+from pipeline.tasks.fallback import serve
 from tests.home import NIGHT, Home
 from tests.pipeline.shop import Shop, locked, open_shop
-from tests.pipeline.test_store import reach, s3
+from tests.scenarios.test_store import reach, s3
 
 __all__ = ["s3"]
 
@@ -59,7 +62,7 @@ class Rescue:
 
     def __init__(self, shop: Shop, server: Own) -> None:
         self.shop, self.home, self.job, self.server = shop, shop.home, shop.job, server
-        self.owner = addresses.postgres(server.connections["predictions_owner"], "predictions_owner")
+        self.owner = connections.postgres(server.connections["predictions_owner"], "predictions_owner")
 
     def lose(self, template: str = "template1") -> None:
         """Drop the database, and make one in its place: an empty one, unless told otherwise."""
@@ -146,7 +149,7 @@ def template(server: Embedded) -> Iterator[Own]:
     """A server with a migrated database, from which others are made."""
     own = Own(server.socket, server.binaries, server.data, f"rescue_{os.getpid()}_template")
     create(own)
-    migrate(addresses.postgres(own.connections["predictions_owner"], "predictions_owner"))
+    migrate(connections.postgres(own.connections["predictions_owner"], "predictions_owner"))
     yield own
     drop(own)
 
@@ -316,10 +319,10 @@ def test_nothing_of_another_database_is_touched(rescue: Rescue, home: Home) -> N
     home.score(shop.job)
     other = Rescue(shop, rescue.server)
     shutil.copytree(Path(home.store), Path(rescue.home.store), dirs_exist_ok=True)
-    before = files(rescue.home.store)
+    before = files_of(rescue.home.store)
     mine = rescue.home.places.predictions
     with pytest.raises(ForeignStore):
-        identity.admit(rescue.home.store, other.job, mine)
+        store_identity.admit(rescue.home.store, other.job, mine)
     job = home.read(shop.job)
     with pytest.raises(ForeignStore, match=f"the runs of {shop.job} in the store"):
         retention.prune(rescue.server.connections.__getitem__, rescue.home.store, [job])
@@ -328,7 +331,7 @@ def test_nothing_of_another_database_is_touched(rescue: Rescue, home: Home) -> N
         prune(rescue)
     with pytest.raises(ForeignStore, match="belong to no database that is known"):
         forget(rescue)
-    assert files(rescue.home.store) == before - {f"{objects.FOLDER}/jobs/{rescue.job}.json"}
+    assert files_of(rescue.home.store) == before - {f"{objects.FOLDER}/jobs/{rescue.job}.json"}
     rescue.home.score(rescue.job, NIGHTS[1])  # it knows every run of the job that lies there
     assert prune(rescue).gone == ()
 
@@ -353,11 +356,11 @@ def test_what_nobody_wants_back_goes_when_told(rescue: Rescue) -> None:
 
 
 def test_a_number_is_claimed_once(rescue: Rescue) -> None:
-    database = identity.of(rescue.home.places.predictions)
+    database = store_identity.of(rescue.home.places.predictions)
     with pytest.raises(BehindStore, match=f"has a run {database.last_run_id} of this database already"):
-        identity.claim(rescue.home.store, database, database.last_run_id)
-    identity.claim(rescue.home.store, database, 41_999)
-    assert identity.highest(rescue.home.store, database) == 41_999
+        store_identity.claim(rescue.home.store, database, database.last_run_id)
+    store_identity.claim(rescue.home.store, database, 41_999)
+    assert store_identity.highest(rescue.home.store, database) == 41_999
     before = ledger.runs(rescue.home.places.predictions)
     with pytest.raises(BehindStore, match="has run 41999, and this database has come to run"):
         rescue.home.score(rescue.job, NIGHTS[1])
@@ -402,14 +405,14 @@ def test_a_store_in_s3_gives_back_what_there_was(
     lost.rebuild(adopt=True)
     assert lost.seen() == before
     with pytest.raises(BehindStore):
-        identity.claim(rescue.home.store, identity.of(lost.owner), 2)
+        store_identity.claim(rescue.home.store, store_identity.of(lost.owner), 2)
 
 
 def test_what_the_database_has_not_sealed_is_not_taken(rescue: Rescue) -> None:
     """Other scores under a note, a whole night under a record and a receipt, and junk, of whoever writes there."""
     before, [run] = rescue.seen(), rescue.shop.runs()
     store, where = Path(rescue.home.store), (rescue.job, str(NIGHTS[0]), run["run_id"])
-    scored = store / parts.scored_path(*where, 0)
+    scored = store / layout.scored_path(*where, 0)
     whole = pq.read_table(scored)
     old = hashlib.sha256(scored.read_bytes()).hexdigest()
     scores = next(number for number, type_ in enumerate(whole.schema.types) if type_ == pa.float64())
@@ -422,7 +425,7 @@ def test_what_the_database_has_not_sealed_is_not_taken(rescue: Rescue) -> None:
     # A night that nobody scored, approved by nobody.
     [receipt] = receipts.nights(str(store), rescue.job, [])[NIGHTS[0]]
     folder = shutil.copytree(
-        store / parts.folder(*where), store / parts.folder(rescue.job, str(NIGHTS[1]), 99)
+        store / layout.folder(*where), store / layout.folder(rescue.job, str(NIGHTS[1]), 99)
     )
     for path in (receipts.record_path(*where), receipt[1]):
         value = objects.read(str(store), path, None) or ""
@@ -438,8 +441,8 @@ def test_what_the_database_has_not_sealed_is_not_taken(rescue: Rescue) -> None:
     moves = f"{objects.FOLDER}/moves/{rescue.job}"
     junk = [f"{erased}/x/y.json", f"{moves}/nodate/x.json", f"{moves}/{NIGHTS[0]}/x", f"{erased}/²/z.json"]
     for path in junk:
-        parts.put(str(store), path, b"")
-    parts.put(str(store), f"{rescue.job}/2024-99-99/1/run.json", b"")
+        files.put(str(store), path, b"")
+    files.put(str(store), f"{rescue.job}/2024-99-99/1/run.json", b"")
     done = rescue.rebuild()
     assert rescue.seen() == before
     assert done.runs == []
@@ -485,12 +488,12 @@ def test_a_receipt_and_a_record_speak_of_their_own_night_only(rescue: Rescue) ->
 
 
 def test_a_number_that_nobody_gave_stops_no_night(rescue: Rescue) -> None:
-    store, database = rescue.home.store, identity.of(rescue.home.places.predictions)
+    store, database = rescue.home.store, store_identity.of(rescue.home.places.predictions)
     claims = f"{objects.FOLDER}/runs/{database.database_id}"
     huge = 9_223_372_036_854_775_807
     high = [f"{claims}/{number // 1000}/{number}" for number in (huge, 999_999_999_999_999_999)]
     for path in (*high, f"{claims}/0/{database.last_run_id + 1}", f"{claims}/²/1"):
-        parts.put(store, path, b"")
+        files.put(store, path, b"")
     for number in (huge, 2_000_000):
         erasure = {"erasure_id": number, "erased_at": "2024-03-01", "job": rescue.job, "reason": "none"}
         path = f"{objects.FOLDER}/erasures/{rescue.job}/{number}.json"
@@ -502,7 +505,7 @@ def test_a_number_that_nobody_gave_stops_no_night(rescue: Rescue) -> None:
     assert rescue.home.sql(sequences) == []
     run = rescue.home.score(rescue.job, NIGHTS[1]).run_id
     assert run == database.last_run_id + 1
-    assert identity.highest(store, identity.of(rescue.home.places.predictions)) == run
+    assert store_identity.highest(store, store_identity.of(rescue.home.places.predictions)) == run
     rescue.begin_anew()
     with pytest.raises(
         RebuildError, match=rf"{high[1]} .*claims run .*Nothing was touched. Remove that file"
@@ -528,6 +531,6 @@ def forget(rescue: Rescue, entity: str = "customer-00002") -> None:
     erase(uri, rescue.home.store, rescue.job, entity, by="ada", reason="ticket 2041")
 
 
-def files(store: str) -> set[str]:
+def files_of(store: str) -> set[str]:
     """Every file of a store, below it."""
     return {str(path.relative_to(store)) for path in Path(store).rglob("*") if path.is_file()}

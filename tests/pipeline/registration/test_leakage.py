@@ -1,4 +1,4 @@
-"""pipeline/leaks.py: what nobody knows at night is no feature, and registering and checking say so."""
+"""pipeline/registration/leakage.py: what nobody knows at night is no feature, and registering and checking say so."""
 
 import re
 from typing import Any
@@ -9,13 +9,13 @@ import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, RegressorMixin
 
-from pipeline import preflight
-from pipeline.contract import ContractError, infer
-from pipeline.job import RULES
-from pipeline.leaks import require_none
-from pipeline.model import ModelError
-from pipeline.preflight import Finding
-from pipeline.write import Held
+from pipeline.config.sections import RULES
+from pipeline.contract.contract import ContractError, infer
+from pipeline.model.artifact import ModelError
+from pipeline.registration.leakage import reject_leakage
+from pipeline.tasks import preflight
+from pipeline.tasks.preflight import CheckResult
+from pipeline.tasks.write import Held
 from tests.home import NIGHT, Home, shop_model
 from tests.pipeline.shop import Shop
 
@@ -50,7 +50,7 @@ def shop(home: Home) -> Shop:
     return Shop(home, job, table)
 
 
-def checked(shop: Shop) -> Finding:
+def checked(shop: Shop) -> CheckResult:
     """What `check` finds of the query's rows."""
     found = preflight.check(shop.home.read(shop.job), shop.home.places, NIGHT)
     return next(finding for finding in found if finding.what == "query and rows")
@@ -162,12 +162,12 @@ def test_a_copy_of_the_outcome_is_no_feature(feature: pd.Series, outcome: pd.Ser
     rows = pd.DataFrame({"x": feature, "bought": outcome})
     contract = infer(rows, ["x"])
     if not copy:
-        require_none(rows, contract, "bought", "rows.parquet")
+        reject_leakage(rows, contract, "bought", "rows.parquet")
         return
     with pytest.raises(
         ModelError, match="rows.parquet: .* feature 'x' says the same as the outcome 'bought' in every row"
     ):
-        require_none(rows, contract, "bought", "rows.parquet")
+        reject_leakage(rows, contract, "bought", "rows.parquet")
 
 
 def test_check_refuses_a_model_that_takes_its_outcome(home: Home) -> None:

@@ -1,4 +1,4 @@
-"""pipeline/probe.py: what a model says of its own reference decides how it is scored, and whether it is taken."""
+"""What a model says of its own reference decides how it is scored, and whether it is taken."""
 
 import inspect
 from typing import Any
@@ -19,9 +19,9 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils import all_estimators
 
-from pipeline import model
-from pipeline.contract import ContractError
-from pipeline.model import ModelError
+from pipeline.contract.contract import ContractError
+from pipeline.model import registry
+from pipeline.model.artifact import ModelError
 from tests.home import Home
 
 X, _Y = make_classification(400, 6, weights=[0.85], flip_y=0.2, random_state=0)
@@ -84,7 +84,7 @@ def test_the_label_is_what_the_model_predicts(
             home.model("own", estimator, counts.head(20))
         return
     # What the reference's few rows show says little of others.
-    loaded = model.load(home.model("own", estimator, counts.head(20)))
+    loaded = registry.load(home.model("own", estimator, counts.head(20)))
     labels = loaded.score(counts).label
     assert labels is not None
     assert [loaded.manifest.classes[place] for place in labels] == estimator.predict(counts).tolist()
@@ -92,7 +92,7 @@ def test_the_label_is_what_the_model_predicts(
 
 def test_a_threshold_of_the_team_decides_over_the_model(home: Home) -> None:
     estimator = _fitted(KINDS["FixedThresholdClassifier"], BAD, threshold=0.2, pos_label="bad")
-    loaded = model.load(home.model("own", estimator, ROWS, threshold=0.7))
+    loaded = registry.load(home.model("own", estimator, ROWS, threshold=0.7))
     scores = loaded.score(ROWS)
     assert scores.label is not None
     assert scores.label.tolist() == (estimator.predict_proba(ROWS)[:, 1] >= 0.7).astype(int).tolist()
@@ -110,7 +110,7 @@ def test_several_labels_a_row_are_refused(home: Home, columns: int) -> None:
 
 def test_a_regression_of_one_column_is_one_of_numbers(home: Home) -> None:
     wide = LinearRegression().fit(ROWS, ROWS[["a"]] * 2)
-    loaded = model.load(home.model("wide", wide, ROWS))
+    loaded = registry.load(home.model("wide", wide, ROWS))
     assert np.allclose(loaded.score(ROWS).score, ROWS["a"] * 2)
 
 
@@ -142,7 +142,7 @@ def test_a_column_of_objects_stays_one(home: Home, encoder: Any) -> None:
         objects.assign(channel=objects["channel"].astype("str")),
     ):
         fitted = told_apart.fit(named, objects["channel"].isna())
-        loaded = model.load(home.model("objects", fitted, named))
+        loaded = registry.load(home.model("objects", fitted, named))
         part = loaded.manifest.contract.schema.remove(0)
         frame = loaded.manifest.contract.frame(_batch(named, part))
         assert np.array_equal(loaded.score(frame).score, fitted.predict_proba(named)[:, 1])
@@ -160,7 +160,7 @@ def test_booleans_with_gaps_reach_the_model_as_training_had_them(home: Home) -> 
         (OneHotEncoder(handle_unknown="ignore"), ["member"]), remainder="passthrough"
     )
     fitted = make_pipeline(encoder, LogisticRegression()).fit(rows.fillna({"member": False}), rows["n"] > 19)
-    loaded = model.load(home.model("flags", fitted, rows))
+    loaded = registry.load(home.model("flags", fitted, rows))
     column = loaded.manifest.contract.columns[0]
     assert (column.kind, column.dtype, column.nullable) == ("boolean", "object", True)
     frame = loaded.manifest.contract.frame(_batch(rows, loaded.manifest.contract.schema.remove(0)))
@@ -174,7 +174,7 @@ def test_a_category_of_numbers_is_refused_with_a_remedy_that_works(home: Home) -
     with pytest.raises(ContractError, match="column 'store' was a category of int64, .* CAST.store AS text"):
         home.model("stores", fitted, rows)
     text = rows.assign(store=rows["store"].astype("str").astype("category"))
-    loaded = model.load(home.model("stores", boosted.fit(text, rows["n"] > 19), text))
+    loaded = registry.load(home.model("stores", boosted.fit(text, rows["n"] > 19), text))
     assert loaded.manifest.contract.columns[0].categories == ("1", "2", "3")
 
 
@@ -199,7 +199,7 @@ def test_a_model_that_scores_otherwise_when_asked_again_is_refused(home: Home) -
 
 def test_a_forest_that_was_trained_on_all_processors_scores_on_one(home: Home) -> None:
     fitted = make_pipeline(RandomForestClassifier(60, n_jobs=-1, random_state=0)).fit(ROWS, THREE)
-    loaded = model.load(home.model("forest", fitted, ROWS))
+    loaded = registry.load(home.model("forest", fitted, ROWS))
     assert loaded.estimator[-1].n_jobs == 1
     first, *again = (loaded.score(ROWS).score.tobytes() for _ in range(20))
     assert set(again) == {first}

@@ -23,11 +23,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 from sklearn.svm import LinearSVC
 
-from pipeline import model
-from pipeline.contract import ContractError
+from pipeline.contract.contract import ContractError
 from pipeline.errors import ScoringError, UsageError
-from pipeline.model import Manifest, ModelError
-from pipeline.register import register
+from pipeline.model import registry
+from pipeline.model.artifact import ModelError
+from pipeline.model.manifest import Manifest
+from pipeline.registration.register import register
 from tests.home import Home, shop_model
 
 
@@ -77,7 +78,7 @@ def test_golden_rows_are_spread_over_the_reference_and_hold_its_nulls(home: Home
         reference["visits"].iloc[0],
         reference["visits"].iloc[-1],
     ]
-    model.load(model.resolve(home.path, "shop", "champion"))
+    registry.load(registry.resolve(home.path, "shop", "champion"))
 
 
 def test_what_it_keeps_can_be_checked_by_hand(home: Home) -> None:
@@ -102,7 +103,9 @@ def test_timestamps_live_through_the_golden_rows(home: Home) -> None:
     )
     hour = make_column_transformer((OneHotEncoder(handle_unknown="ignore"), ["at"]), remainder="passthrough")
     home.model("clock", make_pipeline(hour, LogisticRegression()).fit(rows, rows["x"] > 9), rows)
-    assert model.load(model.resolve(home.path, "clock", "champion")).manifest.columns[0].kind == "instant"
+    assert (
+        registry.load(registry.resolve(home.path, "clock", "champion")).manifest.columns[0].kind == "instant"
+    )
 
 
 def test_the_training_window_is_read_off_the_score_dates(home: Home) -> None:
@@ -120,7 +123,7 @@ def test_versions_count_up_and_never_change(home: Home) -> None:
     second = home.model("shop", *shop_model(seed=1), alias="challenger")
     assert (first.manifest.version, second.manifest.version) == (1, 2)
     assert {path.name: path.read_bytes() for path in first.folder.iterdir()} == kept
-    assert model.versions(home.path, "shop")[1] == {"champion": 1, "challenger": 2}
+    assert registry.versions(home.path, "shop")[1] == {"champion": 1, "challenger": 2}
 
 
 def test_a_version_that_was_never_pinned_is_not_overwritten(home: Home) -> None:
@@ -134,7 +137,7 @@ def test_a_version_that_was_never_pinned_is_not_overwritten(home: Home) -> None:
 def test_a_model_registered_without_an_alias_is_named_by_none(home: Home) -> None:
     home.model("shop", *shop_model())
     home.model("shop", *shop_model(seed=1), alias=None)
-    pins, aliases = model.versions(home.path, "shop")
+    pins, aliases = registry.versions(home.path, "shop")
     assert (list(pins), aliases) == ([1, 2], {"champion": 1})
 
 
@@ -168,11 +171,11 @@ def test_however_the_versions_are_laid_out_a_new_one_is_added_to_them(home: Home
     path = home.path / "models" / "shop" / "versions.toml"
     path.parent.mkdir()
     path.write_bytes(VERSIONS[kind].encode())
-    before, former = model.versions(home.path, "shop")
+    before, former = registry.versions(home.path, "shop")
     pinned = home.model("shop", *shop_model())
     number = pinned.manifest.version
     kept = {f"{alias}_previous": version for alias, version in former.items()}
-    assert model.versions(home.path, "shop") == (
+    assert registry.versions(home.path, "shop") == (
         {**before, number: pinned.sha256},
         {**kept, "champion": number},
     )
@@ -263,9 +266,9 @@ def test_versions_that_are_registered_eight_at_once_are_all_pinned(home: Home) -
     with processes.Pool(8) as pool:
         versions = pool.map(register_again, [home.path] * 24, chunksize=1)
     assert sorted(versions) == list(range(2, 26))
-    pins, aliases = model.versions(home.path, "shop")
+    pins, aliases = registry.versions(home.path, "shop")
     assert (sorted(pins), aliases) == (list(range(1, 26)), {"champion": 25, "champion_previous": 24})
-    assert all(model.resolve(home.path, "shop", "", version).sha256 == pins[version] for version in pins)
+    assert all(registry.resolve(home.path, "shop", "", version).sha256 == pins[version] for version in pins)
 
 
 def test_what_is_no_model_is_refused(home: Home) -> None:

@@ -1,4 +1,4 @@
-"""pipeline/threads.py: a model is scored by several threads where they score as one does, and gain by it."""
+"""A model is scored by several threads where they score as one does, and gain by it."""
 
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -18,9 +18,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures
 from sklearn.svm import SVC
 
-from pipeline import machine, model, parts
-from pipeline.model import Model
-from pipeline.predict import load_model, predict
+from pipeline.model import registry
+from pipeline.model.manifest import Manifest
+from pipeline.model.scoring import Model
+from pipeline.runtime import resources
+from pipeline.store import parts
+from pipeline.tasks.load_model import load_model
+from pipeline.tasks.predict import predict
 from tests.home import Home
 from tests.pipeline.shop import open_shop
 
@@ -88,13 +92,13 @@ ESTIMATORS: dict[str, tuple[Callable[[], Any], bool]] = {
 @pytest.mark.parametrize("name", ESTIMATORS)
 def test_threads_score_at_once_where_they_can_and_as_one_does(home: Home, name: str) -> None:
     make, concurrent = ESTIMATORS[name]
-    loaded = model.load(home.model("tried", make().fit(ROWS, Y), ROWS))
+    loaded = registry.load(home.model("tried", make().fit(ROWS, Y), ROWS))
     assert loaded.manifest.concurrent is concurrent
     assert 0 < loaded.manifest.score_seconds < 1
     if concurrent:
         batches = [ROWS.iloc[begin : begin + 30].reset_index(drop=True) for begin in range(0, 400, 30)]
         alone, *together = (
-            [scores.score.tobytes() for scores in machine.in_order(loaded.score, batches, threads)]
+            [scores.score.tobytes() for scores in resources.in_order(loaded.score, batches, threads)]
             for threads in (1, 2, 5)
         )
         assert together == [alone, alone]
@@ -118,7 +122,7 @@ def test_a_part_is_the_same_to_the_last_byte_by_however_many_threads(
 
 def test_a_version_of_which_nobody_knows_is_scored_by_one_thread(home: Home) -> None:
     home.model("shop", Slow().fit(ROWS), ROWS)
-    manifest = model.resolve(home.path, "shop", "champion").manifest
+    manifest = registry.resolve(home.path, "shop", "champion").manifest
     old = manifest.model_dump_json(exclude={"concurrent"})
     assert manifest.concurrent
-    assert not Model(model.Manifest.model_validate_json(old), None).manifest.concurrent
+    assert not Model(Manifest.model_validate_json(old), None).manifest.concurrent

@@ -1,10 +1,10 @@
-"""pipeline/pages/axes.py: the words below a histogram tell its bins, and never run into one another."""
+"""pipeline/reports/axes.py: the words below a histogram tell its bins, and never run into one another."""
 
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pipeline.pages import axes
-from pipeline.profile import Bins
+from pipeline.monitoring.profile import Bins
+from pipeline.reports import axes
 
 
 def test_numbers_are_named_by_the_edges_between_their_bins() -> None:

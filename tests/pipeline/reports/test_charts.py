@@ -1,4 +1,4 @@
-"""pipeline/pages/charts.py: pictures that are well-formed, say what they show, and take any data."""
+"""pipeline/reports/charts.py: pictures that are well-formed, say what they show, and take any data."""
 
 from datetime import date, timedelta
 from xml.etree import ElementTree
@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
 
-from pipeline.pages import charts
-from pipeline.pages.charts import Cell
+from pipeline.reports import charts
+from pipeline.reports.charts import Cell
 from tests.hostile import HOSTILE
 
 DAYS = [date(2024, 3, 1) + timedelta(days=number) for number in range(10)]

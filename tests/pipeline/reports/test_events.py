@@ -1,10 +1,10 @@
-"""pipeline/pages/events.py: where something has happened, nobody reads that nothing has."""
+"""pipeline/reports/events.py: where something has happened, nobody reads that nothing has."""
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.pages import events
+from pipeline.reports import events
 
 STATES = st.sampled_from([None, "queued", "running", "success", "skipped", "failed", "upstream_failed"])
 

@@ -1,19 +1,19 @@
-"""pipeline/pages/verdict.py: one sentence that is right whatever became of a run."""
+"""pipeline/reports/headline.py: one sentence that is right whatever became of a run."""
 
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from pipeline import ledger
-from pipeline.decisions import decide, roll_back
 from pipeline.errors import NothingToDo
-from pipeline.fallback import serve
-from pipeline.pages import reading
-from pipeline.pages.overview import overview
-from pipeline.pages.report import report
-from pipeline.pages.steps import steps, urgent
-from pipeline.pages.verdict import Verdict, judge
+from pipeline.reports import queries
+from pipeline.reports.headline import Verdict, judge
+from pipeline.reports.next_steps import steps, urgent
+from pipeline.reports.overview import overview
+from pipeline.reports.report import report
+from pipeline.runs import ledger
+from pipeline.runs.decisions import decide, roll_back
+from pipeline.tasks.fallback import serve
 from tests.home import NIGHT, Home, shop_model
 from tests.pipeline.shop import Shop, open_shop
 
@@ -28,7 +28,7 @@ def shop(home: Home) -> Shop:
 def run(shop: Shop, run_id: int | None = None) -> Any:
     """A run as the pages read it; the job's last one unless told otherwise."""
     found = run_id or shop.home.last_run(shop.job)["run_id"]
-    return reading.record(shop.home.server.connections["analyst"], found).run
+    return queries.record(shop.home.server.connections["analyst"], found).run
 
 
 def verdict(shop: Shop, run_id: int | None = None) -> Verdict:

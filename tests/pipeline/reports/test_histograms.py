@@ -1,4 +1,4 @@
-"""pipeline/pages/pictures.py: tonight beside the training nights, whatever number of bins."""
+"""pipeline/reports/histograms.py: tonight beside the training nights, whatever number of bins."""
 
 from datetime import date, timedelta
 from pathlib import Path
@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.pages import pictures
-from pipeline.profile import Bins
-from pipeline.references import ENOUGH_NIGHTS, Reference
+from pipeline.monitoring.profile import Bins
+from pipeline.monitoring.references import ENOUGH_NIGHTS, Reference
+from pipeline.reports import histograms
 
 
 def reference(bins: Bins, nights: int) -> Reference:
@@ -20,7 +20,7 @@ def reference(bins: Bins, nights: int) -> Reference:
 
 def test_shares_beside_the_training_nights() -> None:
     bins = Bins("origin", "values", values=("EWR",))
-    seen = pictures.spread("origin", dict.fromkeys(bins.labels, 1), reference(bins, ENOUGH_NIGHTS))
+    seen = histograms.spread("origin", dict.fromkeys(bins.labels, 1), reference(bins, ENOUGH_NIGHTS))
     assert seen.labels == ("EWR", "other", "null")
     assert seen.tonight == pytest.approx((1 / 3, 1 / 3, 1 / 3))
     assert seen.reference == pytest.approx((1 / 6, 2 / 6, 3 / 6))
@@ -30,25 +30,25 @@ def test_shares_beside_the_training_nights() -> None:
 
 def test_no_band_without_nights_and_no_line_without_the_same_bins() -> None:
     bins = Bins("origin", "values", values=("EWR",))
-    assert pictures.spread("origin", dict.fromkeys(bins.labels, 1), reference(bins, 0)).band is None
+    assert histograms.spread("origin", dict.fromkeys(bins.labels, 1), reference(bins, 0)).band is None
     for known in (
         None,
         reference(Bins("origin", "values", values=("JFK",)), 40),
         reference(Bins("b", "presence"), 40),
     ):
-        seen = pictures.spread("origin", dict.fromkeys(bins.labels, 1), known)
+        seen = histograms.spread("origin", dict.fromkeys(bins.labels, 1), known)
         assert (seen.reference, seen.band) == (None, None)
 
 
 def test_the_least_common_of_many_bins_are_drawn_as_one() -> None:
     bins = Bins("dest", "values", values=tuple(f"{number:03d}" for number in range(98)))
     tonight = {label: 100 if label == "000" else 0 for label in bins.labels}
-    seen = pictures.spread("dest", tonight, reference(bins, 40))
-    assert len(seen.labels) == len(seen.tonight) == pictures.MOST_BINS
+    seen = histograms.spread("dest", tonight, reference(bins, 40))
+    assert len(seen.labels) == len(seen.tonight) == histograms.MOST_BINS
     assert (seen.labels[0], seen.tonight[0], seen.labels[-1]) == ("000", 1.0, "77 others")
     assert seen.reference is not None
     assert sum(seen.reference) == pytest.approx(1)
 
 
 def test_a_model_that_is_gone_is_no_reference(tmp_path: Path) -> None:
-    assert pictures.reference_of(tmp_path, "gone", 1) is None
+    assert histograms.reference_of(tmp_path, "gone", 1) is None

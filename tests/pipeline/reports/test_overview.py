@@ -1,19 +1,19 @@
-"""pipeline/pages/overview.py: the jobs that one may see, each with its nights as green, amber and red."""
+"""pipeline/reports/overview.py: the jobs that one may see, each with its nights as green, amber and red."""
 
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from pipeline.decisions import decide
 from pipeline.errors import NothingToDo
-from pipeline.pages import reading
-from pipeline.pages.overview import overview
-from pipeline.pages.report import report
-from pipeline.pages.verdict import judge
-from pipeline.write import Held
+from pipeline.reports import queries
+from pipeline.reports.headline import judge
+from pipeline.reports.overview import overview
+from pipeline.reports.report import report
+from pipeline.runs.decisions import decide
+from pipeline.tasks.write import Held
 from tests.home import NIGHT, Home
-from tests.pipeline.pages.test_report import Page
+from tests.pipeline.reports.test_report import Page
 from tests.pipeline.shop import open_shop
 
 
@@ -33,7 +33,7 @@ def test_the_last_nights_at_a_glance(home: Home) -> None:
     with pytest.raises(Exception, match="nothing"):
         home.score(shop.job, failed)
     uri = home.server.connections["analyst"]
-    nights = reading.nights(uri, [shop.job])
+    nights = queries.nights(uri, [shop.job])
     assert [(night.score_date, night.level) for night in nights] == [
         (fine, "good"),
         (held, "warn"),
@@ -58,7 +58,7 @@ def test_a_rescored_night_that_is_held_is_amber_though_analysts_have_scores(home
     shop.change("visits = visits + 1")
     with pytest.raises(Held):
         home.score(shop.job)
-    [night] = reading.nights(home.server.connections["analyst"], [shop.job])
+    [night] = queries.nights(home.server.connections["analyst"], [shop.job])
     assert (night.run_id, night.level, night.held_run_id) == (first.run_id, "warn", first.run_id + 1)
 
 
@@ -70,7 +70,7 @@ def test_an_empty_night_of_much_later_hides_nothing(home: Home) -> None:
     for later in days(1, 400):
         with pytest.raises(NothingToDo):
             home.score(shop.job, later)
-    nights = reading.nights(home.server.connections["analyst"], [shop.job])
+    nights = queries.nights(home.server.connections["analyst"], [shop.job])
     assert [(night.score_date, night.level) for night in nights] == [(NIGHT, "good")]
 
 
@@ -107,16 +107,16 @@ def test_a_published_night_whose_rescore_failed_is_amber_until_one_succeeds(home
     shop.query("SELECT nothing FROM {table}")
     with pytest.raises(Exception, match="nothing"):
         home.score(shop.job)
-    [night] = reading.nights(uri, [shop.job])
+    [night] = queries.nights(uri, [shop.job])
     assert (night.run_id, night.level, night.failed_run_id) == (first.run_id, "warn", first.run_id + 1)
     page = Page(overview(uri, [shop.job], lambda night: "#"))
     assert f"published, 100 rows scored, run {first.run_id + 1} failed afterwards" in page.said
     sentence = f"Published, and run {first.run_id + 1}, which was to take its place, failed: 100 rows scored"
-    assert sentence in judge(reading.record(uri, first.run_id).run).sentence
+    assert sentence in judge(queries.record(uri, first.run_id).run).sentence
     # The page of the one that failed shows its own value, which is none, and not the night's that analysts see.
     assert "100 tonight" in report(uri, home.path, first.run_id)
     assert "100 tonight" not in report(uri, home.path, first.run_id + 1)
     shop.query(query)
     shop.change("visits = visits + 1", "entity_id = 'customer-00001'")
     home.score(shop.job)
-    assert [night.level for night in reading.nights(uri, [shop.job])] == ["good"]
+    assert [night.level for night in queries.nights(uri, [shop.job])] == ["good"]

@@ -1,4 +1,4 @@
-"""pipeline/pages/report.py: one page that tells what became of a run, stands alone, and takes any text for text."""
+"""pipeline/reports/report.py: one page that tells what became of a run, stands alone, and takes any text for text."""
 
 import itertools
 import re
@@ -17,11 +17,11 @@ from sklearn.pipeline import make_pipeline
 from typer.testing import CliRunner
 
 from pipeline.__main__ import app
-from pipeline.decisions import decide, roll_back
-from pipeline.pages import report as reports
-from pipeline.pages.card import card
-from pipeline.pages.reading import NoSuchRun
-from pipeline.write import Held
+from pipeline.reports import report as reports
+from pipeline.reports.model_card import card
+from pipeline.reports.queries import NoSuchRun
+from pipeline.runs.decisions import decide, roll_back
+from pipeline.tasks.write import Held
 from tests.home import NIGHT, Home, shop_rows
 from tests.hostile import HOSTILE
 from tests.pipeline.shop import Shop, open_shop

@@ -1,4 +1,4 @@
-"""pipeline/ledger.py: what was tried, with what, and how far it came."""
+"""pipeline/runs/ledger.py: what was tried, with what, and how far it came."""
 
 import shutil
 from concurrent.futures import ThreadPoolExecutor
@@ -6,11 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import artifact, dates, ledger, model
-from pipeline.ledger import LedgerError, Superseded
-from pipeline.parts import PartError
-from pipeline.predict import load_model, predict
-from pipeline.write import write
+from pipeline.config import dates
+from pipeline.model import artifact, registry
+from pipeline.runs import ledger
+from pipeline.runs.ledger import LedgerError, Superseded
+from pipeline.store.parts import PartError
+from pipeline.tasks.load_model import load_model
+from pipeline.tasks.predict import predict
+from pipeline.tasks.write import write
 from tests.home import NIGHT, Home, shop_model
 from tests.pipeline.shop import Shop, open_shop
 
@@ -32,7 +35,7 @@ def code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_run_names_all_that_it_was_made_of(shop: Shop) -> None:
     shop.home.score(shop.job, trigger="by hand")
     run = shop.home.last_run(shop.job)
-    pinned = model.resolve(shop.home.path, "shop", "champion")
+    pinned = registry.resolve(shop.home.path, "shop", "champion")
     assert (run["trigger"], run["score_date"], run["dry_run"]) == ("by hand", NIGHT, False)
     assert (run["model_name"], run["model_version"], run["model_sha256"]) == ("shop", 1, pinned.sha256)
     assert run["job_sha256"] == shop.home.read(shop.job).sha256
@@ -76,9 +79,9 @@ def test_a_failure_is_noted_in_the_runs_row_and_a_retry_resumes_it(shop: Shop) -
 def test_of_tries_that_begin_at_once_the_newest_goes_on(shop: Shop) -> None:
     places, job = shop.home.places, shop.home.read(shop.job)
     shop.extract()  # so that the month's partition is there, and nothing else makes them wait
-    pinned = model.resolve(places.home, job.model.name, job.model.alias)
+    pinned = registry.resolve(places.home, job.model.name, job.model.alias)
     interval = dates.interval(NIGHT, job.zone)
-    entry = ledger.Entry(job.name, NIGHT, interval, "one", False, pinned, "query", job.sha256)
+    entry = ledger.RunRecord(job.name, NIGHT, interval, "one", False, pinned, "query", job.sha256)
     with ThreadPoolExecutor(6) as threads:
         tries = list(
             threads.map(lambda _: ledger.begin(places.predictions, entry, lambda run_id: None), range(6))
@@ -90,7 +93,7 @@ def test_a_long_reason_is_cut(shop: Shop) -> None:
     run = shop.extract()
     with (
         pytest.raises(MemoryError, match="xxx"),
-        ledger.working(shop.home.places.predictions, run.run_id),
+        ledger.open_run(shop.home.places.predictions, run.run_id),
     ):
         raise MemoryError("x" * 10_000)
     assert len(shop.home.last_run(shop.job)["status_reason"]) == 2000
@@ -102,7 +105,7 @@ def test_work_on_a_closed_run_ends(shop: Shop, status: str) -> None:
     ledger.close(shop.home.places.predictions, run.run_id, status, "enough")
     with (
         pytest.raises(Superseded, match=rf"run {run.run_id} is {status} \(enough\): nothing to do"),
-        ledger.working(shop.home.places.predictions, run.run_id),
+        ledger.open_run(shop.home.places.predictions, run.run_id),
     ):
         raise AssertionError("the work began")
     assert shop.status(run.run_id) == status
@@ -117,7 +120,7 @@ def test_a_published_run_is_not_closed(shop: Shop) -> None:
 def test_work_on_a_run_that_is_not_there_is_refused(shop: Shop) -> None:
     with (
         pytest.raises(LedgerError, match="no run 999999999 in the predictions database"),
-        ledger.working(shop.home.places.predictions, 999_999_999),
+        ledger.open_run(shop.home.places.predictions, 999_999_999),
     ):
         raise AssertionError("the work began")
 

@@ -1,13 +1,13 @@
-"""pipeline/rejected.py: reasons are loaded in pieces, so a night of bad rows alone needs no more memory."""
+"""pipeline/runs/rejections.py: reasons are loaded in pieces, so a night of bad rows alone needs no more memory."""
 
 from collections.abc import Iterator
 
 import pyarrow as pa
 import pytest
 
-from pipeline import rejected
-from pipeline.check import REJECTED
-from pipeline.rejected import Rejections
+from pipeline.contract.checker import REJECTED
+from pipeline.runs import rejections as rejected
+from pipeline.runs.rejections import Rejections
 from tests.home import Home, shop_rows
 from tests.pipeline.shop import open_shop
 

@@ -1,10 +1,10 @@
-"""pipeline/progress.py: a long stage says how far it is, and a short one stays silent."""
+"""pipeline/runtime/progress.py: a long stage says how far it is, and a short one stays silent."""
 
 import logging
 
 import pytest
 
-from pipeline.progress import EVERY_SECONDS, Progress
+from pipeline.runtime.progress import EVERY_SECONDS, Progress
 
 log = logging.getLogger("stage")
 

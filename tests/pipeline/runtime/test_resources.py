@@ -1,4 +1,4 @@
-"""pipeline/machine.py: tasks beside one another share the processors, and so do the batches of one task."""
+"""pipeline/runtime/resources.py: tasks beside one another share the processors, and so do the batches of one task."""
 
 import json
 import os
@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import machine
 from pipeline.errors import UsageError
+from pipeline.runtime import resources
 
 SHARES = """
 import json, threading
@@ -54,7 +54,7 @@ def test_results_come_in_order_and_few_items_are_under_way(items: int, threads: 
             yield item
 
     try:
-        for result in machine.in_order(work, given_one_by_one(), threads):
+        for result in resources.in_order(work, given_one_by_one(), threads):
             results.append(result)  # noqa: PERF402 - counted meanwhile
     except ValueError as error:
         assert error.args == (bad,)  # the first in order, whichever was first in time
@@ -66,4 +66,4 @@ def test_results_come_in_order_and_few_items_are_under_way(items: int, threads: 
 def test_a_share_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, said: str) -> None:
     monkeypatch.setenv("SCORING_TASKS", said)
     with pytest.raises(UsageError, match=f"SCORING_TASKS='{said}': set it to the number of tasks"):
-        machine.claim()
+        resources.limit_threads()

@@ -1,4 +1,4 @@
-"""pipeline/parts.py: a file is what was written, to the last bit, or it is refused."""
+"""pipeline/store/parts.py: a file is what was written, to the last bit, or it is refused."""
 
 import os
 import stat
@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import parts
-from pipeline.parts import PartError, PartWriter
-from pipeline.stage import Part
+from pipeline.payloads import Part
+from pipeline.store import files, layout, parts
+from pipeline.store.parts import PartError, PartWriter
 from tests.home import shop_rows
 
-PATH = parts.input_path("shop", "2024-03-01", 7, 3)
+PATH = layout.input_path("shop", "2024-03-01", 7, 3)
 
 
 def rows() -> pa.RecordBatch:
@@ -129,7 +129,7 @@ def test_a_try_that_stood_still_until_its_file_was_swept_away_changes_nothing(
     def stand_still(descriptor: int) -> None:
         monkeypatch.setattr(os, "fsync", fsync)
         save(str(tmp_path))
-        parts.sweep(str(tmp_path), parts.folder("shop", "2024-03-01", 7))
+        files.remove_temporary(str(tmp_path), layout.folder("shop", "2024-03-01", 7))
 
     monkeypatch.setattr(os, "fsync", stand_still)
     part = save(str(tmp_path))

@@ -1,4 +1,4 @@
-"""pipeline/extract.py: every row of the query is in a part or rejected with its reason, none twice."""
+"""pipeline/tasks/extract.py: every row of the query is in a part or rejected with its reason, none twice."""
 
 from datetime import UTC, datetime
 from itertools import islice, pairwise
@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import parts, warehouse
-from pipeline.check import Checked, Checker
-from pipeline.contract import Column, Contract, ContractError
-from pipeline.embedded import Embedded
-from pipeline.extract import ExtractError, _cut
-from pipeline.stage import Run
+from pipeline.contract.checker import BatchResult, Checker
+from pipeline.contract.contract import Column, Contract, ContractError
+from pipeline.databases import warehouse
+from pipeline.embedded.server import Embedded
+from pipeline.payloads import Run
+from pipeline.store import layout, parts
+from pipeline.tasks.extract import ExtractError, _cut
 from tests.home import NIGHT, Home, shop_rows
 from tests.pipeline.shop import Shop, open_shop
 
@@ -33,7 +34,7 @@ def shop(home: Home) -> Shop:
 
 def read(shop: Shop, run: Run) -> list[pa.Table]:
     """A run's parts."""
-    paths = [parts.input_path(run.job, run.score_date, run.run_id, part.number) for part in run.parts]
+    paths = [layout.input_path(run.job, run.score_date, run.run_id, part.number) for part in run.parts]
     return [
         pa.Table.from_batches(parts.read(shop.home.store, path, part))
         for path, part in zip(paths, run.parts, strict=True)
@@ -163,10 +164,10 @@ def test_a_stream_is_cut_into_whole_parts_in_order(batch_sizes: list[int], rows_
     reader = pa.RecordBatchReader.from_batches(schema, batches)
     cut = [
         [row for batch in group for row in batch["row"].to_pylist()]
-        for group in _cut(reader, parts.sizes(rows_per_part))
+        for group in _cut(reader, layout.sizes(rows_per_part))
     ]
     assert [row for group in cut for row in group] == list(range(sum(batch_sizes)))
-    wanted = list(islice(parts.sizes(rows_per_part), len(cut)))
+    wanted = list(islice(layout.sizes(rows_per_part), len(cut)))
     assert [len(group) for group in cut[:-1]] == wanted[:-1]
     assert all(0 < len(group) <= size for group, size in zip(cut, wanted, strict=True))
 
@@ -176,7 +177,7 @@ def test_a_stream_is_cut_into_whole_parts_in_order(batch_sizes: list[int], rows_
 )
 def test_a_night_makes_a_few_hundred_parts_at_most(rows: int, rows_per_part: int, at_most: int) -> None:
     """Airflow maps a task over 1024 at most."""
-    assert sum(islice(parts.sizes(rows_per_part), at_most)) >= rows
+    assert sum(islice(layout.sizes(rows_per_part), at_most)) >= rows
 
 
 def test_a_stream_is_never_held_as_a_whole() -> None:
@@ -188,7 +189,7 @@ def test_a_stream_is_never_held_as_a_whole() -> None:
             read_so_far.append(number)
             yield pa.RecordBatch.from_arrays([pa.array([number] * 10)], schema=schema)
 
-    groups = _cut(pa.RecordBatchReader.from_batches(schema, batches()), parts.sizes(25))
+    groups = _cut(pa.RecordBatchReader.from_batches(schema, batches()), layout.sizes(25))
     next(next(groups))
     assert len(read_so_far) <= 2
 
@@ -247,7 +248,7 @@ OTHER = [
 ]
 
 
-def check(server: Embedded, column: Column, value: str) -> Checked:
+def check(server: Embedded, column: Column, value: str) -> BatchResult:
     """One row of a value, read from Postgres and held against a column."""
     checker = Checker(Contract((column,)))
     query = f"SELECT 'one' AS entity_id, {value} AS x"

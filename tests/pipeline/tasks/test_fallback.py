@@ -1,4 +1,4 @@
-"""pipeline/fallback.py: what stands in for a night that failed, and that nobody takes it for the night itself."""
+"""pipeline/tasks/fallback.py: what stands in for a night that failed, and that nobody takes it for the night itself."""
 
 from datetime import timedelta
 from typing import Any
@@ -6,15 +6,15 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from pipeline.decisions import decide
-from pipeline.erase import erase
 from pipeline.errors import UsageError
-from pipeline.fallback import FallbackError, previous, serve
-from pipeline.ledger import Superseded
-from pipeline.model import ModelError
-from pipeline.preflight import check
-from pipeline.reproduce import reproduce
-from pipeline.write import Held
+from pipeline.inspection.reproduce import reproduce
+from pipeline.maintenance.erasure import erase
+from pipeline.model.artifact import ModelError
+from pipeline.runs.decisions import decide
+from pipeline.runs.ledger import Superseded
+from pipeline.tasks.fallback import FallbackError, previous, serve
+from pipeline.tasks.preflight import check
+from pipeline.tasks.write import Held
 from tests.home import NIGHT, Home, shop_model
 from tests.pipeline.shop import Shop, open_shop
 

@@ -1,4 +1,4 @@
-"""pipeline/metrics.py: what a run looked like, the same however its rows were batched."""
+"""pipeline/tasks/log_metrics.py: what a run looked like, the same however its rows were batched."""
 
 from math import isclose
 from time import perf_counter
@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.job import Gate
-from pipeline.metrics import ScoreSummary, judge, log_metrics
-from pipeline.parts import PartError
-from pipeline.predict import SCORED
-from pipeline.stage import Cost, Finding, Run, by_the_clock
-from pipeline.write import Held
+from pipeline.config.sections import GateSection
+from pipeline.payloads import Cost, Finding, Run
+from pipeline.runtime.clock import by_the_clock
+from pipeline.store.parts import PartError
+from pipeline.store.schemas import SCORE_SCHEMA
+from pipeline.tasks.log_metrics import ScoreSummary, apply_gate, log_metrics
+from pipeline.tasks.write import Held
 from tests.home import Home
 from tests.pipeline.shop import Shop, open_shop
 
@@ -28,8 +29,8 @@ def batch(scores: list[float], labels: list[str | None]) -> pa.RecordBatch:
     """Scored rows."""
     entities = [str(number) for number in range(len(scores))]
     rows = [entities, scores, labels, [None] * len(scores)]
-    columns = [pa.array(values, field.type) for values, field in zip(rows, SCORED, strict=True)]
-    return pa.RecordBatch.from_arrays(columns, schema=SCORED)
+    columns = [pa.array(values, field.type) for values, field in zip(rows, SCORE_SCHEMA, strict=True)]
+    return pa.RecordBatch.from_arrays(columns, schema=SCORE_SCHEMA)
 
 
 def metrics(shop: Shop, run_id: int) -> dict[str, float]:
@@ -167,16 +168,16 @@ def test_the_metrics_are_of_the_very_bytes_that_were_written(shop: Shop) -> None
 @pytest.mark.parametrize(
     ("gate", "scored", "rejected", "reasons"),
     [
-        (Gate(min_rows=90, max_rejected_fraction=0.1), 90, 10, ()),
-        (Gate(min_rows=91), 90, 0, ("90 rows were scored, and gate.min_rows is 91",)),
+        (GateSection(min_rows=90, max_rejected_fraction=0.1), 90, 10, ()),
+        (GateSection(min_rows=91), 90, 0, ("90 rows were scored, and gate.min_rows is 91",)),
         (
-            Gate(max_rejected_fraction=0.09),
+            GateSection(max_rejected_fraction=0.09),
             90,
             10,
             ("10 of 100 rows were rejected (10.0%), and gate.max_rejected_fraction is 0.09",),
         ),
         (
-            Gate(min_rows=1, max_rejected_fraction=0),
+            GateSection(min_rows=1, max_rejected_fraction=0),
             0,
             3,
             (
@@ -184,19 +185,19 @@ def test_the_metrics_are_of_the_very_bytes_that_were_written(shop: Shop) -> None
                 "3 of 3 rows were rejected (100.0%), and gate.max_rejected_fraction is 0.0",
             ),
         ),
-        (Gate(min_rows=0), 0, 0, ()),
+        (GateSection(min_rows=0), 0, 0, ()),
     ],
 )
 def test_the_gate_gives_every_reason(
-    gate: Gate, scored: int, rejected: int, reasons: tuple[str, ...]
+    gate: GateSection, scored: int, rejected: int, reasons: tuple[str, ...]
 ) -> None:
-    verdict = judge(gate, counted(scored, rejected), ScoreSummary(rows=scored))
+    verdict = apply_gate(gate, counted(scored, rejected), ScoreSummary(rows=scored))
     assert verdict.reasons == reasons
     assert verdict.passed == (not reasons)
 
 
 def test_a_check_that_warns_is_told_and_holds_nothing() -> None:
-    verdict = judge(Gate(rejected_fraction="warn"), counted(1, 1), ScoreSummary(rows=1))
+    verdict = apply_gate(GateSection(rejected_fraction="warn"), counted(1, 1), ScoreSummary(rows=1))
     message = "1 of 2 rows were rejected (50.0%), and gate.max_rejected_fraction is 0.05"
     assert verdict.findings == (Finding(check="rejected_fraction", action="warn", message=message),)
     assert verdict.passed
@@ -215,8 +216,8 @@ def test_a_score_that_is_the_same_for_all_is_found(scores: list[float], found: t
     summary = ScoreSummary()
     for score in scores:
         summary.add(batch([score], [None]))
-    assert judge(Gate(), counted(len(scores), 0), summary).reasons == found
-    warned = judge(Gate(constant_score="warn"), counted(len(scores), 0), summary)
+    assert apply_gate(GateSection(), counted(len(scores), 0), summary).reasons == found
+    warned = apply_gate(GateSection(constant_score="warn"), counted(len(scores), 0), summary)
     assert warned.passed
     assert tuple(finding.message for finding in warned.findings) == found
 

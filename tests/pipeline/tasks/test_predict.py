@@ -1,4 +1,4 @@
-"""pipeline/predict.py: every row gets the score that the model gives it, or the run says which rows did not."""
+"""pipeline/tasks/predict.py: every row gets the score that the model gives it, or the run says which rows did not."""
 
 from typing import Any
 
@@ -12,10 +12,13 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from pipeline import model
-from pipeline.model import Model, ModelError
-from pipeline.predict import PredictError, load_model, score_part
-from pipeline.stage import Clock
+from pipeline.model import registry
+from pipeline.model.artifact import ModelError
+from pipeline.model.manifest import PinnedVersion, Task
+from pipeline.model.scoring import Model, PredictError
+from pipeline.runtime.clock import Clock
+from pipeline.tasks.load_model import load_model
+from pipeline.tasks.predict import score_part
 from tests.home import Home, shop_model, shop_rows
 from tests.pipeline.shop import Shop, open_shop
 
@@ -61,9 +64,14 @@ def shop(home: Home) -> Shop:
     return open_shop(home)
 
 
-def spoilt(shop: Shop, estimator: Any, task: model.Task = "regression") -> Model:
+def pinned(shop: Shop) -> PinnedVersion:
+    """The version that scores in the shop."""
+    return registry.resolve(shop.home.path, "shop", "champion")
+
+
+def spoilt(shop: Shop, estimator: Any, task: Task = "regression") -> Model:
     """The shop's manifest with another estimator, as if it had been registered so."""
-    manifest = model.resolve(shop.home.path, "shop", "champion").manifest
+    manifest = pinned(shop).manifest
     return Model(manifest.model_copy(update={"task": task}), estimator)
 
 
@@ -74,20 +82,20 @@ def test_a_score_that_is_not_finite_fails_naming_the_rows(shop: Shop, worst: flo
     run = shop.extract()
     work = load_model(shop.home.places, run)[0]
     with pytest.raises(PredictError, match=r"2 rows got no usable score.*customer-00003, customer-00008\.$"):
-        score_part(shop.home.places, work, spoilt(shop, Spoilt(worst)), Clock())
+        score_part(shop.home.places, work, pinned(shop), spoilt(shop, Spoilt(worst)), Clock())
 
 
 def test_probabilities_beyond_one_fail_naming_the_rows(shop: Shop) -> None:
     work = load_model(shop.home.places, shop.extract())[0]
     with pytest.raises(PredictError, match=r"40 rows got no usable score.*customer-00000, customer-00001"):
-        score_part(shop.home.places, work, spoilt(shop, Overconfident(), "binary"), Clock())
+        score_part(shop.home.places, work, pinned(shop), spoilt(shop, Overconfident(), "binary"), Clock())
 
 
 def test_a_model_that_raises_fails_naming_the_rows(shop: Shop) -> None:
     work = load_model(shop.home.places, shop.extract())[1]
     first = ", ".join(f"customer-0004{number}" for number in range(5))
     with pytest.raises(PredictError, match=f"failed on rows {first} and more: KeyError: 'gone'"):
-        score_part(shop.home.places, work, spoilt(shop, Spoilt(KeyError("gone"))), Clock())
+        score_part(shop.home.places, work, pinned(shop), spoilt(shop, Spoilt(KeyError("gone"))), Clock())
 
 
 @pytest.mark.parametrize(
@@ -108,7 +116,7 @@ def test_a_row_that_makes_the_model_raise_is_named_alone(shop: Shop, poisoned: l
     with pytest.raises(
         PredictError, match=f"failed on {named}: ValueError: poison. .*leave them out in the query"
     ):
-        score_part(shop.home.places, work, spoilt(shop, Poisoned(1)), Clock())
+        score_part(shop.home.places, work, pinned(shop), spoilt(shop, Poisoned(1)), Clock())
 
 
 def test_rows_that_only_fail_together_are_named_from_first_to_last(shop: Shop) -> None:
@@ -117,7 +125,7 @@ def test_rows_that_only_fail_together_are_named_from_first_to_last(shop: Shop) -
     with pytest.raises(
         PredictError, match="failed on rows customer-00040 to customer-00079 taken together: Value"
     ):
-        score_part(shop.home.places, work, spoilt(shop, Poisoned(40)), Clock())
+        score_part(shop.home.places, work, pinned(shop), spoilt(shop, Poisoned(40)), Clock())
 
 
 def test_scores_of_another_shape_are_refused(shop: Shop) -> None:
@@ -127,7 +135,7 @@ def test_scores_of_another_shape_are_refused(shop: Shop) -> None:
 
     work = load_model(shop.home.places, shop.extract())[0]
     with pytest.raises(ModelError, match=r"scores of shape \(40, 1\), expected \(40, 2\)"):
-        score_part(shop.home.places, work, spoilt(shop, Narrow(), "binary"), Clock())
+        score_part(shop.home.places, work, pinned(shop), spoilt(shop, Narrow(), "binary"), Clock())
 
 
 def test_a_version_pinned_anew_while_the_run_goes_on_is_refused(shop: Shop) -> None:

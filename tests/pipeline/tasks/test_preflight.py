@@ -1,4 +1,4 @@
-"""pipeline/preflight.py: what the first night would stumble over is said before it, and nothing is written."""
+"""pipeline/tasks/preflight.py: what the first night would stumble over is said before it, and nothing is written."""
 
 from typing import Any
 
@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, RegressorMixin
 
-from pipeline import preflight, retention
-from pipeline.preflight import Finding
+from pipeline.maintenance import retention
+from pipeline.tasks import preflight
+from pipeline.tasks.preflight import CheckResult
 from tests.home import NIGHT, Home, shop_rows
 from tests.pipeline.shop import Shop, open_shop
 
@@ -29,7 +30,7 @@ def shop(home: Home) -> Shop:
     return open_shop(home)
 
 
-def findings(shop: Shop, day: Any = NIGHT) -> dict[str, Finding]:
+def findings(shop: Shop, day: Any = NIGHT) -> dict[str, CheckResult]:
     """What was checked, by name."""
     job = shop.home.read(shop.job)
     return {finding.what: finding for finding in preflight.check(job, shop.home.places, day)}
@@ -58,7 +59,7 @@ def test_a_reference_that_was_altered_is_a_finding(shop: Shop) -> None:
 
 def test_a_slice_is_a_feature_of_the_model(shop: Shop) -> None:
     shop.configure("retries = 0", 'retries = 0\nslices = ["channel", "member"]')
-    assert findings(shop)["slices"] == Finding("slices", True, "by channel, member")
+    assert findings(shop)["slices"] == CheckResult("slices", True, "by channel, member")
     shop.configure('"member"', '"membr"')
     found = findings(shop)["slices"]
     assert not found.passed

@@ -1,9 +1,9 @@
-"""pipeline/score.py: a night in one process is the very night that the stages make one by one."""
+"""pipeline/tasks/run.py: a night in one process is the very night that the stages make one by one."""
 
 import pytest
 
-from pipeline.score import score
-from pipeline.write import WriteError
+from pipeline.tasks.run import score
+from pipeline.tasks.write import WriteError
 from tests.home import NIGHT, Home, shop_model
 from tests.pipeline.shop import Shop, open_shop
 

@@ -1,4 +1,4 @@
-"""pipeline/write.py: analysts see whole nights, each once, whatever is repeated, doubled, late or held."""
+"""pipeline/tasks/write.py: analysts see whole nights, each once, whatever is repeated, doubled, late or held."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -7,15 +7,19 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from pipeline import ledger, parts, postgres
-from pipeline.decisions import decide
+from pipeline.databases import postgres
 from pipeline.errors import NothingToDo
-from pipeline.ledger import LedgerError, Line, Superseded
-from pipeline.metrics import log_metrics
-from pipeline.model import load, resolve
-from pipeline.predict import load_model, predict, score_part
-from pipeline.stage import Clock, Publication, Written
-from pipeline.write import Held, WriteError, flip, publish, write
+from pipeline.model.registry import load, resolve
+from pipeline.payloads import Publication, Written
+from pipeline.runs import ledger
+from pipeline.runs.decisions import decide
+from pipeline.runs.ledger import LedgerError, PartRecord, Superseded
+from pipeline.runtime.clock import Clock
+from pipeline.store import layout
+from pipeline.tasks.load_model import load_model
+from pipeline.tasks.log_metrics import log_metrics
+from pipeline.tasks.predict import predict, score_part
+from pipeline.tasks.write import Held, WriteError, move_pointer, publish, write
 from tests.home import NIGHT, Home, shop_model, shop_rows
 from tests.pipeline.shop import Shop, at_once, open_shop
 
@@ -264,7 +268,7 @@ def test_a_late_look_for_a_twin_is_superseded(shop: Shop) -> None:
     run = shop.extract()
     shop.publish(run, shop.write(run))
     with pytest.raises(Superseded, match="published"):
-        ledger.require_new(shop.home.places.predictions, run.run_id)
+        ledger.skip_if_published(shop.home.places.predictions, run.run_id)
 
 
 def test_of_two_runs_of_the_same_scores_one_is_published(shop: Shop) -> None:
@@ -317,7 +321,7 @@ def test_a_failure_noted_by_another_try_does_not_keep_an_audited_run_from_being_
     ledger.close(
         shop.home.places.predictions, run.run_id, "failed", "a try that woke up without a connection"
     )
-    assert flip(shop.home.places.predictions, run.run_id) is None
+    assert move_pointer(shop.home.places.predictions, run.run_id) is None
     assert shop.status(run.run_id) == "published"
 
 
@@ -354,7 +358,7 @@ def test_a_try_that_stands_still_does_not_keep_the_next_one_waiting(
 def test_what_a_killed_try_left_unfinished_is_gone_when_the_run_is_published(shop: Shop) -> None:
     run = shop.extract()
     written = shop.write(run)
-    folder = Path(shop.home.store, parts.folder(run.job, run.score_date, run.run_id))
+    folder = Path(shop.home.store, layout.folder(run.job, run.score_date, run.run_id))
     left = folder / "scored-00001.parquet.0123.tmp"
     left.write_bytes(b"half of a part")
     before = set(folder.iterdir()) - {left}
@@ -390,7 +394,12 @@ def test_a_part_written_again_with_other_scores_is_refused(shop: Shop) -> None:
     shop.home.model("other", *shop_model(seed=7))
     other = load(resolve(shop.home.path, "other", "champion"))
     with pytest.raises(WriteError, match=f"run {run.run_id} has written part 0 with other scores before"):
-        write(shop.home.places, score_part(shop.home.places, work[0], other, Clock()))
+        write(
+            shop.home.places,
+            score_part(
+                shop.home.places, work[0], resolve(shop.home.path, "shop", "champion"), other, Clock()
+            ),
+        )
     assert shop.rows(run.run_id) == work[0].part.rows
 
 
@@ -411,7 +420,7 @@ def test_a_run_taken_over_while_it_extracts_ends_there(shop: Shop) -> None:
     old = shop.extract(trigger="one")
     shop.extract(trigger="one")
     with pytest.raises(Superseded, match="taken over"):
-        ledger.extracted(shop.home.places.predictions, old.run_id, [Line(99, 1, 0, "digest")])
+        ledger.extracted(shop.home.places.predictions, old.run_id, [PartRecord(99, 1, 0, "digest")])
 
 
 def test_another_trigger_takes_nothing_over(shop: Shop) -> None:

@@ -1,4 +1,4 @@
-"""pipeline/training.py and pipeline/reread.py: training reads what nights read, and `check` says where it did not."""
+"""pipeline/training/frame.py and pipeline/training/reference_check.py: training reads what nights read, and `check` says where it did not."""
 
 import sqlite3
 from contextlib import closing
@@ -12,11 +12,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from pipeline import preflight, training_file, training_frame
-from pipeline.contract import ContractError
+from pipeline import training_file, training_frame
+from pipeline.contract.contract import ContractError
 from pipeline.errors import UsageError
-from pipeline.gather import TrainingError
-from pipeline.preflight import Finding
+from pipeline.tasks import preflight
+from pipeline.tasks.preflight import CheckResult
+from pipeline.training.gather import TrainingError
 from tests.home import Home
 
 FIRST, LAST = date(2024, 2, 26), date(2024, 3, 1)
@@ -69,7 +70,7 @@ def rated_job(home: Home, rated: str, read: pd.DataFrame) -> str:
     return home.job(QUERY.format(table=rated, more=""), "rates")
 
 
-def finding(home: Home, job: str) -> Finding:
+def finding(home: Home, job: str) -> CheckResult:
     """What `check` says of the reference."""
     findings = preflight.check(home.read(job), home.places, LAST)
     return next(each for each in findings if each.what == "reference")
@@ -82,7 +83,7 @@ def test_check_compares_the_reference_with_the_warehouse(home: Home, rated: str,
     job = rated_job(home, rated, kept)
     days = "2024-02-26, 2024-02-28, 2024-03-01"
     detail = f"180 of its rows, of {days}, compared with the query's: every value is the same"
-    assert finding(home, job) == Finding("reference", True, detail)
+    assert finding(home, job) == CheckResult("reference", True, detail)
     # A correction is told, and no failure.
     home.sql(f"UPDATE {rated} SET visits = 1000 WHERE entity_id = 'e7' AND day = 2", "warehouse_owner")
     corrected = finding(home, job)

@@ -1,0 +1,63 @@
+"""Golden rows: rows of the reference that every load of the model scores again."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from pipeline.contract.contract import Contract
+from pipeline.errors import ScoringError
+from pipeline.model.artifact import ModelError
+from pipeline.model.scoring import Floats, Model
+
+# Golden rows must get their recorded scores; the last bits may differ from one processor to another.
+GOLDEN_TOLERANCE = 1e-9
+
+
+def check_golden_rows(model: Model) -> None:
+    """Score the manifest's golden rows and compare.
+
+    Raises:
+        ModelError: a row does not get its recorded score.
+    """
+    manifest = model.manifest
+    recorded = np.asarray(manifest.golden_scores, dtype=np.float64)
+    try:
+        scores = golden_scores(model, manifest.golden_rows)
+    except ScoringError:
+        raise
+    except Exception as error:  # the model's own code may raise anything
+        raise ModelError(
+            f"model {manifest.name} version {manifest.version} cannot score its golden rows: "
+            f"{type(error).__name__}: {error}. Its surroundings have changed: registered with "
+            f"{json.dumps(manifest.libraries)}. Install those, or register the model again."
+        ) from error
+    same = scores.shape == recorded.shape
+    if not same or not np.allclose(scores, recorded, rtol=GOLDEN_TOLERANCE, atol=GOLDEN_TOLERANCE):
+        raise ModelError(
+            f"model {manifest.name} version {manifest.version} does not score its golden rows as it did when it was "
+            f"registered: got {scores.tolist()}, recorded {recorded.tolist()}. Its surroundings have changed: "
+            f"registered with {json.dumps(manifest.libraries)}. Install those, or register the model again."
+        )
+
+
+def golden_scores(model: Model, rows: tuple[dict[str, Any], ...]) -> Floats:
+    """Scores of golden rows: shape (rows,), or (rows, classes) for multiclass."""
+    scores = model.score(golden_frame(model.manifest.contract, rows))
+    return scores.score if scores.classes is None else scores.classes
+
+
+def golden_frame(contract: Contract, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Rows as the manifest keeps them, as the model takes them."""
+    schema = contract.schema.remove(0)
+    columns = [
+        # JSON has no timestamps: they are kept as text, which Arrow reads back exactly.
+        pa.array([row[field.name] for row in rows], pa.string()).cast(field.type)
+        if pa.types.is_timestamp(field.type)
+        else pa.array([row[field.name] for row in rows], field.type)
+        for field in schema
+    ]
+    return contract.frame(pa.RecordBatch.from_arrays(columns, schema=schema))

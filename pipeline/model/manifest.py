@@ -1,0 +1,73 @@
+"""What is known of a registered version: its task, its contract, its golden rows, and the digests of its files."""
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from pipeline.contract.contract import Column, Contract
+
+Task = Literal["binary", "multiclass", "regression"]
+
+
+class Manifest(BaseModel):
+    """What is known of a version, as its manifest.json says it.
+
+    Attributes:
+        task: what the model predicts, which decides what `score`, `label` and `class_scores` hold.
+        classes: the classes' labels, in the order of the model's probabilities; empty for a regression.
+        threshold: binary only: the probability of the second class from which it is the label, where the team that
+            registered it said so.
+        labels: `scores` where the label follows from the scores: by the threshold, else the most probable class;
+            `predict` where only the model's own `predict` says it.
+        concurrent: whether several threads may score with the model at once, and are quicker than one.
+        score_seconds: of one processor that a row took when the model was registered.
+        libraries: versions of the distributions that the scores depend on.
+        modules: SHA-256 of the source of each module of the artefact that belongs to no distribution.
+        columns: the contract's columns, in the trained order.
+        outcome: the reference's column that holds the real result, if it has one.
+        golden_rows: rows of the reference that every load of the model scores again.
+        golden_scores: the scores that they must get: one number a row, or one a class.
+        profile_sha256: digest of profile.json; None for a version that was registered without one.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    name: str
+    version: int
+    task: Task
+    classes: tuple[str, ...]
+    threshold: float | None
+    sha256: str
+    reference_sha256: str
+    reference_rows: int
+    outcome: str | None
+    training_start: date | None
+    training_end: date | None
+    created_at: str
+    libraries: dict[str, str]
+    modules: dict[str, str] = {}
+    metrics: dict[str, float]
+    columns: tuple[Column, ...]
+    golden_rows: tuple[dict[str, Any], ...]
+    golden_scores: tuple[float | tuple[float, ...], ...]
+    profile_sha256: str | None = None
+    labels: Literal["scores", "predict"] = "scores"
+    concurrent: bool = False
+    score_seconds: float = 0.0
+
+    @property
+    def contract(self) -> Contract:
+        """The columns that the model takes."""
+        return Contract(self.columns)
+
+
+@dataclass(frozen=True)
+class PinnedVersion:
+    """One version, with the digest that git-reviewed text gives its bytes."""
+
+    manifest: Manifest
+    sha256: str
+    folder: Path
