@@ -21,8 +21,9 @@ from pipeline.tasks.extract import extract
 from pipeline.tasks.load_model import load_model
 from pipeline.tasks.log_metrics import log_metrics
 from pipeline.tasks.predict import predict
+from pipeline.tasks.publish import publish
 from pipeline.tasks.run import score
-from pipeline.tasks.write import publish, write
+from pipeline.tasks.write import write
 
 # The run for which a session of the owner writes, so that no trigger looks at each row.
 OWNERS_RUN = 1

@@ -31,8 +31,9 @@ from pipeline.tasks.extract import extract
 from pipeline.tasks.load_model import load_model
 from pipeline.tasks.log_metrics import log_metrics
 from pipeline.tasks.predict import predict
+from pipeline.tasks.publish import publish
 from pipeline.tasks.run import score
-from pipeline.tasks.write import publish, write
+from pipeline.tasks.write import write
 
 # Seconds of looking up while nothing else happens, before and after.
 _QUIET = 8

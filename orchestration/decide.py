@@ -14,7 +14,7 @@ from orchestration.publish import DECIDE, Announce
 from pipeline.errors import NothingToDo
 
 if TYPE_CHECKING:
-    from pipeline.inspection.review import HeldRun
+    from pipeline.payloads import HeldRun
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ class Decide(Announce):
     def execute(self, context: Context) -> dict[str, Any]:
         """Ask whether to publish the run, unless that has been decided elsewhere."""
         from pipeline.inspection import review
-        from pipeline.tasks.write import Held, published
+        from pipeline.runs.publications import Held, published
 
         url = places_of(self.job).predictions
         with outcome():
@@ -81,7 +81,7 @@ class Decide(Announce):
             reminded: whether people have been reminded.
         """
         from pipeline.runs import receipts
-        from pipeline.tasks.write import Held, Rejected, published
+        from pipeline.runs.publications import Held, Rejected, published
 
         deadline, now = datetime.fromisoformat(until), datetime.now(UTC)
         with outcome():
@@ -151,7 +151,7 @@ class Decide(Announce):
     def _decide(self, run_id: int, approve: bool, by: str, reason: str) -> None:
         from pipeline.databases import connections
         from pipeline.runs.decisions import decide
-        from pipeline.tasks.write import NotHeld
+        from pipeline.runs.publications import NotHeld
 
         conn_id = f"{self.job.write.connection}_approver"
         approver = connections.postgres(connection(conn_id).get_uri(), conn_id)

@@ -11,7 +11,7 @@ from orchestration.notify import harmless
 from pipeline.config.job import Job
 
 if TYPE_CHECKING:
-    from pipeline.evaluation.outcomes import Evaluation
+    from pipeline.payloads import Evaluation
 
 
 def send(job: Job, run_id: int, outcome: str) -> None:
@@ -22,7 +22,7 @@ def send(job: Job, run_id: int, outcome: str) -> None:
     _track(job, run_id, found)
 
 
-def send_outcomes(job: Job, measured: Evaluation) -> None:
+def send_outcomes(job: Job, measured: "Evaluation") -> None:
     """Send how good a run's scores turned out to be."""
     found = {f"outcomes:{name}": value for name, value in measured.metrics.items()}
     _stats(job, found, "measured")

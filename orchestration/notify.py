@@ -11,11 +11,9 @@ from orchestration.context import cause_of, connection, places_of, score_date
 from pipeline.config.job import Job
 
 if TYPE_CHECKING:
-    from pipeline.evaluation.outcomes import Evaluation
-    from pipeline.inspection.review import HeldRun
     from pipeline.integrations.messages import Night
     from pipeline.integrations.outbox import Alert
-    from pipeline.payloads import Run, Verdict
+    from pipeline.payloads import Evaluation, HeldRun, Run, Verdict
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +79,7 @@ def tell_published(job: Job, context: Mapping[str, Any], run: "Run", verdict: "V
 def tell_failure(job: Job, context: Mapping[str, Any], night: date, error: str) -> None:
     """Tell people that a task failed for good; of a run that was held or rejected they know."""
     from pipeline.integrations import messages
-    from pipeline.tasks.write import Held, Rejected
+    from pipeline.runs.publications import Held, Rejected
 
     ti, cause = context["ti"], cause_of(context.get("exception"))
     if not isinstance(cause, Held | Rejected):
@@ -114,7 +112,7 @@ def tell_fallback(job: Job, context: Mapping[str, Any], night: date, text: str, 
 
 
 @harmless
-def tell_outcomes(job: Job, context: Mapping[str, Any], measured: Evaluation) -> None:
+def tell_outcomes(job: Job, context: Mapping[str, Any], measured: "Evaluation") -> None:
     """Tell people of what the real results give cause for alarm about, if anything."""
     from pipeline.integrations import messages
 

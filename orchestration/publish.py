@@ -74,7 +74,8 @@ class Publish(Announce):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Publish the run, or leave it to a person."""
-        from pipeline.tasks.write import Held, publish
+        from pipeline.runs.publications import Held
+        from pipeline.tasks.publish import publish
 
         run, verdict = self._handed()
         with outcome():

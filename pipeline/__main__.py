@@ -15,8 +15,8 @@ from pipeline.cli import analysts, evaluate, inspect, maintenance, recovery, run
 from pipeline.cli.console import FAILED, HELD, USAGE, err, fail
 from pipeline.databases import postgres
 from pipeline.errors import NothingToDo, ScoringError, UsageError, named, unwritable
+from pipeline.runs.publications import Held
 from pipeline.runtime import resources
-from pipeline.tasks.write import Held
 
 app = typer.Typer(
     help="Nightly batch scoring: the same functions as the DAGs, without Airflow.",

@@ -1,5 +1,7 @@
 """What the stages hand to one another: small frozen values that Airflow carries as JSON, never data."""
 
+from dataclasses import dataclass
+from datetime import date
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict
@@ -149,3 +151,52 @@ class Publication(Value):
     rows_rejected: int
     rows_scored: int
     replaced_run_id: int | None
+
+
+class Evaluation(Value):
+    """What became of a run's scores.
+
+    Attributes:
+        run_id: the run, which was published when it was measured.
+        job: its job.
+        score_date: its night.
+        entities: how many it scored.
+        metrics: figures of all of them together.
+        alarms: gaps between groups that are large and no chance, in words.
+        notes: what could not be measured, and why.
+    """
+
+    run_id: int
+    job: str
+    score_date: str
+    entities: int
+    metrics: dict[str, float]
+    alarms: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class HeldRun:
+    """A run on which a person decides, as the database has it, where it cannot change any more.
+
+    Attributes:
+        run_id: its id.
+        job: what it scored.
+        score_date: for which day.
+        rows_extracted: rows that the query gave.
+        rows_rejected: of them, rows that were not scored.
+        rows_scored: and those that were.
+        model_name: the model.
+        model_version: its version.
+        findings: what the gate's checks found in it.
+    """
+
+    run_id: int
+    job: str
+    score_date: date
+    rows_extracted: int
+    rows_rejected: int
+    rows_scored: int
+    model_name: str
+    model_version: int
+    findings: tuple[Finding, ...]

@@ -15,14 +15,14 @@ LONGEST = (
     "tests/e2e",
     "tests/chaos/test_campaign.py",
     "tests/test_compose.py",
-    "tests/pipeline/test_memory.py",
+    "tests/scenarios/test_memory.py",
     "tests/local/test_demo.py",
-    "tests/pipeline/test_outcomes.py",
-    "tests/pipeline/test_retention.py",
-    "tests/pipeline/test_write.py",
+    "tests/pipeline/evaluation/test_outcomes.py",
+    "tests/pipeline/maintenance/test_retention.py",
+    "tests/pipeline/tasks/test_write.py",
     "tests/test_readme.py",
-    "tests/pipeline/test_main.py",
-    "tests/pipeline/test_pointer.py",
+    "tests/pipeline/cli/test_main.py",
+    "tests/scenarios/test_pointer.py",
 )
 
 

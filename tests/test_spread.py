@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
         ("tests/e2e/test_airflow.py::test_a", "tests/e2e"),
         ("tests/e2e/test_nights.py::test_b[x::y]", "tests/e2e"),
         ("tests/test_compose.py::TestRunning::test_c", "tests/test_compose.py"),
-        ("tests/pipeline/test_write.py::test_d", "tests/pipeline/test_write.py"),
+        ("tests/pipeline/tasks/test_write.py::test_d", "tests/pipeline/tasks/test_write.py"),
     ],
 )
 def test_a_file_stays_together_and_so_do_all_tests_of_one_airflow(nodeid: str, unit: str) -> None:

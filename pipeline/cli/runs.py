@@ -12,7 +12,7 @@ from pipeline.config import workspace
 from pipeline.config.fields import LAST_RUN
 from pipeline.errors import UsageError
 from pipeline.integrations.outbox import kept
-from pipeline.runs import ledger
+from pipeline.runs import history
 
 RunId = Annotated[
     int, typer.Argument(metavar="RUN", min=1, max=LAST_RUN, help="A run's id, as `runs` lists it.")
@@ -26,7 +26,7 @@ def runs(
     as_json: AsJson = False,
 ) -> None:
     """List the newest runs."""
-    found = ledger.runs(context.connection("predictions"), name, limit)
+    found = history.runs(context.connection("predictions"), name, limit)
     if as_json:
         print_json(found)
         return
@@ -38,7 +38,7 @@ def runs(
 
 def show(run_id: RunId, as_json: AsJson = False) -> None:
     """Show all that is known of one run: lineage, ledger, metrics, rejected rows."""
-    found = ledger.show(context.connection("predictions"), run_id)
+    found = history.show(context.connection("predictions"), run_id)
     if as_json:
         print_json(found)
         return

@@ -13,7 +13,6 @@ from pipeline.config import loader, sections
 from pipeline.config.fields import Action
 from pipeline.config.job import Job, JobError
 from pipeline.contract.contract import ENTITY, Column, Contract
-from pipeline.model.manifest import Manifest
 
 # A null where training saw some is counted, and no reason to reject anything.
 DEFAULTS: dict[str, Action] = {
@@ -42,14 +41,18 @@ class Policy:
     keep_values: bool = True
 
 
-def of(job: Job, manifest: Manifest) -> Policy:
+def of(job: Job, contract: Contract, model: str) -> Policy:
     """What a job says of the rows that break its model's contract.
+
+    Args:
+        job: the job.
+        contract: of the model that will score.
+        model: the model's name and version, for error messages.
 
     Raises:
         JobError: it cannot be; see `resolve`.
     """
-    model = f"{manifest.name} version {manifest.version}"
-    return resolve(manifest.contract, job.contract, f"{job.name}.toml", model)
+    return resolve(contract, job.contract, f"{job.name}.toml", model)
 
 
 def resolve(

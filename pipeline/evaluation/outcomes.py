@@ -22,7 +22,7 @@ from pipeline.evaluation.ground_truth import Results
 from pipeline.evaluation.scored_sample import Night
 from pipeline.model import registry
 from pipeline.model.manifest import Manifest, PinnedVersion
-from pipeline.payloads import Value
+from pipeline.payloads import Evaluation
 from pipeline.runs import archive
 
 log = logging.getLogger(__name__)
@@ -33,28 +33,6 @@ MAX_ROWS = 1_000_000
 
 class OutcomeError(ScoringError):
     """A night that cannot be held against its results."""
-
-
-class Evaluation(Value):
-    """What became of a run's scores.
-
-    Attributes:
-        run_id: the run, which was published when it was measured.
-        job: its job.
-        score_date: its night.
-        entities: how many it scored.
-        metrics: figures of all of them together.
-        alarms: gaps between groups that are large and no chance, in words.
-        notes: what could not be measured, and why.
-    """
-
-    run_id: int
-    job: str
-    score_date: str
-    entities: int
-    metrics: dict[str, float]
-    alarms: tuple[str, ...]
-    notes: tuple[str, ...]
 
 
 def evaluate(places: Workspace, job: Job, score_date: date, *, most: int = MAX_ROWS) -> Evaluation:

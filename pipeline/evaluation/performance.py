@@ -11,8 +11,8 @@ from pipeline.config.sections import OutcomesSection
 from pipeline.evaluation import baselines, fairness
 from pipeline.evaluation.fairness import Gap
 from pipeline.evaluation.metrics import Judged, counted, figures, losses
-from pipeline.inspection.slices import MAX_VALUES
 from pipeline.model.manifest import PinnedVersion
+from pipeline.runs.archive import MAX_SLICE_VALUES
 
 # (slice, its value, metric) -> number; slice and value are empty for all entities together.
 Metrics = dict[tuple[str, str | None, str], float]
@@ -62,8 +62,8 @@ def measure(judged: Judged, groups: pa.Table, pinned: PinnedVersion, rule: Outco
     compared = {}
     for column in groups.column_names:
         codes, names = _codes(groups[column])
-        if len(names) > MAX_VALUES:
-            notes.append(f"no slice by {column}: it has more than {MAX_VALUES} values")
+        if len(names) > MAX_SLICE_VALUES:
+            notes.append(f"no slice by {column}: it has more than {MAX_SLICE_VALUES} values")
             continue
         compared[column] = {name: known.where(codes[has] == code) for code, name in names.items()}
         for code, name in names.items():

@@ -10,7 +10,6 @@ import pyarrow.compute as pc
 
 from pipeline.contract.contract import ENTITY
 from pipeline.evaluation.metrics import Judged
-from pipeline.inspection import slices
 from pipeline.model.manifest import Manifest
 from pipeline.model.scoring import Floats
 from pipeline.runs import archive
@@ -107,7 +106,7 @@ def _groups(
     if not columns:
         return pa.table({}), {}
     try:
-        found = slices.of_part(store, part, entities, columns)
+        found = archive.slices_of_part(store, part, entities, columns)
     except MissingPart as error:
         return pa.table({}), dict.fromkeys(columns, f"{error.path} is no longer in the store")
     there = [column for column in columns if column in found.column_names]

@@ -1,7 +1,6 @@
 """What a person is told who decides on a held run, as Markdown: why, and what publishing it would change."""
 
-from dataclasses import dataclass, fields
-from datetime import date
+from dataclasses import fields
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,35 +10,9 @@ from pipeline.databases import postgres
 from pipeline.errors import ScoringError
 from pipeline.inspection import diff
 from pipeline.inspection.diff import Diff, Side
-from pipeline.payloads import Finding
+from pipeline.integrations.messages import TIMED_OUT, listed
+from pipeline.payloads import Finding, HeldRun
 from pipeline.plain_text import line
-
-
-@dataclass(frozen=True)
-class HeldRun:
-    """A run on which a person decides, as the database has it, where it cannot change any more.
-
-    Attributes:
-        run_id: its id.
-        job: what it scored.
-        score_date: for which day.
-        rows_extracted: rows that the query gave.
-        rows_rejected: of them, rows that were not scored.
-        rows_scored: and those that were.
-        model_name: the model.
-        model_version: its version.
-        findings: what the gate's checks found in it.
-    """
-
-    run_id: int
-    job: str
-    score_date: date
-    rows_extracted: int
-    rows_rejected: int
-    rows_scored: int
-    model_name: str
-    model_version: int
-    findings: tuple[Finding, ...]
 
 
 def of_trigger(database_url: str, job: str, trigger: str) -> HeldRun | None:
@@ -107,11 +80,6 @@ def _find(database_url: str, query: str, **values: object) -> HeldRun | None:
     return HeldRun(**{**columns, "findings": tuple(map(Finding.read, row["findings"]))})
 
 
-def listed(findings: list[Finding]) -> str:
-    """Findings as a list; no value of the data in them is a link."""
-    return "\n".join(f"- {finding.check}: {line(finding.message)}" for finding in findings)
-
-
 def _difference(uri: str, run: HeldRun) -> str:
     with postgres.engine(uri).connect() as connection:
         shown = connection.execute(sa.text(_SHOWN), {"run_id": run.run_id}).scalar_one_or_none()
@@ -148,7 +116,6 @@ def _mean(side: Side) -> str:
     return "none" if side.mean_score is None else f"{side.mean_score:.6g}"
 
 
-TIMED_OUT = {"approve": "approved", "reject": "rejected"}
 _RUN = "SELECT * FROM scoring.scoring_runs WHERE run_id = :run_id"
 _OF_TRIGGER = """
 SELECT * FROM (

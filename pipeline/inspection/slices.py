@@ -14,12 +14,8 @@ import pyarrow.compute as pc
 from pipeline.contract.contract import ENTITY
 from pipeline.databases.queries import Values
 from pipeline.runs import archive
-from pipeline.runs.archive import ArchivedPart
-from pipeline.store import parts
+from pipeline.runs.archive import MAX_SLICE_VALUES, slices_of_part
 from pipeline.store.parts import MissingPart
-
-# A column with more values than this is no slice: nobody reads so long a table.
-MAX_VALUES = 1000
 
 Totals = dict[str | None, Counter[str]]
 
@@ -73,14 +69,14 @@ def compare(
     try:
         with archive.by_part(uri, "compare/pairs.sql", values) as stream:
             for run_id, number, pairs in stream:
-                sliced = of_part(store, files[run_id, number], pairs[ENTITY], list(found))
+                sliced = slices_of_part(store, files[run_id, number], pairs[ENTITY], list(found))
                 for column in list(found):
                     if column in sliced.column_names:
                         _add(found[column], sliced[column], pairs)
-                        problem = f"it has more than {MAX_VALUES} values"
+                        problem = f"it has more than {MAX_SLICE_VALUES} values"
                     else:
                         problem = f"the model of run {run_id} does not take this column"
-                    if column not in sliced.column_names or len(found[column]) > MAX_VALUES:
+                    if column not in sliced.column_names or len(found[column]) > MAX_SLICE_VALUES:
                         notes.append(f"no slices by {column}: {problem}")
                         del found[column]
     except MissingPart as error:
@@ -90,16 +86,6 @@ def compare(
         for column, totals in found.items()
         for item in sorted(totals.items(), key=_largest_first)
     ], notes
-
-
-def of_part(store: str, part: ArchivedPart, entities: pa.ChunkedArray, columns: list[str]) -> pa.Table:
-    """The values of the slices of a part's entities, in the order given; columns that the part has not are left out.
-
-    Raises:
-        PartError: the part is missing or altered.
-    """
-    rows = pa.Table.from_batches(list(parts.read(store, part.input.path, part.input, [ENTITY, *columns])))
-    return rows.take(pc.index_in(entities, rows[ENTITY].combine_chunks()))
 
 
 def _add(totals: Totals, values: pa.ChunkedArray, pairs: pa.Table) -> None:

@@ -8,13 +8,12 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from pipeline.config.job import Job
-from pipeline.inspection.review import TIMED_OUT, HeldRun, listed
 from pipeline.integrations.outbox import Alert
-from pipeline.payloads import Run, Verdict
+from pipeline.payloads import Finding, HeldRun, Run, Verdict
 from pipeline.plain_text import line, plain
 
 if TYPE_CHECKING:
-    from pipeline.evaluation.outcomes import Evaluation
+    from pipeline.payloads import Evaluation
 
 
 @dataclass(frozen=True)
@@ -94,7 +93,7 @@ def unusual(night: Night, run: Run, verdict: Verdict) -> Alert:
     return _alert(night, "published, with something unusual", _checks("unusual", verdict), body, run.run_id)
 
 
-def unlike(night: Night, measured: Evaluation) -> Alert:
+def unlike(night: Night, measured: "Evaluation") -> Alert:
     """The real results say that the model errs unlike in some groups, and that it is no chance."""
     known = measured.metrics
     figures = [f"{said} {known[name]:.3g}" for name, said in _FIGURES.items() if name in known]
@@ -189,3 +188,11 @@ _FIGURES = {
     "rmse:base_rate": "that of the mean",
     "bias": "bias",
 }
+
+
+def listed(findings: list[Finding]) -> str:
+    """Findings as a list; no value of the data in them is a link."""
+    return "\n".join(f"- {finding.check}: {line(finding.message)}" for finding in findings)
+
+
+TIMED_OUT = {"approve": "approved", "reject": "rejected"}

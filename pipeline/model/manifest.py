@@ -59,6 +59,11 @@ class Manifest(BaseModel):
     score_seconds: float = 0.0
 
     @property
+    def label(self) -> str:
+        """The model's name and version, as messages give them."""
+        return f"{self.name} version {self.version}"
+
+    @property
     def contract(self) -> Contract:
         """The columns that the model takes."""
         return Contract(self.columns)

@@ -20,10 +20,10 @@ from pipeline.databases import postgres
 from pipeline.errors import ScoringError
 from pipeline.recovery import archived as store_of
 from pipeline.recovery.archived import LINES, Archived, Row
+from pipeline.runs import archive
 from pipeline.runs.receipts import KEPT_REJECTED, Note
 from pipeline.store import parts
 from pipeline.store.parts import PartError
-from pipeline.tasks import write
 
 # How far a run's number may lie ahead of the database's own: a higher one would use the numbers up.
 AHEAD = 1_000_000
@@ -212,7 +212,7 @@ class Night:
         file = archived.scores(line)
         where = (self.day.isoformat(), self.job, archived.run["run_id"], line["part"])
         batches = parts.read(self.store, file.path, file)
-        rows = postgres.load(cursor, "scoring", "prediction_rows", write.as_rows(where, batches))
+        rows = postgres.load(cursor, "scoring", "prediction_rows", archive.as_rows(where, batches))
         expected = line["rows_scored"] - line["rows_erased"]
         if rows != expected:
             raise NightError(

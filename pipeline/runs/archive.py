@@ -8,13 +8,16 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from pipeline.contract.contract import ENTITY
 from pipeline.databases import postgres
 from pipeline.databases.queries import Values
 from pipeline.project import SQL
-from pipeline.runs import ledger
+from pipeline.runs import history
 from pipeline.runs.ledger import LedgerError
-from pipeline.store import layout
+from pipeline.store import layout, parts
+from pipeline.store.schemas import SCORE_SCHEMA
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ def run(uri: str, run_id: int) -> dict[str, Any]:
     Raises:
         LedgerError: there is no such run, or it was not scored whole.
     """
-    found = ledger.show(uri, run_id)
+    found = history.show(uri, run_id)
     if found["rows_scored"] is None or found["status"] in ("running", "failed"):
         raise LedgerError(
             f"run {run_id} of {found['job']} {found['score_date']} is {found['status']}, and was not scored to its "
@@ -111,3 +114,51 @@ def _grouped(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[int, int, pa.T
 
 def _key(rows: pa.RecordBatch) -> tuple[int, int]:
     return rows.column("run_id")[0].as_py(), rows.column("part")[0].as_py()
+
+
+def as_rows(where: tuple[str, str, int, int], batches: Iterable[pa.RecordBatch]) -> pa.RecordBatchReader:
+    """Batches of scores as rows of `prediction_rows`.
+
+    Args:
+        where: score date, job, run and part.
+        batches: of schema `SCORED`.
+    """
+    day, job, run_id, part = where
+    constants = (
+        pa.scalar(day).cast(pa.date32()),
+        job,
+        pa.scalar(run_id, pa.int64()),
+        pa.scalar(part, pa.int32()),
+    )
+    rows = (
+        pa.RecordBatch.from_arrays(
+            [*(pa.repeat(value, batch.num_rows) for value in constants), *batch.columns], schema=_TABLE
+        )
+        for batch in batches
+    )
+    return pa.RecordBatchReader.from_batches(_TABLE, rows)
+
+
+_TABLE = pa.schema(
+    [
+        ("score_date", pa.date32()),
+        ("job", pa.string()),
+        ("run_id", pa.int64()),
+        ("part", pa.int32()),
+        *SCORE_SCHEMA,
+    ]
+)
+
+
+def slices_of_part(store: str, part: ArchivedPart, entities: pa.ChunkedArray, columns: list[str]) -> pa.Table:
+    """The values of the slices of a part's entities, in the order given; columns that the part has not are left out.
+
+    Raises:
+        PartError: the part is missing or altered.
+    """
+    rows = pa.Table.from_batches(list(parts.read(store, part.input.path, part.input, [ENTITY, *columns])))
+    return rows.take(pc.index_in(entities, rows[ENTITY].combine_chunks()))
+
+
+# A column with more values than this is no slice: nobody reads so long a table.
+MAX_SLICE_VALUES = 1000

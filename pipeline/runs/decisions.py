@@ -14,7 +14,7 @@ from pipeline.config.job import Job
 from pipeline.databases import postgres
 from pipeline.errors import UsageError
 from pipeline.runs.ledger import LedgerError
-from pipeline.tasks.write import resolve
+from pipeline.runs.publications import resolve
 
 
 class DeciderError(UsageError):

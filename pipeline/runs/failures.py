@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from pipeline.databases.postgres import engine, remedy
 from pipeline.errors import ScoringError, named
 from pipeline.model.artifact import library_versions
-from pipeline.runs import ledger
+from pipeline.runs import code_version, ledger
 
 _LONGEST = 2000
 
@@ -62,7 +62,7 @@ def note(uri: str, failure: Failure, *, begin: bool) -> int | None:
         "reason": failure.reason[:_LONGEST],
         "interval_start": failure.interval[0],
         "interval_end": failure.interval[1],
-        "code_version": ledger.code_version(),
+        "code_version": code_version.code_version(),
         "library_versions": json.dumps(library_versions()),
     }
     del values["interval"]

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
-from pathlib import Path
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -15,10 +14,9 @@ from pipeline.databases.postgres import bound, engine, patiently, translated_err
 from pipeline.errors import NothingToDo, UsageError, kept_text
 from pipeline.model.artifact import library_versions
 from pipeline.model.manifest import PinnedVersion
+from pipeline.runs.code_version import code_version
 
 ServedBy = Literal["model", "last_published", "champion_previous"]
-
-_CODE = Path(__file__).resolve().parent
 
 
 class LedgerError(UsageError):
@@ -129,26 +127,6 @@ def extracted(uri: str, run_id: int, lines: Sequence[PartRecord]) -> None:
         connection.execute(sa.text(_EXTRACTED), {"run_id": run_id, "input_sha256": digest})
 
 
-def skip_if_published(uri: str, run_id: int) -> None:
-    """Enter an extracted run's idempotency key, and go on only where it would publish anything new.
-
-    The key is the digest of all that decides a run's scores: two runs of one key would publish the same rows.
-
-    Raises:
-        NothingToDo: the same input, model, code and configuration are published already.
-        Superseded: the run has been closed or published meanwhile.
-        LedgerError: there is no such run.
-    """
-    with engine(uri).begin() as connection:
-        if not connection.execute(sa.text(_KEY), {"run_id": run_id}).rowcount:
-            hold_open(connection, run_id)  # says why
-        twin = connection.execute(sa.text(_TWIN), {"run_id": run_id}).one_or_none()
-    if twin is not None:
-        reason = f"run {twin.run_id} published the same input, model, code and configuration"
-        close(uri, run_id, "abandoned", reason)
-        raise NothingToDo(f"{twin.job} {twin.score_date}: {reason}; it stays")
-
-
 def note_failure(uri: str, run_id: int, reason: str) -> None:
     """Note in a run's row why a stage failed that cannot reach the ledger; a run that was closed stays as it is."""
     with refusing():
@@ -186,27 +164,6 @@ def open_run(uri: str, run_id: int) -> Iterator[None]:
         raise
 
 
-def runs(uri: str, job: str | None = None, limit: int = 50) -> list[dict[str, Any]]:
-    """The newest runs first, each as a row of `scoring_runs`."""
-    with engine(uri).connect() as connection:
-        return [
-            dict(row) for row in connection.execute(sa.text(_RUNS), {"job": job, "limit": limit}).mappings()
-        ]
-
-
-def show(uri: str, run_id: int) -> dict[str, Any]:
-    """All that the database knows of one run: its row, its parts, its metrics and the rules that rejected rows.
-
-    Raises:
-        LedgerError: there is no such run.
-    """
-    with engine(uri).connect() as connection:
-        row = connection.execute(sa.text(_RUN), {"run_id": run_id}).mappings().one_or_none()
-        if row is None:
-            raise LedgerError(f"no run {run_id}. `python -m pipeline runs` lists them.")
-        return {**row, **{name: _rows(connection, query, run_id) for name, query in _DETAILS.items()}}
-
-
 def write_as(cursor: Any, run_id: int) -> None:
     """Let an ADBC session insert rows of an open run, and hold the run open until its transaction ends.
 
@@ -216,14 +173,6 @@ def write_as(cursor: Any, run_id: int) -> None:
     bound(cursor)
     cursor.execute(_WRITE_AS, (run_id,))
     require_open(cursor.fetch_arrow_table().to_pylist()[0])
-
-
-def code_version() -> str:
-    """Digest of this package's source: the code that made a score, also where there is no git."""
-    digest = hashlib.sha256()
-    for file in sorted(_CODE.glob("*.py")):
-        digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
-    return digest.hexdigest()[:16]
 
 
 def _begin(connection: sa.Connection, values: Mapping[str, Any], claim: Callable[[int], None]) -> int:
@@ -277,10 +226,6 @@ def require_open(row: Mapping[Any, Any]) -> None:
         )
 
 
-def _rows(connection: sa.Connection, query: str, run_id: int) -> list[dict[str, Any]]:
-    return [dict(row) for row in connection.execute(sa.text(query), {"run_id": run_id}).mappings()]
-
-
 _BEGIN = """
 INSERT INTO scoring.scoring_runs (
     job, score_date, trigger, dry_run, interval_start, interval_end, model_name, model_version, model_sha256,
@@ -319,18 +264,7 @@ FROM (SELECT count(*) AS parts, coalesce(sum(rows_extracted), 0) AS rows_extract
       FROM scoring.run_parts WHERE run_id = :run_id) AS total
 WHERE run.run_id = :run_id
 """
-_KEY = """
-UPDATE scoring.scoring_runs
-SET idempotency_key = encode(sha256(convert_to(concat_ws(' ', job, score_date, input_sha256, model_sha256,
-                                                         code_version, query_sha256, job_sha256,
-                                                         nullif(served_by, 'model')), 'UTF8')), 'hex')
-WHERE run_id = :run_id AND status IN ('running', 'failed')
-"""
-_TWIN = """
-SELECT twin.run_id, twin.job, twin.score_date
-FROM scoring.scoring_runs AS run JOIN scoring.scoring_runs AS twin USING (idempotency_key)
-WHERE run.run_id = :run_id AND NOT run.dry_run AND twin.run_id <> run.run_id AND twin.status = 'published'
-"""
+_RUN = "SELECT * FROM scoring.scoring_runs WHERE run_id = :run_id"
 _CLOSE = """
 UPDATE scoring.scoring_runs SET status = :status, status_reason = :reason
 WHERE run_id = :run_id AND status IN ('running', 'failed')
@@ -338,21 +272,3 @@ WHERE run_id = :run_id AND status IN ('running', 'failed')
 _RESUME = """
 UPDATE scoring.scoring_runs SET status = 'running', status_reason = NULL WHERE run_id = :run_id AND status = 'failed'
 """
-_RUN = "SELECT * FROM scoring.scoring_runs WHERE run_id = :run_id"
-_RUNS = """
-SELECT * FROM scoring.scoring_runs WHERE CAST(:job AS text) IS NULL OR job = :job ORDER BY run_id DESC LIMIT :limit
-"""
-_DETAILS = {
-    "ledger": """
-        SELECT part, rows_extracted, rows_rejected, rows_scored, rows_erased, input_sha256, scored_sha256, written_at
-        FROM scoring.run_parts WHERE run_id = :run_id ORDER BY part""",
-    "metrics": "SELECT metric, value FROM scoring.run_metrics WHERE run_id = :run_id ORDER BY metric",
-    "features": """
-        SELECT feature, metric, value FROM scoring.feature_metrics WHERE run_id = :run_id ORDER BY feature, metric""",
-    "outcomes": """
-        SELECT metric, value FROM scoring.outcome_metrics
-        WHERE run_id = :run_id AND slice_column = '' ORDER BY metric""",
-    "rejected": """
-        SELECT column_name, rule, count(*) AS rows FROM scoring.rejected_rows WHERE run_id = :run_id
-        GROUP BY column_name, rule ORDER BY rows DESC, column_name, rule""",
-}

@@ -28,7 +28,7 @@ from pipeline.model import registry
 from pipeline.model.manifest import PinnedVersion
 from pipeline.model.scoring import Model, score_batch, scoring_threads
 from pipeline.payloads import Part, PartTask, Run
-from pipeline.runs import ledger, store_identity
+from pipeline.runs import identity, ledger, store_identity
 from pipeline.runs.ledger import PartRecord, ServedBy
 from pipeline.runs.rejections import Rejections
 from pipeline.runtime.clock import Clock
@@ -153,7 +153,7 @@ def extract(
     """
     clock = Clock()
     pinned = pinned or registry.resolve(places.home, job.model.name, job.model.alias, model_version)
-    policy = rules.of(job, pinned.manifest)
+    policy = rules.of(job, pinned.manifest.contract, pinned.manifest.label)
     query = queries.read(places.home / "sql", job.extract.query)
     interval = dates.interval(score_date, job.zone)
     query_sha256 = hashlib.sha256(query.encode()).hexdigest()
@@ -202,7 +202,7 @@ def extract(
         ledger.extracted(places.predictions, run_id, [line for _, line in written])
         if not written:
             _nothing_extracted(places, job, score_date, run_id)
-        ledger.skip_if_published(places.predictions, run_id)
+        identity.skip_if_published(places.predictions, run_id)
     return run.model_copy(
         update={
             "parts": tuple(part for part, _ in written),

@@ -126,7 +126,7 @@ def _rows(job: Job, places: Workspace, score_date: date, loaded: scoring.Model) 
         "shard": 0,
         "shards": 1,
     }
-    policy = rules.of(job, loaded.manifest)
+    policy = rules.of(job, loaded.manifest.contract, loaded.manifest.label)
     doubled = None
     if policy.unique == "reject":
         doubled = duplicates.find(places.warehouse, query, values, job.extract.query)

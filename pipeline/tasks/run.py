@@ -20,7 +20,8 @@ from pipeline.runtime.clock import Clock
 from pipeline.tasks.extract import extract
 from pipeline.tasks.log_metrics import log_metrics
 from pipeline.tasks.predict import score_part
-from pipeline.tasks.write import publish, write
+from pipeline.tasks.publish import publish
+from pipeline.tasks.write import write
 
 
 def score(

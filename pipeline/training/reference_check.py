@@ -136,7 +136,7 @@ def _read(places: Workspace, job: Job, pinned: PinnedVersion, compared: _Compare
         "shards": 1,
     }
     contract = pinned.manifest.contract
-    checker = Checker(contract, policy.of(job, pinned.manifest), end.astimezone(job.zone))
+    checker = Checker(contract, policy.of(job, contract, pinned.manifest.label), end.astimezone(job.zone))
     with warehouse.stream(places.warehouse, query, values, job.extract.query) as reader:
         checker.schema(reader.schema, job.extract.query)
         for batch in reader:

@@ -33,8 +33,9 @@ from pipeline.tasks.extract import extract
 from pipeline.tasks.load_model import load_model
 from pipeline.tasks.log_metrics import log_metrics
 from pipeline.tasks.predict import predict
+from pipeline.tasks.publish import publish
 from pipeline.tasks.run import score
-from pipeline.tasks.write import publish, write
+from pipeline.tasks.write import write
 from tests.chaos import wrong_writers
 from tests.chaos.boundaries import Boundary, watched
 from tests.chaos.tries import ROOT

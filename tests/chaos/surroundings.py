@@ -22,7 +22,8 @@ from pipeline.tasks.extract import extract
 from pipeline.tasks.load_model import load_model
 from pipeline.tasks.log_metrics import log_metrics
 from pipeline.tasks.predict import predict
-from pipeline.tasks.write import publish, write
+from pipeline.tasks.publish import publish
+from pipeline.tasks.write import write
 from tests.home import NIGHT, SUPERUSER, Home, shop_model, shop_rows
 from tests.pipeline.shop import Shop
 

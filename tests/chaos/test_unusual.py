@@ -13,7 +13,7 @@ from pipeline.embedded.server import Embedded
 from pipeline.errors import ScoringError
 from pipeline.model.artifact import ModelError
 from pipeline.model.scoring import PredictError
-from pipeline.tasks.write import Held
+from pipeline.runs.publications import Held
 from tests.home import NIGHT, Home, shop_model, shop_rows
 from tests.pipeline.shop import Shop, open_shop
 

@@ -14,7 +14,7 @@ from airflow.sdk.observability import stats
 from statsd import StatsClient
 
 from orchestration import exporters
-from pipeline.evaluation.outcomes import Evaluation
+from pipeline.payloads import Evaluation
 from pipeline.runs.decisions import decide
 from tests.dags.test_publish import context, dag, publish, shop
 from tests.pipeline.integrations.test_mlflow import Mlflow, mlflow

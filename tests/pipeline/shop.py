@@ -20,11 +20,13 @@ import sqlalchemy as sa
 
 from pipeline.databases import postgres
 from pipeline.payloads import Publication, Run, Scored, Written
+from pipeline.runs.publications import Held
 from pipeline.tasks.extract import extract
 from pipeline.tasks.load_model import load_model
 from pipeline.tasks.log_metrics import log_metrics
 from pipeline.tasks.predict import predict
-from pipeline.tasks.write import Held, publish, write
+from pipeline.tasks.publish import publish
+from pipeline.tasks.write import write
 from tests.home import NIGHT, Home, Server, shop_model, shop_rows
 
 

@@ -17,9 +17,9 @@ from pipeline.databases.queries import WarehouseError
 from pipeline.embedded.server import Embedded
 from pipeline.errors import NothingToDo, ScoringError
 from pipeline.model.artifact import ModelError
+from pipeline.runs.publications import Held, PublishError
 from pipeline.tasks.extract import ExtractError
 from pipeline.tasks.run import score
-from pipeline.tasks.write import Held, WriteError
 from tests.home import NIGHT, Home
 from tests.pipeline.shop import Shop, open_shop
 
@@ -86,7 +86,7 @@ REFUSED: dict[str, tuple[Callable[[Shop], None], type[ScoringError], str]] = {
     ),
     "a duplicate entity_id": (
         lambda shop: shop.change("entity_id = 'customer-00003'", "entity_id = 'customer-00050'"),
-        WriteError,
+        PublishError,
         "entities doubled: entity customer-00003: 2 rows",
     ),
     "zero rows": (

@@ -9,9 +9,9 @@ from pipeline.databases import postgres
 from pipeline.runs import ledger
 from pipeline.runs.decisions import decide, roll_back
 from pipeline.runs.ledger import LedgerError, Superseded
+from pipeline.runs.publications import Held, PublishError, move_pointer
 from pipeline.tasks.load_model import load_model
 from pipeline.tasks.log_metrics import log_metrics
-from pipeline.tasks.write import Held, WriteError, move_pointer
 from tests.home import NIGHT, Home, shop_model
 from tests.pipeline.shop import Shop, open_shop
 
@@ -198,22 +198,22 @@ def test_the_ledger_is_checked_again_by_who_moves_the_pointer(shop: Shop) -> Non
     run = shop.extract()
     uri = shop.home.places.predictions
     with pytest.raises(
-        WriteError, match=f"run {run.run_id} of {shop.job} 2024-03-01 is not published: .*0 of 3 parts"
+        PublishError, match=f"run {run.run_id} of {shop.job} 2024-03-01 is not published: .*0 of 3 parts"
     ):
         move_pointer(uri, run.run_id)
     shop.write(run)
     with pytest.raises(
-        WriteError, match="does not add up: 3 of 3 parts written, 100 rows extracted, 100 scored, 0"
+        PublishError, match="does not add up: 3 of 3 parts written, 100 rows extracted, 100 scored, 0"
     ):
         move_pointer(uri, run.run_id)  # nobody has counted its scores
     shop.home.sql("UPDATE scoring.scoring_runs SET rows_scored = 99 WHERE run_id = :run", run=run.run_id)
-    with pytest.raises(WriteError, match="does not add up"):
+    with pytest.raises(PublishError, match="does not add up"):
         move_pointer(uri, run.run_id)
     shop.home.sql("UPDATE scoring.scoring_runs SET rows_scored = 100 WHERE run_id = :run", run=run.run_id)
     shop.home.sql(
         "UPDATE scoring.run_parts SET rows_scored = NULL WHERE run_id = :run AND part = 2", run=run.run_id
     )
-    with pytest.raises(WriteError, match="2 of 3 parts written"):
+    with pytest.raises(PublishError, match="2 of 3 parts written"):
         move_pointer(uri, run.run_id)
     assert shop.predictions().empty
 
@@ -221,7 +221,7 @@ def test_the_ledger_is_checked_again_by_who_moves_the_pointer(shop: Shop) -> Non
 def test_a_dry_run_is_not_published_whoever_asks(shop: Shop) -> None:
     run = shop.extract(dry_run=True)
     shop.write(run)
-    with pytest.raises(WriteError, match="it is a dry run"):
+    with pytest.raises(PublishError, match="it is a dry run"):
         move_pointer(shop.home.places.predictions, run.run_id)
 
 
@@ -252,7 +252,7 @@ def test_an_older_model_that_nobody_named_is_refused_by_the_database_in_the_end(
     written = shop.write(late)
     back(shop, to=new)
     with pytest.raises(
-        WriteError, match=f"run {late.run_id} .* is not published: model shop version 1 is older"
+        PublishError, match=f"run {late.run_id} .* is not published: model shop version 1 is older"
     ):
         shop.publish(late, written)
     assert (shop.status(late.run_id), shown(shop)) == ("failed", {new})

@@ -7,7 +7,7 @@ from pipeline.config.sections import RetentionSection
 from pipeline.databases import postgres
 from pipeline.embedded.server import Embedded
 from pipeline.maintenance import retention
-from pipeline.tasks.write import Held
+from pipeline.runs.publications import Held
 from tests.home import NIGHT, Home, shop_rows
 from tests.pipeline.shop import Shop, open_shop
 

@@ -21,8 +21,9 @@ from pipeline.store.files import StoreError
 from pipeline.tasks.load_model import load_model
 from pipeline.tasks.log_metrics import log_metrics
 from pipeline.tasks.predict import predict
+from pipeline.tasks.publish import publish
 from pipeline.tasks.run import score
-from pipeline.tasks.write import publish, write
+from pipeline.tasks.write import write
 from tests.home import NIGHT, Home
 from tests.pipeline.shop import Shop, open_shop
 

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from pipeline.config import loader
 from pipeline.config.job import Job, JobError
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 SHIPPED = (ROOT / "dags" / "flight_delay.toml").read_text()
 GOOD = SHIPPED.replace("start_date = 2013-01-01", "start_date = 2013-07-01\nend_date = 2013-12-31")
 

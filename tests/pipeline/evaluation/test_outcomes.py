@@ -24,7 +24,8 @@ from pipeline.errors import NothingToDo
 from pipeline.evaluation import ground_truth
 from pipeline.evaluation.custom_metrics import BusinessError
 from pipeline.evaluation.ground_truth import ResultError
-from pipeline.evaluation.outcomes import Evaluation, OutcomeError, evaluate
+from pipeline.evaluation.outcomes import OutcomeError, evaluate
+from pipeline.payloads import Evaluation
 from pipeline.tasks import preflight
 from tests.home import NIGHT, Home, shop_model, shop_rows
 from tests.pipeline.maintenance.test_retention import age, prune

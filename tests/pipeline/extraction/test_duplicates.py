@@ -8,7 +8,7 @@ from pipeline.contract.contract import ContractError
 from pipeline.embedded.server import Embedded
 from pipeline.extraction import duplicates
 from pipeline.extraction.duplicates import DoubledError
-from pipeline.tasks.write import WriteError
+from pipeline.runs.publications import PublishError
 from tests.home import Home, shop_rows
 from tests.pipeline.extraction.test_shards import SHARD
 from tests.pipeline.shop import Shop, open_shop
@@ -59,7 +59,7 @@ def test_shards_find_doubles_of_one_another(shop: Shop) -> None:
 def test_the_night_is_refused_unless_the_job_says_otherwise(shop: Shop) -> None:
     shop.configure('unique = "reject"', 'unique = "refuse"')
     with pytest.raises(
-        WriteError, match="entities doubled: entity customer-00003: 3 rows; entity customer-00150: 3 rows"
+        PublishError, match="entities doubled: entity customer-00003: 3 rows; entity customer-00150: 3 rows"
     ):
         shop.home.score(shop.job)
 

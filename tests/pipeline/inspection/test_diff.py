@@ -1,4 +1,4 @@
-"""pipeline/inspection/diff.py and slices.py: the difference between two runs, held against pandas, which takes the long way."""
+"""The difference between two runs, held against pandas, which takes the long way."""
 
 import shutil
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from pipeline.inspection import slices
 from pipeline.inspection.diff import CompareError, Diff, compare, with_published
 from pipeline.runs import archive
 from pipeline.runs.ledger import LedgerError
-from pipeline.tasks.write import Held
+from pipeline.runs.publications import Held
 from tests.home import NIGHT, Home, shop_model, shop_rows
 from tests.pipeline.shop import Shop, open_shop
 

@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 
 from pipeline.embedded.server import Embedded
 from pipeline.inspection.provenance import Rule, TraceError, changes, trace
-from pipeline.runs import ledger
+from pipeline.runs import code_version
 from tests.home import NIGHT, Home, shop_rows
 from tests.pipeline.shop import Shop, open_shop
 
@@ -60,7 +60,7 @@ def test_all_that_made_a_score_is_there(shop: Shop) -> None:
     assert found.query_file == f"{shop.job}.sql"
     assert found.query == f"SELECT * FROM {shop.table} ORDER BY entity_id"
     assert (found.run["model_name"], found.run["model_version"]) == ("shop", 1)
-    assert found.run["code_version"] == ledger.code_version()
+    assert found.run["code_version"] == code_version.code_version()
     assert found.run["job_sha256"] == shop.home.read(shop.job).sha256
 
 

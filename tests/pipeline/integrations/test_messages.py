@@ -6,11 +6,10 @@ from email.message import EmailMessage
 
 import pytest
 
-from pipeline.evaluation.outcomes import Evaluation
 from pipeline.integrations import messages
 from pipeline.integrations.messages import Night
 from pipeline.integrations.outbox import Alert, deliver
-from pipeline.payloads import Finding, Verdict
+from pipeline.payloads import Evaluation, Finding, Verdict
 from tests.home import NIGHT, Home
 from tests.pipeline.shop import open_shop
 from tests.sinks import Web, mail, web

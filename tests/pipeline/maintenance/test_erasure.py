@@ -20,13 +20,13 @@ from pipeline.maintenance import erasure as erasing
 from pipeline.maintenance.erasure import EraseError, Receipt, erase
 from pipeline.model import registry
 from pipeline.payloads import Part, PartTask
-from pipeline.runs import ledger
+from pipeline.runs import history, ledger
 from pipeline.runs.decisions import decide, roll_back
+from pipeline.runs.publications import PublishError
 from pipeline.runtime.clock import Clock
 from pipeline.store import files, layout, parts
 from pipeline.store.parts import PartError, PartWriter
 from pipeline.tasks.predict import score_part
-from pipeline.tasks.write import WriteError
 from tests.home import NIGHT, Home
 from tests.pipeline.maintenance.test_retention import age
 from tests.pipeline.shop import Shop, open_shop
@@ -75,7 +75,7 @@ def verified(shop: Shop, run_id: int) -> list[int]:
     pinned = registry.resolve(shop.home.path, run["model_name"], "", run["model_version"])
     loaded = registry.load(pinned)
     rows = []
-    for line in ledger.show(shop.home.places.predictions, run_id)["ledger"]:
+    for line in history.show(shop.home.places.predictions, run_id)["ledger"]:
         where = (shop.job, NIGHT.isoformat(), run_id, line["part"])
         part = Part(number=line["part"], rows=0, size=0, sha256=line["input_sha256"])
         work = PartTask(
@@ -171,7 +171,7 @@ def test_the_receipt_says_how_much_and_never_whose(shop: Shop) -> None:
 
 def test_messages_of_failed_runs_never_name_the_subject(shop: Shop) -> None:
     shop.change(f"entity_id = '{ENTITY}'", "entity_id = 'customer-00040'")
-    with pytest.raises(WriteError, match=f"entity {ENTITY}: 2 rows"):
+    with pytest.raises(PublishError, match=f"entity {ENTITY}: 2 rows"):
         shop.home.score(shop.job)
     assert shop.runs()[0]["run_id"] in forget(shop).in_work  # Airflow may try it again
     assert left(shop)

@@ -20,10 +20,10 @@ from pipeline.inspection.chain import verify
 from pipeline.maintenance import janitor, retention
 from pipeline.maintenance.retention import Item, Pruned
 from pipeline.reports.report import report
-from pipeline.runs import ledger
+from pipeline.runs import history, ledger
 from pipeline.runs.decisions import decide, roll_back
 from pipeline.runs.ledger import LedgerError, Superseded
-from pipeline.tasks.write import Held
+from pipeline.runs.publications import Held
 from tests.home import NIGHT, SUPERUSER, Home
 from tests.pipeline.shop import Shop, locked, open_shop
 
@@ -92,7 +92,7 @@ def test_superseded_scores_go_and_published_ones_stay(shop: Shop) -> None:
     assert shop.predictions().equals(before)
     row = shop.runs()[0]
     assert row["expired_at"] <= row["rows_pruned_at"]
-    assert len(ledger.show(shop.home.places.predictions, old)["ledger"]) == 3  # the ledger is history
+    assert len(history.show(shop.home.places.predictions, old)["ledger"]) == 3  # the ledger is history
 
 
 def test_nothing_goes_before_its_time(shop: Shop) -> None:
@@ -256,7 +256,7 @@ def test_metrics_go_after_the_scores_and_published_runs_keep_theirs(shop: Shop) 
     # It is told apart from a run that measured nothing, and stays so.
     page = report(shop.home.server.connections["analyst"], shop.home.path, old)
     assert page.count("thrown away on") == 3
-    assert ledger.show(shop.home.places.predictions, old)["metrics"] == []
+    assert history.show(shop.home.places.predictions, old)["metrics"] == []
     with pytest.raises(sa.exc.ProgrammingError, match=f"the metrics of run {old} had their time"):
         measure(shop, old)
     assert verify(shop.home.places.predictions) == before

@@ -25,7 +25,7 @@ from pipeline.monitoring.profile import SCORE, Bins, Profile
 from pipeline.monitoring.references import Reference
 from pipeline.registration.register import register
 from pipeline.reports.report import report
-from pipeline.tasks.write import Held
+from pipeline.runs.publications import Held
 from tests.home import NIGHT, Home, shop_model, shop_rows
 from tests.pipeline.shop import open_shop
 

@@ -57,7 +57,7 @@ def test_migrations_at_once_make_one_schema(fresh: str) -> None:
 def upgraded(uri: str, revision: str) -> None:
     """Bring a database to a revision that is not the newest."""
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parents[2] / "sql" / "migrations"))
+    config.set_main_option("script_location", str(Path(__file__).parents[3] / "sql" / "migrations"))
     with postgres.engine(uri).begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
@@ -265,7 +265,7 @@ def test_every_role_that_revisions_make_is_looked_for(bare: Server) -> None:
 
 
 def test_the_page_for_administrators_makes_all_that_is_looked_for() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "postgres.md").read_text()
+    page = (Path(__file__).parents[3] / "docs" / "postgres.md").read_text()
     for role in prerequisites.ROLES:
         assert f"CREATE ROLE {role} NOLOGIN;" in page
     assert f"is a PostgreSQL {prerequisites.OLDEST}, " in page

@@ -20,7 +20,7 @@ from pipeline.embedded.server import Embedded
 from pipeline.provisioning import sample
 from pipeline.provisioning.sample import SampleError
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 COUNTS = {"airlines": 16, "airports": 1458, "planes": 3322, "weather": 26115, "flights": 336776}
 
 # Loads the sample, says so when the first flights are sent, and then waits to be killed.

@@ -30,7 +30,7 @@ from pipeline.maintenance.erasure import erase
 from pipeline.provisioning.migrate import migrate
 from pipeline.recovery.adopt import RebuildError
 from pipeline.recovery.rebuild import Rebuilt, rebuild
-from pipeline.runs import ledger, receipts, store_identity
+from pipeline.runs import history, receipts, store_identity
 from pipeline.runs.decisions import decide, roll_back
 from pipeline.runs.store_identity import BehindStore, ForeignStore
 from pipeline.store import files, layout, objects
@@ -41,7 +41,7 @@ from tests.scenarios.test_store import reach, s3
 
 __all__ = ["s3"]
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 PAGE = ROOT / "docs" / "recovery.md"
 NIGHTS = [NIGHT + timedelta(days=number) for number in range(4)]
 
@@ -361,10 +361,10 @@ def test_a_number_is_claimed_once(rescue: Rescue) -> None:
         store_identity.claim(rescue.home.store, database, database.last_run_id)
     store_identity.claim(rescue.home.store, database, 41_999)
     assert store_identity.highest(rescue.home.store, database) == 41_999
-    before = ledger.runs(rescue.home.places.predictions)
+    before = history.runs(rescue.home.places.predictions)
     with pytest.raises(BehindStore, match="has run 41999, and this database has come to run"):
         rescue.home.score(rescue.job, NIGHTS[1])
-    assert ledger.runs(rescue.home.places.predictions) == before
+    assert history.runs(rescue.home.places.predictions) == before
 
 
 def test_a_move_without_a_receipt_is_made_up_for(rescue: Rescue, caplog: pytest.LogCaptureFixture) -> None:

@@ -13,9 +13,9 @@ from pipeline.config.sections import RULES
 from pipeline.contract.contract import ContractError, infer
 from pipeline.model.artifact import ModelError
 from pipeline.registration.leakage import reject_leakage
+from pipeline.runs.publications import Held
 from pipeline.tasks import preflight
 from pipeline.tasks.preflight import CheckResult
-from pipeline.tasks.write import Held
 from tests.home import NIGHT, Home, shop_model
 from tests.pipeline.shop import Shop
 

@@ -11,7 +11,7 @@ from pipeline.reports.headline import judge
 from pipeline.reports.overview import overview
 from pipeline.reports.report import report
 from pipeline.runs.decisions import decide
-from pipeline.tasks.write import Held
+from pipeline.runs.publications import Held
 from tests.home import NIGHT, Home
 from tests.pipeline.reports.test_report import Page
 from tests.pipeline.shop import open_shop

@@ -21,7 +21,7 @@ from pipeline.reports import report as reports
 from pipeline.reports.model_card import card
 from pipeline.reports.queries import NoSuchRun
 from pipeline.runs.decisions import decide, roll_back
-from pipeline.tasks.write import Held
+from pipeline.runs.publications import Held
 from tests.home import NIGHT, Home, shop_rows
 from tests.hostile import HOSTILE
 from tests.pipeline.shop import Shop, open_shop

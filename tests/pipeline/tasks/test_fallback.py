@@ -12,9 +12,9 @@ from pipeline.maintenance.erasure import erase
 from pipeline.model.artifact import ModelError
 from pipeline.runs.decisions import decide
 from pipeline.runs.ledger import Superseded
+from pipeline.runs.publications import Held
 from pipeline.tasks.fallback import FallbackError, previous, serve
 from pipeline.tasks.preflight import check
-from pipeline.tasks.write import Held
 from tests.home import NIGHT, Home, shop_model
 from tests.pipeline.shop import Shop, open_shop
 

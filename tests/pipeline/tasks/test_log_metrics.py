@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from pipeline.config.sections import GateSection
 from pipeline.payloads import Cost, Finding, Run
+from pipeline.runs.publications import Held
 from pipeline.runtime.clock import by_the_clock
 from pipeline.store.parts import PartError
 from pipeline.store.schemas import SCORE_SCHEMA
 from pipeline.tasks.log_metrics import ScoreSummary, apply_gate, log_metrics
-from pipeline.tasks.write import Held
 from tests.home import Home
 from tests.pipeline.shop import Shop, open_shop
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from pipeline.runs.publications import PublishError
 from pipeline.tasks.run import score
-from pipeline.tasks.write import WriteError
 from tests.home import NIGHT, Home, shop_model
 from tests.pipeline.shop import Shop, open_shop
 
@@ -51,7 +51,7 @@ def test_a_part_that_cannot_be_written_ends_the_night_unpublished(shop: Shop) ->
         if (stage, done) == ("predict and write", 1):
             shop.home.sql(other, "predictions_owner", run_id=shop.runs()[-1]["run_id"])
 
-    with pytest.raises(WriteError, match="has written part 1 with other scores before"):
+    with pytest.raises(PublishError, match="has written part 1 with other scores before"):
         score(
             shop.home.places,
             shop.home.read(shop.job),

@@ -11,15 +11,17 @@ from pipeline.databases import postgres
 from pipeline.errors import NothingToDo
 from pipeline.model.registry import load, resolve
 from pipeline.payloads import Publication, Written
-from pipeline.runs import ledger
+from pipeline.runs import identity, ledger
 from pipeline.runs.decisions import decide
 from pipeline.runs.ledger import LedgerError, PartRecord, Superseded
+from pipeline.runs.publications import Held, PublishError, move_pointer
 from pipeline.runtime.clock import Clock
 from pipeline.store import layout
 from pipeline.tasks.load_model import load_model
 from pipeline.tasks.log_metrics import log_metrics
 from pipeline.tasks.predict import predict, score_part
-from pipeline.tasks.write import Held, WriteError, move_pointer, publish, write
+from pipeline.tasks.publish import publish
+from pipeline.tasks.write import write
 from tests.home import NIGHT, Home, shop_model, shop_rows
 from tests.pipeline.shop import Shop, at_once, open_shop
 
@@ -66,7 +68,7 @@ def test_entities_named_twice_are_refused_with_their_keys(shop: Shop) -> None:
     shop.home.score(shop.job)
     before = shop.predictions()
     shop.change("entity_id = 'customer-00003'", "entity_id IN ('customer-00004', 'customer-00090')")
-    with pytest.raises(WriteError, match="entities doubled: entity customer-00003: 3 rows"):
+    with pytest.raises(PublishError, match="entities doubled: entity customer-00003: 3 rows"):
         shop.home.score(shop.job)
     assert shop.home.last_run(shop.job)["status"] == "failed"
     assert shop.predictions().equals(before)
@@ -74,7 +76,7 @@ def test_entities_named_twice_are_refused_with_their_keys(shop: Shop) -> None:
 
 def test_the_keys_in_a_message_are_few(shop: Shop) -> None:
     shop.change("entity_id = left(entity_id, -1)")
-    with pytest.raises(WriteError, match=r"(entity customer-000\d: 10 rows(; )?){5}, and more"):
+    with pytest.raises(PublishError, match=r"(entity customer-000\d: 10 rows(; )?){5}, and more"):
         shop.home.score(shop.job)
 
 
@@ -268,7 +270,7 @@ def test_a_late_look_for_a_twin_is_superseded(shop: Shop) -> None:
     run = shop.extract()
     shop.publish(run, shop.write(run))
     with pytest.raises(Superseded, match="published"):
-        ledger.skip_if_published(shop.home.places.predictions, run.run_id)
+        identity.skip_if_published(shop.home.places.predictions, run.run_id)
 
 
 def test_of_two_runs_of_the_same_scores_one_is_published(shop: Shop) -> None:
@@ -393,7 +395,7 @@ def test_a_part_written_again_with_other_scores_is_refused(shop: Shop) -> None:
     write(shop.home.places, predict(shop.home.places, work[0]))
     shop.home.model("other", *shop_model(seed=7))
     other = load(resolve(shop.home.path, "other", "champion"))
-    with pytest.raises(WriteError, match=f"run {run.run_id} has written part 0 with other scores before"):
+    with pytest.raises(PublishError, match=f"run {run.run_id} has written part 0 with other scores before"):
         write(
             shop.home.places,
             score_part(
@@ -464,7 +466,7 @@ def test_the_audit_finds_missing_rows(shop: Shop, where: str, seen: str) -> None
     shop.home.sql(
         f"DELETE FROM scoring.prediction_rows WHERE run_id = :run_id AND {where}", run_id=run.run_id
     )
-    with pytest.raises(WriteError, match=f"rows missing: {seen}"):
+    with pytest.raises(PublishError, match=f"rows missing: {seen}"):
         shop.publish(run, written)
     assert shop.predictions().empty
 
@@ -476,7 +478,7 @@ def test_the_audit_finds_rows_of_a_part_that_the_ledger_does_not_have(shop: Shop
         "UPDATE scoring.prediction_rows SET part = 9 WHERE run_id = :run_id AND entity_id = 'customer-00001'"
     )
     shop.home.sql(stray, run_id=run.run_id)
-    with pytest.raises(WriteError, match="part 9: 1 rows in the table, 0 in the ledger"):
+    with pytest.raises(PublishError, match="part 9: 1 rows in the table, 0 in the ledger"):
         shop.publish(run, written)
 
 
@@ -484,6 +486,6 @@ def test_a_run_with_an_unwritten_part_is_not_published(shop: Shop) -> None:
     run = shop.extract()
     scored = shop.predict(run)
     written = [write(shop.home.places, part) for part in scored[:2]]
-    with pytest.raises(WriteError, match="parts unfinished: part 2: 20 extracted, none scored, 0 rejected"):
+    with pytest.raises(PublishError, match="parts unfinished: part 2: 20 extracted, none scored, 0 rejected"):
         shop.publish(run, written)
     assert shop.predictions().empty

@@ -1,4 +1,4 @@
-"""pipeline/training/frame.py and pipeline/training/reference_check.py: training reads what nights read, and `check` says where it did not."""
+"""Training reads what nights read, and `check` says where it did not."""
 
 import sqlite3
 from contextlib import closing

@@ -1,0 +1,51 @@
+"""The digest of the code that decides a score; a part of every run's idempotency key."""
+
+import hashlib
+
+from pipeline.project import ROOT
+
+# Rooms and modules of `pipeline` on which a score, or the rows that get one, depends. Code elsewhere may change, and a
+# night that is scored again is still the same night.
+DECISIVE = (
+    "config",
+    "contract",
+    "databases",
+    "extraction",
+    "model",
+    "payloads",
+    "store",
+    "tasks",
+    "text_files",
+)
+# The others: what is told, shown, measured, kept and thrown away.
+INDIFFERENT = (
+    "__main__",
+    "cli",
+    "embedded",
+    "errors",
+    "evaluation",
+    "inspection",
+    "integrations",
+    "maintenance",
+    "monitoring",
+    "plain_text",
+    "project",
+    "provisioning",
+    "recovery",
+    "registration",
+    "reports",
+    "runs",
+    "runtime",
+    "training",
+)
+
+
+def code_version() -> str:
+    """Digest of the source of the decisive rooms, whatever their depth: also where there is no git."""
+    digest = hashlib.sha256()
+    package = ROOT / "pipeline"
+    for file in sorted(package.rglob("*.py")):
+        path = file.relative_to(package)
+        if path.parts[0].removesuffix(".py") in DECISIVE:
+            digest.update(path.as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
