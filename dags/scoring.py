@@ -8,7 +8,7 @@ import logging
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import (
     DAG,
@@ -31,6 +31,9 @@ from pipeline.config import workspace as places
 from pipeline.config.fields import LAST_VERSION
 from pipeline.config.job import Job, JobError
 from pipeline.errors import NothingToDo
+
+if TYPE_CHECKING:
+    from pipeline.payloads import RunRequest
 
 log = logging.getLogger(__name__)
 
@@ -109,7 +112,7 @@ def build(job: Job) -> DAG:
 
             with outcome():
                 return extract(
-                    places_of(job, warehouse=True), job, score_date(job, context), **_asked(context)
+                    places_of(job, warehouse=True), job, score_date(job, context), _asked(context)
                 ).json_value()
 
         # A pickle runs code: these two hold no credential, and leave it to another task to say that they failed.
@@ -200,20 +203,22 @@ def build(job: Job) -> DAG:
     return dag
 
 
-def _asked(context: Mapping[str, Any]) -> Json:
+def _asked(context: Mapping[str, Any]) -> "RunRequest":
     """What the person who triggered the run asked for."""
     require_known(context, "score_date", "model_version", "dry_run")
     run, asked = context["dag_run"], context["params"]
     version = asked.get("model_version")
     if isinstance(version, float):  # to JSON Schema 2.0 is an integer
         raise JobError(f"model_version = {version} is no whole number. Write {version:.0f}.")
-    return {
-        "trigger": run.run_id,
-        "attempt": context["ti"].try_number,
-        "triggered_by": run.triggering_user_name,
-        "model_version": version,
-        "dry_run": asked.get("dry_run", False),
-    }
+    from pipeline.payloads import RunRequest
+
+    return RunRequest(
+        trigger=run.run_id,
+        attempt=context["ti"].try_number,
+        triggered_by=run.triggering_user_name,
+        model_version=version,
+        dry_run=asked.get("dry_run", False),
+    )
 
 
 def dag_of(path: Path) -> DAG:

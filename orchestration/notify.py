@@ -119,7 +119,7 @@ def tell_outcomes(job: Job, context: Mapping[str, Any], measured: "Evaluation") 
     for alarm in measured.alarms:
         log.warning("groups differ more than chance allows: %s", alarm)
     if measured.alarms:
-        night = _night(job, context, date.fromisoformat(measured.score_date))
+        night = _night(job, context, measured.score_date)
         # The DAG run that measured has scored nothing, and no report of its own.
         web = night.task.partition("/dags/")[0]
         report = f"{web}/scoring/dags/{job.name}/reports/{measured.run_id}"

@@ -1,7 +1,6 @@
 """Publish the run; one that its gate holds is left to the task `decide`, which waits for a person."""
 
 import logging
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset, BaseOperator, Context
@@ -113,7 +112,7 @@ class Publish(Announce):
 
         if self.job.fallback == "none":
             return "Analysts keep what they have."
-        night, trigger = datetime.fromisoformat(run.score_date).date(), context["dag_run"].run_id
+        night, trigger = run.score_date, context["dag_run"].run_id
         try:
             reason = f"run {run.run_id} is held"
             workspace = places_of(self.job, warehouse=True)

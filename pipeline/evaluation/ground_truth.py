@@ -13,7 +13,7 @@ from pipeline.contract import schema
 from pipeline.contract.coerce import convert, plain, storage, text
 from pipeline.contract.contract import ENTITY, Column
 from pipeline.databases import warehouse
-from pipeline.databases.queries import Values
+from pipeline.databases.queries import Query, Values
 from pipeline.errors import ScoringError
 from pipeline.model.manifest import Manifest
 from pipeline.model.scoring import Floats
@@ -67,7 +67,7 @@ def read(
         WarehouseError: the database refused the query.
     """
     kept, places, read_rows = [], [], 0
-    with warehouse.stream(address, query, values, origin) as reader:
+    with warehouse.stream(address, Query(query, values, origin)) as reader:
         require(reader.schema, column, origin)
         for rows in _chunks(reader):
             found = pc.index_in(_column(rows, ENTITY), entities)
@@ -92,7 +92,7 @@ def sample(
         ResultError: as for `read`, save that these few rows do not contradict each other.
         WarehouseError: the database refused the query.
     """
-    with warehouse.stream(address, query, values, origin) as reader:
+    with warehouse.stream(address, Query(query, values, origin)) as reader:
         require(reader.schema, column, origin)
         rows = _bare(
             pa.Table.from_batches([batch for _, batch in zip("1", reader, strict=False)], reader.schema)

@@ -19,7 +19,8 @@ from pipeline.errors import UsageError
 from pipeline.maintenance import janitor
 from pipeline.runs import folders, receipts
 from pipeline.runs.receipts import Note
-from pipeline.store import files, layout
+from pipeline.store import files
+from pipeline.store.layout import RunRef
 from pipeline.store.parts import ROWS_PER_GROUP, PartError, PartWriter
 from pipeline.store.schemas import SCORE_SCHEMA
 
@@ -105,7 +106,7 @@ def erase(
         kept = {folder.run_id for folder in folders.folders(store, job)}
         for run in runs:
             if run.has_files:
-                _rewrite_rejected(session, store, (job, run.score_date.isoformat(), run.run_id), entity)
+                _rewrite_rejected(session, store, RunRef(job, run.score_date, run.run_id), entity)
         rewritten = [
             (file, digest)
             for file in _files(session, job)
@@ -145,12 +146,10 @@ def _require_anonymous(entity: str, by: str, reason: str) -> None:
 def _files(session: sa.Connection, job: str) -> Iterator[_File]:
     """The files that the store keeps of a job's runs."""
     for line in session.execute(sa.text(_PARTS), {"job": job}).all():
-        where = (job, line.score_date.isoformat(), line.run_id, line.part)
-        for kind, path in (("input", layout.input_path(*where)), ("scored", layout.scored_path(*where))):
+        ref = RunRef(job, line.score_date, line.run_id)
+        for kind, path in (("input", ref.input(line.part)), ("scored", ref.scored(line.part))):
             digest, following = getattr(line, f"{kind}_sha256"), getattr(line, f"{kind}_sha256_next")
-            yield _File(
-                job, line.run_id, line.part, kind, path, digest, following, layout.profile_path(*where)
-            )
+            yield _File(job, line.run_id, line.part, kind, path, digest, following, ref.profile(line.part))
 
 
 def _rewrite(session: sa.Connection, store: str, file: _File, entity: str) -> str | None:
@@ -187,16 +186,16 @@ def _note(session: sa.Connection, store: str, file: _File, content: bytes, rest:
     receipts.note(session, store, file.job, file.run_id, rewritten)
 
 
-def _rewrite_rejected(session: sa.Connection, store: str, run: tuple[str, str, int], entity: str) -> None:
+def _rewrite_rejected(session: sa.Connection, store: str, ref: RunRef, entity: str) -> None:
     """Rewrite the archived rejected rows of a run, of which the ledger knows nothing, where they hold the entity."""
-    path = receipts.rejected_path(*run)
+    path = ref.rejected
     try:
         content = files.fetch(store, path)
     except FileNotFoundError:
         return
     rest = _without(content, entity, path, store, None)
     if rest is not None:
-        _note(session, store, _File(run[0], run[2], 0, "rejected", path, None, None), content, rest)
+        _note(session, store, _File(ref.job, ref.run_id, 0, "rejected", path, None, None), content, rest)
         rest.save(store, path, 0)
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from functools import reduce
 from operator import add
 from typing import Any
@@ -13,13 +12,14 @@ import sqlalchemy as sa
 from pipeline.config.sections import DriftSection, GateSection
 from pipeline.config.workspace import Workspace
 from pipeline.databases import postgres
-from pipeline.model import registry
+from pipeline.model.manifest import PinnedVersion
 from pipeline.monitoring import drift, references
 from pipeline.monitoring.calibration import VOLUME, Distance
 from pipeline.monitoring.day_over_day import Last
 from pipeline.monitoring.profile import SCORE, Bins, Profile
 from pipeline.payloads import Finding, Run, Written
-from pipeline.store import layout, parts
+from pipeline.store import parts
+from pipeline.store.layout import RunRef
 
 # A message names so many features; feature_metrics has them all.
 NAMED = 5
@@ -137,28 +137,30 @@ class RunProfile:
         )
 
 
-def look(places: Workspace, settings: DriftSection, run: Run, written: Sequence[Written]) -> RunProfile:
+def look(
+    places: Workspace, pinned: PinnedVersion, settings: DriftSection, run: Run, written: Sequence[Written]
+) -> RunProfile:
     """Merge the profiles of a run's parts, and compare them with the training nights and with the last night.
 
     Raises:
         PartError: a part's profile is missing or altered.
         ModelError: the model's reference is missing or altered.
     """
-    pinned = registry.pin(places.home, run.model_name, run.model_version, run.model_sha256)
     reference = references.load(pinned)
-    where = (run.job, run.score_date, run.run_id)
+    ref = RunRef.of(run)
     kept = (
         Profile.read(
             reference.bins,
-            parts.read(places.store, layout.profile_path(*where, part.part.number), part.profile),
+            parts.read(places.store, ref.profile(part.part.number), part.profile),
         )
         for part in written
         if part.profile is not None
     )
     tonight = reduce(add, kept, Profile.of(reference.bins))
-    night = date.fromisoformat(run.score_date)
     last = _last(places.predictions, run, reference.bins)
-    return RunProfile(tonight, drift.judge(reference, tonight, night, settings.false_alarm_rate, last), last)
+    return RunProfile(
+        tonight, drift.judge(reference, tonight, run.score_date, settings.false_alarm_rate, last), last
+    )
 
 
 def _measured(one: Distance) -> str:

@@ -23,6 +23,7 @@ from pipeline.recovery.archived import LINES, Archived, Row
 from pipeline.runs import archive
 from pipeline.runs.receipts import KEPT_REJECTED, Note
 from pipeline.store import parts
+from pipeline.store.layout import RunRef
 from pipeline.store.parts import PartError
 
 # How far a run's number may lie ahead of the database's own: a higher one would use the numbers up.
@@ -210,9 +211,11 @@ class Night:
 
     def _score(self, cursor: adbc.Cursor, archived: Archived, line: Row) -> int:
         file = archived.scores(line)
-        where = (self.day.isoformat(), self.job, archived.run["run_id"], line["part"])
+        ref = RunRef(self.job, self.day, archived.run["run_id"])
         batches = parts.read(self.store, file.path, file)
-        rows = postgres.load(cursor, "scoring", "prediction_rows", archive.as_rows(where, batches))
+        rows = postgres.load(
+            cursor, "scoring", "prediction_rows", archive.as_rows(ref, line["part"], batches)
+        )
         expected = line["rows_scored"] - line["rows_erased"]
         if rows != expected:
             raise NightError(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -14,9 +14,8 @@ from pipeline.databases.postgres import bound, engine, patiently, translated_err
 from pipeline.errors import NothingToDo, UsageError, kept_text
 from pipeline.model.artifact import library_versions
 from pipeline.model.manifest import PinnedVersion
+from pipeline.payloads import RunRequest
 from pipeline.runs.code_version import code_version
-
-ServedBy = Literal["model", "last_published", "champion_previous"]
 
 
 class LedgerError(UsageError):
@@ -35,30 +34,19 @@ class RunRecord:
         job: the job's name.
         score_date: the day whose rows are scored.
         interval: when that day begins and ends.
-        trigger: what started the run: an Airflow DAG run's id, or the command line. A new try of the same trigger
-            takes over from the old one.
-        dry_run: whether the run is never to be published.
+        request: what was asked for.
         pinned: the model version.
         query_sha256: digest of the query's text.
         job_sha256: digest of the job file.
-        model_named: whether a person, or the job's fallback, named the model version; else it came from the alias.
-        attempt: which try of the trigger this is, as the trigger counts them.
-        served_by: `model`, or the fallback that stands in for a night that failed.
-        triggered_by: the person who triggered the run; None where a schedule did.
     """
 
     job: str
     score_date: date
     interval: tuple[datetime, datetime]
-    trigger: str
-    dry_run: bool
+    request: RunRequest
     pinned: PinnedVersion
     query_sha256: str
     job_sha256: str
-    model_named: bool = False
-    attempt: int = 1
-    served_by: ServedBy = "model"
-    triggered_by: str | None = None
 
 
 @dataclass(frozen=True)
@@ -71,12 +59,12 @@ class PartRecord:
     input_sha256: str
 
 
-def begin(uri: str, entry: RunRecord, claim: Callable[[int], None]) -> int:
+def begin(uri: str, record: RunRecord, claim: Callable[[int], None]) -> int:
     """Open a run and return its id; unfinished tries of the same trigger are abandoned, so that they cannot publish.
 
     Args:
         uri: the predictions database.
-        entry: what is known of the run.
+        record: what is known of the run.
         claim: is called with the run's number before there is a run; what it raises leaves none.
 
     Raises:
@@ -85,28 +73,24 @@ def begin(uri: str, entry: RunRecord, claim: Callable[[int], None]) -> int:
             predictions database refuses: no such schema, no such right.
     """
     values = {
-        "job": entry.job,
-        "score_date": entry.score_date,
-        "trigger": entry.trigger,
-        "dry_run": entry.dry_run,
-        "interval_start": entry.interval[0],
-        "interval_end": entry.interval[1],
-        "model_name": entry.pinned.manifest.name,
-        "model_version": entry.pinned.manifest.version,
-        "model_sha256": entry.pinned.sha256,
+        "job": record.job,
+        "score_date": record.score_date,
+        "interval_start": record.interval[0],
+        "interval_end": record.interval[1],
+        "model_name": record.pinned.manifest.name,
+        "model_version": record.pinned.manifest.version,
+        "model_sha256": record.pinned.sha256,
         "code_version": code_version(),
-        "query_sha256": entry.query_sha256,
-        "job_sha256": entry.job_sha256,
+        "query_sha256": record.query_sha256,
+        "job_sha256": record.job_sha256,
         "library_versions": json.dumps(library_versions()),
-        "model_named": entry.model_named,
-        "attempt": entry.attempt,
-        "served_by": entry.served_by,
-        "triggered_by": entry.triggered_by,
+        "model_named": record.request.model_named,
+        **record.request.model_dump(exclude={"model_version"}),
     }
     with refusing():
         return patiently(
             uri,
-            f"{entry.job} {entry.score_date}: beginning a run",
+            f"{record.job} {record.score_date}: beginning a run",
             lambda connection: _begin(connection, values, claim),
         )
 

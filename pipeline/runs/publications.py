@@ -66,13 +66,12 @@ def publication_of(database_url: str, row: sa.RowMapping) -> Publication:
     with postgres.engine(database_url).connect() as connection:
         replaced = connection.execute(sa.text(_REPLACED), {"run_id": row["run_id"]}).scalar()
     return Publication(
-        **{name: row[name] for name in Publication.model_fields if name in row and name != "score_date"},
-        score_date=str(row["score_date"]),
+        **{name: row[name] for name in Publication.model_fields if name in row},
         replaced_run_id=replaced,
     )
 
 
-def held(run_id: int, job: str, score_date: date | str, reason: str) -> Held:
+def held(run_id: int, job: str, score_date: date, reason: str) -> Held:
     """Why a run is not published, and what to do."""
     return Held(
         f"run {run_id} of {job} {score_date} is held: {reason}. Analysts keep what they had. "

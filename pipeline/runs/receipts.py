@@ -21,19 +21,20 @@ import sqlalchemy as sa
 from pipeline.config import dates
 from pipeline.contract.checker import REJECTED
 from pipeline.databases import postgres
+from pipeline.databases.queries import Query
 from pipeline.errors import ScoringError
 from pipeline.payloads import Part
 from pipeline.runs import folders, store_identity
 from pipeline.runs.archive import query
 from pipeline.runs.store_identity import BehindStore
-from pipeline.store import files, layout, objects
+from pipeline.store import files, objects
+from pipeline.store.layout import RunRef
 from pipeline.store.parts import PartError, PartWriter
 
 log = logging.getLogger(__name__)
 
 KEPT_REJECTED = pa.schema([("part", pa.int32()), *REJECTED])
 
-REJECTED_FILE = "rejected.parquet"
 _MOVES = f"{objects.FOLDER}/moves"
 _ERASED = f"{objects.FOLDER}/erased"
 _ERASURES = f"{objects.FOLDER}/erasures"
@@ -62,31 +63,21 @@ class Note:
     rows: int
 
 
-def record_path(job: str, score_date: str, run_id: int) -> str:
-    """Where a run's record is."""
-    return f"{layout.folder(job, score_date, run_id)}/run.json"
-
-
-def rejected_path(job: str, score_date: str, run_id: int) -> str:
-    """Where a run's rejected rows are."""
-    return f"{layout.folder(job, score_date, run_id)}/{REJECTED_FILE}"
-
-
-def archive_rejected(uri: str, store: str, run: tuple[str, str, int]) -> Part | None:
+def archive_rejected(uri: str, store: str, ref: RunRef) -> Part | None:
     """Write a run's rejected rows into the store; None where there are none.
 
     Args:
         uri: the predictions database.
         store: where runs keep their parts.
-        run: its job, its score date and its number.
+        ref: the run.
     """
     writer = PartWriter(KEPT_REJECTED)
     with postgres.stream(
-        uri, query("rescue/rejected.sql"), {"run_id": run[2]}, "rescue/rejected.sql"
+        uri, Query(query("rescue/rejected.sql"), {"run_id": ref.run_id}, "rescue/rejected.sql")
     ) as rows:
         for batch in rows:
             writer.write(batch.cast(KEPT_REJECTED))
-    return writer.save(store, rejected_path(*run), 0) if writer.rows else None
+    return writer.save(store, ref.rejected, 0) if writer.rows else None
 
 
 def rejected_rows(store: str, path: str) -> int | None:
@@ -98,11 +89,11 @@ def rejected_rows(store: str, path: str) -> int | None:
     return int(pq.read_metadata(pa.BufferReader(content)).num_rows)
 
 
-def archive(connection: sa.Connection, store: str, run: tuple[str, str, int], rejected: Part | None) -> None:
+def archive(connection: sa.Connection, store: str, ref: RunRef, rejected: Part | None) -> None:
     """Write a run's record into the store, before the run may be published."""
-    values = {"run_id": run[2], "rejected": json.dumps(rejected and rejected.json_value())}
+    values = {"run_id": ref.run_id, "rejected": json.dumps(rejected and rejected.json_value())}
     record = connection.execute(sa.text(_RECORD), values).scalar_one()
-    objects.put(store, record_path(*run), record, store_identity.read(connection).secret)
+    objects.put(store, ref.record, record, store_identity.read(connection).secret)
 
 
 def follow(uri: str, store: str, job: str) -> None:
@@ -148,10 +139,7 @@ def nights(store: str, job: str, aside: list[str]) -> dict[date, list[tuple[int,
 
 def paths(store: str, job: str) -> list[str]:
     """All that is sealed of a job, but for what says whose it is."""
-    records = [
-        record_path(job, folder.score_date.isoformat(), folder.run_id)
-        for folder in folders.folders(store, job)
-    ]
+    records = [RunRef(job, folder.score_date, folder.run_id).record for folder in folders.folders(store, job)]
     kept = ((_MOVES, _MOVE_NAME), (_ERASED, _NOTE_NAME), (_ERASURES, _ERASURE_NAME))
     return records + [
         path for folder, pattern in kept for _, path in _named(store, f"{folder}/{job}", pattern, [])

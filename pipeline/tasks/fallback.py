@@ -10,7 +10,9 @@ from pipeline.config.workspace import Workspace
 from pipeline.databases import postgres
 from pipeline.errors import NothingToDo, ScoringError, UsageError
 from pipeline.model import manifest, registry
+from pipeline.payloads import RunRequest
 from pipeline.runs import receipts, store_identity
+from pipeline.store.layout import RunRef
 from pipeline.tasks.run import score
 
 log = logging.getLogger(__name__)
@@ -85,8 +87,8 @@ def _serve_last(places: Workspace, job: Job, score_date: date, trigger: str, rea
         connection.execute(sa.text("SELECT scoring.summarize(:score_date)"), values)
         if database and connection.execute(sa.text(_NEW), {"run_id": done.served}).scalar_one():
             store_identity.claim(places.store, database, done.served)
-            run = (job.name, score_date.isoformat(), done.served)
-            receipts.archive(connection, places.store, run, rejected=None)
+            ref = RunRef(job.name, score_date, done.served)
+            receipts.archive(connection, places.store, ref, rejected=None)
 
     postgres.patiently(places.predictions, f"serving {job.name} {score_date}", serve_last)
     receipts.follow(places.predictions, places.store, job.name)
@@ -103,7 +105,8 @@ def _admitted(places: Workspace, job: Job) -> store_identity.Database | None:
 
 def _score_previous(places: Workspace, job: Job, score_date: date, trigger: str) -> None:
     try:
-        score(places, job, score_date, trigger=trigger, fallback=previous(places, job))
+        request = RunRequest(trigger=trigger, served_by="champion_previous")
+        score(places, job, score_date, request, pinned=previous(places, job))
     except NothingToDo as nothing:
         # An earlier try has served it, or the night is empty: the sentence says what is shown.
         log.info("%s", nothing)

@@ -10,7 +10,8 @@ from pipeline.project import SQL
 from pipeline.runs import ledger, receipts, store_identity
 from pipeline.runs.ledger import Superseded
 from pipeline.runs.publications import PublishError, held, move_pointer, publication_of, published, row_of
-from pipeline.store import files, layout
+from pipeline.store import files
+from pipeline.store.layout import RunRef
 from pipeline.tasks.write import log
 
 _AUDITS = SQL / "audit"
@@ -46,7 +47,7 @@ def _publish(places: Workspace, run: Run, verdict: Verdict) -> None:
         connection.execute(sa.text(_INDEX), {"score_date": run.score_date})
     audit(places.predictions, run)
     store_identity.require(places.store, run.job, store_identity.of(places.predictions))
-    files.remove_temporary(places.store, layout.folder(run.job, run.score_date, run.run_id))
+    files.remove_temporary(places.store, RunRef.of(run).folder)
     if run.dry_run:
         ledger.close(places.predictions, run.run_id, "abandoned", "dry run")
         raise NothingToDo(f"run {run.run_id}: a dry run, {verdict.rows_scored} rows scored and not published")
@@ -60,12 +61,11 @@ def _publish(places: Workspace, run: Run, verdict: Verdict) -> None:
 
 def _archive(places: Workspace, run: Run) -> None:
     """Keep in the store what a lost database could not be made again without."""
-    which = (run.job, run.score_date, run.run_id)
-    rejected = (
-        receipts.archive_rejected(places.predictions, places.store, which) if run.rows_rejected else None
-    )
+    ref, rejected = RunRef.of(run), None
+    if run.rows_rejected:
+        rejected = receipts.archive_rejected(places.predictions, places.store, ref)
     with postgres.engine(places.predictions).connect() as connection:
-        receipts.archive(connection, places.store, which, rejected)
+        receipts.archive(connection, places.store, ref, rejected)
 
 
 def audit(uri: str, run: Run) -> None:

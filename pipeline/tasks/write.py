@@ -18,7 +18,8 @@ from pipeline.runs.archive import as_rows
 from pipeline.runs.publications import PublishError
 from pipeline.runtime.clock import Clock
 from pipeline.runtime.progress import Progress
-from pipeline.store import layout, parts
+from pipeline.store import parts
+from pipeline.store.layout import RunRef
 
 log = logging.getLogger(__name__)
 
@@ -32,16 +33,16 @@ def write(places: Workspace, scored: Scored) -> Written:
         Superseded: the run was closed or published meanwhile.
     """
     clock = Clock()
-    path = layout.scored_path(scored.job, scored.score_date, scored.run_id, scored.part.number)
+    ref, number = RunRef.of(scored), scored.part.number
     line = (scored.part.rows, scored.part.sha256, scored.run_id, scored.part.number)
     with ledger.open_run(places.predictions, scored.run_id):
-        batches = parts.read(places.store, path, scored.part)
+        batches = parts.read(places.store, ref.scored(number), scored.part)
         with postgres.connect(places.predictions) as session, session.cursor() as cursor:
             ledger.write_as(cursor, scored.run_id)
             cursor.execute(_CLAIM, line)
             if cursor.fetchall():
-                where = (scored.score_date, scored.job, scored.run_id, scored.part.number)
-                postgres.load(cursor, "scoring", "prediction_rows", as_rows(where, _told(scored, batches)))
+                rows = as_rows(ref, number, _counted(scored, batches))
+                postgres.load(cursor, "scoring", "prediction_rows", rows)
             else:
                 cursor.execute(_WRITTEN, line[2:])
                 _require_same(scored, cursor.fetchall())
@@ -56,7 +57,7 @@ def write(places: Workspace, scored: Scored) -> Written:
     )
 
 
-def _told(scored: Scored, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _counted(scored: Scored, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     progress = Progress(log, f"part {scored.part.number}: written", scored.part.rows)
     for batch in batches:
         yield batch

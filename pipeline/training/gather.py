@@ -22,6 +22,7 @@ from pipeline.contract import schema as columns
 from pipeline.contract.checker import BatchResult, Checker
 from pipeline.contract.contract import ENTITY, Column, Contract, ContractError, Kind
 from pipeline.databases import queries, warehouse
+from pipeline.databases.queries import Query
 from pipeline.errors import ScoringError
 
 SCORE_DATE = "score_date"
@@ -152,7 +153,7 @@ def write(source: Source, days: list[date], path: Path) -> Gathered:
 
 def _put_aside(source: Source, day: date, path: Path) -> pa.Schema:
     """Write a score date's rows to a file as the database sent them; returns their schema."""
-    with warehouse.stream(source.address, source.query, source.values(day), source.origin) as reader:
+    with warehouse.stream(source.address, Query(source.query, source.values(day), source.origin)) as reader:
         with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, reader.schema) as writer:
             for batch in reader:
                 writer.write_batch(batch)

@@ -126,18 +126,13 @@ def _rows(table: pa.Table, contract: Contract, day: date) -> _Compared:
 
 
 def _read(places: Workspace, job: Job, pinned: PinnedVersion, compared: _Compared) -> _Compared:
-    query = queries.read(places.home / "sql", job.extract.query)
-    start, end = dates.interval(compared.day, job.zone)
-    values: queries.Values = {
-        SCORE_DATE: compared.day,
-        "interval_start": start,
-        "interval_end": end,
-        "shard": 0,
-        "shards": 1,
-    }
+    interval = dates.interval(compared.day, job.zone)
+    query = queries.of_score_date(places.home / "sql", job.extract.query, compared.day, interval)
     contract = pinned.manifest.contract
-    checker = Checker(contract, policy.of(job, contract, pinned.manifest.label), end.astimezone(job.zone))
-    with warehouse.stream(places.warehouse, query, values, job.extract.query) as reader:
+    checker = Checker(
+        contract, policy.of(job, contract, pinned.manifest.label), interval[1].astimezone(job.zone)
+    )
+    with warehouse.stream(places.warehouse, query) as reader:
         checker.schema(reader.schema, job.extract.query)
         for batch in reader:
             accepted = checker.check(batch).accepted

@@ -16,7 +16,7 @@ import pytest
 import sqlalchemy as sa
 
 from pipeline.databases import postgres, warehouse
-from pipeline.databases.queries import WarehouseError
+from pipeline.databases.queries import Query, WarehouseError
 from pipeline.embedded.server import Embedded
 from pipeline.errors import ScoringError
 from tests.home import SUPERUSER, Home, Server
@@ -31,7 +31,7 @@ VALUES: dict[str, date | datetime] = {
 def read(server: Server, query: str) -> list[Any]:
     """First column of a query's rows, read as a night is."""
     uri = server.connections["warehouse"]
-    with warehouse.stream(uri, query, VALUES, "test.sql") as reader:
+    with warehouse.stream(uri, Query(query, VALUES, "test.sql")) as reader:
         rows: list[Any] = reader.read_all().column(0).to_pylist()
     return rows
 
@@ -74,7 +74,7 @@ def test_a_query_gets_its_values(server: Embedded, query: str, value: Any) -> No
 
 def test_a_type_that_is_newer_than_the_process_is_read(home: Home) -> None:
     name, uri = home.name("size"), home.server.connections["warehouse"]
-    assert postgres.planned_rows(uri, "SELECT 1", VALUES, "test.sql") == 1
+    assert postgres.planned_rows(uri, Query("SELECT 1", VALUES, "test.sql")) == 1
     home.sql(f"CREATE TYPE {name} AS ENUM ('small', 'large')", "warehouse_owner")
     assert read(home.server, f"SELECT 'large'::{name}") == ["large"]
 
@@ -111,7 +111,7 @@ def test_connections_are_sessions_of_their_own(server: Embedded) -> None:
 def test_a_refused_query_says_why(server: Embedded, query: str, refusal: str) -> None:
     with (
         pytest.raises(WarehouseError, match=refusal),
-        warehouse.stream(server.connections["warehouse"], query, VALUES, "q.sql") as reader,
+        warehouse.stream(server.connections["warehouse"], Query(query, VALUES, "q.sql")) as reader,
     ):
         reader.read_all()
 
@@ -134,7 +134,7 @@ def test_a_driver_without_kinds_of_errors_refuses_all_the_same(
     sqlite3.connect(file).close()
     with (
         pytest.raises(WarehouseError, match=refusal),
-        warehouse.stream(f"sqlite+pysqlite:///{file}", query, VALUES, "q.sql") as reader,
+        warehouse.stream(f"sqlite+pysqlite:///{file}", Query(query, VALUES, "q.sql")) as reader,
     ):
         reader.read_all()
 
@@ -147,7 +147,7 @@ def test_a_database_that_is_locked_is_asked_again(tmp_path: Path) -> None:
         address = f"sqlite+pysqlite:///{file}?timeout=0.1"
         with (
             pytest.raises(sa.exc.OperationalError, match="locked"),
-            warehouse.stream(address, "SELECT id FROM shop", VALUES, "q.sql"),
+            warehouse.stream(address, Query("SELECT id FROM shop", VALUES, "q.sql")),
         ):
             pass
 
@@ -155,7 +155,7 @@ def test_a_database_that_is_locked_is_asked_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize("column", ["ROW(1, 2)", "ARRAY[ROW(1, 2)]", "interval 'infinity'"])
 def test_the_remedy_for_what_cannot_be_read_helps(server: Embedded, column: str) -> None:
     query = f"SELECT 'one' AS entity_id, ({column})::text AS column"
-    with warehouse.stream(server.connections["warehouse"], query, VALUES, "q.sql") as reader:
+    with warehouse.stream(server.connections["warehouse"], Query(query, VALUES, "q.sql")) as reader:
         assert reader.read_all().num_rows == 1
 
 
@@ -165,7 +165,7 @@ def test_a_query_cannot_write_even_as_the_owner(home: Home) -> None:
     owner = home.server.connections["warehouse_owner"]
     with (
         pytest.raises(WarehouseError, match=r"cannot execute .* in a read-only transaction"),
-        warehouse.stream(owner, query, VALUES, "q.sql") as reader,
+        warehouse.stream(owner, Query(query, VALUES, "q.sql")) as reader,
     ):
         reader.read_all()
     assert home.sql(f"SELECT x FROM {table}", "warehouse_owner") == [{"x": 1}]
@@ -180,7 +180,7 @@ MANY = "SELECT repeat('x', 100) AS filling, 1 / (900000 - number) AS ratio FROM 
 
 def drain(uri: str, query: str, after_first: Callable[[], Any] = lambda: None) -> None:
     """Read one batch, do something, and read the others."""
-    with warehouse.stream(uri, query, VALUES, "q.sql") as reader:
+    with warehouse.stream(uri, Query(query, VALUES, "q.sql")) as reader:
         assert reader.read_next_batch().num_rows
         after_first()
         reader.read_all()
@@ -233,7 +233,7 @@ def test_an_error_of_whoever_reads_is_not_the_querys(
 def test_a_night_is_read_from_one_snapshot(home: Home) -> None:
     table = home.table(pa.table({"x": range(200_000), "filling": ["x" * 100] * 200_000}))
     uri = home.server.connections["warehouse"]
-    with warehouse.stream(uri, f"SELECT x, filling FROM {table}", VALUES, "q.sql") as reader:
+    with warehouse.stream(uri, Query(f"SELECT x, filling FROM {table}", VALUES, "q.sql")) as reader:
         first = reader.read_next_batch().num_rows
         home.sql(f"DELETE FROM {table}", "warehouse_owner")
         assert first < 200_000

@@ -7,8 +7,10 @@ import pytest
 
 from pipeline.config import dates
 from pipeline.model import artifact, registry
+from pipeline.payloads import RunRequest
 from pipeline.runs import code_version, history, ledger
 from pipeline.runs.ledger import LedgerError, Superseded
+from pipeline.store.layout import RunRef
 from pipeline.store.parts import PartError
 from pipeline.tasks.load_model import load_model
 from pipeline.tasks.predict import predict
@@ -51,7 +53,7 @@ def test_a_try_that_comes_late_does_not_take_over_from_a_later_one(shop: Shop) -
 def test_a_failure_is_noted_in_the_runs_row_and_a_retry_resumes_it(shop: Shop) -> None:
     run = shop.extract()
     work = load_model(shop.home.places, run)
-    path = Path(shop.home.store) / run.job / run.score_date / str(run.run_id) / "part-00001.parquet"
+    path = Path(shop.home.store) / RunRef.of(run).input(1)
     aside = path.rename(path.with_suffix(".aside"))
     with pytest.raises(PartError, match="is missing") as missing:
         predict(shop.home.places, work[1])
@@ -71,10 +73,12 @@ def test_of_tries_that_begin_at_once_the_newest_goes_on(shop: Shop) -> None:
     shop.extract()  # so that the month's partition is there, and nothing else makes them wait
     pinned = registry.resolve(places.home, job.model.name, job.model.alias)
     interval = dates.interval(NIGHT, job.zone)
-    entry = ledger.RunRecord(job.name, NIGHT, interval, "one", False, pinned, "query", job.sha256)
+    record = ledger.RunRecord(
+        job.name, NIGHT, interval, RunRequest(trigger="one"), pinned, "query", job.sha256
+    )
     with ThreadPoolExecutor(6) as threads:
         tries = list(
-            threads.map(lambda _: ledger.begin(places.predictions, entry, lambda run_id: None), range(6))
+            threads.map(lambda _: ledger.begin(places.predictions, record, lambda run_id: None), range(6))
         )
     assert [run["run_id"] for run in shop.runs()[1:] if run["status"] == "running"] == [max(tries)]
 

@@ -13,10 +13,13 @@ from hypothesis import strategies as st
 from pipeline.contract.checker import BatchResult, Checker
 from pipeline.contract.contract import Column, Contract, ContractError
 from pipeline.databases import warehouse
+from pipeline.databases.queries import Query
 from pipeline.embedded.server import Embedded
+from pipeline.extraction.parts import cut
+from pipeline.extraction.shards import ExtractError
 from pipeline.payloads import Run
 from pipeline.store import layout, parts
-from pipeline.tasks.extract import ExtractError, _cut
+from pipeline.store.layout import RunRef
 from tests.home import NIGHT, Home, shop_rows
 from tests.pipeline.shop import Shop, open_shop
 
@@ -34,7 +37,7 @@ def shop(home: Home) -> Shop:
 
 def read(shop: Shop, run: Run) -> list[pa.Table]:
     """A run's parts."""
-    paths = [layout.input_path(run.job, run.score_date, run.run_id, part.number) for part in run.parts]
+    paths = [RunRef.of(run).input(part.number) for part in run.parts]
     return [
         pa.Table.from_batches(parts.read(shop.home.store, path, part))
         for path, part in zip(paths, run.parts, strict=True)
@@ -162,14 +165,14 @@ def test_a_stream_is_cut_into_whole_parts_in_order(batch_sizes: list[int], rows_
         for start, end in pairwise(ends)
     ]
     reader = pa.RecordBatchReader.from_batches(schema, batches)
-    cut = [
+    groups = [
         [row for batch in group for row in batch["row"].to_pylist()]
-        for group in _cut(reader, layout.sizes(rows_per_part))
+        for group in cut(reader, layout.sizes(rows_per_part))
     ]
-    assert [row for group in cut for row in group] == list(range(sum(batch_sizes)))
-    wanted = list(islice(layout.sizes(rows_per_part), len(cut)))
-    assert [len(group) for group in cut[:-1]] == wanted[:-1]
-    assert all(0 < len(group) <= size for group, size in zip(cut, wanted, strict=True))
+    assert [row for group in groups for row in group] == list(range(sum(batch_sizes)))
+    wanted = list(islice(layout.sizes(rows_per_part), len(groups)))
+    assert [len(group) for group in groups[:-1]] == wanted[:-1]
+    assert all(0 < len(group) <= size for group, size in zip(groups, wanted, strict=True))
 
 
 @pytest.mark.parametrize(
@@ -189,7 +192,7 @@ def test_a_stream_is_never_held_as_a_whole() -> None:
             read_so_far.append(number)
             yield pa.RecordBatch.from_arrays([pa.array([number] * 10)], schema=schema)
 
-    groups = _cut(pa.RecordBatchReader.from_batches(schema, batches()), layout.sizes(25))
+    groups = cut(pa.RecordBatchReader.from_batches(schema, batches()), layout.sizes(25))
     next(next(groups))
     assert len(read_so_far) <= 2
 
@@ -252,7 +255,7 @@ def check(server: Embedded, column: Column, value: str) -> BatchResult:
     """One row of a value, read from Postgres and held against a column."""
     checker = Checker(Contract((column,)))
     query = f"SELECT 'one' AS entity_id, {value} AS x"
-    with warehouse.stream(server.connections["warehouse"], query, {}, "q.sql") as reader:
+    with warehouse.stream(server.connections["warehouse"], Query(query, {}, "q.sql")) as reader:
         checker.schema(reader.schema, "q.sql")
         [batch] = reader
     return checker.check(batch)

@@ -1,5 +1,6 @@
 """pipeline/tasks/log_metrics.py: what a run looked like, the same however its rows were batched."""
 
+from datetime import date
 from math import isclose
 from time import perf_counter
 
@@ -10,12 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.config.sections import GateSection
+from pipeline.monitoring.gate import apply_gate
+from pipeline.monitoring.score_summary import ScoreSummary
 from pipeline.payloads import Cost, Finding, Run
 from pipeline.runs.publications import Held
 from pipeline.runtime.clock import by_the_clock
 from pipeline.store.parts import PartError
 from pipeline.store.schemas import SCORE_SCHEMA
-from pipeline.tasks.log_metrics import ScoreSummary, apply_gate, log_metrics
+from pipeline.tasks.log_metrics import log_metrics
 from tests.home import Home
 from tests.pipeline.shop import Shop, open_shop
 
@@ -250,7 +253,7 @@ def counted(scored: int, rejected: int) -> Run:
     return Run(
         run_id=1,
         job="shop",
-        score_date="2024-03-01",
+        score_date=date(2024, 3, 1),
         dry_run=False,
         model_name="shop",
         model_version=1,
