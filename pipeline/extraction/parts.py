@@ -7,9 +7,9 @@ import pyarrow as pa
 
 from pipeline.config.workspace import Workspace
 from pipeline.contract.checker import Checker
+from pipeline.extraction.rejections import Rejections
 from pipeline.payloads import Part
 from pipeline.runs.ledger import PartRecord
-from pipeline.runs.rejections import Rejections
 from pipeline.runtime.progress import Progress
 from pipeline.store.layout import RunRef
 from pipeline.store.parts import PartWriter

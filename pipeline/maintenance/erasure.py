@@ -17,8 +17,8 @@ import sqlalchemy as sa
 from pipeline.contract.contract import ENTITY
 from pipeline.errors import UsageError
 from pipeline.maintenance import janitor
-from pipeline.runs import folders, receipts
-from pipeline.runs.receipts import Note
+from pipeline.runs import erasures, folders, receipts
+from pipeline.runs.erasures import Note
 from pipeline.store import files
 from pipeline.store.layout import RunRef
 from pipeline.store.parts import ROWS_PER_GROUP, PartError, PartWriter
@@ -123,7 +123,7 @@ def erase(
             "reason": reason,
         }
         done = session.execute(sa.text(_ERASE), values).one()
-        receipts.keep_erasure(session, store, job, done.erasure)
+        erasures.keep_erasure(session, store, job, done.erasure)
     return Receipt(
         done.erasure, job, done.runs, done.prediction_rows, done.rejected_rows, done.parts,
         in_work=tuple(run.run_id for run in runs if run.in_work and (run.may_read or run.run_id in kept)),
@@ -183,7 +183,7 @@ def _note(session: sa.Connection, store: str, file: _File, content: bytes, rest:
     """Note in the store what the file is about to become: a lost database could not tell it from a damaged one."""
     before, rows = hashlib.sha256(content).hexdigest(), pq.read_metadata(pa.BufferReader(content)).num_rows
     rewritten = Note(file.kind, file.part, before, rest.sha256(), rows - rest.rows)
-    receipts.note(session, store, file.job, file.run_id, rewritten)
+    erasures.note(session, store, file.job, file.run_id, rewritten)
 
 
 def _rewrite_rejected(session: sa.Connection, store: str, ref: RunRef, entity: str) -> None:

@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from pipeline.runs import receipts
-from pipeline.runs.receipts import Note
+from pipeline.runs.erasures import Note, erasures_between
 from pipeline.store import files, objects
 from pipeline.store.layout import RunRef
 from pipeline.store.parts import PartError
@@ -193,7 +193,7 @@ class Archived:
         actual = self._digest(path)
         if actual is None:
             raise PartError(f"{self.name}: {path} is missing from {self.store}. Score the night again.")
-        erasures = receipts.erasures_between(self._notes, kind, part, sha256, actual)
+        erasures = erasures_between(self._notes, kind, part, sha256, actual)
         if erasures is None:
             raise PartError(
                 f"{self.name}: {path} in {self.store} is not what was published: SHA-256 {actual}, expected {sha256}. "

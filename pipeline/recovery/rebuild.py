@@ -15,7 +15,7 @@ from pipeline.databases import postgres
 from pipeline.recovery import adopt as adoption
 from pipeline.recovery.adopt import RebuildError
 from pipeline.recovery.restore import AHEAD, Item, Night, NightError
-from pipeline.runs import receipts, store_identity
+from pipeline.runs import erasures, receipts, store_identity
 from pipeline.runs.store_identity import Database, ForeignStore
 from pipeline.store.parts import PartError
 
@@ -60,7 +60,7 @@ def rebuild(
     """
     done = Rebuilt()
     database, adopted = _own(uri, store, job, adopt, done.notes)
-    noted = receipts.notes(store, job, database.secret, done.notes)
+    noted = erasures.notes(store, job, database.secret, done.notes)
     for day, moves in receipts.nights(store, job, done.notes).items():
         if between[0] <= day <= between[1]:
             progress(day)
@@ -102,7 +102,7 @@ def _restore_erasures(
 ) -> None:
     """Enter the receipts of erasures that the database does not know, and say what they leave to do."""
     with postgres.engine(uri).begin() as connection:
-        for number, path, value in receipts.erasures(store, *job, notes):
+        for number, path, value in erasures.erasures(store, *job, notes):
             try:
                 erasure = json.loads(value)
                 if (erasure["job"], erasure["erasure_id"]) != (job[0], number):

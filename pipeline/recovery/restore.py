@@ -21,7 +21,8 @@ from pipeline.errors import ScoringError
 from pipeline.recovery import archived as store_of
 from pipeline.recovery.archived import LINES, Archived, Row
 from pipeline.runs import archive
-from pipeline.runs.receipts import KEPT_REJECTED, Note
+from pipeline.runs.erasures import Note
+from pipeline.runs.receipts import KEPT_REJECTED
 from pipeline.store import parts
 from pipeline.store.layout import RunRef
 from pipeline.store.parts import PartError

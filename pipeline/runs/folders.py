@@ -1,7 +1,7 @@
 """What lies in the store: the folders of runs, and files that a killed try left behind."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -10,7 +10,8 @@ from pathlib import Path
 from fsspec.implementations.local import LocalFileSystem
 
 from pipeline.config import dates
-from pipeline.store import files
+from pipeline.runs import folders
+from pipeline.store import files, objects
 
 # Younger files may be in the making.
 GRACE = timedelta(days=1)
@@ -88,3 +89,18 @@ def remove(store: str, paths: Sequence[str]) -> None:
             with suppress(OSError):  # not empty
                 folder.rmdir()
                 folder.parent.rmdir()
+
+
+def named(
+    store: str, folder: str, pattern: re.Pattern[str], aside: list[str]
+) -> Iterator[tuple[re.Match[str], str]]:
+    """The files below a folder that have names of ours, with the parts of those names."""
+    for path in objects.find(store, folder):
+        if name := pattern.fullmatch(path.removeprefix(f"{folder}/")):
+            yield name, path
+        else:
+            aside.append(not_ours(path))
+
+
+def not_ours(path: str) -> str:
+    return f"{path} in the store is no file of the pipeline's. It was left out: remove it."

@@ -10,12 +10,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from pipeline.databases import statements
 from pipeline.databases.postgres import bound, engine, patiently, translated_errors
 from pipeline.errors import NothingToDo, UsageError, kept_text
 from pipeline.model.artifact import library_versions
 from pipeline.model.manifest import PinnedVersion
 from pipeline.payloads import RunRequest
 from pipeline.runs.code_version import code_version
+
+_SQL = statements.load("runs/ledger")
 
 
 class LedgerError(UsageError):
@@ -107,8 +110,8 @@ def extracted(uri: str, run_id: int, lines: Sequence[PartRecord]) -> None:
     with engine(uri).begin() as connection:
         hold_open(connection, run_id)
         if lines:
-            connection.execute(sa.text(_PART), [{**asdict(line), "run_id": run_id} for line in lines])
-        connection.execute(sa.text(_EXTRACTED), {"run_id": run_id, "input_sha256": digest})
+            connection.execute(sa.text(_SQL["part"]), [{**asdict(line), "run_id": run_id} for line in lines])
+        connection.execute(sa.text(_SQL["extracted"]), {"run_id": run_id, "input_sha256": digest})
 
 
 def note_failure(uri: str, run_id: int, reason: str) -> None:
@@ -120,7 +123,9 @@ def note_failure(uri: str, run_id: int, reason: str) -> None:
 def close(uri: str, run_id: int, status: str, reason: str) -> None:
     """End an open run without publishing it: `abandoned`, `failed` or `held`. Other runs stay as they are."""
     with engine(uri).begin() as connection:
-        connection.execute(sa.text(_CLOSE), {"run_id": run_id, "status": status, "reason": reason[:2000]})
+        connection.execute(
+            sa.text(_SQL["close"]), {"run_id": run_id, "status": status, "reason": reason[:2000]}
+        )
 
 
 @contextmanager
@@ -134,7 +139,7 @@ def open_run(uri: str, run_id: int) -> Iterator[None]:
     with refusing(), engine(uri).begin() as connection:
         # The change comes before the look: two stages that resume a failed run at once would else each wait for the
         # other's shared lock to go away.
-        connection.execute(sa.text(_RESUME), {"run_id": run_id})
+        connection.execute(sa.text(_SQL["resume"]), {"run_id": run_id})
         hold_open(connection, run_id)
     try:
         with refusing():
@@ -168,13 +173,13 @@ def _begin(connection: sa.Connection, values: Mapping[str, Any], claim: Callable
     connection.execute(sa.text("SELECT scoring.ensure_partition(:score_date)"), values)
     # Tries that begin at once do not see each other's rows: one after the other, each takes over from the last.
     connection.execute(sa.text("SELECT scoring.lock_night(:job, :score_date)"), values)
-    later = connection.execute(sa.text(_LATER), values).one_or_none()
+    later = connection.execute(sa.text(_SQL["later"]), values).one_or_none()
     if later is not None:
         raise Superseded(
             f"try {later.attempt} of {values['trigger']} is at work on run {later.run_id}: nothing to do"
         )
-    run_id: int = connection.execute(sa.text(_BEGIN), values).scalar_one()
-    connection.execute(sa.text(_TAKE_OVER), {**values, "run_id": run_id})
+    run_id: int = connection.execute(sa.text(_SQL["begin"]), values).scalar_one()
+    connection.execute(sa.text(_SQL["take_over"]), {**values, "run_id": run_id})
     claim(run_id)
     return run_id
 
@@ -210,49 +215,6 @@ def require_open(row: Mapping[Any, Any]) -> None:
         )
 
 
-_BEGIN = """
-INSERT INTO scoring.scoring_runs (
-    job, score_date, trigger, dry_run, interval_start, interval_end, model_name, model_version, model_sha256,
-    code_version, query_sha256, job_sha256, library_versions, model_named, attempt, served_by, triggered_by)
-VALUES (
-    :job, :score_date, :trigger, :dry_run, :interval_start, :interval_end, :model_name, :model_version, :model_sha256,
-    :code_version, :query_sha256, :job_sha256, CAST(:library_versions AS jsonb), :model_named, :attempt,
-    :served_by, :triggered_by)
-RETURNING run_id
-"""
 _OLDER_MODEL = "SELECT scoring.older_model(:job, :score_date, :model_name, :model_version)"
 _WRITE_AS = "SELECT run_id, status, status_reason FROM scoring.write_as($1)"
-# A try that stood still before it began a run would else take over from the one that was started in its place. Once
-# that one has ended, a lower number is no late try: Airflow counts anew when a DAG run is deleted and made again.
-_LATER = """
-SELECT run_id, attempt FROM scoring.scoring_runs
-WHERE job = :job AND score_date = :score_date AND trigger = :trigger AND attempt > :attempt
-  AND status = 'running'
-ORDER BY run_id DESC LIMIT 1
-"""
-_TAKE_OVER = """
-UPDATE scoring.scoring_runs SET status = 'abandoned', status_reason = 'taken over by run ' || :run_id
-WHERE job = :job AND score_date = :score_date AND trigger = :trigger AND run_id < :run_id
-  AND status IN ('running', 'failed', 'held')
-"""
-_PART = """
-INSERT INTO scoring.run_parts (run_id, part, rows_extracted, rows_rejected, input_sha256)
-VALUES (:run_id, :part, :rows_extracted, :rows_rejected, :input_sha256)
-"""
-_EXTRACTED = """
-UPDATE scoring.scoring_runs AS run
-SET extracted_at = now(), input_sha256 = :input_sha256, parts = total.parts,
-    rows_extracted = total.rows_extracted, rows_rejected = total.rows_rejected
-FROM (SELECT count(*) AS parts, coalesce(sum(rows_extracted), 0) AS rows_extracted,
-             coalesce(sum(rows_rejected), 0) AS rows_rejected
-      FROM scoring.run_parts WHERE run_id = :run_id) AS total
-WHERE run.run_id = :run_id
-"""
 _RUN = "SELECT * FROM scoring.scoring_runs WHERE run_id = :run_id"
-_CLOSE = """
-UPDATE scoring.scoring_runs SET status = :status, status_reason = :reason
-WHERE run_id = :run_id AND status IN ('running', 'failed')
-"""
-_RESUME = """
-UPDATE scoring.scoring_runs SET status = 'running', status_reason = NULL WHERE run_id = :run_id AND status = 'failed'
-"""

@@ -5,11 +5,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from pipeline.databases import postgres
+from pipeline.databases import postgres, statements
 from pipeline.errors import ScoringError
 from pipeline.payloads import Publication
 from pipeline.runs import ledger
 from pipeline.runs.ledger import LedgerError, Superseded
+
+_SQL = statements.load("runs/publications")
 
 
 class PublishError(ScoringError):
@@ -64,7 +66,7 @@ def row_of(database_url: str, run_id: int) -> sa.RowMapping:
 def publication_of(database_url: str, row: sa.RowMapping) -> Publication:
     """What downstream learns of a run, of its row."""
     with postgres.engine(database_url).connect() as connection:
-        replaced = connection.execute(sa.text(_REPLACED), {"run_id": row["run_id"]}).scalar()
+        replaced = connection.execute(sa.text(_SQL["replaced"]), {"run_id": row["run_id"]}).scalar()
     return Publication(
         **{name: row[name] for name in Publication.model_fields if name in row},
         replaced_run_id=replaced,
@@ -97,7 +99,7 @@ def move_pointer(database_url: str, run_id: int) -> int | None:
     done = postgres.patiently(
         database_url,
         f"publishing run {run_id}",
-        lambda connection: connection.execute(sa.text(_PUBLISH), {"run_id": run_id}).one(),
+        lambda connection: connection.execute(sa.text(_SQL["publish"]), {"run_id": run_id}).one(),
     )
     return resolve(done)  # after the commit: an overtaken run has been abandoned
 
@@ -122,16 +124,3 @@ def resolve(done: sa.Row[Any]) -> int | None:
 
 
 _RUN = "SELECT * FROM scoring.scoring_runs WHERE run_id = :run_id"
-
-
-_PUBLISH = """
-SELECT done.*, format('run %s of %s %s', run.run_id, run.job, run.score_date) AS night
-FROM scoring.publish(:run_id) AS done
-LEFT JOIN scoring.scoring_runs AS run ON run.run_id = :run_id
-"""
-
-
-# Its first move: a person may have rolled back to it since.
-_REPLACED = """
-SELECT replaced_run_id FROM scoring.publications WHERE run_id = :run_id ORDER BY published_at LIMIT 1
-"""

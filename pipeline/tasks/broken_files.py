@@ -14,11 +14,14 @@ import sqlalchemy as sa
 
 from pipeline.config import dates, loader
 from pipeline.config.job import Job, JobError
+from pipeline.databases import statements
 from pipeline.databases.postgres import engine
 from pipeline.integrations import outbox
 from pipeline.plain_text import plain
 from pipeline.runs import failures
 from pipeline.text_files import decoded
+
+_SQL = statements.load("tasks/broken_files")
 
 _UTC = ZoneInfo("UTC")
 
@@ -95,7 +98,7 @@ def recipients(uri: str, broken: Broken, others: Iterable[Job]) -> list[str]:
     if broken.recipient:
         return [broken.recipient]
     with engine(uri).connect() as connection:
-        before = connection.execute(sa.text(_BEFORE), {"job": broken.job}).scalars().all()
+        before = connection.execute(sa.text(_SQL["before"]), {"job": broken.job}).scalars().all()
     return list(before) or sorted({job.alerts.to for job in others if job.alerts.to})
 
 
@@ -157,6 +160,3 @@ def _mark(reason: str) -> str:
 
 
 _PUBLISHED = "SELECT FROM scoring.current_runs WHERE job = :job AND score_date = :score_date"
-_BEFORE = """
-SELECT DISTINCT recipient FROM scoring.alerts WHERE job = :job AND raised_at > now() - interval '1 year'
-"""

@@ -7,13 +7,15 @@ import sqlalchemy as sa
 
 from pipeline.config.job import Job
 from pipeline.config.workspace import Workspace
-from pipeline.databases import postgres
+from pipeline.databases import postgres, statements
 from pipeline.errors import NothingToDo, ScoringError, UsageError
 from pipeline.model import manifest, registry
 from pipeline.payloads import RunRequest
 from pipeline.runs import receipts, store_identity
 from pipeline.store.layout import RunRef
 from pipeline.tasks.run import score
+
+_SQL = statements.load("tasks/fallback")
 
 log = logging.getLogger(__name__)
 
@@ -115,7 +117,7 @@ def _score_previous(places: Workspace, job: Job, score_date: date, trigger: str)
 def _shown(database_url: str, job: Job, score_date: date) -> sa.RowMapping | None:
     with postgres.engine(database_url).connect() as connection:
         values = {"job": job.name, "score_date": score_date}
-        return connection.execute(sa.text(_SHOWN), values).mappings().one_or_none()
+        return connection.execute(sa.text(_SQL["shown"]), values).mappings().one_or_none()
 
 
 def _describe(job: Job, score_date: date, shown: sa.RowMapping | None) -> str:
@@ -139,11 +141,3 @@ def _describe(job: Job, score_date: date, shown: sa.RowMapping | None) -> str:
 _SERVE_LAST = "SELECT * FROM scoring.serve_last_published(:job, :score_date, :trigger, :reason)"
 # An earlier try may have served it.
 _NEW = "SELECT started_at = transaction_timestamp() FROM scoring.scoring_runs WHERE run_id = :run_id"
-_SHOWN = """
-SELECT run.run_id, run.served_by, run.staleness_days, run.model_name, run.model_version,
-       source.score_date AS source_date
-FROM scoring.current_runs AS current
-JOIN scoring.scoring_runs AS run ON run.run_id = current.run_id
-LEFT JOIN scoring.scoring_runs AS source ON source.run_id = run.source_run_id
-WHERE current.job = :job AND current.score_date = :score_date
-"""

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from pipeline.config.job import Job
 from pipeline.config.workspace import Workspace
-from pipeline.databases import postgres
+from pipeline.databases import postgres, statements
 from pipeline.model import registry
 from pipeline.monitoring import model_age, run_profile
 from pipeline.monitoring.gate import apply_gate
@@ -20,6 +20,8 @@ from pipeline.runs import ledger
 from pipeline.runtime.clock import Clock, by_the_clock
 from pipeline.store import parts
 from pipeline.store.layout import RunRef
+
+_SQL = statements.load("tasks/log_metrics")
 
 log = logging.getLogger(__name__)
 
@@ -115,29 +117,12 @@ def _enter(uri: str, run: Run, verdict: Verdict, metrics: dict[str, float], prof
     with postgres.engine(uri).begin() as connection:
         # The run's row first: two tries at once wait here for one another, and one that is late changes nothing.
         scored = {"run_id": run.run_id, "rows": verdict.rows_scored, "findings": findings}
-        connection.execute(sa.text(_SCORED), scored)
-        connection.execute(sa.text(_RUN_METRIC), values)
-        connection.execute(sa.text(_FEATURE_METRIC), features)
-        connection.execute(sa.text(_PROFILE), profile.rows(run.run_id))
+        connection.execute(sa.text(_SQL["scored"]), scored)
+        connection.execute(sa.text(_SQL["run_metric"]), values)
+        connection.execute(sa.text(_SQL["feature_metric"]), features)
+        connection.execute(sa.text(_SQL["profile"]), profile.rows(run.run_id))
         # And last a statement by itself: after a batch the server's timer for a try that stands still does not run.
         ledger.hold_open(connection, run.run_id)
 
 
 _METRICS = "SELECT metric, value FROM scoring.run_metrics WHERE run_id = :run_id"
-_RUN_METRIC = """
-INSERT INTO scoring.run_metrics (run_id, metric, value) VALUES (:run_id, :metric, :value)
-ON CONFLICT (run_id, metric) DO UPDATE SET value = EXCLUDED.value
-"""
-_FEATURE_METRIC = """
-INSERT INTO scoring.feature_metrics (run_id, feature, metric, value) VALUES (:run_id, :feature, :metric, :value)
-ON CONFLICT (run_id, feature, metric) DO UPDATE SET value = EXCLUDED.value
-"""
-_PROFILE = """
-INSERT INTO scoring.profiles (run_id, column_name, bin, label, count)
-VALUES (:run_id, :column_name, :bin, :label, :count)
-ON CONFLICT (run_id, column_name, bin) DO UPDATE SET label = EXCLUDED.label, count = EXCLUDED.count
-"""
-_SCORED = """
-UPDATE scoring.scoring_runs SET rows_scored = :rows, findings = CAST(:findings AS jsonb), scored_at = now()
-WHERE run_id = :run_id AND status IN ('running', 'failed')
-"""

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from pipeline.config.workspace import Workspace
-from pipeline.databases import postgres
+from pipeline.databases import postgres, statements
 from pipeline.payloads import Scored, Written
 from pipeline.runs import ledger
 from pipeline.runs.archive import as_rows
@@ -20,6 +20,8 @@ from pipeline.runtime.clock import Clock
 from pipeline.runtime.progress import Progress
 from pipeline.store import parts
 from pipeline.store.layout import RunRef
+
+_SQL = statements.load("tasks/write")
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +41,7 @@ def write(places: Workspace, scored: Scored) -> Written:
         batches = parts.read(places.store, ref.scored(number), scored.part)
         with postgres.connect(places.predictions) as session, session.cursor() as cursor:
             ledger.write_as(cursor, scored.run_id)
-            cursor.execute(_CLAIM, line)
+            cursor.execute(_SQL["claim"], line)
             if cursor.fetchall():
                 rows = as_rows(ref, number, _counted(scored, batches))
                 postgres.load(cursor, "scoring", "prediction_rows", rows)
@@ -73,8 +75,4 @@ def _require_same(scored: Scored, found: list[tuple[Any, ...]]) -> None:
     log.info("part %s was written before: nothing to do", scored.part.number)
 
 
-_CLAIM = """
-UPDATE scoring.run_parts SET rows_scored = $1, scored_sha256 = $2, written_at = now()
-WHERE run_id = $3 AND part = $4 AND rows_scored IS NULL RETURNING part
-"""
 _WRITTEN = "SELECT rows_scored, scored_sha256 FROM scoring.run_parts WHERE run_id = $1 AND part = $2"

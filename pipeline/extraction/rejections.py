@@ -1,4 +1,4 @@
-"""Rejected rows go to `rejected_rows` with their reasons, in pieces: a night of bad rows alone needs no more memory."""
+"""Rejected rows go to `rejected_rows` with their reasons, in pieces: a run of bad rows alone needs no more memory."""
 
 from collections.abc import Iterator
 
@@ -10,6 +10,7 @@ from pipeline.runs import ledger
 
 # What is held before it is loaded; a batch's reasons for one rule come on top.
 PIECE_BYTES = 8 * 1024 * 1024
+
 
 _TABLE = pa.schema([("run_id", pa.int64()), ("part", pa.int32()), *REJECTED])
 
