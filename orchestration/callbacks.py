@@ -33,7 +33,7 @@ def task_defaults(job: Job, days_back: int | None = None) -> dict[str, Any]:
         # Not a callback: where this fails, the task does.
         "pre_execute": lambda context: credentials.keep_needed(context["ti"].task_id, job),
         "on_execute_callback": _announce(job, days_back),
-        "on_retry_callback": failure.say_again,
+        "on_retry_callback": failure.log_retry,
         "on_failure_callback": _report_failure(job, days_back),
     }
 

@@ -46,7 +46,7 @@ def report(job: Job, context: Mapping[str, Any], days_back: int | None = None) -
     noted = days_back is not None or _note(
         job, context, night, ti.task_id, kept_text(cause) if cause else error, ti.try_number
     )
-    sent = notify.tell_failure(job, context, night, error)
+    sent = notify.notify_failure(job, context, night, error)
     _leave(context, told=noted and sent)
     _log(job, context, night, error)
 
@@ -55,7 +55,7 @@ def report_fallback(job: Job, context: Mapping[str, Any]) -> None:
     """Tell people what analysts see of a night that failed: its fallback, or that this has failed, too."""
     error, night = context.get("exception"), night_of(job, context)
     served, text = isinstance(error, Served), text_of(error)
-    notify.tell_fallback(job, context, night, text, served=served)
+    notify.notify_fallback(job, context, night, text, served=served)
     if served:
         log.info("::endgroup::")
         log.error("%s", text)
@@ -84,7 +84,7 @@ def note(job: Job, context: Mapping[str, Any]) -> None:
         raise AirflowSkipException(f"{task} has failed, and has told of it itself")
     night = night_of(job, context)
     _note(job, context, night, task, str(left["kept"])[:_LONGEST], None)
-    notify.tell_noted(job, context, night, task, str(left["error"])[:_LONGEST], str(left["kind"])[:100])
+    notify.notify_noted(job, context, night, task, str(left["error"])[:_LONGEST], str(left["kind"])[:100])
 
 
 def night_of(job: Job, context: Mapping[str, Any], days_back: int | None = None) -> date:
@@ -104,7 +104,7 @@ def text_of(error: Any) -> str:
     return failures.explain(cause) if cause else str(error or _KILLED)
 
 
-def say_again(context: Mapping[str, Any]) -> None:
+def log_retry(context: Mapping[str, Any]) -> None:
     """Say why a task is tried again, below the traceback."""
     log.info("::endgroup::")
     for line in text_of(context.get("exception")).splitlines():

@@ -10,7 +10,6 @@ from pathlib import Path
 from fsspec.implementations.local import LocalFileSystem
 
 from pipeline.config import dates
-from pipeline.runs import folders
 from pipeline.store import files, objects
 
 # Younger files may be in the making.
@@ -103,4 +102,5 @@ def named(
 
 
 def not_ours(path: str) -> str:
+    """A sentence about a file that is none of ours."""
     return f"{path} in the store is no file of the pipeline's. It was left out: remove it."

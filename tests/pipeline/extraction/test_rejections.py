@@ -1,4 +1,4 @@
-"""pipeline/extraction/rejections.py: reasons are loaded in pieces, so a night of bad rows alone needs no more memory."""
+"""pipeline/extraction/rejections.py: reasons are loaded in pieces, so a run of bad rows alone needs no more memory."""
 
 from collections.abc import Iterator
 
