@@ -1,6 +1,6 @@
 """Every job file that names its outcomes has a second DAG, which measures each night when its results are known.
 
-A job file that cannot be used is told of by scoring.py, and passed over here.
+scoring.py shows a job file that cannot be used; it is passed over here.
 """
 
 from contextlib import suppress

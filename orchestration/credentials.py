@@ -1,4 +1,4 @@
-"""Which task sees which credential: said once, for every way of running tasks.
+"""Which task sees which credential: in one place, for every way of running tasks.
 
 Under Docker each queue has workers of its own, and their environment is the boundary (docker-compose.yaml). Wherever a
 task runs, its environment is cut down to its own line before its work begins: all tasks of a local Airflow are children

@@ -1,4 +1,4 @@
-"""A run's numbers leave for where Airflow sends its own, and for an MLflow server. No failure here fails a night."""
+"""A run's numbers leave for where Airflow sends its own, and for an MLflow server. No failure here fails a run."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -48,7 +48,14 @@ def _track(job: Job, run_id: int, metrics: Mapping[str, float]) -> None:
     from pipeline.integrations import mlflow
 
     if (name := job.tracking.mlflow) is not None:
-        said = Connection.get(name)
-        scheme = said.schema or ("https" if said.conn_type == "https" else "http")
-        server = mlflow.server(scheme, said.host, said.port, name, login=said.login, password=said.password)
+        connection = Connection.get(name)
+        scheme = connection.schema or ("https" if connection.conn_type == "https" else "http")
+        server = mlflow.server(
+            scheme,
+            connection.host,
+            connection.port,
+            name,
+            login=connection.login,
+            password=connection.password,
+        )
         mlflow.track(server, places_of(job).predictions, run_id, metrics)

@@ -1,4 +1,4 @@
-"""Tell people of a night. Whatever goes wrong here is logged: no message fails a night."""
+"""Notify people of a run. Whatever goes wrong here is logged: no message fails a run."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -39,7 +39,7 @@ def harmless(notify: Callable[Given, None]) -> Callable[Given, bool]:
 def notify_held(
     job: Job, context: Mapping[str, Any], run: "Run", verdict: "Verdict", meanwhile: str, form: str
 ) -> None:
-    """Tell people that a run waits for them."""
+    """Notify people of a run that waits for them."""
     from pipeline.integrations import messages
 
     _send(job, messages.held(_night(job, context), run, verdict, meanwhile, form))
@@ -57,7 +57,7 @@ def notify_waiting(
 
 @harmless
 def notify_refused(job: Job, context: Mapping[str, Any], run: "HeldRun", refusal: str, form: str) -> None:
-    """Tell people that an answer does not count."""
+    """Notify people that an answer does not count."""
     from pipeline.integrations import messages
 
     _send(job, messages.refused(_night(job, context), run, refusal, form))
@@ -65,9 +65,9 @@ def notify_refused(job: Job, context: Mapping[str, Any], run: "HeldRun", refusal
 
 @harmless
 def notify_published(job: Job, context: Mapping[str, Any], run: "Run", verdict: "Verdict") -> None:
-    """Tell people what is unusual about a published run, if anything, and what could not be sent before.
+    """Notify people what is unusual about a published run, if anything, and what could not be sent before.
 
-    Of a run that was held they know, and of one that they approved all the more.
+    People know of a run that was held, and of one that they approved all the more.
     """
     from pipeline.integrations import messages, outbox
 
@@ -78,8 +78,8 @@ def notify_published(job: Job, context: Mapping[str, Any], run: "Run", verdict: 
 
 
 @harmless
-def notify_failure(job: Job, context: Mapping[str, Any], night: date, error: str) -> None:
-    """Tell people that a task failed for good; of a run that was held or rejected they know."""
+def notify_failure(job: Job, context: Mapping[str, Any], day: date, error: str) -> None:
+    """Notify people that a task failed for good; of a run that was held or rejected they know."""
     from pipeline.integrations import messages
     from pipeline.runs.publications import Held, Rejected
 
@@ -87,35 +87,33 @@ def notify_failure(job: Job, context: Mapping[str, Any], night: date, error: str
     if not isinstance(cause, Held | Rejected):
         # Where nothing can be kept, nobody knows what was told before: of many mapped tasks the first one tells.
         first = (ti.map_index or 0) <= 0
-        alert = messages.failed(_night(job, context, night), ti.task_id, error, type(cause).__name__)
+        alert = messages.failed(_night(job, context, day), ti.task_id, error, type(cause).__name__)
         _send(job, alert, unkept=first)
 
 
 @harmless
-def notify_noted(
-    job: Job, context: Mapping[str, Any], night_of: date, task: str, error: str, kind: str
-) -> None:
-    """Tell people that another task of the same DAG run failed for good, which could not tell them."""
+def notify_noted(job: Job, context: Mapping[str, Any], day: date, task: str, error: str, kind: str) -> None:
+    """Notify people that another task of the same DAG run failed for good, which could not tell them."""
     from pipeline.integrations import messages
 
-    night = _night(job, context, night_of)
+    night = _night(job, context, day)
     failed = f"{night.task.partition('/tasks/')[0]}/tasks/{task}"
     _send(job, messages.failed(replace(night, task=failed), task, error, kind))
 
 
 @harmless
-def notify_fallback(job: Job, context: Mapping[str, Any], night: date, text: str, *, served: bool) -> None:
-    """Tell people what analysts see of a night that failed; `text` is the task's, or why nothing was served."""
+def notify_fallback(job: Job, context: Mapping[str, Any], day: date, text: str, *, served: bool) -> None:
+    """Notify people of what analysts see in place of a run that failed; `text` is the task's, or why nothing was served."""
     from pipeline.integrations import messages
 
     name = type(cause_of(context.get("exception"))).__name__
-    alert = messages.stood_in(_night(job, context, night), text, None if served else name)
+    alert = messages.stood_in(_night(job, context, day), text, None if served else name)
     _send(job, alert, unkept=True)
 
 
 @harmless
 def notify_outcomes(job: Job, context: Mapping[str, Any], measured: "Evaluation") -> None:
-    """Tell people of what the real results give cause for alarm about, if anything."""
+    """Notify people of what the real results give cause for alarm about, if anything."""
     from pipeline.integrations import messages
 
     for alarm in measured.alarms:
@@ -152,13 +150,13 @@ def addresses(name: str) -> tuple[str, ...]:
     return outbox.addresses(extra, name)
 
 
-def _night(job: Job, context: Mapping[str, Any], night: date | None = None) -> "Night":
+def _night(job: Job, context: Mapping[str, Any], day: date | None = None) -> "Night":
     from pipeline.integrations.messages import Night
 
     run, task = context["dag_run"], context["ti"].log_url
     return Night(
         job=job,
-        score_date=night or score_date(job, context),
+        score_date=day or score_date(job, context),
         trigger=f"{run.run_id} {run.clear_number or 0}",
         backfill=datetime.now(UTC).date() if run.run_type == "backfill" else None,
         task=task,
