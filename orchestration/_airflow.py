@@ -62,11 +62,11 @@ def ask_person(
     )
 
 
-def skip_tasks(names: list[str]) -> None:
+def skip_tasks(names: Sequence[str]) -> None:
     """Skip tasks downstream, as `DownstreamTasksSkipped` would, which an operator that returns a value cannot raise."""
     from airflow.sdk.execution_time.task_runner import SUPERVISOR_COMMS
 
-    SUPERVISOR_COMMS.send(SkipDownstreamTasks(tasks=names))
+    SUPERVISOR_COMMS.send(SkipDownstreamTasks(tasks=[*names]))
 
 
 def is_unanswered(conn_id: str) -> bool:

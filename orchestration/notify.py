@@ -103,7 +103,7 @@ def notify_noted(job: Job, context: Mapping[str, Any], day: date, task: str, err
 
 @harmless
 def notify_fallback(job: Job, context: Mapping[str, Any], day: date, text: str, *, served: bool) -> None:
-    """Notify people of what analysts see in place of a run that failed; `text` is the task's, or why nothing was served."""
+    """Notify people of what analysts see in place of a failed run; `text` is the task's, or why nothing was served."""
     from pipeline.integrations import messages
 
     name = type(cause_of(context.get("exception"))).__name__
