@@ -1,4 +1,4 @@
-"""Entities that a query gives more than once, found before its rows are read."""
+"""Entities that a query gives more than once, values before its rows are read."""
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,7 +14,7 @@ MAX_ROWS = 1_000_000
 
 
 class DoubledError(ScoringError):
-    """A night in which so many entities come more than once that nobody can have meant it."""
+    """A query that gives so many entities more than once that nobody can have meant it."""
 
 
 def find(address: str, query: Query, snapshot: str | None = None) -> pa.Array:
@@ -35,16 +35,16 @@ def find(address: str, query: Query, snapshot: str | None = None) -> pa.Array:
     with warehouse.stream(address, queries.empty(query), snapshot) as reader:
         if reader.schema.names.count(ENTITY) != 1:
             return pa.nulls(0, pa.string())
-    found: list[pa.Array] = []
+    values: list[pa.Array] = []
     with warehouse.stream(address, queries.duplicates(query, ENTITY), snapshot) as reader:
         for batch in reader:
-            found.append(text(storage(batch.column(0))).drop_null())
-            if sum(map(len, found)) > MAX_ROWS:
-                example = repr(found[0][0].as_py())
+            values.append(text(storage(batch.column(0))).drop_null())
+            if sum(map(len, values)) > MAX_ROWS:
+                example = repr(values[0][0].as_py())
                 raise DoubledError(
                     f"{query.file}: more than {MAX_ROWS:,} rows share their {ENTITY} with another row, such as "
                     f"{example}. Correct the query: it joins to many rows what should be one.",
                     private=[example],
                 )
-    counted = pc.value_counts(pa.concat_arrays([pa.nulls(0, pa.string()), *found]))
+    counted = pc.value_counts(pa.concat_arrays([pa.nulls(0, pa.string()), *values]))
     return counted.field("values").filter(pc.greater(counted.field("counts"), 1))

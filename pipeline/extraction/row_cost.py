@@ -112,10 +112,10 @@ def stand_in(manifest: Manifest, rows: pa.RecordBatch) -> pa.RecordBatch:
     )
 
 
-def with_last_pace(uri: str, job: str, manifest: Manifest, cost: RowCost) -> RowCost:
+def with_last_pace(database_url: str, job: str, manifest: Manifest, cost: RowCost) -> RowCost:
     """The cost of rows that no model has scored, with what scoring took in the last run, or else at registration."""
     values = {"job": job, "name": manifest.name, "version": manifest.version}
-    with postgres.engine(uri).connect() as connection:
+    with postgres.engine(database_url).connect() as connection:
         last = {row.metric: row.value for row in connection.execute(sa.text(_SQL["last_pace"]), values)}
     paced = scoring_threads(manifest) / last[_PACE] if last.get(_PACE) else manifest.score_seconds
     return replace(

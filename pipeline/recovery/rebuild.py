@@ -61,7 +61,7 @@ def rebuild(
     done = Rebuilt()
     database, adopted = _own(uri, store, job, adopt, done.notes)
     noted = erasures.notes(store, job, database.secret, done.notes)
-    for day, moves in receipts.nights(store, job, done.notes).items():
+    for day, moves in receipts.moves_by_day(store, job, done.notes).items():
         if between[0] <= day <= between[1]:
             progress(day)
             try:

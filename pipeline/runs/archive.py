@@ -53,19 +53,19 @@ class ArchivedPart:
     scored: File
 
 
-def run(uri: str, run_id: int) -> dict[str, Any]:
+def run(database_url: str, run_id: int) -> dict[str, Any]:
     """The row of a run that was scored whole, with its ledger.
 
     Raises:
         LedgerError: there is no such run, or it was not scored whole.
     """
-    found = history.show(uri, run_id)
-    if found["rows_scored"] is None or found["status"] in ("running", "failed"):
+    row = history.show(database_url, run_id)
+    if row["rows_scored"] is None or row["status"] in ("running", "failed"):
         raise LedgerError(
-            f"run {run_id} of {found['job']} {found['score_date']} is {found['status']}, and was not scored to its "
-            f"end. Take one that was: python -m pipeline runs {found['job']}"
+            f"run {run_id} of {row['job']} {row['score_date']} is {row['status']}, and was not scored to its "
+            f"end. Take one that was: python -m pipeline runs {row['job']}"
         )
-    return found
+    return row
 
 
 def parts_of(row: Mapping[str, Any]) -> list[ArchivedPart]:
@@ -90,9 +90,9 @@ def query(name: str) -> str:
 
 
 @contextmanager
-def by_part(uri: str, name: str, values: Values) -> Iterator[Iterator[tuple[int, int, pa.Table]]]:
+def by_part(database_url: str, name: str, values: Values) -> Iterator[Iterator[tuple[int, int, pa.Table]]]:
     """Stream the rows of a query that is ordered by `run_id` and `part`: each run, part and its rows at a time."""
-    with postgres.stream(uri, Query(query(name), values, name)) as reader:
+    with postgres.stream(database_url, Query(query(name), values, name)) as reader:
         yield _grouped(reader)
 
 

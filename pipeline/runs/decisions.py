@@ -1,4 +1,4 @@
-"""Decisions in a person's name: a held run is approved or rejected, a night is rolled back.
+"""Decisions in a person's name: a held run is approved or rejected, a score date is rolled back.
 
 The database takes them from members of `scoring_approver` only, and keeps the login beside the name that is stated.
 Whose name that may be is said in the job file.
@@ -109,7 +109,7 @@ def decide(approver_url: str, run_id: int, *, approve: bool, by: str, reason: st
 
     Raises:
         LedgerError: the run is not held, nobody said who decides and why, or the login may not decide.
-        Superseded: a newer run of the same night was published.
+        Superseded: a newer run of the same score date was published.
         WriteError: its model is older than the published one, and nobody named it.
     """
     _require_named(by, reason)
@@ -132,8 +132,8 @@ def roll_back(
     Args:
         approver_url: the predictions database, as a member of `scoring_approver`.
         job: the job's name.
-        score_date: the night.
-        to: a run that was once published for that night; else the one published before the current.
+        score_date: the day that was scored.
+        to: a run that was once published for that day; else the one published before the current.
         by: who decides, as stated.
         reason: why.
 

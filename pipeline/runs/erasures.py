@@ -79,7 +79,7 @@ def erasures_between(
     noted: Iterable[Note], kind: str, part: int, before: str, after: str
 ) -> tuple[Note, ...] | None:
     """The erasures that made one digest of a file another, in order; None where no notes lead there."""
-    steps = [one for one in noted if (one.kind, one.part) == (kind, part)]
+    steps = [note for note in noted if (note.kind, note.part) == (kind, part)]
     waiting: deque[tuple[str, tuple[Note, ...]]] = deque([(before, ())])
     seen = {before}
     while waiting:

@@ -46,13 +46,13 @@ class Failure:
     attempt: int | None = None
 
 
-def note(uri: str, failure: Failure, *, begin: bool) -> int | None:
+def note(database_url: str, failure: Failure, *, begin: bool) -> int | None:
     """Note a failure in the open run of its trigger, or in a run of its own where none had begun.
 
     Args:
-        uri: the predictions database.
+        database_url: the predictions database.
         failure: what failed.
-        begin: whether what failed is what begins a run; a later stage has one.
+        begin: whether what failed is what begins a run; a later task has one.
 
     Returns:
         the run in which it stands; None where the trigger's run is closed, or a later try is at work.
@@ -69,7 +69,7 @@ def note(uri: str, failure: Failure, *, begin: bool) -> int | None:
         "library_versions": json.dumps(library_versions()),
     }
     del values["interval"]
-    with ledger.refusing(), engine(uri).begin() as connection:
+    with ledger.refusing(), engine(database_url).begin() as connection:
         connection.execute(sa.text("SELECT scoring.lock_night(:job, :score_date)"), values)
         run = connection.execute(sa.text(_SQL["last"]), values).one_or_none()
         if run is not None and failure.attempt is not None and run.attempt > failure.attempt:

@@ -47,28 +47,28 @@ def folders(store: str, job: str) -> list[Folder]:
     """
     filesystem, root = files.open_store(store)
     filesystem.invalidate_cache()
-    found: dict[tuple[date, int], Folder] = {}
+    by_run: dict[tuple[date, int], Folder] = {}
     with suppress(FileNotFoundError), files.reaching(store):
         for path, info in filesystem.find(f"{root}/{job}", detail=True).items():
             ours = _OURS.fullmatch(path.rpartition(f"/{job}/")[2])
             day = dates.written(ours["score_date"]) if ours else None
             if ours and day:
                 key = (day, int(ours["run_id"]))
-                folder = found.setdefault(key, Folder(*key, {}, {}))
+                folder = by_run.setdefault(key, Folder(*key, {}, {}))
                 (folder.aside if ours["aside"] else folder.files)[path] = int(info["size"])
-    return [found[key] for key in sorted(found)]
+    return [by_run[key] for key in sorted(by_run)]
 
 
 def old(store: str, paths: Iterable[str]) -> list[str]:
     """Those of the files that were written before the grace period."""
     filesystem, _ = files.open_store(store)
     limit = datetime.now(UTC) - GRACE
-    found = []
+    due = []
     for path in paths:
         with suppress(FileNotFoundError), files.reaching(store):  # made whole or given up meanwhile
             if filesystem.modified(path) < limit:
-                found.append(path)
-    return found
+                due.append(path)
+    return due
 
 
 def discard(store: str, path: str) -> None:

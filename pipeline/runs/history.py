@@ -14,22 +14,22 @@ _RUN = "SELECT * FROM scoring.scoring_runs WHERE run_id = :run_id"
 _DETAILS = ("ledger", "metrics", "features", "outcomes", "rejected")
 
 
-def runs(uri: str, job: str | None = None, limit: int = 50) -> list[dict[str, Any]]:
+def runs(database_url: str, job: str | None = None, limit: int = 50) -> list[dict[str, Any]]:
     """The newest runs first, each as a row of `scoring_runs`."""
-    with engine(uri).connect() as connection:
+    with engine(database_url).connect() as connection:
         return [
             dict(row)
             for row in connection.execute(sa.text(_SQL["runs"]), {"job": job, "limit": limit}).mappings()
         ]
 
 
-def show(uri: str, run_id: int) -> dict[str, Any]:
+def show(database_url: str, run_id: int) -> dict[str, Any]:
     """All that the database knows of one run: its row, its parts, its metrics and the rules that rejected rows.
 
     Raises:
         LedgerError: there is no such run.
     """
-    with engine(uri).connect() as connection:
+    with engine(database_url).connect() as connection:
         row = connection.execute(sa.text(_RUN), {"run_id": run_id}).mappings().one_or_none()
         if row is None:
             raise LedgerError(f"no run {run_id}. `python -m pipeline runs` lists them.")

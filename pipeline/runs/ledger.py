@@ -62,17 +62,17 @@ class PartRecord:
     input_sha256: str
 
 
-def begin(uri: str, record: RunRecord, claim: Callable[[int], None]) -> int:
+def begin(database_url: str, record: RunRecord, claim: Callable[[int], None]) -> int:
     """Open a run and return its id; unfinished tries of the same trigger are abandoned, so that they cannot publish.
 
     Args:
-        uri: the predictions database.
+        database_url: the predictions database.
         record: what is known of the run.
         claim: is called with the run's number before there is a run; what it raises leaves none.
 
     Raises:
         Superseded: a later try of the same trigger is at work.
-        LedgerError: a higher version of the model is published for that night, and nobody named this one; or the
+        LedgerError: a higher version of the model is published for that score date, and nobody named this one; or the
             predictions database refuses: no such schema, no such right.
     """
     values = {
@@ -92,51 +92,51 @@ def begin(uri: str, record: RunRecord, claim: Callable[[int], None]) -> int:
     }
     with refusing():
         return patiently(
-            uri,
+            database_url,
             f"{record.job} {record.score_date}: beginning a run",
             lambda connection: _begin(connection, values, claim),
         )
 
 
-def extracted(uri: str, run_id: int, lines: Sequence[PartRecord]) -> None:
+def extracted(database_url: str, run_id: int, lines: Sequence[PartRecord]) -> None:
     """Enter a run's parts: rows extracted, rows rejected and the SHA-256 of each.
 
     Raises:
         Superseded: another try has taken over.
     """
-    # The counts too: rows that are rejected are in no part, and a night that has other ones is another night.
-    said = "".join(f"{line.rows_extracted} {line.rows_rejected} {line.input_sha256}\n" for line in lines)
-    digest = hashlib.sha256(said.encode()).hexdigest()
-    with engine(uri).begin() as connection:
+    # The counts too: rows that are rejected are in no part, and a run that has other ones has another input.
+    counts = "".join(f"{line.rows_extracted} {line.rows_rejected} {line.input_sha256}\n" for line in lines)
+    digest = hashlib.sha256(counts.encode()).hexdigest()
+    with engine(database_url).begin() as connection:
         hold_open(connection, run_id)
         if lines:
             connection.execute(sa.text(_SQL["part"]), [{**asdict(line), "run_id": run_id} for line in lines])
         connection.execute(sa.text(_SQL["extracted"]), {"run_id": run_id, "input_sha256": digest})
 
 
-def note_failure(uri: str, run_id: int, reason: str) -> None:
+def note_failure(database_url: str, run_id: int, reason: str) -> None:
     """Note in a run's row why a stage failed that cannot reach the ledger; a run that was closed stays as it is."""
     with refusing():
-        close(uri, run_id, "failed", reason)
+        close(database_url, run_id, "failed", reason)
 
 
-def close(uri: str, run_id: int, status: str, reason: str) -> None:
+def close(database_url: str, run_id: int, status: str, reason: str) -> None:
     """End an open run without publishing it: `abandoned`, `failed` or `held`. Other runs stay as they are."""
-    with engine(uri).begin() as connection:
+    with engine(database_url).begin() as connection:
         connection.execute(
             sa.text(_SQL["close"]), {"run_id": run_id, "status": status, "reason": reason[:2000]}
         )
 
 
 @contextmanager
-def open_run(uri: str, run_id: int) -> Iterator[None]:
+def open_run(database_url: str, run_id: int) -> Iterator[None]:
     """Around a stage's work: goes on with an open run, and notes a failure in its row for a person to read.
 
     Raises:
         Superseded: the run has been closed or published meanwhile.
         LedgerError: the predictions database refused a statement, and would again.
     """
-    with refusing(), engine(uri).begin() as connection:
+    with refusing(), engine(database_url).begin() as connection:
         # The change comes before the look: two stages that resume a failed run at once would else each wait for the
         # other's shared lock to go away.
         connection.execute(sa.text(_SQL["resume"]), {"run_id": run_id})
@@ -149,7 +149,7 @@ def open_run(uri: str, run_id: int) -> Iterator[None]:
     except Exception as error:  # noted and raised again, whatever it is
         # When the database is what failed, its error is the one to show.
         with suppress(sa.exc.SQLAlchemyError):
-            close(uri, run_id, "failed", kept_text(error))
+            close(database_url, run_id, "failed", kept_text(error))
         raise
 
 

@@ -1,4 +1,4 @@
-"""What a night shows: the pointer to a published run, which moves in one short transaction, or not at all."""
+"""What a score date shows: the pointer to a published run, which moves in one short transaction, or not at all."""
 
 from datetime import date
 from typing import Any
@@ -86,14 +86,14 @@ def move_pointer(database_url: str, run_id: int) -> int | None:
     """Move the pointer to an open run, in one transaction of some milliseconds; returns the run that it replaces.
 
     The database itself decides, in `scoring.publish`: the pointer only moves to a run younger than all that were ever
-    published for the night, so a stalled old try that wakes up cannot overwrite a newer result.
+    published for the score date, so a stalled old try that wakes up cannot overwrite a newer result.
 
     Args:
         database_url: the predictions database.
         run_id: the run, audited and running.
 
     Raises:
-        Superseded: a newer run of the same night was published, or the run has ended.
+        Superseded: a newer run of the same score date was published, or the run has ended.
         PublishError: its ledger does not add up, or its model is older than the published one and nobody named it.
     """
     done = postgres.patiently(

@@ -1,7 +1,7 @@
 """What the store keeps of a run beside its parts, so that a lost database can be made again from it.
 
 A record, before the run is published: its row, its ledger, its metrics and profiles, and its rejected rows. A receipt
-for every move of the pointer, after it: what `publications` says of the move, and the rows of the night's runs as they
+for every move of the pointer, after it: what `publications` says of the move, and the rows of the day's runs as they
 were then. And a note for every file that an erasure rewrites, before it does: the digests before and after. A record
 never changes; receipts and notes say what became of the run since.
 """
@@ -41,17 +41,17 @@ _MOVES = f"{objects.FOLDER}/moves"
 _MOVE_NAME = re.compile(r"(?P<day>[0-9-]{10})/[0-9]{8}T[0-9]{12}-(?P<number>[0-9]{1,18})\.json")
 
 
-def archive_rejected(uri: str, store: str, ref: RunRef) -> Part | None:
+def archive_rejected(database_url: str, store: str, ref: RunRef) -> Part | None:
     """Write a run's rejected rows into the store; None where there are none.
 
     Args:
-        uri: the predictions database.
+        database_url: the predictions database.
         store: where runs keep their parts.
         ref: the run.
     """
     writer = PartWriter(KEPT_REJECTED)
     with postgres.stream(
-        uri, Query(query("rescue/rejected.sql"), {"run_id": ref.run_id}, "rescue/rejected.sql")
+        database_url, Query(query("rescue/rejected.sql"), {"run_id": ref.run_id}, "rescue/rejected.sql")
     ) as rows:
         for batch in rows:
             writer.write(batch.cast(KEPT_REJECTED))
@@ -74,7 +74,7 @@ def archive(connection: sa.Connection, store: str, ref: RunRef, rejected: Part |
     objects.put(store, ref.record, record, store_identity.read(connection).secret)
 
 
-def follow(uri: str, store: str, job: str) -> None:
+def follow(database_url: str, store: str, job: str) -> None:
     """Write a receipt for every move of a job's pointer that the store has none of.
 
     The moves stand already: where the store or the database does not answer, a warning says so, and whoever moves the
@@ -82,7 +82,7 @@ def follow(uri: str, store: str, job: str) -> None:
     """
     try:
         written = set(objects.find(store, f"{_MOVES}/{job}"))
-        with postgres.engine(uri).connect() as connection:
+        with postgres.engine(database_url).connect() as connection:
             secret = store_identity.read(connection).secret
             for move in connection.execute(sa.text(_SQL["publications"]), {"job": job}).mappings().all():
                 path = f"{_MOVES}/{job}/{move['score_date']}/{move['moment']}-{move['run_id']}.json"
@@ -98,7 +98,7 @@ def follow(uri: str, store: str, job: str) -> None:
         )
 
 
-def nights(store: str, job: str, aside: list[str]) -> dict[date, list[tuple[int, str]]]:
+def moves_by_day(store: str, job: str, aside: list[str]) -> dict[date, list[tuple[int, str]]]:
     """The receipts of a job's moves, in order, by score date: the run's number, and the file.
 
     Args:
@@ -106,13 +106,13 @@ def nights(store: str, job: str, aside: list[str]) -> dict[date, list[tuple[int,
         job: the job's name.
         aside: takes a sentence about everything else that lies there.
     """
-    nights: dict[date, list[tuple[int, str]]] = {}
+    moves: dict[date, list[tuple[int, str]]] = {}
     for name, path in named(store, f"{_MOVES}/{job}", _MOVE_NAME, aside):
         if day := dates.written(name["day"]):
-            nights.setdefault(day, []).append((int(name["number"]), path))
+            moves.setdefault(day, []).append((int(name["number"]), path))
         else:
             aside.append(not_ours(path))
-    return nights
+    return moves
 
 
 def paths(store: str, job: str) -> list[str]:
@@ -147,7 +147,7 @@ def require_own(connection: sa.Connection, store: str, job: str, *, after_restor
     forgotten = sorted(
         {
             run_id
-            for moves in (nights(store, job, []).values() if unknown else ())
+            for moves in (moves_by_day(store, job, []).values() if unknown else ())
             for run_id, path in moves
             if run_id in unknown and objects.sealed(store, path, database.secret)
         }

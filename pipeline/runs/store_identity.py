@@ -61,13 +61,13 @@ def read(connection: sa.Connection) -> Database:
     return Database(str(row.database_id), int(row.last_run_id), bytes(row.secret))
 
 
-def of(uri: str) -> Database:
+def of(database_url: str) -> Database:
     """The database at an address.
 
     Raises:
         LedgerError: it refuses: no such schema, no such right.
     """
-    with ledger.refusing(), postgres.engine(uri).connect() as connection:
+    with ledger.refusing(), postgres.engine(database_url).connect() as connection:
         return read(connection)
 
 
@@ -174,7 +174,7 @@ def require_current(store: str, database: Database) -> None:
         )
 
 
-def admit(store: str, job: str, uri: str) -> Database:
+def admit(store: str, job: str, database_url: str) -> Database:
     """Let a database write runs of a job into the store; the first one that does makes the job's runs its own.
 
     Raises:
@@ -182,7 +182,7 @@ def admit(store: str, job: str, uri: str) -> Database:
         BehindStore: the database was restored from a backup, and has not been rebuilt.
         LedgerError: the database refuses: no such schema, no such right.
     """
-    with ledger.refusing(), postgres.engine(uri).connect() as connection:
+    with ledger.refusing(), postgres.engine(database_url).connect() as connection:
         database = read(connection)
         if owner(store, job) is None:
             known = set(connection.execute(sa.text(_KNOWN), {"job": job}).scalars())

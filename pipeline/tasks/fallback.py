@@ -1,4 +1,4 @@
-"""A night has failed, and its job says what stands in for it: other scores, marked as such in every row."""
+"""A run has failed, and its job says what stands in for it: other scores, marked as such in every row."""
 
 import logging
 from datetime import date
@@ -24,26 +24,26 @@ PREVIOUS = "champion_previous"
 
 
 class FallbackError(ScoringError):
-    """Nothing could be served in a failed night's place."""
+    """Nothing could be served in place of a failed run."""
 
 
 def serve(places: Workspace, job: Job, score_date: date, *, trigger: str, reason: str) -> str:
-    """Publish what the job names as its fallback, unless the night itself is published.
+    """Publish what the job names as its fallback, unless a run of the model is published.
 
     Args:
         places: folders, store and databases.
         job: what was to be scored.
-        score_date: the night that failed.
-        trigger: what started the night.
+        score_date: the day whose run failed.
+        trigger: what started the run.
         reason: why it is done, kept with the move of the pointer.
 
     Returns:
-        what analysts see of the night now, in a sentence.
+        what analysts see of the day now, in a sentence.
 
     Raises:
         UsageError: the job has no fallback.
-        FallbackError: no earlier night is published.
-        ScoringError: the previous model's night failed as well, or was held.
+        FallbackError: no earlier day is published.
+        ScoringError: the previous model's run failed as well, or was held.
     """
     if job.fallback == "none":
         raise UsageError(
@@ -62,7 +62,7 @@ def serve(places: Workspace, job: Job, score_date: date, *, trigger: str, reason
 
 
 def meanwhile(database_url: str, job: Job, score_date: date) -> str:
-    """What analysts see of a night whose run is held, in a sentence."""
+    """What analysts see of a day whose run is held, in a sentence."""
     shown = _shown(database_url, job, score_date)
     if job.fallback == "none" or shown is None:
         return "Analysts keep what they have."
@@ -97,7 +97,7 @@ def _serve_last(places: Workspace, job: Job, score_date: date, trigger: str, rea
 
 
 def _admitted(places: Workspace, job: Job) -> store_identity.Database | None:
-    """The database, as its store admits it; None where the store does not answer, which may be why the night failed."""
+    """The database, as its store admits it; None where the store does not answer, which may be why the run failed."""
     try:
         return store_identity.admit(places.store, job.name, places.predictions)
     except OSError as error:
@@ -110,7 +110,7 @@ def _score_previous(places: Workspace, job: Job, score_date: date, trigger: str)
         request = RunRequest(trigger=trigger, served_by="champion_previous")
         score(places, job, score_date, request, pinned=previous(places, job))
     except NothingToDo as nothing:
-        # An earlier try has served it, or the night is empty: the sentence says what is shown.
+        # An earlier try has served it, or the day has no rows: the sentence says what is shown.
         log.info("%s", nothing)
 
 

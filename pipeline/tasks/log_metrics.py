@@ -57,9 +57,9 @@ def log_metrics(places: Workspace, job: Job, run: Run, written: Sequence[Written
     return verdict
 
 
-def read(uri: str, run_id: int) -> dict[str, float]:
+def read(database_url: str, run_id: int) -> dict[str, float]:
     """What is kept of a run's metrics."""
-    with postgres.engine(uri).connect() as connection:
+    with postgres.engine(database_url).connect() as connection:
         rows = connection.execute(sa.text(_METRICS), {"run_id": run_id})
         return {row.metric: row.value for row in rows}
 
@@ -104,7 +104,9 @@ def _costs(run: Run, written: Sequence[Written], clock: Clock) -> dict[str, floa
     return seconds | peaks | paces | whole
 
 
-def _enter(uri: str, run: Run, verdict: Verdict, metrics: dict[str, float], profile: RunProfile) -> None:
+def _enter(
+    database_url: str, run: Run, verdict: Verdict, metrics: dict[str, float], profile: RunProfile
+) -> None:
     findings = json.dumps([finding.json_value() for finding in verdict.findings])
     features = [
         {"run_id": run.run_id, "feature": feature, "metric": metric, "value": float(value)}
@@ -114,7 +116,7 @@ def _enter(uri: str, run: Run, verdict: Verdict, metrics: dict[str, float], prof
     values = [
         {"run_id": run.run_id, "metric": name, "value": float(value)} for name, value in metrics.items()
     ]
-    with postgres.engine(uri).begin() as connection:
+    with postgres.engine(database_url).begin() as connection:
         # The run's row first: two tries at once wait here for one another, and one that is late changes nothing.
         scored = {"run_id": run.run_id, "rows": verdict.rows_scored, "findings": findings}
         connection.execute(sa.text(_SQL["scored"]), scored)

@@ -1,5 +1,7 @@
 """A written run is audited, the gate's verdict applied, and the run made the one that `predictions` shows."""
 
+import logging
+
 import sqlalchemy as sa
 
 from pipeline.config.workspace import Workspace
@@ -12,7 +14,8 @@ from pipeline.runs.ledger import Superseded
 from pipeline.runs.publications import PublishError, held, move_pointer, publication_of, published, row_of
 from pipeline.store import files
 from pipeline.store.layout import RunRef
-from pipeline.tasks.write import log
+
+log = logging.getLogger(__name__)
 
 _AUDITS = SQL / "audit"
 
@@ -26,7 +29,7 @@ def publish(places: Workspace, run: Run, verdict: Verdict) -> Publication:
         PublishError: the audit found rows missing, doubled or unaccounted for; they are named.
         Held: the gate did not pass; a person decides.
         Rejected: one has decided against it.
-        Superseded: a newer run of the same night is published.
+        Superseded: a newer run of the same score date is published.
         NothingToDo: it was a dry run.
     """
     try:
@@ -68,14 +71,14 @@ def _archive(places: Workspace, run: Run) -> None:
         receipts.archive(connection, places.store, ref, rejected)
 
 
-def audit(uri: str, run: Run) -> None:
+def audit(database_url: str, run: Run) -> None:
     """Run every query of sql/audit; each must return no row.
 
     Raises:
         PublishError: one does; its first rows are in the message.
     """
     values = {"run_id": run.run_id, "score_date": run.score_date}
-    with postgres.engine(uri).connect() as connection:
+    with postgres.engine(database_url).connect() as connection:
         # A million entities are grouped in 0.7 s; with the server's defaults (4 MB, and two workers) in 1.8 s.
         connection.execute(sa.text("SET LOCAL work_mem = '128MB'"))
         connection.execute(sa.text("SET LOCAL max_parallel_workers_per_gather = 0"))

@@ -66,8 +66,8 @@ def _counted(scored: Scored, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.R
         progress.add(batch.num_rows)
 
 
-def _require_same(scored: Scored, found: list[tuple[Any, ...]]) -> None:
-    if found != [(scored.part.rows, scored.part.sha256)]:
+def _require_same(scored: Scored, lines: list[tuple[Any, ...]]) -> None:
+    if lines != [(scored.part.rows, scored.part.sha256)]:
         raise PublishError(
             f"run {scored.run_id} has written part {scored.part.number} with other scores before: the model does not "
             "give the same scores twice. Fix its random_state, and clear the task `extract`."

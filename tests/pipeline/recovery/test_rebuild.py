@@ -424,7 +424,7 @@ def test_what_the_database_has_not_sealed_is_not_taken(rescue: Rescue) -> None:
     note = {"kind": "scored", "part": 0, "before": old, "after": new, "rows": 0}
     forged = {f"{erased}/{run['run_id']}/scored-00000-{old[:16]}-{new[:16]}.json": json.dumps(note)}
     # A night that nobody scored, approved by nobody.
-    [receipt] = receipts.nights(str(store), rescue.job, [])[NIGHTS[0]]
+    [receipt] = receipts.moves_by_day(str(store), rescue.job, [])[NIGHTS[0]]
     folder = shutil.copytree(store / ref.folder, store / RunRef(rescue.job, NIGHTS[1], 99).folder)
     for path in (ref.record, receipt[1]):
         value = objects.read(str(store), path, None) or ""
@@ -462,7 +462,7 @@ def test_a_receipt_and_a_record_speak_of_their_own_night_only(rescue: Rescue) ->
     rescue.home.score(rescue.job, NIGHTS[1])
     rescue.home.score(other.job, NIGHTS[0])
     theirs, store = other.shop.runs()[0], rescue.home.store
-    before, [(_, receipt)] = other.seen(), receipts.nights(store, other.job, [])[NIGHTS[0]]
+    before, [(_, receipt)] = other.seen(), receipts.moves_by_day(store, other.job, [])[NIGHTS[0]]
     forged = (objects.read(store, receipt, None) or "").replace(
         '"status": "published"', '"status": "superseded"'
     )
