@@ -17,11 +17,13 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from pipeline.databases import postgres
+from pipeline.databases import postgres, statements
 from pipeline.runs import folders, ledger
 from pipeline.store import objects
 from pipeline.store.files import StoreError
 from pipeline.store.parts import PartError
+
+_SQL = statements.load("runs/store_identity")
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +59,7 @@ class Database:
 
 def read(connection: sa.Connection) -> Database:
     """The database of a connection."""
-    row = connection.execute(sa.text(_READ)).one()
+    row = connection.execute(sa.text(_SQL["read"])).one()
     return Database(str(row.database_id), int(row.last_run_id), bytes(row.secret))
 
 
@@ -224,8 +226,4 @@ def _numbers(store: str, folder: str) -> list[str]:
     return sorted(numbers, key=int, reverse=True)
 
 
-_READ = """
-SELECT database_id, secret, CASE WHEN is_called THEN last_value ELSE 0 END AS last_run_id
-FROM scoring.identity CROSS JOIN scoring.scoring_runs_run_id_seq
-"""
 _KNOWN = "SELECT run_id FROM scoring.scoring_runs WHERE job = :job"

@@ -24,6 +24,9 @@ from pipeline.tasks.predict import score_part
 from pipeline.tasks.publish import publish
 from pipeline.tasks.write import write
 
+# Is called with the task, the parts done and the parts in all; 0 where nobody knows yet.
+Progress = Callable[[str, int, int], None]
+
 
 def score(
     places: Workspace,
@@ -32,7 +35,7 @@ def score(
     request: RunRequest,
     *,
     pinned: PinnedVersion | None = None,
-    progress: Callable[[str, int, int], None] = lambda task, done, total: None,
+    progress: Progress = lambda task, done, total: None,
 ) -> Publication:
     """Score one job for one score date and publish it.
 
@@ -69,16 +72,23 @@ def score(
         # A write resumes a run that has failed: the failure is noted when no write goes on any more.
         with ledger.open_run(places.predictions, run.run_id), _one_by_one() as writer:
             loading.result()
-            written: list[Future[Written]] = []
-            for number, part in enumerate(scored):
-                progress("predict and write", number, len(scored))
-                _require_no_error(written)
-                written.append(writer.submit(write, places, part.result()))
-            done = [part.result() for part in written]
+            done = _write_all(places, writer, scored, progress)
     progress("log_metrics", 0, 1)
     verdict = log_metrics(places, job, run, done)
     progress("publish", 0, 1)
     return publish(places, run, verdict)
+
+
+def _write_all(
+    places: Workspace, writer: ThreadPoolExecutor, scored: Sequence[Future[Scored]], progress: Progress
+) -> list[Written]:
+    """Write each part as soon as it is scored."""
+    written: list[Future[Written]] = []
+    for number, part in enumerate(scored):
+        progress("predict and write", number, len(scored))
+        _require_no_error(written)
+        written.append(writer.submit(write, places, part.result()))
+    return [part.result() for part in written]
 
 
 def _require_no_error(begun: Sequence[Future[Any]]) -> None:
