@@ -6,7 +6,6 @@ stretched to the room that a picture has; its words and dots are not, so that th
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
 
 from markupsafe import Markup
@@ -25,46 +24,14 @@ _PICTURE = Markup(
     '<svg y="{above}" width="100%" height="{frame}" viewBox="0 0 {width} {frame}" preserveAspectRatio="none">'
     "{shapes}</svg>{words}</svg>"
 )
-_CALENDAR = Markup(
-    '<svg class="calendar" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="group">'
-    "<title>{title}</title><desc>{told}</desc>{inside}</svg>"
-)
 _BAR = Markup('<rect class="tonight" x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}"/>')
 _LINE = Markup('<polyline class="{kind}" points="{points}"/>')
 _AREA = Markup('<polygon class="band" points="{points}"/>')
 _DOT = Markup('<circle class="{kind}" cx="{x:.1f}%" cy="{y:.1f}" r="{r}"><title>{told}</title></circle>')
 _TEXT = Markup('<text x="{x:.1f}%" y="{y}" text-anchor="{anchor}">{said}</text>')
-_CELL = Markup(
-    '<g class="night {level}"><title>{told}</title><rect x="{x}" y="{y}" width="13" height="13" rx="2"/>'
-    '<text x="{middle}" y="{base}" text-anchor="middle">{sign}</text></g>'
-)
-_LINK = Markup('<a href="{href}" aria-label="{told}">{inside}</a>')
-# Not by colour alone: a printout and one reader in twelve have none.
-_SIGNS = {"good": "", "warn": "!", "bad": "✕", "none": ""}
 
-WORDS = {
-    "good": "as usual",
-    "warn": "to look at",
-    "bad": "failed or rejected",
-    "none": "nothing published",
-}
 
 Points = Sequence[tuple[float, float]]
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A night in a calendar.
-
-    Attributes:
-        level: good, warn, bad or none.
-        told: what a reader or a pointer is told.
-        href: where it leads, if anywhere.
-    """
-
-    level: str
-    told: str
-    href: str | None = None
 
 
 def histogram(
@@ -159,29 +126,6 @@ def history(title: str, values: Mapping[date, float | None], at: date, *, small:
     return _picture(kind, title, told, shapes, words)
 
 
-def calendar(title: str, nights: Mapping[date, Cell]) -> Markup:
-    """Nights as cells, a column a week, Monday on top."""
-    if not nights:
-        return _CALENDAR.format(title=title, told="No night yet.", inside=Markup(""), width=15, height=7 * 15)
-    monday = min(nights) - timedelta(days=min(nights).weekday())
-    inside = Markup("")
-    for day, cell in nights.items():
-        x, y = 15 * ((day - monday).days // 7), 15 * day.weekday()
-        drawn = _CELL.format(
-            level=cell.level, told=cell.told, x=x, y=y, middle=x + 6.5, base=y + 10.5, sign=_SIGNS[cell.level]
-        )
-        inside += _LINK.format(href=cell.href, told=cell.told, inside=drawn) if cell.href else drawn
-    counts = ((word, sum(cell.level == level for cell in nights.values())) for level, word in WORDS.items())
-    told = ", ".join(f"{count} {word}" for word, count in counts if count)
-    weeks = (max(nights) - monday).days // 7 + 1
-    return _CALENDAR.format(title=title, told=f"{told}.", inside=inside, width=15 * weeks, height=7 * 15)
-
-
-def _legend(level: str) -> Markup:
-    cell = _CELL.format(level=level, told="", x=0, y=0, middle=6.5, base=10.5, sign=_SIGNS[level])
-    return Markup('<svg class="cell" width="13" height="13" aria-hidden="true">{}</svg>').format(cell)
-
-
 def _picture(kind: str, title: str, told: str, shapes: Markup, words: Markup) -> Markup:
     above, below = (0, 0) if kind == "sparkline" else (ABOVE, BELOW)
     return _PICTURE.format(kind=kind, title=title, told=told, shapes=shapes, words=words, width=WIDTH, frame=HEIGHT,
@@ -219,7 +163,3 @@ def _most(who: str, labels: Sequence[str], shares: Sequence[float]) -> str:
         return ""
     share, label = max(zip(shares, labels, strict=True), key=lambda pair: pair[0])
     return f"{who}: most in {axes.short(label)} ({share:.1%}). "
-
-
-# What each cell of a calendar means: its picture and its words.
-LEGEND = [(_legend(level), said) for level, said in WORDS.items()]

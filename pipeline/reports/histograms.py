@@ -72,7 +72,7 @@ def spread(column: str, tonight: Bins, reference: Reference | None) -> Spread:
     if nights is None or reference is None:
         return Spread(shown, tuple(folded(mine)[0]), None, None)
     band = None
-    if reference.by_night:
+    if reference.by_day:
         low, high = np.quantile(folded(nights), _NORMAL, axis=0)
         band = tuple(zip(low.tolist(), high.tolist(), strict=True))
     return Spread(shown, tuple(folded(mine)[0]), tuple(folded(pooled)[0]), band)

@@ -7,8 +7,8 @@ from itertools import groupby
 
 from markupsafe import Markup
 
-from pipeline.reports import axes, charts, queries, render
-from pipeline.reports.charts import Cell
+from pipeline.reports import axes, calendars, charts, queries, render
+from pipeline.reports.calendars import Cell
 from pipeline.reports.queries import Night
 from pipeline.reports.report import by_night
 
@@ -63,9 +63,9 @@ def overview(predictions: str, jobs: Sequence[str], link: Link) -> str:
     nights = queries.nights(predictions, jobs)
     lanes = [_lane(list(group), link) for _, group in groupby(nights, key=lambda night: night.job)]
     lanes.sort(key=lambda lane: (_LEVELS.index(lane.level), lane.job))
-    counted = ((sum(lane.level == level for lane in lanes), charts.WORDS[level]) for level in _LEVELS)
+    counted = ((sum(lane.level == level for lane in lanes), calendars.WORDS[level]) for level in _LEVELS)
     counts = ", ".join(f"{count} {said}" for count, said in counted if count)
-    return render.page("overview.html.jinja", lanes=lanes, counts=counts, legend=charts.LEGEND)
+    return render.page("overview.html.jinja", lanes=lanes, counts=counts, legend=calendars.LEGEND)
 
 
 def _lane(nights: list[Night], link: Link) -> Lane:
@@ -79,7 +79,7 @@ def _lane(nights: list[Night], link: Link) -> Lane:
         told=_told(last),
         href=link(last),
         waiting=waiting,
-        calendar=charts.calendar(f"{last.job}: the last nights", cells),
+        calendar=calendars.calendar(f"{last.job}: the last nights", cells),
         span=f"{nights[0].score_date:%-d %b} to {last.score_date:%-d %b %Y}",
         sparklines=list(_sparklines(nights, last.score_date)),
     )

@@ -151,7 +151,8 @@ def test_gaps_that_are_no_chance_are_told_once_in_words_and_numbers(unfair: Shop
     [posted] = web.got
     assert posted["title"] == f"{unfair.job} 2024-03-01: groups fare differently"
     for told in (
-        f"Run {found['run_id']} of {unfair.job}, score date 2024-03-01: 100 of 100 entities have a result; ROC AUC 0.",
+        f"Run {found['run_id']} of {unfair.job}, score date 2024-03-01: ",
+        "100 of 100 entities have an outcome; ROC AUC 0.",
         "- recall by member: 0 (false) to 1 (true), p = ",
         f"Look at it: http://airflow/scoring/dags/{unfair.job}/reports/{found['run_id']}\n",
         f"http://airflow/dags/{unfair.job}-outcomes/runs/manual/tasks/measure?try_number=1",

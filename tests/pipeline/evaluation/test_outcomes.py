@@ -1,4 +1,4 @@
-"""Published scores held against real results, which come late, twice, wrong or not at all."""
+"""Published scores are evaluated with outcomes, which come late, twice, wrong or not at all."""
 
 import json
 import re
@@ -21,9 +21,9 @@ from typer.testing import CliRunner
 
 from pipeline.__main__ import app
 from pipeline.errors import NothingToDo
-from pipeline.evaluation import ground_truth
-from pipeline.evaluation.custom_metrics import BusinessError
-from pipeline.evaluation.ground_truth import ResultError
+from pipeline.evaluation import outcome_values
+from pipeline.evaluation.custom_metrics import CustomMetricError
+from pipeline.evaluation.outcome_values import OutcomesQueryError
 from pipeline.evaluation.outcomes import OutcomeError, evaluate
 from pipeline.payloads import Evaluation
 from pipeline.tasks import preflight
@@ -219,8 +219,8 @@ def test_contradicting_results_are_refused_and_named(shop: Shop) -> None:
     twice = rows[3:5].assign(bought=~rows["bought"][3:5])
     name_outcomes(shop, pd.concat([rows, twice]))
     with pytest.raises(
-        ResultError,
-        match=r"2 entities have more than one result in column 'bought', .* customer-00003, customer-00004\.",
+        OutcomesQueryError,
+        match=r"2 entities have outcomes in column 'bought' that .*: customer-00003, customer-00004\.",
     ):
         look(shop)
     assert kept(shop) == before
@@ -258,7 +258,7 @@ def test_a_result_that_is_said_twice_or_later_counts_once(shop: Shop) -> None:
 @pytest.mark.parametrize("classes", [("false", "true"), ("0", "1"), ("0.0", "1.0")])
 def test_a_class_may_be_said_in_any_type(home: Home, said: pa.Array, classes: tuple[str, ...]) -> None:
     manifest = home.model(home.name("shop"), *shop_model()).manifest.model_copy(update={"classes": classes})
-    found = ground_truth.actual(said, manifest, "n.sql", pa.array(["a", "b", "c"]))
+    found = outcome_values.read(said, manifest, "n.sql", pa.array(["a", "b", "c"]))
     known = said.null_count < 3
     np.testing.assert_array_equal(found, [1.0, 0.0, np.nan] if known else [np.nan] * 3)
 
@@ -269,8 +269,8 @@ def test_an_unknown_result_is_named(shop: Shop) -> None:
     rows.loc[7, "bought"] = "maybe"
     name_outcomes(shop, rows)
     with pytest.raises(
-        ResultError,
-        match=r"does not know: 'maybe', such as that of entity customer-00007\. .* knows false, true",
+        OutcomesQueryError,
+        match=r"no class of the model: 'maybe', such as that of entity customer-00007\. .* are false, true",
     ):
         look(shop)
 
@@ -280,14 +280,14 @@ def test_an_unknown_result_is_named(shop: Shop) -> None:
     [
         (
             {"bought": "purchased"},
-            r"column 'bought', the real result, is missing. The query has entity_id, purchased",
+            r"column 'bought', the outcome, is missing. The query has entity_id, purchased",
         ),
         ({"entity_id": "customer"}, r"column 'entity_id', the entity that was scored, is missing"),
     ],
 )
 def test_a_column_that_is_missing_is_named(shop: Shop, rename: dict[str, str], complaint: str) -> None:
     name_outcomes(shop, bought(shop_rows()).rename(columns=rename))
-    with pytest.raises(ResultError, match=complaint):
+    with pytest.raises(OutcomesQueryError, match=complaint):
         look(shop)
 
 
@@ -304,7 +304,7 @@ def test_somebody_has_to_say_which_column_it_is(home: Home) -> None:
     home.score(shop.job)
     name_outcomes(shop, bought(shop_rows()))
     with pytest.raises(
-        ResultError, match=r"registered without --outcome: say it in job_\d+.toml, as outcomes.column"
+        OutcomesQueryError, match=r"registered without --outcome. Name it in job_\d+.toml, as outcomes.column"
     ):
         look(shop)
     name_outcomes(shop, bought(shop_rows()), keys='column = "bought"')
@@ -405,7 +405,7 @@ def test_values_are_measured_by_their_errors(home: Home) -> None:
     assert "bias_gap_p:channel" in found
     name_outcomes(shop, rows[["entity_id"]].assign(spent="a lot"))
     with pytest.raises(
-        ResultError, match="results that are no finite number, such as that of entity customer-00000"
+        OutcomesQueryError, match="outcomes that are no finite number, such as that of entity customer-00000"
     ):
         look(shop)
 
@@ -458,7 +458,7 @@ def test_business_figures_that_fail_leave_what_was_measured(shop: Shop) -> None:
     name_outcomes(shop, bought(shop_rows()))
     before = look(shop).metrics
     name_outcomes(shop, bought(shop_rows()), business="SELECT score FROM scores")
-    with pytest.raises(BusinessError, match=rf"{shop.job}_business.sql: more than one row"):
+    with pytest.raises(CustomMetricError, match=rf"{shop.job}_business.sql: more than one row"):
         look(shop)
     assert kept(shop) == before
 
@@ -510,10 +510,10 @@ def test_check_tries_the_outcomes_before_the_first_night(shop: Shop) -> None:
     rows.loc[:9, "bought"] = pd.NA
     name_outcomes(shop, rows, business="SELECT count(channel) AS channels FROM scores", slices=BY)
     assert finding().passed
-    assert "90 of the first 100 rows of 2024-03-01 have a result in 'bought'; " in finding().detail
+    assert "90 of the first 100 rows of 2024-03-01 have an outcome in 'bought'; " in finding().detail
     name_outcomes(shop, rows, business="SELECT count(chanel) AS channels FROM scores", slices=BY)
     assert not finding().passed
     assert 'Referenced column "chanel" not found' in finding().detail
     name_outcomes(shop, rows.rename(columns={"bought": "purchased"}))
-    assert "column 'bought', the real result, is missing" in finding().detail
+    assert "column 'bought', the outcome, is missing" in finding().detail
     assert kept(shop) == {}

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.contract.contract import Column
-from pipeline.monitoring.profile import SCORE, Bins, Profile, as_json, bins_of, bins_of_numbers, from_json
+from pipeline.monitoring.bins import Bins, as_json, for_column, for_numbers, from_json
+from pipeline.monitoring.profile import SCORE, Profile
 
 BINS = {
     "amount": Bins("amount", "edges", edges=(-1.0, 0.0, 2.5)),
@@ -96,7 +97,7 @@ def test_a_column_without_a_value_survives(of: list) -> None:  # type: ignore[ty
 
 def test_the_mean_is_exact() -> None:
     values = np.random.default_rng(1).normal(50, 10, 10_000)
-    bins = {"x": bins_of_numbers("x", pa.array(values))}
+    bins = {"x": for_numbers("x", pa.array(values))}
     mean = Profile.of(bins, {"x": pa.array(values)}).mean("x")
     assert mean is not None
     assert math.isclose(mean, values.mean())
@@ -118,7 +119,7 @@ def test_the_mean_is_exact() -> None:
     ],
 )  # fmt: skip
 def test_bins_are_made_of_what_training_saw(column: Column, values: pa.Array, expected: Bins) -> None:
-    made = bins_of(column, values)
+    made = for_column(column, values)
     assert made == expected == from_json(as_json(made))
     assert Profile.of({"x": made}, {"x": values}).rows == len(values)
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
 
-from pipeline.reports import charts
-from pipeline.reports.charts import Cell
+from pipeline.reports import calendars, charts
+from pipeline.reports.calendars import Cell
 from tests.hostile import HOSTILE
 
 DAYS = [date(2024, 3, 1) + timedelta(days=number) for number in range(10)]
@@ -103,7 +103,7 @@ def test_a_calendar_has_monday_on_top_and_no_meaning_in_colour_alone() -> None:
         DAYS[3]: Cell("bad", "failed", "run/1"),
         DAYS[9]: Cell("warn", "odd"),
     }
-    drawn = read(charts.calendar("nights", cells))
+    drawn = read(calendars.calendar("nights", cells))
     placed = {group.findtext("title"): group.find("rect") for group in drawn.iter("g")}
     assert {name: (r.get("x"), r.get("y")) for name, r in placed.items() if r is not None} == {
         "fine": ("0", "60"),  # the first of March 2024 is a Friday
@@ -121,7 +121,7 @@ def test_hostile_text_stays_text(text: str) -> None:
     for drawn in (
         charts.histogram(text, [text, text], [0.1, 0.2]),
         charts.history(text, dict.fromkeys(DAYS, 1.0), DAYS[0]),
-        charts.calendar(text, {DAYS[0]: Cell("good", text, text)}),
+        calendars.calendar(text, {DAYS[0]: Cell("good", text, text)}),
     ):
         assert read(drawn).findtext("title") == text.replace("\r", "\n")
         known = {"svg", "title", "desc", "rect", "polyline", "circle", "text", "g", "a"}

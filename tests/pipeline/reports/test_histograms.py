@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.monitoring.profile import Bins
-from pipeline.monitoring.references import ENOUGH_NIGHTS, Reference
+from pipeline.monitoring.bins import Bins
+from pipeline.monitoring.references import ENOUGH_DAYS, Reference
 from pipeline.reports import histograms
 
 
@@ -20,7 +20,7 @@ def reference(bins: Bins, nights: int) -> Reference:
 
 def test_shares_beside_the_training_nights() -> None:
     bins = Bins("origin", "values", values=("EWR",))
-    seen = histograms.spread("origin", dict.fromkeys(bins.labels, 1), reference(bins, ENOUGH_NIGHTS))
+    seen = histograms.spread("origin", dict.fromkeys(bins.labels, 1), reference(bins, ENOUGH_DAYS))
     assert seen.labels == ("EWR", "other", "null")
     assert seen.tonight == pytest.approx((1 / 3, 1 / 3, 1 / 3))
     assert seen.reference == pytest.approx((1 / 6, 2 / 6, 3 / 6))
