@@ -86,7 +86,7 @@ def of_dag_run(dag_id: str, dag_run_id: str) -> Response:
         waits = f"This DAG run waits: Airflow has no pool {pool!r}. {dependencies.missing_pool(pool)}"
         return _missing([waits], "bad", 404)
     errors = {task: str(value.get("error")) for (task, key), value in left.items() if key == events.FAILURE}
-    return _missing(events.say(states, errors), "bad" if "failed" in states.values() else "none", 404)
+    return _missing(events.describe(states, errors), "bad" if "failed" in states.values() else "none", 404)
 
 
 @app.get("/dags/{dag_id}/reports/{run_id}", dependencies=may_see_runs)

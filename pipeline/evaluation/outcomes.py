@@ -14,7 +14,7 @@ from pipeline.config.job import Job
 from pipeline.config.sections import OutcomesSection
 from pipeline.config.workspace import Workspace
 from pipeline.contract.contract import ENTITY
-from pipeline.databases import postgres, queries
+from pipeline.databases import postgres, queries, statements
 from pipeline.databases.queries import Values
 from pipeline.errors import NothingToDo, ScoringError
 from pipeline.evaluation import custom_metrics, ground_truth, performance, scored_sample
@@ -26,6 +26,8 @@ from pipeline.payloads import Evaluation
 from pipeline.runs import archive
 
 log = logging.getLogger(__name__)
+
+_SQL = statements.load("evaluation/outcomes")
 
 # As many entities fit into half a gigabyte; of a larger run a sample is evaluated.
 MAX_ROWS = 1_000_000
@@ -117,7 +119,7 @@ def _published(uri: str, job: str, score_date: date) -> tuple[dict[str, Any], in
     """The row of the published run, with its ledger, and how many entities have a score of it."""
     with postgres.engine(uri).connect() as connection:
         values = {"job": job, "score_date": score_date}
-        published = connection.execute(sa.text(_CURRENT), values).one_or_none()
+        published = connection.execute(sa.text(_SQL["published"]), values).one_or_none()
     if published is None:
         raise NothingToDo(f"{job} {score_date}: no run is published, so there is nothing to evaluate")
     return archive.run(uri, published.run_id), int(published.entities)
@@ -169,7 +171,7 @@ def _enter(uri: str, run_id: int, metrics: performance.Metrics) -> None:
         postgres.patiently(
             uri,
             f"entering the outcomes of run {run_id}",
-            lambda connection: connection.execute(sa.text(_REPLACE), arrays),
+            lambda connection: connection.execute(sa.text(_SQL["enter"]), arrays),
         )
 
 
@@ -183,14 +185,3 @@ def _log(evaluation: Evaluation) -> None:
     )
     for note in evaluation.notes:
         log.info("%s", note)
-
-
-_CURRENT = """
-SELECT run_id, (SELECT coalesce(sum(rows_scored - rows_erased), 0) FROM scoring.run_parts
-                WHERE run_id = current.run_id) AS entities
-FROM scoring.current_runs AS current WHERE job = :job AND score_date = :score_date
-"""
-_REPLACE = """
-SELECT scoring.replace_outcomes(:run_id, CAST(:columns AS text[]), CAST(:values AS text[]), CAST(:metrics AS text[]),
-                                CAST(:numbers AS double precision[]))
-"""

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.contract.contract import ENTITY
+from pipeline.databases import statements
 from pipeline.evaluation.metrics import LabelledScores
 from pipeline.model.manifest import Manifest
 from pipeline.model.scoring import Floats
@@ -17,6 +18,8 @@ from pipeline.runs.archive import ArchivedPart
 from pipeline.store.parts import MissingPart
 
 _MILLION = 1_000_000
+
+_SQL = statements.load("evaluation/scored_sample")
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ def read(
     values = {"run_id": run["run_id"], "score_date": run["score_date"], "millionths": share}
     files = {part.number: part for part in archive.parts_of(run)}
     rows, groups, wanted, notes = [], [], list(columns), []
-    with archive.by_part(uri, "outcomes/scores.sql", values) as stream:
+    with archive.by_part(uri, _SQL["scores"], values, "evaluation/scored_sample.sql") as stream:
         for _, number, batch in stream:
             rows.append(batch.drop_columns(["run_id", "part"]))
             sliced, missing = _groups(store, files[number], batch[ENTITY], wanted)

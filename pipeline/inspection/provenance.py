@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from pipeline.config.workspace import Workspace
 from pipeline.contract.contract import ENTITY
-from pipeline.databases import postgres
+from pipeline.databases import postgres, statements
 from pipeline.errors import ScoringError, UsageError
 from pipeline.inspection import lineage, reproduce
 from pipeline.inspection.lineage import Change
@@ -20,6 +20,8 @@ from pipeline.runs.archive import ArchivedPart
 from pipeline.store import parts
 from pipeline.store.parts import MissingPart, PartError
 from pipeline.store.schemas import SCORE_SCHEMA
+
+_SQL = statements.load("inspection/provenance")
 
 
 class TraceError(UsageError):
@@ -99,9 +101,7 @@ def trace(places: Workspace, run_id: int, entity_id: str) -> Trace:
     """
     row = archive.run(places.predictions, run_id)
     values = {name: row[name] for name in ("run_id", "score_date", "job")} | {"entity_id": entity_id}
-    scored, rejected = (
-        _rows(places.predictions, f"reproduce/{name}.sql", values) for name in ("row", "rejections")
-    )
+    scored, rejected = (_rows(places.predictions, name, values) for name in ("row", "rejections"))
     if not scored and not rejected:
         raise TraceError(_unknown(places, values))
     part = next((part for part in archive.parts_of(row) if scored and part.number == scored[0]["part"]), None)
@@ -179,19 +179,19 @@ def _find(store: str, part: ArchivedPart, entity_id: str) -> tuple[pa.RecordBatc
 def _unknown(places: Workspace, values: dict[str, Any]) -> str:
     run_id, entity_id = values["run_id"], values["entity_id"]
     said = f"run {run_id} has neither scored nor rejected entity {entity_id!r}. "
-    others = [row["run_id"] for row in _rows(places.predictions, "reproduce/others.sql", values)]
+    others = [row["run_id"] for row in _rows(places.predictions, "others", values)]
     if others:
         return (
             f"{said}Other runs of {values['job']} {values['score_date']} have: name one of "
             f"{', '.join(map(str, others))}."
         )
-    nearest = _rows(places.predictions, "reproduce/nearest.sql", values)[0]["entity_id"]
+    nearest = _rows(places.predictions, "nearest", values)[0]["entity_id"]
     return f"{said}No other run of that night has. Its nearest entity is {nearest!r}: correct the name, or the run."
 
 
 def _rows(uri: str, name: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
     with postgres.engine(uri).connect() as connection:
-        return [dict(row) for row in connection.execute(sa.text(archive.query(name)), values).mappings()]
+        return [dict(row) for row in connection.execute(sa.text(_SQL[name]), values).mappings()]
 
 
 def _scores(rows: pa.Table) -> Iterator[Score]:

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from pipeline.config.workspace import Workspace
 from pipeline.contract.contract import ENTITY
+from pipeline.databases import statements
 from pipeline.errors import ScoringError
 from pipeline.inspection import lineage
 from pipeline.inspection.lineage import Change
@@ -22,6 +23,8 @@ from pipeline.runs.archive import ArchivedPart
 from pipeline.store import parts
 from pipeline.store.parts import MissingPart
 from pipeline.store.schemas import SCORE_SCHEMA
+
+_SQL = statements.load("inspection/reproduce")
 
 # A sum in another order differs by less.
 ROUNDING = 1e-9
@@ -118,7 +121,7 @@ def reproduce(
         return found
     files = archive.parts_of(row)
     values = {"run_id": run_id, "score_date": row["score_date"]}
-    with archive.by_part(places.predictions, "reproduce/rows.sql", values) as stream:
+    with archive.by_part(places.predictions, _SQL["rows"], values, "inspection/reproduce.sql") as stream:
         for number, (part, rows) in enumerate(_aligned(files, stream, found)):
             progress(number, len(files))
             _part(places.store, part, rows, loaded, found)

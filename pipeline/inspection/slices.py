@@ -12,10 +12,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.contract.contract import ENTITY
+from pipeline.databases import statements
 from pipeline.databases.queries import Values
 from pipeline.runs import archive
 from pipeline.runs.archive import MAX_SLICE_VALUES, slices_of_part
 from pipeline.store.parts import MissingPart
+
+_SQL = statements.load("inspection/diff")
 
 Totals = dict[str | None, Counter[str]]
 
@@ -54,7 +57,7 @@ def compare(
         uri: address of the predictions database.
         store: where the runs keep their parts.
         rows: the runs' rows, with their ledgers.
-        values: what sql/compare/pairs.sql takes.
+        values: what the query `pairs` takes.
         columns: the columns, which the parts must have.
 
     Returns:
@@ -67,7 +70,7 @@ def compare(
     found: dict[str, Totals] = {column: defaultdict(Counter) for column in columns}
     notes = []
     try:
-        with archive.by_part(uri, "compare/pairs.sql", values) as stream:
+        with archive.by_part(uri, _SQL["pairs"], values, "inspection/diff.sql") as stream:
             for run_id, number, pairs in stream:
                 sliced = slices_of_part(store, files[run_id, number], pairs[ENTITY], list(found))
                 for column in list(found):

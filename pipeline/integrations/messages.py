@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Night:
+class Subject:
     """The night that a message is about.
 
     Attributes:
@@ -37,7 +37,7 @@ class Night:
     report: str
 
 
-def held(night: Night, run: Run, verdict: Verdict, meanwhile: str, form: str) -> Alert:
+def held(night: Subject, run: Run, verdict: Verdict, meanwhile: str, form: str) -> Alert:
     """A run waits for a person.
 
     Args:
@@ -56,7 +56,7 @@ def held(night: Night, run: Run, verdict: Verdict, meanwhile: str, form: str) ->
     return _alert(night, "held, and waits for a decision", _checks("held", verdict), body, run.run_id)
 
 
-def waiting(night: Night, run: HeldRun, deadline: datetime, form: str) -> Alert:
+def waiting(night: Subject, run: HeldRun, deadline: datetime, form: str) -> Alert:
     """A run still waits for a person, and not for much longer.
 
     Args:
@@ -74,7 +74,7 @@ def waiting(night: Night, run: HeldRun, deadline: datetime, form: str) -> Alert:
     return _alert(night, "still waits for a decision", "reminder", body, run.run_id)
 
 
-def refused(night: Night, run: HeldRun, refusal: str, form: str) -> Alert:
+def refused(night: Subject, run: HeldRun, refusal: str, form: str) -> Alert:
     """Somebody answered who may not decide; the run waits on."""
     body = [
         f"An answer to run {run.run_id} of {run.job}, score date {run.score_date}, does not count: {line(refusal)}",
@@ -83,7 +83,7 @@ def refused(night: Night, run: HeldRun, refusal: str, form: str) -> Alert:
     return _alert(night, "an answer does not count", f"refused: {refusal}", body, run.run_id)
 
 
-def unusual(night: Night, run: Run, verdict: Verdict) -> Alert:
+def unusual(night: Subject, run: Run, verdict: Verdict) -> Alert:
     """A run was published, and its checks found something all the same."""
     body = [
         _counts(run, verdict),
@@ -93,7 +93,7 @@ def unusual(night: Night, run: Run, verdict: Verdict) -> Alert:
     return _alert(night, "published, with something unusual", _checks("unusual", verdict), body, run.run_id)
 
 
-def unlike(night: Night, measured: "Evaluation") -> Alert:
+def unlike(night: Subject, measured: "Evaluation") -> Alert:
     """The real results say that the model errs unlike in some groups, and that it is no chance."""
     known = measured.metrics
     figures = [f"{said} {known[name]:.3g}" for name, said in _FIGURES.items() if name in known]
@@ -107,7 +107,7 @@ def unlike(night: Night, measured: "Evaluation") -> Alert:
     return _alert(night, "groups fare differently", "outcomes", body, measured.run_id)
 
 
-def failed(night: Night, task: str, error: str, kind: str) -> Alert:
+def failed(night: Subject, task: str, error: str, kind: str) -> Alert:
     """A task failed for good; a failed night has one message, however many of its tasks fail.
 
     Args:
@@ -126,7 +126,7 @@ def failed(night: Night, task: str, error: str, kind: str) -> Alert:
     return _alert(night, f"failed in {task}", cause, body, None)
 
 
-def stood_in(night: Night, text: str, kind: str | None) -> Alert:
+def stood_in(night: Subject, text: str, kind: str | None) -> Alert:
     """What analysts see of a night that failed.
 
     Args:
@@ -148,7 +148,7 @@ def stood_in(night: Night, text: str, kind: str | None) -> Alert:
     return _alert(night, title, cause, [*body, f"The night's report: {night.report}"], None)
 
 
-def _alert(night: Night, what: str, cause: str, body: list[str], run_id: int | None) -> Alert:
+def _alert(night: Subject, what: str, cause: str, body: list[str], run_id: int | None) -> Alert:
     name = night.job.name
     if night.backfill:
         which = f"{name}, backfill, {night.backfill}"

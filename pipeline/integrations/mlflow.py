@@ -13,8 +13,10 @@ from typing import Any
 import httpx
 import sqlalchemy as sa
 
-from pipeline.databases import postgres
+from pipeline.databases import postgres, statements
 from pipeline.errors import ScoringError, UsageError
+
+_SQL = statements.load("integrations/mlflow")
 
 # Seconds for each of a handful of short calls: a night does not wait for a server that is gone.
 PATIENCE = 10.0
@@ -89,7 +91,7 @@ def track(server: Server, uri: str, run_id: int, metrics: Mapping[str, float]) -
         TrackingError: the server was not reached, or refused.
     """
     with postgres.engine(uri).connect() as connection:
-        run = dict(connection.execute(sa.text(_RUN), {"run_id": run_id}).mappings().one())
+        run = dict(connection.execute(sa.text(_SQL["run"]), {"run_id": run_id}).mappings().one())
     with server.client() as client:
         experiment = _experiment(client, run["job"])
         there = _find(client, experiment, run_id) or _create(client, experiment, run)
@@ -167,10 +169,3 @@ def _call(client: httpx.Client, path: str, body: dict[str, Any]) -> dict[str, An
         raise TrackingError(f"{error.request.url}: {error.response.text[:500]}") from error
     except (httpx.HTTPError, ValueError) as error:
         raise TrackingError(f"{client.base_url}{path}: {type(error).__name__}: {error}") from error
-
-
-_RUN = """
-SELECT run_id, job, score_date, status, model_name, model_version, model_sha256, code_version,
-       started_at, scored_at, published_at
-FROM scoring.scoring_runs WHERE run_id = :run_id
-"""

@@ -9,10 +9,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from pipeline.databases import postgres
+from pipeline.databases import postgres, statements
 from pipeline.errors import ScoringError, UsageError, named
 
 log = logging.getLogger(__name__)
+
+_SQL = statements.load("integrations/outbox")
 
 
 class AlertError(ScoringError):
@@ -78,7 +80,7 @@ def enqueue_and_send(
     """
     try:
         with postgres.engine(uri).begin() as connection:
-            kept = connection.execute(sa.text(_KEEP), {**asdict(alert), "recipient": recipient})
+            kept = connection.execute(sa.text(_SQL["enqueue"]), {**asdict(alert), "recipient": recipient})
             if kept.scalar_one():
                 log.info("told before, and not again: %s", alert.title)
     except sa.exc.OperationalError as error:
@@ -92,7 +94,7 @@ def enqueue_and_send(
 def waiting(uri: str, recipient: str) -> bool:
     """Whether a message has not been sent yet."""
     with postgres.engine(uri).connect() as connection:
-        return connection.execute(sa.text(_ANY), {"recipient": recipient}).first() is not None
+        return connection.execute(sa.text(_SQL["any_waiting"]), {"recipient": recipient}).first() is not None
 
 
 def send(uri: str, recipient: str, urls: Sequence[str]) -> None:
@@ -105,7 +107,7 @@ def send(uri: str, recipient: str, urls: Sequence[str]) -> None:
     """
     failures = {}
     with postgres.engine(uri).begin() as connection:
-        rows = connection.execute(sa.text(_WAITING), {"recipient": recipient}).mappings().all()
+        rows = connection.execute(sa.text(_SQL["waiting"]), {"recipient": recipient}).mappings().all()
         reached = {row["alert_id"]: set(row["reached"]) for row in rows}
         for url in urls if rows else ():
             mark = hashlib.sha256(url.encode()).hexdigest()[:16]
@@ -123,7 +125,7 @@ def send(uri: str, recipient: str, urls: Sequence[str]) -> None:
                 "reached": sorted(marks),
                 "error": "; ".join(failures.values()) or None,
             }
-            connection.execute(sa.text(_SENT), values)
+            connection.execute(sa.text(_SQL["sent"]), values)
     if failures:
         raise AlertError(
             f"{'; '.join(failures.values())}. {len(rows)} message(s) for {recipient!r} are kept, and sent with "
@@ -165,35 +167,7 @@ def deliver(url: str, messages: Sequence[tuple[str, str]]) -> None:
         raise AlertError(f"{address.partition('?')[0]} was not reached")
 
 
-def kept(uri: str, limit: int) -> list[dict[str, Any]]:
+def newest(uri: str, limit: int) -> list[dict[str, Any]]:
     """The newest messages first, without their texts."""
     with postgres.engine(uri).connect() as connection:
-        return [dict(row) for row in connection.execute(sa.text(_KEPT), {"limit": limit}).mappings()]
-
-
-_KEEP = """
-INSERT INTO scoring.alerts AS kept (job, score_date, run_id, cause, recipient, title, body)
-VALUES (:job, :score_date, :run_id, :cause, :recipient, :title, :body)
-ON CONFLICT (recipient, cause) DO UPDATE SET repeated = kept.repeated + 1 RETURNING repeated
-"""
-_ANY = """
-SELECT FROM scoring.alerts
-WHERE recipient = :recipient AND sent_at IS NULL AND raised_at > now() - interval '7 days' LIMIT 1
-"""
-_WAITING = """
-SELECT alert_id, reached, title, body FROM scoring.alerts
-WHERE recipient = :recipient AND sent_at IS NULL AND raised_at > now() - interval '7 days'
-ORDER BY alert_id LIMIT 50 FOR UPDATE SKIP LOCKED
-"""
-# Its text may name entities: it is kept for no longer than it is needed.
-_SENT = """
-UPDATE scoring.alerts
-SET reached = :reached, tries = tries + 1, last_error = :error,
-    sent_at = CASE WHEN CAST(:error AS text) IS NULL THEN now() END,
-    body = CASE WHEN CAST(:error AS text) IS NULL THEN '' ELSE body END
-WHERE alert_id = :alert_id
-"""
-_KEPT = """
-SELECT alert_id, job, score_date, run_id, title, recipient, raised_at, sent_at, repeated, tries, last_error
-FROM scoring.alerts ORDER BY alert_id DESC LIMIT :limit
-"""
+        return [dict(row) for row in connection.execute(sa.text(_SQL["newest"]), {"limit": limit}).mappings()]

@@ -12,11 +12,11 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 
+from pipeline.databases import statements
 from pipeline.embedded.server import Embedded
 from pipeline.errors import NothingToDo
 from pipeline.inspection import slices
 from pipeline.inspection.diff import CompareError, Diff, compare, with_published
-from pipeline.runs import archive
 from pipeline.runs.ledger import LedgerError
 from pipeline.runs.publications import Held
 from tests.home import NIGHT, Home, shop_model, shop_rows
@@ -120,7 +120,7 @@ def test_nothing_is_computed_once_for_every_entity(shop: Shop) -> None:
     """Seen on a table without statistics: the planner sorted the first run's scores again for every pair."""
     run_id = shop.home.score(shop.job).run_id
     values: dict[str, Any] = {"before": run_id, "after": run_id, "before_date": NIGHT, "after_date": NIGHT}
-    query = f"EXPLAIN (ANALYZE, FORMAT JSON) {archive.query('compare/summary.sql')}"
+    query = f"EXPLAIN (ANALYZE, FORMAT JSON) {statements.load('inspection/diff')['summary']}"
     [row] = shop.home.sql(query, **values)
 
     def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -218,7 +218,7 @@ def test_without_its_parts_a_run_is_compared_all_the_same_but_by_slice(shop: Sho
 
 
 def test_a_slice_that_is_no_feature_or_no_group_is_told(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(slices, "MAX_VALUES", 50)
+    monkeypatch.setattr(slices, "MAX_SLICE_VALUES", 50)
     sliced(shop, "region", "amount", "member")
     run_id = shop.home.score(shop.job).run_id
     found = diff(shop, run_id, run_id)

@@ -287,7 +287,7 @@ def test_a_feature_that_never_varies_is_unusual_once_it_does(pinned: PinnedVersi
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        ({"night_column": "day"}, "no night column 'day' in the nights"),
+        ({"night_column": "day"}, "no day column 'day' in the training days"),
         ({"score_column": "probability"}, "no score column 'probability'"),
         ({"night_column": "amount_text"}, "row 0 has no day"),
         ({"score_column": "amount_text"}, "row 0 has no finite score"),

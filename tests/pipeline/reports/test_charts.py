@@ -71,10 +71,10 @@ def test_pictures_tell_a_screen_reader_what_they_show() -> None:
     drawn = read(charts.histogram("distance", ["0", "1"], [0.25, 0.75], [0.5, 0.5]))
     assert drawn.get("role") == "img"
     assert drawn.findtext("title") == "distance"
-    assert drawn.findtext("desc") == "Tonight: most in 1 (75.0%). Reference: most in 0 (50.0%). "
+    assert drawn.findtext("desc") == "This run: most in 1 (75.0%). Reference: most in 0 (50.0%). "
     drawn = read(charts.history("rows", dict(zip(DAYS, range(1000, 1010), strict=True)), DAYS[-1]))
     assert drawn.findtext("desc") == (
-        "10 nights from 2024-03-01 to 2024-03-10: least 1,000, most 1,009, 1,009 on 2024-03-10."
+        "10 days from 2024-03-01 to 2024-03-10: least 1,000, most 1,009, 1,009 on 2024-03-10."
     )
 
 
@@ -112,7 +112,7 @@ def test_a_calendar_has_monday_on_top_and_no_meaning_in_colour_alone() -> None:
     }
     assert {group.findtext("text") for group in drawn.iter("g")} == {"", "✕", "!"}
     assert [(link.get("href"), link.get("aria-label")) for link in drawn.iter("a")] == [("run/1", "failed")]
-    assert drawn.findtext("desc") == "1 as usual, 1 to look at, 1 failed or rejected."
+    assert drawn.findtext("desc") == "1 as usual, 1 needs attention, 1 failed or rejected."
 
 
 @pytest.mark.parametrize("text", HOSTILE)
