@@ -37,11 +37,11 @@ class OutcomeError(ScoringError):
     """Scores that cannot be evaluated."""
 
 
-def evaluate(places: Workspace, job: Job, score_date: date, *, most: int = MAX_ROWS) -> Evaluation:
+def evaluate(workspace: Workspace, job: Job, score_date: date, *, most: int = MAX_ROWS) -> Evaluation:
     """Compare published scores with their outcomes, and enter the metrics; earlier ones become history.
 
     Args:
-        places: folders, store and databases.
+        workspace: folders, store and databases.
         job: with a section `[outcomes]`.
         score_date: the day whose rows were scored.
         most: rows to evaluate; of a larger run a sample is.
@@ -55,18 +55,18 @@ def evaluate(places: Workspace, job: Job, score_date: date, *, most: int = MAX_R
         PartError: a part is altered.
     """
     rule = required(job)
-    run, entities = _published(places.predictions, job.name, score_date)
-    pinned = registry.pin(places.home, run["model_name"], run["model_version"], run["model_sha256"])
-    sample = scored_sample.read(places.predictions, places.store, run, entities, job.slices, most)
-    outcomes = _outcomes(places, job, rule, score_date, pinned, sample)
+    run, entities = _published(workspace.predictions, job.name, score_date)
+    pinned = registry.pin(workspace.home, run["model_name"], run["model_version"], run["model_sha256"])
+    sample = scored_sample.read(workspace.predictions, workspace.store, run, entities, job.slices, most)
+    outcomes = _outcomes(workspace, job, rule, score_date, pinned, sample)
     labelled = scored_sample.labelled(sample, pinned.manifest, outcomes.values)
     evaluated = performance.evaluate(labelled, sample.groups, pinned, rule)
     counts = {"entities": float(entities)}
     if sample.weight == 1:  # of a sample nobody knows which of the others were scored
         counts["outcomes_unscored"] = float(outcomes.unscored)
     metrics = evaluated.metrics | performance.overall(counts)
-    metrics |= performance.overall(_business(places, rule, run, sample.table, outcomes.rows))
-    _enter(places.predictions, run["run_id"], metrics)
+    metrics |= performance.overall(_business(workspace, rule, run, sample.table, outcomes.rows))
+    _enter(workspace.predictions, run["run_id"], metrics)
     evaluation = Evaluation(
         run_id=run["run_id"],
         job=job.name,
@@ -80,7 +80,7 @@ def evaluate(places: Workspace, job: Job, score_date: date, *, most: int = MAX_R
     return evaluation
 
 
-def rehearse(places: Workspace, job: Job, score_date: date, manifest: Manifest) -> str:
+def rehearse(workspace: Workspace, job: Job, score_date: date, manifest: Manifest) -> str:
     """Try a job's outcomes query on real rows without scores, write nothing, and give a sentence on it.
 
     Raises:
@@ -91,13 +91,13 @@ def rehearse(places: Workspace, job: Job, score_date: date, manifest: Manifest) 
     rule = required(job)
     column = ground_truth.column_of(job, manifest)
     rows, complete = ground_truth.sample(
-        places.warehouse, *_query(places, job, rule, score_date), rule.query, manifest, column
+        workspace.warehouse, *_query(workspace, job, rule, score_date), rule.query, manifest, column
     )
     counts = f"{rule.query}: {complete} of the first {len(rows)} rows of {score_date} have an outcome in {column!r}"
     if rule.business is None:
         return counts
     _business(
-        places, rule, {"run_id": 0, "score_date": score_date}, scored_sample.empty(job.slices).table, rows
+        workspace, rule, {"run_id": 0, "score_date": score_date}, scored_sample.empty(job.slices).table, rows
     )
     return f"{counts}; {rule.business} runs"
 
@@ -115,18 +115,18 @@ def required(job: Job) -> OutcomesSection:
     return job.outcomes
 
 
-def _published(uri: str, job: str, score_date: date) -> tuple[dict[str, Any], int]:
+def _published(database_url: str, job: str, score_date: date) -> tuple[dict[str, Any], int]:
     """The row of the published run, with its ledger, and how many entities have a score of it."""
-    with postgres.engine(uri).connect() as connection:
+    with postgres.engine(database_url).connect() as connection:
         values = {"job": job, "score_date": score_date}
         published = connection.execute(sa.text(_SQL["published"]), values).one_or_none()
     if published is None:
         raise NothingToDo(f"{job} {score_date}: no run is published, so there is nothing to evaluate")
-    return archive.run(uri, published.run_id), int(published.entities)
+    return archive.run(database_url, published.run_id), int(published.entities)
 
 
 def _outcomes(
-    places: Workspace,
+    workspace: Workspace,
     job: Job,
     rule: OutcomesSection,
     score_date: date,
@@ -134,30 +134,30 @@ def _outcomes(
     sample: ScoredSample,
 ) -> Outcomes:
     column = ground_truth.column_of(job, pinned.manifest)
-    query, values = _query(places, job, rule, score_date)
+    query, values = _query(workspace, job, rule, score_date)
     names = sample.rows[ENTITY].combine_chunks()
-    return ground_truth.read(places.warehouse, query, values, rule.query, pinned.manifest, column, names)
+    return ground_truth.read(workspace.warehouse, query, values, rule.query, pinned.manifest, column, names)
 
 
-def _query(places: Workspace, job: Job, rule: OutcomesSection, score_date: date) -> tuple[str, Values]:
+def _query(workspace: Workspace, job: Job, rule: OutcomesSection, score_date: date) -> tuple[str, Values]:
     start, end = dates.interval(score_date, job.zone)
     values = {"score_date": score_date, "interval_start": start, "interval_end": end}
-    return queries.read(places.home / "sql", rule.query), values
+    return queries.read(workspace.home / "sql", rule.query), values
 
 
 def _business(
-    places: Workspace, rule: OutcomesSection, run: Mapping[str, Any], scores: pa.Table, rows: pa.Table
+    workspace: Workspace, rule: OutcomesSection, run: Mapping[str, Any], scores: pa.Table, rows: pa.Table
 ) -> dict[str, float]:
     """The job's own metrics, of its scores and of the rows of its outcomes query."""
     if rule.business is None:
         return {}
     values: Values = {"run_id": run["run_id"], "score_date": run["score_date"]}
-    query = queries.read(places.home / "sql", rule.business)
+    query = queries.read(workspace.home / "sql", rule.business)
     numbers = custom_metrics.calculate(query, values, rule.business, {"scores": scores, "results": rows})
     return {f"business:{name}": value for name, value in numbers.items() if np.isfinite(value)}
 
 
-def _enter(uri: str, run_id: int, metrics: performance.Metrics) -> None:
+def _enter(database_url: str, run_id: int, metrics: performance.Metrics) -> None:
     columns, values, names = zip(*metrics, strict=True)
     arrays: dict[str, Any] = {
         "run_id": run_id,
@@ -169,7 +169,7 @@ def _enter(uri: str, run_id: int, metrics: performance.Metrics) -> None:
     arrays["numbers"] = list(metrics.values())
     with postgres.translated_errors("predictions", OutcomeError, {"42": remedy}):
         postgres.patiently(
-            uri,
+            database_url,
             f"entering the outcomes of run {run_id}",
             lambda connection: connection.execute(sa.text(_SQL["enter"]), arrays),
         )

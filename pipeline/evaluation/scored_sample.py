@@ -55,12 +55,12 @@ def empty(columns: tuple[str, ...]) -> ScoredSample:
 
 
 def read(
-    uri: str, store: str, run: Mapping[str, Any], entities: int, columns: tuple[str, ...], most: int
+    database_url: str, store: str, run: Mapping[str, Any], entities: int, columns: tuple[str, ...], most: int
 ) -> ScoredSample:
     """Read a run's scores.
 
     Args:
-        uri: the predictions database.
+        database_url: the predictions database.
         store: where the run keeps its parts, which have the slices' values.
         run: the run's row, with its ledger.
         entities: how many the run has.
@@ -74,7 +74,7 @@ def read(
     values = {"run_id": run["run_id"], "score_date": run["score_date"], "millionths": share}
     files = {part.number: part for part in archive.parts_of(run)}
     rows, groups, wanted, notes = [], [], list(columns), []
-    with archive.by_part(uri, _SQL["scores"], values, "evaluation/scored_sample.sql") as stream:
+    with archive.by_part(database_url, _SQL["scores"], values, "evaluation/scored_sample.sql") as stream:
         for _, number, batch in stream:
             rows.append(batch.drop_columns(["run_id", "part"]))
             sliced, missing = _groups(store, files[number], batch[ENTITY], wanted)

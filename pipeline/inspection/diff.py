@@ -112,11 +112,11 @@ class Diff:
         ]
 
 
-def compare(places: Workspace, before: int, after: int, *, top: int = 10) -> Diff:
+def compare(workspace: Workspace, before: int, after: int, *, top: int = 10) -> Diff:
     """Compare two runs of a job, of the same score date or of two; also by the slices that the job file names.
 
     Args:
-        places: folders, store and databases.
+        workspace: folders, store and databases.
         before: the first run's id.
         after: the second run's id.
         top: how many of the largest changes to name.
@@ -126,15 +126,15 @@ def compare(places: Workspace, before: int, after: int, *, top: int = 10) -> Dif
         CompareError: the runs are of two jobs, or the rows of one are gone.
         PartError: a part is altered.
     """
-    diff = scores(places.predictions, before, after, top=top)
+    diff = scores(workspace.predictions, before, after, top=top)
     try:
-        columns = loader.find(places.home / "dags", diff.job).slices
+        columns = loader.find(workspace.home / "dags", diff.job).slices
     except JobError as error:
         return replace(diff, notes=[f"no slices: {error}"])
     if not columns:
         return diff
-    rows = [archive.run(places.predictions, side.run_id) for side in (diff.before, diff.after)]
-    sliced, notes = slices.compare(places.predictions, places.store, rows, _values(*rows), columns)
+    rows = [archive.run(workspace.predictions, side.run_id) for side in (diff.before, diff.after)]
+    sliced, notes = slices.compare(workspace.predictions, workspace.store, rows, _values(*rows), columns)
     return replace(diff, slices=sliced, notes=notes)
 
 

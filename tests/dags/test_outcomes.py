@@ -170,7 +170,7 @@ def test_the_nights_of_a_backfill_that_is_measured_have_one_message(unfair: Shop
     with pytest.raises(AirflowFailException, match="a backfill names score_date 2024-03-01"):
         measure(outcomes_of(unfair.home, unfair.job), due, "2024-03-01", backfill=True)
     [posted] = web.got
-    assert "One night of a backfill" in posted["message"]
+    assert "one run of a backfill" in posted["message"]
 
 
 def test_no_message_fails_what_was_measured(unfair: Shop, web: Web, caplog: pytest.LogCaptureFixture) -> None:

@@ -120,7 +120,7 @@ def test_what_was_kept_is_sent_when_a_sink_is_back_to_each_once(shop: Shop, port
 def test_sinks_that_take_a_call_and_never_answer_are_given_up(
     shop: Shop, ports: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tracking, "PATIENCE", 0.5)
+    monkeypatch.setattr(tracking, "TIMEOUT", 0.5)
     with socket.create_server(("127.0.0.1", ports[1])), socket.create_server(("127.0.0.1", ports[2])):
         run_id = night(shop)
     assert shop.status(run_id) == "published"

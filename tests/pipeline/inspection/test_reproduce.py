@@ -20,8 +20,9 @@ from sklearn.linear_model import LogisticRegression, Ridge
 
 from pipeline.embedded.server import Embedded
 from pipeline.errors import NothingToDo
+from pipeline.inspection.differences import Difference, between, unexplained
 from pipeline.inspection.provenance import trace
-from pipeline.inspection.reproduce import Difference, Reproduction, differences, reproduce, unexplained
+from pipeline.inspection.reproduce import Reproduction, reproduce
 from pipeline.maintenance.erasure import erase
 from pipeline.runs.archive import parts_of, run
 from pipeline.runs.ledger import LedgerError
@@ -215,7 +216,7 @@ def test_rows_of_a_part_that_never_was_are_found(shop: Shop) -> None:
     run_id = scored(shop)
     shop.home.sql(f"UPDATE scoring.prediction_rows SET part = 7 WHERE {ROW}", run_id=run_id)
     found = again(shop, run_id)
-    assert found.problems == ["the database has rows of part 7, which the ledger does not know"]
+    assert found.problems == ["the database has rows of part 7, which is not in the ledger"]
     assert [difference.entity_id for difference in found.differences] == ["customer-00042"]
 
 
@@ -292,5 +293,5 @@ def test_values_are_equal_where_every_bit_is(rows: list[tuple[Any, Any, bool]], 
         for column, old, new in zip(SCORE_SCHEMA.names[1:], then, now, strict=True)
         if not same and exact(old) != exact(new)
     }
-    found = [*differences(0, "database", table(0), table(1))]
+    found = [*between(0, "database", table(0), table(1))]
     assert {(one.entity_id, one.column) for one in found} == expected

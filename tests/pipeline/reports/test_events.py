@@ -16,9 +16,9 @@ STATES = st.sampled_from([None, "queued", "running", "success", "skipped", "fail
         ({"extract": "running", "publish": None}, {}, "is not finished"),
         ({"measure": "failed"}, {"measure": "no such table"}, "The task measure failed: no such table"),
         ({"measure": "failed"}, {}, "The task measure failed. It was ended from outside"),
-        ({"extract": "skipped", "publish": "skipped"}, {}, "the log of the task extract says why"),
+        ({"extract": "skipped", "publish": "skipped"}, {}, "The log of the task extract says why"),
         ({"prune": "success"}, {}, "has done its work"),
-        ({"extract": "upstream_failed"}, {}, "A task before it failed"),
+        ({"extract": "upstream_failed"}, {}, "A task failed, so"),
     ],
 )
 def test_what_became_of_a_dag_run(states: dict[str, str | None], errors: dict[str, str], words: str) -> None:
