@@ -17,7 +17,7 @@ from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from tests.home import Home, shop_model, shop_rows
-from tests.pipeline.evaluation.test_outcomes import name_outcomes, opened
+from tests.pipeline.evaluation.shop import name_outcomes, opened
 from tests.pipeline.shop import Shop
 from tests.sinks import Web, web
 

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.config.sections import OutcomesSection
 from pipeline.evaluation import fairness
-from pipeline.evaluation.metrics import LabelledScores, intervals, rates
+from pipeline.evaluation.metrics import LabelledScores, rates
 
 RULE = OutcomesSection(query="n.sql", delay_days=1)
 CARRIERS = 15
@@ -104,28 +104,3 @@ def test_a_difference_that_is_small_is_no_alarm_however_sure_it_is() -> None:
     assert not any(gap.alarm for gap in found)
     fired = fairness.gaps({"origin": grouped(labelled, group)}, RULE.model_copy(update={"gap": 0.005}))
     assert any(gap.alarm for gap in fired)
-
-
-@pytest.mark.parametrize(("hits", "rows"), [(0, 10), (10, 10), (3, 17), (500, 1000)])
-def test_a_rates_interval_is_wilsons(hits: int, rows: int) -> None:
-    share, z = hits / rows, 1.959963984540054
-    middle = (share + z * z / (2 * rows)) / (1 + z * z / rows)
-    half = z / (1 + z * z / rows) * np.sqrt(share * (1 - share) / rows + z * z / (4 * rows * rows))
-    found = intervals({"recall:a": (hits, rows)})
-    assert found == {
-        "recall:a": share,
-        "recall_low:a": pytest.approx(middle - half, abs=1e-12),
-        "recall_high:a": pytest.approx(middle + half, abs=1e-12),
-    }
-
-
-def test_a_rate_of_nothing_is_left_out() -> None:
-    assert intervals({"recall": (0, 0)}) == {}
-
-
-def test_counts_of_groups_add_up_to_those_of_all() -> None:
-    labelled = night(np.random.default_rng(10))
-    groups = grouped(labelled, np.arange(len(labelled)) % 7)
-    for name, whole in rates(labelled).items():
-        parts = [rates(group)[name] for group in groups.values()]
-        assert tuple(map(sum, zip(*parts, strict=True))) == whole

@@ -18,13 +18,11 @@ from typer.testing import CliRunner
 
 from pipeline.__main__ import app
 from pipeline.reports import report as reports
-from pipeline.reports.model_card import card
-from pipeline.reports.queries import NoSuchRun
 from pipeline.runs.decisions import decide, roll_back
 from pipeline.runs.publications import Held
 from tests.home import NIGHT, Home, shop_rows
 from tests.hostile import HOSTILE
-from tests.pipeline.shop import Shop, open_shop
+from tests.pipeline.shop import Shop
 
 VOID = {"meta", "br", "hr", "wbr"}
 
@@ -63,11 +61,6 @@ class Page(HTMLParser):
     def said(self) -> str:
         """The page's text in one line."""
         return " ".join(" ".join(self.words).split())
-
-
-@pytest.fixture
-def shop(home: Home) -> Shop:
-    return open_shop(home)
 
 
 def report(home: Home, run_id: int) -> str:
@@ -194,11 +187,6 @@ def test_features_stand_beside_the_training_data_the_most_unusual_first(shop: Sh
     assert "This run kept no histogram of its scores." in Page(report(shop.home, run_id)).said
 
 
-def test_a_run_that_is_not_there(shop: Shop) -> None:
-    with pytest.raises(NoSuchRun, match="no run 999999"):
-        report(shop.home, 999_999)
-
-
 def require_alone(text: str) -> Page:
     """A page that loads nothing, runs nothing, and can be read out loud."""
     page = Page(text)
@@ -320,16 +308,6 @@ def test_a_huge_run_makes_a_page_of_less_than_300_kb(shop: Shop) -> None:
     assert len(said.encode()) < 300_000
     assert "And 970 more." in Page(said).said
     assert "Cut here" in said
-
-
-def test_a_card_is_read_from_the_model_store_only(home: Home, tmp_path: Path) -> None:
-    (tmp_path / "MODEL_CARD.md").write_text("secret")
-    (home.path / "models" / "link").symlink_to(tmp_path)
-    (home.path / "models" / "m" / "1").mkdir(parents=True)
-    (home.path / "models" / "m" / "1" / "MODEL_CARD.md").write_text("| a |\n|---|\n| b |")
-    assert "<table>" in str(card(home.path, "m", 1))
-    for name in ("../..", "link", "/etc", "missing"):
-        assert card(home.path, name, 1) is None
 
 
 def test_nights_that_nobody_saw_are_no_history(shop: Shop) -> None:
