@@ -19,7 +19,7 @@ _LINK = Markup('<a href="{href}" aria-label="{text}">{inside}</a>')
 _SIGNS = {"good": "", "warn": "!", "bad": "✕", "none": ""}
 WORDS = {
     "good": "as usual",
-    "warn": "needs attention",
+    "warn": "to check",
     "bad": "failed or rejected",
     "none": "nothing published",
 }

@@ -116,8 +116,8 @@ def history(title: str, values: Mapping[date, float | None], at: date, *, small:
     text += f", {present[at]:,.6g} on {at}." if at in present else "."
     if not small:
         least, most = axes.figures([low, high])
-        text = f"{least} to {most}" if high > low else f"always {low:,.4g}"
-        words += _TEXT.format(x=0, y=ABOVE - 5, anchor="start", word=text)
+        spread = f"{least} to {most}" if high > low else f"always {low:,.4g}"
+        words += _TEXT.format(x=0, y=ABOVE - 5, anchor="start", word=spread)
         if at in present:
             words += _TEXT.format(x=100, y=ABOVE - 5, anchor="end", word=f"{present[at]:,.4g} in this run")
         words += _below(0, "start", str(first)) + (

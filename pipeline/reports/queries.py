@@ -123,7 +123,7 @@ def record(database_url: str, run_id: int) -> Record:
         for profile in connection.execute(sa.text(_SQL["profiles"]), values):
             profiles.setdefault(profile.column_name, {})[profile.label] = profile.rows
         return Record(
-            run=run,
+            run=dict(run),
             parts=details["ledger"],
             metrics={row["metric"]: row["value"] for row in details["metrics"]},
             features=features,

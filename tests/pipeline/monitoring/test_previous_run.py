@@ -21,8 +21,9 @@ def test_a_change_since_the_last_night_is_kept_and_told(home: Home) -> None:
     (found,) = home.sql(query, run_id=done.run_id)
     said = r"amount: moved by (\d\.\d\d) bins since 2024-03-01 \(none of 119 training days changed as much\)"
     (bins,) = re.findall(said, found["message"])
-    assert f"changed by {bins} bins since the last night, 0 training nights as much" in " ".join(
-        report(home.server.connections["analyst"], home.path, done.run_id).split()
+    assert (
+        f"moved by {bins} bins since the previous score date; none of the training days changed as much"
+        in " ".join(report(home.server.connections["analyst"], home.path, done.run_id).split())
     )
     query = """SELECT feature, unusual FROM scoring.drift_history
         WHERE run_id = :run_id AND round(change_last_night::numeric, 2) = :bins"""

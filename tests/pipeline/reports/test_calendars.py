@@ -20,4 +20,4 @@ def test_a_calendar_has_monday_on_top_and_no_meaning_in_colour_alone() -> None:
     }
     assert {group.findtext("text") for group in drawn.iter("g")} == {"", "✕", "!"}
     assert [(link.get("href"), link.get("aria-label")) for link in drawn.iter("a")] == [("run/1", "failed")]
-    assert drawn.findtext("desc") == "1 as usual, 1 needs attention, 1 failed or rejected."
+    assert drawn.findtext("desc") == "1 as usual, 1 to check, 1 failed or rejected."

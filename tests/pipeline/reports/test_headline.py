@@ -141,7 +141,7 @@ def test_a_run_that_goes_on_and_one_that_was_taken_over(shop: Shop) -> None:
 def test_dry_runs(shop: Shop) -> None:
     with pytest.raises(NothingToDo):
         shop.home.score(shop.job, dry_run=True)
-    never = "Nothing of it is ever published."
+    never = "A dry run is never published."
     assert verdict(shop).level == "none"
     assert verdict(shop).sentence == f"A dry run: 100 rows scored, 0 rejected. {never}"
     begun = shop.extract(dry_run=True)

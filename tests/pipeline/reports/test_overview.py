@@ -44,8 +44,8 @@ def test_the_last_nights_at_a_glance(home: Home) -> None:
     assert f"{held}: held, 100 rows scored, 2 findings" in page.said
     assert "Rows scored: none, before 100" in page.said
     assert "1 job: 1 failed or rejected." in page.said
-    assert ("p", "class", "verdict bad") in page.attributes
-    assert "1 as usual, 1 needs attention, 1 failed or rejected." in page.said
+    assert ("p", "class", "headline bad") in page.attributes
+    assert "1 as usual, 1 to check, 1 failed or rejected." in page.said
     assert ("a", "href", f"runs/{nights[0].run_id}") in page.attributes
     assert unseen.job not in page.said
     assert "never_ran" not in page.said
@@ -89,7 +89,7 @@ def test_those_come_first_that_somebody_has_to_look_at(home: Home) -> None:
     page = Page(overview(uri, jobs, lambda night: f"runs/{night.run_id}"))
     assert page.said.index(shops["rejected"].job) < page.said.index(shops["waiting"].job)
     assert page.said.index(shops["waiting"].job) < page.said.index(shops["fine"].job)
-    assert "3 jobs: 1 failed or rejected, 1 needs attention, 1 as usual." in page.said
+    assert "3 jobs: 1 failed or rejected, 1 to check, 1 as usual." in page.said
     assert f"{NIGHT}: rejected, 100 rows scored" in page.said
     # The last night is fine, and one before it waits for a person all the same.
     assert f"{NIGHT}: held, 100 rows scored" in page.said
@@ -111,7 +111,7 @@ def test_a_published_night_whose_rescore_failed_is_amber_until_one_succeeds(home
     assert (night.run_id, night.level, night.failed_run_id) == (first.run_id, "warn", first.run_id + 1)
     page = Page(overview(uri, [shop.job], lambda night: "#"))
     assert f"published, 100 rows scored, run {first.run_id + 1} failed afterwards" in page.said
-    sentence = f"Published, and run {first.run_id + 1}, which was to take its place, failed: 100 rows scored"
+    sentence = f"Published, and run {first.run_id + 1}, which was to replace it, failed: 100 rows scored"
     assert sentence in describe(queries.record(uri, first.run_id).run).sentence
     # The page of the one that failed shows its own value, which is none, and not the night's that analysts see.
     assert "100 in this run" in report(uri, home.path, first.run_id)

@@ -77,7 +77,7 @@ def test_a_published_run(shop: Shop) -> None:
     assert "part by part (3)" in page.said
     assert "shop version 1: its card" in page.said
     assert "nothing to roll back to" in page.said
-    assert ("p", "class", "verdict good") in page.attributes
+    assert ("p", "class", "headline good") in page.attributes
     # With a step back there is one.
     shop.change("visits = visits + 1")
     again = shop.home.score(shop.job)
@@ -130,7 +130,7 @@ def test_a_failed_and_a_dry_run(shop: Shop) -> None:
     with pytest.raises(Exception, match="dry run"):
         shop.home.score(shop.job, dry_run=True)
     dry = Page(report(shop.home, shop.home.last_run(shop.job)["run_id"]))
-    assert "A dry run: 100 rows scored, 0 rejected. Nothing of it is ever published." in dry.said
+    assert "A dry run: 100 rows scored, 0 rejected. A dry run is never published." in dry.said
 
 
 def test_the_last_weeks_are_drawn(shop: Shop) -> None:
@@ -150,12 +150,12 @@ def test_what_was_found_unusual_is_told_first(shop: Shop) -> None:
     page = Page(report(shop.home, shop.home.score(shop.job).run_id))
     assert "Published, and something is unusual: " in page.said
     assert "and gate.max_rejected_fraction is 0.001" in page.said
-    assert ("p", "class", "verdict warn") in page.attributes
+    assert ("p", "class", "headline warn") in page.attributes
 
 
 def test_what_became_of_it_once_somebody_knows(shop: Shop) -> None:
     run_id = shop.home.score(shop.job).run_id
-    assert "The real results of this run have not been measured." in Page(report(shop.home, run_id)).said
+    assert "The outcomes of this run have not been evaluated." in Page(report(shop.home, run_id)).said
     statement = "SELECT scoring.replace_outcomes(:run_id, ARRAY['', 'channel'], ARRAY['', 'web'],"
     shop.home.sql(f"{statement} ARRAY['roc_auc', 'roc_auc'], ARRAY[0.75, 0.5])", run_id=run_id)
     page = Page(report(shop.home, run_id))
@@ -168,7 +168,7 @@ def test_features_stand_beside_the_training_data_the_most_unusual_first(shop: Sh
     shop.change("visits = visits + 40")
     run_id = shop.home.score(shop.job).run_id
     page = Page(report(shop.home, run_id))
-    features = page.said.split("Features The most unusual first")[1].split(" Outcomes ")[0]
+    features = page.said.split("Features The most unusual features come first")[1].split(" Outcomes ")[0]
     assert features.count(" of the limit") == 4
     assert features.index(" visits ") < min(
         features.index(f" {name} ") for name in ("amount", "channel", "member")
@@ -184,7 +184,7 @@ def test_features_stand_beside_the_training_data_the_most_unusual_first(shop: Sh
     assert alone.count("This run: most in") == 5
     # A run of before profiles were kept.
     shop.home.sql("DELETE FROM scoring.profiles WHERE run_id = :run_id", run_id=run_id)
-    assert "This run kept no histogram of its scores." in Page(report(shop.home, run_id)).said
+    assert "This run has no histogram of its scores." in Page(report(shop.home, run_id)).said
 
 
 def require_alone(text: str) -> Page:
@@ -261,7 +261,7 @@ def test_models_of_other_kinds_without_nights_and_without_results(home: Home, ki
     page = require_alone(report(home, home.score(job).run_id))
     assert "registered without training days" in page.said
     assert "nine training days in ten" not in page.said
-    assert "The real results of this run have not been measured." in page.said
+    assert "The outcomes of this run have not been evaluated." in page.said
     scores = page.said.split("Scores Mean")[1].split("Features")[0]
     assert "% of the rows" in scores
     assert ("Label Share" in scores) == (kind == "multiclass")
@@ -316,7 +316,7 @@ def test_nights_that_nobody_saw_are_no_history(shop: Shop) -> None:
     nights = shop.home.score(shop.job, last)
     found = reports.by_day([], last, lambda night: night.rows_scored)
     assert found == {last: None}
-    assert f"2 nights from {NIGHT} to {last}" in report(shop.home, nights.run_id)
+    assert f"2 days from {NIGHT} to {last}" in report(shop.home, nights.run_id)
 
 
 def test_the_command_writes_it(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
