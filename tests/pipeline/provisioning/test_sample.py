@@ -26,7 +26,7 @@ COUNTS = {"airlines": 16, "airports": 1458, "planes": 3322, "weather": 26115, "f
 # Loads the sample, says so when the first flights are sent, and then waits to be killed.
 KILLED = """
 import sys
-from pipeline import sample
+from pipeline.provisioning import sample
 def stop(table, rows):
     if table == "flights":
         print("loading", flush=True)
