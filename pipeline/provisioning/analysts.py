@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from pipeline.databases import statements
-from pipeline.databases.postgres import engine, translated_errors
+from pipeline.databases.postgres import engine
+from pipeline.databases.postgres_errors import translated_errors
 from pipeline.errors import UsageError
 
 _SQL = statements.load("provisioning/analysts")

@@ -6,8 +6,8 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from pipeline.databases import postgres
-from pipeline.databases.postgres import Turns
+from pipeline.databases import waiting
+from pipeline.databases.waiting import Turns
 from pipeline.errors import UsageError
 from pipeline.project import SQL
 from pipeline.provisioning import prerequisites
@@ -48,7 +48,7 @@ def migrate(database_url: str) -> str:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 
-    postgres.patiently(database_url, "migrating the predictions database", upgrade, TURNS)
+    waiting.patiently(database_url, "migrating the predictions database", upgrade, TURNS)
     return script.get_current_head() or ""
 
 

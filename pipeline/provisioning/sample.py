@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
-from pipeline.databases import postgres
+from pipeline.databases import postgres, postgres_errors
 from pipeline.errors import ScoringError
 from pipeline.project import SQL
 
@@ -79,8 +79,8 @@ def load(uri: str, progress: Progress | None = None) -> dict[str, int]:
     digest = _digest(folder)
     origin = f"sample/{DDL.name}"
     with (
-        postgres.naming(uri, adbc.Error),
-        postgres.translated_errors(origin),
+        postgres_errors.naming(uri, adbc.Error),
+        postgres_errors.translated_errors(origin),
         adbc.connect(uri) as session,
         session.cursor() as cursor,
     ):

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from pipeline.databases import postgres
-from pipeline.databases.postgres import Busy, Turns
+from pipeline.databases.waiting import Busy, Turns
 from pipeline.embedded.server import Embedded
 from pipeline.project import SQL
 from pipeline.provisioning import prerequisites
