@@ -66,7 +66,7 @@ def test_a_night_that_stays_locked_is_told_with_who_is_in_the_way(
     first = shop.home.score(shop.job).run_id
     shop.change("visits = visits + 1")
     second = shop.home.score(shop.job).run_id
-    monkeypatch.setattr(postgres, "TURNS", Turns(lock_timeout="50ms", patience=0.2))
+    monkeypatch.setattr(waiting, "TURNS", Turns(lock_timeout="50ms", patience=0.2))
     uri = shop.home.places.predictions
     with postgres.engine(uri).begin() as other:
         other.execute(sa.text("SELECT scoring.lock_night(:job, :day)"), {"job": shop.job, "day": NIGHT})
