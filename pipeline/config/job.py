@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, Field, field_validator
 from pydantic import ValidationInfo as Info
 
+from pipeline.config.contract_section import ContractSection
 from pipeline.config.fields import (
     BUSINESS_COLUMNS,
     DEFAULT_POOL,
@@ -25,7 +26,6 @@ from pipeline.config.fields import (
 )
 from pipeline.config.sections import (
     AlertsSection,
-    ContractSection,
     DriftSection,
     ExtractSection,
     GateSection,

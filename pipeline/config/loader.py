@@ -10,10 +10,8 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from pipeline.config.contract_section import RulesSection
 from pipeline.config.job import Job, JobError
-from pipeline.config.sections import (
-    RulesSection,
-)
 from pipeline.text_files import decoded
 
 _COLUMNS = ["contract", "columns"]

@@ -13,8 +13,8 @@ from pipeline.contract.contract import Column, Contract
 from pipeline.errors import ScoringError
 from pipeline.model.artifact import ModelError
 from pipeline.model.golden import golden_frame, golden_scores
+from pipeline.model.loaded_model import Model, Scores
 from pipeline.model.manifest import Manifest
-from pipeline.model.scoring import Model, Scores
 from pipeline.registration import threads
 from pipeline.registration.estimator import label, predicts_likeliest
 

@@ -19,7 +19,7 @@ import joblib
 import numpy as np
 import pandas as pd
 
-from pipeline.model.scoring import Model, Scores
+from pipeline.model.loaded_model import Model, Scores
 from pipeline.runtime import resources
 from pipeline.store.parts import ROWS_PER_GROUP
 

@@ -12,8 +12,8 @@ import sqlalchemy as sa
 
 from pipeline.databases.postgres import bound, engine, patiently, translated_errors
 from pipeline.errors import NothingToDo, UsageError, kept_text
-from pipeline.model.artifact import library_versions
 from pipeline.model.manifest import PinnedVersion
+from pipeline.model.requirements import library_versions
 from pipeline.runs.code_version import code_version
 
 ServedBy = Literal["model", "last_published", "champion_previous"]

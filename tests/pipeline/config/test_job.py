@@ -66,7 +66,7 @@ def test_a_job_says_what_its_file_says_and_the_defaults_else(tmp_path: Path) -> 
         "predictions",
     )
     assert (job.model.name, job.model.alias) == ("m", "champion")
-    assert (job.contract.said, job.contract.unique, job.contract.keep_values) == ({}, "refuse", True)
+    assert (job.contract.overrides, job.contract.unique, job.contract.keep_values) == ({}, "refuse", True)
     assert (job.slices, job.outcomes) == ((), None)
     assert (job.gate.min_rows, job.gate.max_rejected_fraction, job.gate.on_empty) == (1, 0.05, "fail")
     assert job.sha256 == hashlib.sha256(MINIMAL.encode()).hexdigest()
@@ -75,8 +75,8 @@ def test_a_job_says_what_its_file_says_and_the_defaults_else(tmp_path: Path) -> 
 def test_rules_may_be_said_of_all_columns_and_of_one(tmp_path: Path) -> None:
     text = MINIMAL + "[contract]\nfuture = 'warn'\n[contract.columns.\"a.b\"]\nnull = 'ignore'\n"
     contract = read(tmp_path, text).contract
-    assert contract.said == {"future": "warn"}
-    assert {name: rules.said for name, rules in contract.columns.items()} == {"a.b": {"null": "ignore"}}
+    assert contract.overrides == {"future": "warn"}
+    assert {name: rules.overrides for name, rules in contract.columns.items()} == {"a.b": {"null": "ignore"}}
 
 
 def test_a_job_cannot_be_changed(tmp_path: Path) -> None:

@@ -10,10 +10,11 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from pipeline.config import sections
-from pipeline.contract.checker import MAX_VALUE_LENGTH, BatchResult, Checker
+from pipeline.config.contract_section import ContractSection
+from pipeline.contract.batch_result import MAX_VALUE_LENGTH, BatchResult
+from pipeline.contract.checker import Checker
 from pipeline.contract.contract import Column, Contract, ContractError
-from pipeline.contract.policy import resolve
+from pipeline.contract.policy import Policy
 
 NUMERIC = pa.opaque(pa.string(), "numeric", "PostgreSQL")
 
@@ -40,9 +41,7 @@ def numeric(*values: str | None) -> pa.Array:
 def checker(columns: list[Column], said: dict[str, Any] | None = None, **options: Any) -> Checker:
     """Holds batches against columns, as a job says it below [contract]."""
     contract = Contract(tuple(columns))
-    return Checker(
-        contract, resolve(contract, sections.ContractSection.model_validate(said or {})), **options
-    )
+    return Checker(contract, Policy.resolve(contract, ContractSection.model_validate(said or {})), **options)
 
 
 def check(columns: list[Column], said: dict[str, Any] | None = None, **values: Any) -> BatchResult:
@@ -291,7 +290,7 @@ def test_a_time_of_the_future_or_before_all_training_is_rejected(
     earliest = "2020-01-01T00:00:00" + ("+00:00" if zone else "")
     column = Column("at", kind, f"datetime64[{unit}{zone}]", nullable=False, earliest=earliest)
     sent = pa.array([said]).cast(pa.timestamp("us")).cast(pa.timestamp("us", "UTC" if zone else None))
-    checks = checker([column], {"out_of_range": "reject"}, night_end=NIGHT_END)
+    checks = checker([column], {"out_of_range": "reject"}, day_end=NIGHT_END)
     checked = checks.check(pa.record_batch({"entity_id": ["e"], "at": sent}))
     assert reasons(checked) == ([("at", rule)] if rule else [])
 
@@ -299,7 +298,7 @@ def test_a_time_of_the_future_or_before_all_training_is_rejected(
 def test_a_planned_time_may_lie_in_the_future() -> None:
     column = Column("at", "instant", "datetime64[us, UTC]", nullable=False, planned=True)
     sent = pa.array([datetime(2030, 1, 1, tzinfo=UTC)])
-    checks = checker([column], night_end=NIGHT_END)
+    checks = checker([column], day_end=NIGHT_END)
     assert checks.check(pa.record_batch({"entity_id": ["e"], "at": sent})).rejected_rows == 0
 
 
@@ -337,7 +336,7 @@ def test_values_are_not_kept_where_the_job_says_so() -> None:
 
 
 def test_every_row_of_a_doubled_entity_is_rejected() -> None:
-    checks = checker([COUNT], doubled=pa.array(["twice", "7"]))
+    checks = checker([COUNT], duplicates=pa.array(["twice", "7"]))
     first = checks.check(pa.record_batch({"entity_id": ["once", "twice", None], "count": [1, 2, 3]}))
     second = checks.check(pa.record_batch({"entity_id": [7, 8], "count": [1, None]}))
     assert reasons(first) == [("entity_id", "null"), ("entity_id", "unique")]

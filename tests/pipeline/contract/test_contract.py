@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from pipeline.contract.coerce import convert
-from pipeline.contract.contract import MAX_CATEGORIES, Column, Contract, ContractError, infer
+from pipeline.contract.contract import Column, Contract, ContractError
+from pipeline.contract.infer import MAX_CATEGORIES, infer
 from pipeline.store import parts
 
 STAMPS = st.datetimes(pd.Timestamp("1970-01-01"), pd.Timestamp("2100-01-01"))

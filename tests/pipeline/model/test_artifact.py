@@ -10,7 +10,7 @@ from pathlib import Path
 import joblib
 import pytest
 
-from pipeline.model import artifact, registry
+from pipeline.model import artifact, registry, requirements
 from pipeline.model.artifact import ModelError
 from tests.home import Home, shop_model, shop_rows
 
@@ -93,7 +93,7 @@ def test_a_library_of_another_version_is_refused_before_anything_is_unpickled(ho
         update={"libraries": {**pinned.manifest.libraries, "lightgbm": "4.6.0"}}
     )
     with pytest.raises(ModelError, match=r"made with lightgbm 4.6.0, and none is installed.*lightgbm==4.6.0"):
-        artifact.require_same(other.libraries, {}, pinned.folder)
+        requirements.require_same(other.libraries, {}, pinned.folder)
 
 
 def test_a_class_of_the_training_script_is_refused_with_its_cause(tmp_path: Path) -> None:
@@ -125,5 +125,5 @@ def test_compressed_artefacts_are_read_too(tmp_path: Path) -> None:
     joblib.dump(shop_model()[0], tmp_path / "m.joblib", compress=3)
     _, modules = artifact.unpickle_and_name_modules((tmp_path / "m.joblib").read_bytes(), "m.joblib")
     assert "sklearn.pipeline" in modules
-    libraries, own = artifact.requirements(modules, "m.joblib")
+    libraries, own = requirements.requirements_of(modules, "m.joblib")
     assert ("scikit-learn" in libraries, own) == (True, {})

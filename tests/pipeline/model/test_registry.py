@@ -21,10 +21,10 @@ import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
-from pipeline.model import artifact, registry
+from pipeline.model import artifact, registry, requirements
 from pipeline.model.artifact import ModelError
+from pipeline.model.loaded_model import Model, ScoreError
 from pipeline.model.manifest import PinnedVersion
-from pipeline.model.scoring import Model, ScoreError
 from tests.home import Home, shop_model, shop_rows
 
 
@@ -322,7 +322,7 @@ def test_looking_a_version_up_unpickles_nothing(home: Home, pinned: PinnedVersio
 def test_a_pickle_that_says_another_scikit_learn_is_refused() -> None:
     estimator, _ = shop_model()
     content = pickle.dumps(estimator)
-    installed = artifact.library_versions()["scikit-learn"].encode()
+    installed = requirements.library_versions()["scikit-learn"].encode()
     other = content.replace(installed, b"0" * len(installed))
     assert other != content
     with pytest.raises(ModelError, match="InconsistentVersionWarning"):

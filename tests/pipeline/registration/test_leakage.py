@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, RegressorMixin
 
-from pipeline.config.sections import RULES
-from pipeline.contract.contract import ContractError, infer
+from pipeline.config.contract_section import RULES
+from pipeline.contract.contract import ContractError
+from pipeline.contract.infer import infer
 from pipeline.model.artifact import ModelError
 from pipeline.registration.leakage import reject_leakage
 from pipeline.runs.publications import Held

@@ -28,7 +28,7 @@ from pipeline.errors import ScoringError, UsageError
 from pipeline.model import registry
 from pipeline.model.artifact import ModelError
 from pipeline.model.manifest import Manifest
-from pipeline.registration.register import register
+from pipeline.registration.register import Registration, register
 from tests.home import Home, shop_model
 
 
@@ -256,7 +256,7 @@ def refused(
 def register_again(home: Path) -> int:
     """Register the shop's model as another process does; returns its version."""
     files = home / "shop.joblib", home / "shop.parquet"
-    return register(home, "shop", *files, alias="champion").manifest.version
+    return register(home, Registration("shop", *files, alias="champion")).manifest.version
 
 
 def test_versions_that_are_registered_eight_at_once_are_all_pinned(home: Home) -> None:
@@ -357,17 +357,17 @@ def test_an_alias_that_is_no_word_is_refused(home: Home, alias: str) -> None:
 @pytest.mark.parametrize("name", ["../outside", "Shop", "", "a b"])
 def test_a_name_that_is_no_word_is_refused(home: Home, tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError, match="use a lower-case word of letters, digits and _"):
-        register(home.path, name, tmp_path / "m", tmp_path / "r")
+        register(home.path, Registration(name, tmp_path / "m", tmp_path / "r"))
 
 
 def test_files_that_are_none_are_refused(home: Home, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="model.joblib cannot be read: No such file"):
-        register(home.path, "shop", tmp_path / "model.joblib", tmp_path / "r.parquet")
+        register(home.path, Registration("shop", tmp_path / "model.joblib", tmp_path / "r.parquet"))
     (tmp_path / "model.joblib").write_bytes(b"not a model")
     shop_model()[1].to_parquet(tmp_path / "r.parquet")
     with pytest.raises(ModelError, match="the model cannot be loaded"):
-        register(home.path, "shop", tmp_path / "model.joblib", tmp_path / "r.parquet")
+        register(home.path, Registration("shop", tmp_path / "model.joblib", tmp_path / "r.parquet"))
     joblib.dump(shop_model()[0], tmp_path / "model.joblib")
     (tmp_path / "r.parquet").write_bytes(b"not parquet")
     with pytest.raises(UsageError, match="r.parquet is no Parquet file"):
-        register(home.path, "shop", tmp_path / "model.joblib", tmp_path / "r.parquet")
+        register(home.path, Registration("shop", tmp_path / "model.joblib", tmp_path / "r.parquet"))
