@@ -4,9 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from pipeline.config.fields import (
-    Action,
-)
+from pipeline.config.fields import Action
 from pipeline.config.sections import Section
 
 
@@ -48,7 +46,7 @@ class ContractSection(RulesSection):
 
     unique: Literal["refuse", "reject"] = Field(
         default="refuse",
-        description="an entity that comes twice: the night is refused, or all rows of that entity are rejected",
+        description="an entity that comes twice: the run is refused, or all rows of that entity are rejected",
     )
     keep_values: bool = Field(
         default=True,

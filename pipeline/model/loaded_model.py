@@ -51,7 +51,8 @@ class Model:
             raise ModelError(
                 f"model {self.manifest.label}: {len(frame)} rows got scores of shape {values.shape}, expected "
                 f"{expected}. The model must take a table and give one prediction a row. Wrap a step that takes a "
-                'single column of text in ColumnTransformer([("text", TfidfVectorizer(), "column")]); train one model for each outcome.'
+                'single column of text in ColumnTransformer([("text", TfidfVectorizer(), "column")]); '
+                "train one model for each outcome."
             )
         self._audit(values)
         if task == "regression":

@@ -120,9 +120,9 @@ def test_a_reference_of_the_future_is_refused_unless_it_was_planned(home: Home) 
     rows = calls().assign(score_date=pd.Timestamp("2024-01-01").date())
     rows.loc[3, "called"] = pd.Timestamp("2024-01-02 12:00:00.000001", tz="UTC")
     complaint = (
-        "what is not known at night is no feature: feature 'called' is after the score date in 1 rows, such as "
-        "2024-01-02 12:00:00.000001+00:00 for 2024-01-01. Train without it, or, where it is known in advance, register "
-        "with --planned called."
+        "what is not known when a run scores is no feature: feature 'called' is after the score date in 1 rows, such "
+        "as 2024-01-02 12:00:00.000001+00:00 for 2024-01-01. Train without it, or, where it is known in advance, "
+        "register with --planned called."
     )
     with pytest.raises(ModelError, match=re.escape(complaint)):
         home.model("calls", Seconds(), rows[["called", "note", "score_date"]])
