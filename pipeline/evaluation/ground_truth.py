@@ -16,8 +16,8 @@ from pipeline.databases import warehouse
 from pipeline.databases.queries import Values
 from pipeline.evaluation import outcome_values
 from pipeline.evaluation.outcome_values import NAMED, OutcomesQueryError
+from pipeline.model.loaded_model import Floats
 from pipeline.model.manifest import Manifest
-from pipeline.model.scoring import Floats
 
 # A look-up among a million entities costs as much for one row as for so many.
 _ROWS_AT_ONCE = 500_000

@@ -6,8 +6,8 @@ import pyarrow.compute as pc
 from pipeline.contract.coerce import convert, storage
 from pipeline.contract.contract import Column
 from pipeline.errors import ScoringError
+from pipeline.model.loaded_model import Floats
 from pipeline.model.manifest import Manifest
-from pipeline.model.scoring import Floats
 
 # How many entities a message names.
 NAMED = 5

@@ -15,7 +15,7 @@ from pipeline.monitoring.day_over_day import PreviousRun
 from pipeline.monitoring.drift import distances
 from pipeline.monitoring.profile import Profile
 from pipeline.monitoring.references import Reference
-from pipeline.registration.register import register
+from pipeline.registration.register import Registration, register
 from tests.home import shop_model, shop_rows
 
 START = date(2024, 1, 1)
@@ -41,8 +41,7 @@ def registered(folder: Path, nights: pd.DataFrame) -> PinnedVersion:
     joblib.dump(estimator, folder / "shop.joblib")
     rows.to_parquet(folder / "shop.parquet")
     nights.to_parquet(folder / "nights.parquet")
-    return register(
-        folder,
+    registration = Registration(
         "shop",
         folder / "shop.joblib",
         folder / "shop.parquet",
@@ -52,6 +51,7 @@ def registered(folder: Path, nights: pd.DataFrame) -> PinnedVersion:
         night_column="night",
         score_column="unseen",
     )
+    return register(folder, registration)
 
 
 def profiled(reference: Reference, rows: pd.DataFrame) -> Profile:
