@@ -11,18 +11,19 @@ from scipy.stats import chi2_contingency, ks_2samp
 
 from benchmarks.nights import Nights
 from benchmarks.spoil import Fault, Floats
-from pipeline.config.sections import ContractSection
-from pipeline.contract.checker import BatchResult, Checker
-from pipeline.contract.policy import resolve
+from pipeline.config.contract_section import ContractSection
+from pipeline.contract.batch_result import BatchResult
+from pipeline.contract.checker import Checker
+from pipeline.contract.policy import Policy
 from pipeline.evaluation import baselines
-from pipeline.evaluation.metrics import Judged, losses
+from pipeline.evaluation.metrics import LabelledScores, losses
 from pipeline.model import registry
 from pipeline.model.artifact import ModelError
 from pipeline.model.golden import check_golden_rows
-from pipeline.model.scoring import Model
+from pipeline.model.loaded_model import Model
 from pipeline.monitoring import drift, gate
 from pipeline.monitoring.calibration import VOLUME
-from pipeline.monitoring.day_over_day import Last
+from pipeline.monitoring.day_over_day import PreviousRun
 from pipeline.monitoring.profile import SCORE, Profile
 from pipeline.monitoring.run_profile import RunProfile
 from pipeline.monitoring.score_summary import ScoreSummary
@@ -34,13 +35,15 @@ RATE = 0.05
 _LOG_LOSS = "log_loss"
 
 
-def ours(nights: Nights, rows: pd.DataFrame, scores: Floats, day: date, before: Last | None) -> set[str]:
+def ours(
+    nights: Nights, rows: pd.DataFrame, scores: Floats, day: date, before: PreviousRun | None
+) -> set[str]:
     """The checks of a run that find anything, by name; `same rows` where they are the last night's again."""
     batch = _batch(nights, rows)
     checked = _checked(nights, batch)
     kept = np.flatnonzero(np.isin(batch.column("entity_id"), checked.accepted.column("entity_id")))
     tonight = profile(nights, rows.iloc[kept], scores[kept])
-    looks = RunProfile(tonight, drift.judge(nights.reference, tonight, day, RATE, before), before)
+    looks = RunProfile(tonight, drift.distances(nights.reference, tonight, day, RATE, before), before)
     summary = ScoreSummary()
     summary.add(_scored(batch.column("entity_id").take(pa.array(kept)), scores[kept]))
     run = _run(len(rows), checked.rejected_rows, day)
@@ -52,10 +55,10 @@ def volume(nights: Nights, rows: pd.DataFrame, scores: Floats, day: date, *, wee
     """Whether the number of rows is unusual: for its weekday, or as if every night were of the same one."""
     reference = nights.reference
     if not weekdays:
-        alike = tuple(day + timedelta(weeks=number) for number in range(len(reference.nights)))
+        alike = tuple(day + timedelta(weeks=number) for number in range(len(reference.training_days)))
         reference = replace(reference, nights=alike)
-    found = drift.judge(reference, profile(nights, rows, scores), day, RATE)
-    return any(one.unusual for one in found if one.what == VOLUME)
+    found = drift.distances(reference, profile(nights, rows, scores), day, RATE)
+    return any(one.unusual for one in found if one.column == VOLUME)
 
 
 def strict(nights: Nights, rows: pd.DataFrame) -> bool:
@@ -91,7 +94,7 @@ def skills(nights: Nights, scores: Mapping[date, Floats], window: int) -> Floats
         actual = nights.actual(day, nights.later[day])
         has = ~np.isnan(actual)
         label = (found[has] > 0.5).astype(np.int64)
-        judged = Judged("binary", nights.manifest.classes, actual[has], found[has], label, None)
+        judged = LabelledScores("binary", nights.manifest.classes, actual[has], found[has], label, None)
         other = baselines.baselines(nights.pinned, judged, pa.table({}))["base_rate"]
         own.append(losses(judged)[_LOG_LOSS] * has.sum())
         base.append(losses(other)[_LOG_LOSS] * has.sum())
@@ -133,10 +136,10 @@ def profile(nights: Nights, rows: pd.DataFrame, scores: Floats) -> Profile:
     return Profile.of(nights.reference.bins, columns)
 
 
-def last(nights: Nights, day: date) -> Last:
+def last(nights: Nights, day: date) -> PreviousRun:
     """A later night, as the next one finds it."""
     rows = nights.later[day]
-    return Last(day, profile(nights, rows, nights.score(rows)).counts)
+    return PreviousRun(day, profile(nights, rows, nights.score(rows)).counts)
 
 
 def _batch(nights: Nights, rows: pd.DataFrame) -> pa.RecordBatch:
@@ -146,7 +149,7 @@ def _batch(nights: Nights, rows: pd.DataFrame) -> pa.RecordBatch:
 
 def _checked(nights: Nights, batch: pa.RecordBatch, said: ContractSection | None = None) -> BatchResult:
     contract = nights.manifest.contract
-    return Checker(contract, resolve(contract, said)).check(batch)
+    return Checker(contract, Policy.resolve(contract, said)).check(batch)
 
 
 def _scored(entities: pa.Array, scores: Floats) -> pa.RecordBatch:

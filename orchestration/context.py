@@ -13,9 +13,10 @@ from airflow.sdk.exceptions import (
 )
 
 from orchestration._airflow import is_unanswered
-from pipeline.config import dates, workspace
+from pipeline.config import dates
 from pipeline.config.fields import LAST_VERSION
 from pipeline.config.job import Job, JobError
+from pipeline.config.workspace import Workspace
 from pipeline.errors import NothingToDo, ScoringError
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def request_of(context: Mapping[str, Any]) -> "RunRequest":
     )
 
 
-def places_of(job: Job, *, warehouse: bool = False) -> workspace.Workspace:
+def places_of(job: Job, *, warehouse: bool = False) -> Workspace:
     """Folders, store and databases of a job, by Airflow's connections.
 
     Args:
@@ -123,13 +124,13 @@ def places_of(job: Job, *, warehouse: bool = False) -> workspace.Workspace:
     """
     from pipeline.databases import connections
 
-    source, target = job.extract.connection, job.write.connection
-    return workspace.Workspace(
-        home=workspace.home(),
-        store=workspace.store(),
-        warehouse=connections.warehouse(connection(source).get_uri(), source) if warehouse else "",
-        predictions=connections.postgres(connection(target).get_uri(), target),
-    )
+    def source(conn_id: str) -> str:
+        return connections.warehouse(connection(conn_id).get_uri(), conn_id)
+
+    def target(conn_id: str) -> str:
+        return connections.postgres(connection(conn_id).get_uri(), conn_id)
+
+    return Workspace.of(job, target, source if warehouse else None)
 
 
 def connection(conn_id: str) -> Connection:

@@ -62,14 +62,15 @@ def bind(query: Query, kind: sa.types.TypeEngine[Any] | None = None) -> sa.TextC
         WarehouseError: the query names a parameter that has no value, or there is no query.
     """
     clause = sa.text(_marked(_statement(query.text, query.file)))
-    unknown = sorted(set(clause._bindparams) - set(query.values))
+    named = _names(clause)
+    unknown = sorted(named - set(query.values))
     if unknown:
-        known = ", ".join(f":{name}" for name in query.values)
+        usable = ", ".join(f":{name}" for name in query.values)
         raise WarehouseError(
-            f"{query.file}: unknown parameter :{unknown[0]}. A query may use {known}; "
+            f"{query.file}: unknown parameter :{unknown[0]}. A query may use {usable}; "
             f"write \\:{unknown[0]} where a colon is meant as text."
         )
-    used = {name: _utc(value) for name, value in query.values.items() if name in clause._bindparams}
+    used = {name: _utc(value) for name, value in query.values.items() if name in named}
     return clause.bindparams(*(sa.bindparam(name, value, kind) for name, value in used.items()))
 
 
@@ -94,7 +95,11 @@ def render(query: Query, literal: Callable[[date | datetime], str]) -> str:
 
 def parameters(query: str) -> set[str]:
     """Names of the parameters that a query uses."""
-    return set(sa.text(_marked(query))._bindparams)
+    return _names(sa.text(_marked(query)))
+
+
+def _names(clause: sa.TextClause) -> set[str]:
+    return set(clause.compile().params)
 
 
 def count(query: Query) -> Query:
@@ -143,29 +148,6 @@ def read(folder: Path, name: str) -> str:
                 "were put together. Remove it, or write the line again."
             )
     return text
-
-
-def of_score_date(folder: Path, name: str, score_date: date, interval: tuple[datetime, datetime]) -> Query:
-    """A job's query, with the values that give every row of a score date.
-
-    Args:
-        folder: where the SQL files are.
-        name: the query's file.
-        score_date: the day whose rows are scored.
-        interval: when that day begins and ends.
-
-    Raises:
-        WarehouseError: as for `read`.
-    """
-    start, end = interval
-    values: Values = {
-        "score_date": score_date,
-        "interval_start": start,
-        "interval_end": end,
-        "shard": 0,
-        "shards": 1,
-    }
-    return Query(read(folder, name), values, name)
 
 
 def _statement(query: str, origin: str) -> str:

@@ -20,8 +20,9 @@ from pipeline.databases import queries, warehouse
 from pipeline.databases.queries import Query
 from pipeline.errors import ScoringError
 from pipeline.extraction import capacity, duplicates, parts, row_cost
+from pipeline.model.loaded_model import Model
 from pipeline.model.manifest import PinnedVersion
-from pipeline.model.scoring import Model, score_batch, scoring_threads
+from pipeline.model.scoring import score_batch, scoring_threads
 from pipeline.payloads import Part, PartTask, Run
 from pipeline.runs.ledger import PartRecord
 from pipeline.runtime.progress import Progress

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from pipeline.contract.contract import ENTITY
 from pipeline.databases import postgres
-from pipeline.databases.queries import Query, Values
+from pipeline.databases.queries import Query
 from pipeline.project import SQL
 from pipeline.runs import history
 from pipeline.runs.ledger import LedgerError
@@ -90,9 +90,9 @@ def query(name: str) -> str:
 
 
 @contextmanager
-def by_part(database_url: str, name: str, values: Values) -> Iterator[Iterator[tuple[int, int, pa.Table]]]:
+def by_part(database_url: str, query: Query) -> Iterator[Iterator[tuple[int, int, pa.Table]]]:
     """Stream the rows of a query that is ordered by `run_id` and `part`: each run, part and its rows at a time."""
-    with postgres.stream(database_url, Query(query(name), values, name)) as reader:
+    with postgres.stream(database_url, query) as reader:
         yield _grouped(reader)
 
 

@@ -33,8 +33,24 @@ def show(database_url: str, run_id: int) -> dict[str, Any]:
         row = connection.execute(sa.text(_RUN), {"run_id": run_id}).mappings().one_or_none()
         if row is None:
             raise LedgerError(f"no run {run_id}. `python -m pipeline runs` lists them.")
-        return {**row, **{name: _rows(connection, name, run_id) for name in _DETAILS}}
+        return {**row, **details(connection, run_id)}
 
 
-def _rows(connection: sa.Connection, name: str, run_id: int) -> list[dict[str, Any]]:
-    return [dict(row) for row in connection.execute(sa.text(_SQL[name]), {"run_id": run_id}).mappings()]
+def details(
+    connection: sa.Connection, run_id: int, *, analyst: bool = False
+) -> dict[str, list[dict[str, Any]]]:
+    """What is recorded of a run beside its row: its parts, its metrics and the rules that rejected rows.
+
+    Args:
+        connection: to the predictions database.
+        run_id: the run.
+        analyst: whether the connection's role reads the view of rejections, and not the table.
+    """
+    queries = {name: _SQL[name] for name in _DETAILS}
+    if analyst:
+        queries["rejected"] = _SQL["rejections"]
+    return {name: _rows(connection, query, run_id) for name, query in queries.items()}
+
+
+def _rows(connection: sa.Connection, query: str, run_id: int) -> list[dict[str, Any]]:
+    return [dict(row) for row in connection.execute(sa.text(query), {"run_id": run_id}).mappings()]

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import sqlalchemy as sa
 
 from pipeline.config import dates
-from pipeline.contract.checker import REJECTED
+from pipeline.contract.batch_result import REJECTED
 from pipeline.databases import postgres, statements
 from pipeline.databases.queries import Query
 from pipeline.errors import ScoringError
@@ -108,7 +108,7 @@ def moves_by_day(store: str, job: str, aside: list[str]) -> dict[date, list[tupl
     """
     moves: dict[date, list[tuple[int, str]]] = {}
     for name, path in named(store, f"{_MOVES}/{job}", _MOVE_NAME, aside):
-        if day := dates.written(name["day"]):
+        if day := dates.parse_or_none(name["day"]):
             moves.setdefault(day, []).append((int(name["number"]), path))
         else:
             aside.append(not_ours(path))

@@ -69,7 +69,7 @@ class RunRef:
 def sizes(rows: int, shards: int = 1) -> Iterator[int]:
     """How many rows each part takes: twice as many after every 32 parts, of all the shards together.
 
-    However many rows a run has, it makes a few hundred parts: a billion rows at 100,000 make 266. Airflow maps a task
+    However many rows a run has, it makes a few hundred parts: a billion rows at 100,000 make 264. Airflow maps a task
     over 1024 parts at most, and each has a cost of its own. A rule, and not an estimate of the rows, so that the same
     rows are always cut into the same parts.
     """

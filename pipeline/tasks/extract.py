@@ -9,14 +9,15 @@ from typing import Any
 from pipeline.config import dates
 from pipeline.config.job import Job
 from pipeline.config.workspace import Workspace
-from pipeline.contract import policy
+from pipeline.contract.policy import Policy
 from pipeline.databases import queries
+from pipeline.databases.queries import Query
 from pipeline.errors import NothingToDo
 from pipeline.extraction import shards
 from pipeline.extraction.shards import ExtractError, Extraction, Shard
 from pipeline.model import registry
+from pipeline.model.loaded_model import Model
 from pipeline.model.manifest import PinnedVersion
-from pipeline.model.scoring import Model
 from pipeline.payloads import PartTask, Run, RunRequest
 from pipeline.runs import identity, ledger, store_identity
 from pipeline.runtime.clock import Clock
@@ -63,9 +64,10 @@ def extract(
     """
     clock = Clock()
     pinned = pinned or registry.resolve(places.home, job.model.name, job.model.alias, request.model_version)
-    rules = policy.of(job, pinned.manifest.contract, pinned.manifest.label)
+    policy = Policy.of(job, pinned.manifest.contract, pinned.manifest.label)
     interval = dates.interval(score_date, job.zone)
-    query = queries.of_score_date(places.home / "sql", job.extract.query, score_date, interval)
+    text = queries.read(places.home / "sql", job.extract.query)
+    query = Query(text, dates.query_values(score_date, job.zone), job.extract.query)
     record = ledger.RunRecord(
         job=job.name,
         score_date=score_date,
@@ -76,7 +78,7 @@ def extract(
         job_sha256=job.sha256,
     )
     run = _begin(places, record, clock)
-    extraction = Extraction(places, job, run, query, rules, pinned, load, stored)
+    extraction = Extraction(places, job, run, query, policy, pinned, load, stored)
     with ledger.open_run(places.predictions, run.run_id):
         extracted = shards.read(extraction)
         counted = _counted(run, extracted, pinned)

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from pipeline.config.job import Job
 from pipeline.config.workspace import Workspace
-from pipeline.databases import postgres, statements
+from pipeline.databases import postgres, statements, waiting
 from pipeline.errors import NothingToDo, ScoringError, UsageError
 from pipeline.model import manifest, registry
 from pipeline.payloads import RunRequest
@@ -92,7 +92,7 @@ def _serve_last(places: Workspace, job: Job, score_date: date, trigger: str, rea
             ref = RunRef(job.name, score_date, done.served)
             receipts.archive(connection, places.store, ref, rejected=None)
 
-    postgres.patiently(places.predictions, f"serving {job.name} {score_date}", serve_last)
+    waiting.patiently(places.predictions, f"serving {job.name} {score_date}", serve_last)
     receipts.follow(places.predictions, places.store, job.name)
 
 

@@ -12,12 +12,12 @@ import sqlalchemy as sa
 from pipeline.config.fields import DEFAULT_POOL
 from pipeline.config.job import Job
 from pipeline.config.workspace import Workspace
-from pipeline.databases import postgres, statements
+from pipeline.databases import postgres, postgres_errors, statements
 from pipeline.errors import ScoringError, named
 from pipeline.evaluation import outcomes
 from pipeline.integrations import dependencies
 from pipeline.model import registry
-from pipeline.model.scoring import Model
+from pipeline.model.loaded_model import Model
 from pipeline.tasks.rehearsal import CheckError, rehearse
 from pipeline.training.reference_check import reread
 
@@ -84,7 +84,9 @@ def _find(what: str, step: Callable[[], str]) -> CheckResult:
 
 
 def _failed(what: str, error: Exception) -> CheckResult:
-    return CheckResult(what, False, " ".join(f"{named(error, str(error))} {postgres.remedy(error)}".split()))
+    return CheckResult(
+        what, False, " ".join(f"{named(error, str(error))} {postgres_errors.remedy(error)}".split())
+    )
 
 
 def _fallback(job: Job, places: Workspace, score_date: date) -> str:

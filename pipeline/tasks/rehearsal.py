@@ -9,15 +9,17 @@ import pyarrow as pa
 from pipeline.config import dates
 from pipeline.config.job import Job
 from pipeline.config.workspace import Workspace
-from pipeline.contract import policy
-from pipeline.contract.checker import BatchResult, Checker
+from pipeline.contract.batch_result import BatchResult
+from pipeline.contract.checker import Checker
+from pipeline.contract.policy import Policy
 from pipeline.databases import queries, warehouse
 from pipeline.databases.queries import Query
 from pipeline.errors import ScoringError
 from pipeline.extraction import capacity, duplicates, row_cost
 from pipeline.extraction.capacity import Forecast
 from pipeline.extraction.row_cost import RowCost
-from pipeline.model.scoring import Model, score_batch, scoring_threads
+from pipeline.model.loaded_model import Model
+from pipeline.model.scoring import score_batch, scoring_threads
 
 # Enough rows to meet the contract's rules, few enough to be quick.
 SAMPLE_ROWS = 10_000
@@ -47,7 +49,7 @@ class _Counts:
         """Count a batch that was checked."""
         self.rows += batch.num_rows
         self.rejected += checked.rejected_rows
-        self.reasons |= {(violation.column, violation.rule) for violation in checked.failures}
+        self.reasons |= {(violation.column, violation.rule) for violation in checked.violations}
 
 
 def rehearse(places: Workspace, job: Job, score_date: date, model: Model) -> str:
@@ -59,10 +61,11 @@ def rehearse(places: Workspace, job: Job, score_date: date, model: Model) -> str
         ScoringError: as extraction and scoring raise them.
     """
     interval = dates.interval(score_date, job.zone)
-    query = queries.of_score_date(places.home / "sql", job.extract.query, score_date, interval)
-    rules = policy.of(job, model.manifest.contract, model.manifest.label)
-    repeated = duplicates.find(places.warehouse, query) if rules.unique == "reject" else None
-    checker = Checker(model.manifest.contract, rules, interval[1].astimezone(job.zone), repeated)
+    text = queries.read(places.home / "sql", job.extract.query)
+    query = Query(text, dates.query_values(score_date, job.zone), job.extract.query)
+    policy = Policy.of(job, model.manifest.contract, model.manifest.label)
+    repeated = duplicates.find(places.warehouse, query) if policy.unique == "reject" else None
+    checker = Checker(model.manifest.contract, policy, interval[1].astimezone(job.zone), repeated)
     counts = _read(places, query, checker, model)
     if counts.cost is None:
         raise CheckError(f"{query.file} gives no rows on {score_date}. Name a date that has some: --date.")

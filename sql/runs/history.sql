@@ -20,6 +20,11 @@ SELECT feature, metric, value FROM scoring.feature_metrics WHERE run_id = :run_i
 SELECT metric, value FROM scoring.outcome_metrics
 WHERE run_id = :run_id AND slice_column = '' ORDER BY metric
 
+-- name: rejections
+-- The same as `rejected`, as analysts may read it.
+SELECT column_name, rule, count(*) AS rows FROM scoring.rejections WHERE run_id = :run_id
+GROUP BY column_name, rule ORDER BY rows DESC, column_name, rule
+
 -- name: rejected
 -- How many rows of a run each rule rejected, by column.
 SELECT column_name, rule, count(*) AS rows FROM scoring.rejected_rows WHERE run_id = :run_id

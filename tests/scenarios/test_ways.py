@@ -18,13 +18,14 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from pipeline.contract import contract as contracts
+from pipeline.contract import infer
 from pipeline.contract.checker import Checker
 from pipeline.contract.contract import ContractError
 from pipeline.databases import warehouse
 from pipeline.databases.queries import Query
 from pipeline.embedded.server import Embedded
 from pipeline.evaluation import ground_truth
-from pipeline.evaluation.ground_truth import ResultError
+from pipeline.evaluation.outcome_values import OutcomesQueryError
 from pipeline.model.manifest import Manifest
 from pipeline.training import gather
 from pipeline.training.gather import Source
@@ -229,7 +230,7 @@ def test_a_value_is_what_the_database_writes_in_training_and_at_night(
     gather.write(Source(way.address, query, "q.sql", ZoneInfo("UTC")), [DAY], tmp_path / "rows.parquet")
     frame = pd.read_parquet(tmp_path / "rows.parquet")
     features = [str(name) for name in frame if name not in ("entity_id", "score_date")]
-    contract = contracts.infer(frame, features, [name for name in features if frame[name].dtype.kind == "M"])
+    contract = infer.infer(frame, features, [name for name in features if frame[name].dtype.kind == "M"])
     part = part_of(way, query, contract)
     pd.testing.assert_frame_equal(contract.frame(part), frame[features], check_exact=True)
     assert frame["entity_id"].tolist() == [str(place) for place in range(ROWS)]
@@ -278,7 +279,7 @@ def hold_outcomes(way: Way, query: str, pair: tuple[str, str], part: pa.RecordBa
     )
     wanted = part.filter(pc.is_valid(names))[f"{result}_text"].to_pylist()
     expected = [np.nan if text is None else float(text) for text in wanted]
-    np.testing.assert_array_equal(outcomes.actual, expected)
+    np.testing.assert_array_equal(outcomes.values, expected)
     assert outcomes.unscored == 0
 
 
@@ -310,6 +311,6 @@ def test_what_the_driver_sends_as_another_number_names_no_entity(
         ):
             Checker(contract).schema(reader.schema, "q.sql")
         with pytest.raises(
-            ResultError, match=f"column 'entity_id' is {kind}, and an entity is text or integer"
+            OutcomesQueryError, match=f"column 'entity_id' is {kind}, and an entity is text or integer"
         ):
-            ground_truth.require(reader.schema, "late", "q.sql")
+            ground_truth.require_columns(reader.schema, "late", "q.sql")

@@ -13,7 +13,7 @@ import pytest
 
 from pipeline.databases import postgres
 from pipeline.databases.queries import Query
-from pipeline.provisioning import sample
+from pipeline.provisioning import sample_files
 
 ROOT = Path(__file__).resolve().parents[2]
 FEATURES = (ROOT / "sql" / "flight_delay" / "features.sql").read_text()
@@ -158,7 +158,7 @@ def year(sample_warehouse: str) -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def published() -> pd.DataFrame:
     """The package's own flights, untouched by the loader."""
-    rows = pd.read_csv(sample.source() / "flights.csv.zip")
+    rows = pd.read_csv(sample_files.source() / "flights.csv.zip")
     flight, time = rows["flight"].astype(str), rows["sched_dep_time"].astype(str).str.zfill(4)
     return rows.assign(
         score_date=pd.to_datetime(rows[["year", "month", "day"]]).dt.date,

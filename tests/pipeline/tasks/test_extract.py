@@ -7,7 +7,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from pipeline.contract.checker import BatchResult, Checker
+from pipeline.contract.batch_result import BatchResult
+from pipeline.contract.checker import Checker
 from pipeline.contract.contract import Column, Contract, ContractError
 from pipeline.databases import warehouse
 from pipeline.databases.queries import Query
