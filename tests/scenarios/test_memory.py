@@ -15,31 +15,35 @@ ROWS = 100_000
 # Each stage in a process of its own, as a task: values in, values out.
 STAGE = """
 import json, sys
-from pipeline import job, machine, places
-from pipeline.extract import extract
-from pipeline.metrics import log_metrics
-from pipeline.places import Places
-from pipeline.predict import load_model, predict
-from pipeline.stage import Clock, Run, Scored, Verdict, Work, Written
-from pipeline.write import publish, write
 from datetime import date
+from pipeline.config import loader, workspace
+from pipeline.config.workspace import Workspace
+from pipeline.payloads import PartTask, Run, Scored, Verdict, Written
+from pipeline.runtime import resources
+from pipeline.runtime.clock import Clock
+from pipeline.tasks.extract import extract
+from pipeline.tasks.load_model import load_model
+from pipeline.tasks.log_metrics import log_metrics
+from pipeline.tasks.predict import predict
+from pipeline.tasks.publish import publish
+from pipeline.tasks.write import write
 
 stage, name, *handed = json.load(sys.stdin)
-machine.claim()
-found = job.find(places.home() / "dags", name)
-where = Places(places.home(), places.store(), {warehouse!r}, {predictions!r})
+resources.limit_threads()
+job = loader.find(workspace.home() / "dags", name)
+where = Workspace(workspace.home(), workspace.store(), {warehouse!r}, {predictions!r})
 match stage:
     case "extract":
-        done = extract(where, found, date.fromisoformat({night!r}), trigger=name).json_value()
+        done = extract(where, job, date.fromisoformat({night!r}), trigger=name).json_value()
     case "load_model":
         done = [work.json_value() for work in load_model(where, Run.read(handed[0]))]
     case "predict":
-        done = [predict(where, Work.read(work)).json_value() for work in handed[0]]
+        done = [predict(where, PartTask.read(work)).json_value() for work in handed[0]]
     case "write":
         done = [write(where, Scored.read(scored)).json_value() for scored in handed[0]]
     case "log_metrics":
         written = [Written.read(part) for part in handed[1]]
-        done = log_metrics(where, found, Run.read(handed[0]), written).json_value()
+        done = log_metrics(where, job, Run.read(handed[0]), written).json_value()
     case "publish":
         done = publish(where, Run.read(handed[0]), Verdict.read(handed[1])).json_value()
 print(json.dumps([done, Clock().cost().peak_mb]))

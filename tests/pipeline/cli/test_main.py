@@ -845,7 +845,7 @@ def test_a_file_that_cannot_be_written_is_a_sentence(run: Command, monkeypatch: 
     def refuse() -> None:
         raise OSError(errno.EROFS, "Read-only file system", "/srv/models/shop")
 
-    monkeypatch.setattr(resources, "claim", refuse)
+    monkeypatch.setattr(resources, "limit_threads", refuse)
     code, _, complained = run("jobs")
     assert (code, complained[:74]) == (
         1,
