@@ -13,7 +13,7 @@ from local.processes import LocalError
 from local.rest import Json, Rest
 from pipeline.runs.decisions import decide
 from tests.e2e.test_nights import asked_job, ready, states, wait
-from tests.home import Home, shop_model, shop_rows
+from tests.home import Home, shop_rows
 from tests.sinks import Web, listening
 
 PATIENT = 'min_rows = 90\nrejected_fraction = "warn"'
@@ -75,8 +75,6 @@ def waiting(nights_home: Home, airflow: Airflow, rest: Rest, inbox: Web) -> Wait
     """Nights that are held, all at once."""
     extra = json.dumps({"config": [{"path": inbox.url}]})
     rest.call("POST", "/connections", {"connection_id": "alerts", "conn_type": "apprise", "extra": extra})
-    if not (nights_home.path / "models" / "shop").exists():
-        nights_home.model("shop", *shop_model(), outcome="bought")
     query = f"SELECT * FROM {nights_home.table(shop_rows(100))} ORDER BY entity_id"
     settings, alerts = "retries = 2\nmax_active_runs = 9", '[alerts]\nto = "alerts"'
     jobs = [

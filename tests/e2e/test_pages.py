@@ -21,7 +21,7 @@ from pipeline.integrations.dependencies import DependencyError, require_pool
 from pipeline.reports.overview import overview
 from pipeline.reports.report import report
 from tests.e2e.test_nights import asked_job, ready, states, wait
-from tests.home import Home, shop_model, shop_rows
+from tests.home import Home, shop_rows
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -32,8 +32,6 @@ DAY = "2024-09-02"
 @pytest.fixture(scope="module")
 def night(nights_home: Home, airflow: Airflow, rest: Rest) -> tuple[str, str]:
     """A job, and the DAG run of a night that it has scored."""
-    if not (nights_home.path / "models" / "shop").exists():
-        nights_home.model("shop", *shop_model(), outcome="bought")
     query = f"SELECT * FROM {nights_home.table(shop_rows(100))} ORDER BY entity_id"
     name = asked_job(nights_home, "paged", query, "shop")
     ready(airflow, rest, name)
@@ -266,8 +264,6 @@ OVERLAPS = """
 def test_the_tab_says_what_became_of_a_dag_run_without_a_report_of_its_own(
     nights_home: Home, airflow: Airflow, rest: Rest
 ) -> None:
-    if not (nights_home.path / "models" / "shop").exists():
-        nights_home.model("shop", *shop_model(), outcome="bought")
     rows = shop_rows(100)
     query = f"SELECT * FROM {nights_home.table(rows)} ORDER BY entity_id"
     asked = 'min_rows = 1\n\n[outcomes]\nquery = "measured.sql"\ndelay_days = 1'
