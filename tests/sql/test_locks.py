@@ -16,8 +16,8 @@ from pipeline.maintenance import janitor, retention
 from pipeline.runs import ledger
 from pipeline.runs.decisions import roll_back
 from pipeline.tasks.run import score
-from tests.home import NIGHT, Home
-from tests.pipeline.shop import Shop, open_shop
+from tests.home import NIGHT
+from tests.pipeline.shop import Shop
 
 ROOT = Path(__file__).parents[2]
 # The locks that publishing, beginning, a month's partition, outcomes and clean-up took when they were advisory.
@@ -26,11 +26,6 @@ SELECT pg_advisory_lock(hashtextextended(key, seed))
 FROM (VALUES (:job || ' ' || :day, 0), (:job || ' ' || :day || ' trigger', 1), ('scoring.prediction_rows_198801', 0),
              ('scoring.janitor', 0), ('scoring.migrate', 0)) AS taken (key, seed)
 """
-
-
-@pytest.fixture
-def shop(home: Home) -> Shop:
-    return open_shop(home)
 
 
 @contextmanager

@@ -28,7 +28,7 @@ from pipeline.reports.queries import record
 from pipeline.runtime import resources
 from tests.home import NIGHT, SUPERUSER, Home, shop_model, shop_rows
 from tests.pipeline.maintenance.test_retention import age
-from tests.pipeline.shop import Shop, open_shop
+from tests.pipeline.shop import Shop
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -39,11 +39,6 @@ class Vast(RegressorMixin, BaseEstimator):
     def predict(self, frame: pd.DataFrame) -> npt.NDArray[np.float64]:
         """Far below nothing, and far above for many visits."""
         return np.where(frame["visits"] > 50, 1.7e308, -1.7e308)
-
-
-@pytest.fixture
-def shop(home: Home) -> Shop:
-    return open_shop(home)
 
 
 @pytest.fixture

@@ -30,11 +30,6 @@ from tests.pipeline.shop import Shop, locked, open_shop
 MONTHS = iter(date(1990 + year, month, 1) for year in range(9) for month in range(1, 13))
 
 
-@pytest.fixture
-def shop(home: Home) -> Shop:
-    return open_shop(home)
-
-
 def keep(shop: Shop, **days: int) -> None:
     """Put days into the job's [retention]."""
     path = shop.home.path / "dags" / f"{shop.job}.toml"

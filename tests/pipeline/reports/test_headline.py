@@ -14,15 +14,10 @@ from pipeline.reports.report import report
 from pipeline.runs import ledger
 from pipeline.runs.decisions import decide, roll_back
 from pipeline.tasks.fallback import serve
-from tests.home import NIGHT, Home, shop_model
-from tests.pipeline.shop import Shop, open_shop
+from tests.home import NIGHT, shop_model
+from tests.pipeline.shop import Shop
 
 NEXT = NIGHT + timedelta(days=1)
-
-
-@pytest.fixture
-def shop(home: Home) -> Shop:
-    return open_shop(home)
 
 
 def run(shop: Shop, run_id: int | None = None) -> Any:

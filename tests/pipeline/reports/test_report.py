@@ -24,7 +24,7 @@ from pipeline.runs.decisions import decide, roll_back
 from pipeline.runs.publications import Held
 from tests.home import NIGHT, Home, shop_rows
 from tests.hostile import HOSTILE
-from tests.pipeline.shop import Shop, open_shop
+from tests.pipeline.shop import Shop
 
 VOID = {"meta", "br", "hr", "wbr"}
 
@@ -63,11 +63,6 @@ class Page(HTMLParser):
     def said(self) -> str:
         """The page's text in one line."""
         return " ".join(" ".join(self.words).split())
-
-
-@pytest.fixture
-def shop(home: Home) -> Shop:
-    return open_shop(home)
 
 
 def report(home: Home, run_id: int) -> str:

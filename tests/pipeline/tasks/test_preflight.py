@@ -5,14 +5,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pytest
 from sklearn.base import BaseEstimator, RegressorMixin
 
 from pipeline.maintenance import retention
 from pipeline.tasks import preflight
 from pipeline.tasks.preflight import CheckResult
 from tests.home import NIGHT, Home, shop_rows
-from tests.pipeline.shop import Shop, open_shop
+from tests.pipeline.shop import Shop
 
 
 class Brittle(RegressorMixin, BaseEstimator):
@@ -23,11 +22,6 @@ class Brittle(RegressorMixin, BaseEstimator):
         if (frame["visits"] > 50).any():
             raise IndexError("visits beyond the table")
         return frame["visits"].to_numpy(dtype=np.float64)
-
-
-@pytest.fixture
-def shop(home: Home) -> Shop:
-    return open_shop(home)
 
 
 def findings(shop: Shop, day: Any = NIGHT) -> dict[str, CheckResult]:
