@@ -17,13 +17,13 @@ from pipeline.text_files import TextError, decoded
 
 def migrate() -> None:
     r"""Bring the predictions database to this checkout's schema and \[retention] (connection predictions_owner)."""
-    from pipeline.maintenance import retention
+    from pipeline.maintenance import retention_days
     from pipeline.provisioning.migrate import migrate as upgrade
 
     uri = context.connection("predictions_owner")
     out.print(f"predictions database at revision {upgrade(uri)}")
     found, broken = loader.read_all(context.dags())
-    retention.enter(uri, found)
+    retention_days.enter(uri, found)
     for error in broken:
         err.print(
             f"{error}\nIts [retention] stays as it was.",

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from pipeline.databases import postgres
 from pipeline.databases.postgres import Busy, Turns
-from pipeline.maintenance import janitor, retention
+from pipeline.maintenance import janitor, retention_days
 from pipeline.runs import ledger
 from pipeline.runs.decisions import roll_back
 from pipeline.tasks.run import score
@@ -96,7 +96,7 @@ def test_two_tries_of_one_night_begin_one_after_the_other(shop: Shop) -> None:
 
 def test_while_nothing_is_cleaned_up_the_lock_holds_no_clean_up_back(shop: Shop) -> None:
     uri = shop.home.server.connections["predictions_janitor"]
-    retention.enter(shop.home.server.connections["predictions_owner"], [shop.home.read(shop.job)])
+    retention_days.enter(shop.home.server.connections["predictions_owner"], [shop.home.read(shop.job)])
     with janitor.session(uri) as session:
         session.execute(
             sa.text("SELECT scoring.find_rows(run_id, 'scores') FROM scoring.scoring_runs LIMIT 1")

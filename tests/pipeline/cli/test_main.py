@@ -516,7 +516,7 @@ def test_outcomes_are_measured_and_shown(shop: Shop, run: Command) -> None:
         r"\[gate\]", '[outcomes]\nquery = "bought.sql"\ndelay_days = 1\ncolumn = "bought"\n\n[gate]'
     )
     assert run("outcomes", shop.job, NIGHT)[::2] == (
-        0, f"{shop.job} 2024-03-01: no run is published, so there is nothing to measure"
+        0, f"{shop.job} 2024-03-01: no run is published, so there is nothing to evaluate"
     )  # fmt: skip
     run("score", shop.job, NIGHT)
     run_id = shop.home.last_run(shop.job)["run_id"]

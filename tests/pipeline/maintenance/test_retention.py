@@ -17,7 +17,7 @@ from pipeline.databases import postgres
 from pipeline.databases.postgres import Busy
 from pipeline.errors import NothingToDo
 from pipeline.inspection.chain import verify
-from pipeline.maintenance import janitor, retention
+from pipeline.maintenance import janitor, retention, retention_days
 from pipeline.maintenance.retention import Item, Pruned
 from pipeline.reports.report import report
 from pipeline.runs import history, ledger
@@ -50,7 +50,7 @@ def age(shop: Shop, days: float, where: str = "true") -> None:
 
 def enter(shop: Shop) -> None:
     """Enter the job's [retention] into the database, as its owner."""
-    retention.enter(shop.home.server.connections["predictions_owner"], [shop.home.read(shop.job)])
+    retention_days.enter(shop.home.server.connections["predictions_owner"], [shop.home.read(shop.job)])
 
 
 def prune(shop: Shop, *, dry_run: bool = False, entered: bool = True) -> Pruned:

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.base import BaseEstimator, RegressorMixin
 
-from pipeline.maintenance import retention
+from pipeline.maintenance import retention_days
 from pipeline.tasks import preflight
 from pipeline.tasks.preflight import CheckResult
 from tests.home import NIGHT, Home, shop_rows
@@ -39,7 +39,7 @@ def test_a_good_job_passes_everything(shop: Shop) -> None:
     assert detail.endswith(
         "; no [retention] of this job yet, so nothing of it is pruned until `migrate` has run"
     )
-    retention.enter(shop.home.server.connections["predictions_owner"], [shop.home.read(shop.job)])
+    retention_days.enter(shop.home.server.connections["predictions_owner"], [shop.home.read(shop.job)])
     assert findings(shop)["predictions database"].detail.endswith(", and the role may write")
 
 
