@@ -1,4 +1,4 @@
-"""How the whole suite is spread over worker processes, each with a Postgres of its own.
+"""How the whole suite is spread over worker processes, each with a Postgres of its own, and which tests are slow.
 
 What is asked for by name or by path runs in one process, unless `-n` says otherwise; `-n0` is always one process.
 """
@@ -24,6 +24,9 @@ LONGEST = (
     "tests/pipeline/cli/test_main.py",
     "tests/scenarios/test_pointer.py",
 )
+
+# Fixtures that start a Postgres, or run on one. `make test-quick` leaves out whatever needs it.
+SERVERS = frozenset({"server", "real_server", "postgres_folder"})
 
 
 def together(nodeid: str) -> str:
@@ -60,8 +63,12 @@ def pytest_configure(config: pytest.Config) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest deselects by marks
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Have the workers begin with what takes longest."""
+    """Mark what needs a Postgres as slow, and have the workers begin with what takes longest."""
+    for item in items:
+        if SERVERS.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker("slow")
     if hasattr(config, "workerinput"):
         rank = {name: number for number, name in enumerate(LONGEST)}
         items.sort(key=lambda item: rank.get(together(item.nodeid), len(rank)))

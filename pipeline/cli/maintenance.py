@@ -105,8 +105,8 @@ def _connection_of(job: str) -> str:
 
 def _print_receipt(receipt: "Receipt") -> None:
     out.print(
-        f"erasure {receipt.erasure} in {receipt.job}: {receipt.prediction_rows} rows of predictions, {receipt.rejected_rows} "
-        f"rejected rows, {receipt.parts} parts, in {receipt.runs} runs"
+        f"erasure {receipt.erasure} in {receipt.job}: {receipt.prediction_rows} rows of predictions, "
+        f"{receipt.rejected_rows} rejected rows, {receipt.parts} parts, in {receipt.runs} runs"
         + ("" if receipt.runs else ": nothing was found"),
         markup=False,
         soft_wrap=True,

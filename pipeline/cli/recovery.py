@@ -39,9 +39,7 @@ def rebuild(
     archived = store_identity.jobs(store)
     if name is None:
         jobs = [job for job in jobs if job.name in archived]
-    between = (_day(first, date.min), _day(last, date.max))
-    if between[1] < between[0]:
-        raise UsageError(f"{last} is before {first}. Give the first score date first.")
+    between = _between(first, last)
     refused = 0
     for job in jobs:
         database_url = context.owner(f"{job.write.connection}_owner")
@@ -85,5 +83,11 @@ def _print_left_alone(jobs: Iterable[str]) -> None:
         )
 
 
-def _day(value: str | None, otherwise: date) -> date:
-    return otherwise if value is None else dates.parse(value)
+def _between(first: str | None, last: str | None) -> tuple[date, date]:
+    between = (
+        date.min if first is None else dates.parse(first),
+        date.max if last is None else dates.parse(last),
+    )
+    if between[1] < between[0]:
+        raise UsageError(f"{last} is before {first}. Give the first score date first.")
+    return between

@@ -109,28 +109,11 @@ class Postmaster:
         self.processes.forget_crash()
         self._write("pg_hba.conf", _RULES, user)
         self._write("pg_ident.conf", f'owner "{surroundings.user_name()}" all\n', user)
-        directory = "." if self.socket == self.data else f'"{self.socket}"'
-        settings = {
-            "listen_addresses": "",
-            "unix_socket_directories": directory,
-            "unix_socket_permissions": "0700",
-            "cluster_name": self.processes.title,
-            "timezone": "UTC",
-            "log_timezone": "UTC",
-            "scoring.folder": str(self.data),  # for whoever looks at the list of processes
-        }
-        options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-        command = [
-            str(self.outside.programs() / "postgres"),
-            "-D",
-            surroundings.path_for(self.data, user),
-            *options,
-        ]
         with (self.run / "server").open("a") as lock, (self.run / "log").open("ab") as log:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             processes.children.append(
                 subprocess.Popen(
-                    command,
+                    self._command(user),
                     cwd=self.data,
                     env=cluster.ENVIRONMENT,
                     stdin=subprocess.DEVNULL,
@@ -142,6 +125,25 @@ class Postmaster:
                     **user.switch,
                 )
             )
+
+    def _command(self, user: Account) -> list[str]:
+        directory = "." if self.socket == self.data else f'"{self.socket}"'
+        settings = {
+            "listen_addresses": "",
+            "unix_socket_directories": directory,
+            "unix_socket_permissions": "0700",
+            "cluster_name": self.processes.title,
+            "timezone": "UTC",
+            "log_timezone": "UTC",
+            "scoring.folder": str(self.data),  # for whoever looks at the list of processes
+        }
+        options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+        return [
+            str(self.outside.programs() / "postgres"),
+            "-D",
+            surroundings.path_for(self.data, user),
+            *options,
+        ]
 
     def _require_ours(self, user: Account) -> None:
         if self.data.exists() and (owner := self.data.stat().st_uid) != user.uid:

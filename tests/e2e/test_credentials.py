@@ -4,11 +4,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from local.airflow import Airflow
 from local.rest import Rest
 from tests.e2e.curious import Broken, Curious
 from tests.e2e.test_nights import asked_job, ready, states
 from tests.home import NIGHT, Home, shop_model, shop_rows
+
+pytestmark = pytest.mark.airflow
 
 
 def job_of(home: Home, model: Any, word: str) -> str:

@@ -16,6 +16,8 @@ from tests.e2e.test_nights import asked_job, ready, states, wait
 from tests.home import Home, shop_rows
 from tests.sinks import Web, listening
 
+pytestmark = pytest.mark.airflow
+
 PATIENT = 'min_rows = 90\nrejected_fraction = "warn"'
 HASTY = "min_rows = 1000\ndecide_within_hours = 0.002"
 FOREIGN = 'min_rows = 1000\ndeciders = ["ada"]'

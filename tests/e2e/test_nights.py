@@ -21,6 +21,8 @@ from local.airflow import Airflow
 from local.rest import Json, Rest
 from tests.home import JOB, NIGHT, Home, shop_rows
 
+pytestmark = pytest.mark.airflow
+
 ROOT = Path(__file__).resolve().parents[2]
 NEW_YORK = ZoneInfo("America/New_York")
 TASKS = ("extract", "load_model", "predict", "write", "log_metrics", "publish")

@@ -17,6 +17,8 @@ import pytest
 from local.processes import marked, stop
 from pipeline.embedded import server
 
+pytestmark = pytest.mark.airflow
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
