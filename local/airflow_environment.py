@@ -1,4 +1,4 @@
-"""What the local Airflow is told through its environment: everything, so that no file of another Airflow counts."""
+"""The local Airflow's environment: every setting, so that no file of another Airflow counts."""
 
 import os
 import sys

@@ -85,7 +85,7 @@ class Postmaster:
             time.sleep(0.005)
 
     def stop(self) -> None:
-        """Stop it: asked first, then told, then killed.
+        """Stop it: first it may finish, then it may not, then it is killed.
 
         Raises:
             EmbeddedError: it lives on.

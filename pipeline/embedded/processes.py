@@ -1,4 +1,4 @@
-"""The processes of one server: told from others, signalled, and forgotten where a crash left their files.
+"""The processes of one server: tell them from others, signal them, and remove the files that a crash left.
 
 A pid file proves nothing. A process is the server's where its command line or its title says so.
 """

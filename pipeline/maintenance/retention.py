@@ -176,20 +176,20 @@ def _delete(session: sa.Connection, item: Item) -> int:
 def _files(session: sa.Connection, store: str, job: str) -> Iterator[tuple[Item, list[str]]]:
     """What may go from the store, and its paths."""
     # The store before the ledger: a run is in the ledger before it has a folder.
-    lying = folders.folders(store, job)
-    known = {
+    in_store = folders.folders(store, job)
+    due = {
         (row.run_id, row.score_date): row.due
         for row in session.execute(sa.text(_SQL["parts_due"]), {"job": job})
     }
     # A run that this database has not come to yet is another database's.
     youngest = janitor.call(session, _YOUNGEST) or 0
-    for folder in lying:
+    for folder in in_store:
         key = (folder.run_id, folder.score_date)
         files = {**folder.files, **folder.aside}
         what, paths = LEFTOVERS, folders.old(store, folder.aside)
-        if known.get(key):
+        if due.get(key):
             what, paths = PARTS, list(files)
-        elif key not in known and folder.run_id <= youngest:
+        elif key not in due and folder.run_id <= youngest:
             paths = folders.old(store, files)
         if paths:
             # Rejected rows may have gone before, by their own days.

@@ -59,7 +59,7 @@ def rebuild(
         progress: called with each night before it is made again.
 
     Raises:
-        RebuildError: the store is another database's, or nobody's that is known.
+        RebuildError: the store is another database's, or nobody's.
         PartError: the store's word on whose it is is damaged.
     """
     done = Rebuilt()
