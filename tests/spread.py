@@ -11,16 +11,18 @@ from xdist.scheduler import LoadScopeScheduling
 
 # What takes longest, the longest first: begun last, it would keep the other workers waiting for the end. The demo
 # stands behind others, so that no three Airflows start at once on two processors.
+SAMPLE = "the sample warehouse"
 LONGEST = (
     "tests/e2e",
     "tests/chaos/test_campaign.py",
     "tests/test_compose.py",
     "tests/scenarios/test_memory.py",
     "tests/local/test_demo.py",
+    SAMPLE,
+    "tests/pipeline/recovery/test_rebuild.py",
     "tests/pipeline/evaluation/test_outcomes.py",
     "tests/pipeline/maintenance/test_retention.py",
     "tests/pipeline/tasks/test_write.py",
-    "tests/test_readme.py",
     "tests/pipeline/cli/test_main.py",
     "tests/scenarios/test_pointer.py",
 )
@@ -29,9 +31,15 @@ LONGEST = (
 SERVERS = frozenset({"server", "real_server", "postgres_folder"})
 
 
+# Their worker loads the sample once, which takes some ten seconds; each of theirs would.
+ON_SAMPLE = ("tests/models/test_train.py", "tests/sql/test_flight_delay.py", "tests/test_readme.py")
+
+
 def together(nodeid: str) -> str:
-    """What one worker runs as a whole: a file, for the fixtures of its module, or all that share one Airflow."""
+    """What one worker runs as a whole: a file, for the fixtures of its module, or all that share an Airflow or a load."""
     path = nodeid.split("::")[0]
+    if path in ON_SAMPLE:
+        return SAMPLE
     return "tests/e2e" if path.startswith("tests/e2e/") else path
 
 

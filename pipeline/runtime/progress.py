@@ -9,7 +9,7 @@ EVERY_SECONDS = 5.0
 
 
 class Progress:
-    """Counts rows and logs, every few seconds: rows done, rows per second, and time left where the number of rows is given."""
+    """Counts rows and logs, every few seconds: rows done, rows per second, and time left if the total is given."""
 
     def __init__(
         self,
