@@ -36,7 +36,7 @@ ON_SAMPLE = ("tests/models/test_train.py", "tests/sql/test_flight_delay.py", "te
 
 
 def together(nodeid: str) -> str:
-    """What one worker runs as a whole: a file, for the fixtures of its module, or all that share an Airflow or a load."""
+    """What one worker runs as a whole: a file, for its fixtures, or all that share an Airflow or a load."""
     path = nodeid.split("::")[0]
     if path in ON_SAMPLE:
         return SAMPLE
