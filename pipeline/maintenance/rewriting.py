@@ -70,7 +70,7 @@ def rewrite(session: sa.Connection, store: str, file: ArchivedFile, entity: str)
         content = files.fetch(store, file.path)
     except FileNotFoundError:
         return None
-    rest = _without(content, entity, file.path, store, SCORE_SCHEMA if file.kind == "scored" else None)
+    rest = without(content, entity, file.path, store, SCORE_SCHEMA if file.kind == "scored" else None)
     if rest is None and file.following is None:
         return None
     has = hashlib.sha256(content).hexdigest()
@@ -105,13 +105,13 @@ def rewrite_rejected(session: sa.Connection, store: str, run: tuple[str, str, in
         content = files.fetch(store, path)
     except FileNotFoundError:
         return
-    rest = _without(content, entity, path, store, None)
+    rest = without(content, entity, path, store, None)
     if rest is not None:
         _note(session, store, ArchivedFile(run[0], run[2], 0, "rejected", path, None, None), content, rest)
         rest.save(store, path, 0)
 
 
-def _without(
+def without(
     content: bytes, entity: str, path: str, store: str, schema: pa.Schema | None
 ) -> PartWriter | None:
     """A file without the entity, or None where the entity is not in it.
