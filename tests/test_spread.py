@@ -26,3 +26,19 @@ def test_a_file_stays_together_and_so_do_all_tests_of_one_airflow_or_one_load(no
 @pytest.mark.parametrize("name", [*ON_SAMPLE, *(unit for unit in LONGEST if unit != SAMPLE)])
 def test_what_takes_longest_is_there(name: str) -> None:
     assert (ROOT / name).exists()
+
+
+@pytest.mark.usefixtures("postgres_folder")
+def test_what_needs_a_postgres_is_slow(request: pytest.FixtureRequest) -> None:
+    assert request.node.get_closest_marker("slow")
+
+
+def test_what_needs_none_is_not_slow_by_itself(request: pytest.FixtureRequest) -> None:
+    assert not request.node.get_closest_marker("slow")
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "tests" / "e2e").glob("test_*.py")), ids=lambda path: path.stem
+)
+def test_all_tests_of_an_airflow_are_marked(path: Path) -> None:
+    assert "\npytestmark = pytest.mark.airflow\n" in path.read_text()
