@@ -11,15 +11,16 @@ from scipy.stats import chi2_contingency, ks_2samp
 
 from benchmarks.nights import Nights
 from benchmarks.spoil import Fault, Floats
-from pipeline.config.sections import ContractSection
-from pipeline.contract.checker import BatchResult, Checker
-from pipeline.contract.policy import resolve
+from pipeline.config.contract_section import ContractSection
+from pipeline.contract.batch_result import BatchResult
+from pipeline.contract.checker import Checker
+from pipeline.contract.policy import Policy
 from pipeline.evaluation import baselines
 from pipeline.evaluation.metrics import Judged, losses
 from pipeline.model import registry
 from pipeline.model.artifact import ModelError
 from pipeline.model.golden import check_golden_rows
-from pipeline.model.scoring import Model
+from pipeline.model.loaded_model import Model
 from pipeline.monitoring import drift
 from pipeline.monitoring.calibration import VOLUME
 from pipeline.monitoring.day_over_day import Last
@@ -147,7 +148,7 @@ def _batch(nights: Nights, rows: pd.DataFrame) -> pa.RecordBatch:
 
 def _checked(nights: Nights, batch: pa.RecordBatch, said: ContractSection | None = None) -> BatchResult:
     contract = nights.manifest.contract
-    return Checker(contract, resolve(contract, said)).check(batch)
+    return Checker(contract, Policy.resolve(contract, said)).check(batch)
 
 
 def _scored(entities: pa.Array, scores: Floats) -> pa.RecordBatch:

@@ -16,7 +16,8 @@ import pandas as pd
 import pyarrow as pa
 
 from pipeline.contract.checker import Checker
-from pipeline.contract.contract import Contract, infer
+from pipeline.contract.contract import Contract
+from pipeline.contract.infer import infer
 
 BATCH = 65_536  # about what 8 MB of such rows come to
 COLUMNS = 15

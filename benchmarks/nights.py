@@ -15,7 +15,7 @@ from benchmarks.ground import ROOT, join
 from benchmarks.spoil import SEED, Fault, Floats
 from pipeline.config import dates, loader
 from pipeline.config.sections import GateSection
-from pipeline.contract.contract import infer
+from pipeline.contract.infer import infer
 from pipeline.databases import queries, warehouse
 from pipeline.evaluation import ground_truth
 from pipeline.evaluation.outcomes import required

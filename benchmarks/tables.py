@@ -24,7 +24,7 @@ from benchmarks import apart
 from benchmarks.nights import Nights
 from benchmarks.spoil import SEED, Floats, faults
 from pipeline.config.sections import GateSection
-from pipeline.contract.contract import infer
+from pipeline.contract.infer import infer
 from pipeline.model.manifest import Manifest
 from pipeline.monitoring import references
 

@@ -27,9 +27,9 @@ from orchestration.context import SCORE_DATES, end_of, outcome, places_of, requi
 from orchestration.decide import Decide
 from orchestration.publish import DECIDE, Publish
 from pipeline.config import loader
-from pipeline.config import workspace as places
 from pipeline.config.fields import LAST_VERSION
 from pipeline.config.job import Job, JobError
+from pipeline.config.workspace import Files
 from pipeline.errors import NothingToDo
 
 log = logging.getLogger(__name__)
@@ -125,7 +125,7 @@ def build(job: Job) -> DAG:
             from pipeline.tasks.load_model import load_model
 
             with outcome():
-                return [work.json_value() for work in load_model(places.files(), Run.read(run))]
+                return [work.json_value() for work in load_model(Files.here(), Run.read(run))]
 
         @task(**apart)
         def predict(work: Json) -> Json:
@@ -134,7 +134,7 @@ def build(job: Job) -> DAG:
             from pipeline.tasks.predict import predict
 
             with outcome():
-                return predict(places.files(), PartTask.read(work)).json_value()
+                return predict(Files.here(), PartTask.read(work)).json_value()
 
         @task(trigger_rule=TriggerRule.ONE_FAILED)
         def note_failure(**context: Any) -> None:

@@ -14,8 +14,9 @@ from airflow.sdk.exceptions import (
 )
 from airflow.sdk.execution_time.comms import ErrorResponse, GetConnection
 
-from pipeline.config import dates, workspace
+from pipeline.config import dates
 from pipeline.config.job import Job, JobError
+from pipeline.config.workspace import Workspace
 from pipeline.errors import NothingToDo, ScoringError
 
 # Years that a run's form takes; how far ahead a day may lie, the task says.
@@ -59,7 +60,7 @@ def require_known(context: Mapping[str, Any], *known: str) -> None:
         )
 
 
-def places_of(job: Job, *, warehouse: bool = False) -> workspace.Workspace:
+def places_of(job: Job, *, warehouse: bool = False) -> Workspace:
     """Folders, store and databases of a job, by Airflow's connections.
 
     Args:
@@ -68,13 +69,13 @@ def places_of(job: Job, *, warehouse: bool = False) -> workspace.Workspace:
     """
     from pipeline.databases import connections
 
-    source, target = job.extract.connection, job.write.connection
-    return workspace.Workspace(
-        home=workspace.home(),
-        store=workspace.store(),
-        warehouse=connections.warehouse(connection(source).get_uri(), source) if warehouse else "",
-        predictions=connections.postgres(connection(target).get_uri(), target),
-    )
+    def source(conn_id: str) -> str:
+        return connections.warehouse(connection(conn_id).get_uri(), conn_id)
+
+    def target(conn_id: str) -> str:
+        return connections.postgres(connection(conn_id).get_uri(), conn_id)
+
+    return Workspace.of(job, target, source if warehouse else None)
 
 
 def connection(conn_id: str) -> Connection:

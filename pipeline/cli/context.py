@@ -38,12 +38,7 @@ def places_of(job: Job) -> Workspace:
     Raises:
         AddressError: a connection is not set, or cannot be used.
     """
-    return Workspace(
-        home=workspace.home(),
-        store=workspace.store(),
-        warehouse=connections.warehouse(_uri(job.extract.connection), job.extract.connection),
-        predictions=connection(job.write.connection),
-    )
+    return Workspace.of(job, connection, _warehouse)
 
 
 def kept_places() -> Workspace:
@@ -62,6 +57,10 @@ def connection(conn_id: str) -> str:
         AddressError: it is not set, or cannot be used.
     """
     return connections.postgres(_uri(conn_id), conn_id)
+
+
+def _warehouse(conn_id: str) -> str:
+    return connections.warehouse(_uri(conn_id), conn_id)
 
 
 def janitor(conn_id: str) -> str:

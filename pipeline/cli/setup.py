@@ -77,10 +77,9 @@ def register(
     ] = None,
 ) -> None:
     """Take a trained scikit-learn model into the store as its next version."""
-    from pipeline.registration.register import register as take_in
+    from pipeline.registration.register import Registration, register
 
-    pinned = take_in(
-        workspace.home(),
+    registration = Registration(
         name,
         artefact,
         reference,
@@ -94,6 +93,7 @@ def register(
         night_column=night_column,
         score_column=score_column,
     )
+    pinned = register(workspace.home(), registration)
     manifest = pinned.manifest
     out.print(
         f"registered {name} version {manifest.version}: {manifest.task}, {len(manifest.columns)} features, "
@@ -112,11 +112,11 @@ def sign(
 ) -> None:
     """Sign a registered version's files with the private key of SCORING_SIGNING_KEY."""
     from pipeline.model.signature import SIGN_KEY
-    from pipeline.registration.register import sign as sign_files
+    from pipeline.registration.save import sign_version
 
     if not (key := os.environ.get(SIGN_KEY)):
         raise UsageError(f"no private key. Set {SIGN_KEY} to the path of its PEM file.")
-    path = sign_files(workspace.home(), name, version, Path(key))
+    path = sign_version(workspace.home(), name, version, Path(key))
     out.print(f"signed: {path}. Review and commit it.", highlight=False, markup=False, soft_wrap=True)
 
 

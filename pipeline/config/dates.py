@@ -7,7 +7,7 @@ from croniter import croniter
 
 from pipeline.errors import UsageError
 
-# A night may be scored ahead of its time, but not so far that it hides all that will be published for years. The
+# A day may be scored ahead of its time, but not so far that it hides all that will be published for years. The
 # database holds the same bounds in `scoring.require_date`.
 FIRST = date(1970, 1, 1)
 AHEAD = timedelta(days=366)
@@ -27,8 +27,8 @@ def score_date(
 ) -> date:
     """The day whose rows a run scores.
 
-    What a person asked for comes first. Else it is the day, in the job's time zone, on which the run is due, less
-    `days_back`: a scheduled or backfilled run is due at its logical date; so is a run that somebody triggers with
+    The date that a person asked for comes first. Else it is the day, in the job's time zone, on which the run is due,
+    less `days_back`: a scheduled or backfilled run is due at its logical date; so is a run that somebody triggers with
     one; a run triggered without is due now.
 
     Args:
@@ -80,8 +80,8 @@ def parse(text: str) -> date:
     return _bounded(day)
 
 
-def written(text: str) -> date | None:
-    """The score date that a name in the store says; None where it says none."""
+def parse_or_none(text: str) -> date | None:
+    """The score date of a name in the store; None where the name is no date."""
     try:
         return parse(text)
     except DateError:
@@ -102,6 +102,16 @@ def interval(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
         raise DateError(
             f"score date {day} is at the end of the calendar. Name a day that has data."
         ) from error
+
+
+def query_values(day: date, zone: ZoneInfo) -> dict[str, date | datetime | int]:
+    """The values that a query's parameters have for a score date, where one connection reads all rows.
+
+    Raises:
+        DateError: the day is the first or last of the calendar.
+    """
+    start, end = interval(day, zone)
+    return {"score_date": day, "interval_start": start, "interval_end": end, "shard": 0, "shards": 1}
 
 
 def _bounded(day: date) -> date:

@@ -32,7 +32,7 @@ def check_schedule(cron: str) -> str:
     fixed = not re.search(r"\br\b", cron, re.IGNORECASE)
     if not croniter.is_valid(cron) or len(cron.split()) != 5 or not fixed:
         raise ValueError(
-            "is not a cron expression of five fields, such as '0 2 * * *' for every night at two"
+            "is not a cron expression of five fields, such as '0 2 * * *' for two o'clock every night"
         )
     try:
         croniter(cron, datetime(2000, 1, 1, tzinfo=UTC)).get_next()
@@ -49,17 +49,7 @@ def check_query(name: str) -> str:
     return name
 
 
-def check_slices(columns: tuple[str, ...]) -> tuple[str, ...]:
-    """Refuse a column that is named twice, and entity_id."""
-    twice = [name for number, name in enumerate(columns) if name in columns[:number]]
-    if twice or "entity_id" in columns:
-        raise ValueError(
-            f"names {twice[0] + ' twice' if twice else 'entity_id, which is no group of entities'}"
-        )
-    return columns
-
-
-def check_people(names: tuple[str, ...]) -> tuple[str, ...]:
+def check_unique(names: tuple[str, ...]) -> tuple[str, ...]:
     """Refuse a name that comes twice."""
     twice = [name for number, name in enumerate(names) if name in names[:number]]
     if twice:
@@ -67,49 +57,42 @@ def check_people(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
+def check_slices(columns: tuple[str, ...]) -> tuple[str, ...]:
+    """Refuse a column that is named twice, and entity_id."""
+    if "entity_id" in check_unique(columns):
+        raise ValueError("names entity_id, which is no group of entities")
+    return columns
+
+
 # The largest that the predictions database can keep, and the largest number that Airflow's processes can say.
 LAST_VERSION = 2**31 - 1
-
-
 LAST_RUN = 2**63 - 1
-
 
 # What a business query's table of scores has besides the slices.
 BUSINESS_COLUMNS = ("entity_id", "score", "label", "class_scores", "weight")
 
-
 Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 
-
 Fraction = Annotated[float, Field(ge=0, le=1)]
-
 
 # What Airflow and Postgres can keep: one file that cannot become a DAG would take all the others with it.
 ScheduleDate = Annotated[date, Field(ge=FIRST, lt=date(2200, 1, 1))]
 
-
 Days = Annotated[int, Field(ge=1, le=36_500)]
-
 
 Sentence = Annotated[str, Field(pattern=r"^[^\x00]*$")]
 
-
 Person = Annotated[str, Field(pattern=r"^[^\x00\s](?:[^\x00]*[^\x00\s])?$", max_length=200, strict=True)]
-
 
 # Reject the row; count the value and score the row; score it and count nothing.
 Action = Literal["reject", "warn", "ignore"]
 
-
-# What comes of a finding: the run is published and the finding told, or the run is held for a person.
+# What follows from a finding: the run is published with a notification, or held for a person.
 Response = Literal["warn", "hold"]
-
 
 # Airflow's own pool, which is always there.
 DEFAULT_POOL = "default_pool"
 
-
 Pool = Annotated[str, Field(pattern=r"^\w(?:[\w .-]*\w)?$", max_length=256)]
-
 
 Column = Annotated[str, Field(min_length=1, max_length=200, strict=True)]

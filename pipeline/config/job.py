@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, Field, field_validator
 from pydantic import ValidationInfo as Info
 
+from pipeline.config.contract_section import ContractSection
 from pipeline.config.fields import (
     BUSINESS_COLUMNS,
     DEFAULT_POOL,
@@ -25,7 +26,6 @@ from pipeline.config.fields import (
 )
 from pipeline.config.sections import (
     AlertsSection,
-    ContractSection,
     DriftSection,
     ExtractSection,
     GateSection,
@@ -44,7 +44,7 @@ class JobError(UsageError):
 
 
 class Job(Section):
-    """Everything a job file may say."""
+    """Everything that a job file may hold."""
 
     name: Identifier = Field(
         description="the file's name without .toml; also the DAG's id and the asset's name (of `self` and `context`: "
@@ -58,12 +58,12 @@ class Job(Section):
     timezone: Annotated[str, AfterValidator(check_timezone)] = Field(
         default="UTC", description="IANA time zone of the schedule"
     )
-    start_date: ScheduleDate = Field(description="first night")
+    start_date: ScheduleDate = Field(description="first day that is scheduled")
     end_date: ScheduleDate | None = Field(
-        default=None, description="last night; leave it out where there is none"
+        default=None, description="last day that is scheduled; leave it out where there is none"
     )
     catchup: bool = Field(
-        default=False, description="whether Airflow runs the nights missed since start_date"
+        default=False, description="whether Airflow makes up for the runs missed since start_date"
     )
     days_back: int = Field(
         default=0,
@@ -77,9 +77,7 @@ class Job(Section):
     retry_delay_seconds: int = Field(
         default=30, ge=0, le=86_400, description="wait before the first retry; doubles each time"
     )
-    max_active_runs: int = Field(
-        default=1, ge=1, le=1000, description="nights of this job that may run at the same time"
-    )
+    max_active_runs: int = Field(default=1, ge=1, le=1000, description="runs of this job at the same time")
     pool: Pool = Field(
         default=DEFAULT_POOL, description="Airflow pool whose slots the job's tasks take; it has to be there"
     )
@@ -99,7 +97,7 @@ class Job(Section):
     )
     fallback: Literal["none", "last_published", "champion_previous"] = Field(
         default="none",
-        description="what stands in for a night that failed, marked in every row: nothing, the last published scores "
+        description="what stands in for a run that failed, marked in every row: nothing, the last published scores "
         "again, or those of the model's alias champion_previous",
     )
     extract: ExtractSection
@@ -119,7 +117,7 @@ class Job(Section):
     def _after_start(cls, end: date | None, info: Info) -> date | None:
         start = info.data.get("start_date")
         if end and start and end < start:
-            raise ValueError(f"is before start_date ({start}), so no night is ever due")
+            raise ValueError(f"is before start_date ({start}), so no run is ever due")
         return end
 
     @field_validator("outcomes")
@@ -128,7 +126,7 @@ class Job(Section):
         days_back = info.data.get("days_back", 0)
         if outcomes and outcomes.delay_days <= days_back:
             raise ValueError(
-                f"delay_days = {outcomes.delay_days} must be more than days_back ({days_back}): no night is scored "
+                f"delay_days = {outcomes.delay_days} must be more than days_back ({days_back}): no score is there "
                 "before"
             )
         # DuckDB, which runs the query, does not tell capitals from small letters.

@@ -10,10 +10,8 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from pipeline.config.contract_section import RulesSection
 from pipeline.config.job import Job, JobError
-from pipeline.config.sections import (
-    RulesSection,
-)
 from pipeline.text_files import decoded
 
 _COLUMNS = ["contract", "columns"]
@@ -30,22 +28,22 @@ def find(folder: Path, name: str) -> Job:
     Raises:
         JobError: there is no such job, or its file cannot be used.
     """
-    known = [file.stem for file in files(folder)]
-    if name not in known:
-        raise JobError(f"no job {name!r} in {folder}. {nearest(name, known)}")
+    names = [file.stem for file in files(folder)]
+    if name not in names:
+        raise JobError(f"no job {name!r} in {folder}. {nearest(name, names)}")
     return read(folder / f"{name}.toml")
 
 
 def read_all(folder: Path) -> tuple[list[Job], list[JobError]]:
     """Every job of a folder of job files, and the errors of the files that cannot be used."""
-    found: list[Job] = []
+    jobs: list[Job] = []
     broken: list[JobError] = []
     for path in files(folder):
         try:
-            found.append(read(path))
+            jobs.append(read(path))
         except JobError as error:
             broken.append(error)
-    return found, broken
+    return jobs, broken
 
 
 def read(path: Path) -> Job:
@@ -61,30 +59,32 @@ def read(path: Path) -> Job:
     except OSError as error:
         raise JobError(f"{path.name}: cannot be read: {error.strerror}. Make it a plain file.") from error
     try:
-        said = tomllib.loads(decoded(content))
+        document = tomllib.loads(decoded(content))
     # Not TOMLDecodeError alone: bytes that are no UTF-8, numbers of 5000 digits and endless [[[[ raise others.
     except (ValueError, RecursionError) as error:
         raise JobError(f"{path.name}: not a TOML file: {error}") from error
-    reserved = sorted({"name", "sha256"} & said.keys())
+    reserved = sorted({"name", "sha256"} & document.keys())
     if reserved:
         raise JobError(
             f"{path.name}: key {reserved[0]!r} is not yours to set. Remove it: it comes from the file."
         )
     try:
-        return Job.model_validate({**said, "name": path.stem, "sha256": hashlib.sha256(content).hexdigest()})
+        return Job.model_validate(
+            {**document, "name": path.stem, "sha256": hashlib.sha256(content).hexdigest()}
+        )
     except ValidationError as error:
-        raise JobError("\n".join(_explain(path, said, item) for item in error.errors())) from None
+        raise JobError("\n".join(_explain(path, item) for item in error.errors())) from None
 
 
-def _explain(path: Path, said: dict[str, Any], item: Any) -> str:
+def _explain(path: Path, item: Any) -> str:
     *section, key = (part for part in item["loc"] if isinstance(part, str))
     where = f"{path.name}: key {'.'.join([*section, key])!r}"
     model = _model_of(section)
     if key == "name" and not section:
         return f"{path.name}: a job's file name is a lower-case word (letters, digits, _). Rename the file."
-    known = [name for name in model.model_fields if name not in ("name", "sha256") or model is not Job]
+    keys = [name for name in model.model_fields if name not in ("name", "sha256") or model is not Job]
     if item["type"] == "extra_forbidden":
-        return f"{where} is unknown. {nearest(key, known)}"
+        return f"{where} is unknown. {nearest(key, keys)}"
     meaning = "a section of rules" if section == _COLUMNS else ""
     if key in model.model_fields:
         meaning = model.model_fields[key].description or f"a section [{key}]"
@@ -96,10 +96,10 @@ def _explain(path: Path, said: dict[str, Any], item: Any) -> str:
 
 def _model_of(section: list[str]) -> type[BaseModel]:
     model: type[BaseModel] = Job
-    for place, part in enumerate(section):
-        if section[:place] == _COLUMNS:
+    for depth, key in enumerate(section):
+        if section[:depth] == _COLUMNS:
             return RulesSection
-        model = section_of(model.model_fields[part].annotation) or model
+        model = section_of(model.model_fields[key].annotation) or model
     return model
 
 
@@ -109,8 +109,8 @@ def section_of(annotation: Any) -> type[BaseModel] | None:
     return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
 
 
-def nearest(word: str, known: Sequence[str]) -> str:
-    """What somebody may have meant by an unknown word, and all the words that are known."""
-    close = difflib.get_close_matches(word, known, n=1)
+def nearest(word: str, words: Sequence[str]) -> str:
+    """A sentence for an unknown word: the nearest of the known words, and all of them."""
+    close = difflib.get_close_matches(word, words, n=1)
     hint = f"Did you mean {close[0]!r}? " if close else ""
-    return f"{hint}Known: {', '.join(known) or 'none yet'}."
+    return f"{hint}Known: {', '.join(words) or 'none yet'}."

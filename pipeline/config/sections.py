@@ -6,27 +6,26 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 from pydantic import ValidationInfo as Info
 
 from pipeline.config.fields import (
-    Action,
     Column,
     Days,
     Fraction,
     Identifier,
     Person,
     Response,
-    check_people,
     check_query,
+    check_unique,
 )
 
 
 class Section(BaseModel):
     """A section of a job file."""
 
-    # Strict: TOML has types, and a date read from a number or `yes` taken for true is a mistake gone unseen.
+    # Strict: TOML has types. A date read from a number, or `yes` taken for true, would be a mistake that nobody sees.
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class ExtractSection(Section):
-    """Where a night's rows come from."""
+    """Where a run's rows come from."""
 
     connection: Identifier = Field(default="warehouse", description="connection id of the warehouse")
     query: Annotated[str, AfterValidator(check_query)] = Field(description="SQL file below sql/")
@@ -51,55 +50,6 @@ class ModelSection(Section):
     alias: Identifier = Field(default="champion", description="alias in the model's versions.toml")
 
 
-class RulesSection(Section):
-    """What becomes of a row with a value that breaks a rule of the contract."""
-
-    type: Action | None = Field(
-        default=None, description="no exact form in the trained type; loosened: taken as missing"
-    )
-    null: Action | None = Field(
-        default=None, description="missing; loosened only where the model scores a missing value"
-    )
-    finite: Action | None = Field(
-        default=None, description="an infinite number or time; loosened: taken as missing"
-    )
-    unknown_category: Action | None = Field(
-        default=None,
-        description="a category that training never saw; loosened only where the model scores it",
-    )
-    out_of_range: Action | None = Field(
-        default=None, description="a number outside of the trained range, a time before the first of training"
-    )
-    too_long: Action | None = Field(
-        default=None, description="a free text more than ten times as long as the longest of training"
-    )
-    future: Action | None = Field(default=None, description="a time after the end of the score date")
-
-    @property
-    def said(self) -> dict[str, Action]:
-        """The rules that the job file names, and what it says of them."""
-        return {name: action for name in RULES if (action := getattr(self, name)) is not None}
-
-
-RULES = tuple(RulesSection.model_fields)
-
-
-class ContractSection(RulesSection):
-    """What becomes of rows that break the model's contract."""
-
-    unique: Literal["refuse", "reject"] = Field(
-        default="refuse",
-        description="an entity that comes twice: the night is refused, or all rows of that entity are rejected",
-    )
-    keep_values: bool = Field(
-        default=True,
-        description="whether rejected_rows keeps the values that broke a rule, cut to 200 characters",
-    )
-    columns: dict[str, RulesSection] = Field(
-        default={}, description="the same rules for one column, as [contract.columns.NAME]"
-    )
-
-
 class WriteSection(Section):
     """Where the scores go."""
 
@@ -109,7 +59,7 @@ class WriteSection(Section):
 
 
 class GateSection(Section):
-    """What a night must look like to be published without a person; a check's key says what comes of a finding."""
+    """What a run must look like to be published without a person; a check's key says what follows from a finding."""
 
     min_rows: int = Field(default=1, ge=0, description="fewer scored rows than this: the run is held")
     max_rejected_fraction: Fraction = Field(
@@ -117,22 +67,22 @@ class GateSection(Section):
     )
     rejected_fraction: Response = Field(default="hold", description="a larger share of rejected rows")
     constant_score: Response = Field(
-        default="hold", description="every row of a night of at least 20 has the very same score"
+        default="hold", description="every row of a run of at least 20 has the very same score"
     )
     drift: Response = Field(
         default="warn",
-        description="features that are unusual beside the training nights, or the last night's again",
+        description="features that are unusual beside the training days, or the last run's again",
     )
     score_drift: Response = Field(default="warn", description="scores that are")
     volume: Response = Field(default="warn", description="a number of rows that is, for such a weekday")
     max_model_age_days: Days | None = Field(
         default=None,
-        description="days from a model's last training night (else its registering) to the score date that are "
+        description="days from a model's last training day (else its registration) to the score date that are "
         "nothing unusual; leave it out where age does not matter",
     )
     model_age: Response = Field(default="warn", description="a model that is older")
     on_empty: Literal["skip", "fail"] = Field(
-        default="fail", description="a night without rows: end quietly, or fail"
+        default="fail", description="a run without rows: end quietly, or fail"
     )
     decide_within_hours: float = Field(
         default=12,
@@ -143,7 +93,7 @@ class GateSection(Section):
     on_timeout: Literal["reject", "approve"] = Field(
         default="reject", description="what becomes of a held run on which nobody has decided in time"
     )
-    deciders: Annotated[tuple[Person, ...], AfterValidator(check_people)] = Field(
+    deciders: Annotated[tuple[Person, ...], AfterValidator(check_unique)] = Field(
         default=(),
         max_length=100,
         strict=False,
@@ -165,7 +115,7 @@ class GateSection(Section):
 
 
 class AlertsSection(Section):
-    """Who is told of a night that failed, is held, or was published with something unusual."""
+    """Who is notified of a run that failed, is held, or was published with something unusual."""
 
     to: Identifier | None = Field(
         default=None, description="id of an Apprise connection, which holds the addresses; without it nobody"
@@ -182,13 +132,13 @@ class TrackingSection(Section):
 
 
 class DriftSection(Section):
-    """When a night counts as unusual."""
+    """When a run counts as unusual."""
 
     false_alarm_rate: float = Field(
         default=0.05,
         gt=0,
         le=0.5,
-        description="share of nights like those of training on which anything is called unusual by chance",
+        description="share of runs like the training days in which anything is called unusual by chance",
     )
 
 
@@ -212,23 +162,23 @@ class RetentionSection(Section):
 
 
 class OutcomesSection(Section):
-    """What became of the entities of a night, and how the scores are held against it."""
+    """What became of the entities of a run, and how the scores are compared with it."""
 
     query: Annotated[str, AfterValidator(check_query)] = Field(
-        description="SQL file below sql/ that gives entity_id and the real result, from the job's own warehouse"
+        description="SQL file below sql/ that gives entity_id and the outcome, from the job's own warehouse"
     )
     delay_days: int = Field(
-        ge=1, le=3650, description="days after the score date on which the results are known"
+        ge=1, le=3650, description="days after the score date on which the outcomes are there"
     )
     column: Column | None = Field(
         default=None,
-        description="the query's column with the real result; named as in training, unless given",
+        description="the query's column with the outcome; named as in training, unless given",
     )
     business: Annotated[str, AfterValidator(check_query)] | None = Field(
-        default=None, description="SQL file below sql/ whose one row are figures of the job's own"
+        default=None, description="SQL file below sql/ whose only row has figures of the job's own"
     )
     min_group: int = Field(
-        default=30, ge=2, description="groups of a slice with fewer results are marked, and never compared"
+        default=30, ge=2, description="groups of a slice with fewer outcomes are marked, and never compared"
     )
     gap: float = Field(
         default=0.1,
@@ -237,5 +187,5 @@ class OutcomesSection(Section):
         "the RMSE",
     )
     false_alarm_rate: Fraction = Field(
-        default=0.05, description="share of nights that may have an alarm where all groups are alike"
+        default=0.05, description="share of runs that may have an alarm where all groups are alike"
     )

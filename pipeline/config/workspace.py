@@ -1,15 +1,21 @@
-"""Where things are: the folders, the store and the databases that one run uses."""
+"""The workspace of a job: the folders, the store and the databases that its runs use."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
+from pipeline.config.job import Job
 from pipeline.project import ROOT
+
+# A connection id -> its database_url.
+Lookup = Callable[[str], str]
 
 
 @dataclass(frozen=True)
 class Files:
-    """Where files are: all that a stage knows of its surroundings which unpickles a model.
+    """Where files are: all of its workspace that a task knows which unpickles a model.
 
     Attributes:
         home: the folder that holds dags/, sql/ and models/.
@@ -19,18 +25,39 @@ class Files:
     home: Path
     store: str
 
+    @classmethod
+    def here(cls) -> "Files":
+        """The folders of this process."""
+        return Files(home(), store())
+
 
 @dataclass(frozen=True)
 class Workspace(Files):
-    """What the other stages need to know of their surroundings.
+    """The whole workspace.
 
     Attributes:
-        warehouse: address of the database that a night's rows come from.
-        predictions: address of the database that the scores go to.
+        warehouse: database_url of the database that a run's rows come from; empty where none is read.
+        predictions: database_url of the database that the scores go to.
     """
 
     warehouse: str
     predictions: str
+
+    @classmethod
+    def of(cls, job: Job, predictions: Lookup, warehouse: Lookup | None = None) -> Self:
+        """The workspace of a job.
+
+        Args:
+            job: whose connections are looked up.
+            predictions: gives the database_url of a Postgres connection.
+            warehouse: gives that of a warehouse connection; None where no warehouse is read.
+        """
+        return cls(
+            home=home(),
+            store=store(),
+            warehouse=warehouse(job.extract.connection) if warehouse else "",
+            predictions=predictions(job.write.connection),
+        )
 
 
 def home() -> Path:
@@ -41,8 +68,3 @@ def home() -> Path:
 def store() -> str:
     """Where runs keep their parts: `SCORING_STORE`, else .local/store in the home."""
     return os.environ.get("SCORING_STORE") or str(home() / ".local" / "store")
-
-
-def files() -> Files:
-    """The home and the store."""
-    return Files(home(), store())

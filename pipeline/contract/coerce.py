@@ -27,14 +27,14 @@ _PLAIN = {
 _WHOLE = {pa.float64(): 2**53, pa.float32(): 2**24}
 
 
-def convert(found: pa.Array, column: Column) -> tuple[pa.Array, pa.BooleanArray | None]:
+def convert(sent: pa.Array, column: Column) -> tuple[pa.Array, pa.BooleanArray | None]:
     """Convert a column as the database sent it to the contract's type, exactly or not at all.
 
     Returns:
         the values, null where there is none or none that is exact; and a mask of those that have no exact form, None
         where all have.
     """
-    stored = storage(found)
+    stored = storage(sent)
     if pa.types.is_decimal(stored.type) or (stored.type == pa.float32() and column.arrow == pa.float64()):
         # By way of its digits. Arrow's own way to a float may end one bit beside the nearest, and a `real` of 0.1 would
         # become 0.10000000149: its text, by which drivers for Python read it in training, is 0.1.
@@ -62,9 +62,9 @@ def text(stored: pa.Array) -> pa.Array:
     return _readable(pc.cast(stored, pa.binary()), pa.string())
 
 
-def storage(found: pa.Array) -> pa.Array:
-    """The values without what a driver says of them, and not as a dictionary."""
-    stored = found.storage if isinstance(found, pa.ExtensionArray) else found
+def storage(values: pa.Array) -> pa.Array:
+    """The values without a driver's own type, and not as a dictionary."""
+    stored = values.storage if isinstance(values, pa.ExtensionArray) else values
     return stored.dictionary_decode() if pa.types.is_dictionary(stored.type) else stored
 
 
@@ -107,8 +107,8 @@ _TESTS = (pc.greater_equal, pc.less_equal)
 def _limits(kind: pa.DataType) -> tuple[int, int]:
     if kind in _WHOLE:
         return -_WHOLE[kind], _WHOLE[kind]
-    found = np.iinfo(kind.to_pandas_dtype())
-    return int(found.min), int(found.max)
+    limits = np.iinfo(kind.to_pandas_dtype())
+    return int(limits.min), int(limits.max)
 
 
 def _cast(stored: pa.Array, column: Column) -> pa.Array:
@@ -123,7 +123,7 @@ def _cast(stored: pa.Array, column: Column) -> pa.Array:
         plain = pc.if_else(pc.match_substring_regex(stored, _INTEGER), stored, pa.scalar(None, pa.string()))
         return _readable(pc.replace_substring_regex(plain, r"\.0*$", ""), column.arrow)
     try:
-        # A cast that fails in every row takes ten times as long as one that does not: better to know it early.
+        # A cast that fails in every row takes ten times as long as one that does not: a few rows show it early.
         pc.cast(stored[:_FIRST], column.arrow)
         return pc.cast(stored, column.arrow)
     except pa.ArrowInvalid:

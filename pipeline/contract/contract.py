@@ -1,11 +1,10 @@
 """The contract of a model: the columns that it was trained on, as they were in training.
 
-It is inferred once, from the data that the model was trained on, and kept in the model's manifest.
+`infer.py` reads it once off the rows of training; the model's manifest keeps it.
 """
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 import pandas as pd
 import pyarrow as pa
@@ -14,9 +13,8 @@ import pyarrow.compute as pc
 from pipeline.errors import ScoringError
 
 ENTITY = "entity_id"
+SCORE_DATE = "score_date"
 
-# A text column with more distinct values than this is free text and not a set of categories.
-MAX_CATEGORIES = 1000
 
 # A free text is too long when it has more than so many times the characters of the longest text of training.
 TOO_MANY_TIMES = 10
@@ -67,17 +65,17 @@ class Column:
     def rules(self) -> tuple[str, ...]:
         """The rules that a value of the column can break."""
         time = self.kind in ("timestamp", "instant")
-        known = {
+        applicable = {
             "type": True,
             "null": True,
-            # A nanosecond knows no infinity: it has no exact form there.
+            # Nanoseconds have no infinity, which has no exact form there.
             "finite": self.kind == "number" or (time and self.arrow.unit == "us"),
             "unknown_category": self.categories is not None,
             "out_of_range": self.minimum is not None or self.earliest is not None,
             "too_long": self.longest is not None,
             "future": time and not self.planned,
         }
-        return tuple(rule for rule, applies in known.items() if applies)
+        return tuple(rule for rule, applies in applicable.items() if applies)
 
     @property
     def takes_missing(self) -> bool:
@@ -123,92 +121,12 @@ class Contract:
         )
 
 
-def infer(reference: pd.DataFrame, features: list[str], planned: Collection[str] = ()) -> Contract:
-    """Read the contract off the data that a model was trained on.
-
-    Args:
-        reference: training rows, in the dtypes in which the model was trained.
-        features: the columns that the model takes, in the trained order.
-        planned: those whose timestamps are known in advance and may lie in the future.
-
-    Raises:
-        ContractError: a feature is missing from the reference, or of a kind that no model takes; or a planned one is no
-            timestamp.
-    """
-    missing = [name for name in features if name not in reference.columns]
-    if missing:
-        raise ContractError(
-            f"the reference has no column {missing[0]!r}, which the model takes. "
-            f"It has {', '.join(map(str, reference.columns))}. Write the reference with every feature."
-        )
-    columns = [_infer(reference[name]) for name in features]
-    times = [column.name for column in columns if column.kind in ("timestamp", "instant")]
-    for name in planned:
-        if name not in times:
-            raise ContractError(
-                f"{name!r} is planned, and is no timestamp that the model takes. "
-                f"Those are {', '.join(times) or 'none'}. Name one of them, or leave it out."
-            )
-    return Contract(tuple(replace(column, planned=column.name in planned) for column in columns))
-
-
-def _infer(series: pd.Series) -> Column:
-    name, dtype, values = str(series.name), series.dtype, series.dropna()
-    if isinstance(dtype, pd.ArrowDtype) or dtype == "float16":
-        raise ContractError(
-            f"column {name!r} of the reference has dtype {dtype}, which no part can keep. "
-            "Train on a dtype of NumPy or pandas, such as float64, Int64 or category."
-        )
-    nullable = len(values) < len(series)
-    # Booleans with gaps are objects in pandas.
-    if pd.api.types.is_bool_dtype(dtype) or (
-        dtype == "object" and pd.api.types.is_bool_dtype(values.infer_objects())
-    ):
-        return Column(name, "boolean", str(dtype), nullable)
-    if pd.api.types.is_integer_dtype(dtype) or pd.api.types.is_float_dtype(dtype):
-        kind: Kind = "integer" if pd.api.types.is_integer_dtype(dtype) else "number"
-        plain: Callable[[Any], float] = int if kind == "integer" else float
-        low, high = (plain(values.min()), plain(values.max())) if len(values) else (None, None)
-        return Column(name, kind, str(dtype), nullable, minimum=low, maximum=high)
-    if pd.api.types.is_datetime64_any_dtype(dtype):
-        kind = "instant" if "," in str(dtype) else "timestamp"
-        first = values.min().tz_convert("UTC") if kind == "instant" and len(values) else values.min()
-        return Column(name, kind, str(dtype), nullable, earliest=first.isoformat() if len(values) else None)
-    # All the categories and in their order: the model's own codes follow it.
-    texts = dtype.categories if isinstance(dtype, pd.CategoricalDtype) else _distinct(values)
-    if not all(isinstance(text, str) for text in texts):
-        other = next(text for text in texts if not isinstance(text, str))
-        remedy = (
-            f'Make them text: frame[{name!r}].astype("str").astype("category") in training, CAST({name} AS text) in '
-            "the query."
-            if isinstance(dtype, pd.CategoricalDtype)
-            else "Train on numbers, booleans, text or timestamps."
-        )
-        raise ContractError(
-            f"column {name!r} of the reference has dtype {dtype} with values that are not text, such as {other!r}. "
-            f"{remedy}"
-        )
-    if isinstance(dtype, pd.CategoricalDtype):
-        return Column(name, "text", "category", nullable, tuple(texts), bool(dtype.ordered))
-    if len(texts) <= MAX_CATEGORIES:
-        return Column(name, "text", str(dtype), nullable, categories=tuple(sorted(texts)))
-    return Column(name, "text", str(dtype), nullable, longest=max(map(len, texts)))
-
-
-def _distinct(values: pd.Series) -> Collection[Any]:
-    try:
-        return list(pd.unique(values))
-    except TypeError:  # lists, which are no text and have no hash
-        return list(values)
-
-
 def _series(values: pa.Array, column: Column) -> pd.Series:
     if column.dtype == "category":
-        known = list(column.categories or ())
-        codes = pc.fill_null(pc.index_in(values, pa.array(known, pa.string())), -1).to_numpy()
-        return pd.Series(
-            pd.Categorical.from_codes(codes, categories=pd.Index(known, dtype="str"), ordered=column.ordered)
-        )
+        categories = list(column.categories or ())
+        codes = pc.fill_null(pc.index_in(values, pa.array(categories, pa.string())), -1).to_numpy()
+        index = pd.Index(categories, dtype="str")
+        return pd.Series(pd.Categorical.from_codes(codes, categories=index, ordered=column.ordered))
     dtype = pd.api.types.pandas_dtype(column.dtype)
     if hasattr(dtype, "__from_arrow__"):
         return pd.Series(dtype.__from_arrow__(values))
@@ -216,6 +134,6 @@ def _series(values: pa.Array, column: Column) -> pd.Series:
         raise ContractError(
             f"column {column.name!r}: {values.null_count} nulls, and {column.dtype} has none."
         )
-    # Said first: pandas would take text for `str`, and None for NaN.
+    # Given beforehand: pandas would take text for `str`, and None for NaN.
     first = dtype if dtype.kind == "O" else None
     return pd.Series(values.to_numpy(zero_copy_only=False), dtype=first).astype(dtype)

@@ -7,9 +7,10 @@ counts nothing.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Self
 
-from pipeline.config import loader, sections
+from pipeline.config import loader
+from pipeline.config.contract_section import ContractSection, RulesSection
 from pipeline.config.fields import Action
 from pipeline.config.job import Job, JobError
 from pipeline.contract.contract import ENTITY, Column, Contract
@@ -40,61 +41,48 @@ class Policy:
     unique: Literal["refuse", "reject"] = "refuse"
     keep_values: bool = True
 
+    @classmethod
+    def of(cls, job: Job, contract: Contract, model: str) -> Self:
+        """What a job says of the rows that break its model's contract.
 
-def of(job: Job, contract: Contract, model: str) -> Policy:
-    """What a job says of the rows that break its model's contract.
+        Args:
+            job: the job.
+            contract: of the model that will score.
+            model: the model's name and version, for error messages.
 
-    Args:
-        job: the job.
-        contract: of the model that will score.
-        model: the model's name and version, for error messages.
+        Raises:
+            JobError: the job file names a column that the model has not, a rule that the column has not, or loosens
+                what the model cannot take.
+        """
+        return cls.resolve(contract, job.contract, f"{job.name}.toml", model)
 
-    Raises:
-        JobError: it cannot be; see `resolve`.
-    """
-    return resolve(contract, job.contract, f"{job.name}.toml", model)
+    @classmethod
+    def resolve(
+        cls, contract: Contract, section: ContractSection | None = None, file: str = "", model: str = ""
+    ) -> Self:
+        """The same of a section [contract]; the defaults where there is none.
 
+        Args:
+            contract: of the model that will score.
+            section: what the job file says.
+            file: the job file's name, for error messages.
+            model: the model's name and version, for error messages.
 
-def resolve(
-    contract: Contract, said: sections.ContractSection | None = None, file: str = "", model: str = ""
-) -> Policy:
-    """Settle what becomes of every column's values.
-
-    Args:
-        contract: of the model that will score.
-        said: what the job file says; nothing unless given.
-        file: the job file's name, for error messages.
-        model: the model's name and version, for error messages.
-
-    Raises:
-        JobError: the job file names a column that the model has not, a rule that the column has not, or loosens what
-            the model cannot take.
-    """
-    said = said or sections.ContractSection()
-    columns = {column.name: column for column in contract.columns}
-    problems = []
-    for name, rules in said.columns.items():
-        where = f"{file}: key 'contract.columns.{name}"
-        if name in columns:
-            settled = _settle(columns[name], said)
-            problems += [f"{where}.{problem}" for problem in _problems(columns[name], rules, settled, model)]
-        else:
-            hint = "Set contract.unique; a null there is always rejected" if name == ENTITY else ""
-            problems.append(
-                f"{where}' is unknown: model {model} takes no such column. "
-                f"{hint or loader.nearest(name, list(columns))}"
-            )
-    if problems:
-        raise JobError("\n".join(problems))
-    actions = {name: _settle(column, said) for name, column in columns.items()}
-    return Policy(actions, said.unique, said.keep_values)
+        Raises:
+            JobError: as for `of`.
+        """
+        section = section or ContractSection()
+        if problems := list(_problems(contract, section, file, model)):
+            raise JobError("\n".join(problems))
+        actions = {column.name: _actions(column, section) for column in contract.columns}
+        return cls(actions, section.unique, section.keep_values)
 
 
-def _settle(column: Column, said: sections.ContractSection) -> dict[str, Action]:
+def _actions(column: Column, section: ContractSection) -> dict[str, Action]:
     """A column's actions; what the job says of all columns gives way where this one's model cannot take it."""
-    own = said.columns.get(column.name, sections.RulesSection()).said
+    own = section.columns.get(column.name, RulesSection()).overrides
     trained: dict[str, Action] = {"null": "warn"} if column.nullable else {}
-    wanted = {**DEFAULTS, **trained, **said.said, **own}
+    wanted = {**DEFAULTS, **trained, **section.overrides, **own}
     if not column.takes_missing:
         wanted["null"] = "reject"
     if wanted["null"] == "reject":
@@ -105,14 +93,33 @@ def _settle(column: Column, said: sections.ContractSection) -> dict[str, Action]
     return {rule: wanted[rule] for rule in column.rules}
 
 
-def _problems(
-    column: Column, rules: sections.RulesSection, settled: dict[str, Action], model: str
+def _problems(contract: Contract, section: ContractSection, file: str, model: str) -> Iterator[str]:
+    """Sentences about the keys of a section that the model cannot fulfil."""
+    columns = {column.name: column for column in contract.columns}
+    for name, rules in section.columns.items():
+        where = f"{file}: key 'contract.columns.{name}"
+        if name in columns:
+            actions = _actions(columns[name], section)
+            for problem in _column_problems(columns[name], rules, actions, model):
+                yield f"{where}.{problem}"
+        else:
+            hint = "Set contract.unique; a null there is always rejected" if name == ENTITY else ""
+            yield (
+                f"{where}' is unknown: model {model} takes no such column. "
+                f"{hint or loader.nearest(name, list(columns))}"
+            )
+
+
+def _column_problems(
+    column: Column, rules: RulesSection, actions: dict[str, Action], model: str
 ) -> Iterator[str]:
-    for rule, action in rules.said.items():
+    for rule, action in rules.overrides.items():
         if rule not in column.rules:
-            known = ", ".join(column.rules)
-            yield f"{rule}': no value of this column can break the rule in model {model}. Those that one can: {known}."
-        elif settled[rule] != action:
+            possible = ", ".join(column.rules)
+            yield (
+                f"{rule}': no value of this column can break the rule in model {model}. Those that one can: {possible}."
+            )
+        elif actions[rule] != action:
             yield f"{rule}' = {action!r}: {_refusal(column, rule, model)}"
 
 

@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 from pipeline.evaluation import ground_truth
 from pipeline.evaluation.metrics import Judged
 from pipeline.model import registry
+from pipeline.model.loaded_model import Floats
 from pipeline.model.manifest import Manifest, PinnedVersion
-from pipeline.model.scoring import Floats
 
 # Few rows say little of their group: so many rows of the common rate are added to each.
 _ADDED_ROWS = 50

@@ -15,8 +15,8 @@ from pipeline.contract.contract import ENTITY, Column
 from pipeline.databases import warehouse
 from pipeline.databases.queries import Values
 from pipeline.errors import ScoringError
+from pipeline.model.loaded_model import Floats
 from pipeline.model.manifest import Manifest
-from pipeline.model.scoring import Floats
 
 # How many entities a message names.
 NAMED = 5

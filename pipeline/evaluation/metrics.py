@@ -12,8 +12,8 @@ import numpy.typing as npt
 from scipy import stats
 from sklearn import metrics
 
+from pipeline.model.loaded_model import Floats
 from pipeline.model.manifest import Task
-from pipeline.model.scoring import Floats
 
 # A rate is given with the bounds between which it lies with this probability.
 CONFIDENCE = 0.95

@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 
 from pipeline.contract.contract import ENTITY
 from pipeline.evaluation.metrics import Judged
+from pipeline.model.loaded_model import Floats
 from pipeline.model.manifest import Manifest
-from pipeline.model.scoring import Floats
 from pipeline.runs import archive
 from pipeline.runs.archive import ArchivedPart
 from pipeline.store.parts import MissingPart

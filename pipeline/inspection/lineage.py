@@ -10,7 +10,7 @@ from pipeline.config import loader
 from pipeline.config.job import JobError
 from pipeline.databases import queries
 from pipeline.databases.queries import WarehouseError
-from pipeline.model import artifact
+from pipeline.model import requirements
 from pipeline.runs import code_version
 
 # Columns of `scoring_runs`, and what they tell of.
@@ -74,7 +74,7 @@ def today(home: Path, job: str) -> Today:
     """The code, the libraries, the job file and the query as they are now."""
     row: dict[str, Any] = {
         "code_version": code_version.code_version(),
-        "library_versions": artifact.library_versions(),
+        "library_versions": requirements.library_versions(),
         "job_sha256": None,
         "query_sha256": None,
     }

@@ -16,7 +16,7 @@ from pipeline.inspection import lineage
 from pipeline.inspection.lineage import Change
 from pipeline.model import registry, scoring
 from pipeline.model.artifact import ModelError
-from pipeline.model.scoring import Model
+from pipeline.model.loaded_model import Model
 from pipeline.runs import archive
 from pipeline.runs.archive import ArchivedPart
 from pipeline.store import parts

@@ -1,23 +1,12 @@
-"""A model's artefact: a pickle, what it is made of, and what it needs to mean the same again.
+"""A model's artefact: a pickle, the modules that it names, and an estimator that computes on one thread."""
 
-A pickle names the classes that it is made of. Their distributions are recorded with their versions, and modules of a
-team's own, which belong to no distribution, with the SHA-256 of their source. Both are held against what is installed
-before a later load unpickles anything.
-"""
-
-import ast
-import hashlib
-import importlib.util
 import io
 import sys
 import warnings
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
-from importlib.metadata import PackageNotFoundError, packages_distributions
-from importlib.metadata import version as installed
-from pathlib import Path
 from typing import Any
 
 import joblib
@@ -27,12 +16,14 @@ from sklearn.exceptions import InconsistentVersionWarning
 
 from pipeline.errors import ScoringError
 
-# Recorded for every model. Another version of these gives the golden rows their scores, or is refused by them.
-LIBRARIES = ("scikit-learn", "numpy", "pandas", "joblib", "pyarrow")
-_HELD_BY_GOLDEN_ROWS = {"numpy", "pandas", "joblib", "pyarrow", "scipy"}
-
 # What a file raises that is cut or no pickle, besides Python's own errors of values.
 _BROKEN = {"UnpicklingError", "error", "LZMAError", "BadGzipFile"}
+
+
+MADE_IN_SCRIPT = (
+    "The model uses a class or function of the script that trained it (module __main__), which no other process can "
+    "import. Move it into a module of its own, import it from there, train again."
+)
 
 
 class ModelError(ScoringError):
@@ -40,7 +31,7 @@ class ModelError(ScoringError):
 
 
 def unpickle(content: bytes, origin: str) -> Any:
-    """Unpickle a model from bytes that are known to be trusted; it computes on one thread.
+    """Unpickle a model from bytes that are trusted; it computes on one thread.
 
     Raises:
         ModelError: they are no joblib file, need a module that is not there, or were made by another scikit-learn.
@@ -66,124 +57,12 @@ def unpickle_and_name_modules(content: bytes, origin: str) -> tuple[Any, frozens
     return estimator, frozenset(modules)
 
 
-def requirements(modules: Collection[str], origin: str) -> tuple[dict[str, str], dict[str, str]]:
-    """What an artefact that names these modules depends on.
-
-    Returns:
-        the version of each distribution; and for modules that belong to none, and those of a team's own that they
-        import, the SHA-256 of their source.
-
-    Raises:
-        ModelError: a module is the script that trained the model, which no other process has.
-    """
-    libraries = library_versions()
-    own: dict[str, str] = {}
-    waiting = sorted(modules)
-    for module in waiting:
-        top = module.partition(".")[0]
-        if top == "__main__":
-            raise ModelError(
-                f"{origin}: the model uses a class or function of the script that trained it (module __main__), which "
-                "no other process can import. Move it into a module of its own, import it from there, train again."
-            )
-        if top in sys.stdlib_module_names:
-            continue
-        distributions = _distributions().get(top)
-        if distributions:
-            libraries |= {name: installed(name) for name in distributions}
-        else:
-            own[module] = _source_sha256(module)
-            waiting += [name for name in _imported(module) if name not in waiting]
-    return libraries, own
-
-
-def require_same(libraries: Mapping[str, str], modules: Mapping[str, str], folder: Path) -> None:
-    """Refuse an artefact whose distributions or modules are not those that it was registered with.
-
-    Raises:
-        ModelError: one is another, or missing. Nothing was unpickled.
-    """
-    for library in {"scikit-learn": None, **libraries}:
-        recorded, here = libraries.get(library), _installed(library)
-        if library not in _HELD_BY_GOLDEN_ROWS and recorded != here:
-            raise ModelError(
-                f"{folder}: the model was made with {library} {recorded}, and {here or 'none'} is installed. "
-                f"It was not loaded. Install {library}=={recorded}, or train and register the model again."
-            )
-    for module, recorded in modules.items():
-        try:
-            here = _source_sha256(module)
-        except ModelError as error:
-            raise ModelError(f"{folder}: {error} The model was not loaded.") from error
-        if here != recorded:
-            raise ModelError(
-                f"{folder}: module {module} is not as it was when the model was registered: SHA-256 {here}, recorded "
-                f"{recorded}. The model was not loaded. Restore the module, or register the model again."
-            )
-
-
-def library_versions() -> dict[str, str]:
-    """Versions of the libraries that every score depends on."""
-    return {library: installed(library) for library in LIBRARIES}
-
-
-def _installed(library: str) -> str | None:
-    try:
-        return installed(library)
-    except PackageNotFoundError:
-        return None
-
-
-@cache
-def _distributions() -> Mapping[str, list[str]]:
-    return packages_distributions()
-
-
-def _source_sha256(module: str) -> str:
-    """Digest of a module's source; of its whole package's where it is in one, since it may import from there."""
-    spec = importlib.util.find_spec(module)
-    if spec is None or spec.origin is None or not Path(spec.origin).is_file():
-        raise ModelError(
-            f"module {module} of the model is not there. Put it on PYTHONPATH, or install it as a package."
-        )
-    path = Path(spec.origin)
-    files = sorted(path.parent.glob("*.py")) if "." in module else [path]
-    digest = hashlib.sha256()
-    for file in files:
-        digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
-    return digest.hexdigest()
-
-
-def _imported(module: str) -> list[str]:
-    """The modules that a module of a team's own imports, save those of this project, whose version every run keeps."""
-    spec = importlib.util.find_spec(module)
-    if spec is None or spec.origin is None:
-        return []
-    package = module if spec.submodule_search_locations is not None else module.rpartition(".")[0]
-    names: list[str] = []
-    for node in ast.walk(ast.parse(Path(spec.origin).read_bytes())):
-        if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            base = importlib.util.resolve_name("." * node.level + (node.module or ""), package)
-            # What is imported from a package may be a module.
-            names += [base, *(f"{base}.{alias.name}" for alias in node.names)]
-    return [name for name in names if name.partition(".")[0] != "pipeline" and _is_module(name)]
-
-
-def _is_module(name: str) -> bool:
-    try:
-        return importlib.util.find_spec(name) is not None
-    except (ImportError, AttributeError, ValueError):  # its parent is no package
-        return False
-
-
 _naming: ContextVar[set[str] | None] = ContextVar("naming", default=None)
 
 
 @cache
 def _listen() -> None:
-    """Python tells of every name that a pickle looks up; such a hook is for as long as the process lives."""
+    """Python reports every name that a pickle looks up; such a hook is for as long as the process lives."""
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
         if event == "pickle.find_class" and (modules := _naming.get()) is not None:
@@ -214,10 +93,7 @@ def _remedy(error: Exception) -> str:
             "of your own on PYTHONPATH."
         )
     if isinstance(error, AttributeError) and "__main__" in str(error):
-        return (
-            "The model uses a class or function of the script that trained it (module __main__), which no other "
-            "process can import. Move it into a module of its own, import it from there, train again."
-        )
+        return MADE_IN_SCRIPT
     if isinstance(error, AttributeError):
         return "The module has no such name here: install the version that the model was trained with."
     if isinstance(error, EOFError | KeyError | ValueError | IndexError) or type(error).__name__ in _BROKEN:

@@ -25,8 +25,17 @@ def digests(folder: Path) -> dict[str, str]:
     }
 
 
-def require_signed(folder: Path, found: Mapping[str, str], *, whole: bool = False) -> None:
-    """Hold files against the version's signature, where a key is configured; the whole has no other ones, either."""
+def require_signed(folder: Path, files: Mapping[str, str], *, whole: bool = False) -> None:
+    """Compare files with the version's signature, where a key is configured.
+
+    Args:
+        folder: of the version.
+        files: SHA-256 of each file, by name.
+        whole: whether these are all the files, so that the signature may name no others.
+
+    Raises:
+        ModelError: there is no signature of a trusted key, or it is of other files.
+    """
     if not signature.required():
         return
     path = folder / signature.FILE
@@ -34,8 +43,8 @@ def require_signed(folder: Path, found: Mapping[str, str], *, whole: bool = Fals
         if not path.exists():
             raise signature.missing(path)
         signed = signature.verify(read_once(path), path)
-        for file in sorted({*found, *(signed if whole else ())}):
-            if found.get(file) != signed.get(file):
+        for file in sorted({*files, *(signed if whole else ())}):
+            if files.get(file) != signed.get(file):
                 raise signature.altered(path, file)
     except SignatureError as error:
         raise ModelError(str(error)) from error

@@ -11,19 +11,23 @@ import pyarrow as pa
 from pipeline.contract.contract import Contract
 from pipeline.errors import ScoringError
 from pipeline.model.artifact import ModelError
-from pipeline.model.scoring import Floats, Model
+from pipeline.model.loaded_model import Floats, Model
 
 # Golden rows must get their recorded scores; the last bits may differ from one processor to another.
 GOLDEN_TOLERANCE = 1e-9
 
 
 def check_golden_rows(model: Model) -> None:
-    """Score the manifest's golden rows and compare.
+    """Score the manifest's golden rows, and compare their scores with the recorded ones.
 
     Raises:
         ModelError: a row does not get its recorded score.
     """
     manifest = model.manifest
+    remedy = (
+        f"Its surroundings have changed: registered with {json.dumps(manifest.libraries)}. Install those, or register "
+        "the model again."
+    )
     recorded = np.asarray(manifest.golden_scores, dtype=np.float64)
     try:
         scores = golden_scores(model, manifest.golden_rows)
@@ -31,16 +35,13 @@ def check_golden_rows(model: Model) -> None:
         raise
     except Exception as error:  # the model's own code may raise anything
         raise ModelError(
-            f"model {manifest.name} version {manifest.version} cannot score its golden rows: "
-            f"{type(error).__name__}: {error}. Its surroundings have changed: registered with "
-            f"{json.dumps(manifest.libraries)}. Install those, or register the model again."
+            f"model {manifest.label} cannot score its golden rows: {type(error).__name__}: {error}. {remedy}"
         ) from error
     same = scores.shape == recorded.shape
     if not same or not np.allclose(scores, recorded, rtol=GOLDEN_TOLERANCE, atol=GOLDEN_TOLERANCE):
         raise ModelError(
-            f"model {manifest.name} version {manifest.version} does not score its golden rows as it did when it was "
-            f"registered: got {scores.tolist()}, recorded {recorded.tolist()}. Its surroundings have changed: "
-            f"registered with {json.dumps(manifest.libraries)}. Install those, or register the model again."
+            f"model {manifest.label} does not score its golden rows as it did when it was registered: got "
+            f"{scores.tolist()}, recorded {recorded.tolist()}. {remedy}"
         )
 
 

@@ -1,4 +1,4 @@
-"""What is known of a registered version: its task, its contract, its golden rows, and the digests of its files."""
+"""The manifest of a registered version: its task, its contract, its golden rows, and the digests of its files."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -13,13 +13,13 @@ Task = Literal["binary", "multiclass", "regression"]
 
 
 class Manifest(BaseModel):
-    """What is known of a version, as its manifest.json says it.
+    """What was recorded of a version when it was registered, as in its manifest.json.
 
     Attributes:
         task: what the model predicts, which decides what `score`, `label` and `class_scores` hold.
         classes: the classes' labels, in the order of the model's probabilities; empty for a regression.
-        threshold: binary only: the probability of the second class from which it is the label, where the team that
-            registered it said so.
+        threshold: binary only: the probability of the second class from which it is the label, where its team
+            registered it with one.
         labels: `scores` where the label follows from the scores: by the threshold, else the most probable class;
             `predict` where only the model's own `predict` says it.
         concurrent: whether several threads may score with the model at once, and are quicker than one.
@@ -27,7 +27,7 @@ class Manifest(BaseModel):
         libraries: versions of the distributions that the scores depend on.
         modules: SHA-256 of the source of each module of the artefact that belongs to no distribution.
         columns: the contract's columns, in the trained order.
-        outcome: the reference's column that holds the real result, if it has one.
+        outcome: the reference's column that holds the outcome, if it has one.
         golden_rows: rows of the reference that every load of the model scores again.
         golden_scores: the scores that they must get: one number a row, or one a class.
         profile_sha256: digest of profile.json; None for a version that was registered without one.

@@ -4,7 +4,7 @@
     models/flight_delay/1/               model.joblib, manifest.json, reference.parquet, profile.json, MODEL_CARD.md
                                          and model.sig, where versions are signed
 
-A pickle runs code when it is read. So the bytes are read once, held against the pinned SHA-256, and against the
+A pickle runs code when it is read. So the bytes are read once, compared with the pinned SHA-256, and with the
 signature where a key is configured, and only then unpickled, from memory.
 """
 
@@ -13,11 +13,11 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from pipeline.model import artifact, files, signature
+from pipeline.model import artifact, files, requirements, signature
 from pipeline.model.artifact import ModelError
 from pipeline.model.golden import check_golden_rows
+from pipeline.model.loaded_model import Model
 from pipeline.model.manifest import Manifest, PinnedVersion
-from pipeline.model.scoring import Model
 from pipeline.text_files import decoded
 
 
@@ -27,19 +27,9 @@ def resolve(home: Path, name: str, alias: str, version: int | None = None) -> Pi
     Raises:
         ModelError: no such model, alias or version, or its manifest cannot be read.
     """
-    pins, aliases = versions(home, name)
     if version is None:
-        version = aliases.get(alias)
-        if version is None:
-            raise ModelError(
-                f"model {name!r} has no alias {alias!r}: {_versions(home, name)} knows "
-                f"{', '.join(aliases) or 'none'}. Add a line `{alias} = <version>` below [aliases]."
-            )
-    if version not in pins:
-        raise ModelError(
-            f"model {name!r} has no version {version}: {_versions(home, name)} pins "
-            f"{', '.join(map(str, pins)) or 'none'}. Register it, or name another."
-        )
+        version = _version_of(home, name, alias)
+    pinned_sha256 = pin_of(home, name, version)
     folder = home / "models" / name / str(version)
     files.require_no_link(folder)
     try:
@@ -54,13 +44,13 @@ def resolve(home: Path, name: str, alias: str, version: int | None = None) -> Pi
             f"{folder / 'manifest.json'} is that of model {manifest.name} version {manifest.version}. Restore it from "
             "git."
         )
-    # The other files are held against it and against the pin whenever they are read.
-    files.require_signed(folder, {"manifest.json": files.sha256(content), "model.joblib": pins[version]})
-    return PinnedVersion(manifest, pins[version], folder)
+    # The other files are compared with it and with the pin whenever they are read.
+    files.require_signed(folder, {"manifest.json": files.sha256(content), "model.joblib": pinned_sha256})
+    return PinnedVersion(manifest, pinned_sha256, folder)
 
 
 def pin(home: Path, name: str, version: int, sha256: str) -> PinnedVersion:
-    """The version that a run was pinned to when it began, held against today's pin.
+    """The version that a run was pinned to when it began; its pin has to be the same today.
 
     Raises:
         ModelError: it is no longer registered, or is pinned to other bytes.
@@ -74,6 +64,21 @@ def pin(home: Path, name: str, version: int, sha256: str) -> PinnedVersion:
     return pinned
 
 
+def pin_of(home: Path, name: str, version: int) -> str:
+    """The SHA-256 to which versions.toml pins a version.
+
+    Raises:
+        ModelError: no such model or version, or its versions.toml cannot be read.
+    """
+    pins, _ = versions(home, name)
+    if version not in pins:
+        raise ModelError(
+            f"model {name!r} has no version {version}: {_versions(home, name)} pins "
+            f"{', '.join(map(str, pins)) or 'none'}. Register it, or name another."
+        )
+    return pins[version]
+
+
 def versions(home: Path, name: str) -> tuple[dict[int, str], dict[str, int]]:
     """The pinned SHA-256 of every version of a model, and its aliases.
 
@@ -82,17 +87,17 @@ def versions(home: Path, name: str) -> tuple[dict[int, str], dict[str, int]]:
     """
     path = _versions(home, name)
     if not path.exists():
-        known = sorted(found.parent.name for found in (home / "models").glob("*/versions.toml"))
+        models = sorted(file.parent.name for file in (home / "models").glob("*/versions.toml"))
         raise ModelError(
-            f"no model {name!r} in {home / 'models'}: known are {', '.join(known) or 'none'}. "
+            f"no model {name!r} in {home / 'models'}: known are {', '.join(models) or 'none'}. "
             f"Register it: python -m pipeline register {name} model.joblib --reference reference.parquet"
         )
     files.require_no_link(path.parent)
     content = files.read_once(path)
     try:
-        said = tomllib.loads(decoded(content))
-        pins = {int(number): str(digest) for number, digest in said.get("versions", {}).items()}
-        return pins, {str(alias): int(number) for alias, number in said.get("aliases", {}).items()}
+        sections = tomllib.loads(decoded(content))
+        pins = {int(number): str(digest) for number, digest in sections.get("versions", {}).items()}
+        return pins, {str(alias): int(number) for alias, number in sections.get("aliases", {}).items()}
     except (tomllib.TOMLDecodeError, ValueError, TypeError, AttributeError) as error:
         raise ModelError(
             f"{path}: not a list of versions and aliases: {error}. Restore it from git."
@@ -119,7 +124,7 @@ def load(pinned: PinnedVersion) -> Model:
         files.require_signed(
             pinned.folder, {**files.digests(pinned.folder), "model.joblib": digest}, whole=True
         )
-    artifact.require_same(pinned.manifest.libraries, pinned.manifest.modules, pinned.folder)
+    requirements.require_same(pinned.manifest.libraries, pinned.manifest.modules, pinned.folder)
     model = Model(pinned.manifest, artifact.unpickle(content, str(pinned.folder)))
     check_golden_rows(model)
     return model
@@ -140,6 +145,16 @@ def reference(pinned: PinnedVersion) -> bytes:
             f"{pinned.manifest.reference_sha256}. Restore the file from git or your model storage."
         )
     return content
+
+
+def _version_of(home: Path, name: str, alias: str) -> int:
+    _, aliases = versions(home, name)
+    if alias not in aliases:
+        raise ModelError(
+            f"model {name!r} has no alias {alias!r}: {_versions(home, name)} knows "
+            f"{', '.join(aliases) or 'none'}. Add a line `{alias} = <version>` below [aliases]."
+        )
+    return aliases[alias]
 
 
 def _versions(home: Path, name: str) -> Path:

@@ -1,109 +1,19 @@
-"""A loaded model scores batches: one finite score a row, or an error that names the rows."""
+"""A loaded model scores the batches of a part: one finite score a row, or an error that names the rows."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 
 from pipeline.contract.contract import ENTITY
 from pipeline.errors import ScoringError
-from pipeline.model.artifact import ModelError
+from pipeline.model.loaded_model import Model, ScoreError
 from pipeline.model.manifest import Manifest
 from pipeline.runtime import resources
 from pipeline.store import parts
 from pipeline.store.schemas import SCORE_SCHEMA
-
-Floats = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Scores:
-    """A batch's scores, one row a row of the batch.
-
-    Attributes:
-        score: float64 of shape (rows,): positive class's probability, the label's probability, or the value.
-        label: the predicted classes' indices into the manifest's classes, shape (rows,); None for a regression.
-        classes: float64 of shape (rows, classes); multiclass only.
-    """
-
-    score: Floats
-    label: npt.NDArray[np.int64] | None
-    classes: Floats | None
-
-
-@dataclass(frozen=True)
-class Model:
-    """A verified, loaded model."""
-
-    manifest: Manifest
-    estimator: Any
-
-    def score(self, frame: pd.DataFrame) -> Scores:
-        """Score a frame that has the trained columns.
-
-        Raises:
-            ModelError: the scores are not one finite number a row (and class), or no probabilities.
-        """
-        task = self.manifest.task
-        raw = self.estimator.predict(frame) if task == "regression" else self.estimator.predict_proba(frame)
-        values = np.asarray(raw, dtype=np.float64)
-        expected = (len(frame),) if task == "regression" else (len(frame), len(self.manifest.classes))
-        if task == "regression" and values.shape == (len(frame), 1):
-            values = values[:, 0]  # trained on a column and not on a row of numbers
-        if values.shape != expected:
-            raise ModelError(
-                f"{self._name}: {len(frame)} rows got scores of shape {values.shape}, expected {expected}. The model "
-                "must take a table and give one prediction a row. Wrap a step that takes a single column of text in "
-                'ColumnTransformer([("text", TfidfVectorizer(), "column")]); train one model for each outcome.'
-            )
-        self._audit(values)
-        if task == "regression":
-            return Scores(values, None, None)
-        labels = self._labels(frame, values)
-        if task == "binary":
-            return Scores(values[:, 1], labels, None)
-        return Scores(values.max(axis=1), labels, values)
-
-    def _labels(self, frame: pd.DataFrame, values: Floats) -> npt.NDArray[np.int64]:
-        if self.manifest.labels == "predict":
-            known = {value: place for place, value in enumerate(np.asarray(self.estimator.classes_).tolist())}
-            return np.array(
-                [known[value] for value in np.asarray(self.estimator.predict(frame)).tolist()], np.int64
-            )
-        if self.manifest.threshold is not None:
-            return (values[:, 1] >= self.manifest.threshold).astype(np.int64)
-        labels: npt.NDArray[np.int64] = values.argmax(axis=1)
-        return labels
-
-    def _audit(self, values: Floats) -> None:
-        good = np.isfinite(values)
-        if self.manifest.task != "regression":
-            good &= (values >= 0) & (values <= 1)
-        bad = np.flatnonzero(~good if good.ndim == 1 else ~good.all(axis=1))
-        if len(bad):
-            raise ScoreError(f"{self._name}: {len(bad)} rows got no usable score", bad[:5], values[bad[:5]])
-
-    @property
-    def _name(self) -> str:
-        return f"model {self.manifest.name} version {self.manifest.version}"
-
-
-class ScoreError(ModelError):
-    """Rows whose scores are not finite, or are no probabilities."""
-
-    def __init__(self, message: str, rows: npt.NDArray[np.int64], values: Floats) -> None:
-        """Remember which rows of the batch are meant."""
-        examples = str(values.tolist())
-        super().__init__(
-            f"{message}, for example {examples}. Correct the model or its input.", private=[examples]
-        )
-        self.rows = rows
-
 
 # How many failing rows a message names.
 NAMED = 5
@@ -156,7 +66,7 @@ def score_batch(loaded: Model, batch: pa.RecordBatch) -> pa.RecordBatch:
     except Exception as error:  # the model's own code may raise anything
         culprits = _failing_rows(loaded, batch)
         raise PredictError(
-            f"model {loaded.manifest.name} version {loaded.manifest.version} failed on rows {culprits}: "
+            f"model {loaded.manifest.label} failed on rows {culprits}: "
             f"{type(error).__name__}: {error}. Correct them in the warehouse, leave them out in the query, or train a "
             "model that takes them.",
             private=[culprits, str(error)],
@@ -172,11 +82,11 @@ def score_batch(loaded: Model, batch: pa.RecordBatch) -> pa.RecordBatch:
 
 def _failing_rows(loaded: Model, batch: pa.RecordBatch) -> str:
     """The rows that the model fails on, by the names of their entities, as far as a person needs them."""
-    found = list(islice(_failing_entities(loaded, batch), NAMED + 1))
-    if not found:
+    failing = list(islice(_failing_entities(loaded, batch), NAMED + 1))
+    if not failing:
         entities = batch.column(ENTITY)
         return f"{entities[0]} to {entities[-1]} taken together"
-    return f"{', '.join(found[:NAMED])}{' and more' if len(found) > NAMED else ''}"
+    return f"{', '.join(failing[:NAMED])}{' and more' if len(failing) > NAMED else ''}"
 
 
 def _failing_entities(loaded: Model, batch: pa.RecordBatch) -> Iterator[str]:

@@ -33,7 +33,7 @@ _MAKE = "openssl ecparam -name prime256v1 -genkey -noout -out signing.pem"
 
 
 class SignatureError(ScoringError):
-    """A signature that is not there, or not that of a trusted key over what it says."""
+    """A signature that is missing, of no trusted key, or not of these files."""
 
 
 def required() -> bool:
@@ -99,7 +99,7 @@ def verify(content: bytes, origin: Path) -> dict[str, str]:
     try:
         envelope = json.loads(content)["dsseEnvelope"]
         payload = base64.b64decode(envelope["payload"], validate=True)
-        made = [base64.b64decode(one["sig"], validate=True) for one in envelope["signatures"]]
+        made = [base64.b64decode(signed["sig"], validate=True) for signed in envelope["signatures"]]
         if envelope["payloadType"] != _PAYLOAD:
             raise ValueError(f"payload of type {envelope['payloadType']}")
     except (ValueError, KeyError, TypeError, binascii.Error) as error:
@@ -138,7 +138,7 @@ def _digests(statement: dict[str, Any]) -> dict[str, str]:
     serialization, resources = predicate["serialization"], predicate["resources"]
     if (serialization["method"], serialization["hash_type"]) != ("files", "sha256"):
         raise ValueError(f"its digests are {serialization['method']}, {serialization['hash_type']}")
-    digests = {str(one["name"]): str(one["digest"]) for one in resources}
+    digests = {str(file["name"]): str(file["digest"]) for file in resources}
     if len(digests) != len(resources) or _root(digests) != subject["digest"]["sha256"]:
         raise ValueError("its digests do not add up")
     return digests

@@ -1,4 +1,4 @@
-"""What a trained estimator says of itself: its task, its classes and its features."""
+"""What is read off a trained estimator: its task, its classes and its features."""
 
 import re
 from collections.abc import Collection
@@ -10,11 +10,11 @@ import pandas as pd
 from sklearn.base import is_classifier, is_regressor
 from sklearn.pipeline import Pipeline
 
-from pipeline.contract.contract import ENTITY
+from pipeline.contract.contract import ENTITY, SCORE_DATE
 from pipeline.model.artifact import ModelError
 from pipeline.model.manifest import Task
 
-NOT_FEATURES = (ENTITY, "score_date")
+NOT_FEATURES = (ENTITY, SCORE_DATE)
 
 # Classifiers whose `predict` is the class of the largest probability, in every row. Others decide in another way, such
 # as by the sign of a distance, which may agree with the probabilities on all rows of a reference and on no others.
@@ -38,10 +38,10 @@ def task_and_classes(estimator: Any, artefact: Path) -> tuple[Task, tuple[str, .
         ModelError: it is no trained classifier with probabilities, and no regressor.
     """
     # What has no tags is no estimator, and asking it for its kind would only raise.
-    known = hasattr(estimator, "__sklearn_tags__")
-    if known and is_regressor(estimator):
+    tagged = hasattr(estimator, "__sklearn_tags__")
+    if tagged and is_regressor(estimator):
         return "regression", ()
-    if not known or not is_classifier(estimator):
+    if not tagged or not is_classifier(estimator):
         raise ModelError(
             f"{artefact}: {type(estimator).__name__} is neither a classifier nor a regressor of scikit-learn. "
             "Wrap it in a scikit-learn Pipeline."
@@ -90,18 +90,18 @@ def features(
     """
     if outcome is not None and outcome not in rows.columns:
         raise ModelError(f"{reference}: no outcome column {outcome!r}. It has {', '.join(rows.columns)}.")
-    named = getattr(estimator, "feature_names_in_", None)
+    trained = getattr(estimator, "feature_names_in_", None)
     # LightGBM writes a space in a name as an underscore, and takes the column under either name.
     written = {re.sub(r"\s", "_", name): name for name in rows.columns}
     taken = (
-        [name if name in rows.columns else written.get(name, name) for name in map(str, named)]
-        if named is not None
+        [name if name in rows.columns else written.get(name, name) for name in map(str, trained)]
+        if trained is not None
         else [name for name in rows.columns if name not in (*NOT_FEATURES, outcome, *apart)]
     )
     for name in (*NOT_FEATURES, outcome):
         if name in taken:
             raise ModelError(
-                f"{reference}: the model was trained on {name!r}, which is no feature: it is not known at night or "
+                f"{reference}: the model was trained on {name!r}, which is no feature: no run has it, or it "
                 "names the row. Train without it."
             )
     return taken

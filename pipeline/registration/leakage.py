@@ -1,4 +1,4 @@
-"""Features that nobody knows at night: a model that was trained on them is good on paper only."""
+"""Features that leak the outcome: no run has them yet, and a model that was trained on them is good on paper only."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pipeline.contract.contract import Column, Contract
+from pipeline.contract.contract import SCORE_DATE, Column, Contract
 from pipeline.model.artifact import ModelError
 
 # A column is a copy of the outcome where both split the rows alike; with fewer rows outside of the commonest class that
@@ -24,11 +24,11 @@ def reject_leakage(rows: pd.DataFrame, contract: Contract, outcome: str | None, 
     Args:
         rows: the reference.
         contract: inferred from it.
-        outcome: its column that holds the real result.
+        outcome: its column that holds the outcome.
         origin: its file, for error messages.
 
     Raises:
-        ModelError: a feature is not known at night; all such features are named.
+        ModelError: a feature is not known when a run scores; all such features are named.
     """
     problems = []
     is_copy = _copies(rows[outcome]) if outcome is not None else lambda feature: False
@@ -37,14 +37,16 @@ def reject_leakage(rows: pd.DataFrame, contract: Contract, outcome: str | None, 
             problems.append(
                 f"feature {column.name!r} says the same as the outcome {outcome!r} in every row. Train without it"
             )
-        if "future" in column.rules and "score_date" in rows.columns:
+        if "future" in column.rules and SCORE_DATE in rows.columns:
             problems += _future(rows, column)
     if problems:
-        raise ModelError(f"{origin}: what is not known at night is no feature: {'; '.join(problems)}.")
+        raise ModelError(
+            f"{origin}: what is not known when a run scores is no feature: {'; '.join(problems)}."
+        )
 
 
 def _copies(outcome: pd.Series) -> Callable[[pd.Series], bool]:
-    """Tells of a feature whether it says the same as the outcome."""
+    """A test of a feature: whether it splits the rows as the outcome does."""
     if pd.api.types.is_float_dtype(outcome) or outcome.nunique() > len(outcome) / 2:
         # A number of its own in every row would split the rows like any other: only the same numbers are a copy.
         numbers = _floats(outcome) if pd.api.types.is_numeric_dtype(outcome) else None
@@ -67,19 +69,19 @@ def _splits_alike(feature: pd.Series, codes: npt.NDArray[np.int64], classes: int
 
 
 def _floats(numbers: pd.Series) -> npt.NDArray[np.float64]:
-    found: npt.NDArray[np.float64] = numbers.to_numpy(dtype=np.float64, na_value=np.nan)
-    return found
+    floats: npt.NDArray[np.float64] = numbers.to_numpy(dtype=np.float64, na_value=np.nan)
+    return floats
 
 
 def _future(rows: pd.DataFrame, column: Column) -> list[str]:
     times = rows[column.name]
-    ends = pd.to_datetime(rows["score_date"], utc=True) + _DAY
+    ends = pd.to_datetime(rows[SCORE_DATE], utc=True) + _DAY
     late = (times if column.kind == "instant" else times.dt.tz_localize("UTC")) > ends
     if not late.any():
         return []
-    place = late.to_numpy().argmax()
+    first = late.to_numpy().argmax()
     return [
-        f"feature {column.name!r} is after the score date in {int(late.sum())} rows, such as {times.iloc[place]} for "
-        f"{rows['score_date'].iloc[place]}. Train without it, or, where it is known in advance, register with "
+        f"feature {column.name!r} is after the score date in {int(late.sum())} rows, such as {times.iloc[first]} for "
+        f"{rows[SCORE_DATE].iloc[first]}. Train without it, or, where it is known in advance, register with "
         f"--planned {column.name}"
     ]

@@ -1,4 +1,4 @@
-"""What only trying a model tells: whether it scores its own reference twice alike, and what it takes beside it."""
+"""Try a model: whether it scores its own reference twice alike, and which values it takes besides."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -13,8 +13,8 @@ from pipeline.contract.contract import Column, Contract
 from pipeline.errors import ScoringError
 from pipeline.model.artifact import ModelError
 from pipeline.model.golden import golden_frame, golden_scores
+from pipeline.model.loaded_model import Model, Scores
 from pipeline.model.manifest import Manifest
-from pipeline.model.scoring import Model, Scores
 from pipeline.registration import threads
 from pipeline.registration.estimator import label, predicts_likeliest
 
@@ -68,10 +68,10 @@ def probe(model: Model, rows: pd.DataFrame, artefact: Path) -> Manifest:
             manifest.columns, _takes_unknown(model), _takes_missing(model), strict=True
         )
     )
-    kept = tuple(tuple(row) if isinstance(row, list) else row for row in recorded.tolist())
+    golden = tuple(tuple(row) if isinstance(row, list) else row for row in recorded.tolist())
     trial = threads.trial(model, frame)
     tried = {"concurrent": trial.concurrent, "score_seconds": trial.seconds}
-    return manifest.model_copy(update={"columns": columns, "golden_scores": kept, **tried})
+    return manifest.model_copy(update={"columns": columns, "golden_scores": golden, **tried})
 
 
 def _require_same(scores: Scores, again: Scores, artefact: Path) -> None:
@@ -80,7 +80,7 @@ def _require_same(scores: Scores, again: Scores, artefact: Path) -> None:
             rows = int((first != second).reshape(len(first), -1).any(axis=1).sum())
             raise ModelError(
                 f"{artefact}: the model scores {rows} of {len(first)} rows of its reference otherwise when it is asked "
-                "again. A night could not be reproduced. Take the chance out of its prediction."
+                "again. A run could not be reproduced. Take the chance out of its prediction."
             )
 
 
@@ -156,8 +156,8 @@ def _tried(model: Model, cases: Sequence[tuple[Column, str | None]]) -> Iterator
     exchanged = Contract(tuple(column for column, _ in cases))
     others = golden_frame(exchanged, [{column.name: value for column, value in cases}]) if cases else usual
 
-    def takes(places: Sequence[int]) -> bool:
-        names = [cases[place][0].name for place in places]
+    def takes(indices: Sequence[int]) -> bool:
+        names = [cases[index][0].name for index in indices]
         return _scores(model, usual.assign(**{name: others[name] for name in names}))
 
     taken: set[int] = set()
@@ -168,14 +168,14 @@ def _tried(model: Model, cases: Sequence[tuple[Column, str | None]]) -> Iterator
             taken.update(group)
         elif len(group) > 1 and _some(takes, group):
             groups += [group[: len(group) // 2], group[len(group) // 2 :]]
-    return iter([place in taken for place in range(len(cases))])
+    return iter([index in taken for index in range(len(cases))])
 
 
 def _some(takes: Callable[[Sequence[int]], bool], group: Sequence[int]) -> bool:
-    """Whether the model takes one of a group, as far as a few of them say; it then gets no value that it might take."""
+    """Whether the model takes any of a group, as far as a few of them show."""
     if len(group) <= _FEW:
         return True
-    return any(takes([group[place * len(group) // _FEW]]) for place in range(_FEW))
+    return any(takes([group[number * len(group) // _FEW]]) for number in range(_FEW))
 
 
 def _scores(model: Model, frame: pd.DataFrame) -> bool:

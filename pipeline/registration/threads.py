@@ -1,4 +1,4 @@
-"""Whether several threads may score with a model at once, and whether that is quicker: found by trying.
+"""Whether several threads may score with a model at once, and whether that is quicker.
 
 A model that keeps something of the rows it scores gives one thread the other's scores. One that holds the interpreter
 lock makes the threads take turns. Both are scored by one thread.
@@ -19,14 +19,14 @@ import joblib
 import numpy as np
 import pandas as pd
 
-from pipeline.model.scoring import Model, Scores
+from pipeline.model.loaded_model import Model, Scores
 from pipeline.runtime import resources
 from pipeline.store.parts import ROWS_PER_GROUP
 
 # Two threads have to score so many times at the same time, within so many tries: on a busy machine they take turns.
 _TOGETHER, _ROUNDS = 4, 40
 
-# The interpreter lock is watched while a model scores a batch as a night has them, or one that takes so many seconds
+# The interpreter lock is watched while a model scores a batch as a run has them, or one that takes so many seconds
 # or has so many values.
 _SECONDS = 0.05
 _VALUES = 4_000_000
@@ -43,7 +43,7 @@ _GAIN, _MORE = 0.1, 2
 
 @dataclass(frozen=True)
 class Trial:
-    """What trying a model showed.
+    """The result of trying a model.
 
     Attributes:
         concurrent: whether several threads score with it as one does, and in less time.
@@ -156,7 +156,7 @@ def _clock() -> int:
 
 
 def _larger(frame: pd.DataFrame) -> Iterator[pd.DataFrame]:
-    """The first rows of a frame, and all of them repeated four times as often each time, up to a night's batch."""
+    """The first rows of a frame, and all of them repeated four times as often each time, up to a run's batch."""
     limit = min(ROWS_PER_GROUP, max(1, _VALUES // len(frame.columns)))
     rows = min(len(frame), limit)
     yield frame.iloc[:rows]

@@ -51,7 +51,7 @@ def folders(store: str, job: str) -> list[Folder]:
     with suppress(FileNotFoundError), files.reaching(store):
         for path, info in filesystem.find(f"{root}/{job}", detail=True).items():
             ours = _OURS.fullmatch(path.rpartition(f"/{job}/")[2])
-            day = dates.written(ours["score_date"]) if ours else None
+            day = dates.parse_or_none(ours["score_date"]) if ours else None
             if ours and day:
                 key = (day, int(ours["run_id"]))
                 folder = found.setdefault(key, Folder(*key, {}, {}))

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 import sqlalchemy as sa
 
 from pipeline.config import dates
-from pipeline.contract.checker import REJECTED
+from pipeline.contract.batch_result import REJECTED
 from pipeline.databases import postgres
 from pipeline.errors import ScoringError
 from pipeline.payloads import Part
@@ -139,7 +139,7 @@ def nights(store: str, job: str, aside: list[str]) -> dict[date, list[tuple[int,
     """
     nights: dict[date, list[tuple[int, str]]] = {}
     for name, path in _named(store, f"{_MOVES}/{job}", _MOVE_NAME, aside):
-        if day := dates.written(name["day"]):
+        if day := dates.parse_or_none(name["day"]):
             nights.setdefault(day, []).append((int(name["number"]), path))
         else:
             aside.append(_not_ours(path))

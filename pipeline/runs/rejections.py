@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
-from pipeline.contract.checker import REJECTED
+from pipeline.contract.batch_result import REJECTED
 from pipeline.databases import postgres
 from pipeline.runs import ledger
 

@@ -15,7 +15,6 @@ import pyarrow as pa
 from pipeline.config import dates
 from pipeline.config.job import Job
 from pipeline.config.workspace import Workspace
-from pipeline.contract import policy as rules
 from pipeline.contract.checker import Checker
 from pipeline.contract.contract import Contract
 from pipeline.contract.policy import Policy
@@ -25,8 +24,9 @@ from pipeline.errors import NothingToDo, ScoringError
 from pipeline.extraction import capacity, duplicates
 from pipeline.extraction.capacity import Forecast
 from pipeline.model import registry
+from pipeline.model.loaded_model import Model
 from pipeline.model.manifest import PinnedVersion
-from pipeline.model.scoring import Model, score_batch, scoring_threads
+from pipeline.model.scoring import score_batch, scoring_threads
 from pipeline.payloads import Part, PartTask, Run
 from pipeline.runs import identity, ledger, store_identity
 from pipeline.runs.ledger import PartRecord, ServedBy
@@ -153,7 +153,7 @@ def extract(
     """
     clock = Clock()
     pinned = pinned or registry.resolve(places.home, job.model.name, job.model.alias, model_version)
-    policy = rules.of(job, pinned.manifest.contract, pinned.manifest.label)
+    policy = Policy.of(job, pinned.manifest.contract, pinned.manifest.label)
     query = queries.read(places.home / "sql", job.extract.query)
     interval = dates.interval(score_date, job.zone)
     query_sha256 = hashlib.sha256(query.encode()).hexdigest()

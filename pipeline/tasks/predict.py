@@ -8,8 +8,9 @@ import logging
 
 from pipeline.config.workspace import Files
 from pipeline.model import registry
+from pipeline.model.loaded_model import Model
 from pipeline.model.manifest import PinnedVersion
-from pipeline.model.scoring import Model, scored_batches
+from pipeline.model.scoring import scored_batches
 from pipeline.monitoring import references
 from pipeline.monitoring.profile import KEPT, SCORE, Profile
 from pipeline.payloads import PartTask, Scored

@@ -13,15 +13,15 @@ from pipeline.config import dates
 from pipeline.config.fields import DEFAULT_POOL
 from pipeline.config.job import Job
 from pipeline.config.workspace import Workspace
-from pipeline.contract import policy as rules
 from pipeline.contract.checker import Checker
-from pipeline.databases import postgres, queries, warehouse
+from pipeline.contract.policy import Policy
+from pipeline.databases import postgres, postgres_errors, queries, warehouse
 from pipeline.databases.queries import Values
 from pipeline.errors import ScoringError, named
 from pipeline.evaluation import outcomes
 from pipeline.extraction import capacity, duplicates
 from pipeline.integrations import dependencies
-from pipeline.model import registry, scoring
+from pipeline.model import loaded_model, registry
 from pipeline.model.scoring import score_batch, scoring_threads
 from pipeline.training.reference_check import reread
 
@@ -69,7 +69,7 @@ def check(
         yield _find("tracking", lambda: dependencies.require_tracking(job, environ))
     if job.pool != DEFAULT_POOL:
         yield _find("pool", lambda: dependencies.require_pool(job, environ))
-    loaded: list[scoring.Model] = []
+    loaded: list[loaded_model.Model] = []
     yield _find("model", lambda: _model(job, places, loaded))
     if loaded:
         yield _find("query and rows", lambda: _rows(job, places, score_date, loaded[0]))
@@ -89,17 +89,17 @@ def _find(what: str, step: Callable[[], str]) -> CheckResult:
         return CheckResult(what, True, step())
     except (ScoringError, sa.exc.SQLAlchemyError, OSError, adbc.Error) as error:
         return CheckResult(
-            what, False, " ".join(f"{named(error, str(error))} {postgres.remedy(error)}".split())
+            what, False, " ".join(f"{named(error, str(error))} {postgres_errors.remedy(error)}".split())
         )
 
 
 def _fallback(job: Job, places: Workspace, score_date: date) -> str:
-    loaded: list[scoring.Model] = []
+    loaded: list[loaded_model.Model] = []
     said = _model(job, places, loaded, "champion_previous")
     return f"{said}; {_rows(job, places, score_date, loaded[0])}"
 
 
-def _model(job: Job, places: Workspace, loaded: list[scoring.Model], alias: str = "") -> str:
+def _model(job: Job, places: Workspace, loaded: list[loaded_model.Model], alias: str = "") -> str:
     pinned = registry.resolve(places.home, job.model.name, alias or job.model.alias)
     manifest = pinned.manifest
     if manifest.outcome in {column.name for column in manifest.columns}:
@@ -116,7 +116,7 @@ def _model(job: Job, places: Workspace, loaded: list[scoring.Model], alias: str 
     )
 
 
-def _rows(job: Job, places: Workspace, score_date: date, loaded: scoring.Model) -> str:
+def _rows(job: Job, places: Workspace, score_date: date, loaded: loaded_model.Model) -> str:
     query = queries.read(places.home / "sql", job.extract.query)
     start, end = dates.interval(score_date, job.zone)
     values: Values = {
@@ -126,7 +126,7 @@ def _rows(job: Job, places: Workspace, score_date: date, loaded: scoring.Model) 
         "shard": 0,
         "shards": 1,
     }
-    policy = rules.of(job, loaded.manifest.contract, loaded.manifest.label)
+    policy = Policy.of(job, loaded.manifest.contract, loaded.manifest.label)
     doubled = None
     if policy.unique == "reject":
         doubled = duplicates.find(places.warehouse, query, values, job.extract.query)
@@ -138,7 +138,7 @@ def _rows(job: Job, places: Workspace, score_date: date, loaded: scoring.Model) 
             sample = sample or capacity.measure(lambda rows: score_batch(loaded, rows), checker, batch)
             checked = checker.check(batch.slice(0, SAMPLE_ROWS - rows))
             rows, rejected = rows + min(batch.num_rows, SAMPLE_ROWS - rows), rejected + checked.rejected_rows
-            reasons |= {(failure.column, failure.rule) for failure in checked.failures}
+            reasons |= {(violation.column, violation.rule) for violation in checked.violations}
             if checked.accepted.num_rows:
                 score_batch(loaded, checked.accepted)
             if rows >= SAMPLE_ROWS:
@@ -168,7 +168,7 @@ def _reference(job: Job, places: Workspace) -> str:
     return reread(places, job, registry.resolve(places.home, job.model.name, job.model.alias))
 
 
-def _slices(job: Job, loaded: scoring.Model) -> str:
+def _slices(job: Job, loaded: loaded_model.Model) -> str:
     features = [column.name for column in loaded.manifest.columns]
     for name in job.slices:
         if name not in features:

@@ -1,4 +1,4 @@
-"""Training rows, read as nights read theirs: from the warehouse, through the checker, in the dtypes of a contract."""
+"""Training rows, read as runs read theirs: from the warehouse, through the checker, in the dtypes of a contract."""
 
 import tempfile
 import warnings
@@ -15,7 +15,8 @@ from pipeline.databases.connections import AddressError
 from pipeline.embedded import server
 from pipeline.errors import UsageError
 from pipeline.training import gather
-from pipeline.training.gather import Gathered, Source
+from pipeline.training.gather import Source
+from pipeline.training.summary import Summary
 
 
 def training_frame(
@@ -26,7 +27,7 @@ def training_frame(
     connection: str = "warehouse",
     timezone: str = "UTC",
 ) -> pd.DataFrame:
-    """Rows of a range of score dates, with the very values and dtypes in which a model gets them at night.
+    """Rows of a range of score dates, with the very values and dtypes in which a model gets them in a run.
 
     Args:
         source: a job or its name, whose query is run for each score date; or a query's file below sql/, such as
@@ -38,7 +39,7 @@ def training_frame(
 
     Returns:
         `entity_id`, `score_date` and the query's columns. Integers and booleans with gaps are floats and objects, as
-        pandas has them. Rows that every night would reject are left out, with a warning; so are columns of a type that
+        pandas has them. Rows that every run would reject are left out, with a warning; so are columns of a type that
         no model takes.
 
     Raises:
@@ -70,18 +71,18 @@ def training_file(
     Raises:
         ScoringError: as `training_frame`; then there is no file.
     """
-    aside = Path(path).with_name(f".{Path(path).name}.tmp")
+    temporary = Path(path).with_name(f".{Path(path).name}.tmp")
     try:
-        seen = gather.write(_source(source, connection, timezone), _range(first, last), aside)
-        aside.replace(path)
+        summary = gather.write(_source(source, connection, timezone), _range(first, last), temporary)
+        temporary.replace(path)
     finally:
-        aside.unlink(missing_ok=True)
-    _warn(seen)
-    return seen.rows
+        temporary.unlink(missing_ok=True)
+    _warn(summary)
+    return summary.rows
 
 
-def _warn(seen: Gathered) -> None:
-    for sentence in seen.warnings():
+def _warn(summary: Summary) -> None:
+    for sentence in summary.warnings():
         warnings.warn(sentence, stacklevel=3)
 
 
@@ -111,5 +112,5 @@ def _source(source: Job | str, connection: str, timezone: str) -> Source:
             f"no connection {connection!r}. Set AIRFLOW_CONN_{connection.upper()} to the warehouse's URI, or name "
             "another connection."
         )
-    address = connections.warehouse(uri, connection)
-    return Source(address, queries.read(home / "sql", name), name, zone)
+    database_url = connections.warehouse(uri, connection)
+    return Source(database_url, queries.read(home / "sql", name), name, zone)

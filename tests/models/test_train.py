@@ -12,9 +12,10 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from pipeline.model import registry, scoring
+from models.flight_delay import card
+from pipeline.model import loaded_model, registry
+from pipeline.model.loaded_model import Model
 from pipeline.model.manifest import PinnedVersion
-from pipeline.model.scoring import Model
 from tests.home import Home
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -72,8 +73,10 @@ def test_it_is_small_enough_to_be_committed(champion: PinnedVersion, name: str) 
 def test_it_beats_both_baselines_where_it_was_not_trained(
     champion: PinnedVersion, where: str, place: int
 ) -> None:
-    card = (champion.folder / "MODEL_CARD.md").read_text()
-    lines = re.findall(r"^\| (model|rate per carrier and origin|base rate) \| (.+) \|$", card, re.MULTILINE)
+    written = (champion.folder / "MODEL_CARD.md").read_text()
+    lines = re.findall(
+        r"^\| (model|rate per carrier and origin|base rate) \| (.+) \|$", written, re.MULTILINE
+    )
     table = lines[3 * place : 3 * place + 3]
     assert [name for name, _ in table] == ["model", "rate per carrier and origin", "base rate"]
     said, *baselines = ([float(cell) for cell in cells.split(" | ")] for _, cells in table)
@@ -85,13 +88,13 @@ def test_it_beats_both_baselines_where_it_was_not_trained(
         assert measured[2] < brier
 
 
-def test_its_card_is_the_one_that_training_writes(champion: PinnedVersion, train: ModuleType) -> None:
+def test_its_card_is_the_one_that_training_writes(champion: PinnedVersion) -> None:
     # Blanks of the template stand for a number, a table or the list of features.
-    parts = re.split(r"\{\w+[^}]*\}", train.CARD)
+    parts = re.split(r"\{\w+[^}]*\}", card.CARD)
     pattern = r"(?:[\d.,]+%?|\|[^#]+\||`[^#]+`)".join(map(re.escape, parts))
-    card = (champion.folder / "MODEL_CARD.md").read_text()
-    assert re.fullmatch(pattern, card)
-    assert all(f"`{column.name}`" in card for column in champion.manifest.columns)
+    written = (champion.folder / "MODEL_CARD.md").read_text()
+    assert re.fullmatch(pattern, written)
+    assert all(f"`{column.name}`" in written for column in champion.manifest.columns)
 
 
 def test_training_again_gives_the_same_scores(train: ModuleType, rows: pd.DataFrame) -> None:
@@ -151,7 +154,7 @@ def test_rows_of_which_nothing_nullable_is_known_are_scored(loaded: Model) -> No
     assert len(np.unique(scores)) > 1
 
 
-def score(loaded: Model, changes: dict[str, str | None]) -> scoring.Floats:
+def score(loaded: Model, changes: dict[str, str | None]) -> loaded_model.Floats:
     """Scores of the golden rows with some values changed, by the way that a night's batch takes."""
     contract = loaded.manifest.contract
     changed = [{"entity_id": "flight", **row, **changes} for row in loaded.manifest.golden_rows]

@@ -172,7 +172,7 @@ def test_there_are_hundreds_of_them() -> None:
     ("column", "cells"), CASES, ids=lambda part: part.dtype if isinstance(part, Column) else ""
 )
 def test_none_is_silently_another(server: Embedded, column: Column, cells: Cells) -> None:
-    checker = Checker(Contract((column,)), night_end=NIGHT_END)
+    checker = Checker(Contract((column,)), day_end=NIGHT_END)
     rows = "\nUNION ALL ".join(f"SELECT {place}, {sql}" for place, sql in enumerate(cells))
     query = f"SELECT night.* FROM (\n{rows}\n) AS night (entity_id, x)"
     taken: dict[str, Any] = {}

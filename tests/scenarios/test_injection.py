@@ -19,7 +19,7 @@ from pipeline.databases import queries
 from pipeline.databases.queries import WarehouseError
 from pipeline.errors import ScoringError, UsageError
 from pipeline.model import registry
-from pipeline.registration.register import register
+from pipeline.registration.register import Registration, register
 from tests.home import NIGHT, Home, shop_rows
 from tests.hostile import HOSTILE
 from tests.pipeline.shop import Shop, open_shop
@@ -210,7 +210,7 @@ def test_a_models_name_and_alias_are_lower_case_words(tmp_path: Path, value: str
     names: list[dict[str, Any]] = [{"name": value}, {"name": "shop", "alias": value}]
     for named in names:
         with pytest.raises(UsageError, match="use a lower-case word of letters, digits and _"):
-            register(tmp_path, named["name"], *nowhere, alias=named.get("alias"))
+            register(tmp_path, Registration(named["name"], *nowhere, alias=named.get("alias")))
     with pytest.raises(ScoringError):
         registry.resolve(tmp_path, "shop", value)
     assert list(tmp_path.iterdir()) == []

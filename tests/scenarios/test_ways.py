@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from pipeline.contract import contract as contracts
+from pipeline.contract import infer
 from pipeline.contract.checker import Checker
 from pipeline.contract.contract import ContractError
 from pipeline.databases import warehouse
@@ -228,7 +229,7 @@ def test_a_value_is_what_the_database_writes_in_training_and_at_night(
     gather.write(Source(way.address, query, "q.sql", ZoneInfo("UTC")), [DAY], tmp_path / "rows.parquet")
     frame = pd.read_parquet(tmp_path / "rows.parquet")
     features = [str(name) for name in frame if name not in ("entity_id", "score_date")]
-    contract = contracts.infer(frame, features, [name for name in features if frame[name].dtype.kind == "M"])
+    contract = infer.infer(frame, features, [name for name in features if frame[name].dtype.kind == "M"])
     part = part_of(way, query, contract)
     pd.testing.assert_frame_equal(contract.frame(part), frame[features], check_exact=True)
     assert frame["entity_id"].tolist() == [str(place) for place in range(ROWS)]

@@ -13,11 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.config import sections
+from pipeline.config.contract_section import RULES, ContractSection
 from pipeline.config.job import JobError
-from pipeline.contract.checker import MAX_VALUE_LENGTH, Checker
+from pipeline.contract.batch_result import MAX_VALUE_LENGTH
+from pipeline.contract.checker import Checker
 from pipeline.contract.contract import Column, Contract, Kind
-from pipeline.contract.policy import resolve
+from pipeline.contract.policy import Policy
 from tests.pipeline.contract import slow_checker
 from tests.pipeline.contract.slow_checker import Found, Row, Said
 
@@ -142,7 +143,7 @@ def cases(draw: st.DrawFn) -> Case:
         for column in columns
         if draw(st.booleans())
     }
-    said = {**draw(st.dictionaries(st.sampled_from(sections.RULES), ACTIONS, max_size=4)), "columns": own}
+    said = {**draw(st.dictionaries(st.sampled_from(RULES), ACTIONS, max_size=4)), "columns": own}
     row = st.tuples(st.none() | st.text("ab\0", max_size=2), *(st.none() | one.cells for one in sent))
     rows = draw(st.lists(row, max_size=12))
     return Case(columns, [one.arrow for one in sent], said, rows, draw(st.integers(1, 5)))
@@ -151,12 +152,12 @@ def cases(draw: st.DrawFn) -> Case:
 @settings(max_examples=200, deadline=None)
 @given(cases())
 def test_it_says_what_a_slow_checker_says(case: Case) -> None:
-    said = sections.ContractSection.model_validate(case.said)
+    said = ContractSection.model_validate(case.said)
     if slow_checker.impossible(case.columns, case.said):
         with pytest.raises(JobError, match="night.toml: key 'contract.columns.c"):
-            resolve(Contract(case.columns), said, "night.toml")
+            Policy.resolve(Contract(case.columns), said, "night.toml")
         return
-    checker = Checker(Contract(case.columns), resolve(Contract(case.columns), said), NIGHT_END)
+    checker = Checker(Contract(case.columns), Policy.resolve(Contract(case.columns), said), NIGHT_END)
     found, rejected = Found(counts=checker.counts), 0
     for batch in case.batches():
         checked = checker.check(batch)

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from pipeline.config import sections
+from pipeline.config.contract_section import RULES, ContractSection
 from pipeline.config.job import JobError
 from pipeline.contract.contract import Column, Contract
-from pipeline.contract.policy import DEFAULTS, resolve
+from pipeline.contract.policy import DEFAULTS, Policy
 from tests.home import NIGHT, Home
 from tests.pipeline.shop import Shop, open_shop
 
@@ -22,7 +22,7 @@ CONTRACT = Contract((AMOUNT, OPEN, CHANNEL, PICKY))
 
 def settled(said: dict[str, Any]) -> dict[str, dict[str, str]]:
     """What becomes of every column's values."""
-    policy = resolve(CONTRACT, sections.ContractSection.model_validate(said), "night.toml", "shop version 1")
+    policy = Policy.resolve(CONTRACT, ContractSection.model_validate(said), "night.toml", "shop version 1")
     return {name: dict(rules) for name, rules in policy.actions.items()}
 
 
@@ -36,7 +36,7 @@ def test_where_the_job_says_nothing_the_defaults_hold() -> None:
 
 
 def test_every_rule_of_a_job_file_has_a_default() -> None:
-    assert tuple(DEFAULTS) == sections.RULES
+    assert tuple(DEFAULTS) == RULES
 
 
 def test_one_column_may_differ_from_the_others() -> None:
@@ -52,9 +52,9 @@ def test_one_column_may_differ_from_the_others() -> None:
 
 def test_a_model_that_scores_a_missing_value_lets_a_job_loosen_it() -> None:
     contract = Contract((replace(AMOUNT, accepts_missing=True),))
-    said = sections.ContractSection.model_validate({"null": "warn", "type": "warn"})
-    assert resolve(contract, said).actions["amount"]["type"] == "warn"
-    assert resolve(contract).actions["amount"]["null"] == "reject"
+    said = ContractSection.model_validate({"null": "warn", "type": "warn"})
+    assert Policy.resolve(contract, said).actions["amount"]["type"] == "warn"
+    assert Policy.resolve(contract).actions["amount"]["null"] == "reject"
 
 
 @pytest.mark.parametrize(

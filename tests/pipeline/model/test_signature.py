@@ -11,11 +11,11 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from pipeline.errors import UsageError
-from pipeline.model import registry, scoring, signature
+from pipeline.model import loaded_model, registry, signature
 from pipeline.model.artifact import ModelError
-from pipeline.registration import register
+from pipeline.registration import save
 from tests.home import Home, shop_model
-from tests.pipeline.model.test_registry import Trap
+from tests.pipeline.model.spoiling import Trap
 
 OPENSSF = Path(__file__).parent / "openssf"
 FILES = ("MODEL_CARD.md", "manifest.json", "model.joblib", "profile.json", "reference.parquet")
@@ -50,7 +50,7 @@ def version(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     return home.model("shop", *shop_model(), outcome="bought").folder
 
 
-def load(home: Home) -> scoring.Model:
+def load(home: Home) -> loaded_model.Model:
     """The champion, as a night loads it."""
     return registry.load(registry.resolve(home.path, "shop", "champion"))
 
@@ -61,7 +61,7 @@ def test_a_signed_version_is_loaded(
 ) -> None:
     secret, public = key_pair(tmp_path / "keys", curve)
     folder = home.model("shop", *shop_model(), outcome="bought").folder
-    register.sign(home.path, "shop", 1, secret)
+    save.sign_version(home.path, "shop", 1, secret)
     monkeypatch.setenv(signature.VERIFY_KEY, str(public))
     assert load(home).manifest.version == 1
     assert signature.verify((folder / "model.sig").read_bytes(), folder / "model.sig") == {
@@ -114,7 +114,7 @@ def test_whoever_can_write_to_git_and_has_no_key_gets_nothing_unpickled(
     with pytest.raises(ModelError, match="is not as it was signed"):
         registry.resolve(home.path, "shop", "champion")
     secret, _ = key_pair(tmp_path / "theirs")
-    register.sign(home.path, "shop", 1, secret)
+    save.sign_version(home.path, "shop", 1, secret)
     with pytest.raises(
         ModelError, match=f"not made with the key of {signature.VERIFY_KEY}=.*python -m pipeline sign shop 1"
     ):
@@ -168,7 +168,7 @@ def test_while_a_key_is_replaced_either_is_trusted(
     secret, public = key_pair(tmp_path / "next")
     monkeypatch.setenv(signature.VERIFY_KEY, f"{os.environ[signature.VERIFY_KEY]}{os.pathsep}{public}")
     assert load(home)
-    register.sign(home.path, "shop", 1, secret)
+    save.sign_version(home.path, "shop", 1, secret)
     assert load(home)
 
 
@@ -197,7 +197,7 @@ def test_a_key_that_cannot_be_used_is_named(
         )
     monkeypatch.setenv(name, str(path))
     with pytest.raises(UsageError, match=rf"{name}={path}: no.*openssl"):
-        load(home) if name == signature.VERIFY_KEY else register.sign(home.path, "shop", 1, path)
+        load(home) if name == signature.VERIFY_KEY else save.sign_version(home.path, "shop", 1, path)
 
 
 def test_what_openssfs_own_tool_has_signed_is_read(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,7 @@ from pipeline.monitoring.day_over_day import Last
 from pipeline.monitoring.drift import judge, psi
 from pipeline.monitoring.profile import SCORE, Bins, Profile
 from pipeline.monitoring.references import Reference
-from pipeline.registration.register import register
+from pipeline.registration.register import Registration, register
 from pipeline.reports.report import report
 from pipeline.runs.publications import Held
 from tests.home import NIGHT, Home, shop_model, shop_rows
@@ -72,8 +72,7 @@ def registered(folder: Path, nights: pd.DataFrame) -> PinnedVersion:
     joblib.dump(estimator, folder / "shop.joblib")
     rows.to_parquet(folder / "shop.parquet")
     nights.to_parquet(folder / "nights.parquet")
-    return register(
-        folder,
+    registration = Registration(
         "shop",
         folder / "shop.joblib",
         folder / "shop.parquet",
@@ -83,6 +82,7 @@ def registered(folder: Path, nights: pd.DataFrame) -> PinnedVersion:
         night_column="night",
         score_column="unseen",
     )
+    return register(folder, registration)
 
 
 def profiled(reference: Reference, rows: pd.DataFrame) -> Profile:

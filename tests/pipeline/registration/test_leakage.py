@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, RegressorMixin
 
-from pipeline.config.sections import RULES
-from pipeline.contract.contract import ContractError, infer
+from pipeline.config.contract_section import RULES
+from pipeline.contract.contract import ContractError
+from pipeline.contract.infer import infer
 from pipeline.model.artifact import ModelError
 from pipeline.registration.leakage import reject_leakage
 from pipeline.runs.publications import Held
@@ -119,9 +120,9 @@ def test_a_reference_of_the_future_is_refused_unless_it_was_planned(home: Home) 
     rows = calls().assign(score_date=pd.Timestamp("2024-01-01").date())
     rows.loc[3, "called"] = pd.Timestamp("2024-01-02 12:00:00.000001", tz="UTC")
     complaint = (
-        "what is not known at night is no feature: feature 'called' is after the score date in 1 rows, such as "
-        "2024-01-02 12:00:00.000001+00:00 for 2024-01-01. Train without it, or, where it is known in advance, register "
-        "with --planned called."
+        "what is not known when a run scores is no feature: feature 'called' is after the score date in 1 rows, such "
+        "as 2024-01-02 12:00:00.000001+00:00 for 2024-01-01. Train without it, or, where it is known in advance, "
+        "register with --planned called."
     )
     with pytest.raises(ModelError, match=re.escape(complaint)):
         home.model("calls", Seconds(), rows[["called", "note", "score_date"]])

@@ -19,8 +19,8 @@ from sklearn.preprocessing import PolynomialFeatures
 from sklearn.svm import SVC
 
 from pipeline.model import registry
+from pipeline.model.loaded_model import Model
 from pipeline.model.manifest import Manifest
-from pipeline.model.scoring import Model
 from pipeline.runtime import resources
 from pipeline.store import parts
 from pipeline.tasks.load_model import load_model

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.config import dates
-from pipeline.model import artifact, registry
+from pipeline.model import registry, requirements
 from pipeline.runs import code_version, history, ledger
 from pipeline.runs.ledger import LedgerError, Superseded
 from pipeline.store.parts import PartError
@@ -25,7 +25,7 @@ def test_a_run_names_all_that_it_was_made_of(shop: Shop) -> None:
     assert (run["model_name"], run["model_version"], run["model_sha256"]) == ("shop", 1, pinned.sha256)
     assert run["job_sha256"] == shop.home.read(shop.job).sha256
     assert run["code_version"] == code_version.code_version()
-    assert run["library_versions"] == artifact.library_versions()
+    assert run["library_versions"] == requirements.library_versions()
     assert (run["interval_end"] - run["interval_start"]).total_seconds() == 24 * 3600
     assert run["idempotency_key"]
     assert run["started_at"] <= run["extracted_at"] <= run["scored_at"] <= run["published_at"]

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pytest
 
-from pipeline.contract.checker import REJECTED
+from pipeline.contract.batch_result import REJECTED
 from pipeline.runs import rejections as rejected
 from pipeline.runs.rejections import Rejections
 from tests.home import Home, shop_rows

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.contract.checker import BatchResult, Checker
+from pipeline.contract.batch_result import BatchResult
+from pipeline.contract.checker import Checker
 from pipeline.contract.contract import Column, Contract, ContractError
 from pipeline.databases import warehouse
 from pipeline.embedded.server import Embedded

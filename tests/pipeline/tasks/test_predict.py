@@ -14,8 +14,9 @@ from sklearn.preprocessing import StandardScaler
 
 from pipeline.model import registry
 from pipeline.model.artifact import ModelError
+from pipeline.model.loaded_model import Model
 from pipeline.model.manifest import PinnedVersion, Task
-from pipeline.model.scoring import Model, PredictError
+from pipeline.model.scoring import PredictError
 from pipeline.runtime.clock import Clock
 from pipeline.tasks.load_model import load_model
 from pipeline.tasks.predict import score_part

@@ -17,7 +17,7 @@ from pipeline.contract.contract import ContractError
 from pipeline.errors import UsageError
 from pipeline.tasks import preflight
 from pipeline.tasks.preflight import CheckResult
-from pipeline.training.gather import TrainingError
+from pipeline.training.summary import TrainingError
 from tests.home import Home
 
 FIRST, LAST = date(2024, 2, 26), date(2024, 3, 1)
@@ -148,7 +148,7 @@ def test_what_a_night_would_not_take_is_left_out_with_a_warning(home: Home, rate
         frame = training_frame("rates.sql", FIRST, LAST)
     assert (len(frame), "today" in frame) == (295, False)
     sentence = " ".join(str(each.message) for each in warned)
-    assert "5 of 300 rows are left out, as every night would reject them: ratio: finite (5)" in sentence
+    assert "5 of 300 rows are left out, as every run would reject them: ratio: finite (5)" in sentence
     assert "column 'today' is date32[day], which no model takes, and is left out" in sentence
 
 

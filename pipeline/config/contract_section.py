@@ -1,0 +1,57 @@
+"""What a job file says of rows that break the model's contract: below [contract], and of one column."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from pipeline.config.fields import Action
+from pipeline.config.sections import Section
+
+
+class RulesSection(Section):
+    """What becomes of a row with a value that breaks a rule of the contract."""
+
+    type: Action | None = Field(
+        default=None, description="no exact form in the trained type; loosened: taken as missing"
+    )
+    null: Action | None = Field(
+        default=None, description="missing; loosened only where the model scores a missing value"
+    )
+    finite: Action | None = Field(
+        default=None, description="an infinite number or time; loosened: taken as missing"
+    )
+    unknown_category: Action | None = Field(
+        default=None,
+        description="a category that training never saw; loosened only where the model scores it",
+    )
+    out_of_range: Action | None = Field(
+        default=None, description="a number outside of the trained range, a time before the first of training"
+    )
+    too_long: Action | None = Field(
+        default=None, description="a free text more than ten times as long as the longest of training"
+    )
+    future: Action | None = Field(default=None, description="a time after the end of the score date")
+
+    @property
+    def overrides(self) -> dict[str, Action]:
+        """The actions that the job file sets, by rule."""
+        return {name: action for name in RULES if (action := getattr(self, name)) is not None}
+
+
+RULES = tuple(RulesSection.model_fields)
+
+
+class ContractSection(RulesSection):
+    """What becomes of rows that break the model's contract."""
+
+    unique: Literal["refuse", "reject"] = Field(
+        default="refuse",
+        description="an entity that comes twice: the run is refused, or all rows of that entity are rejected",
+    )
+    keep_values: bool = Field(
+        default=True,
+        description="whether rejected_rows keeps the values that broke a rule, cut to 200 characters",
+    )
+    columns: dict[str, RulesSection] = Field(
+        default={}, description="the same rules for one column, as [contract.columns.NAME]"
+    )

@@ -1,0 +1,81 @@
+"""The reference: a sample of the training rows, in the dtypes in which the model was trained."""
+
+import io
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.contract.contract import Column, Contract, ContractError
+from pipeline.errors import UsageError
+
+GOLDEN_ROWS = 8
+
+
+def read_rows(content: bytes, path: Path) -> pd.DataFrame:
+    """The rows of a Parquet file, in the dtypes with which they were written.
+
+    Args:
+        content: the file's bytes.
+        path: the file, for error messages.
+
+    Raises:
+        UsageError: it is no Parquet file.
+        ContractError: a column's dtype is lost.
+    """
+    try:
+        rows = pd.read_parquet(io.BytesIO(content)).reset_index(drop=True)
+        schema = pq.read_schema(io.BytesIO(content))
+    except pa.ArrowException as error:
+        raise UsageError(f"{path} is no Parquet file: {error} Write it with DataFrame.to_parquet.") from error
+    return _as_trained(rows.set_axis(rows.columns.map(str), axis="columns"), schema, path)
+
+
+def _as_trained(rows: pd.DataFrame, schema: pa.Schema, path: Path) -> pd.DataFrame:
+    """The rows in the dtypes that they were written with, where Parquet gives back others."""
+    for column in (schema.pandas_metadata or {}).get("columns", ()):
+        name, written, pandas_type = str(column["name"]), str(column["numpy_type"]), column["pandas_type"]
+        if name not in rows.columns:
+            continue
+        if written == "object" and pandas_type in ("bool", "empty") and rows[name].isna().all():
+            raise ContractError(
+                f"{path}: column {name!r} has no value in any row, so its kind is unknown. "
+                "Write a reference with rows that have one, or train without the column."
+            )
+        if written == "object" and pandas_type == "unicode":
+            rows[name] = rows[name].astype(object).where(rows[name].notna(), None)
+        elif pandas_type == "categorical" and not isinstance(rows[name].dtype, pd.CategoricalDtype):
+            raise ContractError(
+                f"{path}: column {name!r} was a category of {rows[name].dtype}, which a Parquet file does not "
+                f'keep. Make it text: frame[{name!r}].astype("str").astype("category") in training, CAST({name} AS '
+                "text) in the query."
+            )
+    return rows
+
+
+def window(rows: pd.DataFrame, column: str | None) -> tuple[date, date] | None:
+    """First and last day of a column; None where it is not there or holds no day."""
+    days = pd.to_datetime(rows[column]).dropna() if column in rows.columns else pd.Series()
+    return (days.min().date(), days.max().date()) if len(days) else None
+
+
+def golden_rows(rows: pd.DataFrame, contract: Contract) -> tuple[dict[str, Any], ...]:
+    """A few rows spread over the reference, with the model's columns, as JSON keeps them."""
+    chosen = rows.iloc[np.unique(np.linspace(0, len(rows) - 1, GOLDEN_ROWS).astype(int))]
+    return tuple(
+        {column.name: _json(chosen[column.name].iloc[place], column) for column in contract.columns}
+        for place in range(len(chosen))
+    )
+
+
+def _json(value: Any, column: Column) -> Any:
+    if pd.isna(value):
+        return None
+    if column.kind in ("timestamp", "instant"):
+        return pd.Timestamp(value).isoformat()
+    plain = {"integer": int, "number": float, "boolean": bool}.get(column.kind, str)
+    return plain(value)

@@ -1,0 +1,133 @@
+"""A version's folder in the model store: written aside, moved into place, never changed but for its signature."""
+
+import fcntl
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+from pipeline.errors import UsageError
+from pipeline.model import registry, signature
+from pipeline.model.artifact import ModelError
+from pipeline.model.files import digests
+from pipeline.model.manifest import Manifest, PinnedVersion
+from pipeline.registration import versions_file
+
+
+def save(
+    home: Path, manifest: Manifest, files: Mapping[str, bytes], card: str | None, alias: str | None
+) -> PinnedVersion:
+    """Save a model's files as its next version, signed where a private key is configured, and pin it.
+
+    Args:
+        home: the folder that holds models/.
+        manifest: of the version; its number is given here.
+        files: the version's other files, by name.
+        card: the model card; else a short one is written.
+        alias: an alias to point at the version.
+
+    Raises:
+        UsageError: the private key cannot be used.
+        ModelError: versions.toml cannot be read.
+    """
+    store = home / "models" / manifest.name
+    store.mkdir(parents=True, exist_ok=True)
+    with _only_writer(store):
+        path = store / "versions.toml"
+        pins, aliases = registry.versions(home, manifest.name) if path.exists() else ({}, {})
+        taken = [*pins, *(int(folder.name) for folder in store.iterdir() if folder.name.isdigit())]
+        manifest = manifest.model_copy(update={"version": max(taken, default=0) + 1})
+        texts = {"manifest.json": _pretty(manifest), "MODEL_CARD.md": card or _card(manifest)}
+        contents = {**files, **{name: text.encode() for name, text in texts.items()}}
+        folder = _write(store, manifest, contents)
+        versions_file.add_version(path, manifest, alias, aliases)
+    return PinnedVersion(manifest, manifest.sha256, folder)
+
+
+def sign_version(home: Path, name: str, version: int, key: Path) -> Path:
+    """Sign a registered version's files as they are, and unpickle nothing; returns the signature's path.
+
+    Args:
+        home: the folder that holds models/.
+        name: the model's name.
+        version: the version.
+        key: PEM file of an EC private key.
+
+    Raises:
+        UsageError: the key cannot be used.
+        ModelError: there is no such version, or its model is not the pinned one.
+    """
+    pinned_sha256 = registry.pin_of(home, name, version)
+    folder = home / "models" / name / str(version)
+    files = digests(folder)
+    if files.get("model.joblib") != pinned_sha256:
+        raise ModelError(
+            f"{folder / 'model.joblib'} is not the model that versions.toml pins, and was not signed. Restore it from "
+            "git or your model storage."
+        )
+    path = folder / signature.FILE
+    temporary = (
+        folder.parent / f".signing-{version}"
+    )  # the version has no other file than those that are signed
+    temporary.write_bytes(signature.sign(files, str(version), key))
+    os.replace(temporary, path)
+    return path
+
+
+@contextmanager
+def _only_writer(store: Path) -> Iterator[None]:
+    """Register one version at a time: each takes a number and changes versions.toml."""
+    folder = os.open(store, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
+
+
+def _write(store: Path, manifest: Manifest, files: Mapping[str, bytes]) -> Path:
+    """Write a version's folder, whole or not at all; returns it."""
+    key = os.environ.get(signature.SIGN_KEY)
+    temporary = Path(tempfile.mkdtemp(prefix=".registering-", dir=store))
+    try:
+        for name, content in files.items():
+            (temporary / name).write_bytes(content)
+        if key:
+            signed = signature.sign(digests(temporary), str(manifest.version), Path(key))
+            (temporary / signature.FILE).write_bytes(signed)
+        temporary.chmod(0o755)
+        folder = store / str(manifest.version)
+        os.rename(temporary, folder)  # refuses to replace a version: registered versions are immutable
+    except (OSError, UsageError):
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    return folder
+
+
+def _pretty(manifest: Manifest) -> str:
+    """JSON with one line a column and a golden row: readable, and small diffs."""
+    values = {**manifest.model_dump(mode="json"), "columns": [asdict(column) for column in manifest.columns]}
+    lines = []
+    for key, value in values.items():
+        if key in ("columns", "golden_rows", "golden_scores") and value:
+            items = ",\n    ".join(json.dumps(item, ensure_ascii=False) for item in value)
+            lines.append(f'  "{key}": [\n    {items}\n  ]')
+        else:
+            lines.append(f'  "{key}": {json.dumps(value, ensure_ascii=False)}')
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def _card(manifest: Manifest) -> str:
+    figures = (
+        "\n".join(f"- {name}: {value:.4g}" for name, value in manifest.metrics.items()) or "- none given"
+    )
+    return (
+        f"# {manifest.name}, version {manifest.version}\n\n"
+        f"A {manifest.task} model of {len(manifest.columns)} features, registered {manifest.created_at}.\n"
+        f"Trained on {manifest.training_start or 'an unknown first day'} to {manifest.training_end or 'unknown'}.\n\n"
+        f"## Figures\n\n{figures}\n"
+    )
