@@ -49,7 +49,7 @@ def test_only_the_subjects_rows_go() -> None:
 
 
 def test_a_rejected_row_whose_bad_value_is_the_subject_goes_too() -> None:
-    columns = {name: [None, None] for name in KEPT_REJECTED.names}
+    columns: dict[str, list[object]] = {name: [None, None] for name in KEPT_REJECTED.names}
     columns |= {"part": [0, 0], "row_number": [1, 2], "entity_id": ["ben", "ben"], "rule": ["unique", "null"]}
     columns |= {"column_name": ["entity_id", "visits"], "value": ["ann", "ann"]}
     left = rest(pa.RecordBatch.from_pydict(columns, schema=KEPT_REJECTED), "ann")
