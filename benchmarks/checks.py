@@ -56,7 +56,7 @@ def volume(nights: Nights, rows: pd.DataFrame, scores: Floats, day: date, *, wee
     reference = nights.reference
     if not weekdays:
         alike = tuple(day + timedelta(weeks=number) for number in range(len(reference.training_days)))
-        reference = replace(reference, nights=alike)
+        reference = replace(reference, training_days=alike)
     found = drift.distances(reference, profile(nights, rows, scores), day, RATE)
     return any(one.unusual for one in found if one.column == VOLUME)
 

@@ -51,7 +51,7 @@ def archive_rejected(database_url: str, store: str, ref: RunRef) -> Part | None:
     """
     writer = PartWriter(KEPT_REJECTED)
     with postgres.stream(
-        database_url, Query(query("rescue/rejected.sql"), {"run_id": ref.run_id}, "rescue/rejected.sql")
+        database_url, Query(query("recovery/rejected.sql"), {"run_id": ref.run_id}, "recovery/rejected.sql")
     ) as rows:
         for batch in rows:
             writer.write(batch.cast(KEPT_REJECTED))

@@ -12,13 +12,7 @@ from pipeline.runs.publications import Held
 from pipeline.runtime.clock import by_the_clock
 from pipeline.store.parts import PartError
 from pipeline.tasks.log_metrics import log_metrics
-from tests.home import Home
-from tests.pipeline.shop import Shop, open_shop
-
-
-@pytest.fixture
-def shop(home: Home) -> Shop:
-    return open_shop(home)
+from tests.pipeline.shop import Shop
 
 
 def metrics(shop: Shop, run_id: int) -> dict[str, float]:
