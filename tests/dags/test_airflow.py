@@ -4,6 +4,7 @@ import inspect
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
+from typing import is_typeddict
 
 import pytest
 from airflow.sdk import DAG
@@ -38,7 +39,7 @@ def gone(what: str) -> str:
 def test_what_we_use_is_still_there(module: str, name: str, fields: tuple[str, ...]) -> None:
     used = getattr(import_module(module), name, None)
     assert used is not None, gone(f"{module}.{name}")
-    taken = inspect.get_annotations(used) if isinstance(used, type) else inspect.signature(used).parameters
+    taken = used.__annotations__ if is_typeddict(used) else inspect.signature(used).parameters
     for field in fields:
         assert field in taken, gone(f"{field} of {module}.{name}")
 
