@@ -13,7 +13,7 @@ import typer
 
 from pipeline.cli import analysts, evaluate, inspect, maintenance, recovery, runs, score, setup
 from pipeline.cli.console import FAILED, HELD, USAGE, err, fail
-from pipeline.databases import postgres
+from pipeline.databases import postgres_errors
 from pipeline.errors import NothingToDo, ScoringError, UsageError, named, unwritable
 from pipeline.runs.publications import Held
 from pipeline.runtime import resources
@@ -78,7 +78,7 @@ def _exits() -> Iterator[None]:
             fail(sentence, FAILED)
         # UNDEFINED_TABLE, UNDEFINED_FUNCTION, INVALID_SCHEMA_NAME
         unmade = getattr(getattr(error, "orig", None), "sqlstate", "") in ("42P01", "42883", "3F000")
-        remedy = postgres.remedy(error) or "Nothing was published; try again."
+        remedy = postgres_errors.remedy(error) or "Nothing was published; try again."
         remedy = "Run: python -m pipeline migrate" if unmade else remedy
         fail(f"{type(error).__name__}: {named(error, str(error).splitlines()[0])}. {remedy}", FAILED)
 

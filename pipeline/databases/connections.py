@@ -1,4 +1,4 @@
-"""Connections: an Airflow URI becomes the address that the drivers take.
+"""Connections: an Airflow URI becomes the database URL that the drivers take.
 
 Errors name the connection and never show its URI, which may hold a password.
 """
@@ -26,7 +26,7 @@ TIMEOUTS = {
 }
 # Databases that are one file, read where it lies.
 FILES = ("sqlite", "duckdb")
-# Every address that was made here -> what it leads to.
+# Every database URL that was made here -> what it leads to.
 _DATABASES: dict[str, list[str]] = {}
 
 
@@ -46,7 +46,7 @@ def postgres(uri: str, name: str) -> str:
     Raises:
         AddressError: the URI is not one of a Postgres server.
     """
-    return _known(_postgres(uri, name), "the predictions database", name)
+    return _labelled(_postgres(uri, name), "the predictions database", name)
 
 
 def _postgres(uri: str, name: str) -> str:
@@ -60,7 +60,7 @@ def _postgres(uri: str, name: str) -> str:
 
 
 def warehouse(uri: str, name: str) -> str:
-    """Turn a warehouse connection's URI into an address that `warehouse.stream` takes.
+    """Turn a warehouse connection's URI into a database URL that `warehouse.stream` takes.
 
     Args:
         uri: a Postgres server's; `sqlite:////folder/file.db`; `duckdb:////folder/file.duckdb`; or that of any database
@@ -70,7 +70,7 @@ def warehouse(uri: str, name: str) -> str:
     Raises:
         AddressError: the URI leads to no such database, or to a file that is not there.
     """
-    return _known(_warehouse(uri, name), "the warehouse", name)
+    return _labelled(_warehouse(uri, name), "the warehouse", name)
 
 
 def _warehouse(uri: str, name: str) -> str:
@@ -80,29 +80,29 @@ def _warehouse(uri: str, name: str) -> str:
     if parts.scheme in FILES:
         return f"{parts.scheme}:///{_file(parts, name)}"
     # Airflow encodes the path's slashes, which SQLAlchemy takes as they are.
-    address = f"{parts.scheme}://{_login(parts)}{unquote(parts.path)}{_options(parts, name)}"
+    database_url = f"{parts.scheme}://{_login(parts)}{unquote(parts.path)}{_options(parts, name)}"
     try:
-        sa.make_url(address).get_dialect().import_dbapi()
+        sa.make_url(database_url).get_dialect().import_dbapi()
     except (sa.exc.ArgumentError, ImportError) as error:  # an unknown dialect, a driver that is not installed
         raise AddressError(
             f"connection {name!r}: no driver for {parts.scheme or 'a missing type'!r} is installed: "
             f"{type(error).__name__}. Add one to requirements.in, as pymysql for mysql+pymysql, and `make lock`. "
             f"{_remedy(name)}"
         ) from None
-    return address
+    return database_url
 
 
-def database(address: str) -> str:
-    """Which database an address leads to, and which connection says so; empty for one that was not made here."""
-    return " or ".join(_DATABASES.get(address, ()))
+def database(database_url: str) -> str:
+    """Which database a URL leads to, and which connection says so; empty for one that was not made here."""
+    return " or ".join(_DATABASES.get(database_url, ()))
 
 
-def _known(address: str, database: str, name: str) -> str:
+def _labelled(database_url: str, database: str, name: str) -> str:
     connection = name if name.isupper() else f"connection {name!r}, {_variable(name)}"
-    names = _DATABASES.setdefault(address, [])
+    names = _DATABASES.setdefault(database_url, [])
     if (label := f"{database} ({connection})") not in names:
         names.append(label)
-    return address
+    return database_url
 
 
 def missing(name: str) -> AddressError:

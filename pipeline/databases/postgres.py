@@ -1,68 +1,31 @@
 """Postgres over ADBC, whose COPY path turns rows into Arrow, and back, without one Python object per cell."""
 
 import json
-import re
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
-from typing import TypeVar
 
 import adbc_driver_postgresql
 import adbc_driver_postgresql.dbapi as adbc
 import pyarrow as pa
 import sqlalchemy as sa
-from adbc_driver_manager import AdbcConnection, AdbcDatabase
+from adbc_driver_manager import AdbcDatabase
 from adbc_driver_postgresql import StatementOptions
 from sqlalchemy.pool import NullPool
 
 from pipeline import errors
-from pipeline.databases import connections, queries
-from pipeline.databases.queries import BATCH_BYTES, Values, WarehouseError
-from pipeline.errors import ScoringError
-
-# SQLSTATEs of faults that may be gone at the next try: a connection lost, a session ended for being idle, a
-# transaction rolled back (deadlock, a standby that had to go on), no disk, memory or session left, a lock that was not
-# to be had, a server that stops or starts, a system error. Whatever else a server says would be said again.
-_PASSING = ("08", "25P03", "40", "53", "55", "57P", "58", "XX")
-
-_TOO_LATE = (
-    "It is not tried again, for it would take as long. Make the query faster or the night smaller, or give the role "
-    "more time: ALTER ROLE ... SET statement_timeout."
-)
+from pipeline.databases import _adbc, connections, queries
+from pipeline.databases.postgres_errors import naming, translated_errors
+from pipeline.databases.queries import BATCH_BYTES, Values
 
 # A try that stands still inside of a transaction, stopped or on a machine that hangs, keeps its locks. The server cuts
 # it off after this time, so that the retry need not wait for it; as long as Airflow waits for a heartbeat.
 STALLED = "5min"
-
-
-LOCK_NOT_AVAILABLE = "55P03"
-
-Result = TypeVar("Result")
-
-
-@dataclass(frozen=True)
-class Turns:
-    """How a transaction waits for locks.
-
-    Attributes:
-        lock_timeout: for how long at a time.
-        pause: seconds between two turns, in which whoever waits behind it goes on.
-        patience: after how many seconds it gives up.
-    """
-
-    lock_timeout: str = "5s"
-    pause: float = 0.0
-    patience: float = 60.0
-
-
-TURNS = Turns()
-
-
-class Busy(RuntimeError):
-    """Another session holds what is needed; worth another try."""
+_BOUND = "SET LOCAL idle_in_transaction_session_timeout = '{}'"
+# A statement that psycopg prepares stays in the session, which is another client's a moment later where PgBouncer hands
+# out a session for each transaction. What ADBC prepares has no name and goes with the next.
+_UNPREPARED = {"prepare_threshold": None}
 
 
 @contextmanager
@@ -72,34 +35,14 @@ def connect(uri: str, *, autocommit: bool = False) -> Iterator[adbc.Connection]:
     The driver reads all types that a database has, once for each address: it takes longer than to load a small part.
     It does not know a type that is newer than that, so that a warehouse's query runs on a connection from scratch.
     """
-    with (
-        naming(uri, adbc.Error),
-        adbc.Connection(_Kept(), AdbcConnection(_database(uri)), autocommit=autocommit) as session,
-    ):
+    with naming(uri, adbc.Error), _adbc.connection(_database(uri), autocommit=autocommit) as session:
         yield session
-
-
-@contextmanager
-def naming(uri: str, *kinds: type[Exception]) -> Iterator[None]:
-    """Have a driver's errors of these kinds say which database they come from."""
-    try:
-        yield
-    except kinds as error:
-        errors.at(error, connections.database(uri))
-        raise
-
-
-class _Kept:
-    """What a connection closes in place of its database, which others use, too."""
-
-    def close(self) -> None:
-        """Leave it open: it holds no session."""
 
 
 @cache
 def _database(uri: str) -> AdbcDatabase:
-    made: AdbcDatabase = adbc_driver_postgresql.connect(uri)
-    return made
+    database: AdbcDatabase = adbc_driver_postgresql.connect(uri)
+    return database
 
 
 @contextmanager
@@ -146,8 +89,7 @@ def stream(
             size = {StatementOptions.BATCH_SIZE_HINT_BYTES.value: str(BATCH_BYTES)}
             cursor.adbc_statement.set_options(**size)
             cursor.execute(statement)
-            # Not fetch_record_batch(): that reader's errors have lost their SQLSTATE.
-            reader = cursor._results.reader
+            reader = _adbc.reader(cursor)
         # Errors of whoever reads, such as a full disk, are not the query's: they pass as they are.
         yield pa.RecordBatchReader.from_batches(reader.schema, _batches(reader, origin))
 
@@ -208,93 +150,6 @@ def engine(uri: str) -> sa.Engine:
     return made
 
 
-def patiently(
-    uri: str, what: str, work: Callable[[sa.Connection], Result], turns: Turns | None = None
-) -> Result:
-    """Do a short transaction's work that may have to wait for locks, in turns; returns what it returns.
-
-    Args:
-        uri: the predictions database.
-        what: what is being done, for the message.
-        work: what to do on a connection; it is begun anew in every turn.
-        turns: how to wait; a minute in turns of five seconds unless said.
-
-    Raises:
-        Busy: another session holds a lock all the while.
-    """
-    turns = turns or TURNS
-    deadline = time.monotonic() + turns.patience
-    while True:
-        try:
-            with engine(uri).begin() as connection:
-                connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{turns.lock_timeout}'")
-                return work(connection)
-        except sa.exc.OperationalError as error:
-            if getattr(error.orig, "sqlstate", "") != LOCK_NOT_AVAILABLE:
-                raise
-            if time.monotonic() > deadline:
-                raise Busy(
-                    f"{what}: a lock was not to be had for {turns.patience:.0f} seconds, and nothing was changed. "
-                    f"Sessions with a transaction open: {_open_transactions(uri)}. "
-                    "Wait until they have ended, or end them (pg_terminate_backend), and try again."
-                ) from error
-        time.sleep(turns.pause)
-
-
-def _open_transactions(uri: str) -> str:
-    with engine(uri).connect() as connection:
-        return connection.execute(sa.text(_HOLDERS)).scalar_one() or "none any more"
-
-
-@contextmanager
-def translated_errors(
-    origin: str, kind: type[ScoringError] = WarehouseError, remedies: Mapping[str, str] | None = None
-) -> Iterator[None]:
-    """Turn a server's refusal of a statement into an error of ours; let lost connections and their like pass.
-
-    Args:
-        origin: what was asked, for the message.
-        kind: the error's class.
-        remedies: how a SQLSTATE begins -> what to do, where the server's own words do not say it.
-
-    Raises:
-        ScoringError: of that class: the server refused, and would refuse again.
-    """
-    try:
-        yield
-    except (adbc.Error, sa.exc.DBAPIError) as error:
-        state = getattr(error, "sqlstate", None) or getattr(getattr(error, "orig", None), "sqlstate", None)
-        if not state and (reason := _driver_refusal(error)):
-            raise kind(f"{origin}: {reason}") from error
-        if not state or state.startswith(_PASSING):
-            raise
-        reason = re.split(r"Query was:|\. SQLSTATE", str(getattr(error, "orig", error)))[0]
-        said = f"{origin}: the database refused the query: {' '.join(reason.rpartition('ERROR:')[2].split())}"
-        known = {"57014": _TOO_LATE, **(remedies or {})}
-        raise kind(
-            ". ".join([said, *(text for begin, text in known.items() if state.startswith(begin))])
-        ) from error
-
-
-def _driver_refusal(error: Exception) -> str:
-    """Why the driver refused what the server has given, as it would again; empty where it did not."""
-    text = str(error)
-    if unreadable := re.search(r"ReadRecord failed at row (\d+): (.*)", text, re.DOTALL):
-        return (
-            f"a value of row {unreadable[1]} cannot be read: {' '.join(unreadable[2].split())}. Take its column out of "
-            "the query, or have it as text: column::text AS column"
-        )
-    if re.search(r"Failed to execute query '.*':\s*\Z", text, re.DOTALL):
-        # The server had no error; it had no rows either.
-        return "the database has no rows to give for it. Write one SELECT, and no other statement."
-    return ""
-
-
-def remedy(error: BaseException) -> str:
-    """What to do about a connection that was refused for what its URI says, and would be again; empty for the rest."""
-    return next((text for pattern, text in _REMEDIES.items() if re.search(pattern, str(error))), "")
-
-
 def _batches(reader: pa.RecordBatchReader, origin: str) -> Iterator[pa.RecordBatch]:
     with translated_errors(origin):
         yield from reader
@@ -303,21 +158,3 @@ def _batches(reader: pa.RecordBatchReader, origin: str) -> Iterator[pa.RecordBat
 def _literal(value: date | datetime) -> str:
     kind = "TIMESTAMP WITH TIME ZONE" if isinstance(value, datetime) else "DATE"
     return f"{kind} '{value.isoformat()}'"
-
-
-_REMEDIES = {
-    "SSL error: certificate verify failed|root certificate file|server certificate for .* does not match": "Correct "
-    "the connection's host and sslrootcert, which is the file of the authority that signed the server's certificate.",
-    "unsupported startup parameter": "PgBouncer takes no options in a connection's URI: remove them there, and set "
-    "them with ALTER ROLE ... SET.",
-}
-# A statement that psycopg prepares stays in the session, which is another client's a moment later where PgBouncer hands
-# out a session for each transaction. What ADBC prepares has no name and goes with the next.
-_UNPREPARED = {"prepare_threshold": None}
-_BOUND = "SET LOCAL idle_in_transaction_session_timeout = '{}'"
-# Of those in the way, the database tells everybody the number and the login.
-_HOLDERS = """
-SELECT string_agg(DISTINCT format('%s (%s)', pid, usename), ', ')
-FROM pg_locks JOIN pg_stat_activity USING (pid)
-WHERE locktype = 'virtualxid' AND datname = current_database() AND pid <> pg_backend_pid()
-"""

@@ -40,14 +40,15 @@ def bind(
         WarehouseError: the query names a parameter that is not in `values`, or there is no query.
     """
     clause = sa.text(_marked(_statement(query, origin)))
-    unknown = sorted(set(clause._bindparams) - set(values))
+    named = _names(clause)
+    unknown = sorted(named - set(values))
     if unknown:
-        known = ", ".join(f":{name}" for name in values)
+        usable = ", ".join(f":{name}" for name in values)
         raise WarehouseError(
-            f"{origin}: unknown parameter :{unknown[0]}. A query may use {known}; "
+            f"{origin}: unknown parameter :{unknown[0]}. A query may use {usable}; "
             f"write \\:{unknown[0]} where a colon is meant as text."
         )
-    used = {name: _utc(value) for name, value in values.items() if name in clause._bindparams}
+    used = {name: _utc(value) for name, value in values.items() if name in named}
     return clause.bindparams(*(sa.bindparam(name, value, kind) for name, value in used.items()))
 
 
@@ -74,7 +75,11 @@ def render(query: str, values: Values, origin: str, literal: Callable[[date | da
 
 def parameters(query: str) -> set[str]:
     """Names of the parameters that a query uses."""
-    return set(sa.text(_marked(query))._bindparams)
+    return _names(sa.text(_marked(query)))
+
+
+def _names(clause: sa.TextClause) -> set[str]:
+    return set(clause.compile().params)
 
 
 def count(query: str) -> str:

@@ -102,9 +102,9 @@ def _type(values: Sequence[Any]) -> pa.DataType:
     value = next(value for value in present if type(value) is not str)
     if isinstance(value, datetime) and value.tzinfo:
         return _marked("instant")
-    known = next((kind for kind, name in _KINDS.items() if isinstance(value, kind)), None)
+    kind = next((kind for kind in _KINDS if isinstance(value, kind)), None)
     # No type that a model takes: named for the refusal.
-    return _marked(_KINDS[known] if known else type(value).__name__)
+    return _marked(_KINDS[kind] if kind else type(value).__name__)
 
 
 def _marked(kind: str) -> pa.DataType:

@@ -82,16 +82,16 @@ def stream(uri: str, query: str, values: Values, origin: str) -> Iterator[pa.Rec
 def _columns(cursor: adbc.Cursor) -> list[_Column]:
     cursor.execute(f"PRAGMA table_info({_VIEW})")
     declared = [(row[1], row[2]) for row in cursor.fetchall()]
-    held = ", ".join(f"group_concat(DISTINCT typeof({_name(name)}))" for name, _ in declared)
-    cursor.execute(f"SELECT {held} FROM {_VIEW}")  # noqa: S608 - names are quoted
-    found = cursor.fetchone() or ()
+    kinds = ", ".join(f"group_concat(DISTINCT typeof({_name(name)}))" for name, _ in declared)
+    cursor.execute(f"SELECT {kinds} FROM {_VIEW}")  # noqa: S608 - names are quoted
+    storages = cursor.fetchone() or ()
     names = {name for name, _ in declared}
     return [
         _Column(
             _given(name, names),
             *_read(_name(name), kind, set((storage or "").split(",")) - {"", "null"}),
         )
-        for (name, kind), storage in zip(declared, found, strict=True)
+        for (name, kind), storage in zip(declared, storages, strict=True)
     ]
 
 

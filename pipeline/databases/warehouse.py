@@ -8,7 +8,7 @@ import adbc_driver_manager.dbapi as adbc
 import pyarrow as pa
 import sqlalchemy as sa
 
-from pipeline.databases import duckdb_file, postgres, queries, sqlalchemy_cursor, sqlite_file
+from pipeline.databases import duckdb_file, postgres, postgres_errors, queries, sqlalchemy_cursor, sqlite_file
 from pipeline.databases.queries import Values, WarehouseError
 
 # Everything else goes through SQLAlchemy.
@@ -85,11 +85,11 @@ def stream(
     of_address = _WAYS.get(sa.make_url(address).drivername, sqlalchemy_cursor.stream)
     way = of_address if snapshot is None else partial(postgres.stream, snapshot=snapshot)
     with ExitStack() as held:
-        with postgres.naming(address, *_LOST):
+        with postgres_errors.naming(address, *_LOST):
             reader = held.enter_context(way(address, query, values, origin))
         yield pa.RecordBatchReader.from_batches(reader.schema, _batches(reader, address))
 
 
 def _batches(reader: pa.RecordBatchReader, address: str) -> Iterator[pa.RecordBatch]:
-    with postgres.naming(address, *_LOST):
+    with postgres_errors.naming(address, *_LOST):
         yield from reader

@@ -14,7 +14,7 @@ from pipeline.config.job import Job
 from pipeline.config.sections import OutcomesSection
 from pipeline.config.workspace import Workspace
 from pipeline.contract.contract import ENTITY
-from pipeline.databases import postgres, queries
+from pipeline.databases import postgres, postgres_errors, queries, waiting
 from pipeline.databases.queries import Values
 from pipeline.errors import NothingToDo, ScoringError
 from pipeline.evaluation import custom_metrics, ground_truth, performance, scored_sample
@@ -160,8 +160,8 @@ def _keep(uri: str, run_id: int, metrics: performance.Metrics) -> None:
     }
     remedy = "Run `python -m pipeline migrate`, and make the connection's role a member of scoring_writer."
     given["numbers"] = list(metrics.values())
-    with postgres.translated_errors("predictions", OutcomeError, {"42": remedy}):
-        postgres.patiently(
+    with postgres_errors.translated_errors("predictions", OutcomeError, {"42": remedy}):
+        waiting.patiently(
             uri,
             f"entering the outcomes of run {run_id}",
             lambda connection: connection.execute(sa.text(_REPLACE), given),

@@ -6,7 +6,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from pipeline.databases.postgres import LOCK_NOT_AVAILABLE, Busy, engine
+from pipeline.databases.postgres import engine
+from pipeline.databases.waiting import LOCK_NOT_AVAILABLE, Busy
 
 
 @contextmanager

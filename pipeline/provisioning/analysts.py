@@ -6,8 +6,12 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from pipeline.databases.postgres import engine, translated_errors
+from pipeline.databases import statements
+from pipeline.databases.postgres import engine
+from pipeline.databases.postgres_errors import translated_errors
 from pipeline.errors import UsageError
+
+_SQL = statements.load("provisioning/analysts")
 
 
 class AnalystError(UsageError):
@@ -27,41 +31,41 @@ class Reading:
     jobs: tuple[str, ...]
 
 
-def grant(uri: str, role: str, jobs: Sequence[str]) -> Reading:
+def grant(database_url: str, role: str, jobs: Sequence[str]) -> Reading:
     """Let a role read some jobs more and none but those granted by name; where none is named, every job.
 
     Args:
-        uri: the predictions database, as its owner.
+        database_url: of the predictions database, as its owner.
         role: a login, or a group of logins.
         jobs: names of jobs; of those that have no run yet, too.
 
     Raises:
         AnalystError: there is no such role, or it reads every job by another way.
     """
-    with _refusals(), engine(uri).begin() as connection:
+    with _translated_errors(), engine(database_url).begin() as connection:
         _require_role(connection, role)
-        connection.execute(_GRANT, {"role": role, "jobs": list(jobs)})
+        connection.execute(sa.text(_SQL["grant"]), {"role": role, "jobs": list(jobs)})
         reading = _reading(connection, role)
         if jobs and reading.every:
             raise AnalystError(
                 f"role {role!r} still reads every job, as a member of scoring_analyst by "
-                f"{_ways(connection, role)}. Take that from it first."
+                f"{_memberships(connection, role)}. Take that from it first."
             )
         return reading
 
 
-def revoke(uri: str, role: str, jobs: Sequence[str]) -> Reading:
+def revoke(database_url: str, role: str, jobs: Sequence[str]) -> Reading:
     """Have a role read some jobs no more; where none is named, none at all.
 
     Args:
-        uri: the predictions database, as its owner.
+        database_url: of the predictions database, as its owner.
         role: a login, or a group of logins.
         jobs: names of jobs that it was granted.
 
     Raises:
         AnalystError: there is no such role, it was not granted these jobs by name, or it still reads by another way.
     """
-    with _refusals(), engine(uri).begin() as connection:
+    with _translated_errors(), engine(database_url).begin() as connection:
         _require_role(connection, role)
         before = _reading(connection, role)
         if jobs and before.every:
@@ -72,24 +76,24 @@ def revoke(uri: str, role: str, jobs: Sequence[str]) -> Reading:
             raise AnalystError(
                 f"role {role!r} was not granted {', '.join(missing)}. It reads: {', '.join(before.jobs) or 'none'}."
             )
-        connection.execute(_REVOKE, {"role": role, "jobs": list(jobs)})
+        connection.execute(sa.text(_SQL["revoke"]), {"role": role, "jobs": list(jobs)})
         reading = _reading(connection, role)
         if not jobs and reading.every:
             raise AnalystError(
                 f"role {role!r} still reads every job, as a member of scoring_analyst by "
-                f"{_ways(connection, role)}. Take that from it as well."
+                f"{_memberships(connection, role)}. Take that from it as well."
             )
         return reading
 
 
-def with_runs(uri: str, jobs: Sequence[str]) -> set[str]:
+def with_runs(database_url: str, jobs: Sequence[str]) -> set[str]:
     """Those of some jobs that have run."""
-    with _refusals(), engine(uri).connect() as connection:
-        return set(connection.execute(_WITH_RUNS, {"jobs": list(jobs)}).scalars())
+    with _translated_errors(), engine(database_url).connect() as connection:
+        return set(connection.execute(sa.text(_SQL["with_runs"]), {"jobs": list(jobs)}).scalars())
 
 
 def _require_role(connection: sa.Connection, role: str) -> None:
-    superuser = connection.execute(_ROLE, {"role": role}).scalar_one_or_none()
+    superuser = connection.execute(sa.text(_SQL["role"]), {"role": role}).scalar_one_or_none()
     if superuser is None:
         raise AnalystError(
             f"there is no role {role!r} on this server. Create it first: CREATE ROLE ... LOGIN"
@@ -101,16 +105,16 @@ def _require_role(connection: sa.Connection, role: str) -> None:
 
 
 def _reading(connection: sa.Connection, role: str) -> Reading:
-    row = connection.execute(_READING, {"role": role}).one()
+    row = connection.execute(sa.text(_SQL["reading"]), {"role": role}).one()
     return Reading(row.every, tuple(row.jobs))
 
 
-def _ways(connection: sa.Connection, role: str) -> str:
+def _memberships(connection: sa.Connection, role: str) -> str:
     """What makes a role a member of scoring_analyst, for a message."""
-    return ", ".join(connection.execute(_WAYS, {"role": role}).scalars())
+    return ", ".join(connection.execute(sa.text(_SQL["memberships"]), {"role": role}).scalars())
 
 
-def _refusals() -> AbstractContextManager[None]:
+def _translated_errors() -> AbstractContextManager[None]:
     owner = (
         "Ask as the predictions database's owner (connection predictions_owner), to whom a superuser has granted it: "
         "GRANT scoring_analyst, scoring_job_analyst TO OWNER WITH ADMIN OPTION"
@@ -118,20 +122,3 @@ def _refusals() -> AbstractContextManager[None]:
     return translated_errors(
         "predictions", AnalystError, {"42501": owner, "42": "Run `python -m pipeline migrate`."}
     )
-
-
-_ROLE = sa.text("SELECT rolsuper FROM pg_roles WHERE rolname = :role")
-_GRANT = sa.text("SELECT scoring.grant_analyst(:role, CAST(:jobs AS text[]))")
-_REVOKE = sa.text("SELECT scoring.revoke_analyst(:role, CAST(:jobs AS text[]))")
-_READING = sa.text("""
-SELECT pg_has_role(oid, 'scoring_analyst', 'MEMBER') AS every,
-       ARRAY(SELECT job FROM scoring.analyst_jobs WHERE role = rolname ORDER BY job) AS jobs
-FROM pg_roles WHERE rolname = :role
-""")
-_WAYS = sa.text("""
-SELECT CASE WHEN member.rolname = :role THEN 'a grant of ' || grantor::regrole ELSE 'the group ' || member.rolname END
-FROM pg_auth_members JOIN pg_roles AS member ON member.oid = pg_auth_members.member
-WHERE roleid = to_regrole('scoring_analyst') AND pg_has_role(to_regrole(quote_ident(:role)), member.oid, 'MEMBER')
-ORDER BY 1
-""")
-_WITH_RUNS = sa.text("SELECT DISTINCT job FROM scoring.scoring_runs WHERE job = ANY(:jobs)")

@@ -11,7 +11,7 @@ from datetime import date
 import sqlalchemy as sa
 
 from pipeline.config.job import Job
-from pipeline.databases import postgres
+from pipeline.databases import postgres, postgres_errors, waiting
 from pipeline.errors import UsageError
 from pipeline.runs.ledger import LedgerError
 from pipeline.runs.publications import resolve
@@ -114,7 +114,7 @@ def decide(approver_url: str, run_id: int, *, approve: bool, by: str, reason: st
     values = {"run_id": run_id, "by": by, "reason": reason}
     statement = sa.text(_APPROVE if approve else _REJECT)
     with _refusals():
-        done = postgres.patiently(
+        done = waiting.patiently(
             approver_url,
             f"deciding on run {run_id}",
             lambda connection: connection.execute(statement, values).one(),
@@ -141,7 +141,7 @@ def roll_back(
     _require_named(by, reason)
     values = {"job": job, "score_date": score_date, "to": to, "by": by, "reason": reason}
     with _refusals():
-        done = postgres.patiently(
+        done = waiting.patiently(
             approver_url,
             f"rolling back {job} {score_date}",
             lambda connection: connection.execute(sa.text(_ROLL_BACK), values).one(),
@@ -162,7 +162,7 @@ def _require_named(by: str, reason: str) -> None:
 
 def _refusals() -> AbstractContextManager[None]:
     remedy = "Make the connection's role a member of scoring_approver."
-    return postgres.translated_errors("predictions_approver", LedgerError, {"42": remedy})
+    return postgres_errors.translated_errors("predictions_approver", LedgerError, {"42": remedy})
 
 
 _TRIGGER = """

@@ -6,7 +6,8 @@ from datetime import date, datetime
 
 import sqlalchemy as sa
 
-from pipeline.databases.postgres import engine, remedy
+from pipeline.databases.postgres import engine
+from pipeline.databases.postgres_errors import remedy
 from pipeline.errors import ScoringError, named
 from pipeline.model.requirements import library_versions
 from pipeline.runs import code_version, ledger

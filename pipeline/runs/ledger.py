@@ -10,7 +10,9 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from pipeline.databases.postgres import bound, engine, patiently, translated_errors
+from pipeline.databases.postgres import bound, engine
+from pipeline.databases.postgres_errors import translated_errors
+from pipeline.databases.waiting import patiently
 from pipeline.errors import NothingToDo, UsageError, kept_text
 from pipeline.model.manifest import PinnedVersion
 from pipeline.model.requirements import library_versions

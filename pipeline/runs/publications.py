@@ -5,7 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from pipeline.databases import postgres
+from pipeline.databases import postgres, waiting
 from pipeline.errors import ScoringError
 from pipeline.payloads import Publication
 from pipeline.runs import ledger
@@ -95,7 +95,7 @@ def move_pointer(database_url: str, run_id: int) -> int | None:
         Superseded: a newer run of the same night was published, or the run has ended.
         PublishError: its ledger does not add up, or its model is older than the published one and nobody named it.
     """
-    done = postgres.patiently(
+    done = waiting.patiently(
         database_url,
         f"publishing run {run_id}",
         lambda connection: connection.execute(sa.text(_PUBLISH), {"run_id": run_id}).one(),

@@ -22,8 +22,8 @@ def remove_temporary(store: str, folder: str) -> None:
     """Remove what killed tries have left of unfinished files in a run's folder, once all of its parts are scored."""
     filesystem, root = open_store(store)
     if isinstance(filesystem, LocalFileSystem):
-        for left in Path(f"{root}/{folder}").glob("*.tmp"):
-            left.unlink(missing_ok=True)
+        for temporary in Path(f"{root}/{folder}").glob("*.tmp"):
+            temporary.unlink(missing_ok=True)
 
 
 def fetch(store: str, path: str) -> bytes:
@@ -63,15 +63,15 @@ def put(store: str, path: str, content: bytes | memoryview, *, exclusive: bool =
                 "correct SCORING_STORE."
             ) from error
         return
-    aside = f"{target}.{uuid4().hex}.tmp"
+    temporary = f"{target}.{uuid4().hex}.tmp"
     try:
         _make_private(Path(target).parent)
-        with open(os.open(aside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
+        with open(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         try:
-            os.link(aside, target) if exclusive else os.replace(aside, target)
+            os.link(temporary, target) if exclusive else os.replace(temporary, target)
         except FileNotFoundError:
             # Swept away while this try stood still: another one has kept the part.
             if not Path(target).exists():
@@ -86,7 +86,7 @@ def put(store: str, path: str, content: bytes | memoryview, *, exclusive: bool =
             "write there, or set SCORING_STORE to another place",
         ) from error
     finally:
-        Path(aside).unlink(missing_ok=True)
+        Path(temporary).unlink(missing_ok=True)
 
 
 def open_store(store: str) -> tuple[AbstractFileSystem, str]:

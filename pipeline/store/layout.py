@@ -8,7 +8,7 @@ PARTS_OF_A_SIZE = 32
 def sizes(rows: int, shards: int = 1) -> Iterator[int]:
     """How many rows each part takes: twice as many after every 32 parts, of all the shards together.
 
-    However large a night is, it makes a few hundred parts: a billion rows at 100,000 make 266. Airflow maps a task over
+    However large a night is, it makes a few hundred parts: a billion rows at 100,000 make 264. Airflow maps a task over
     1024 parts at most, and each has a cost of its own. A rule, and not an estimate of the night, so that the same rows
     are always cut into the same parts.
     """

@@ -91,10 +91,10 @@ def read(
         content = fetch(store, path)
     except FileNotFoundError as error:
         raise MissingPart(store, path) from error
-    found = hashlib.sha256(content).hexdigest()
-    if found != part.sha256:
+    actual = hashlib.sha256(content).hexdigest()
+    if actual != part.sha256:
         raise PartError(
-            f"part {path} in {store} is not what was written: SHA-256 {found}, expected {part.sha256}. "
+            f"part {path} in {store} is not what was written: SHA-256 {actual}, expected {part.sha256}. "
             "Clear the task `extract` to make it again, and have the storage checked."
         )
     return _batches(content, columns)

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from pipeline.config.job import Job
 from pipeline.config.workspace import Workspace
-from pipeline.databases import postgres
+from pipeline.databases import postgres, waiting
 from pipeline.errors import NothingToDo, ScoringError, UsageError
 from pipeline.model import manifest, registry
 from pipeline.runs import receipts, store_identity
@@ -88,7 +88,7 @@ def _serve_last(places: Workspace, job: Job, score_date: date, trigger: str, rea
             run = (job.name, score_date.isoformat(), done.served)
             receipts.archive(connection, places.store, run, rejected=None)
 
-    postgres.patiently(places.predictions, f"serving {job.name} {score_date}", serve_last)
+    waiting.patiently(places.predictions, f"serving {job.name} {score_date}", serve_last)
     receipts.follow(places.predictions, places.store, job.name)
 
 

@@ -15,7 +15,7 @@ from pipeline.config.job import Job
 from pipeline.config.workspace import Workspace
 from pipeline.contract.checker import Checker
 from pipeline.contract.policy import Policy
-from pipeline.databases import postgres, queries, warehouse
+from pipeline.databases import postgres, postgres_errors, queries, warehouse
 from pipeline.databases.queries import Values
 from pipeline.errors import ScoringError, named
 from pipeline.evaluation import outcomes
@@ -89,7 +89,7 @@ def _find(what: str, step: Callable[[], str]) -> CheckResult:
         return CheckResult(what, True, step())
     except (ScoringError, sa.exc.SQLAlchemyError, OSError, adbc.Error) as error:
         return CheckResult(
-            what, False, " ".join(f"{named(error, str(error))} {postgres.remedy(error)}".split())
+            what, False, " ".join(f"{named(error, str(error))} {postgres_errors.remedy(error)}".split())
         )
 
 

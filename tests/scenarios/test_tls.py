@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from pipeline.databases import connections, postgres
+from pipeline.databases import connections, postgres, postgres_errors
 from tests.programs import HOST, give
 from tests.servers import Server
 
@@ -86,7 +86,7 @@ def test_a_server_with_another_certificate_is_refused(encrypting: Server, tmp_pa
         postgres.engine(database_url).connect()
     with pytest.raises(adbc.Error, match="certificate verify failed") as refused:
         postgres.connect(database_url).__enter__()
-    assert "Correct the connection's host and sslrootcert" in postgres.remedy(refused.value)
+    assert "Correct the connection's host and sslrootcert" in postgres_errors.remedy(refused.value)
 
 
 def test_a_server_of_another_name_is_refused(encrypting: Server) -> None:
@@ -95,4 +95,4 @@ def test_a_server_of_another_name_is_refused(encrypting: Server) -> None:
     database_url = connections.postgres(uri.replace(HOST, "localhost"), "predictions")
     with pytest.raises(sa.exc.OperationalError, match="does not match host name") as refused:
         postgres.engine(database_url).connect()
-    assert "Correct the connection's host and sslrootcert" in postgres.remedy(refused.value)
+    assert "Correct the connection's host and sslrootcert" in postgres_errors.remedy(refused.value)

@@ -1,4 +1,4 @@
-"""Migration 0008: what analysts' views show, and that each says what it is."""
+"""sql/schema/views: what analysts' views show, and that each says what it is."""
 
 from datetime import timedelta
 from typing import Any

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from pipeline.databases import postgres
-from pipeline.provisioning import sample
+from pipeline.provisioning import sample_files
 
 ROOT = Path(__file__).resolve().parents[2]
 FEATURES = (ROOT / "sql" / "flight_delay" / "features.sql").read_text()
@@ -157,7 +157,7 @@ def year(sample_warehouse: str) -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def published() -> pd.DataFrame:
     """The package's own flights, untouched by the loader."""
-    rows = pd.read_csv(sample.source() / "flights.csv.zip")
+    rows = pd.read_csv(sample_files.source() / "flights.csv.zip")
     flight, time = rows["flight"].astype(str), rows["sched_dep_time"].astype(str).str.zfill(4)
     return rows.assign(
         score_date=pd.to_datetime(rows[["year", "month", "day"]]).dt.date,

@@ -10,8 +10,8 @@ from urllib.parse import quote
 import pytest
 import sqlalchemy as sa
 
-from pipeline.databases import postgres
-from pipeline.databases.postgres import Busy, Turns
+from pipeline.databases import postgres, waiting
+from pipeline.databases.waiting import Busy, Turns
 from pipeline.maintenance import janitor, retention
 from pipeline.runs import ledger
 from pipeline.runs.decisions import roll_back
@@ -66,7 +66,7 @@ def test_a_night_that_stays_locked_is_told_with_who_is_in_the_way(
     first = shop.home.score(shop.job).run_id
     shop.change("visits = visits + 1")
     second = shop.home.score(shop.job).run_id
-    monkeypatch.setattr(postgres, "TURNS", Turns(lock_timeout="50ms", patience=0.2))
+    monkeypatch.setattr(waiting, "TURNS", Turns(lock_timeout="50ms", patience=0.2))
     uri = shop.home.places.predictions
     with postgres.engine(uri).begin() as other:
         other.execute(sa.text("SELECT scoring.lock_night(:job, :day)"), {"job": shop.job, "day": NIGHT})
@@ -88,7 +88,7 @@ def test_a_turn_that_was_in_vain_is_taken_again(shop: Shop) -> None:
             )
         return len(turns)
 
-    assert postgres.patiently(shop.home.places.predictions, "trying", work) == 3
+    assert waiting.patiently(shop.home.places.predictions, "trying", work) == 3
 
 
 def test_two_tries_of_one_night_begin_one_after_the_other(shop: Shop) -> None:

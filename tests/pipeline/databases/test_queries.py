@@ -110,12 +110,6 @@ def test_the_database_gets_the_texts_that_stand_in_the_query(server: Embedded, t
     ]
 
 
-@settings(max_examples=50)
-@given(st.text(max_size=40))
-def test_any_text_is_cut_into_itself(text: str) -> None:
-    assert "".join(span.text for span in lexer.split(text)) == text
-
-
 def test_a_byte_order_mark_is_read_over_or_named(tmp_path: Path) -> None:
     file = tmp_path / "q.sql"
     file.write_bytes(b"\xef\xbb\xbfSELECT 1\r\n")

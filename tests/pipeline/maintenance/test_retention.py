@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from pipeline.databases import postgres
-from pipeline.databases.postgres import Busy
+from pipeline.databases.waiting import Busy
 from pipeline.errors import NothingToDo
 from pipeline.inspection.chain import verify
 from pipeline.maintenance import janitor, retention

