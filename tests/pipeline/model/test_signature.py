@@ -15,7 +15,7 @@ from pipeline.model import loaded_model, registry, signature
 from pipeline.model.artifact import ModelError
 from pipeline.registration import save
 from tests.home import Home, shop_model
-from tests.pipeline.model.test_registry import Trap
+from tests.pipeline.model.spoiling import Trap
 
 OPENSSF = Path(__file__).parent / "openssf"
 FILES = ("MODEL_CARD.md", "manifest.json", "model.joblib", "profile.json", "reference.parquet")
