@@ -120,7 +120,7 @@ def places_of(job: Job, *, warehouse: bool = False) -> Workspace:
 
     Args:
         job: whose they are.
-        warehouse: whether the task reads the warehouse; most have no connection to it, and get no address.
+        warehouse: whether the task reads the warehouse; most have no connection to it.
     """
     from pipeline.databases import connections
 

@@ -16,8 +16,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from pipeline.config import job as jobs
 from pipeline.config import loader
+from pipeline.config.job import Job
 from pipeline.config.workspace import Workspace
 from pipeline.databases import postgres
 from pipeline.model.manifest import PinnedVersion
@@ -121,7 +121,7 @@ class Home:
         (self.path / "dags" / f"{name}.toml").write_text(said)
         return name
 
-    def read(self, name: str) -> jobs.Job:
+    def read(self, name: str) -> Job:
         """A job as the stages take it."""
         return loader.find(self.path / "dags", name)
 
