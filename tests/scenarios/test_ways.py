@@ -215,7 +215,7 @@ def part_of(way: Way, query: str, contract: contracts.Contract) -> pa.RecordBatc
 
 
 @settings(
-    max_examples=5,
+    max_examples=3,  # of eight values for each type
     phases=[Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -28,7 +28,7 @@ from pipeline.reports.queries import record
 from pipeline.runtime import resources
 from tests.home import NIGHT, SUPERUSER, Home, shop_model, shop_rows
 from tests.pipeline.maintenance.test_retention import age
-from tests.pipeline.shop import Shop, open_shop
+from tests.pipeline.shop import Shop
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -39,11 +39,6 @@ class Vast(RegressorMixin, BaseEstimator):
     def predict(self, frame: pd.DataFrame) -> npt.NDArray[np.float64]:
         """Far below nothing, and far above for many visits."""
         return np.where(frame["visits"] > 50, 1.7e308, -1.7e308)
-
-
-@pytest.fixture
-def shop(home: Home) -> Shop:
-    return open_shop(home)
 
 
 @pytest.fixture
@@ -521,7 +516,7 @@ def test_outcomes_are_measured_and_shown(shop: Shop, run: Command) -> None:
         r"\[gate\]", '[outcomes]\nquery = "bought.sql"\ndelay_days = 1\ncolumn = "bought"\n\n[gate]'
     )
     assert run("outcomes", shop.job, NIGHT)[::2] == (
-        0, f"{shop.job} 2024-03-01: no run is published, so there is nothing to measure"
+        0, f"{shop.job} 2024-03-01: no run is published, so there is nothing to evaluate"
     )  # fmt: skip
     run("score", shop.job, NIGHT)
     run_id = shop.home.last_run(shop.job)["run_id"]
@@ -846,7 +841,7 @@ def test_a_file_that_cannot_be_written_is_a_sentence(run: Command, monkeypatch: 
     def refuse() -> None:
         raise OSError(errno.EROFS, "Read-only file system", "/srv/models/shop")
 
-    monkeypatch.setattr(resources, "claim", refuse)
+    monkeypatch.setattr(resources, "limit_threads", refuse)
     code, _, complained = run("jobs")
     assert (code, complained[:74]) == (
         1,
