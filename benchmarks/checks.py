@@ -42,12 +42,12 @@ def ours(
     batch = _batch(nights, rows)
     checked = _checked(nights, batch)
     kept = np.flatnonzero(np.isin(batch.column("entity_id"), checked.accepted.column("entity_id")))
-    tonight = profile(nights, rows.iloc[kept], scores[kept])
-    looks = RunProfile(tonight, drift.distances(nights.reference, tonight, day, RATE, before), before)
+    of_run = profile(nights, rows.iloc[kept], scores[kept])
+    run_profile = RunProfile(of_run, drift.distances(nights.reference, of_run, day, RATE, before), before)
     summary = ScoreSummary()
     summary.add(_scored(batch.column("entity_id").take(pa.array(kept)), scores[kept]))
     run = _run(len(rows), checked.rejected_rows, day)
-    verdict = gate.apply_gate(nights.gate, run, summary, looks.findings(nights.gate))
+    verdict = gate.apply_gate(nights.gate, run, summary, run_profile.findings(nights.gate))
     return {"same rows" if "look exactly" in one.message else one.check for one in verdict.findings}
 
 

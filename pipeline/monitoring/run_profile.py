@@ -1,23 +1,28 @@
 """A run's profile: those of its parts merged, its metrics, and what is unusual about it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
 from typing import Any
 
 import numpy as np
+import sqlalchemy as sa
 
 from pipeline.config.sections import DriftSection, GateSection
 from pipeline.config.workspace import Workspace
+from pipeline.databases import postgres, statements
 from pipeline.model.manifest import PinnedVersion
-from pipeline.monitoring import drift, findings, previous_run, references
+from pipeline.monitoring import drift, findings, references
+from pipeline.monitoring.bins import Bins
 from pipeline.monitoring.calibration import VOLUME, Distance
 from pipeline.monitoring.day_over_day import PreviousRun
 from pipeline.monitoring.profile import SCORE, Profile
 from pipeline.payloads import Finding, Run, Written
 from pipeline.store import parts
 from pipeline.store.layout import RunRef
+
+_SQL = statements.load("monitoring/run_profile")
 
 
 @dataclass(frozen=True)
@@ -115,9 +120,27 @@ def look(
         if part.profile is not None
     )
     profile = reduce(add, profiles, Profile.of(reference.bins))
-    previous = previous_run.read(places.predictions, run, reference.bins)
+    previous = _previous(places.predictions, run, reference.bins)
     distances = drift.distances(reference, profile, run.score_date, settings.false_alarm_rate, previous)
     return RunProfile(profile, distances, previous)
+
+
+def _previous(database_url: str, run: Run, bins: Mapping[str, Bins]) -> PreviousRun | None:
+    """The run before a run, with the columns that had the same bins; None where there is none."""
+    values = {"job": run.job, "score_date": run.score_date}
+    with postgres.engine(database_url).connect() as connection:
+        rows = connection.execute(sa.text(_SQL["previous"]), values).all()
+    if not rows:
+        return None
+    columns: dict[str, dict[str, int]] = {}
+    for row in rows:
+        columns.setdefault(row.column_name, {})[row.label] = row.rows
+    counts = {
+        name: np.array(list(by_label.values()), np.int64)
+        for name, by_label in columns.items()
+        if name in bins and tuple(by_label) == bins[name].labels
+    }
+    return PreviousRun(rows[0].score_date, counts)
 
 
 def _metric_of(distance: Distance) -> str:
