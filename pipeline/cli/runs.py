@@ -11,7 +11,7 @@ from pipeline.cli.console import AsJson, out, print_json, print_table
 from pipeline.config import workspace
 from pipeline.config.fields import LAST_RUN
 from pipeline.errors import UsageError
-from pipeline.integrations.outbox import kept
+from pipeline.integrations.outbox import newest
 from pipeline.runs import history
 
 RunId = Annotated[
@@ -83,7 +83,7 @@ def alerts(
     as_json: AsJson = False,
 ) -> None:
     """List the messages to people: what was sent, what waits and why."""
-    rows = kept(context.connection("predictions"), limit)
+    rows = newest(context.connection("predictions"), limit)
     if as_json:
         print_json(rows)
         return

@@ -126,8 +126,8 @@ def test_a_held_night_is_approved_in_airflow(waiting: Waiting) -> None:
     for told in (
         "- min_rows: 80 rows were scored, and gate.min_rows is 90",
         "of 2024-07-31, which is published",
-        "- entities: 100 then, 80 now; 0 appeared, 20 vanished",
-        "after 12 hours it is rejected",
+        "- entities: 100 before, 80 after; 0 appeared, 20 vanished",
+        "After 12 hours it is rejected",
     ):
         assert told in detail["body"]
     assert (run["status"], waiting.seen(APPROVED)) == ("held", 0)

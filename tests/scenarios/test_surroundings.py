@@ -16,7 +16,7 @@ from pipeline.provisioning.migrate import migrate
 from pipeline.runs.decisions import decide, roll_back
 from tests import programs
 from tests.home import NIGHT, Home, shop_rows
-from tests.pipeline.evaluation.test_outcomes import bought, name_outcomes
+from tests.pipeline.evaluation.shop import bought, name_outcomes
 from tests.pipeline.shop import Shop, open_shop
 from tests.pooler import Pooler, pooled
 from tests.programs import VERSIONS

@@ -119,7 +119,7 @@ def test_no_lock_of_the_product_is_one_that_anybody_may_take(shop: Shop) -> None
         "plugins",
         "local",
         "sql/audit",
-        "sql/outcomes",
+        "sql/evaluation",
         "sql/sample",
     )
     files = [

@@ -723,9 +723,10 @@ def test_two_runs_are_compared(shop: Shop, run: Command, capsys: pytest.CaptureF
     before, after = (row["run_id"] for row in shop.runs())
     code, said, _ = run("diff", before, after, "--top", 2)
     assert code == 0
-    assert f"from run {before} of {shop.job} 2024-03-01, superseded: 100 entities" in said
-    assert "between them changed: input entities 0 appeared, 0 vanished, 100 in both" in said
-    assert "scores 10 of 100 changed, by 0." in said
+    assert f"from run {before} of {shop.job} 2024-03-01, superseded" in said
+    assert "entities: 100 before, 100 after; 0 appeared, 0 vanished" in said
+    assert "changed between the runs: input" in said
+    assert "scores: 10 of 100 changed, by 0." in said
     assert "by channel channel entities appeared vanished changed mean_before mean_after" in said
     assert said.count("customer-") == 2
     _, told, _ = run("diff", before, after, "--json")
