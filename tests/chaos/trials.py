@@ -134,11 +134,12 @@ def _everywhere(kind: str, census: Census) -> Iterator[Card]:
 
 def _last(points: Sequence[Boundary]) -> list[Boundary]:
     """Boundaries that are come by once a night only, as the night is published there: one a night, and last."""
-    committed = next((place for place, point in enumerate(points) if point in _FLIPPED), len(points))
-    inside = points[committed - 1 : committed]  # the commit in the flip
-    if inside and (inside[0].kind, inside[0].edge) == ("commit", "after"):
-        committed -= 1
-    return list(points[committed:])
+    flipped = next((place for place, point in enumerate(points) if point in _FLIPPED), None)
+    if flipped is None:
+        return []
+    before = points[flipped - 1]
+    inside = (before.kind, before.edge) == ("commit", "after")  # the flip's own commit
+    return list(points[flipped - inside :])
 
 
 def _of(plan: Plan, whole: bool) -> Callable[[random.Random], Trial]:
