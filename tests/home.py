@@ -117,8 +117,8 @@ class Home:
         """Write a job file and its query; returns the job's name."""
         name = name or self.name()
         (self.path / "sql" / f"{name}.sql").write_text(query)
-        said = JOB.format(name=name, model=model, extract=extract, gate=gate)
-        (self.path / "dags" / f"{name}.toml").write_text(said)
+        text = JOB.format(name=name, model=model, extract=extract, gate=gate)
+        (self.path / "dags" / f"{name}.toml").write_text(text)
         return name
 
     def read(self, name: str) -> Job:
@@ -127,9 +127,9 @@ class Home:
 
     def score(self, name: str, day: date = NIGHT, *, warehouse: str = "", **options: Any) -> Publication:
         """Score one night in this process; from another warehouse where one is given."""
-        places = replace(self.places, warehouse=warehouse or self.places.warehouse)
+        workspace = replace(self.places, warehouse=warehouse or self.places.warehouse)
         asked = {"trigger": self.name("trigger"), **request_options(options)}
-        return score(places, self.read(name), day, RunRequest(**asked), **options)
+        return score(workspace, self.read(name), day, RunRequest(**asked), **options)
 
     def uri(self, role: str) -> str:
         """Address of one of the server's connections, or of the predictions as its superuser."""
