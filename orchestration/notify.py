@@ -11,7 +11,7 @@ from orchestration.context import cause_of, connection, places_of, score_date
 from pipeline.config.job import Job
 
 if TYPE_CHECKING:
-    from pipeline.integrations.messages import Night
+    from pipeline.integrations.messages import Subject
     from pipeline.integrations.outbox import Alert
     from pipeline.payloads import Evaluation, HeldRun, Run, Verdict
 
@@ -150,11 +150,11 @@ def addresses(name: str) -> tuple[str, ...]:
     return outbox.addresses(extra, name)
 
 
-def _night(job: Job, context: Mapping[str, Any], night: date | None = None) -> "Night":
-    from pipeline.integrations.messages import Night
+def _night(job: Job, context: Mapping[str, Any], night: date | None = None) -> Subject:
+    from pipeline.integrations.messages import Subject
 
     run, task = context["dag_run"], context["ti"].log_url
-    return Night(
+    return Subject(
         job=job,
         score_date=night or score_date(job, context),
         trigger=f"{run.run_id} {run.clear_number or 0}",

@@ -305,7 +305,8 @@ def _became_healthy(container: Container, deadline: float) -> None:
     while (checked := container.check()).returncode != 0:
         if time.monotonic() > deadline or container.process.poll() is not None:
             raise StackError(f"{container.name} is not healthy: {checked.stdout}\n{container.end()}")
-        time.sleep(1)  # a look starts a process, which keeps the container from starting
+        # A look starts a process, which keeps the container from starting: Python ones take some ten seconds.
+        time.sleep(5 if container.service.ours else 1)
 
 
 def _run(

@@ -347,6 +347,7 @@ class TestImage:
 
 
 @REDIS
+@pytest.mark.airflow
 class TestRunning:
     def test_an_analyst_reads_the_night_that_the_workers_scored(
         self, stack: Stack, secrets: dict[str, str], published: dict[str, int]

@@ -1,4 +1,4 @@
-"""How old a model is on the night that it scores: by the score date, so that a night scored again finds the same."""
+"""How old a model is on the score date, so that a score date that is scored again gives the same."""
 
 from datetime import date, datetime
 
@@ -10,7 +10,7 @@ from pipeline.payloads import Finding, Run
 
 
 def findings(places: Workspace, gate: GateSection, run: Run) -> tuple[Finding, ...]:
-    """What the gate says of the age of a run's model; nothing where the job file sets no greatest age.
+    """The finding that a run's model is too old; none where it is not, or the job file sets no greatest age.
 
     Raises:
         ModelError: the model is no longer registered, or is pinned to other bytes.
@@ -31,7 +31,7 @@ def findings(places: Workspace, gate: GateSection, run: Run) -> tuple[Finding, .
 
 
 def _birthday(manifest: Manifest) -> tuple[date, str]:
-    """The last day that the model knows of; else when it was registered."""
+    """The last training day; else the day of registration."""
     if manifest.training_end is not None:
-        return manifest.training_end, "trained on nights until"
+        return manifest.training_end, "trained on days until"
     return datetime.fromisoformat(manifest.created_at).date(), "registered on"

@@ -143,11 +143,11 @@ class Archived:
             ledger: the run's, in the database.
             rejected: how many rejected rows of it are there.
         """
-        known = {line["part"]: line for line in ledger}
+        in_database = {line["part"]: line for line in ledger}
         for kind, part in {(note.kind, note.part) for note in self._notes}:
             if kind != "rejected":
                 path = (layout.input_path if kind == "input" else layout.scored_path)(*self._source, part)
-                line = known.get(part, {f"{kind}_sha256": None})
+                line = in_database.get(part, {f"{kind}_sha256": None})
                 if self._digest(path) not in (None, line[f"{kind}_sha256"]):
                     return True
             elif self.run["source_run_id"] is None:

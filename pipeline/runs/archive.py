@@ -89,9 +89,11 @@ def query(name: str) -> str:
 
 
 @contextmanager
-def by_part(uri: str, name: str, values: Values) -> Iterator[Iterator[tuple[int, int, pa.Table]]]:
+def by_part(
+    uri: str, statement: str, values: Values, origin: str
+) -> Iterator[Iterator[tuple[int, int, pa.Table]]]:
     """Stream the rows of a query that is ordered by `run_id` and `part`: each run, part and its rows at a time."""
-    with postgres.stream(uri, query(name), values, name) as reader:
+    with postgres.stream(uri, statement, values, origin) as reader:
         yield _grouped(reader)
 
 

@@ -26,7 +26,21 @@ def show(uri: str, run_id: int) -> dict[str, Any]:
         row = connection.execute(sa.text(_RUN), {"run_id": run_id}).mappings().one_or_none()
         if row is None:
             raise LedgerError(f"no run {run_id}. `python -m pipeline runs` lists them.")
-        return {**row, **{name: _rows(connection, query, run_id) for name, query in _DETAILS.items()}}
+        return {**row, **details(connection, run_id)}
+
+
+def details(
+    connection: sa.Connection, run_id: int, *, analyst: bool = False
+) -> dict[str, list[dict[str, Any]]]:
+    """What is recorded of a run beside its row: its parts, its metrics and the rules that rejected rows.
+
+    Args:
+        connection: to the predictions database.
+        run_id: the run.
+        analyst: whether the connection's role reads the view of rejections, and not the table.
+    """
+    queries = _DETAILS | ({"rejected": _REJECTIONS} if analyst else {})
+    return {name: _rows(connection, query, run_id) for name, query in queries.items()}
 
 
 def _rows(connection: sa.Connection, query: str, run_id: int) -> list[dict[str, Any]]:
@@ -55,3 +69,9 @@ _DETAILS = {
         SELECT column_name, rule, count(*) AS rows FROM scoring.rejected_rows WHERE run_id = :run_id
         GROUP BY column_name, rule ORDER BY rows DESC, column_name, rule""",
 }
+
+
+_REJECTIONS = """
+SELECT column_name, rule, count(*) AS rows FROM scoring.rejections WHERE run_id = :run_id
+GROUP BY column_name, rule ORDER BY rows DESC, column_name, rule
+"""

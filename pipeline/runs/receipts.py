@@ -82,7 +82,7 @@ def archive_rejected(uri: str, store: str, run: tuple[str, str, int]) -> Part | 
     """
     writer = PartWriter(KEPT_REJECTED)
     with postgres.stream(
-        uri, query("rescue/rejected.sql"), {"run_id": run[2]}, "rescue/rejected.sql"
+        uri, query("recovery/rejected.sql"), {"run_id": run[2]}, "recovery/rejected.sql"
     ) as rows:
         for batch in rows:
             writer.write(batch.cast(KEPT_REJECTED))

@@ -12,7 +12,7 @@ from pipeline.model.loaded_model import Model
 from pipeline.model.manifest import PinnedVersion
 from pipeline.model.scoring import scored_batches
 from pipeline.monitoring import references
-from pipeline.monitoring.profile import KEPT, SCORE, Profile
+from pipeline.monitoring.profile import PROFILE_SCHEMA, SCORE, Profile
 from pipeline.payloads import PartTask, Scored
 from pipeline.runtime import resources
 from pipeline.runtime.clock import Clock
@@ -40,7 +40,7 @@ def predict(files: Files, work: PartTask) -> Scored:
 def score_part(files: Files, work: PartTask, pinned: PinnedVersion, loaded: Model, clock: Clock) -> Scored:
     """What `predict` does, with a model that is loaded already."""
     where = (work.job, work.score_date, work.run_id, work.part.number)
-    writer, looks = parts.PartWriter(SCORE_SCHEMA), parts.PartWriter(KEPT)
+    writer, looks = parts.PartWriter(SCORE_SCHEMA), parts.PartWriter(PROFILE_SCHEMA)
     bins = references.load(pinned).bins
     profile = Profile.of(bins)
     progress = Progress(log, f"part {work.part.number}: scored", work.part.rows)

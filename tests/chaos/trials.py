@@ -61,13 +61,19 @@ def trial(cards: Sequence[Card], seed: int) -> Trial:
     )
 
 
-def deck(census: Census) -> list[Card]:
-    """All cards."""
+def deck(census: Census, kills: Census | None = None) -> list[Card]:
+    """All cards.
+
+    Args:
+        census: where a stage can be killed, stopped, or lose an answer.
+        kills: where to kill it, if not everywhere.
+    """
     stages = {stage: census[stage] for stage in STAGES}
     alone = {"score": census["score"]}
+    kills = kills or census
     return [
-        *_everywhere("kill at boundary", stages),
-        *_everywhere("kill at boundary", alone),
+        *_everywhere("kill at boundary", {stage: kills[stage] for stage in STAGES}),
+        *_everywhere("kill at boundary", {"score": kills["score"]}),
         *_everywhere("zombie", stages),
         *_everywhere("answer lost", _commits(stages)),
         *_everywhere("answer lost", _commits(alone)),
@@ -81,6 +87,20 @@ def deck(census: Census) -> list[Card]:
         ("five triggers at once", lambda chance: Trial(0, "", {}, triggers=5)),
         ("every task delivered again", lambda chance: Trial(0, "", {}, redelivered=True)),
     ]
+
+
+def distinct(points: Sequence[Boundary]) -> list[Boundary]:
+    """Of boundaries between which nothing durable happens, the last one: a kill at each leaves the same behind.
+
+    Between the end of one call and the beginning of the next the stage changes nothing that outlives it.
+    """
+    states = [
+        point
+        for point, after in zip(points, [*points[1:], None], strict=False)
+        if after is None or (point.edge, after.edge, after.kind) == ("before", "after", point.kind)
+    ]
+    last = _last(points)
+    return [point for point in points if point in states or point in last]
 
 
 def wrong_deck(census: Census) -> list[Card]:

@@ -112,7 +112,7 @@ def test_the_held_nights_of_a_backfill_end_at_once_and_are_told_of_in_one_messag
             publish(shop).execute(night)
         dag(shop).default_args["on_failure_callback"]({**night, "exception": held.value})
     [posted] = web.got
-    assert "One night of a backfill" in posted["message"]
+    assert "one run of a backfill" in posted["message"]
     assert [run["status"] for run in shop.runs()] == ["held"] * 3
 
 

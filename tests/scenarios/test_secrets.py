@@ -24,8 +24,8 @@ from pipeline.tasks.predict import predict
 from pipeline.tasks.publish import publish
 from pipeline.tasks.run import score
 from pipeline.tasks.write import write
-from tests.home import NIGHT, Home
-from tests.pipeline.shop import Shop, open_shop
+from tests.home import NIGHT
+from tests.pipeline.shop import Shop
 
 # In every password, whatever else is in it.
 CANARY = "canary"
@@ -74,11 +74,6 @@ class Witness:
 def witness(caplog: pytest.LogCaptureFixture) -> Witness:
     caplog.set_level(logging.DEBUG)
     return Witness(caplog)
-
-
-@pytest.fixture
-def shop(home: Home) -> Shop:
-    return open_shop(home)
 
 
 def secret(uri: str, **options: str) -> str:

@@ -17,11 +17,6 @@ from tests.pipeline.shop import Shop, open_shop
 SAMPLE = Sample(1e-6, 6.4e-6, input_bytes=30, scored_bytes=20, held_mb=250, batch_mb=20)
 
 
-@pytest.fixture
-def shop(home: Home) -> Shop:
-    return open_shop(home)
-
-
 def metrics(shop: Shop, run_id: int) -> dict[str, float]:
     """A run's metrics by name."""
     rows = shop.home.sql(

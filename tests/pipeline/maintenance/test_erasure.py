@@ -27,16 +27,11 @@ from pipeline.runtime.clock import Clock
 from pipeline.store import files, layout, parts
 from pipeline.store.parts import PartError, PartWriter
 from pipeline.tasks.predict import score_part
-from tests.home import NIGHT, Home
+from tests.home import NIGHT
 from tests.pipeline.maintenance.test_retention import age
-from tests.pipeline.shop import Shop, open_shop
+from tests.pipeline.shop import Shop
 
 ENTITY = "customer-00041"  # in part 1
-
-
-@pytest.fixture
-def shop(home: Home) -> Shop:
-    return open_shop(home)
 
 
 def forget(shop: Shop, entity: str = ENTITY) -> Receipt:

@@ -25,7 +25,7 @@ import sqlalchemy as sa
 from pipeline.databases import connections
 from pipeline.embedded.server import Embedded
 from pipeline.inspection.chain import verify
-from pipeline.maintenance import retention
+from pipeline.maintenance import retention, retention_days
 from pipeline.maintenance.erasure import erase
 from pipeline.provisioning.migrate import migrate
 from pipeline.recovery.adopt import RebuildError
@@ -520,7 +520,7 @@ def test_a_number_that_nobody_gave_stops_no_night(rescue: Rescue) -> None:
 
 def prune(rescue: Rescue, **options: Any) -> retention.Pruned:
     """Prune the job, as the janitor, by the days that the owner has entered."""
-    retention.enter(rescue.owner, [rescue.home.read(rescue.job)])
+    retention_days.enter(rescue.owner, [rescue.home.read(rescue.job)])
     address = rescue.server.connections.__getitem__
     return retention.prune(address, rescue.home.store, [rescue.home.read(rescue.job)], **options)
 

@@ -13,13 +13,8 @@ from pipeline.store.parts import PartError
 from pipeline.tasks.load_model import load_model
 from pipeline.tasks.predict import predict
 from pipeline.tasks.write import write
-from tests.home import NIGHT, Home, shop_model
-from tests.pipeline.shop import Shop, open_shop
-
-
-@pytest.fixture
-def shop(home: Home) -> Shop:
-    return open_shop(home)
+from tests.home import NIGHT, shop_model
+from tests.pipeline.shop import Shop
 
 
 def test_a_run_names_all_that_it_was_made_of(shop: Shop) -> None:

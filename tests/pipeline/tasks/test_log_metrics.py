@@ -16,13 +16,7 @@ from pipeline.runtime.clock import by_the_clock
 from pipeline.store.parts import PartError
 from pipeline.store.schemas import SCORE_SCHEMA
 from pipeline.tasks.log_metrics import ScoreSummary, apply_gate, log_metrics
-from tests.home import Home
-from tests.pipeline.shop import Shop, open_shop
-
-
-@pytest.fixture
-def shop(home: Home) -> Shop:
-    return open_shop(home)
+from tests.pipeline.shop import Shop
 
 
 def batch(scores: list[float], labels: list[str | None]) -> pa.RecordBatch:

@@ -4,13 +4,8 @@ import pytest
 
 from pipeline.runs.publications import PublishError
 from pipeline.tasks.run import score
-from tests.home import NIGHT, Home, shop_model
-from tests.pipeline.shop import Shop, open_shop
-
-
-@pytest.fixture
-def shop(home: Home) -> Shop:
-    return open_shop(home)
+from tests.home import NIGHT, shop_model
+from tests.pipeline.shop import Shop
 
 
 def test_it_scores_as_the_stages_do_one_by_one(shop: Shop) -> None:

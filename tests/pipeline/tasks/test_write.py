@@ -34,11 +34,6 @@ FROM scoring.publications AS moved JOIN scoring.scoring_runs USING (run_id) WHER
 
 
 @pytest.fixture
-def shop(home: Home) -> Shop:
-    return open_shop(home)
-
-
-@pytest.fixture
 def held(shop: Shop) -> int:
     """A run that failed its gate, after a night that passed."""
     shop.home.score(shop.job)

@@ -1,3 +1,4 @@
+-- name: summary
 -- Two runs side by side, in one row.
 WITH before AS (
     SELECT entity_id, score, label, class_scores FROM scoring.prediction_rows
@@ -27,3 +28,39 @@ SELECT count(before) AS entities_before, count(after) AS entities_after, avg(bef
        count(*) FILTER (WHERE relabelled) AS relabelled,
        count(*) FILTER (WHERE reclassed) AS class_scores_changed, min(deciles) AS deciles
 FROM pairs CROSS JOIN cuts
+
+-- name: largest
+-- The entities whose scores differ most between two runs.
+SELECT entity_id, before, after
+FROM (
+    SELECT entity_id, min(score) FILTER (WHERE run_id = :before) AS before,
+           min(score) FILTER (WHERE run_id = :after) AS after
+    FROM scoring.prediction_rows
+    WHERE score_date IN (:before_date, :after_date) AND run_id IN (:before, :after)
+    GROUP BY entity_id
+) AS pairs
+WHERE before <> after
+ORDER BY abs(after - before) DESC, entity_id
+LIMIT :top
+
+-- name: pairs
+-- The scores of two runs, entity by entity, in the order of the parts: those of the second run, and where an entity
+-- is not in it, those of the first.
+SELECT coalesce(after.run_id, before.run_id) AS run_id, coalesce(after.part, before.part) AS part, entity_id,
+       before.score AS before, after.score AS after
+FROM (
+    SELECT run_id, part, entity_id, score FROM scoring.prediction_rows
+    WHERE score_date = :before_date AND run_id = :before
+) AS before
+FULL JOIN (
+    SELECT run_id, part, entity_id, score FROM scoring.prediction_rows
+    WHERE score_date = :after_date AND run_id = :after
+) AS after USING (entity_id)
+ORDER BY 1, 2
+
+-- name: published
+-- The published run that a held one would replace.
+SELECT published.run_id
+FROM scoring.scoring_runs AS held JOIN scoring.current_runs AS published USING (job, score_date)
+JOIN scoring.scoring_runs AS shown ON shown.run_id = published.run_id
+WHERE held.run_id = :run_id AND held.status = 'held' AND (shown.run_id < held.run_id OR shown.served_by <> 'model')

@@ -1,3 +1,4 @@
+-- name: rows
 -- A run's scores, in the order of its parts.
 SELECT run_id, part, entity_id, score, label, class_scores
 FROM scoring.prediction_rows
