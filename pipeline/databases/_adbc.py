@@ -2,8 +2,6 @@
 
 from typing import cast
 
-from typing import Any
-
 import adbc_driver_manager.dbapi as dbapi
 import pyarrow as pa
 from adbc_driver_manager import AdbcConnection, AdbcDatabase
@@ -25,5 +23,4 @@ def reader(cursor: dbapi.Cursor) -> pa.RecordBatchReader:
     """The rows of what a cursor has executed; errors have their SQLSTATE, which `fetch_record_batch` loses."""
     if cursor._results is None:
         raise ValueError("the cursor has executed nothing yet; execute a query before its rows are read")
-    results: Any = cursor._results
-    return results.reader
+    return cursor._results.reader
