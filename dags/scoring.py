@@ -26,10 +26,9 @@ from orchestration.callbacks import hand_over_failure, report_fallback, task_def
 from orchestration.context import SCORE_DATES, end_of, outcome, places_of, require_known, score_date
 from orchestration.decide import Decide
 from orchestration.publish import DECIDE, Publish
-from pipeline.config import loader
+from pipeline.config import loader, workspace
 from pipeline.config.fields import LAST_VERSION
 from pipeline.config.job import Job, JobError
-from pipeline.config.workspace import Files
 from pipeline.errors import NothingToDo
 
 log = logging.getLogger(__name__)
@@ -125,7 +124,7 @@ def build(job: Job) -> DAG:
             from pipeline.tasks.load_model import load_model
 
             with outcome():
-                return [work.json_value() for work in load_model(Files.here(), Run.read(run))]
+                return [work.json_value() for work in load_model(workspace.files(), Run.read(run))]
 
         @task(**apart)
         def predict(work: Json) -> Json:
@@ -134,7 +133,7 @@ def build(job: Job) -> DAG:
             from pipeline.tasks.predict import predict
 
             with outcome():
-                return predict(Files.here(), PartTask.read(work)).json_value()
+                return predict(workspace.files(), PartTask.read(work)).json_value()
 
         @task(trigger_rule=TriggerRule.ONE_FAILED)
         def note_failure(**context: Any) -> None:
@@ -187,9 +186,9 @@ def build(job: Job) -> DAG:
                     night, trigger = score_date(job, context), context["dag_run"].run_id
                     if context["params"].get("dry_run"):
                         raise NothingToDo("a dry run is served by nothing else")
-                    workspace = places_of(job, warehouse=True)
+                    whole = places_of(job, warehouse=True)
                     with credentials.hidden():  # the job may have another model score
-                        said = serve(workspace, job, night, trigger=trigger, reason=f"{trigger} failed")
+                        said = serve(whole, job, night, trigger=trigger, reason=f"{trigger} failed")
                 raise Served(
                     f"{said}. The night itself failed: put right what its failed task says, and clear that task."
                 )
