@@ -21,15 +21,14 @@ from pipeline.model import registry
 from pipeline.model.artifact import ModelError
 from pipeline.model.golden import check_golden_rows
 from pipeline.model.loaded_model import Model
-from pipeline.monitoring import drift
+from pipeline.monitoring import drift, gate
 from pipeline.monitoring.calibration import VOLUME
 from pipeline.monitoring.day_over_day import PreviousRun
 from pipeline.monitoring.profile import SCORE, Profile
 from pipeline.monitoring.run_profile import RunProfile
+from pipeline.monitoring.score_summary import ScoreSummary
 from pipeline.payloads import Cost, Run
 from pipeline.store.schemas import SCORE_SCHEMA
-from pipeline.tasks import log_metrics
-from pipeline.tasks.log_metrics import ScoreSummary
 
 RATE = 0.05
 
@@ -43,12 +42,12 @@ def ours(
     batch = _batch(nights, rows)
     checked = _checked(nights, batch)
     kept = np.flatnonzero(np.isin(batch.column("entity_id"), checked.accepted.column("entity_id")))
-    tonight = profile(nights, rows.iloc[kept], scores[kept])
-    looks = RunProfile(tonight, drift.distances(nights.reference, tonight, day, RATE, before), before)
+    of_run = profile(nights, rows.iloc[kept], scores[kept])
+    run_profile = RunProfile(of_run, drift.distances(nights.reference, of_run, day, RATE, before), before)
     summary = ScoreSummary()
     summary.add(_scored(batch.column("entity_id").take(pa.array(kept)), scores[kept]))
     run = _run(len(rows), checked.rejected_rows, day)
-    verdict = log_metrics.apply_gate(nights.gate, run, summary, looks.findings(nights.gate))
+    verdict = gate.apply_gate(nights.gate, run, summary, run_profile.findings(nights.gate))
     return {"same rows" if "look exactly" in one.message else one.check for one in verdict.findings}
 
 
@@ -162,7 +161,7 @@ def _run(rows: int, rejected: int, day: date) -> Run:
     return Run(
         run_id=1,
         job="benchmark",
-        score_date=day.isoformat(),
+        score_date=day,
         dry_run=False,
         model_name="benchmark",
         model_version=1,

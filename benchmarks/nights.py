@@ -17,6 +17,7 @@ from pipeline.config import dates, loader
 from pipeline.config.sections import GateSection
 from pipeline.contract.infer import infer
 from pipeline.databases import queries, warehouse
+from pipeline.databases.queries import Query
 from pipeline.evaluation import ground_truth
 from pipeline.evaluation.outcomes import required
 from pipeline.model import registry
@@ -67,7 +68,7 @@ def flights() -> Nights:
     for day in _days(reference.training_days[0], 365):
         values: queries.Values = {"score_date": day}
         query = queries.read(ROOT / "sql", found.extract.query)
-        with warehouse.stream(address, query, values, found.extract.query) as reader:
+        with warehouse.stream(address, Query(query, values, found.extract.query)) as reader:
             nights[day] = reader.read_all().to_pandas()
     training = pd.concat(
         [rows for day, rows in nights.items() if day in reference.training_days], ignore_index=True

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
-from pipeline.databases.queries import BATCH_ROWS, Values, WarehouseError, bind
+from pipeline.databases.queries import BATCH_ROWS, Query, WarehouseError, bind
 
 # What the server itself refused; a retry would meet the same refusal.
 _REFUSALS = (sa.exc.ProgrammingError, sa.exc.DataError, sa.exc.NotSupportedError, sa.exc.IntegrityError)
@@ -41,7 +41,7 @@ _KINDS: dict[type, str] = {
 
 
 @contextmanager
-def stream(uri: str, query: str, values: Values, origin: str) -> Iterator[pa.RecordBatchReader]:
+def stream(uri: str, query: Query) -> Iterator[pa.RecordBatchReader]:
     """Run one query and hand out its rows as Arrow record batches.
 
     The transaction is rolled back at the end, whatever the query did; a role that may only read is safer still.
@@ -50,7 +50,7 @@ def stream(uri: str, query: str, values: Values, origin: str) -> Iterator[pa.Rec
         WarehouseError: the database refused the query.
         sqlalchemy.exc.SQLAlchemyError: the connection was lost; worth a retry.
     """
-    clause = bind(query, values, origin)
+    clause = bind(query)
     source = sa.create_engine(uri, poolclass=NullPool)
     with source.connect().execution_options(stream_results=True, max_row_buffer=BATCH_ROWS) as connection:
         try:
@@ -60,12 +60,14 @@ def stream(uri: str, query: str, values: Values, origin: str) -> Iterator[pa.Rec
             types = [_type(values) for values in _columns(first, len(names))]
         except sa.exc.ResourceClosedError as error:
             raise WarehouseError(
-                f"{origin}: the database has no rows to give for it. Write one SELECT, and no other statement."
+                f"{query.file}: the database has no rows to give for it. Write one SELECT, and no other statement."
             ) from error
         except sa.exc.DBAPIError as error:
-            raise _sorted_out(error, connection, origin) from error
+            raise _sorted_out(error, connection, query.file) from error
         schema = pa.schema(list(zip(names, types, strict=True)))
-        yield pa.RecordBatchReader.from_batches(schema, _batches(first, chunks, schema, origin, connection))
+        yield pa.RecordBatchReader.from_batches(
+            schema, _batches(first, chunks, schema, query.file, connection)
+        )
 
 
 def _batches(

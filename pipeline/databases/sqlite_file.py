@@ -18,7 +18,7 @@ import adbc_driver_sqlite.dbapi as driver
 import pyarrow as pa
 from adbc_driver_sqlite import StatementOptions
 
-from pipeline.databases.queries import BATCH_ROWS, Values, WarehouseError, render
+from pipeline.databases.queries import BATCH_ROWS, Query, WarehouseError, render
 
 # Declared types that SQLite keeps as text or as 0 and 1, and what they are.
 _DECLARED = (
@@ -51,14 +51,14 @@ class _Column:
 
 
 @contextmanager
-def stream(uri: str, query: str, values: Values, origin: str) -> Iterator[pa.RecordBatchReader]:
+def stream(uri: str, query: Query) -> Iterator[pa.RecordBatchReader]:
     """Run one query and hand out its rows as Arrow record batches.
 
     Raises:
         WarehouseError: SQLite refused the query.
         adbc.Error, OSError: the file is locked, or cannot be read; worth a retry.
     """
-    statement = render(query, values, origin, _literal)
+    statement = render(query, _literal)
     with ExitStack() as held:
         try:
             session = held.enter_context(
@@ -74,7 +74,7 @@ def stream(uri: str, query: str, values: Values, origin: str) -> Iterator[pa.Rec
             reader = cursor.fetch_record_batch()
         except adbc.ProgrammingError as error:
             reason = str(error).partition("[SQLite]")[2].partition("\nquery:")[0]
-            raise WarehouseError(f"{origin}: the database refused the query: {reason.strip()}") from error
+            raise WarehouseError(f"{query.file}: the database refused the query: {reason.strip()}") from error
         schema = pa.schema([(column.name, column.arrow) for column in columns])
         yield pa.RecordBatchReader.from_batches(schema, _batches(reader, schema))
 

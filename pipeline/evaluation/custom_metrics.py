@@ -11,7 +11,7 @@ import duckdb
 import pyarrow as pa
 
 from pipeline.databases.duckdb_file import literal
-from pipeline.databases.queries import Values, render
+from pipeline.databases.queries import Query, Values, render
 from pipeline.errors import ScoringError
 
 # Neither files nor the network, nor this process' variables.
@@ -43,7 +43,7 @@ def calculate(query: str, values: Values, origin: str, tables: Mapping[str, pa.T
     """
     for name, table in tables.items():
         _require_apart(table, name, origin)
-    statement = render(query, values, origin, literal)
+    statement = render(Query(query, values, origin), literal)
     with duckdb.connect(config={"threads": pa.cpu_count()}) as session:
         for name, table in tables.items():
             session.register(name, table)

@@ -13,7 +13,7 @@ from pipeline.contract import schema
 from pipeline.contract.coerce import plain, storage, text
 from pipeline.contract.contract import ENTITY
 from pipeline.databases import warehouse
-from pipeline.databases.queries import Values
+from pipeline.databases.queries import Query, Values
 from pipeline.evaluation import outcome_values
 from pipeline.evaluation.outcome_values import NAMED, OutcomesQueryError
 from pipeline.model.loaded_model import Floats
@@ -59,7 +59,7 @@ def read(
         WarehouseError: the database refused the query.
     """
     scored, places, read_rows = [], [], 0
-    with warehouse.stream(address, query, values, origin) as reader:
+    with warehouse.stream(address, Query(query, values, origin)) as reader:
         require_columns(reader.schema, column, origin)
         for rows in _chunks(reader):
             place = pc.index_in(_column(rows, ENTITY), entities)
@@ -84,7 +84,7 @@ def sample(
         OutcomesQueryError: as for `read`, save that these few rows do not contradict each other.
         WarehouseError: the database refused the query.
     """
-    with warehouse.stream(address, query, values, origin) as reader:
+    with warehouse.stream(address, Query(query, values, origin)) as reader:
         require_columns(reader.schema, column, origin)
         rows = _bare(
             pa.Table.from_batches([batch for _, batch in zip("1", reader, strict=False)], reader.schema)

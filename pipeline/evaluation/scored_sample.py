@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from pipeline.contract.contract import ENTITY
 from pipeline.databases import statements
+from pipeline.databases.queries import Query
 from pipeline.evaluation.metrics import LabelledScores
 from pipeline.model.loaded_model import Floats
 from pipeline.model.manifest import Manifest
@@ -74,7 +75,9 @@ def read(
     values = {"run_id": run["run_id"], "score_date": run["score_date"], "millionths": share}
     files = {part.number: part for part in archive.parts_of(run)}
     rows, groups, wanted, notes = [], [], list(columns), []
-    with archive.by_part(database_url, _SQL["scores"], values, "evaluation/scored_sample.sql") as stream:
+    with archive.by_part(
+        database_url, Query(_SQL["scores"], values, "evaluation/scored_sample.sql")
+    ) as stream:
         for _, number, batch in stream:
             rows.append(batch.drop_columns(["run_id", "part"]))
             sliced, missing = _groups(store, files[number], batch[ENTITY], wanted)

@@ -101,7 +101,9 @@ def trace(workspace: Workspace, run_id: int, entity_id: str) -> Trace:
     """
     row = archive.run(workspace.predictions, run_id)
     values = {name: row[name] for name in ("run_id", "score_date", "job")} | {"entity_id": entity_id}
-    scored, rejected = (_rows(workspace.predictions, name, values) for name in ("row", "rejections"))
+    scored, rejected = (
+        _rows(workspace.predictions, query, values) for query in (_SQL["row"], _SQL["rejections"])
+    )
     if not scored and not rejected:
         raise TraceError(_unknown(workspace, values))
     part = next((part for part in archive.parts_of(row) if scored and part.number == scored[0]["part"]), None)
@@ -179,19 +181,19 @@ def _find(store: str, part: ArchivedPart, entity_id: str) -> tuple[pa.RecordBatc
 def _unknown(workspace: Workspace, values: dict[str, Any]) -> str:
     run_id, entity_id = values["run_id"], values["entity_id"]
     problem = f"run {run_id} has neither scored nor rejected entity {entity_id!r}. "
-    others = [row["run_id"] for row in _rows(workspace.predictions, "others", values)]
+    others = [row["run_id"] for row in _rows(workspace.predictions, _SQL["others"], values)]
     if others:
         return (
             f"{problem}Other runs of {values['job']} {values['score_date']} have: name one of "
             f"{', '.join(map(str, others))}."
         )
-    nearest = _rows(workspace.predictions, "nearest", values)[0]["entity_id"]
+    nearest = _rows(workspace.predictions, _SQL["nearest"], values)[0]["entity_id"]
     return f"{problem}No other run of its score date has. The nearest entity is {nearest!r}. Correct the name or run."
 
 
-def _rows(database_url: str, name: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _rows(database_url: str, query: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
     with postgres.engine(database_url).connect() as connection:
-        return [dict(row) for row in connection.execute(sa.text(_SQL[name]), values).mappings()]
+        return [dict(row) for row in connection.execute(sa.text(query), values).mappings()]
 
 
 def _scores(rows: pa.Table) -> Iterator[Score]:

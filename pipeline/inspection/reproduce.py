@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from pipeline.config.workspace import Workspace
 from pipeline.databases import statements
+from pipeline.databases.queries import Query
 from pipeline.errors import ScoringError
 from pipeline.inspection import lineage
 from pipeline.inspection.differences import Difference, between, unexplained
@@ -94,7 +95,9 @@ def reproduce(
         return reproduction
     files = archive.parts_of(row)
     values = {"run_id": run_id, "score_date": row["score_date"]}
-    with archive.by_part(workspace.predictions, _SQL["rows"], values, "inspection/reproduce.sql") as stream:
+    with archive.by_part(
+        workspace.predictions, Query(_SQL["rows"], values, "inspection/reproduce.sql")
+    ) as stream:
         for number, (part, rows) in enumerate(_aligned(files, stream, reproduction)):
             progress(number, len(files))
             _part(workspace.store, part, rows, loaded, reproduction)

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from pipeline.contract.contract import ENTITY
 from pipeline.databases import statements
-from pipeline.databases.queries import Values
+from pipeline.databases.queries import Query, Values
 from pipeline.runs import archive
 from pipeline.runs.archive import MAX_SLICE_VALUES, slices_of_part
 from pipeline.store.parts import MissingPart
@@ -70,7 +70,7 @@ def compare(
     totals: dict[str, Totals] = {column: defaultdict(Counter) for column in columns}
     notes = []
     try:
-        with archive.by_part(database_url, _SQL["pairs"], values, "inspection/diff.sql") as stream:
+        with archive.by_part(database_url, Query(_SQL["pairs"], values, "inspection/diff.sql")) as stream:
             for run_id, number, pairs in stream:
                 sliced = slices_of_part(store, files[run_id, number], pairs[ENTITY], list(totals))
                 for column in list(totals):

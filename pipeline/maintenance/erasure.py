@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from pipeline.databases import statements
 from pipeline.errors import UsageError
 from pipeline.maintenance import janitor, rewriting
-from pipeline.runs import folders, receipts
+from pipeline.runs import erasures, folders, receipts
+from pipeline.store.layout import RunRef
 
 _SQL = statements.load("maintenance/erasure")
 
@@ -73,9 +74,7 @@ def erase(
         kept = {folder.run_id for folder in folders.folders(store, job)}
         for run in runs:
             if run.has_files:
-                rewriting.rewrite_rejected(
-                    session, store, (job, run.score_date.isoformat(), run.run_id), entity
-                )
+                rewriting.rewrite_rejected(session, store, RunRef(job, run.score_date, run.run_id), entity)
         rewritten = [
             (file, digest)
             for file in rewriting.archived_files(session, job)
@@ -92,7 +91,7 @@ def erase(
             "reason": reason,
         }
         done = session.execute(sa.text(_SQL["erase"]), values).one()
-        receipts.keep_erasure(session, store, job, done.erasure)
+        erasures.keep_erasure(session, store, job, done.erasure)
     return Receipt(
         done.erasure, job, done.runs, done.prediction_rows, done.rejected_rows, done.parts,
         in_work=tuple(run.run_id for run in runs if run.in_work and (run.may_read or run.run_id in kept)),

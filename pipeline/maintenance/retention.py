@@ -17,6 +17,7 @@ from pipeline.config.sections import RetentionSection
 from pipeline.databases import statements
 from pipeline.maintenance import janitor, retention_days
 from pipeline.runs import folders, receipts
+from pipeline.store.layout import RunRef
 
 SCORES, REJECTED, METRICS = "scores", "rejected rows", "metrics"
 PARTS, LEFTOVERS = "parts", "leftover files"
@@ -135,7 +136,7 @@ def _throw_away(
         for item in _expire(session, job, postponed):
             yield replace(item, rows=_delete(session, item))
         for item in _list(session, job, REJECTED):
-            folders.discard(store, receipts.rejected_path(job, item.score_date.isoformat(), item.run_id))
+            folders.discard(store, RunRef(job, item.score_date, item.run_id).rejected)
             yield replace(item, rows=_delete(session, item))
         yield from _remove_files(session, store, job)
 
@@ -193,7 +194,7 @@ def _files(session: sa.Connection, store: str, job: str) -> Iterator[tuple[Item,
             paths = folders.old(store, files)
         if paths:
             # Rejected rows may have gone before, by their own days.
-            size = sum(files[path] for path in paths if not path.endswith(receipts.REJECTED_FILE))
+            size = sum(files[path] for path in paths if not path.endswith("/rejected.parquet"))
             yield Item(job, folder.score_date, folder.run_id, what, size=size), paths
 
 

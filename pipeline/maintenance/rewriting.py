@@ -16,9 +16,10 @@ import sqlalchemy as sa
 from pipeline.contract.contract import ENTITY
 from pipeline.databases import statements
 from pipeline.maintenance import janitor
-from pipeline.runs import folders, receipts
-from pipeline.runs.receipts import Note
-from pipeline.store import files, layout
+from pipeline.runs import erasures, folders
+from pipeline.runs.erasures import Note
+from pipeline.store import files
+from pipeline.store.layout import RunRef
 from pipeline.store.parts import ROWS_PER_GROUP, PartError, PartWriter
 from pipeline.store.schemas import SCORE_SCHEMA
 
@@ -56,11 +57,11 @@ class ArchivedFile:
 def archived_files(session: sa.Connection, job: str) -> Iterator[ArchivedFile]:
     """The files that the store keeps of a job's runs."""
     for line in session.execute(sa.text(_SQL["parts"]), {"job": job}).all():
-        where = (job, line.score_date.isoformat(), line.run_id, line.part)
-        for kind, path in (("input", layout.input_path(*where)), ("scored", layout.scored_path(*where))):
+        ref = RunRef(job, line.score_date, line.run_id)
+        for kind, path in (("input", ref.input(line.part)), ("scored", ref.scored(line.part))):
             digest, following = getattr(line, f"{kind}_sha256"), getattr(line, f"{kind}_sha256_next")
             yield ArchivedFile(
-                job, line.run_id, line.part, kind, path, digest, following, layout.profile_path(*where)
+                job, line.run_id, line.part, kind, path, digest, following, ref.profile(line.part)
             )
 
 
@@ -95,19 +96,21 @@ def _note(session: sa.Connection, store: str, file: ArchivedFile, content: bytes
     """Note in the store what the file is about to become: a lost database could not tell it from a damaged one."""
     before, rows = hashlib.sha256(content).hexdigest(), pq.read_metadata(pa.BufferReader(content)).num_rows
     rewritten = Note(file.kind, file.part, before, rest.sha256(), rows - rest.rows)
-    receipts.note(session, store, file.job, file.run_id, rewritten)
+    erasures.note(session, store, file.job, file.run_id, rewritten)
 
 
-def rewrite_rejected(session: sa.Connection, store: str, run: tuple[str, str, int], entity: str) -> None:
+def rewrite_rejected(session: sa.Connection, store: str, ref: RunRef, entity: str) -> None:
     """Rewrite the archived rejected rows of a run, of which the ledger knows nothing, where they hold the entity."""
-    path = receipts.rejected_path(*run)
+    path = ref.rejected
     try:
         content = files.fetch(store, path)
     except FileNotFoundError:
         return
     rest = without(content, entity, path, store, None)
     if rest is not None:
-        _note(session, store, ArchivedFile(run[0], run[2], 0, "rejected", path, None, None), content, rest)
+        _note(
+            session, store, ArchivedFile(ref.job, ref.run_id, 0, "rejected", path, None, None), content, rest
+        )
         rest.save(store, path, 0)
 
 

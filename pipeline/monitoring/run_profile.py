@@ -1,23 +1,28 @@
 """A run's profile: those of its parts merged, its metrics, and what is unusual about it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from functools import reduce
 from operator import add
 from typing import Any
 
 import numpy as np
+import sqlalchemy as sa
 
 from pipeline.config.sections import DriftSection, GateSection
 from pipeline.config.workspace import Workspace
-from pipeline.model import registry
-from pipeline.monitoring import drift, findings, previous_run, references
+from pipeline.databases import postgres, statements
+from pipeline.model.manifest import PinnedVersion
+from pipeline.monitoring import drift, findings, references
+from pipeline.monitoring.bins import Bins
 from pipeline.monitoring.calibration import VOLUME, Distance
 from pipeline.monitoring.day_over_day import PreviousRun
 from pipeline.monitoring.profile import SCORE, Profile
 from pipeline.payloads import Finding, Run, Written
-from pipeline.store import layout, parts
+from pipeline.store import parts
+from pipeline.store.layout import RunRef
+
+_SQL = statements.load("monitoring/run_profile")
 
 
 @dataclass(frozen=True)
@@ -95,29 +100,47 @@ class RunProfile:
         return {name: float(drift.psi(self.profile.counts[name], counts)) for name, counts in before.items()}
 
 
-def look(places: Workspace, settings: DriftSection, run: Run, written: Sequence[Written]) -> RunProfile:
+def look(
+    places: Workspace, pinned: PinnedVersion, settings: DriftSection, run: Run, written: Sequence[Written]
+) -> RunProfile:
     """Merge the profiles of a run's parts, and compare them with the training days and with the previous run.
 
     Raises:
         PartError: a part's profile is missing or altered.
         ModelError: the model's reference is missing or altered.
     """
-    pinned = registry.pin(places.home, run.model_name, run.model_version, run.model_sha256)
     reference = references.load(pinned)
-    where = (run.job, run.score_date, run.run_id)
+    ref = RunRef.of(run)
     profiles = (
         Profile.read(
             reference.bins,
-            parts.read(places.store, layout.profile_path(*where, part.part.number), part.profile),
+            parts.read(places.store, ref.profile(part.part.number), part.profile),
         )
         for part in written
         if part.profile is not None
     )
     profile = reduce(add, profiles, Profile.of(reference.bins))
-    score_date = date.fromisoformat(run.score_date)
-    previous = previous_run.read(places.predictions, run, reference.bins)
-    distances = drift.distances(reference, profile, score_date, settings.false_alarm_rate, previous)
+    previous = _previous(places.predictions, run, reference.bins)
+    distances = drift.distances(reference, profile, run.score_date, settings.false_alarm_rate, previous)
     return RunProfile(profile, distances, previous)
+
+
+def _previous(database_url: str, run: Run, bins: Mapping[str, Bins]) -> PreviousRun | None:
+    """The run before a run, with the columns that had the same bins; None where there is none."""
+    values = {"job": run.job, "score_date": run.score_date}
+    with postgres.engine(database_url).connect() as connection:
+        rows = connection.execute(sa.text(_SQL["previous"]), values).all()
+    if not rows:
+        return None
+    columns: dict[str, dict[str, int]] = {}
+    for row in rows:
+        columns.setdefault(row.column_name, {})[row.label] = row.rows
+    counts = {
+        name: np.array(list(by_label.values()), np.int64)
+        for name, by_label in columns.items()
+        if name in bins and tuple(by_label) == bins[name].labels
+    }
+    return PreviousRun(rows[0].score_date, counts)
 
 
 def _metric_of(distance: Distance) -> str:

@@ -15,6 +15,7 @@ from pipeline.recovery.archived import LINES, Archived, Row
 from pipeline.runs import archive
 from pipeline.runs.receipts import KEPT_REJECTED
 from pipeline.store import parts
+from pipeline.store.layout import RunRef
 from pipeline.store.parts import PartError
 
 _SQL = statements.load("recovery/loading")
@@ -121,9 +122,11 @@ class Loader:
 
     def _score(self, line: Row) -> int:
         file, run = self.archived.scores(line), self.archived.run
-        where = (run["score_date"], run["job"], run["run_id"], line["part"])
+        ref = RunRef(run["job"], date.fromisoformat(run["score_date"]), run["run_id"])
         batches = parts.read(self.archived.store, file.path, file)
-        rows = postgres.load(self.cursor, "scoring", "prediction_rows", archive.as_rows(where, batches))
+        rows = postgres.load(
+            self.cursor, "scoring", "prediction_rows", archive.as_rows(ref, line["part"], batches)
+        )
         expected = line["rows_scored"] - line["rows_erased"]
         if rows != expected:
             raise RestoreError(

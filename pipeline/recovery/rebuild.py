@@ -16,7 +16,7 @@ from pipeline.recovery import adopt as adoption
 from pipeline.recovery.adopt import RebuildError
 from pipeline.recovery.loading import Item, RestoreError
 from pipeline.recovery.restore import AHEAD, ScoreDate
-from pipeline.runs import receipts, store_identity
+from pipeline.runs import erasures, receipts, store_identity
 from pipeline.runs.store_identity import Database, ForeignStore
 from pipeline.store.parts import PartError
 
@@ -64,8 +64,8 @@ def rebuild(
     """
     done = Rebuilt()
     database, adopted = _own(uri, store, job, adopt, done.notes)
-    noted = receipts.notes(store, job, database.secret, done.notes)
-    for day, moves in receipts.nights(store, job, done.notes).items():
+    noted = erasures.notes(store, job, database.secret, done.notes)
+    for day, moves in receipts.moves_by_day(store, job, done.notes).items():
         if between[0] <= day <= between[1]:
             progress(day)
             try:
@@ -106,7 +106,7 @@ def _restore_erasures(
 ) -> None:
     """Enter the receipts of erasures that the database does not know, and say what they leave to do."""
     with postgres.engine(uri).begin() as connection:
-        for number, path, value in receipts.erasures(store, *job, notes):
+        for number, path, value in erasures.erasures(store, *job, notes):
             try:
                 erasure = json.loads(value)
                 if (erasure["job"], erasure["erasure_id"]) != (job[0], number):

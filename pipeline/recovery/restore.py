@@ -18,7 +18,7 @@ from pipeline.databases import postgres, statements
 from pipeline.recovery import archived as store_of
 from pipeline.recovery.archived import Archived, Row
 from pipeline.recovery.loading import RESTORE_ROWS, RESTORE_RUN, Item, Loader, RestoreError, value
-from pipeline.runs.receipts import Note
+from pipeline.runs.erasures import Note
 
 # How far a run's number may lie ahead of the database's own: a higher one would use the numbers up.
 AHEAD = 1_000_000

@@ -17,6 +17,7 @@ MAPPED = ("predict", "write")
 PARTS = 3
 # How many tries of one task are killed, one after the other, until it may end.
 IN_A_ROW = 8
+_FLIPPED = (Boundary("flip", 1, "after"),)
 
 # stage (or `score`) -> the boundaries that an undisturbed try comes by.
 Census = Mapping[str, Sequence[Boundary]]
@@ -90,17 +91,18 @@ def deck(census: Census, kills: Census | None = None) -> list[Card]:
 
 
 def distinct(points: Sequence[Boundary]) -> list[Boundary]:
-    """Of boundaries between which nothing durable happens, the last one: a kill at each leaves the same behind.
+    """Of boundaries between which nothing durable happens, one: a kill at each leaves the same behind.
 
-    Between the end of one call and the beginning of the next the stage changes nothing that outlives it.
+    Between the end of one call and the beginning of the next the stage changes nothing that outlives it. It is the last
+    of them, but the end of the flip, which shows where a night is published.
     """
-    states = [
-        point
-        for point, after in zip(points, [*points[1:], None], strict=False)
-        if after is None or (point.edge, after.edge, after.kind) == ("before", "after", point.kind)
-    ]
-    last = _last(points)
-    return [point for point in points if point in states or point in last]
+    groups: list[list[Boundary]] = [[]]
+    for point in points:
+        before = groups[-1][-1:]
+        if before and (before[0].edge, point.edge, before[0].kind) == ("before", "after", point.kind):
+            groups.append([])
+        groups[-1].append(point)
+    return [next((point for point in group if point in _FLIPPED), group[-1]) for group in groups if group]
 
 
 def wrong_deck(census: Census) -> list[Card]:
@@ -132,9 +134,12 @@ def _everywhere(kind: str, census: Census) -> Iterator[Card]:
 
 def _last(points: Sequence[Boundary]) -> list[Boundary]:
     """Boundaries that are come by once a night only, as the night is published there: one a night, and last."""
-    if not any(point.kind == "flip" for point in points):
+    flipped = next((place for place, point in enumerate(points) if point in _FLIPPED), None)
+    if flipped is None:
         return []
-    return [point for point in points if point.edge == "after" and point.kind in ("flip", "commit")][-2:]
+    before = points[flipped - 1]
+    inside = (before.kind, before.edge) == ("commit", "after")  # the flip's own commit
+    return list(points[flipped - inside :])
 
 
 def _of(plan: Plan, whole: bool) -> Callable[[random.Random], Trial]:

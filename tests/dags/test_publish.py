@@ -175,4 +175,4 @@ def test_a_connection_that_is_missing_is_told_of_and_fails_nothing(
     shop.configure("min_rows = 1", "min_rows = 1000")
     with pytest.raises(AirflowFailException, match="is held"):
         publish(shop).execute(context(run_type="backfill"))
-    assert "tell_held: the night goes on without it" in caplog.text
+    assert "notify_held: the night goes on without it" in caplog.text

@@ -14,7 +14,7 @@ from aiosmtpd.controller import Controller
 
 from pipeline.integrations import mlflow as tracking
 from pipeline.integrations import outbox
-from tests.dags.test_numbers import statsd
+from tests.dags.test_exporters import statsd
 from tests.dags.test_publish import context, dag, publish
 from tests.dags.test_publish import shop as shop_with_hook
 from tests.home import NIGHT

@@ -19,7 +19,7 @@ import json, sys
 from datetime import date
 from pipeline.config import loader, workspace
 from pipeline.config.workspace import Workspace
-from pipeline.payloads import PartTask, Run, Scored, Verdict, Written
+from pipeline.payloads import PartTask, Run, RunRequest, Scored, Verdict, Written
 from pipeline.runtime import resources
 from pipeline.runtime.clock import Clock
 from pipeline.tasks.extract import extract
@@ -32,21 +32,21 @@ from pipeline.tasks.write import write
 stage, name, *handed = json.load(sys.stdin)
 resources.limit_threads()
 job = loader.find(workspace.home() / "dags", name)
-where = Workspace(workspace.home(), workspace.store(), {warehouse!r}, {predictions!r})
+places = Workspace(workspace.home(), workspace.store(), {warehouse!r}, {predictions!r})
 match stage:
     case "extract":
-        done = extract(where, job, date.fromisoformat({night!r}), trigger=name).json_value()
+        done = extract(places, job, date.fromisoformat({night!r}), RunRequest(trigger=name)).json_value()
     case "load_model":
-        done = [work.json_value() for work in load_model(where, Run.read(handed[0]))]
+        done = [work.json_value() for work in load_model(places, Run.read(handed[0]))]
     case "predict":
-        done = [predict(where, PartTask.read(work)).json_value() for work in handed[0]]
+        done = [predict(places, PartTask.read(work)).json_value() for work in handed[0]]
     case "write":
-        done = [write(where, Scored.read(scored)).json_value() for scored in handed[0]]
+        done = [write(places, Scored.read(scored)).json_value() for scored in handed[0]]
     case "log_metrics":
         written = [Written.read(part) for part in handed[1]]
-        done = log_metrics(where, job, Run.read(handed[0]), written).json_value()
+        done = log_metrics(places, job, Run.read(handed[0]), written).json_value()
     case "publish":
-        done = publish(where, Run.read(handed[0]), Verdict.read(handed[1])).json_value()
+        done = publish(places, Run.read(handed[0]), Verdict.read(handed[1])).json_value()
 print(json.dumps([done, Clock().cost().peak_mb]))
 """
 

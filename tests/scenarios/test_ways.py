@@ -22,6 +22,7 @@ from pipeline.contract import infer
 from pipeline.contract.checker import Checker
 from pipeline.contract.contract import ContractError
 from pipeline.databases import warehouse
+from pipeline.databases.queries import Query
 from pipeline.embedded.server import Embedded
 from pipeline.evaluation import ground_truth
 from pipeline.evaluation.outcome_values import OutcomesQueryError
@@ -206,7 +207,7 @@ def meant(text: Any, kind: str) -> Any:
 def part_of(way: Way, query: str, contract: contracts.Contract) -> pa.RecordBatch:
     """The rows as a part keeps them; none may be rejected."""
     checker = Checker(contract)
-    with warehouse.stream(way.address, query, {"score_date": DAY}, "q.sql") as reader:
+    with warehouse.stream(way.address, Query(query, {"score_date": DAY}, "q.sql")) as reader:
         checker.schema(reader.schema, "q.sql")
         batches = [checker.check(batch) for batch in reader]
     assert [row for batch in batches for row in batch.rejected.to_pylist()] == []
@@ -287,7 +288,7 @@ def test_the_bound_values_are_the_same_instants_everywhere(way: Way, monkeypatch
     monkeypatch.setenv("TZ", "America/New_York")
     start = datetime(2024, 3, 10, 4, 30, tzinfo=UTC)
     with warehouse.stream(
-        way.address, f"SELECT {way.text(':interval_start')} AS x", {"interval_start": start}, "q"
+        way.address, Query(f"SELECT {way.text(':interval_start')} AS x", {"interval_start": start}, "q")
     ) as r:
         text = r.read_all().column(0)[0].as_py()
     assert pd.Timestamp(text).tz_localize(None) == pd.Timestamp("2024-03-10 04:30")
@@ -303,7 +304,7 @@ def test_what_the_driver_sends_as_another_number_names_no_entity(
     address = sources.on_postgres(server, "postgresql").address
     contract = contracts.Contract((contracts.Column("x", "integer", "int64", nullable=True),))
     schema = f"SELECT {sent} AS entity_id, {sent} AS x, 1 AS late"
-    with warehouse.stream(address, schema, {}, "q.sql") as reader:
+    with warehouse.stream(address, Query(schema, {}, "q.sql")) as reader:
         with pytest.raises(
             ContractError,
             match=f"column 'entity_id' is {'numeric' if kind == 'decimal' else kind}; make it text",

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from pipeline.databases import postgres, waiting
 from pipeline.databases.waiting import Busy, Turns
 from pipeline.maintenance import janitor, retention_days
+from pipeline.payloads import RunRequest
 from pipeline.runs import ledger
 from pipeline.runs.decisions import roll_back
 from pipeline.tasks.run import score
@@ -45,9 +46,9 @@ def test_an_analyst_holds_nothing_up(shop: Shop) -> None:
         analyst(shop, KEYS, job=shop.job, day=str(NIGHT)),
         analyst(shop, "SELECT count(*) FROM scoring.predictions"),
     ):
-        first = score(places, home.read(shop.job), NIGHT, trigger="trigger").run_id
+        first = score(places, home.read(shop.job), NIGHT, RunRequest(trigger="trigger")).run_id
         shop.change("visits = visits + 1")
-        second = score(places, home.read(shop.job), NIGHT, trigger="another").run_id
+        second = score(places, home.read(shop.job), NIGHT, RunRequest(trigger="another")).run_id
         approver = home.approver + impatient
         assert roll_back(approver, shop.job, NIGHT, by="ada", reason="wrong") == (first, second)
         home.sql("SELECT scoring.ensure_partition('1988-01-01')", "predictions")

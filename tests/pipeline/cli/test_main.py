@@ -523,7 +523,7 @@ def test_outcomes_are_measured_and_shown(shop: Shop, run: Command) -> None:
     code, said, _ = run("outcomes", shop.job, NIGHT)
     assert code == 0
     assert said.startswith(
-        f"run {run_id} of {shop.job} 2024-03-01: 60 of 100 entities have a result metric value"
+        f"run {run_id} of {shop.job} 2024-03-01: 60 of 100 entities have an outcome metric value"
     )
     assert "coverage 0.6" in said
     assert said.endswith("no baselines: the model was registered without --outcome")

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from pipeline.databases import warehouse
-from pipeline.databases.queries import WarehouseError
+from pipeline.databases.queries import Query, WarehouseError
 
 VALUES: dict[str, date | datetime] = {
     "score_date": date(2024, 3, 1),
@@ -36,7 +36,7 @@ def test_a_driver_without_kinds_of_errors_refuses_all_the_same(
     sqlite3.connect(file).close()
     with (
         pytest.raises(WarehouseError, match=refusal),
-        warehouse.stream(f"sqlite+pysqlite:///{file}", query, VALUES, "q.sql") as reader,
+        warehouse.stream(f"sqlite+pysqlite:///{file}", Query(query, VALUES, "q.sql")) as reader,
     ):
         reader.read_all()
 
@@ -49,6 +49,6 @@ def test_a_database_that_is_locked_is_asked_again(tmp_path: Path) -> None:
         address = f"sqlite+pysqlite:///{file}?timeout=0.1"
         with (
             pytest.raises(sa.exc.OperationalError, match="locked"),
-            warehouse.stream(address, "SELECT id FROM shop", VALUES, "q.sql"),
+            warehouse.stream(address, Query("SELECT id FROM shop", VALUES, "q.sql")),
         ):
             pass

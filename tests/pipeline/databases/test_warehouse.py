@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from pipeline.databases import warehouse
+from pipeline.databases.queries import Query
 from pipeline.embedded.server import Embedded
 from tests.home import Server
 
@@ -19,7 +20,7 @@ VALUES: dict[str, date | datetime] = {
 def read(server: Server, query: str) -> list[Any]:
     """First column of a query's rows, read as a night is."""
     uri = server.connections["warehouse"]
-    with warehouse.stream(uri, query, VALUES, "test.sql") as reader:
+    with warehouse.stream(uri, Query(query, VALUES, "test.sql")) as reader:
         rows: list[Any] = reader.read_all().column(0).to_pylist()
     return rows
 

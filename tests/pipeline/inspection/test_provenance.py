@@ -82,7 +82,7 @@ def test_an_unknown_entity_gets_the_nearest(shop: Shop) -> None:
         f"have: name one of {before}."
     )
     with pytest.raises(
-        TraceError, match="Its nearest entity is 'customer-00040': correct the name, or the run"
+        TraceError, match="The nearest entity is 'customer-00040'. Correct the name or run"
     ):
         trace(shop.home.places, after, "customer-0004")
 

@@ -52,7 +52,7 @@ def every(home: Home, value: str) -> list[Alert]:
     )
     known = {"outcomes": 1.0, "sampled": 1.0}
     measured = Evaluation(
-        run_id=run.run_id, job=shop.job, score_date=str(NIGHT), entities=1, metrics=known,
+        run_id=run.run_id, job=shop.job, score_date=NIGHT, entities=1, metrics=known,
         alarms=(f"channel {value}",), notes=(),
     )  # fmt: skip
     return [

@@ -169,7 +169,7 @@ def test_features_stand_beside_the_training_data_the_most_unusual_first(shop: Sh
     run_id = shop.home.score(shop.job).run_id
     page = Page(report(shop.home, run_id))
     features = page.said.split("Features The most unusual features come first")[1].split(" Outcomes ")[0]
-    assert features.count(" of the limit") == 4
+    assert features.count(" times the limit") == 4
     assert features.index(" visits ") < min(
         features.index(f" {name} ") for name in ("amount", "channel", "member")
     )

@@ -8,7 +8,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator, RegressorMixin
 
 from pipeline.maintenance import retention_days
-from pipeline.tasks import preflight
+from pipeline.tasks import preflight, rehearsal
 from pipeline.tasks.preflight import CheckResult
 from tests.home import NIGHT, Home, shop_rows
 from tests.pipeline.shop import Shop
@@ -88,7 +88,7 @@ def test_a_large_night_is_only_sampled(shop: Shop) -> None:
         "SELECT many.number::text AS entity_id, amount, visits, channel, member FROM {table},"
         " generate_series(1, 300) AS many (number)"
     )
-    assert f"{preflight.SAMPLE_ROWS} rows of" in findings(shop)["query and rows"].detail
+    assert f"{rehearsal.SAMPLE_ROWS} rows of" in findings(shop)["query and rows"].detail
 
 
 def test_a_model_that_may_not_be_loaded_ends_what_needs_it(shop: Shop) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from pipeline.payloads import RunRequest
 from pipeline.runs.publications import PublishError
 from pipeline.tasks.run import score
 from tests.home import NIGHT, shop_model
@@ -25,7 +26,7 @@ def test_progress_is_told_stage_by_stage_and_part_by_part(shop: Shop) -> None:
         shop.home.places,
         shop.home.read(shop.job),
         NIGHT,
-        trigger=shop.home.name("trigger"),
+        RunRequest(trigger=shop.home.name("trigger")),
         progress=lambda stage, done, total: told.append((stage, done, total)),
     )
     assert told == [
@@ -51,7 +52,7 @@ def test_a_part_that_cannot_be_written_ends_the_night_unpublished(shop: Shop) ->
             shop.home.places,
             shop.home.read(shop.job),
             NIGHT,
-            trigger=shop.home.name("trigger"),
+            RunRequest(trigger=shop.home.name("trigger")),
             progress=enter_other_scores,
         )
     assert shop.runs()[-1]["status"] == "failed"

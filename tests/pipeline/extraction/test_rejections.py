@@ -1,4 +1,4 @@
-"""pipeline/runs/rejections.py: reasons are loaded in pieces, so a night of bad rows alone needs no more memory."""
+"""pipeline/extraction/rejections.py: reasons are loaded in pieces, so a run of bad rows alone needs no more memory."""
 
 from collections.abc import Iterator
 
@@ -6,8 +6,8 @@ import pyarrow as pa
 import pytest
 
 from pipeline.contract.batch_result import REJECTED
-from pipeline.runs import rejections as rejected
-from pipeline.runs.rejections import Rejections
+from pipeline.extraction import rejections as rejected
+from pipeline.extraction.rejections import Rejections
 from tests.home import Home, shop_rows
 from tests.pipeline.shop import open_shop
 

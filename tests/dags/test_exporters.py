@@ -3,7 +3,7 @@
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -43,7 +43,7 @@ def measured(shop: Shop, run_id: int) -> Evaluation:
     return Evaluation(
         run_id=run_id,
         job=shop.job,
-        score_date="2024-03-01",
+        score_date=date(2024, 3, 1),
         entities=100,
         metrics=figures,
         alarms=(),

@@ -1,4 +1,4 @@
-"""Rejected rows go to `rejected_rows` with their reasons, in pieces: a night of bad rows alone needs no more memory."""
+"""Rejected rows go to `rejected_rows` with their reasons, in pieces: a run of bad rows alone needs no more memory."""
 
 from collections.abc import Iterator
 
@@ -11,15 +11,16 @@ from pipeline.runs import ledger
 # What is held before it is loaded; a batch's reasons for one rule come on top.
 PIECE_BYTES = 8 * 1024 * 1024
 
+
 _TABLE = pa.schema([("run_id", pa.int64()), ("part", pa.int32()), *REJECTED])
 
 
 class Rejections:
     """Collects the reasons of one part's rejected rows, and loads them piece by piece."""
 
-    def __init__(self, uri: str, run_id: int, part: int) -> None:
-        """Start with none, in the predictions database at `uri`."""
-        self._uri, self._run_id, self._part = uri, run_id, part
+    def __init__(self, database_url: str, run_id: int, part: int) -> None:
+        """Start with none, in the predictions database at `database_url`."""
+        self._database_url, self._run_id, self._part = database_url, run_id, part
         self._held: list[pa.RecordBatch] = []
 
     def add(self, reasons: Iterator[pa.RecordBatch]) -> None:
@@ -37,7 +38,7 @@ class Rejections:
         """
         if not self._held:
             return
-        with postgres.connect(self._uri) as session, session.cursor() as cursor:
+        with postgres.connect(self._database_url) as session, session.cursor() as cursor:
             ledger.write_as(cursor, self._run_id)
             postgres.load(
                 cursor, "scoring", "rejected_rows", pa.RecordBatchReader.from_batches(_TABLE, self._rows())

@@ -1,4 +1,4 @@
--- name: profile
+-- name: previous
 -- The profile of the run that analysts see for the last score date before, bin by bin.
 SELECT previous.score_date, profile.column_name, profile.label, profile.count AS rows
 FROM (
