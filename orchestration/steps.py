@@ -14,7 +14,6 @@ from orchestration import credentials, exporters, failure, notify
 from orchestration.context import outcome, places_of, request_of, require_known, score_date
 from pipeline.config import loader, workspace
 from pipeline.config.job import Job
-from pipeline.config.workspace import Files
 from pipeline.errors import NothingToDo, ScoringError
 
 log = logging.getLogger(__name__)
@@ -37,7 +36,7 @@ def load_model(run: Json) -> list[Json]:
     from pipeline.tasks.load_model import load_model
 
     with outcome():
-        return [part.json_value() for part in load_model(Files.here(), Run.read(run))]
+        return [part.json_value() for part in load_model(workspace.files(), Run.read(run))]
 
 
 def predict(part: Json) -> Json:
@@ -46,7 +45,7 @@ def predict(part: Json) -> Json:
     from pipeline.tasks.predict import predict
 
     with outcome():
-        return predict(Files.here(), PartTask.read(part)).json_value()
+        return predict(workspace.files(), PartTask.read(part)).json_value()
 
 
 def note_failure(job: Job, context: Mapping[str, Any]) -> None:

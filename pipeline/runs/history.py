@@ -11,7 +11,13 @@ from pipeline.runs.ledger import LedgerError
 _SQL = statements.load("runs/history")
 _RUN = "SELECT * FROM scoring.scoring_runs WHERE run_id = :run_id"
 # What is shown beside a run's row.
-_DETAILS = ("ledger", "metrics", "features", "outcomes", "rejected")
+_DETAILS = {
+    "ledger": _SQL["ledger"],
+    "metrics": _SQL["metrics"],
+    "features": _SQL["features"],
+    "outcomes": _SQL["outcomes"],
+    "rejected": _SQL["rejected"],
+}
 
 
 def runs(database_url: str, job: str | None = None, limit: int = 50) -> list[dict[str, Any]]:
@@ -46,9 +52,7 @@ def details(
         run_id: the run.
         analyst: whether the connection's role reads the view of rejections, and not the table.
     """
-    queries = {name: _SQL[name] for name in _DETAILS}
-    if analyst:
-        queries["rejected"] = _SQL["rejections"]
+    queries = _DETAILS | ({"rejected": _SQL["rejections"]} if analyst else {})
     return {name: _rows(connection, query, run_id) for name, query in queries.items()}
 
 

@@ -81,9 +81,7 @@ def test_an_unknown_entity_gets_the_nearest(shop: Shop) -> None:
         f"run {after} has neither scored nor rejected entity 'customer-00042'. Other runs of {shop.job} 2024-03-01 "
         f"have: name one of {before}."
     )
-    with pytest.raises(
-        TraceError, match="The nearest entity is 'customer-00040'. Correct the name or run"
-    ):
+    with pytest.raises(TraceError, match="The nearest entity is 'customer-00040'. Correct the name or run"):
         trace(shop.home.places, after, "customer-0004")
 
 
