@@ -14,20 +14,9 @@ from orchestration.callbacks import hand_over_failure, report_fallback, task_def
 from orchestration.context import end_of, form
 from orchestration.decide import Decide
 from orchestration.publish import DECIDE, Publish
-<<<<<<< HEAD
 from orchestration.steps import Json
 from pipeline.config import loader
 from pipeline.config.job import Job
-=======
-from pipeline.config import loader, workspace
-from pipeline.config.fields import LAST_VERSION
-from pipeline.config.job import Job, JobError
-from pipeline.errors import NothingToDo
-
-log = logging.getLogger(__name__)
-
-Json = dict[str, Any]
->>>>>>> config
 
 PAGE = """
 Scores model **{job.model.name}** (alias `{job.model.alias}`) on `sql/{job.extract.query}`, at `{job.schedule}`
@@ -61,109 +50,12 @@ def build(job: Job) -> DAG:
         tags=["scoring", job.owner],
         default_args=task_defaults(job),
     ) as dag:
-<<<<<<< HEAD
         scored = score(job)
         published, decided = publish(job, run=scored[0], verdict=scored[-1])
         # Not after `decide`, which stays a last task: it is what makes a run red that has failed.
         [*scored, published] >> note(job)
         if job.fallback != "none":
             [*scored, published, decided] >> serve_fallback(job)
-=======
-
-        @task
-        def extract(**context: Any) -> Json:
-            """Stream the night's rows into parts; reject those that break the model's contract."""
-            from pipeline.tasks.extract import extract
-
-            with outcome():
-                return extract(
-                    places_of(job, warehouse=True), job, score_date(job, context), **_asked(context)
-                ).json_value()
-
-        # A pickle runs code: these two hold no credential, and leave it to another task to say that they failed.
-        apart: Json = {
-            "queue": credentials.TASKS["predict"].queue,
-            "on_failure_callback": hand_over_failure(job),
-        }
-
-        @task(**apart)
-        def load_model(run: Json) -> list[Json]:
-            """Verify the pinned model, and hand out the parts to score with it."""
-            from pipeline.payloads import Run
-            from pipeline.tasks.load_model import load_model
-
-            with outcome():
-                return [work.json_value() for work in load_model(workspace.files(), Run.read(run))]
-
-        @task(**apart)
-        def predict(work: Json) -> Json:
-            """Score one part."""
-            from pipeline.payloads import PartTask
-            from pipeline.tasks.predict import predict
-
-            with outcome():
-                return predict(workspace.files(), PartTask.read(work)).json_value()
-
-        @task(trigger_rule=TriggerRule.ONE_FAILED)
-        def note_failure(**context: Any) -> None:
-            """Note why a task failed that could not do so itself, having no database or being killed; tell people."""
-            from orchestration.failure import note
-
-            with outcome():
-                note(job, context)
-
-        @task
-        def write(scored: Json) -> Json:
-            """Load one part's scores into the unpublished run."""
-            from pipeline.payloads import Scored
-            from pipeline.tasks.write import write
-
-            with outcome():
-                return write(places_of(job), Scored.read(scored)).json_value()
-
-        @task
-        def log_metrics(run: Json, written: list[Json]) -> Json:
-            """Count what the run looked like, and hold it against the gate."""
-            from pipeline.payloads import Run, Written
-            from pipeline.tasks.log_metrics import log_metrics
-
-            with outcome():
-                parts = [Written.read(part) for part in written]
-                return log_metrics(places_of(job), job, Run.read(run), parts).json_value()
-
-        run: Any = extract()
-        work: Any = load_model(run)
-        scored = predict.expand(work=work)
-        written: Any = write.expand(scored=scored)
-        verdict: Any = log_metrics(run, written)
-        published = Publish(task_id="publish", job=job, asset=asset, extracted=run, verdict=verdict)
-        decided = Decide(task_id=DECIDE, job=job, asset=asset)
-        [verdict, published] >> decided
-
-        # Not after `decide`, which stays a last task: it is what makes a night red that has failed.
-        [run, work, scored, written, verdict, published] >> note_failure()
-
-        if job.fallback != "none":
-
-            @task(trigger_rule=TriggerRule.ONE_FAILED, on_failure_callback=report_fallback(job))
-            def fallback(**context: Any) -> None:
-                """Serve what the job names in place of a night that failed, marked as such; stays red all the same."""
-                from orchestration.failure import Served
-                from pipeline.tasks.fallback import serve
-
-                with outcome():
-                    night, trigger = score_date(job, context), context["dag_run"].run_id
-                    if context["params"].get("dry_run"):
-                        raise NothingToDo("a dry run is served by nothing else")
-                    whole = places_of(job, warehouse=True)
-                    with credentials.hidden():  # the job may have another model score
-                        said = serve(whole, job, night, trigger=trigger, reason=f"{trigger} failed")
-                raise Served(
-                    f"{said}. The night itself failed: put right what its failed task says, and clear that task."
-                )
-
-            [run, work, scored, written, verdict, published, decided] >> fallback()
->>>>>>> config
     # Last: every task would else copy them, and Airflow hold them against JSON Schema, a third of the reading time.
     dag.params.update(form(job))
     return dag
