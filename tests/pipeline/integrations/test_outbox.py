@@ -111,7 +111,7 @@ def test_without_its_database_a_message_is_sent_if_it_may(
 
 
 def test_an_address_that_cannot_be_used_keeps_no_other_from_its_message(home: Home, web: Web) -> None:
-    with pytest.raises(AlertError, match="an address that Apprise cannot use"):
+    with pytest.raises(AlertError, match="Apprise cannot use an address"):
         enqueue_and_send(home.places.predictions, recipient(home), ("nosuch://x", web.url), alert(home))
     assert len(web.got) == 1
 
