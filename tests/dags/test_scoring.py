@@ -149,7 +149,7 @@ def test_params_out_of_range_are_refused(
 
 
 def test_no_param_carries_code(home: Home, job: str) -> None:
-    # A string is let through by `score_date` alone, and then refused as no date; see tests/pipeline/test_injection.py.
+    # A string is let through by `score_date` alone, and then refused as no date; see tests/scenarios/test_injection.py.
     params = load(home).dags[job].params
     for value in HOSTILE:
         for name in ("score_date", "model_version", "dry_run"):
