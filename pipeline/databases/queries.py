@@ -37,7 +37,7 @@ def bind(
     """Bind the values that a query names; instants are in UTC.
 
     Raises:
-        WarehouseError: the query names a parameter that is not in `values`, or there is no query.
+        WarehouseError: the query names a parameter that is not in `values`, or is not one statement.
     """
     clause = sa.text(_marked(_statement(query, origin)))
     named = _names(clause)
@@ -103,7 +103,7 @@ def read(folder: Path, name: str) -> str:
     """Text of the SQL file `name` below `folder`.
 
     Raises:
-        WarehouseError: there is no such file, it lies outside of the folder, or it is no text or no query.
+        WarehouseError: there is no such file, it lies outside of the folder, or it is no text or not one query.
     """
     path = folder / name
     try:
@@ -129,10 +129,15 @@ def read(folder: Path, name: str) -> str:
 
 
 def _statement(query: str, origin: str) -> str:
-    """A query without what may stand after its end."""
-    if statement := lexer.trimmed(query):
-        return statement
-    raise WarehouseError(f"{origin}: there is no query in it. Write the SELECT that gives the rows.")
+    """A query without what may stand after its end; it is one statement."""
+    statement = lexer.trimmed(query)
+    if not statement:
+        raise WarehouseError(f"{origin}: there is no query in it. Write the SELECT that gives the rows.")
+    if line := lexer.line_of_second(statement):
+        raise WarehouseError(
+            f"{origin}: a semicolon in line {line} begins a second statement. Write one SELECT, and no second statement."
+        )
+    return statement
 
 
 def _marked(statement: str) -> str:

@@ -29,6 +29,13 @@ _PASSING = re.compile(
     re.IGNORECASE,
 )
 
+# A dialect takes no notice of another's.
+_OPTIONS: dict[str, Any] = {
+    "stream_results": True,
+    "max_row_buffer": BATCH_ROWS,
+    "postgresql_readonly": True,
+}
+
 # In this order: a bool is an int in Python, and a datetime a date.
 _KINDS: dict[type, str] = {
     bool: "boolean",
@@ -44,7 +51,8 @@ _KINDS: dict[type, str] = {
 def stream(uri: str, query: str, values: Values, origin: str) -> Iterator[pa.RecordBatchReader]:
     """Run one query and hand out its rows as Arrow record batches.
 
-    The transaction is rolled back at the end, whatever the query did; a role that may only read is safer still.
+    The transaction only reads where the dialect can begin such a one, and is rolled back at the end whatever the query
+    did; a role that may only read is safer still.
 
     Raises:
         WarehouseError: the database refused the query.
@@ -52,7 +60,7 @@ def stream(uri: str, query: str, values: Values, origin: str) -> Iterator[pa.Rec
     """
     clause = bind(query, values, origin)
     source = sa.create_engine(uri, poolclass=NullPool)
-    with source.connect().execution_options(stream_results=True, max_row_buffer=BATCH_ROWS) as connection:
+    with source.connect().execution_options(**_OPTIONS) as connection:
         try:
             rows = connection.execute(clause)
             names, chunks = list(rows.keys()), rows.partitions(BATCH_ROWS)

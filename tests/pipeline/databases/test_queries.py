@@ -129,3 +129,9 @@ def test_a_file_without_a_query_says_so(tmp_path: Path, text: str) -> None:
     (tmp_path / "q.sql").write_text(text)
     with pytest.raises(WarehouseError, match=r"q\.sql: there is no query in it\. Write the SELECT"):
         queries.read(tmp_path, "q.sql")
+
+
+def test_a_file_of_two_statements_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "q.sql").write_text("SELECT ';' -- the first;\n;\nSELECT 2;\n")
+    with pytest.raises(WarehouseError, match=r"q\.sql: a semicolon in line 2 begins a second statement\."):
+        queries.read(tmp_path, "q.sql")

@@ -6,8 +6,12 @@ from typing import Any
 import pytest
 
 from pipeline.databases import warehouse
+from pipeline.databases.queries import WarehouseError
 from pipeline.embedded.server import Embedded
-from tests.home import Server
+from tests.home import Home, Server
+from tests.pipeline.databases.roads import POSTGRES, ROADS, OpenRoad, open_road
+
+__all__ = ["open_road"]
 
 VALUES: dict[str, date | datetime] = {
     "score_date": date(2024, 3, 1),
@@ -58,3 +62,34 @@ def read(server: Server, query: str) -> list[Any]:
 )
 def test_a_query_gets_its_values(server: Embedded, query: str, value: Any) -> None:
     assert read(server, query) == [value]
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        "SELECT 2 AS x",
+        "DELETE FROM {table}; COMMIT",
+        "-- the end;\nSELECT 2 AS x;",
+        "/* ';' */ COMMIT; DELETE FROM {table}; COMMIT;",
+    ],
+)
+@pytest.mark.parametrize("scheme", ROADS)
+def test_a_second_statement_is_refused_and_never_run(
+    open_road: OpenRoad, home: Home, scheme: str, end: str
+) -> None:
+    source, table = open_road(scheme), home.name("kept")
+    source.run(f"CREATE TABLE {table} AS SELECT 7 AS x")
+    refusal = r"test\.sql: a semicolon in line 2 begins a second statement\. Write one SELECT, and no second"
+    with (
+        pytest.raises(WarehouseError, match=refusal),
+        warehouse.stream(
+            source.address, f"SELECT x\nFROM {table}; {end.format(table=table)}", VALUES, "test.sql"
+        ),
+    ):
+        pass
+    assert source.column(f"SELECT x FROM {table}") == [7]
+
+
+@pytest.mark.parametrize("scheme", POSTGRES)
+def test_a_transaction_of_postgres_only_reads(open_road: OpenRoad, scheme: str) -> None:
+    assert open_road(scheme).column("SELECT current_setting('transaction_read_only')") == ["on"]
