@@ -58,7 +58,7 @@ def trimmed(sql: str) -> str:
 
 
 def line_of_second(sql: str) -> int:
-    """The line of the first semicolon that is code, behind which a second statement may begin; 0 where there is none."""
+    """The line of the first semicolon in code, behind which a second statement may begin; 0 where there is none."""
     line = 1
     for span in split(sql):
         before, semicolon, _ = span.text.partition(";") if span.kind == "code" else (span.text, "", "")

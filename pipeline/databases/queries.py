@@ -135,7 +135,8 @@ def _statement(query: str, origin: str) -> str:
         raise WarehouseError(f"{origin}: there is no query in it. Write the SELECT that gives the rows.")
     if line := lexer.line_of_second(statement):
         raise WarehouseError(
-            f"{origin}: a semicolon in line {line} begins a second statement. Write one SELECT, and no second statement."
+            f"{origin}: a semicolon in line {line} begins a second statement. Write one SELECT, and no second "
+            "statement."
         )
     return statement
 

@@ -2,13 +2,14 @@
 
 Drivers tell a column's type each in their own way, so it is taken from the values of the first batch. A later value may
 be of another type. So every value comes as its text, marked with the column's type: the contract reads it exactly, or
-rejects its row, and a column that no model takes harms nobody.
+rejects its row, and a column that no model takes harms nobody. A value of a type that has no one text is no text at
+all, whatever the column's type.
 """
 
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -45,6 +46,9 @@ _KINDS: dict[type, str] = {
     datetime: "timestamp",
     date: "date",
 }
+
+_NO_TEXT = "\udfff"
+_ENDLESS = {datetime.max.replace(tzinfo=UTC): "infinity", datetime.min.replace(tzinfo=UTC): "-infinity"}
 
 
 @contextmanager
@@ -84,10 +88,14 @@ def _batches(
     connection: sa.Connection,
 ) -> Iterator[pa.RecordBatch]:
     chunk = first
+    text = _postgres_text if connection.dialect.name == "postgresql" else _text
     try:
         while chunk:
             columns = _columns(chunk, len(schema))
-            arrays = [_array(values, field) for values, field in zip(columns, schema, strict=True)]
+            arrays = [
+                _array([None if value is None else text(value) for value in values], field)
+                for values, field in zip(columns, schema, strict=True)
+            ]
             yield pa.RecordBatch.from_arrays(arrays, schema=schema)
             chunk = next(rest, [])
     except sa.exc.DBAPIError as error:
@@ -119,8 +127,7 @@ def _marked(kind: str) -> pa.DataType:
     return pa.opaque(pa.string(), kind, "sqlalchemy")
 
 
-def _array(values: tuple[Any, ...], field: pa.Field) -> pa.Array:
-    texts = [None if value is None else _text(value) for value in values]
+def _array(texts: list[str | None], field: pa.Field) -> pa.Array:
     try:
         stored = pa.array(texts, pa.string())
     except (
@@ -147,7 +154,17 @@ def _text(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     # A float's text is the shortest that is read as the same number.
-    return repr(value) if isinstance(value, float) else str(value)
+    if isinstance(value, int | float | date):
+        return repr(value) if isinstance(value, float) else str(value)
+    # Bytes, a UUID, a list: half of a pair of code units behind it has the contract reject it.
+    return f"{value!r}{_NO_TEXT}"
+
+
+def _postgres_text(value: Any) -> str:
+    """Its drivers hand out the first and the last time of Python for times without an end."""
+    if isinstance(value, datetime):
+        return _ENDLESS.get(value.replace(tzinfo=UTC)) or _text(value)
+    return _text(value)
 
 
 def _sorted_out(error: sa.exc.DBAPIError, connection: sa.Connection, origin: str) -> Exception:

@@ -1,6 +1,6 @@
 """Every road by which a warehouse's rows come, and what a contract makes of them at its end."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -22,7 +22,7 @@ OpenRoad = Callable[[str], Source]
 
 
 @pytest.fixture
-def open_road(server: Embedded, tmp_path: Path) -> Iterator[OpenRoad]:
+def open_road(server: Embedded, tmp_path: Path) -> OpenRoad:
     """Opens a road by the scheme of its URL."""
 
     def opened(scheme: str) -> Source:
@@ -30,7 +30,7 @@ def open_road(server: Embedded, tmp_path: Path) -> Iterator[OpenRoad]:
             return on_postgres(server, scheme)
         return on_duckdb(tmp_path) if scheme == "duckdb" else on_sqlite(tmp_path, scheme)
 
-    yield opened
+    return opened
 
 
 @dataclass(frozen=True)

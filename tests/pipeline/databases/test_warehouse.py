@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
+from pipeline.contract.contract import Column
 from pipeline.databases import warehouse
 from pipeline.databases.queries import WarehouseError
 from pipeline.embedded.server import Embedded
 from tests.home import Home, Server
-from tests.pipeline.databases.roads import POSTGRES, ROADS, OpenRoad, open_road
+from tests.pipeline.databases.roads import POSTGRES, ROADS, SQLITE, OpenRoad, checked, open_road
 
 __all__ = ["open_road"]
 
@@ -93,3 +94,43 @@ def test_a_second_statement_is_refused_and_never_run(
 @pytest.mark.parametrize("scheme", POSTGRES)
 def test_a_transaction_of_postgres_only_reads(open_road: OpenRoad, scheme: str) -> None:
     assert open_road(scheme).column("SELECT current_setting('transaction_read_only')") == ["on"]
+
+
+@pytest.mark.parametrize("sign", ["", "-"])
+@pytest.mark.parametrize("kind", ["timestamp", "timestamptz"])
+@pytest.mark.parametrize("scheme", ["postgresql", "postgresql+psycopg2", "duckdb"])
+def test_a_time_without_an_end_is_rejected_as_not_finite(
+    open_road: OpenRoad, scheme: str, kind: str, sign: str
+) -> None:
+    query = (
+        f"SELECT 'endless' AS entity_id, CAST('{sign}infinity' AS {kind}) AS x "
+        f"UNION ALL SELECT 'late', CAST('9999-12-31 00:00:00+00' AS {kind})"
+    )
+    dtype = "datetime64[us]" if kind == "timestamp" else "datetime64[us, UTC]"
+    column = Column(
+        "x", "timestamp" if kind == "timestamp" else "instant", dtype, nullable=False, planned=True
+    )
+    result = checked(open_road(scheme), query, column)
+    assert result.rejected == {"endless": ("x", "finite")}
+    assert list(result.accepted) == ["late"]
+
+
+# As a column's type or its other values have it come: as an integer, as a decimal, as text beside a fraction.
+WHOLE = {
+    **dict.fromkeys(POSTGRES, ("CAST({} AS bigint)", "CAST({} AS numeric)")),
+    **dict.fromkeys(SQLITE, ("{}", "{} AS x UNION ALL SELECT 'half', 0.5")),
+    "duckdb": ("CAST({} AS bigint)", "CAST({} AS hugeint)", "CAST({} AS decimal(38, 0))"),
+}
+
+
+@pytest.mark.parametrize(
+    ("scheme", "cell"), [(scheme, cell) for scheme, cells in WHOLE.items() for cell in cells]
+)
+def test_a_whole_number_that_no_float_has_is_rejected(open_road: OpenRoad, scheme: str, cell: str) -> None:
+    source = open_road(scheme)
+    column = Column("x", "number", "float64", nullable=False)
+    for value, fits in ((2**53, True), (2**53 + 1, False), (-(2**53), True), (-(2**53) - 2, False)):
+        query = "SELECT 'whole' AS entity_id, " + (cell if " AS x" in cell else f"{cell} AS x").format(value)
+        result = checked(source, query, column)
+        assert result.accepted.get("whole") == (float(value) if fits else None), value
+        assert result.rejected == ({} if fits else {"whole": ("x", "type")})
