@@ -22,13 +22,21 @@ BATCH_ROWS = 32_768
 
 # A parameter with a cast, as in :score_date::timestamp: SQLAlchemy would take the colons for its own.
 _CAST = re.compile(r"(?<![:\w\\]):(\w+)(?=::)")
-# Colons that are none of a parameter's: all that stand in a literal, a quoted name or a comment; those of a slice.
-_COLON, _SLICE = re.compile(r"(?<!\\):"), re.compile(r"(?<![:\w\\]):(?=\d)")
+# The colon of a slice, which is no parameter's. Neither is any in a literal, a quoted name or a comment.
+_SLICE = re.compile(r"(?<![:\w\\]):(?=\d)")
 _BOM = "\ufeff"
 
 
 class WarehouseError(ScoringError):
     """A query that cannot work as it is written."""
+
+
+def damaged(origin: str, kind: str, reason: str) -> WarehouseError:
+    """The error of a warehouse's file that cannot be read as a database, at this try or the next."""
+    return WarehouseError(
+        f"{origin}: the warehouse's file is damaged, or is no {kind} database: {reason}. Put a sound copy in its "
+        "place, or correct the connection."
+    )
 
 
 def bind(
@@ -146,7 +154,7 @@ def _marked(statement: str) -> str:
     return "".join(
         _SLICE.sub(r"\\:", _CAST.sub(r"(:\1)", span.text))
         if span.kind == "code"
-        else _COLON.sub(r"\\:", span.text)
+        else span.text.replace(":", r"\:")
         for span in lexer.split(statement)
     )
 

@@ -18,7 +18,8 @@ import pyarrow.compute as pc
 import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
-from pipeline.databases.queries import BATCH_ROWS, Values, WarehouseError, bind
+from pipeline.databases.queries import BATCH_ROWS, Values, WarehouseError, bind, damaged
+from pipeline.databases.sqlite_file import damage
 
 # What the server itself refused; a retry would meet the same refusal.
 _REFUSALS = (sa.exc.ProgrammingError, sa.exc.DataError, sa.exc.NotSupportedError, sa.exc.IntegrityError)
@@ -170,6 +171,8 @@ def _postgres_text(value: Any) -> str:
 def _sorted_out(error: sa.exc.DBAPIError, connection: sa.Connection, origin: str) -> Exception:
     """The error as a refusal, or as it is where another try may not meet it."""
     reason = " ".join(str(error.orig).split())
+    if connection.dialect.name == "sqlite" and damage(reason):
+        return damaged(origin, "SQLite", reason)
     if not isinstance(error, _REFUSALS):
         passing = not isinstance(error, sa.exc.OperationalError) or _PASSING.search(reason)
         if passing or error.connection_invalidated or not _answers(connection):

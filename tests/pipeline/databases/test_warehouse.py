@@ -1,6 +1,8 @@
 """A query gets its values and nothing else, and a failure says whether to try again."""
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from pipeline.databases.queries import WarehouseError
 from pipeline.embedded.server import Embedded
 from tests.home import Home, Server
 from tests.pipeline.databases.roads import POSTGRES, ROADS, SQLITE, OpenRoad, checked, open_road
+from tests.scenarios.test_sources import on_duckdb, on_sqlite
 
 __all__ = ["open_road"]
 
@@ -46,7 +49,8 @@ def read(server: Server, query: str) -> list[Any]:
         ("SELECT '%s %(score_date)s %%'::text", "%s %(score_date)s %%"),
         ("SELECT '42'::integer", 42),
         ("SELECT '23:59'::text", "23:59"),
-        (r"SELECT '\:score_date'::text", ":score_date"),
+        (r"SELECT '\:score_date'::text", r"\:score_date"),
+        (r"SELECT $$C\:\d\\:e::\:$$::text", r"C\:\d\\:e::\:"),
         ("SELECT (ARRAY[1, 2, 3])[2:3]", [2, 3]),
         ("-- what is it's worth?\nSELECT 1", 1),
         ("-- rows of :score_date\nSELECT 1", 1),
@@ -134,3 +138,39 @@ def test_a_whole_number_that_no_float_has_is_rejected(open_road: OpenRoad, schem
         result = checked(source, query, column)
         assert result.accepted.get("whole") == (float(value) if fits else None), value
         assert result.rejected == ({} if fits else {"whole": ("x", "type")})
+
+
+def _garbled(content: bytes) -> bytes:
+    """A file of which the first page is sound, and no other."""
+    return content[:4096] + bytes(byte ^ 0xFF for byte in content[4096:])
+
+
+BROKEN: dict[str, Callable[[bytes], bytes]] = {
+    "of text": lambda content: b"hello" * 1000,
+    "cut off": lambda content: content[: 4096 + 500],
+    "garbled": _garbled,
+}
+
+
+@pytest.mark.parametrize("damage", BROKEN)
+@pytest.mark.parametrize("scheme", [*SQLITE, "duckdb"])
+def test_a_file_that_is_damaged_is_refused(tmp_path: Path, scheme: str, damage: str) -> None:
+    source = on_duckdb(tmp_path) if scheme == "duckdb" else on_sqlite(tmp_path, scheme)
+    source.run("CREATE TABLE shop (entity_id varchar(9), word varchar(900))")
+    source.run("INSERT INTO shop VALUES " + ", ".join(f"('e{row}', '{row:0900}')" for row in range(2000)))
+    [path] = tmp_path.glob("warehouse.*")
+    path.write_bytes(BROKEN[damage](path.read_bytes()))
+    refusal = (
+        r"q\.sql: the warehouse's file is damaged, or is no \w+ database: .*Put a sound copy in its place"
+    )
+    with pytest.raises(WarehouseError, match=refusal):
+        source.column("SELECT word FROM shop")
+
+
+def test_an_empty_file_is_no_database_of_duckdbs(tmp_path: Path) -> None:
+    (tmp_path / "w.duckdb").touch()
+    with (
+        pytest.raises(WarehouseError, match="the warehouse's file is damaged, or is no DuckDB database"),
+        warehouse.stream(f"duckdb:///{tmp_path / 'w.duckdb'}", "SELECT 1", {}, "q.sql"),
+    ):
+        pass
