@@ -8,10 +8,12 @@ import adbc_driver_manager.dbapi as adbc
 import pyarrow as pa
 from adbc_driver_duckdb import driver_path
 
-from pipeline.databases.queries import Query, WarehouseError, render
+from pipeline.databases.queries import Query, WarehouseError, damaged, render
 
 # How DuckDB begins the errors that another try may not meet: a file that another process holds, or a full disk.
 _PASSING = ("IO Error", "Out of Memory Error", "Connection Error")
+# A file that will be no better at the next try: cut off, of another kind or version, or overwritten.
+_DAMAGED = ("not a valid DuckDB", "enough bytes", "with version number", "Corrupt database file")
 # Files that a query names, and that are not there.
 _GONE = ("No files found", "No such file")
 
@@ -60,6 +62,8 @@ def _batches(reader: pa.RecordBatchReader, origin: str) -> Iterator[pa.RecordBat
 
 
 def _refusal(error: Exception, origin: str) -> Exception:
+    if any(sign in str(error) for sign in _DAMAGED):
+        return damaged(origin, "DuckDB", " ".join(str(error).rpartition("Error: ")[2].split()).rstrip(".!"))
     if any(kind in str(error) for kind in _PASSING) and not any(gone in str(error) for gone in _GONE):
         return error
     reason = str(error).partition(": ")[2] or str(error)

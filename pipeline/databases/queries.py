@@ -23,8 +23,8 @@ BATCH_ROWS = 32_768
 
 # A parameter with a cast, as in :score_date::timestamp: SQLAlchemy would take the colons for its own.
 _CAST = re.compile(r"(?<![:\w\\]):(\w+)(?=::)")
-# Colons that are none of a parameter's: all that stand in a literal, a quoted name or a comment; those of a slice.
-_COLON, _SLICE = re.compile(r"(?<!\\):"), re.compile(r"(?<![:\w\\]):(?=\d)")
+# The colon of a slice, which is no parameter's. Neither is any in a literal, a quoted name or a comment.
+_SLICE = re.compile(r"(?<![:\w\\]):(?=\d)")
 _BOM = "\ufeff"
 
 
@@ -55,11 +55,19 @@ class Query:
         return replace(self, values={**self.values, **values})
 
 
+def damaged(origin: str, kind: str, reason: str) -> WarehouseError:
+    """The error of a warehouse's file that cannot be read as a database, at this try or the next."""
+    return WarehouseError(
+        f"{origin}: the warehouse's file is damaged, or is no {kind} database: {reason}. Put a sound copy in its "
+        "place, or correct the connection."
+    )
+
+
 def bind(query: Query, kind: sa.types.TypeEngine[Any] | None = None) -> sa.TextClause:
     """Bind the values that a query names; instants are in UTC.
 
     Raises:
-        WarehouseError: the query names a parameter that has no value, or there is no query.
+        WarehouseError: the query names a parameter that has no value, or is not one statement.
     """
     clause = sa.text(_marked(_statement(query.text, query.file)))
     named = _names(clause)
@@ -125,7 +133,7 @@ def read(folder: Path, name: str) -> str:
     """Text of the SQL file `name` below `folder`.
 
     Raises:
-        WarehouseError: there is no such file, it lies outside of the folder, or it is no text or no query.
+        WarehouseError: there is no such file, it lies outside of the folder, or it is no text or not one query.
     """
     path = folder / name
     try:
@@ -151,10 +159,16 @@ def read(folder: Path, name: str) -> str:
 
 
 def _statement(query: str, origin: str) -> str:
-    """A query without what may stand after its end."""
-    if statement := lexer.trimmed(query):
-        return statement
-    raise WarehouseError(f"{origin}: there is no query in it. Write the SELECT that gives the rows.")
+    """A query without what may stand after its end; it is one statement."""
+    statement = lexer.trimmed(query)
+    if not statement:
+        raise WarehouseError(f"{origin}: there is no query in it. Write the SELECT that gives the rows.")
+    if line := lexer.line_of_second(statement):
+        raise WarehouseError(
+            f"{origin}: a semicolon in line {line} begins a second statement. Write one SELECT, and no second "
+            "statement."
+        )
+    return statement
 
 
 def _marked(statement: str) -> str:
@@ -162,7 +176,7 @@ def _marked(statement: str) -> str:
     return "".join(
         _SLICE.sub(r"\\:", _CAST.sub(r"(:\1)", span.text))
         if span.kind == "code"
-        else _COLON.sub(r"\\:", span.text)
+        else span.text.replace(":", r"\:")
         for span in lexer.split(statement)
     )
 

@@ -138,17 +138,17 @@ def open_run(database_url: str, run_id: int) -> Iterator[None]:
         Superseded: the run has been closed or published meanwhile.
         LedgerError: the predictions database refused a statement, and would again.
     """
-    with refusing(), engine(database_url).begin() as connection:
-        # The change comes before the look: two stages that resume a failed run at once would else each wait for the
-        # other's shared lock to go away.
-        connection.execute(sa.text(_SQL["resume"]), {"run_id": run_id})
-        hold_open(connection, run_id)
     try:
+        with refusing(), engine(database_url).begin() as connection:
+            # The change comes before the look: two stages that resume a failed run at once would else each wait for
+            # the other's shared lock to go away.
+            connection.execute(sa.text(_SQL["resume"]), {"run_id": run_id})
+            hold_open(connection, run_id)
         with refusing():
             yield
     except NothingToDo:
         raise
-    except Exception as error:  # noted and raised again, whatever it is
+    except BaseException as error:  # noted and raised again, whatever it is: an error, or a signal to end
         # When the database is what failed, its error is the one to show.
         with suppress(sa.exc.SQLAlchemyError):
             close(database_url, run_id, "failed", kept_text(error))

@@ -56,8 +56,6 @@ def integers(column: Column, kind: str) -> Cells:
             limits = np.iinfo(column.dtype.lower())
             fits = limits.min <= value <= limits.max
             found[f"({value})::{kind}"] = value if fits else TYPE
-        elif kind == "numeric":  # decimals have always been rounded to floats, in training as at night
-            found[f"({value})::{kind}"] = rounded(value, column)
         else:
             whole = 2**53 if column.dtype == "float64" else 2**24
             found[f"({value})::{kind}"] = float(value) if abs(value) <= whole else TYPE
@@ -92,8 +90,10 @@ def decimals(column: Column) -> Cells:
         "0.30000000000000004",
         "9007199254740993.5",
     ):
-        if column.kind == "number":
-            found[f"{text}::numeric"] = rounded(Decimal(text), column)
+        if column.kind == "number":  # a fraction is rounded to the nearest float, and a whole number is not
+            taken = rounded(Decimal(text), column)
+            large = isinstance(taken, float) and taken > 2**53 and "." not in text
+            found[f"{text}::numeric"] = TYPE if large else taken
         else:
             found[f"{text}::numeric"] = TYPE
     return found

@@ -184,7 +184,7 @@ def test_no_rows_have_columns_all_the_same(source: Source, table: str) -> None:
         ("SELECT CAST(entity_id AS varchar(20)) FROM {table} WHERE happened < :interval_start AND price > 10", "all"),
         ("SELECT entity_id FROM {table} WHERE :score_date = :score_date AND word LIKE '日%' -- x", "low"),
         ("SELECT entity_id FROM {table} WHERE word = 'naïve';\n-- the end", "all"),
-        (r"SELECT '\:score_date' FROM {table} WHERE units = 3", ":score_date"),
+        (r"SELECT '\:score_date' FROM {table} WHERE units = 3", r"\:score_date"),
         ("SELECT '5%' FROM {table} WHERE units = 3", "5%"),
     ],
 )  # fmt: skip

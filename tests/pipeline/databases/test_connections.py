@@ -1,6 +1,8 @@
 """pipeline/databases/connections.py: a connection's URI becomes an address, or is refused without being shown."""
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -97,6 +99,11 @@ def test_a_password_is_never_in_an_error(password: str, connect: Callable[[str],
     [
         ("sqlite:///relative.db", "its path is not absolute"),
         ("duckdb:////no/such/file.duckdb", "there is no file /no/such/file.duckdb"),
+        ("sqlite+pysqlite:////no/such/file.db", "there is no file /no/such/file.db"),
+        ("sqlite+pysqlite:///relative.db", "its path is not absolute"),
+        ("sqlite+pysqlite://", "its path is not absolute"),
+        ("hello s3cret", "is not a URL"),
+        ("", "is not a URL"),
         ("oracle+nothing://ann:s3cret@host/db", "no driver for 'oracle.nothing' is installed"),
         ("nonsense://ann:s3cret@host/db", "no driver for 'nonsense' is installed"),
         ("mysql+pymysql://ann:s3cret@host/db", "Add one to requirements.in"),
@@ -107,6 +114,27 @@ def test_a_warehouse_that_cannot_be_is_refused_and_not_shown(uri: str, complaint
         connections.warehouse(uri, "sales")
     assert "'sales'" in str(refused.value)
     assert "s3cret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("query", ["", "?timeout=0.5", "?mode=rwc", "?__extra__=%7B%22timeout%22%3A+1%7D"])
+@pytest.mark.parametrize("form", ["sqlite+pysqlite:///{path}", "sqlite+pysqlite:///file:{path}"])
+def test_a_file_behind_a_driver_of_sqlalchemys_is_only_read(tmp_path: Path, form: str, query: str) -> None:
+    path = tmp_path / "a folder%?#" / "w.db"
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as session, session:
+        session.execute("CREATE TABLE shop AS SELECT 7 AS id")
+    uri = form.format(path=quote(str(path))) + query
+    database_url = connections.warehouse(uri, "w")
+    with sa.create_engine(database_url).connect() as connection:
+        assert connection.exec_driver_sql("SELECT id FROM shop").scalar_one() == 7
+        with pytest.raises(sa.exc.OperationalError, match="readonly"):
+            connection.exec_driver_sql("DELETE FROM shop")
+    path.unlink()
+    with pytest.raises(AddressError, match=r"there is no file .*w\.db"):
+        connections.warehouse(uri, "w")
+    with pytest.raises(sa.exc.OperationalError, match="unable to open"):
+        sa.create_engine(database_url).connect()
+    assert not path.exists()
 
 
 def test_airflows_form_of_a_files_address_is_the_same_file(tmp_path: Path) -> None:

@@ -51,13 +51,13 @@ def test_a_parameter_that_is_not_used_is_not_needed() -> None:
     assert postgres.render(Query("SELECT 1", VALUES, "q.sql")).strip() == "SELECT 1"
 
 
-# What a person may write where nothing is meant by a colon; a backslash before one takes it away, as it always has.
-LETTERS = st.text("a:;'\"$-/*[]() \n{}1é", max_size=12)
+# What a person may write where nothing is meant by a colon.
+LETTERS = st.text("a:;'\"$-/*[]() \n{}1é\\", max_size=12)
 QUOTED = st.one_of(
     LETTERS.map(lambda text: "'{}'".format(text.replace("'", "''"))),
     LETTERS.map(lambda text: '"x{}"'.format(text.replace('"', '""'))),
     LETTERS.map(lambda text: "$q$ {} $q$".format(text.replace("$q$", ""))),
-    LETTERS.map(lambda text: "E'\\'{}'".format(text.replace("'", "''"))),
+    LETTERS.map(lambda text: "E'\\'{}'".format(text.replace("'", "''").replace("\\", "\\\\"))),
 )
 COMMENTS = st.one_of(
     LETTERS.map(lambda text: "--{}\n".format(text.replace("\n", " "))),
@@ -128,4 +128,10 @@ def test_a_byte_order_mark_is_read_over_or_named(tmp_path: Path) -> None:
 def test_a_file_without_a_query_says_so(tmp_path: Path, text: str) -> None:
     (tmp_path / "q.sql").write_text(text)
     with pytest.raises(WarehouseError, match=r"q\.sql: there is no query in it\. Write the SELECT"):
+        queries.read(tmp_path, "q.sql")
+
+
+def test_a_file_of_two_statements_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "q.sql").write_text("SELECT ';' -- the first;\n;\nSELECT 2;\n")
+    with pytest.raises(WarehouseError, match=r"q\.sql: a semicolon in line 2 begins a second statement\."):
         queries.read(tmp_path, "q.sql")

@@ -8,8 +8,12 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from pipeline.contract.contract import Column
 from pipeline.databases import warehouse
-from pipeline.databases.queries import Query, WarehouseError
+from pipeline.databases.queries import BATCH_ROWS, Query, WarehouseError
+from tests.pipeline.databases.roads import OpenRoad, checked, open_road
+
+__all__ = ["open_road"]
 
 VALUES: dict[str, date | datetime] = {
     "score_date": date(2024, 3, 1),
@@ -52,3 +56,21 @@ def test_a_database_that_is_locked_is_asked_again(tmp_path: Path) -> None:
             warehouse.stream(address, Query("SELECT id FROM shop", VALUES, "q.sql")),
         ):
             pass
+
+
+# More rows of text than the first batch has, and then one that is none.
+LATE = f"""
+CREATE TABLE t (entity_id, word);
+WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {BATCH_ROWS + 9})
+INSERT INTO t SELECT 'e' || i, 'web' FROM n;
+INSERT INTO t VALUES (CAST('e33000' AS BLOB), 'web'), ('last', CAST('web' AS BLOB));
+"""
+
+
+def test_bytes_are_no_text_in_any_batch(open_road: OpenRoad) -> None:
+    source = open_road("sqlite+pysqlite")
+    source.run(LATE)
+    result = checked(source, "SELECT * FROM t", Column("word", "text", "str", nullable=True))
+    assert len(result.accepted) == BATCH_ROWS + 9
+    assert sorted(result.rejected.values()) == [("entity_id", "type"), ("word", "type")]
+    assert result.rejected["last"] == ("word", "type")

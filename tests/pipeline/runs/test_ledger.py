@@ -45,6 +45,15 @@ def test_a_try_that_comes_late_does_not_take_over_from_a_later_one(shop: Shop) -
     assert [run["attempt"] for run in shop.runs()] == [2, 1]
 
 
+def test_whatever_ends_a_stage_is_noted_in_the_runs_row(shop: Shop) -> None:
+    run = shop.extract()
+    with pytest.raises(KeyboardInterrupt), ledger.open_run(shop.home.places.predictions, run.run_id):
+        raise KeyboardInterrupt
+    noted = shop.home.last_run(shop.job)
+    assert (noted["status"], noted["status_reason"]) == ("failed", "KeyboardInterrupt")
+    assert shop.publish(run, shop.write(run)).run_id == run.run_id
+
+
 def test_a_failure_is_noted_in_the_runs_row_and_a_retry_resumes_it(shop: Shop) -> None:
     run = shop.extract()
     work = load_model(shop.home.places, run)
