@@ -210,7 +210,7 @@ class Night:
 
     def _score(self, cursor: adbc.Cursor, archived: Archived, line: Row) -> int:
         file = archived.scores(line)
-        where = (self.day.isoformat(), self.job, archived.run["run_id"], line["part"])
+        where = (self.day.isoformat(), archived.run["run_id"], line["part"])
         batches = parts.read(self.store, file.path, file)
         rows = postgres.load(cursor, "scoring", "prediction_rows", archive.as_rows(where, batches))
         expected = line["rows_scored"] - line["rows_erased"]

@@ -116,17 +116,16 @@ def _key(rows: pa.RecordBatch) -> tuple[int, int]:
     return rows.column("run_id")[0].as_py(), rows.column("part")[0].as_py()
 
 
-def as_rows(where: tuple[str, str, int, int], batches: Iterable[pa.RecordBatch]) -> pa.RecordBatchReader:
+def as_rows(where: tuple[str, int, int], batches: Iterable[pa.RecordBatch]) -> pa.RecordBatchReader:
     """Batches of scores as rows of `prediction_rows`.
 
     Args:
-        where: score date, job, run and part.
+        where: score date, run and part.
         batches: of schema `SCORED`.
     """
-    day, job, run_id, part = where
+    day, run_id, part = where
     constants = (
         pa.scalar(day).cast(pa.date32()),
-        job,
         pa.scalar(run_id, pa.int64()),
         pa.scalar(part, pa.int32()),
     )
@@ -142,7 +141,6 @@ def as_rows(where: tuple[str, str, int, int], batches: Iterable[pa.RecordBatch])
 _TABLE = pa.schema(
     [
         ("score_date", pa.date32()),
-        ("job", pa.string()),
         ("run_id", pa.int64()),
         ("part", pa.int32()),
         *SCORE_SCHEMA,

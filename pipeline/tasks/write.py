@@ -40,7 +40,7 @@ def write(places: Workspace, scored: Scored) -> Written:
             ledger.write_as(cursor, scored.run_id)
             cursor.execute(_CLAIM, line)
             if cursor.fetchall():
-                where = (scored.score_date, scored.job, scored.run_id, scored.part.number)
+                where = (scored.score_date, scored.run_id, scored.part.number)
                 postgres.load(cursor, "scoring", "prediction_rows", as_rows(where, _told(scored, batches)))
             else:
                 cursor.execute(_WRITTEN, line[2:])

@@ -34,7 +34,7 @@ PART = """
 INSERT INTO scoring.run_parts (run_id, part, rows_extracted, rows_rejected, rows_scored, input_sha256, scored_sha256)
 VALUES (:run, 0, 1, 0, 1, 'i', 's')
 """
-ROW = "INSERT INTO scoring.prediction_rows VALUES ('2024-03-01', :job, :run, 0, 'e', 0.5)"
+ROW = "INSERT INTO scoring.prediction_rows VALUES ('2024-03-01', :run, 0, 'e', 0.5)"
 HOLD = "UPDATE scoring.scoring_runs SET status = 'held', findings = CAST(:found AS jsonb) WHERE run_id = :run"
 FOUND = json.dumps([{"check": "min_rows", "action": "hold", "message": "zu wenige, 5 %: ünüblich"}])
 
@@ -73,7 +73,7 @@ class Base:
         self.sql(PART, self.pipeline, run=run)
         with postgres.engine(self.pipeline).begin() as connection:
             connection.execute(sa.text("SELECT scoring.write_as(:run)"), {"run": run})
-            connection.execute(sa.text(ROW), {"job": job, "run": run})
+            connection.execute(sa.text(ROW), {"run": run})
         if held:
             self.sql(HOLD, self.pipeline, run=run, found=FOUND)
         return run
