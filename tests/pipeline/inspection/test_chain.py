@@ -1,6 +1,7 @@
 """pipeline/inspection/chain.py: whatever is altered in the chain, in a run, its ledger or the pointer is named."""
 
 import json
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import date
@@ -332,7 +333,7 @@ def test_nothing_is_published_where_the_head_is_gone(chain: Base) -> None:
         connection.execute(sa.text("SELECT scoring.publish(:run)"), {"run": run})
 
 
-INVISIBLE = ["", " ", "\u200b", "\u2060\u00a0", "\u3164", "\U000e0020"]
+INVISIBLE = ["", " ", "\u200b", "\u2060\u00a0", "\u3164", "\U000e0020", "\u0301", "?!"]
 
 
 @pytest.mark.parametrize("name", INVISIBLE)
@@ -354,6 +355,21 @@ def test_nobody_decides_or_erases_under_a_name_that_cannot_be_seen(chain: Base, 
 @pytest.mark.parametrize("name", ["Ünal", "\u674e", "\u0416", "7"])
 def test_a_name_may_be_of_any_script(chain: Base, name: str) -> None:
     assert chain.sql("SELECT scoring.is_visible(:name)", name=name) == [(True,)]
+
+
+def test_the_database_knows_the_letters_that_the_pipeline_knows(chain: Base) -> None:
+    characters = [
+        chr(code) for code in range(1, 0x110000) if unicodedata.category(chr(code)) not in ("Cn", "Cs")
+    ]
+    query = (
+        "SELECT character FROM unnest(CAST(:all AS text[])) AS character WHERE scoring.is_visible(character)"
+    )
+    visible = {character for (character,) in chain.sql(query, all=characters)}
+    fillers = {"\u115f", "\u1160", "\u3164", "\uffa0"}
+    assert {character for character in characters if character.isalnum()} - visible == fillers
+    others = {character for character in visible if not character.isalnum()}
+    assert not [character for character in others if character < "\u0700"]
+    assert len(others) < 1500
 
 
 @pytest.mark.parametrize("head", ["", "abc", "g" * 64, "A" * 64])
