@@ -40,7 +40,7 @@ _ERASURE = (
 )  # fmt: skip
 _REWRITE = ("rewrite_id", "run_id", "part", "kind", "sha256", "sha256_next")
 _STATUS = ("run_id", "job", "score_date", "status", "expired_at")
-_DAYS = ("job", "predictions_days", "entered_at")
+_DAYS = ("job", "predictions_days", "superseded_days", "entered_at")
 # No transaction that publishes takes longer.
 _PUBLISHING = timedelta(hours=1)
 _MOVES = ("publish", "approval", "rollback")
@@ -66,9 +66,10 @@ def verify(database_url: str, head: str | None = None) -> Verification:
     """Compute every hash of the chain again, and compare runs, ledgers, receipts and the pointer with it.
 
     Not covered, for whoever owns the database: scores and rejected rows themselves (`reproduce` computes them again),
-    metrics, profiles and outcomes, and runs on which nobody decided (open, held, dry or overtaken ones). A run that
-    expired by days which have been changed since, and further rewrites and erased rows of a job that has erased
-    something, are taken for what they say they are.
+    metrics, profiles and outcomes; runs on which nobody decided (open, held, dry or overtaken ones); why a run has its
+    status, what clean-up notes of it, and the definitions of views and functions. A run that expired by days which
+    have been changed since, and further rewrites and erased rows of a job that has erased something, are taken for what
+    they say they are.
 
     Args:
         database_url: the predictions database.
@@ -100,6 +101,7 @@ def walk(connection: sa.Connection, head: str | None = None) -> Verification:
     for check in (
         _altered_runs,
         _wrong_statuses,
+        _early_expiries,
         _altered_rewrites,
         _unexplained_erasures,
         _altered_receipts,
@@ -179,12 +181,11 @@ def _altered_runs(connection: sa.Connection, chain: Sequence[Row]) -> Iterator[s
 
 
 def _wrong_statuses(connection: sa.Connection, chain: Sequence[Row]) -> Iterator[str]:
-    """Runs whose status is not the one to which the chain, and the job's retention, lead."""
+    """Runs whose status is not the one to which the chain leads."""
     moves = [entry for entry in chain if entry.kind in _MOVES]
     moved = {entry.run_id: entry for entry in moves}
     shown = {entry.run_id for entry in {(entry.job, entry.score_date): entry for entry in moves}.values()}
     rejected = {entry.run_id: entry for entry in chain if entry.kind == "rejection"}
-    days = {row.job: row for row in _rows(connection, "retention", _DAYS, "job")}
     for run in _rows(connection, "scoring_runs", _STATUS, "run_id"):
         name = f"run {run.run_id} of {run.job} {run.score_date}"
         expected = "abandoned" if run.run_id in rejected else None
@@ -197,26 +198,58 @@ def _wrong_statuses(connection: sa.Connection, chain: Sequence[Row]) -> Iterator
         if expected not in (None, run.status):
             entry = moved.get(run.run_id) or rejected[run.run_id]
             yield f"{name} is {run.status}, and not {expected} as {_name(entry)} has it"
+
+
+def _early_expiries(connection: sa.Connection, chain: Sequence[Row]) -> Iterator[str]:
+    """Runs on which somebody decided, and which expired before the job's retention lets them."""
+    days = {row.job: row for row in _rows(connection, "retention", _DAYS, "job")}
+    entries = _last_entries(chain)
+    for run in _rows(connection, "scoring_runs", _STATUS, "run_id"):
         if (
-            run.run_id in shown
-            and run.expired_at
-            and not _had_its_time(run, moved[run.run_id], days.get(run.job))
+            run.expired_at
+            and run.run_id in entries
+            and not _had_its_time(run, entries[run.run_id], days.get(run.job))
         ):
-            yield f"{name} expired on {run.expired_at}, and the job's retention does not say so"
+            yield (
+                f"run {run.run_id} of {run.job} {run.score_date} expired on {run.expired_at}, and the job's retention "
+                "does not say so"
+            )
 
 
-def _had_its_time(run: Row, entry: Row, kept: Row | None) -> bool:
-    """Whether retention explains that a run expired which analysts saw."""
+def _last_entries(chain: Sequence[Row]) -> dict[str, tuple[Row, ...]]:
+    """For each run the last entry that published or rejected it, and the entry that replaced it afterwards."""
+    last: dict[str, tuple[Row, ...]] = {}
+    for entry in chain:
+        if entry.kind in _MOVES or entry.kind == "rejection":
+            if entry.replaced_run_id in last:
+                last[entry.replaced_run_id] = (*last[entry.replaced_run_id], entry)
+            last[entry.run_id] = (entry,)
+    return last
+
+
+def _had_its_time(run: Row, entries: Sequence[Row], kept: Row | None) -> bool:
+    """Whether retention explains that a run expired.
+
+    Args:
+        run: which expired.
+        entries: what published or rejected it last, and what replaced it then.
+        kept: the days of its job.
+    """
     if kept is None:
         return False
     expired = datetime.fromisoformat(run.expired_at)
     if expired < datetime.fromisoformat(kept.entered_at):  # by days that nobody knows any more
         return True
-    if kept.predictions_days is None:
+    entry = entries[-1]
+    hidden = len(entries) > 1 or entry.kind == "rejection"
+    # A hidden run whose files are gone expires without days where a rebuild makes it again.
+    if hidden and entry.restored_as is not None:
+        return True
+    days = kept.superseded_days if hidden else kept.predictions_days
+    if days is None:
         return False
-    # From the beginning of the transaction that published it, which is a little earlier than its entry.
-    published = datetime.fromisoformat(entry.recorded_at) - _PUBLISHING
-    return published + timedelta(days=int(kept.predictions_days)) <= expired
+    # From the beginning of the transaction that published or rejected, which is a little earlier than its entry.
+    return datetime.fromisoformat(entry.recorded_at) - _PUBLISHING + timedelta(days=int(days)) <= expired
 
 
 def _first_digests(connection: sa.Connection) -> dict[tuple[str, str, str], str]:

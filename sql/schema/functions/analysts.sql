@@ -26,7 +26,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     DELETE FROM scoring.analyst_jobs AS granted
     WHERE granted.role = $1
-      AND (jobs = '{}' OR granted.job = ANY (jobs) OR granted.role_id <> quote_ident(role)::regrole);
+      AND (jobs = '{}' OR granted.job = ANY (jobs) OR granted.role_id <> quote_ident($1)::regrole);
     PERFORM FROM scoring.analyst_jobs AS granted WHERE granted.role = $1;
     IF NOT FOUND THEN
         EXECUTE format('REVOKE scoring_analyst, scoring_job_analyst FROM %I', role);

@@ -293,7 +293,8 @@ def test_erasure_and_retention_alter_nothing(chain: Base) -> None:
             "SELECT scoring.plan_rewrite(3, 0, repeat('a', 64), repeat('a', 64))",
             "SELECT scoring.settle_rewrite(3, 0, repeat('a', 64))",
             "SELECT scoring.erase('job', 'e', '{3}', '{}', '{}', '{}', 'cleo', 'asked for')",
-            "INSERT INTO scoring.retention VALUES ('job', 1, 1, 1, 1), ('other', 1, 1, 1, 1)",
+            # By days that had been entered before; `aged` runs stand in for a chain that is.
+            "INSERT INTO scoring.retention VALUES ('job', 1, 1, 1, 1, 'tomorrow'), ('other', 1, 1, 1, 1, 'tomorrow')",
             "SELECT scoring.expire(run), scoring.expire_parts(run) FROM unnest(ARRAY[1, 3, 4]) AS run",
         ):
             connection.execute(sa.text(statement))
@@ -322,6 +323,27 @@ def test_a_published_run_expires_by_its_jobs_retention_alone(
     kept = f"INSERT INTO scoring.retention VALUES ('other', 1, 1, 1, {days}, '{entered}', 'scoring_owner')"
     with chain.altered(f"{GONE} + interval '{expired}' WHERE run_id = 5", kept) as connection:
         assert (walk(connection).violations == ()) == explained
+
+
+@pytest.mark.parametrize(
+    ("days", "entered", "expired", "explained"),
+    [
+        ("7", "yesterday", "8 days", True),
+        ("7", "yesterday", "1 day", False),
+        ("7", "tomorrow", "1 hour", True),  # by other days, which nobody knows any more
+    ],
+)
+@pytest.mark.parametrize("run", [1, 3, 4], ids=["replaced", "rolled back", "rejected"])
+def test_a_run_that_is_not_shown_expires_by_its_jobs_retention_alone(
+    chain: Base, run: int, days: str, entered: str, expired: str, explained: bool
+) -> None:
+    kept = f"INSERT INTO scoring.retention VALUES ('job', 1, 1, {days}, 1, '{entered}', 'scoring_owner')"
+    with chain.altered(
+        f"{RUN} expired_at = now() + interval '{expired}' WHERE run_id = {run}", kept
+    ) as connection:
+        violations = walk(connection).violations
+    assert (violations == ()) == explained
+    assert all(violation.startswith(f"run {run} of job 2024-03-01 expired on 20") for violation in violations)
 
 
 def test_nothing_is_published_where_the_head_is_gone(chain: Base) -> None:
