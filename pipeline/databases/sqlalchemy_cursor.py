@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
-from pipeline.databases.queries import BATCH_ROWS, Values, WarehouseError, bind, damaged
+from pipeline.databases.queries import BATCH_ROWS, Query, WarehouseError, bind, damaged
 from pipeline.databases.sqlite_file import damage
 
 # What the server itself refused; a retry would meet the same refusal.
@@ -53,7 +53,7 @@ _ENDLESS = {datetime.max.replace(tzinfo=UTC): "infinity", datetime.min.replace(t
 
 
 @contextmanager
-def stream(uri: str, query: str, values: Values, origin: str) -> Iterator[pa.RecordBatchReader]:
+def stream(uri: str, query: Query) -> Iterator[pa.RecordBatchReader]:
     """Run one query and hand out its rows as Arrow record batches.
 
     The transaction only reads where the dialect can begin such a one, and is rolled back at the end whatever the query
@@ -63,7 +63,7 @@ def stream(uri: str, query: str, values: Values, origin: str) -> Iterator[pa.Rec
         WarehouseError: the database refused the query.
         sqlalchemy.exc.SQLAlchemyError: the connection was lost; worth a retry.
     """
-    clause = bind(query, values, origin)
+    clause = bind(query)
     source = sa.create_engine(uri, poolclass=NullPool)
     with source.connect().execution_options(**_OPTIONS) as connection:
         try:
@@ -73,12 +73,14 @@ def stream(uri: str, query: str, values: Values, origin: str) -> Iterator[pa.Rec
             types = [_type(values) for values in _columns(first, len(names))]
         except sa.exc.ResourceClosedError as error:
             raise WarehouseError(
-                f"{origin}: the database has no rows to give for it. Write one SELECT, and no other statement."
+                f"{query.file}: the database has no rows to give for it. Write one SELECT, and no other statement."
             ) from error
         except sa.exc.DBAPIError as error:
-            raise _sorted_out(error, connection, origin) from error
+            raise _sorted_out(error, connection, query.file) from error
         schema = pa.schema(list(zip(names, types, strict=True)))
-        yield pa.RecordBatchReader.from_batches(schema, _batches(first, chunks, schema, origin, connection))
+        yield pa.RecordBatchReader.from_batches(
+            schema, _batches(first, chunks, schema, query.file, connection)
+        )
 
 
 def _batches(

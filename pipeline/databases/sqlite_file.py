@@ -18,7 +18,7 @@ import adbc_driver_sqlite.dbapi as driver
 import pyarrow as pa
 from adbc_driver_sqlite import StatementOptions
 
-from pipeline.databases.queries import BATCH_ROWS, Values, WarehouseError, damaged, render
+from pipeline.databases.queries import BATCH_ROWS, Query, WarehouseError, damaged, render
 
 # Declared types that SQLite keeps as text or as 0 and 1, and what they are.
 _DECLARED = (
@@ -53,14 +53,14 @@ class _Column:
 
 
 @contextmanager
-def stream(uri: str, query: str, values: Values, origin: str) -> Iterator[pa.RecordBatchReader]:
+def stream(uri: str, query: Query) -> Iterator[pa.RecordBatchReader]:
     """Run one query and hand out its rows as Arrow record batches.
 
     Raises:
         WarehouseError: SQLite refused the query.
         adbc.Error, OSError: the file is locked, or cannot be read; worth a retry.
     """
-    statement = render(query, values, origin, _literal)
+    statement = render(query, _literal)
     with ExitStack() as held:
         try:
             session = held.enter_context(
@@ -75,9 +75,9 @@ def stream(uri: str, query: str, values: Values, origin: str) -> Iterator[pa.Rec
             cursor.execute(f"SELECT {first} UNION ALL SELECT {read} FROM {_VIEW}")  # noqa: S608 - names are quoted
             reader = cursor.fetch_record_batch()
         except adbc.Error as error:
-            raise _refusal(error, origin) from error
+            raise _refusal(error, query.file) from error
         schema = pa.schema([(column.name, column.arrow) for column in columns])
-        yield pa.RecordBatchReader.from_batches(schema, _batches(reader, schema, origin))
+        yield pa.RecordBatchReader.from_batches(schema, _batches(reader, schema, query.file))
 
 
 def damage(error: object) -> str:

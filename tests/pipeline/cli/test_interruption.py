@@ -11,6 +11,7 @@ import pytest
 from pipeline import __main__ as command_line
 from pipeline.cli.interruption import Interrupted, interruptible
 from pipeline.databases import warehouse
+from pipeline.databases.queries import Query
 from pipeline.embedded.server import Embedded
 from tests.home import Home
 from tests.pipeline.shop import open_shop
@@ -47,7 +48,9 @@ def test_a_statement_that_is_waited_for_is_cancelled(server: Embedded, number: s
     def wait() -> None:
         with interruptible():
             sender.start()
-            with warehouse.stream(server.connections["warehouse"], "SELECT pg_sleep(30)::text", {}, "q.sql"):
+            with warehouse.stream(
+                server.connections["warehouse"], Query("SELECT pg_sleep(30)::text", {}, "q.sql")
+            ):
                 pass
 
     with pytest.raises(Interrupted, match=number.name):

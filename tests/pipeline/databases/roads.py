@@ -10,6 +10,7 @@ import pytest
 from pipeline.contract.checker import Checker
 from pipeline.contract.contract import Column, Contract
 from pipeline.databases import warehouse
+from pipeline.databases.queries import Query
 from pipeline.embedded.server import Embedded
 from tests.scenarios.test_sources import Source, on_duckdb, on_postgres, on_sqlite
 
@@ -51,7 +52,7 @@ def checked(source: Source, query: str, column: Column) -> Checked:
     checker = Checker(Contract((column,)), day_end=datetime(2024, 3, 2, tzinfo=UTC))
     accepted: dict[str, object] = {}
     rejected: dict[str, tuple[str, str]] = {}
-    with warehouse.stream(source.address, query, VALUES, "q.sql") as reader:
+    with warehouse.stream(source.address, Query(query, VALUES, "q.sql")) as reader:
         checker.schema(reader.schema, "q.sql")
         for batch in reader:
             result = checker.check(batch)

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from pipeline.databases import connections, postgres, warehouse
 from pipeline.databases.connections import AddressError
+from pipeline.databases.queries import Query
 from pipeline.embedded.server import Embedded
 
 SECRET = "s3cret"
@@ -47,7 +48,7 @@ def test_an_options_spaces_reach_the_server(server: Embedded) -> None:
     uri = server.connections["warehouse"] + "&options=" + quote("-c application_name=night")
     address = connections.postgres(uri.replace("postgresql://", "postgres://"), "warehouse")
     query = "SELECT current_setting('application_name') AS name"
-    with warehouse.stream(address, query, {}, "q.sql") as reader:
+    with warehouse.stream(address, Query(query, {}, "q.sql")) as reader:
         assert reader.read_all().to_pylist() == [{"name": "night"}]
     with postgres.engine(address).connect() as connection:
         assert connection.execute(sa.text(query)).scalar_one() == "night"
@@ -75,7 +76,7 @@ def test_an_address_that_will_not_do_is_refused_and_not_shown(uri: str, complain
 
 
 def adbc_connect(address: str) -> None:
-    with warehouse.stream(address, "SELECT 1", {}, "q.sql"):
+    with warehouse.stream(address, Query("SELECT 1", {}, "q.sql")):
         raise AssertionError("connected")
 
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from pipeline.contract.contract import Column
 from pipeline.databases import warehouse
-from pipeline.databases.queries import BATCH_ROWS, WarehouseError
+from pipeline.databases.queries import BATCH_ROWS, Query, WarehouseError
 from tests.pipeline.databases.roads import OpenRoad, checked, open_road
 
 __all__ = ["open_road"]
@@ -40,7 +40,7 @@ def test_a_driver_without_kinds_of_errors_refuses_all_the_same(
     sqlite3.connect(file).close()
     with (
         pytest.raises(WarehouseError, match=refusal),
-        warehouse.stream(f"sqlite+pysqlite:///{file}", query, VALUES, "q.sql") as reader,
+        warehouse.stream(f"sqlite+pysqlite:///{file}", Query(query, VALUES, "q.sql")) as reader,
     ):
         reader.read_all()
 
@@ -53,7 +53,7 @@ def test_a_database_that_is_locked_is_asked_again(tmp_path: Path) -> None:
         address = f"sqlite+pysqlite:///{file}?timeout=0.1"
         with (
             pytest.raises(sa.exc.OperationalError, match="locked"),
-            warehouse.stream(address, "SELECT id FROM shop", VALUES, "q.sql"),
+            warehouse.stream(address, Query("SELECT id FROM shop", VALUES, "q.sql")),
         ):
             pass
 

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.contract.contract import Column
 from pipeline.databases import warehouse
-from pipeline.databases.queries import WarehouseError
+from pipeline.databases.queries import Query, WarehouseError
 from pipeline.embedded.server import Embedded
 from tests.home import Home, Server
 from tests.pipeline.databases.roads import POSTGRES, ROADS, SQLITE, OpenRoad, checked, open_road
@@ -27,7 +27,7 @@ VALUES: dict[str, date | datetime] = {
 def read(server: Server, query: str) -> list[Any]:
     """First column of a query's rows, read as a night is."""
     uri = server.connections["warehouse"]
-    with warehouse.stream(uri, query, VALUES, "test.sql") as reader:
+    with warehouse.stream(uri, Query(query, VALUES, "test.sql")) as reader:
         rows: list[Any] = reader.read_all().column(0).to_pylist()
     return rows
 
@@ -88,7 +88,7 @@ def test_a_second_statement_is_refused_and_never_run(
     with (
         pytest.raises(WarehouseError, match=refusal),
         warehouse.stream(
-            source.address, f"SELECT x\nFROM {table}; {end.format(table=table)}", VALUES, "test.sql"
+            source.address, Query(f"SELECT x\nFROM {table}; {end.format(table=table)}", VALUES, "test.sql")
         ),
     ):
         pass
@@ -171,6 +171,6 @@ def test_an_empty_file_is_no_database_of_duckdbs(tmp_path: Path) -> None:
     (tmp_path / "w.duckdb").touch()
     with (
         pytest.raises(WarehouseError, match="the warehouse's file is damaged, or is no DuckDB database"),
-        warehouse.stream(f"duckdb:///{tmp_path / 'w.duckdb'}", "SELECT 1", {}, "q.sql"),
+        warehouse.stream(f"duckdb:///{tmp_path / 'w.duckdb'}", Query("SELECT 1", {}, "q.sql")),
     ):
         pass
