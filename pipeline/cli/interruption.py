@@ -31,7 +31,8 @@ def interruptible() -> Iterator[None]:
 
     def leave(number: int, _: FrameType | None) -> None:
         for other in before:
-            signal.signal(other, signal.SIG_IGN)
+            # Not SIG_IGN: Python complains of a signal that came in between.
+            signal.signal(other, lambda *_: None)
         raise Interrupted(first[0] if first else number)
 
     before = {number: signal.getsignal(number) for number in _SIGNALS}
