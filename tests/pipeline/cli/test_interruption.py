@@ -10,6 +10,9 @@ import pytest
 
 from pipeline import __main__ as command_line
 from pipeline.cli.interruption import Interrupted, interruptible
+from pipeline.databases import warehouse
+from pipeline.databases.queries import Query
+from pipeline.embedded.server import Embedded
 from tests.home import Home
 from tests.pipeline.shop import open_shop
 
@@ -23,8 +26,8 @@ def test_the_first_signal_is_raised_and_what_follows_is_left_alone(number: signa
         with pytest.raises(Interrupted, match=f"the command was ended by {number.name}") as interrupted:
             signal.raise_signal(number)
         assert interrupted.value.exit_code == 128 + number
-        signal.raise_signal(signal.SIGTERM)
-        signal.raise_signal(signal.SIGHUP)
+        for other in SIGNALS:
+            signal.raise_signal(other)
     assert [signal.getsignal(each) for each in SIGNALS] == before
 
 
@@ -35,6 +38,24 @@ def test_an_ignored_signal_stays_ignored() -> None:
             signal.raise_signal(signal.SIGHUP)
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_statement_that_is_waited_for_is_cancelled(server: Embedded, number: signal.Signals) -> None:
+    sender = threading.Timer(0.5, os.kill, (os.getpid(), number))
+    begun = time.perf_counter()
+
+    def wait() -> None:
+        with interruptible():
+            sender.start()
+            with warehouse.stream(
+                server.connections["warehouse"], Query("SELECT pg_sleep(30)::text", {}, "q.sql")
+            ):
+                pass
+
+    with pytest.raises(Interrupted, match=number.name):
+        wait()
+    assert time.perf_counter() - begun < 25
 
 
 @pytest.mark.parametrize("number", SIGNALS)
