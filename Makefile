@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help .venv demo up down psql test chaos bench bench-contract bench-drift bench-peers lint lock pins sbom
+.PHONY: help .venv demo up down psql test test-quick chaos bench bench-contract bench-drift bench-peers lint lock pins sbom
 
 PY := .venv/bin/python
 STAMP := .venv/made-from-requirements
@@ -26,6 +26,9 @@ psql: $(STAMP) ## query the predictions as an analyst (ARGS='-c "SELECT ..."')
 
 test: $(STAMP) ## the whole test suite (ARGS='-k name'; ARGS=-n0: one process)
 	@$(PY) -m pytest $(ARGS)
+
+test-quick: $(STAMP) ## what needs no server, no Airflow and no browser, in under three minutes
+	@$(PY) -m pytest --numprocesses=2 -m "not slow and not airflow and not browser" $(ARGS)
 
 chaos: $(STAMP) ## kill, stop, repeat and double tries at N nights (N=200 SEED=1), readers watching
 	@$(PY) -m tests.chaos $(if $(N),--trials $(N)) $(if $(SEED),--seed $(SEED))

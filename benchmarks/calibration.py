@@ -15,7 +15,7 @@ from scipy.stats import norm
 
 from benchmarks.drift import false_alarms, flags
 from benchmarks.spoil import SEED, Floats
-from pipeline.monitoring.profile import TENTHS, Bins, Counts
+from pipeline.monitoring.bins import TENTHS, Bins, Counts
 from pipeline.monitoring.references import Reference
 
 LATER = 60  # nights after training

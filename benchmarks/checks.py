@@ -16,37 +16,38 @@ from pipeline.contract.batch_result import BatchResult
 from pipeline.contract.checker import Checker
 from pipeline.contract.policy import Policy
 from pipeline.evaluation import baselines
-from pipeline.evaluation.metrics import Judged, losses
+from pipeline.evaluation.metrics import LabelledScores, losses
 from pipeline.model import registry
 from pipeline.model.artifact import ModelError
 from pipeline.model.golden import check_golden_rows
 from pipeline.model.loaded_model import Model
-from pipeline.monitoring import drift
+from pipeline.monitoring import drift, gate
 from pipeline.monitoring.calibration import VOLUME
-from pipeline.monitoring.day_over_day import Last
+from pipeline.monitoring.day_over_day import PreviousRun
 from pipeline.monitoring.profile import SCORE, Profile
 from pipeline.monitoring.run_profile import RunProfile
+from pipeline.monitoring.score_summary import ScoreSummary
 from pipeline.payloads import Cost, Run
 from pipeline.store.schemas import SCORE_SCHEMA
-from pipeline.tasks import log_metrics
-from pipeline.tasks.log_metrics import ScoreSummary
 
 RATE = 0.05
 
 _LOG_LOSS = "log_loss"
 
 
-def ours(nights: Nights, rows: pd.DataFrame, scores: Floats, day: date, before: Last | None) -> set[str]:
+def ours(
+    nights: Nights, rows: pd.DataFrame, scores: Floats, day: date, before: PreviousRun | None
+) -> set[str]:
     """The checks of a run that find anything, by name; `same rows` where they are the last night's again."""
     batch = _batch(nights, rows)
     checked = _checked(nights, batch)
     kept = np.flatnonzero(np.isin(batch.column("entity_id"), checked.accepted.column("entity_id")))
-    tonight = profile(nights, rows.iloc[kept], scores[kept])
-    looks = RunProfile(tonight, drift.judge(nights.reference, tonight, day, RATE, before), before)
+    of_run = profile(nights, rows.iloc[kept], scores[kept])
+    run_profile = RunProfile(of_run, drift.distances(nights.reference, of_run, day, RATE, before), before)
     summary = ScoreSummary()
     summary.add(_scored(batch.column("entity_id").take(pa.array(kept)), scores[kept]))
     run = _run(len(rows), checked.rejected_rows, day)
-    verdict = log_metrics.apply_gate(nights.gate, run, summary, looks.findings(nights.gate))
+    verdict = gate.apply_gate(nights.gate, run, summary, run_profile.findings(nights.gate))
     return {"same rows" if "look exactly" in one.message else one.check for one in verdict.findings}
 
 
@@ -54,10 +55,10 @@ def volume(nights: Nights, rows: pd.DataFrame, scores: Floats, day: date, *, wee
     """Whether the number of rows is unusual: for its weekday, or as if every night were of the same one."""
     reference = nights.reference
     if not weekdays:
-        alike = tuple(day + timedelta(weeks=number) for number in range(len(reference.nights)))
-        reference = replace(reference, nights=alike)
-    found = drift.judge(reference, profile(nights, rows, scores), day, RATE)
-    return any(one.unusual for one in found if one.what == VOLUME)
+        alike = tuple(day + timedelta(weeks=number) for number in range(len(reference.training_days)))
+        reference = replace(reference, training_days=alike)
+    found = drift.distances(reference, profile(nights, rows, scores), day, RATE)
+    return any(one.unusual for one in found if one.column == VOLUME)
 
 
 def strict(nights: Nights, rows: pd.DataFrame) -> bool:
@@ -93,7 +94,7 @@ def skills(nights: Nights, scores: Mapping[date, Floats], window: int) -> Floats
         actual = nights.actual(day, nights.later[day])
         has = ~np.isnan(actual)
         label = (found[has] > 0.5).astype(np.int64)
-        judged = Judged("binary", nights.manifest.classes, actual[has], found[has], label, None)
+        judged = LabelledScores("binary", nights.manifest.classes, actual[has], found[has], label, None)
         other = baselines.baselines(nights.pinned, judged, pa.table({}))["base_rate"]
         own.append(losses(judged)[_LOG_LOSS] * has.sum())
         base.append(losses(other)[_LOG_LOSS] * has.sum())
@@ -135,10 +136,10 @@ def profile(nights: Nights, rows: pd.DataFrame, scores: Floats) -> Profile:
     return Profile.of(nights.reference.bins, columns)
 
 
-def last(nights: Nights, day: date) -> Last:
+def last(nights: Nights, day: date) -> PreviousRun:
     """A later night, as the next one finds it."""
     rows = nights.later[day]
-    return Last(day, profile(nights, rows, nights.score(rows)).counts)
+    return PreviousRun(day, profile(nights, rows, nights.score(rows)).counts)
 
 
 def _batch(nights: Nights, rows: pd.DataFrame) -> pa.RecordBatch:
@@ -160,7 +161,7 @@ def _run(rows: int, rejected: int, day: date) -> Run:
     return Run(
         run_id=1,
         job="benchmark",
-        score_date=day.isoformat(),
+        score_date=day,
         dry_run=False,
         model_name="benchmark",
         model_version=1,

@@ -24,8 +24,9 @@ from benchmarks.checks import RATE
 from benchmarks.nights import Nights
 from benchmarks.spoil import SEED, Fault, Floats
 from pipeline.monitoring import drift
-from pipeline.monitoring.day_over_day import Last
-from pipeline.monitoring.profile import Counts, Profile
+from pipeline.monitoring.bins import Counts
+from pipeline.monitoring.day_over_day import PreviousRun
+from pipeline.monitoring.profile import Profile
 from pipeline.monitoring.references import Reference
 
 HELD_OUT = 6  # pieces of the training nights
@@ -53,7 +54,7 @@ class Night:
     day: date
     rows: pd.DataFrame
     scores: Floats
-    before: Last
+    before: PreviousRun
 
 
 def main() -> None:
@@ -94,17 +95,19 @@ def _named(said: argparse.Namespace) -> Mapping[str, Nights]:
 
 def false_alarms(reference: Reference, rate: float) -> float:
     """Share of the training nights that are called unusual by a reference that has not seen their piece."""
-    piece = np.arange(len(reference.nights)) * HELD_OUT // len(reference.nights)
+    piece = np.arange(len(reference.training_days)) * HELD_OUT // len(reference.training_days)
     flagged = 0
     for number in range(HELD_OUT):
         rest = replace(
             reference,
-            nights=tuple(night for night, at in zip(reference.nights, piece, strict=True) if at != number),
+            training_days=tuple(
+                night for night, at in zip(reference.training_days, piece, strict=True) if at != number
+            ),
             counts={name: counts[piece != number] for name, counts in reference.counts.items()},
         )
         for place in np.flatnonzero(piece == number):
             flagged += flags(rest, reference, int(place), rate)
-    return flagged / len(reference.nights)
+    return flagged / len(reference.training_days)
 
 
 def flags(known: Reference, drawn_from: Reference, place: int, rate: float) -> bool:
@@ -114,8 +117,8 @@ def flags(known: Reference, drawn_from: Reference, place: int, rate: float) -> b
         return {name: found[number] for name, found in drawn_from.counts.items()}
 
     tonight = Profile(drawn_from.bins, at(place), dict.fromkeys(drawn_from.counts, 0.0))
-    last = Last(drawn_from.nights[place - 1], at(place - 1)) if place else None
-    found = drift.judge(known, tonight, drawn_from.nights[place], rate, last)
+    last = PreviousRun(drawn_from.training_days[place - 1], at(place - 1)) if place else None
+    found = drift.distances(known, tonight, drawn_from.training_days[place], rate, last)
     return any(one.unusual for one in found)
 
 

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from pipeline.config import job, loader, workspace
 from pipeline.config.workspace import Workspace
 from pipeline.databases import postgres, queries, warehouse
+from pipeline.databases.queries import Query
 from pipeline.embedded import server as embedded
 from pipeline.embedded.server import Embedded
 from pipeline.provisioning.migrate import migrate
@@ -91,7 +92,7 @@ def make(rows: int) -> Ground:
 def _night(owner: str) -> pa.Table:
     name = loader.find(ROOT / "dags", "flight_delay").extract.query
     query = queries.read(workspace.home() / "sql", name)
-    with warehouse.stream(owner, query, {"score_date": NIGHT}, name) as reader:
+    with warehouse.stream(owner, Query(query, {"score_date": NIGHT}, name)) as reader:
         return reader.read_all()
 
 

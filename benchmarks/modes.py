@@ -15,6 +15,7 @@ import pyarrow as pa
 from benchmarks.ground import NIGHT, Ground, join
 from pipeline.databases import postgres
 from pipeline.model import registry
+from pipeline.payloads import RunRequest
 from pipeline.runtime import resources
 from pipeline.runtime.clock import Clock
 from pipeline.tasks.extract import extract
@@ -74,7 +75,7 @@ def stages(ground: Ground) -> Seconds:
     """The stages as the tasks run them, one after the other."""
     places, job = ground.places, ground.job
     laps = Laps()
-    run = extract(places, job, NIGHT, trigger="benchmark")
+    run = extract(places, job, NIGHT, RunRequest(trigger="benchmark"))
     laps.end("extract")
     work = load_model(places, run)
     laps.end("load_model")
@@ -92,7 +93,7 @@ def stages(ground: Ground) -> Seconds:
 def process(ground: Ground) -> Seconds:
     """The whole night in one process, as `python -m pipeline score` runs it."""
     laps = Laps()
-    score(ground.places, ground.job, NIGHT, trigger="benchmark")
+    score(ground.places, ground.job, NIGHT, RunRequest(trigger="benchmark"))
     laps.end("score")
     return laps.seconds
 

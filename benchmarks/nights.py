@@ -17,6 +17,7 @@ from pipeline.config import dates, loader
 from pipeline.config.sections import GateSection
 from pipeline.contract.infer import infer
 from pipeline.databases import queries, warehouse
+from pipeline.databases.queries import Query
 from pipeline.evaluation import ground_truth
 from pipeline.evaluation.outcomes import required
 from pipeline.model import registry
@@ -64,12 +65,14 @@ def flights() -> Nights:
     loaded, reference = registry.load(pinned), references.load(pinned)
     address = server.connections["warehouse"]
     nights = {}
-    for day in _days(reference.nights[0], 365):
+    for day in _days(reference.training_days[0], 365):
         values: queries.Values = {"score_date": day}
         query = queries.read(ROOT / "sql", found.extract.query)
-        with warehouse.stream(address, query, values, found.extract.query) as reader:
+        with warehouse.stream(address, Query(query, values, found.extract.query)) as reader:
             nights[day] = reader.read_all().to_pandas()
-    training = pd.concat([rows for day, rows in nights.items() if day in reference.nights], ignore_index=True)
+    training = pd.concat(
+        [rows for day, rows in nights.items() if day in reference.training_days], ignore_index=True
+    )
     names = [column.name for column in pinned.manifest.columns]
 
     def score(rows: pd.DataFrame) -> Floats:
@@ -87,13 +90,13 @@ def flights() -> Nights:
             ground_truth.column_of(found, pinned.manifest),
             pa.array(rows["entity_id"], pa.string()),
         )
-        return ground_truth.read(address, query, values, "outcomes", pinned.manifest, column, entities).actual
+        return ground_truth.read(address, query, values, "outcomes", pinned.manifest, column, entities).values
 
     return Nights(
         pinned.manifest,
         reference,
         training.sample(5000, random_state=SEED),
-        {day: rows for day, rows in nights.items() if day > reference.nights[-1]},
+        {day: rows for day, rows in nights.items() if day > reference.training_days[-1]},
         score,
         found.gate,
         spoil.FLIGHTS,

@@ -26,6 +26,7 @@ from sqlalchemy import event
 from benchmarks.ground import NIGHT, Ground, make
 from pipeline.config import loader
 from pipeline.databases import postgres
+from pipeline.payloads import RunRequest
 from pipeline.runtime import resources
 from pipeline.tasks.extract import extract
 from pipeline.tasks.load_model import load_model
@@ -62,7 +63,7 @@ def main() -> None:
     ground = make(parser.parse_args().rows)
     ground.clear()
     resources.limit_threads()
-    score(ground.places, ground.job, NIGHT, trigger="before")
+    score(ground.places, ground.job, NIGHT, RunRequest(trigger="before"))
     _publish_another(ground)
     with _reading(ground) as ended:
         stages, window = _again(ground)
@@ -96,7 +97,7 @@ def _again(ground: Ground) -> tuple[list[tuple[str, float]], float]:
     begin("nothing")
     sleep(_QUIET)
     begin("extract")
-    run = extract(ground.places, ground.job, NIGHT, trigger="under readers")
+    run = extract(ground.places, ground.job, NIGHT, RunRequest(trigger="under readers"))
     begin("predict")
     scored = [predict(ground.places, work) for work in load_model(ground.places, run)]
     begin("write")
@@ -119,7 +120,7 @@ def _publish_another(ground: Ground) -> None:
     for rows in (1000, 1001):
         query = f"SELECT * FROM bench_input LIMIT {rows}"  # noqa: S608 a number of ours
         (home / "sql" / f"{_ANOTHER}.sql").write_text(query, encoding="utf-8")
-        score(ground.places, loader.find(home / "dags", _ANOTHER), NIGHT, trigger="before")
+        score(ground.places, loader.find(home / "dags", _ANOTHER), NIGHT, RunRequest(trigger="before"))
 
 
 def _moved(ground: Ground, of: str, stages: list[tuple[str, float]]) -> list[float]:

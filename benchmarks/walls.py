@@ -22,6 +22,7 @@ import sqlalchemy as sa
 from benchmarks import crowd
 from benchmarks.ground import NIGHT, Ground, make
 from pipeline.databases import postgres
+from pipeline.payloads import RunRequest
 from pipeline.provisioning import analysts
 from pipeline.runtime import resources
 from pipeline.tasks.run import score
@@ -72,7 +73,7 @@ def main() -> None:
     ground = make(asked.rows)
     ground.clear()
     resources.limit_threads()
-    score(ground.places, ground.job, NIGHT, trigger="walls")
+    score(ground.places, ground.job, NIGHT, RunRequest(trigger="walls"))
     crowd.add(ground, asked.beside // asked.rows)
     owner = ground.server.connections["predictions_owner"]
     superuser = ground.server.uri("predictions")

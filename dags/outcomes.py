@@ -1,6 +1,6 @@
 """Every job file that names its outcomes has a second DAG, which measures each night when its results are known.
 
-A job file that cannot be used is told of by scoring.py, and passed over here.
+scoring.py shows a job file that cannot be used; it is passed over here.
 """
 
 from contextlib import suppress
@@ -10,9 +10,9 @@ from typing import Any
 
 from airflow.sdk import DAG, CronTriggerTimetable, Param, get_parsing_context, task
 
-from orchestration import exporters, notify
+from orchestration import steps
 from orchestration.callbacks import task_defaults
-from orchestration.context import SCORE_DATES, end_of, outcome, places_of, require_known, score_date
+from orchestration.context import SCORE_DATES, end_of
 from pipeline.config import loader
 from pipeline.config.job import Job, JobError
 from pipeline.config.sections import OutcomesSection
@@ -47,14 +47,7 @@ def build(job: Job, outcomes: OutcomesSection) -> DAG:
         @task
         def measure(**context: Any) -> dict[str, Any]:
             """Join the night's published scores with the real results, and keep what that says of the model."""
-            from pipeline.evaluation.outcomes import evaluate
-
-            with outcome():
-                require_known(context, "score_date")
-                measured = evaluate(places_of(job, warehouse=True), job, score_date(job, context, days))
-            exporters.send_outcomes(job, measured)
-            notify.tell_outcomes(job, context, measured)
-            return measured.json_value()
+            return steps.measure(job, context, days)
 
         measure()
     dag.params["score_date"] = Param(

@@ -5,25 +5,12 @@ published and in date stays, and so does a run that is still open. Neither reade
 use is left for the next day. `python -m pipeline prune --dry-run` lists what would go.
 """
 
-import logging
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow.sdk import DAG, Connection, CronTriggerTimetable, Param, task
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk import DAG, CronTriggerTimetable, Param, task
 
-from orchestration import credentials
-from pipeline.config import loader, workspace
-from pipeline.errors import ScoringError
-
-log = logging.getLogger(__name__)
-
-
-def _janitor(conn_id: str) -> str:
-    from pipeline.databases import connections
-
-    return connections.postgres(Connection.get(conn_id).get_uri(), conn_id)
-
+from orchestration import credentials, steps
 
 with DAG(
     dag_id="scoring-retention",  # a job's name has no hyphen
@@ -54,23 +41,6 @@ with DAG(
     @task
     def prune(**context: Any) -> dict[str, Any]:
         """Throw away what is due of every job, and say in the log what went."""
-        from pipeline.maintenance import removed_jobs, retention
-
-        folder = workspace.home() / "dags"
-        usable, broken = loader.read_all(folder)
-        for error in broken:
-            log.warning("%s\nWhat that job has stays.", error)
-        try:
-            filed = [path.stem for path in loader.files(folder)]
-            gone = removed_jobs.connections(_janitor, workspace.store(), usable, filed)
-            dry_run = context["params"]["dry_run"]
-            pruned = retention.prune(_janitor, workspace.store(), usable, gone, dry_run=dry_run)
-        except ScoringError as error:
-            raise AirflowFailException(str(error)) from error
-        for item in pruned.gone:
-            log.info("%s", item)
-        for reason in pruned.postponed:
-            log.warning("%s", reason)
-        return {"items": len(pruned.gone), "rows": sum(item.rows or 0 for item in pruned.gone)}
+        return steps.prune(context)
 
     prune()

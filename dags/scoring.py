@@ -1,40 +1,22 @@
 """Every job file next to this one becomes one DAG.
 
-The tasks stand here top to bottom; the work is in `pipeline`. Heavy imports stay inside the tasks: Airflow reads this
-file again and again.
+The tasks stand here top to bottom; what they do is in `orchestration.steps`, and the work in `pipeline`.
 """
 
-import logging
-from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import (
-    DAG,
-    Asset,
-    CronTriggerTimetable,
-    Param,
-    TriggerRule,
-    get_parsing_context,
-    task,
-)
+from airflow.sdk import DAG, Asset, CronTriggerTimetable, TriggerRule, get_parsing_context, task
 
-from orchestration import credentials
-from orchestration.broken import BrokenJob
+from orchestration import broken, credentials, steps
 from orchestration.callbacks import hand_over_failure, report_fallback, task_defaults
-from orchestration.context import SCORE_DATES, end_of, outcome, places_of, require_known, score_date
+from orchestration.context import end_of, form
 from orchestration.decide import Decide
 from orchestration.publish import DECIDE, Publish
+from orchestration.steps import Json
 from pipeline.config import loader
-from pipeline.config.fields import LAST_VERSION
-from pipeline.config.job import Job, JobError
-from pipeline.config.workspace import Files
-from pipeline.errors import NothingToDo
-
-log = logging.getLogger(__name__)
-
-Json = dict[str, Any]
+from pipeline.config.job import Job
 
 PAGE = """
 Scores model **{job.model.name}** (alias `{job.model.alias}`) on `sql/{job.extract.query}`, at `{job.schedule}`
@@ -54,41 +36,8 @@ such pool, and somebody has to make it, under Admin, Pools.
 """
 
 
-def params(job: Job) -> dict[str, Param]:
-    """The fields of the web form."""
-    return {
-        "score_date": Param(
-            None,
-            type=["null", "string"],
-            format="date",
-            pattern=SCORE_DATES,
-            title="Score date",
-            description="The day whose rows are scored. Blank: the day on which this run is due, in "
-            f"{job.timezone}" + (f", less {job.days_back} days." if job.days_back else "."),
-        ),
-        "model_version": Param(
-            None,
-            type=["null", "integer"],
-            minimum=1,
-            maximum=LAST_VERSION,
-            title="Model version",
-            description=f"A registered version of {job.model.name}, which may be older than the published one. "
-            f"Blank: the alias {job.model.alias}.",
-        ),
-        "dry_run": Param(
-            False,
-            type="boolean",
-            title="Dry run",
-            description="Do everything but publish: analysts see nothing of it.",
-        ),
-    }
-
-
 def build(job: Job) -> DAG:
     """The DAG of one job."""
-    # Airflow lets no asset have one of these names.
-    name = f"{job.name}-scores" if job.name in ("self", "context") else job.name
-    asset = Asset(name=name, uri=f"scoring://predictions/{job.name}")
     with DAG(
         dag_id=job.name,
         description=job.description,
@@ -101,137 +50,93 @@ def build(job: Job) -> DAG:
         tags=["scoring", job.owner],
         default_args=task_defaults(job),
     ) as dag:
-
-        @task
-        def extract(**context: Any) -> Json:
-            """Stream the night's rows into parts; reject those that break the model's contract."""
-            from pipeline.tasks.extract import extract
-
-            with outcome():
-                return extract(
-                    places_of(job, warehouse=True), job, score_date(job, context), **_asked(context)
-                ).json_value()
-
-        # A pickle runs code: these two hold no credential, and leave it to another task to say that they failed.
-        apart: Json = {
-            "queue": credentials.TASKS["predict"].queue,
-            "on_failure_callback": hand_over_failure(job),
-        }
-
-        @task(**apart)
-        def load_model(run: Json) -> list[Json]:
-            """Verify the pinned model, and hand out the parts to score with it."""
-            from pipeline.payloads import Run
-            from pipeline.tasks.load_model import load_model
-
-            with outcome():
-                return [work.json_value() for work in load_model(Files.here(), Run.read(run))]
-
-        @task(**apart)
-        def predict(work: Json) -> Json:
-            """Score one part."""
-            from pipeline.payloads import PartTask
-            from pipeline.tasks.predict import predict
-
-            with outcome():
-                return predict(Files.here(), PartTask.read(work)).json_value()
-
-        @task(trigger_rule=TriggerRule.ONE_FAILED)
-        def note_failure(**context: Any) -> None:
-            """Note why a task failed that could not do so itself, having no database or being killed; tell people."""
-            from orchestration.failure import note
-
-            with outcome():
-                note(job, context)
-
-        @task
-        def write(scored: Json) -> Json:
-            """Load one part's scores into the unpublished run."""
-            from pipeline.payloads import Scored
-            from pipeline.tasks.write import write
-
-            with outcome():
-                return write(places_of(job), Scored.read(scored)).json_value()
-
-        @task
-        def log_metrics(run: Json, written: list[Json]) -> Json:
-            """Count what the run looked like, and hold it against the gate."""
-            from pipeline.payloads import Run, Written
-            from pipeline.tasks.log_metrics import log_metrics
-
-            with outcome():
-                parts = [Written.read(part) for part in written]
-                return log_metrics(places_of(job), job, Run.read(run), parts).json_value()
-
-        run: Any = extract()
-        work: Any = load_model(run)
-        scored = predict.expand(work=work)
-        written: Any = write.expand(scored=scored)
-        verdict: Any = log_metrics(run, written)
-        published = Publish(task_id="publish", job=job, asset=asset, extracted=run, verdict=verdict)
-        decided = Decide(task_id=DECIDE, job=job, asset=asset)
-        [verdict, published] >> decided
-
-        # Not after `decide`, which stays a last task: it is what makes a night red that has failed.
-        [run, work, scored, written, verdict, published] >> note_failure()
-
+        scored = score(job)
+        published, decided = publish(job, run=scored[0], verdict=scored[-1])
+        # Not after `decide`, which stays a last task: it is what makes a run red that has failed.
+        [*scored, published] >> note(job)
         if job.fallback != "none":
-
-            @task(trigger_rule=TriggerRule.ONE_FAILED, on_failure_callback=report_fallback(job))
-            def fallback(**context: Any) -> None:
-                """Serve what the job names in place of a night that failed, marked as such; stays red all the same."""
-                from orchestration.failure import Served
-                from pipeline.tasks.fallback import serve
-
-                with outcome():
-                    night, trigger = score_date(job, context), context["dag_run"].run_id
-                    if context["params"].get("dry_run"):
-                        raise NothingToDo("a dry run is served by nothing else")
-                    workspace = places_of(job, warehouse=True)
-                    with credentials.hidden():  # the job may have another model score
-                        said = serve(workspace, job, night, trigger=trigger, reason=f"{trigger} failed")
-                raise Served(
-                    f"{said}. The night itself failed: put right what its failed task says, and clear that task."
-                )
-
-            [run, work, scored, written, verdict, published, decided] >> fallback()
+            [*scored, published, decided] >> serve_fallback(job)
     # Last: every task would else copy them, and Airflow hold them against JSON Schema, a third of the reading time.
-    dag.params.update(params(job))
+    dag.params.update(form(job))
     return dag
 
 
-def _asked(context: Mapping[str, Any]) -> Json:
-    """What the person who triggered the run asked for."""
-    require_known(context, "score_date", "model_version", "dry_run")
-    run, asked = context["dag_run"], context["params"]
-    version = asked.get("model_version")
-    if isinstance(version, float):  # to JSON Schema 2.0 is an integer
-        raise JobError(f"model_version = {version} is no whole number. Write {version:.0f}.")
-    return {
-        "trigger": run.run_id,
-        "attempt": context["ti"].try_number,
-        "triggered_by": run.triggering_user_name,
-        "model_version": version,
-        "dry_run": asked.get("dry_run", False),
+def score(job: Job) -> list[Any]:
+    """The tasks that score, from `extract`, which gives the run, to `log_metrics`, which gives the gate's verdict."""
+    # A pickle runs code: load_model and predict hold no credential, and leave it to another task to say that they
+    # failed.
+    apart: Json = {
+        "queue": credentials.TASKS["predict"].queue,
+        "on_failure_callback": hand_over_failure(job),
     }
 
+    @task
+    def extract(**context: Any) -> Json:
+        """Stream the night's rows into parts; reject those that break the model's contract."""
+        return steps.extract(job, context)
 
-def dag_of(path: Path) -> DAG:
-    """The DAG of one job file."""
-    try:
-        return build(loader.read(path))
-    except JobError as error:
-        return BrokenJob(path, error)
-    except Exception as error:  # whatever Airflow refuses of one job, the other jobs go on
-        log.exception("%s", path.name)
-        refusal = (
-            f"{path.name}: Airflow refuses its DAG: {type(error).__name__}: {error}. Correct the job file."
-        )
-        return BrokenJob(path, JobError(refusal))
+    @task(**apart)
+    def load_model(run: Json) -> list[Json]:
+        """Verify the pinned model, and hand out the parts to score with it."""
+        return steps.load_model(run)
+
+    @task(**apart)
+    def predict(work: Json) -> Json:
+        """Score one part."""
+        return steps.predict(work)
+
+    @task
+    def write(scored: Json) -> Json:
+        """Load one part's scores into the unpublished run."""
+        return steps.write(job, scored)
+
+    @task
+    def log_metrics(run: Json, written: list[Json]) -> Json:
+        """Count what the run looked like, and hold it against the gate."""
+        return steps.log_metrics(job, run, written)
+
+    run: Any = extract()
+    work: Any = load_model(run)
+    scored = predict.expand(work=work)
+    written: Any = write.expand(scored=scored)
+    return [run, work, scored, written, log_metrics(run, written)]
+
+
+def publish(job: Job, *, run: Any, verdict: Any) -> tuple[Publish, Decide]:
+    """The tasks that publish the run, or wait for a person to decide on it."""
+    # Airflow lets no asset have one of these names.
+    name = f"{job.name}-scores" if job.name in ("self", "context") else job.name
+    asset = Asset(name=name, uri=f"scoring://predictions/{job.name}")
+    published = Publish(task_id="publish", job=job, asset=asset, extracted=run, verdict=verdict)
+    decided = Decide(task_id=DECIDE, job=job, asset=asset)
+    [verdict, published] >> decided
+    return published, decided
+
+
+def note(job: Job) -> Any:
+    """The task that notes what the tasks before could not note themselves."""
+
+    @task(trigger_rule=TriggerRule.ONE_FAILED)
+    def note_failure(**context: Any) -> None:
+        """Note why a task failed that could not do so itself, having no database or being killed; tell people."""
+        steps.note_failure(job, context)
+
+    return note_failure()
+
+
+def serve_fallback(job: Job) -> Any:
+    """The task that serves something in place of a run that failed."""
+
+    @task(trigger_rule=TriggerRule.ONE_FAILED, on_failure_callback=report_fallback(job))
+    def fallback(**context: Any) -> None:
+        """Serve what the job names in place of a night that failed, marked as such; stays red all the same."""
+        steps.fallback(job, context)
+
+    return fallback()
 
 
 _wanted = get_parsing_context().dag_id
 for _path in loader.files(Path(__file__).parent):
     if _wanted in (None, _path.stem):
         # No name of Python's, so that no job takes the place of what this module has and its tasks call.
-        globals()[f"job {_path.stem}"] = dag_of(_path)
+        globals()[f"job {_path.stem}"] = broken.dag_of(_path, build)

@@ -1,4 +1,4 @@
-"""What the local Airflow is told through its environment: everything, so that no file of another Airflow counts."""
+"""The local Airflow's environment: every setting, so that no file of another Airflow counts."""
 
 import os
 import sys
@@ -101,39 +101,50 @@ def environment(
     """
     kept = {name: value for name, value in environ.items() if not _foreign(name)}
     tasks = str(max(4, os.cpu_count() or 1))
-    store = environ.get("SCORING_STORE", str(place.folder / "store"))
+    local = ",".join(filter(None, [environ.get("NO_PROXY", environ.get("no_proxy", "")), HOST, "localhost"]))
+    return {
+        **kept,
+        **_connections(embedded, environ),
+        **_QUICK,
+        **credentials.secrets_of(place.airflow),
+        **_airflow(place, port),
+        "AIRFLOW__CORE__PARALLELISM": tasks,
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": embedded.uri("airflow", "airflow").replace(
+            "postgresql://", "postgresql+psycopg2://", 1
+        ),
+        "PYTHONPATH": str(ROOT),
+        "SCORING_HOME": str(place.home),
+        "SCORING_STORE": environ.get("SCORING_STORE", str(place.folder / "store")),
+        "SCORING_TASKS": tasks,
+        "NO_PROXY": local,
+        "no_proxy": local,
+        # Airflow sets process titles, which would overwrite the mark by which left-over processes are found.
+        "SPT_NOENV": "1",
+    }
+
+
+def _connections(embedded: Embedded, environ: Mapping[str, str]) -> dict[str, str]:
+    """The connections of tasks and pages: those of `environ`, else the embedded server's."""
     variables = {conn_id: f"AIRFLOW_CONN_{conn_id.upper()}" for conn_id in TASK_CONNECTIONS}
-    connections = {
+    return {
         name: environ.get(name) or embedded.connections[conn_id]
         for conn_id, name in {**variables, "pages": PAGES}.items()
         # The embedded approver, janitor and pages have never heard of a real database's runs.
         if environ.get(name) or conn_id in ("warehouse", "predictions") or not environ.get(_PREDICTIONS)
     }
-    metadata = embedded.uri("airflow", "airflow").replace("postgresql://", "postgresql+psycopg2://", 1)
-    local = ",".join(filter(None, [environ.get("NO_PROXY", environ.get("no_proxy", "")), HOST, "localhost"]))
+
+
+def _airflow(place: Place, port: int) -> dict[str, str]:
+    """Airflow's own settings."""
     return {
-        **kept,
-        **connections,
-        **_QUICK,
-        **credentials.secrets_of(place.airflow),
-        "PYTHONPATH": str(ROOT),
-        "SCORING_HOME": str(place.home),
-        "SCORING_STORE": store,
-        "NO_PROXY": local,
-        "no_proxy": local,
-        # Airflow sets process titles, which would overwrite the mark by which left-over processes are found.
-        "SPT_NOENV": "1",
         "AIRFLOW_HOME": str(place.airflow),
         "AIRFLOW__CORE__DAGS_FOLDER": str(place.dags),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
-        "AIRFLOW__CORE__PARALLELISM": tasks,
-        "SCORING_TASKS": tasks,
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__HOSTNAME_CALLABLE": "socket.gethostname",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://{HOST}:{port}/execution/",
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": metadata,
         # A loaded machine may take longer than 5 s for an answer; a task that gives up makes it slower still.
         "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",

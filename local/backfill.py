@@ -146,15 +146,15 @@ def _words(states: list[str | None]) -> str:
 
 def _explain(rest: Rest, dag_id: str, first: datetime, last: datetime, failed: list[Night]) -> str:
     """Which nights failed, and what the first of them logged last."""
-    said = [f"{len(failed)} night(s) failed: {', '.join(str(night.day) for night in failed)}"]
+    failures = [f"{len(failed)} night(s) failed: {', '.join(str(night.day) for night in failed)}"]
     run_id = rest.runs(dag_id, state="failed", **_span(first, last))[0]["dag_run_id"]
     for task in rest.tasks(dag_id, run_id):
         if task["state"] == "failed":
             name = task["task_id"]
             lines = rest.log(dag_id, run_id, name, task["try_number"], task["map_index"])
             lines = [line for line in lines if not line.startswith("::")]
-            return "\n".join([*said, f"The end of the log of task {name} of {run_id}:", *lines[-15:]])
-    return "\n".join(said)
+            return "\n".join([*failures, f"The end of the log of task {name} of {run_id}:", *lines[-15:]])
+    return "\n".join(failures)
 
 
 def _time(text: str) -> datetime:

@@ -132,24 +132,24 @@ def _board() -> Iterator[Callable[[list[Night]], None]]:
     """Show nights as they go: a live table, or lines where there is no terminal."""
     if console.is_terminal:
         with Live(console=console, auto_refresh=False) as live:
-            yield lambda found: live.update(_progress(found), refresh=True)
+            yield lambda nights: live.update(_progress(nights), refresh=True)
         return
-    told: set[date] = set()
+    printed: set[date] = set()
 
-    def tell(found: list[Night]) -> None:
-        for night in found:
-            if night.state in FINISHED and night.day not in told:
-                told.add(night.day)
+    def tell(nights: list[Night]) -> None:
+        for night in nights:
+            if night.state in FINISHED and night.day not in printed:
+                printed.add(night.day)
                 console.print(_line(night))
 
     yield tell
 
 
-def _progress(found: list[Night]) -> Table:
+def _progress(nights: list[Night]) -> Table:
     table = Table("night", box=None, header_style="bold")
     for name in (*backfill.TASKS, "seconds"):
         table.add_column(name, min_width=11)
-    for night in found:
+    for night in nights:
         table.add_row(str(night.day), *night.tasks.values(), f"{night.seconds:.1f}")
     return table
 

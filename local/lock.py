@@ -17,7 +17,7 @@ _SAME = 2.0
 
 @contextmanager
 def hold(folder: Path) -> Iterator[Path]:
-    """Be the one that runs what is in `folder`; the kernel takes the lease back from a process that dies.
+    """Be the one that runs what is in `folder`; the kernel takes the lock back from a process that dies.
 
     Raises:
         LocalError: another living process is.
@@ -43,9 +43,9 @@ def hold(folder: Path) -> Iterator[Path]:
 
 
 def holder(folder: Path) -> psutil.Process | None:
-    """The living process that holds the lease, or None.
+    """The living process that holds the lock, or None.
 
-    A pid alone proves nothing: it may belong to somebody else by now. So the lease must be locked, and the
+    A pid alone proves nothing: it may belong to somebody else by now. So the file must be locked, and the
     process must have been created when the file says.
     """
     path = _path(folder)

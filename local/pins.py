@@ -70,8 +70,8 @@ def pin(path: Path, digests: "dict[str, str]") -> None:
     """Write the digest behind each tag in a file, in place of the one that is there."""
 
     def pinned(match: "re.Match[str]") -> str:
-        known = digests.get(match["name"])
-        return f"{match['before']}{match['name']}@{known}" if known else match[0]
+        digest = digests.get(match["name"])
+        return f"{match['before']}{match['name']}@{digest}" if digest else match[0]
 
     text = path.read_text()
     changed = _IMAGE.sub(pinned, text)

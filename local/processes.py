@@ -56,10 +56,13 @@ class Child:
     def listens(self, port: int) -> bool:
         """Whether the process itself, and no other, listens on a port."""
         try:
-            found = psutil.Process(self.process.pid).net_connections("inet")
+            connections = psutil.Process(self.process.pid).net_connections("inet")
         except psutil.Error:
             return False
-        return any(one.status == psutil.CONN_LISTEN and one.laddr.port == port for one in found)
+        return any(
+            connection.status == psutil.CONN_LISTEN and connection.laddr.port == port
+            for connection in connections
+        )
 
 
 def spawn(name: str, command: Sequence[str], environ: Mapping[str, str], folder: Path, log: Path) -> Child:
@@ -85,15 +88,15 @@ def marked(folder: Path, spare: str = "") -> list[psutil.Process]:
         folder: what `spawn` was given.
         spare: leave out the child of this name, and its children.
     """
-    found, mark = [], str(folder.resolve())
+    processes, mark = [], str(folder.resolve())
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError):
             environ = process.environ()
             if environ.get(MARK) != mark or process.status() == psutil.STATUS_ZOMBIE:
                 continue
             if not spare or environ.get(_PART) != spare:
-                found.append(process)
-    return found
+                processes.append(process)
+    return processes
 
 
 def stop(folder: Path, spare: str = "", grace: float = 8.0) -> int:
@@ -108,14 +111,14 @@ def stop(folder: Path, spare: str = "", grace: float = 8.0) -> int:
         How many there were.
     """
     with undisturbed():
-        found = marked(folder, spare)
-        _signal(found, signal.SIGTERM)
+        processes = marked(folder, spare)
+        _signal(processes, signal.SIGTERM)
         deadline = time.monotonic() + grace
         while left := marked(folder, spare):
             if time.monotonic() > deadline:
                 _signal(left, signal.SIGKILL)
             time.sleep(0.05)
-    return len(found)
+    return len(processes)
 
 
 def tail(log: Path, lines: int = 15) -> str:

@@ -77,8 +77,8 @@ class Rest:
 
     def dag(self, dag_id: str) -> Json | None:
         """What Airflow knows of a DAG; None before its file has been parsed."""
-        found = self.call("GET", "/dags", dag_id_pattern=dag_id, exclude_stale=True)["dags"]
-        return next((dict(dag) for dag in found if dag["dag_id"] == dag_id), None)
+        dags = self.call("GET", "/dags", dag_id_pattern=dag_id, exclude_stale=True)["dags"]
+        return next((dict(dag) for dag in dags if dag["dag_id"] == dag_id), None)
 
     def import_errors(self, since: datetime | None = None) -> dict[str, str]:
         """What went wrong with files that were read `since`, by file name."""

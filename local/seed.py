@@ -28,14 +28,14 @@ def prepare(place: Place, running: Embedded, tell: Tell) -> None:
     Raises:
         ScoringError: one of them failed.
     """
-    from pipeline.maintenance import retention
+    from pipeline.maintenance import retention_days
     from pipeline.model import registry
     from pipeline.provisioning import migrate, sample
 
     job = loader.find(place.dags, JOB)
     if uri := owner("predictions", running):
         tell(f"predictions database at revision {migrate.migrate(uri)}")
-        retention.enter(uri, loader.read_all(place.dags)[0])
+        retention_days.enter(uri, loader.read_all(place.dags)[0])
     if uri := owner("warehouse", running):
         rows = sample.load(uri, lambda table, count: tell(f"loading {table}: {count:,} rows"))
         tell(f"sample warehouse: {rows['flights']:,} flights")

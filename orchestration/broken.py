@@ -1,42 +1,47 @@
 """A job file that cannot be used: its error stands in Airflow beside its name, and the other jobs go on."""
 
 import hashlib
+import logging
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from airflow.sdk import DAG
 
-from pipeline.config.job import JobError
+from orchestration._airflow import UnusableDAG
+from pipeline.config import loader
+from pipeline.config.job import Job, JobError
+
+log = logging.getLogger(__name__)
 
 
-class BrokenJob(DAG):
-    """Stands in for a job file that cannot be used.
-
-    Airflow keeps one import error a file, and lets no DAG of that file run. So this one claims to come from the job
-    file, and fails when Airflow serializes it: the error stands beside the job file, and the other jobs go on.
-    """
-
-    job_file: str
-    error: JobError
+class BrokenJob(UnusableDAG):
+    """Stands in for a job file that cannot be used."""
 
     def __init__(self, path: Path, error: JobError) -> None:
         """Stand in for a job file, under an id that no other file's DAG has: a job's name has no hyphen."""
         super().__init__(f"broken-{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:12]}", schedule=None)
         # A file's name may be bytes that are no text, which Airflow can't keep: it would lose every job's DAG.
-        self.job_file, self.error = _as_text(path.name), JobError(_as_text(str(error)))
+        self.claimed_file, self.error = _as_text(path.name), JobError(_as_text(str(error)))
 
-    @property
-    def relative_fileloc(self) -> str:
-        """The job file; Airflow would say scoring.py."""
-        return self.job_file
 
-    @relative_fileloc.setter
-    def relative_fileloc(self, _: str | None) -> None: ...
+def dag_of(path: Path, build: Callable[[Job], DAG]) -> DAG:
+    """The DAG of one job file, or what stands in for it.
 
-    def get_serialized_fields(self) -> Any:  # type: ignore[override]
-        """Fail with the job file's error."""
-        raise self.error
+    Args:
+        path: the job file.
+        build: makes a job's DAG.
+    """
+    try:
+        return build(loader.read(path))
+    except JobError as error:
+        return BrokenJob(path, error)
+    except Exception as error:  # whatever Airflow refuses of one job, the other jobs go on
+        log.exception("%s", path.name)
+        refusal = (
+            f"{path.name}: Airflow refuses its DAG: {type(error).__name__}: {error}. Correct the job file."
+        )
+        return BrokenJob(path, JobError(refusal))
 
 
 def _as_text(name: str) -> str:

@@ -1,4 +1,4 @@
-"""What every task of a job's DAGs has: its owner, its retries, its credentials, and what is said when it fails."""
+"""What every task of a job's DAGs has: its owner, its retries, its credentials, and what people read when it fails."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -33,7 +33,7 @@ def task_defaults(job: Job, days_back: int | None = None) -> dict[str, Any]:
         # Not a callback: where this fails, the task does.
         "pre_execute": lambda context: credentials.keep_needed(context["ti"].task_id, job),
         "on_execute_callback": _announce(job, days_back),
-        "on_retry_callback": failure.say_again,
+        "on_retry_callback": failure.log_retry,
         "on_failure_callback": _report_failure(job, days_back),
     }
 
@@ -48,7 +48,7 @@ def _announce(job: Job, days_back: int | None) -> Callable[[Mapping[str, Any]], 
 
 
 def _report_failure(job: Job, days_back: int | None) -> Callable[[Mapping[str, Any]], None]:
-    """Callback that notes a failure, tells people, and says what to do."""
+    """Callback that notes a failure, notifies people, and says what to do."""
     return lambda context: failure.report(job, context, days_back)
 
 

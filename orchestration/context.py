@@ -3,21 +3,24 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import Connection
+from airflow.sdk import Connection, Param
 from airflow.sdk.exceptions import (
     AirflowFailException,
     AirflowNotFoundException,
     AirflowSkipException,
-    ErrorType,
 )
-from airflow.sdk.execution_time.comms import ErrorResponse, GetConnection
 
+from orchestration._airflow import is_unanswered
 from pipeline.config import dates
+from pipeline.config.fields import LAST_VERSION
 from pipeline.config.job import Job, JobError
 from pipeline.config.workspace import Workspace
 from pipeline.errors import NothingToDo, ScoringError
+
+if TYPE_CHECKING:
+    from pipeline.payloads import RunRequest
 
 # Years that a run's form takes; how far ahead a day may lie, the task says.
 SCORE_DATES = r"^(19[7-9]|20[0-9]|21[0-9])[0-9]-"
@@ -60,12 +63,64 @@ def require_known(context: Mapping[str, Any], *known: str) -> None:
         )
 
 
+def form(job: Job) -> dict[str, Param]:
+    """The fields of the web form that triggers a run."""
+    return {
+        "score_date": Param(
+            None,
+            type=["null", "string"],
+            format="date",
+            pattern=SCORE_DATES,
+            title="Score date",
+            description="The day whose rows are scored. Blank: the day on which this run is due, in "
+            f"{job.timezone}" + (f", less {job.days_back} days." if job.days_back else "."),
+        ),
+        "model_version": Param(
+            None,
+            type=["null", "integer"],
+            minimum=1,
+            maximum=LAST_VERSION,
+            title="Model version",
+            description=f"A registered version of {job.model.name}, which may be older than the published one. "
+            f"Blank: the alias {job.model.alias}.",
+        ),
+        "dry_run": Param(
+            False,
+            type="boolean",
+            title="Dry run",
+            description="Do everything but publish: analysts see nothing of it.",
+        ),
+    }
+
+
+def request_of(context: Mapping[str, Any]) -> "RunRequest":
+    """What a DAG run asks for.
+
+    Raises:
+        JobError: its conf has an unknown key, or the model version is no whole number.
+    """
+    require_known(context, "score_date", "model_version", "dry_run")
+    run, asked = context["dag_run"], context["params"]
+    version = asked.get("model_version")
+    if isinstance(version, float):  # to JSON Schema 2.0 is an integer
+        raise JobError(f"model_version = {version} is no whole number. Write {version:.0f}.")
+    from pipeline.payloads import RunRequest
+
+    return RunRequest(
+        trigger=run.run_id,
+        attempt=context["ti"].try_number,
+        triggered_by=run.triggering_user_name,
+        model_version=version,
+        dry_run=asked.get("dry_run", False),
+    )
+
+
 def places_of(job: Job, *, warehouse: bool = False) -> Workspace:
     """Folders, store and databases of a job, by Airflow's connections.
 
     Args:
         job: whose they are.
-        warehouse: whether the task reads the warehouse; most have no connection to it, and get no address.
+        warehouse: whether the task reads the warehouse; most have no connection to it.
     """
     from pipeline.databases import connections
 
@@ -89,19 +144,10 @@ def connection(conn_id: str) -> Connection:
     try:
         connected: Connection = Connection.get(conn_id)
     except AirflowNotFoundException:
-        if _unanswered(conn_id):
+        if is_unanswered(conn_id):
             raise
         raise connections.missing(conn_id) from None
     return connected
-
-
-def _unanswered(conn_id: str) -> bool:
-    """Whether nobody could be asked for a connection: Airflow then says that there is none, too."""
-    from airflow.sdk.execution_time import task_runner
-
-    supervisor = getattr(task_runner, "SUPERVISOR_COMMS", None)
-    answer = supervisor.send(GetConnection(conn_id=conn_id)) if supervisor else None
-    return isinstance(answer, ErrorResponse) and answer.error is not ErrorType.CONNECTION_NOT_FOUND
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Which task sees which credential: said once, for every way of running tasks.
+"""Which task sees which credential: in one place, for every way of running tasks.
 
 Under Docker each queue has workers of its own, and their environment is the boundary (docker-compose.yaml). Wherever a
 task runs, its environment is cut down to its own line before its work begins: all tasks of a local Airflow are children
@@ -13,8 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from airflow.sdk.configuration import conf
-
+from orchestration._airflow import sensitive_settings
 from pipeline.config.job import Job
 
 _CONNECTION, _VARIABLE, _SETTING = "AIRFLOW_CONN_", "AIRFLOW_VAR_", "AIRFLOW__"
@@ -98,7 +97,7 @@ def _credentials(*, backends: bool) -> set[str]:
     """Names in the environment that hold a credential: with `backends` whatever looks like one, too."""
     secrets = tuple(
         f"{_SETTING}{section}__{key}".upper()
-        for section, key in conf.sensitive_config_values
+        for section, key in sensitive_settings()
         if backends or section not in _BACKENDS
     )
     # A setting may come from NAME_CMD and NAME_SECRET, too.

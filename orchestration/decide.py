@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context, Param, TriggerRule
 from airflow.sdk.exceptions import TaskAwaitingInput
-from airflow.sdk.execution_time.hitl import HITLUser, upsert_hitl_detail
 
 from orchestration import credentials, exporters, notify
+from orchestration._airflow import ask_person
 from orchestration.context import connection, outcome, places_of
 from orchestration.publish import DECIDE, Announce
 from pipeline.errors import NothingToDo
@@ -100,7 +100,7 @@ class Decide(Announce):
                 exporters.send(self.job, run_id, "rejected")
                 raise
             if not reminded and now >= self._reminder(deadline):
-                notify.tell_waiting(self.job, context, self._run(run_id), deadline, _form(context))
+                notify.notify_waiting(self.job, context, self._run(run_id), deadline, _form(context))
                 reminded = True
         raise self._waiting(run_id, deadline, reminded=reminded)
 
@@ -120,13 +120,13 @@ class Decide(Announce):
         triggered_by = context["dag_run"].triggering_user_name if self.job.gate.four_eyes else None
         deciders = self.job.gate.deciders
         assigned = [name for name in deciders if name != triggered_by] or deciders
-        upsert_hitl_detail(
-            ti_id=context["ti"].id,
+        ask_person(
+            context["ti"].id,
+            f"{run.job} {run.score_date}: run {run.run_id} is held. Publish it?",
+            review.describe(url, self.job, run, meanwhile, report),
             options=[APPROVE, REJECT],
-            subject=f"{run.job} {run.score_date}: run {run.run_id} is held. Publish it?",
-            body=review.describe(url, self.job, run, meanwhile, report),
             params={"reason": _REASON.serialize()},
-            assigned_users=[HITLUser(id=name, name=name) for name in assigned],
+            names=assigned,
         )
 
     def _answered(self, context: Context, event: dict[str, Any], run_id: int) -> None:
@@ -144,7 +144,7 @@ class Decide(Announce):
             log.warning("the answer does not count, and is asked for again: %s", refusal)
             run = self._run(run_id)
             self._ask(context, run)  # takes the answer back
-            notify.tell_refused(self.job, context, run, str(refusal), _form(context))
+            notify.notify_refused(self.job, context, run, str(refusal), _form(context))
         else:
             self._decide(run_id, event["chosen_options"] == [APPROVE], name, reason)
 

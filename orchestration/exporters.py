@@ -1,11 +1,11 @@
-"""A run's numbers leave for where Airflow sends its own, and for an MLflow server. No failure here fails a night."""
+"""A run's numbers leave for where Airflow sends its own, and for an MLflow server. No failure here fails a run."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from airflow.sdk import Connection
-from airflow.sdk.observability.stats import gauge, incr, normalize_name_for_stats
 
+from orchestration._airflow import send_count, send_gauge
 from orchestration.context import places_of
 from orchestration.notify import harmless
 from pipeline.config.job import Job
@@ -16,39 +16,46 @@ if TYPE_CHECKING:
 
 def send(job: Job, run_id: int, outcome: str) -> None:
     """Send what is known of a run that was `published`, `held` or `rejected`."""
-    found: dict[str, float] = {}
-    _read(job, run_id, found)
-    _stats(job, found, outcome)
-    _track(job, run_id, found)
+    metrics: dict[str, float] = {}
+    _read(job, run_id, metrics)
+    _stats(job, metrics, outcome)
+    _track(job, run_id, metrics)
 
 
 def send_outcomes(job: Job, measured: "Evaluation") -> None:
     """Send how good a run's scores turned out to be."""
-    found = {f"outcomes:{name}": value for name, value in measured.metrics.items()}
-    _stats(job, found, "measured")
-    _track(job, measured.run_id, found)
+    metrics = {f"outcomes:{name}": value for name, value in measured.metrics.items()}
+    _stats(job, metrics, "measured")
+    _track(job, measured.run_id, metrics)
 
 
 @harmless
-def _read(job: Job, run_id: int, found: dict[str, float]) -> None:
+def _read(job: Job, run_id: int, metrics: dict[str, float]) -> None:
     from pipeline.tasks import log_metrics
 
-    found |= log_metrics.read(places_of(job).predictions, run_id)
+    metrics |= log_metrics.read(places_of(job).predictions, run_id)
 
 
 @harmless
-def _stats(job: Job, found: Mapping[str, float], outcome: str) -> None:
-    for metric, value in found.items():
-        gauge(normalize_name_for_stats(f"scoring.{job.name}.{metric}", log_warning=False), value)
-    incr(f"scoring.{job.name}.{outcome}")
+def _stats(job: Job, metrics: Mapping[str, float], outcome: str) -> None:
+    for metric, value in metrics.items():
+        send_gauge(f"scoring.{job.name}.{metric}", value)
+    send_count(f"scoring.{job.name}.{outcome}")
 
 
 @harmless
-def _track(job: Job, run_id: int, found: Mapping[str, float]) -> None:
+def _track(job: Job, run_id: int, metrics: Mapping[str, float]) -> None:
     from pipeline.integrations import mlflow
 
     if (name := job.tracking.mlflow) is not None:
-        said = Connection.get(name)
-        scheme = said.schema or ("https" if said.conn_type == "https" else "http")
-        server = mlflow.server(scheme, said.host, said.port, name, login=said.login, password=said.password)
-        mlflow.track(server, places_of(job).predictions, run_id, found)
+        connection = Connection.get(name)
+        scheme = connection.schema or ("https" if connection.conn_type == "https" else "http")
+        server = mlflow.server(
+            scheme,
+            connection.host,
+            connection.port,
+            name,
+            login=connection.login,
+            password=connection.password,
+        )
+        mlflow.track(server, places_of(job).predictions, run_id, metrics)

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 # Those that `note_failure` stands in for, in their order. The first one begins the run.
 _TASKS = ("extract", "load_model", "predict", "write", "log_metrics", "publish")
-_KEY = "failure"  # which pages/events.py reads, too
+_KEY = "failure"  # which reports/events.py reads, too
 _LONGEST = 2000
 _KILLED = (
     "It was ended from outside, or by its model; its log is all that it left. Where memory ran out, lower "
@@ -30,7 +30,7 @@ _KILLED = (
 
 
 class Served(AirflowFailException):
-    """A failed night stays red though something stands in for it; the message says what analysts see."""
+    """A failed run stays red though something stands in for it; the message says what analysts see."""
 
 
 def report(job: Job, context: Mapping[str, Any], days_back: int | None = None) -> None:
@@ -39,34 +39,34 @@ def report(job: Job, context: Mapping[str, Any], days_back: int | None = None) -
     Args:
         job: whose task it is.
         context: of the task.
-        days_back: as `score_date` takes it, where the task does not score a night but looks back on it.
+        days_back: as `score_date` takes it, where the task does not score a day but looks back on it.
     """
-    night, error = night_of(job, context, days_back), text_of(context.get("exception"))
+    day, error = day_of(job, context, days_back), text_of(context.get("exception"))
     ti, cause = context["ti"], cause_of(context.get("exception"))
     noted = days_back is not None or _note(
-        job, context, night, ti.task_id, kept_text(cause) if cause else error, ti.try_number
+        job, context, day, ti.task_id, kept_text(cause) if cause else error, ti.try_number
     )
-    sent = notify.tell_failure(job, context, night, error)
-    _leave(context, told=noted and sent)
-    _log(job, context, night, error)
+    sent = notify.notify_failure(job, context, day, error)
+    _hand_over(context, notified=noted and sent)
+    _log(job, context, day, error)
 
 
 def report_fallback(job: Job, context: Mapping[str, Any]) -> None:
-    """Tell people what analysts see of a night that failed: its fallback, or that this has failed, too."""
-    error, night = context.get("exception"), night_of(job, context)
+    """Notify people of what analysts see in place of a failed run: its fallback, or that this has failed, too."""
+    error, day = context.get("exception"), day_of(job, context)
     served, text = isinstance(error, Served), text_of(error)
-    notify.tell_fallback(job, context, night, text, served=served)
+    notify.notify_fallback(job, context, day, text, served=served)
     if served:
         log.info("::endgroup::")
         log.error("%s", text)
     else:
-        _log(job, context, night, text)
+        _log(job, context, day, text)
 
 
 def hand_over(job: Job, context: Mapping[str, Any]) -> None:
     """Leave a failed task's error for `note`, and say what to do."""
-    _leave(context, told=False)
-    _log(job, context, night_of(job, context), text_of(context.get("exception")))
+    _hand_over(context, notified=False)
+    _log(job, context, day_of(job, context), text_of(context.get("exception")))
 
 
 def note(job: Job, context: Mapping[str, Any]) -> None:
@@ -82,12 +82,12 @@ def note(job: Job, context: Mapping[str, Any]) -> None:
     # A task without connections can tell nobody: what its model's pickle has left of that is not believed.
     if left.get("told") and credentials.TASKS[task].connections:
         raise AirflowSkipException(f"{task} has failed, and has told of it itself")
-    night = night_of(job, context)
-    _note(job, context, night, task, str(left["kept"])[:_LONGEST], None)
-    notify.tell_noted(job, context, night, task, str(left["error"])[:_LONGEST], str(left["kind"])[:100])
+    day = day_of(job, context)
+    _note(job, context, day, task, str(left["kept"])[:_LONGEST], None)
+    notify.notify_noted(job, context, day, task, str(left["error"])[:_LONGEST], str(left["kind"])[:100])
 
 
-def night_of(job: Job, context: Mapping[str, Any], days_back: int | None = None) -> date:
+def day_of(job: Job, context: Mapping[str, Any], days_back: int | None = None) -> date:
     """The day that a failed task was for; the day on which it is due where that day is what failed."""
     with suppress(ScoringError):
         return score_date(job, context, days_back)
@@ -104,7 +104,7 @@ def text_of(error: Any) -> str:
     return failures.explain(cause) if cause else str(error or _KILLED)
 
 
-def say_again(context: Mapping[str, Any]) -> None:
+def log_retry(context: Mapping[str, Any]) -> None:
     """Say why a task is tried again, below the traceback."""
     log.info("::endgroup::")
     for line in text_of(context.get("exception")).splitlines():
@@ -114,15 +114,15 @@ def say_again(context: Mapping[str, Any]) -> None:
 
 @notify.harmless
 def _note(
-    job: Job, context: Mapping[str, Any], night: date, task: str, reason: str, attempt: int | None
+    job: Job, context: Mapping[str, Any], day: date, task: str, reason: str, attempt: int | None
 ) -> None:
     from pipeline.runs import failures
 
     run, asked = context["dag_run"], context["params"]
     failure = failures.Failure(
         job=job.name,
-        score_date=night,
-        interval=dates.interval(night, job.zone),
+        score_date=day,
+        interval=dates.interval(day, job.zone),
         trigger=run.run_id,
         reason=reason,
         job_sha256=job.sha256,
@@ -135,7 +135,7 @@ def _note(
 
 
 @notify.harmless
-def _leave(context: Mapping[str, Any], *, told: bool) -> None:
+def _hand_over(context: Mapping[str, Any], *, notified: bool) -> None:
     """Leave text and no more: the process may have run a pickle."""
     error = context.get("exception")
     cause = cause_of(error)
@@ -143,16 +143,16 @@ def _leave(context: Mapping[str, Any], *, told: bool) -> None:
         "error": text_of(error)[:_LONGEST],
         "kind": type(cause).__name__,
         "kept": kept_text(cause)[:_LONGEST] if cause else "",
-        "told": told,
+        "told": notified,
     }
     context["ti"].xcom_push(key=_KEY, value=left)
 
 
-def _log(job: Job, context: Mapping[str, Any], night: date, error: str) -> None:
+def _log(job: Job, context: Mapping[str, Any], day: date, error: str) -> None:
     """Say what to do in lines of their own, after the traceback and outside of the group that Airflow has opened."""
     failed = context["ti"].task_id
     log.info("::endgroup::")
-    log.error("%s: score date %s: task %s failed. Owner: %s", job.name, night, failed, job.owner)
+    log.error("%s: score date %s: task %s failed. Owner: %s", job.name, day, failed, job.owner)
     for line in error.splitlines():
         log.error("%s", line)
     log.error(

@@ -32,10 +32,10 @@ def of_publication(job: Job, places: Workspace, run_id: int) -> "OperatorLineage
     from pipeline.tasks import log_metrics
 
     query = queries.read(places.home / "sql", job.extract.query)
-    found = log_metrics.read(places.predictions, run_id)
+    metrics = log_metrics.read(places.predictions, run_id)
     source, target = _namespace(places.warehouse), _namespace(places.predictions)
     scores = facets.data_quality_metrics_dataset.DataQualityMetricsDatasetFacet(
-        rowCount=int(found["rows_scored"]), columnMetrics={"score": _column(found)}
+        rowCount=int(metrics["rows_scored"]), columnMetrics={"score": _column(metrics)}
     )
     version = facets.dataset_version_dataset.DatasetVersionDatasetFacet(datasetVersion=str(run_id))
     outputs = (("predictions", "rows_scored"), ("rejected_rows", "rows_rejected"))
@@ -46,7 +46,7 @@ def of_publication(job: Job, places: Workspace, run_id: int) -> "OperatorLineage
             facets={"version": version, **({"dataQualityMetrics": scores} if table == "predictions" else {})},
             outputFacets={
                 "outputStatistics": facets.output_statistics_output_dataset.OutputStatisticsOutputDatasetFacet(
-                    rowCount=int(found[rows])
+                    rowCount=int(metrics[rows])
                 )
             },
         )
@@ -59,18 +59,18 @@ def of_publication(job: Job, places: Workspace, run_id: int) -> "OperatorLineage
     )
 
 
-def _column(found: Mapping[str, float]) -> Any:
+def _column(metrics: Mapping[str, float]) -> Any:
     """The score's figures; a night without rows has none."""
     from openlineage.client.facet_v2 import data_quality_metrics_dataset
 
-    rows = found["rows_scored"]
+    rows = metrics["rows_scored"]
     return data_quality_metrics_dataset.ColumnMetrics(
         nullCount=0,
         count=rows,
-        sum=found["score_mean"] * rows if "score_mean" in found else None,
-        min=found.get("score_min"),
-        max=found.get("score_max"),
-        quantiles={share: found[name] for share, name in _QUANTILES.items() if name in found},
+        sum=metrics["score_mean"] * rows if "score_mean" in metrics else None,
+        min=metrics.get("score_min"),
+        max=metrics.get("score_max"),
+        quantiles={share: metrics[name] for share, name in _QUANTILES.items() if name in metrics},
     )
 
 

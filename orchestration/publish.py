@@ -1,14 +1,13 @@
 """Publish the run; one that its gate holds is left to the task `decide`, which waits for a person."""
 
 import logging
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset, BaseOperator, Context
 from airflow.sdk.exceptions import AirflowSkipException
-from airflow.sdk.execution_time.comms import SkipDownstreamTasks
 
 from orchestration import credentials, exporters, notify, openlineage
+from orchestration._airflow import skip_tasks
 from orchestration.context import outcome, places_of
 from pipeline.config.job import Job
 from pipeline.config.workspace import Workspace
@@ -84,11 +83,11 @@ class Publish(Announce):
             except Held as held:
                 self._hold(context, held)
             except NothingToDo:
-                _nothing_to_decide()
+                skip_tasks([DECIDE])
                 raise
-        _nothing_to_decide()
+        skip_tasks([DECIDE])
         value = self.announce(context, publication)
-        notify.tell_published(self.job, context, run, verdict)
+        notify.notify_published(self.job, context, run, verdict)
         return value
 
     def _handed(self) -> "tuple[Run, Verdict]":
@@ -102,7 +101,7 @@ class Publish(Announce):
         page = context["ti"].log_url.partition("?")[0]
         form = f"{page.removesuffix('/publish')}/{DECIDE}/required_actions" if _waits(context) else page
         exporters.send(self.job, run.run_id, "held")
-        notify.tell_held(self.job, context, run, verdict, meanwhile, form)
+        notify.notify_held(self.job, context, run, verdict, meanwhile, form)
         if not _waits(context):
             raise held
         raise AirflowSkipException(str(held)) from held
@@ -113,7 +112,7 @@ class Publish(Announce):
 
         if self.job.fallback == "none":
             return "Analysts keep what they have."
-        night, trigger = datetime.fromisoformat(run.score_date).date(), context["dag_run"].run_id
+        night, trigger = run.score_date, context["dag_run"].run_id
         try:
             reason = f"run {run.run_id} is held"
             workspace = places_of(self.job, warehouse=True)
@@ -124,13 +123,6 @@ class Publish(Announce):
         except ScoringError as error:
             log.error("no fallback: %s", error)
             return f"Analysts keep what they have; the fallback failed: {error}"
-
-
-def _nothing_to_decide() -> None:
-    """Skip `decide`, as `DownstreamTasksSkipped` would, which an operator that returns a value cannot raise."""
-    from airflow.sdk.execution_time.task_runner import SUPERVISOR_COMMS
-
-    SUPERVISOR_COMMS.send(SkipDownstreamTasks(tasks=[DECIDE]))
 
 
 def _waits(context: Context) -> bool:

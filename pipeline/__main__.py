@@ -1,11 +1,13 @@
 """The command line: the same functions as the DAGs, without Airflow.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 held.
+Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 held; 129, 130 or 143 where SIGHUP, SIGINT or SIGTERM
+ended it.
 """
 
 import logging
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import adbc_driver_manager.dbapi as adbc
 import sqlalchemy as sa
@@ -13,6 +15,7 @@ import typer
 
 from pipeline.cli import analysts, evaluate, inspect, maintenance, recovery, runs, score, setup
 from pipeline.cli.console import FAILED, HELD, USAGE, err, fail
+from pipeline.cli.interruption import Interrupted, interruptible
 from pipeline.databases import postgres_errors
 from pipeline.errors import NothingToDo, ScoringError, UsageError, named, unwritable
 from pipeline.runs.publications import Held
@@ -56,7 +59,7 @@ for command in (
 def main() -> None:
     """Run a command; every error that a person can cause ends with its message and an exit code."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    with _exits():
+    with _exits(), interruptible():
         resources.limit_threads()
         app()
 
@@ -65,6 +68,12 @@ def main() -> None:
 def _exits() -> Iterator[None]:
     try:
         yield
+    except Interrupted as error:
+        with suppress(OSError):  # a terminal that was closed
+            err.print(
+                f"{error}. Run it again: what was published before stays.", markup=False, soft_wrap=True
+            )
+        sys.exit(error.exit_code)
     except NothingToDo as error:
         err.print(str(error), markup=False, soft_wrap=True)
     except Held as error:

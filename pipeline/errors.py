@@ -39,7 +39,7 @@ def kept_text(error: BaseException) -> str:
     text = str(error) if isinstance(error, ScoringError) else named(error, str(error).partition("\n")[0])
     for part in getattr(error, "private", ()):
         text = text.replace(part, "[see the log]")
-    return f"{type(error).__name__}: {text}"
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def at(error: BaseException, database: str) -> None:

@@ -1,4 +1,4 @@
-"""What the stages hand to one another: small frozen values that Airflow carries as JSON, never data."""
+"""What the tasks hand to one another: small frozen values that Airflow carries as JSON, never data."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -22,13 +22,43 @@ class Value(BaseModel):
         return cls.model_validate(value)
 
 
+ServedBy = Literal["model", "last_published", "champion_previous"]
+
+
+class RunRequest(Value):
+    """What a run was asked for.
+
+    Attributes:
+        trigger: what starts the run: an Airflow DAG run's id, or the command line. A new try of the same trigger takes
+            over from the old one.
+        attempt: which try of the trigger this is, as the trigger counts them; an earlier one that comes late changes
+            nothing.
+        model_version: a registered version to use instead of the job's alias, because a person named it.
+        dry_run: whether the run is never to be published.
+        served_by: `model`, or the fallback that stands in for a run that failed.
+        triggered_by: the person who triggered the run; None where a schedule did.
+    """
+
+    trigger: str
+    attempt: int = 1
+    model_version: int | None = None
+    dry_run: bool = False
+    served_by: ServedBy = "model"
+    triggered_by: str | None = None
+
+    @property
+    def model_named(self) -> bool:
+        """Whether a person, or the job's fallback, named the model version; else it comes from the alias."""
+        return self.model_version is not None or self.served_by != "model"
+
+
 class Cost(Value):
-    """What a stage took.
+    """What a task took.
 
     Attributes:
         seconds: from its beginning to its end.
         peak_mb: the largest memory that its process has held so far.
-        began: when it began, in seconds of the epoch by its machine's clock: only to see which stages ran side by side.
+        began: when it began, in seconds of the epoch by its machine's clock: only to see which tasks ran side by side.
     """
 
     seconds: float
@@ -57,7 +87,7 @@ class PartTask(Value):
 
     run_id: int
     job: str
-    score_date: str
+    score_date: date
     model_name: str
     model_version: int
     model_sha256: str
@@ -69,7 +99,7 @@ class Run(Value):
 
     run_id: int
     job: str
-    score_date: str
+    score_date: date
     dry_run: bool
     model_name: str
     model_version: int
@@ -92,7 +122,7 @@ class Scored(Value):
 
     run_id: int
     job: str
-    score_date: str
+    score_date: date
     part: Part
     profile: Part | None = None
     cost: Cost
@@ -144,7 +174,7 @@ class Publication(Value):
 
     run_id: int
     job: str
-    score_date: str
+    score_date: date
     model_name: str
     model_version: int
     rows_extracted: int
@@ -159,7 +189,7 @@ class Evaluation(Value):
     Attributes:
         run_id: the run, which was published when it was measured.
         job: its job.
-        score_date: its night.
+        score_date: its score date.
         entities: how many it scored.
         metrics: figures of all of them together.
         alarms: gaps between groups that are large and no chance, in words.
@@ -168,7 +198,7 @@ class Evaluation(Value):
 
     run_id: int
     job: str
-    score_date: str
+    score_date: date
     entities: int
     metrics: dict[str, float]
     alarms: tuple[str, ...]

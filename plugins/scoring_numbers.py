@@ -1,7 +1,7 @@
-"""Refuses numbers in requests to Airflow's API that its processes cannot say to each other.
+"""Refuses numbers in requests to Airflow's API that its processes cannot hand to each other.
 
-Airflow keeps any key in a run's conf, and any number. Of one beyond 64 bits no task can be told, and when Airflow wants
-to report that failure, the DAG processor ends. So no such number comes in.
+Airflow keeps any key in a run's conf, and any number. One beyond 64 bits cannot be handed to a task, and when Airflow
+reports that failure, the DAG processor ends. So no such number comes in.
 """
 
 import json
@@ -12,7 +12,7 @@ from typing import Any
 from airflow.plugins_manager import AirflowPlugin
 from fastapi.responses import JSONResponse
 
-# What tasks say, and logs, comes by another way.
+# Tasks and logs come by another way.
 _API = "/api/v2/"
 _REFUSAL = "the number {} lies beyond 64 bits, which Airflow cannot hand to a task. Write a smaller one."
 
@@ -58,7 +58,7 @@ def beyond(body: bytes) -> str | None:
     numbers: list[str] = []
 
     def read(text: str) -> None:
-        if not _sayable(text):
+        if not _within_bounds(text):
             numbers.append(text[:100])
 
     try:
@@ -68,7 +68,7 @@ def beyond(body: bytes) -> str | None:
     return numbers[0] if numbers else None
 
 
-def _sayable(text: str) -> bool:
+def _within_bounds(text: str) -> bool:
     try:
         return -(2**63) <= Decimal(text) < 2**63
     except ArithmeticError:  # no number, or too large for a decimal one
@@ -76,7 +76,7 @@ def _sayable(text: str) -> bool:
 
 
 class ScoringNumbers(AirflowPlugin):
-    """What Airflow is told of it."""
+    """The middleware, as Airflow loads it."""
 
     name = "scoring_numbers"
     fastapi_root_middlewares = [  # noqa: RUF012 - Airflow's own form

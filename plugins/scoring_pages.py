@@ -31,7 +31,7 @@ from pipeline.reports import events, overview, queries, render, report
 
 PREFIX = "/scoring"
 PAGES = "SCORING_PAGES"
-# The task of an outcomes DAG; its value names the run that it measured.
+# The task of an outcomes DAG; its value names the run that it evaluated.
 _MEASURE = "measure"
 # Behind a proxy Airflow may live below a path.
 _HERE = API_ROOT_PATH.removesuffix("/") + PREFIX
@@ -56,37 +56,37 @@ async def guard(request: Request, answer: Callable[[Request], Any]) -> Any:
 @app.exception_handler(AddressError)
 @app.exception_handler(sa.exc.SQLAlchemyError)
 def unreachable(request: Request, error: Exception) -> HTMLResponse:
-    """Say that there is no database to ask; its own words may hold more than a reader should see."""
-    why = (
+    """A page that says that the database cannot be read; its own error may hold more than a reader should see."""
+    reason = (
         str(error)
         if isinstance(error, AddressError)
         else named(error, f"{type(error).__name__}: see the web server's log")
     )
-    return _missing([f"The predictions cannot be read. {why}"], "bad", 503)
+    return _missing([f"The predictions cannot be read. {reason}"], "bad", 503)
 
 
 @app.get("/")
 def scoring(user: GetUserDep) -> str:
     """The page "Scoring": every job that the reader may see."""
     jobs = sorted(get_auth_manager().get_authorized_dag_ids(user=user, method="GET"))
-    return overview.overview(_address(), jobs, lambda night: _reports(night.job)(night.run_id))
+    return overview.overview(_address(), jobs, lambda day: _reports(day.job)(day.run_id))
 
 
 @app.get("/dags/{dag_id}/runs/{dag_run_id:path}", dependencies=may_see_runs)
 def of_dag_run(dag_id: str, dag_run_id: str) -> Response:
-    """The report of what a DAG run scored or measured; what became of its tasks where it has none."""
+    """The report of what a DAG run scored or evaluated; what became of its tasks where it has none."""
     run_id = queries.run_of(_address(), dag_id, dag_run_id)
     if run_id is not None:
         return HTMLResponse(report.report(_address(), workspace.home(), run_id, _reports(dag_id)))
     states, left = _tasks(dag_id, dag_run_id)
-    measured = left.get((_MEASURE, XCOM_RETURN_KEY))
-    if measured:  # whose report is of the job that it measures, with rights of its own
-        return RedirectResponse(_reports(measured["job"])(int(measured["run_id"])))
+    evaluated = left.get((_MEASURE, XCOM_RETURN_KEY))
+    if evaluated:  # whose report is of the job that it evaluates, with rights of its own
+        return RedirectResponse(_reports(evaluated["job"])(int(evaluated["run_id"])))
     if pool := _missing_pool(dag_id, dag_run_id):
-        waits = f"This DAG run waits: Airflow has no pool {pool!r}. {dependencies.missing_pool(pool)}"
+        waits = f"This DAG run waits, since Airflow has no pool {pool!r}. {dependencies.missing_pool(pool)}"
         return _missing([waits], "bad", 404)
     errors = {task: str(value.get("error")) for (task, key), value in left.items() if key == events.FAILURE}
-    return _missing(events.say(states, errors), "bad" if "failed" in states.values() else "none", 404)
+    return _missing(events.describe(states, errors), "bad" if "failed" in states.values() else "none", 404)
 
 
 @app.get("/dags/{dag_id}/reports/{run_id}", dependencies=may_see_runs)
@@ -118,17 +118,17 @@ def _tasks(
     dag_id: str, dag_run_id: str
 ) -> tuple[dict[str, str | None], dict[tuple[str, str], dict[str, Any]]]:
     """How a DAG run's tasks ended, and what they left, by task and key."""
-    asked = {"dag_id": dag_id, "run_id": dag_run_id}
+    keys = {"dag_id": dag_id, "run_id": dag_run_id}
     with create_session() as session:
         tasks = session.execute(
             sa.select(TaskInstance.task_id, TaskInstance.state)
-            .filter_by(**asked)
+            .filter_by(**keys)
             .order_by(TaskInstance.start_date)
         ).all()
         # As they are stored: a model's task may leave what only looks like a value, and makes an object of a class.
         left = session.execute(
             sa.select(XComModel.task_id, XComModel.key, XComModel.value)
-            .filter_by(**asked)
+            .filter_by(**keys)
             .where(XComModel.key.in_([events.FAILURE, XCOM_RETURN_KEY]))
         ).all()
     ordered = sorted(tasks, key=lambda task: task.state == "failed")
@@ -142,16 +142,16 @@ def _missing(sentences: list[str], level: str, status: int) -> HTMLResponse:
 
 def _address() -> str:
     # No connection of Airflow's: the web server gives those to every task that asks, and so to every model's pickle.
-    if not (uri := os.environ.get(PAGES)):
+    if not (database_url := os.environ.get(PAGES)):
         raise AddressError(
             f"the web server has no {PAGES}. Set it to postgres://user:password@host:5432/database, with a member of "
             "scoring_analyst."
         )
-    return connections.postgres(uri, PAGES)
+    return connections.postgres(database_url, PAGES)
 
 
 class ScoringPages(AirflowPlugin):
-    """What Airflow is told of these pages."""
+    """These pages, as Airflow loads them."""
 
     name = "scoring_pages"
     fastapi_apps = [{"app": app, "url_prefix": PREFIX, "name": "Scoring"}]  # noqa: RUF012 - Airflow's own form

@@ -64,20 +64,20 @@ class Container:
 
     def processes(self) -> list[psutil.Process]:
         """Its first process, and all that carry its home in their environment, however they were orphaned."""
-        found = []
+        processes = []
         for process in psutil.process_iter():
             with suppress(psutil.Error, OSError):
                 if process.pid == self.process.pid or process.environ().get("HOME") == self.environ["HOME"]:
-                    found.append(process)
-        return found
+                    processes.append(process)
+        return processes
 
     def environments(self) -> list[dict[str, str]]:
         """The environments of its processes. Those of a worker come and go while they are looked at."""
-        found = []
+        environments = []
         for process in self.processes():
             with suppress(psutil.NoSuchProcess):
-                found.append(process.environ())
-        return found
+                environments.append(process.environ())
+        return environments
 
     def kill(self) -> None:
         """End it at once, with all its children."""
@@ -186,8 +186,8 @@ class Stack:
 
     def down(self) -> None:
         """Stop everything, the database last, and forget it."""
-        others = [found for name, found in self.containers.items() if name != "postgres-1"]
-        _stop([process for found in others for process in found.processes()], signal.SIGTERM)
+        others = [container for name, container in self.containers.items() if name != "postgres-1"]
+        _stop([process for container in others for process in container.processes()], signal.SIGTERM)
         if "postgres-1" in self.containers:
             server = self.containers["postgres-1"]
             _stop(
@@ -279,7 +279,7 @@ class Stack:
 
     def _wait(self, name: str, condition: str) -> None:
         deadline = time.monotonic() + UP_SECONDS
-        for container in [found for found in self.containers.values() if found.service.name == name]:
+        for container in [running for running in self.containers.values() if running.service.name == name]:
             if condition == "service_completed_successfully":
                 _completed(container, deadline)
             else:
@@ -288,8 +288,8 @@ class Stack:
 
 def tls_server() -> Path | None:
     """Programs of Debian's newest Postgres, which speaks TLS as the embedded one does not; None where there is none."""
-    found = Path("/usr/lib/postgresql").glob("*/bin/initdb")
-    return max((path.parent for path in found), key=lambda path: int(path.parent.name), default=None)
+    programs = Path("/usr/lib/postgresql").glob("*/bin/initdb")
+    return max((path.parent for path in programs), key=lambda path: int(path.parent.name), default=None)
 
 
 def _completed(container: Container, deadline: float) -> None:
@@ -305,7 +305,8 @@ def _became_healthy(container: Container, deadline: float) -> None:
     while (checked := container.check()).returncode != 0:
         if time.monotonic() > deadline or container.process.poll() is not None:
             raise StackError(f"{container.name} is not healthy: {checked.stdout}\n{container.end()}")
-        time.sleep(1)  # a look starts a process, which keeps the container from starting
+        # A look starts a process, which keeps the container from starting: Python ones take some ten seconds.
+        time.sleep(5 if container.service.ours else 1)
 
 
 def _run(

@@ -17,6 +17,7 @@ from pipeline.embedded.server import Embedded
 from pipeline.provisioning.migrate import migrate
 from tests import programs, servers
 from tests.home import Home
+from tests.pipeline.shop import Shop, open_shop
 from tests.servers import Server
 from tests.spread import (
     pytest_collection_modifyitems,
@@ -97,3 +98,9 @@ def home(server: Embedded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> H
     for name, value in made.environment.items():
         monkeypatch.setenv(name, value)
     return made
+
+
+@pytest.fixture
+def shop(home: Home) -> Shop:
+    """A job of the small shop, with 100 rows, in a home of its own."""
+    return open_shop(home)

@@ -16,12 +16,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from pipeline.config import job as jobs
 from pipeline.config import loader
+from pipeline.config.job import Job
 from pipeline.config.workspace import Workspace
 from pipeline.databases import postgres
 from pipeline.model.manifest import PinnedVersion
-from pipeline.payloads import Publication
+from pipeline.payloads import Publication, RunRequest
 from pipeline.registration.register import Registration, register
 from pipeline.tasks.run import score
 
@@ -117,18 +117,19 @@ class Home:
         """Write a job file and its query; returns the job's name."""
         name = name or self.name()
         (self.path / "sql" / f"{name}.sql").write_text(query)
-        said = JOB.format(name=name, model=model, extract=extract, gate=gate)
-        (self.path / "dags" / f"{name}.toml").write_text(said)
+        text = JOB.format(name=name, model=model, extract=extract, gate=gate)
+        (self.path / "dags" / f"{name}.toml").write_text(text)
         return name
 
-    def read(self, name: str) -> jobs.Job:
+    def read(self, name: str) -> Job:
         """A job as the stages take it."""
         return loader.find(self.path / "dags", name)
 
     def score(self, name: str, day: date = NIGHT, *, warehouse: str = "", **options: Any) -> Publication:
         """Score one night in this process; from another warehouse where one is given."""
-        found = replace(self.places, warehouse=warehouse or self.places.warehouse)
-        return score(found, self.read(name), day, **{"trigger": self.name("trigger"), **options})
+        workspace = replace(self.places, warehouse=warehouse or self.places.warehouse)
+        asked = {"trigger": self.name("trigger"), **request_options(options)}
+        return score(workspace, self.read(name), day, RunRequest(**asked), **options)
 
     def uri(self, role: str) -> str:
         """Address of one of the server's connections, or of the predictions as its superuser."""
@@ -176,3 +177,8 @@ def shop_model(seed: int = 0) -> tuple[Any, pd.DataFrame]:
     model = make_pipeline(columns, LogisticRegression(max_iter=1000))
     features = reference[["amount", "visits", "channel", "member"]]
     return model.fit(features, bought), features.assign(bought=bought)
+
+
+def request_options(options: dict[str, Any]) -> dict[str, Any]:
+    """Take from options what is of a `RunRequest`."""
+    return {name: options.pop(name) for name in RunRequest.model_fields if name in options}

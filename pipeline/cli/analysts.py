@@ -22,9 +22,9 @@ def grant_analyst(
 ) -> None:
     """Let a role read every job, or those named and no other (connection predictions_owner)."""
     owner, jobs = context.connection("predictions_owner"), job or []
-    known = {path.stem for path in context.dags().glob("*.toml")} | analysts.with_runs(owner, jobs)
+    grantable = {path.stem for path in context.dags().glob("*.toml")} | analysts.with_runs(owner, jobs)
     for name in jobs:
-        if name not in known:
+        if name not in grantable:
             raise UsageError(
                 f"no job {name!r}: it has neither a file in {context.dags()} nor a run. Correct the name."
             )

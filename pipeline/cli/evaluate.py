@@ -8,7 +8,7 @@ from pipeline.config import dates
 
 
 def outcomes(name: JobName, date: ScoreDate, as_json: AsJson = False) -> None:
-    """Measure the published scores of a night against the real results; again, where results have come since."""
+    """Compare a score date's published scores with their outcomes; again, where outcomes have come since."""
     from pipeline.evaluation.outcomes import evaluate
 
     job = context.job(name)
@@ -16,13 +16,13 @@ def outcomes(name: JobName, date: ScoreDate, as_json: AsJson = False) -> None:
     if as_json:
         print_json(done.json_value())
         return
-    found = done.metrics
+    metrics = done.metrics
     out.print(
-        f"run {done.run_id} of {done.job} {done.score_date}: {found['outcomes']:.0f} of {found['sampled']:.0f} "
-        "entities have a result",
+        f"run {done.run_id} of {done.job} {done.score_date}: {metrics['outcomes']:.0f} of {metrics['sampled']:.0f} "
+        "entities have an outcome",
         soft_wrap=True,
     )
-    print_table([{"metric": metric, "value": value} for metric, value in sorted(found.items())])
+    print_table([{"metric": metric, "value": value} for metric, value in sorted(metrics.items())])
     for note in done.notes:
         out.print(note, markup=False, highlight=False, soft_wrap=True)
     for alarm in done.alarms:

@@ -1,6 +1,5 @@
 """Commands that compare runs, and find out where a score comes from."""
 
-from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -12,17 +11,13 @@ from pipeline.cli.runs import RunId
 from pipeline.config.fields import LAST_RUN
 from pipeline.errors import UsageError
 from pipeline.inspection.chain import verify as verify_chain
-from pipeline.inspection.diff import Diff, Side, compare
-from pipeline.inspection.lineage import Change
+from pipeline.inspection.diff import Diff, compare
 from pipeline.inspection.provenance import Score, Trace, changes, trace
 from pipeline.inspection.reproduce import Reproduction
 from pipeline.inspection.reproduce import reproduce as score_again
 
 # More of them say no more than that nothing can be trusted.
 _VIOLATIONS = 20
-
-# What a change of a digest means is said by its name; its digits are for `--json`.
-_DIGESTS = ("model bytes", "query", "code", "job file", "input")
 
 
 def diff(
@@ -47,23 +42,10 @@ def diff(
 
 def print_diff(found: Diff) -> None:
     """Print what differs between two runs, without slices."""
-    common = found.before.entities - found.vanished
     for side, word in ((found.before, "from"), (found.after, "to")):
-        _say(
-            f"{word:4} run {side.run_id} of {found.job} {side.score_date}, {side.status}: {side.entities} entities"
-        )
-    _say(f"between them changed: {_changed(found.lineage) or 'nothing'}")
-    _say(f"entities  {found.appeared} appeared, {found.vanished} vanished, {common} in both")
-    moved = (
-        f", by {found.mean_change:.6g} on average and {found.max_change:.6g} at most" if found.changed else ""
-    )
-    _say(
-        f"scores    {found.changed} of {common} changed{moved}; mean {_mean(found.before)} -> {_mean(found.after)}"
-    )
-    _say(f"deciles   {found.crossed_decile} crossed a decile of run {found.before.run_id}")
-    _say(f"labels    {found.relabelled} changed")
-    if found.class_scores_changed:
-        _say(f"classes   {found.class_scores_changed} with other probabilities of the classes")
+        _say(f"{word:4} run {side.run_id} of {found.job} {side.score_date}, {side.status}")
+    for sentence in found.sentences():
+        _say(sentence)
     if found.largest:
         _say("\nlargest changes")
         print_table([{**asdict(one), "change": one.after - one.before} for one in found.largest])
@@ -125,7 +107,7 @@ def _print_reproduction(found: Reproduction) -> None:
             "rows are scored together the last bits may depend"
         )
     if found.notes:
-        _say(f"not as it was then: {_changed(found.notes)}")
+        _say(f"not as it was then: {', '.join(map(str, found.notes))}")
     _say("reproduced" if found.passed else "NOT reproduced")
 
 
@@ -194,16 +176,6 @@ def _said_score(score: Score) -> str:
 def _exact(value: Any) -> str:
     """All the digits that tell one float from another."""
     return "none" if value is None else str(value)
-
-
-def _changed(found: Iterable[Change]) -> str:
-    return ", ".join(
-        one.what if one.what in _DIGESTS else f"{one.what} {one.before} -> {one.after}" for one in found
-    )
-
-
-def _mean(side: Side) -> str:
-    return "none" if side.mean_score is None else f"{side.mean_score:.6g}"
 
 
 def _without(row: dict[str, Any], key: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Commands that throw away: what has had its time, and a subject's rows."""
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,6 +9,9 @@ from pipeline.cli import context
 from pipeline.cli.console import FAILED, USAGE, AsJson, err, fail, out, print_json, print_table
 from pipeline.cli.score import By
 from pipeline.config import loader, workspace
+
+if TYPE_CHECKING:
+    from pipeline.maintenance.erasure import Receipt
 
 AfterRestore = Annotated[
     bool,
@@ -69,16 +72,10 @@ def erase(
     after_restore: AfterRestore = False,
 ) -> None:
     """Erase a subject from every run of a job, and print the receipt (connection predictions_janitor)."""
-    from pipeline.maintenance import removed_jobs
-    from pipeline.maintenance.erasure import erase as forget
+    from pipeline.maintenance.erasure import erase as erase_entity
 
-    jobs, _ = loader.read_all(context.dags())
-    connections = {one.name: one.write.connection for one in jobs}
-    if job not in connections:  # without a file that can be read: what it has scored is there all the same
-        connections |= removed_jobs.connections(context.janitor, workspace.store(), jobs, connections)
-    conn_id = connections.get(job) or context.job(job).write.connection
-    receipt = forget(
-        context.janitor(f"{conn_id}_janitor"),
+    receipt = erase_entity(
+        context.janitor(f"{_connection_of(job)}_janitor"),
         workspace.store(),
         job,
         entity,
@@ -86,9 +83,30 @@ def erase(
         reason=reason,
         after_restore=after_restore,
     )
+    _print_receipt(receipt)
+    if receipt.in_work:
+        runs = ", ".join(map(str, receipt.in_work))
+        fail(
+            f"a try may be going on with run {runs}, which was left alone. Erase again when it has ended.",
+            FAILED,
+        )
+
+
+def _connection_of(job: str) -> str:
+    """The connection of a job's predictions database, also where its file is gone: its scores are still there."""
+    from pipeline.maintenance import removed_jobs
+
+    jobs, _ = loader.read_all(context.dags())
+    connections = {filed.name: filed.write.connection for filed in jobs}
+    if job not in connections:
+        connections |= removed_jobs.connections(context.janitor, workspace.store(), jobs, connections)
+    return connections.get(job) or context.job(job).write.connection
+
+
+def _print_receipt(receipt: "Receipt") -> None:
     out.print(
-        f"erasure {receipt.erasure} in {job}: {receipt.prediction_rows} rows of predictions, {receipt.rejected_rows} "
-        f"rejected rows, {receipt.parts} parts, in {receipt.runs} runs"
+        f"erasure {receipt.erasure} in {receipt.job}: {receipt.prediction_rows} rows of predictions, "
+        f"{receipt.rejected_rows} rejected rows, {receipt.parts} parts, in {receipt.runs} runs"
         + ("" if receipt.runs else ": nothing was found"),
         markup=False,
         soft_wrap=True,
@@ -96,12 +114,6 @@ def erase(
     out.print(
         "The next night scores this entity again unless the warehouse has forgotten it too.", soft_wrap=True
     )
-    if receipt.in_work:
-        runs = ", ".join(map(str, receipt.in_work))
-        fail(
-            f"a try may be going on with run {runs}, which was left alone. Erase again when it has ended.",
-            FAILED,
-        )
 
 
 _HEADINGS = {

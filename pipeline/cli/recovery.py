@@ -1,7 +1,8 @@
 """The command that makes a lost database's publications again."""
 
+from collections.abc import Iterable
 from datetime import date
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,6 +10,9 @@ from pipeline.cli import context
 from pipeline.cli.console import FAILED, err, out, print_table
 from pipeline.config import dates, loader, workspace
 from pipeline.errors import UsageError
+
+if TYPE_CHECKING:
+    from pipeline.recovery.rebuild import Rebuilt
 
 
 def rebuild(
@@ -35,46 +39,55 @@ def rebuild(
     archived = store_identity.jobs(store)
     if name is None:
         jobs = [job for job in jobs if job.name in archived]
-    between = (_day(first, date.min), _day(last, date.max))
-    if between[1] < between[0]:
-        raise UsageError(f"{last} is before {first}. Give the first score date first.")
+    between = _between(first, last)
     refused = 0
     for job in jobs:
-        uri = context.owner(f"{job.write.connection}_owner")
-        with out.status(f"{job.name}") as status:
-            done = make_again(
-                uri,
-                store,
-                job.name,
-                between,
-                adopt=adopt_store,
-                progress=lambda day, name=job.name: status.update(f"{name} {day}"),  # type: ignore[misc]
-            )
-        if done.runs:
-            print_table(
-                [
-                    {"job": item.job, "score date": item.score_date, "run": item.run_id,
-                     "status": item.status, "rows loaded": item.rows}
-                    for item in done.runs
-                ]
-            )  # fmt: skip
-        else:
-            out.print(f"{job.name}: nothing is missing", markup=False)
-        for line in done.notes:
-            err.print(line, highlight=False, markup=False, soft_wrap=True)
-        for line in done.refused:
-            err.print(line, style="red", highlight=False, markup=False, soft_wrap=True)
-        refused += len(done.refused)
+        database_url = context.owner(f"{job.write.connection}_owner")
+        with out.status(job.name) as status:
+
+            def show(day: date, name: str = job.name) -> None:
+                status.update(f"{name} {day}")
+
+            rebuilt = make_again(database_url, store, job.name, between, adopt=adopt_store, progress=show)
+        _print(job.name, rebuilt)
+        refused += len(rebuilt.refused)
     if name is None:
-        for other in sorted(set(archived) - {job.name for job in jobs}):
-            err.print(
-                f"{other}: the store has runs of it, and dags/ has no job file that can be used. Left alone.",
-                markup=False,
-                soft_wrap=True,
-            )
+        _print_left_alone(set(archived) - {job.name for job in jobs})
     if refused:
         raise typer.Exit(FAILED)
 
 
-def _day(value: str | None, otherwise: date) -> date:
-    return otherwise if value is None else dates.parse(value)
+def _print(job: str, rebuilt: "Rebuilt") -> None:
+    if rebuilt.runs:
+        print_table(
+            [
+                {"job": item.job, "score date": item.score_date, "run": item.run_id,
+                 "status": item.status, "rows loaded": item.rows}
+                for item in rebuilt.runs
+            ]
+        )  # fmt: skip
+    else:
+        out.print(f"{job}: nothing is missing", markup=False)
+    for line in rebuilt.notes:
+        err.print(line, highlight=False, markup=False, soft_wrap=True)
+    for line in rebuilt.refused:
+        err.print(line, style="red", highlight=False, markup=False, soft_wrap=True)
+
+
+def _print_left_alone(jobs: Iterable[str]) -> None:
+    for job in sorted(jobs):
+        err.print(
+            f"{job}: the store has runs of it, and dags/ has no job file that can be used. Left alone.",
+            markup=False,
+            soft_wrap=True,
+        )
+
+
+def _between(first: str | None, last: str | None) -> tuple[date, date]:
+    between = (
+        date.min if first is None else dates.parse(first),
+        date.max if last is None else dates.parse(last),
+    )
+    if between[1] < between[0]:
+        raise UsageError(f"{last} is before {first}. Give the first score date first.")
+    return between

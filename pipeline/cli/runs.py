@@ -11,7 +11,7 @@ from pipeline.cli.console import AsJson, out, print_json, print_table
 from pipeline.config import workspace
 from pipeline.config.fields import LAST_RUN
 from pipeline.errors import UsageError
-from pipeline.integrations.outbox import kept
+from pipeline.integrations.outbox import newest
 from pipeline.runs import history
 
 RunId = Annotated[
@@ -26,24 +26,24 @@ def runs(
     as_json: AsJson = False,
 ) -> None:
     """List the newest runs."""
-    found = history.runs(context.connection("predictions"), name, limit)
+    rows = history.runs(context.connection("predictions"), name, limit)
     if as_json:
-        print_json(found)
+        print_json(rows)
         return
     headings = {"run_id": "run", "job": "job", "score_date": "score date", "status": "status", "model_version": "model",
                 "rows_rejected": "rejected", "rows_scored": "scored",
                 "status_reason": "why"}  # fmt: skip
-    print_table([{heading: row[column] for column, heading in headings.items()} for row in found])
+    print_table([{heading: row[column] for column, heading in headings.items()} for row in rows])
 
 
 def show(run_id: RunId, as_json: AsJson = False) -> None:
-    """Show all that is known of one run: lineage, ledger, metrics, rejected rows."""
-    found = history.show(context.connection("predictions"), run_id)
+    """Show all that the database has of one run: lineage, ledger, metrics, rejected rows."""
+    run = history.show(context.connection("predictions"), run_id)
     if as_json:
-        print_json(found)
+        print_json(run)
         return
-    nested = {name: value for name, value in found.items() if isinstance(value, list)}
-    for name, value in found.items():
+    nested = {name: value for name, value in run.items() if isinstance(value, list)}
+    for name, value in run.items():
         if name not in nested and value is not None:
             out.print(f"[bold]{name:18}[/bold]", end="")
             out.print(
@@ -83,10 +83,10 @@ def alerts(
     as_json: AsJson = False,
 ) -> None:
     """List the messages to people: what was sent, what waits and why."""
-    found = kept(context.connection("predictions"), limit)
+    rows = newest(context.connection("predictions"), limit)
     if as_json:
-        print_json(found)
+        print_json(rows)
         return
     headings = {"raised_at": "raised", "title": "message", "recipient": "to", "sent_at": "sent",
                 "repeated": "repeated", "tries": "tries", "last_error": "why not"}  # fmt: skip
-    print_table([{heading: row[column] for column, heading in headings.items()} for row in found])
+    print_table([{heading: row[column] for column, heading in headings.items()} for row in rows])

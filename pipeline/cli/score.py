@@ -17,6 +17,7 @@ from pipeline.config import dates, workspace
 from pipeline.config.fields import LAST_RUN, LAST_VERSION
 from pipeline.errors import NothingToDo, ScoringError, UsageError
 from pipeline.inspection.diff import with_published
+from pipeline.payloads import RunRequest
 from pipeline.runs import decisions, receipts
 
 ScoreDate = Annotated[str, typer.Argument(metavar="DATE", help="The score date, YYYY-MM-DD.")]
@@ -48,12 +49,9 @@ def score(
             context.places_of(job),
             job,
             day,
-            trigger=trigger,
-            triggered_by=_user(),
-            model_version=model_version,
-            dry_run=dry_run,
-            progress=lambda stage, done, total: bar.update(
-                task, description=stage, completed=done, total=total or None
+            RunRequest(trigger=trigger, triggered_by=_user(), model_version=model_version, dry_run=dry_run),
+            progress=lambda name, done, total: bar.update(
+                task, description=name, completed=done, total=total or None
             ),
         )
     out.print(

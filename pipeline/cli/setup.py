@@ -17,13 +17,13 @@ from pipeline.text_files import TextError, decoded
 
 def migrate() -> None:
     r"""Bring the predictions database to this checkout's schema and \[retention] (connection predictions_owner)."""
-    from pipeline.maintenance import retention
+    from pipeline.maintenance import retention_days
     from pipeline.provisioning.migrate import migrate as upgrade
 
     uri = context.connection("predictions_owner")
     out.print(f"predictions database at revision {upgrade(uri)}")
-    found, broken = loader.read_all(context.dags())
-    retention.enter(uri, found)
+    usable, broken = loader.read_all(context.dags())
+    retention_days.enter(uri, usable)
     for error in broken:
         err.print(
             f"{error}\nIts [retention] stays as it was.",
@@ -122,15 +122,15 @@ def sign(
 
 def jobs(as_json: AsJson = False) -> None:
     """List the jobs; a file that cannot be used is shown with its error."""
-    found, broken = loader.read_all(context.dags())
+    usable, broken = loader.read_all(context.dags())
     if as_json:
-        print_json([job.model_dump(mode="json") for job in found])
+        print_json([job.model_dump(mode="json") for job in usable])
     else:
         print_table(
             [
                 {"job": job.name, "schedule": f"{job.schedule} {job.timezone}",
                  "model": f"{job.model.name} {job.model.alias}", "description": job.description}
-                for job in found
+                for job in usable
             ]
         )  # fmt: skip
     for error in broken:

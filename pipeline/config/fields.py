@@ -8,15 +8,16 @@ from typing import Annotated, Literal
 from zoneinfo import available_timezones
 
 from croniter import CroniterBadDateError, croniter
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from pipeline.config.dates import FIRST
 
 
 @cache
 def _timezones() -> set[str]:
-    # A walk through some 600 files. `localtime` is the machine's own, and another one on the next machine.
-    return available_timezones() - {"localtime"}
+    # A walk through some 600 files. `localtime` is the machine's own, and another one on the next machine; `Factory`
+    # says that nobody has set a machine's.
+    return available_timezones() - {"localtime", "Factory"}
 
 
 def check_timezone(name: str) -> str:
@@ -46,6 +47,13 @@ def check_query(name: str) -> str:
     inside = not Path(name).is_absolute() and ".." not in Path(name).parts
     if not inside or not name.endswith(".sql") or not name.isprintable():
         raise ValueError("is not a .sql file inside sql/, such as flight_delay/features.sql")
+    return name
+
+
+def check_readable(name: str) -> str:
+    """Refuse a name in which a reader sees no letter and no digit, such as one of spaces or of marks alone."""
+    if not any(character.isalnum() for character in name):
+        raise ValueError("has no letter or digit, so nobody can read it")
     return name
 
 
@@ -82,7 +90,13 @@ Days = Annotated[int, Field(ge=1, le=36_500)]
 
 Sentence = Annotated[str, Field(pattern=r"^[^\x00]*$")]
 
-Person = Annotated[str, Field(pattern=r"^[^\x00\s](?:[^\x00]*[^\x00\s])?$", max_length=200, strict=True)]
+Owner = Annotated[Sentence, Field(min_length=1, max_length=100), AfterValidator(check_readable)]
+
+Person = Annotated[
+    str,
+    Field(pattern=r"^[^\x00\s](?:[^\x00]*[^\x00\s])?$", max_length=200, strict=True),
+    AfterValidator(check_readable),
+]
 
 # Reject the row; count the value and score the row; score it and count nothing.
 Action = Literal["reject", "warn", "ignore"]

@@ -17,6 +17,7 @@ from pipeline.config.fields import (
     DEFAULT_POOL,
     Column,
     Identifier,
+    Owner,
     Pool,
     ScheduleDate,
     Sentence,
@@ -51,7 +52,7 @@ class Job(Section):
         "`self-scores` and `context-scores`, for Airflow keeps these two)"
     )
     description: Sentence = Field(description="one sentence for the web UI")
-    owner: Sentence = Field(min_length=1, max_length=100, description="the team to call")
+    owner: Owner = Field(description="the team to call")
     schedule: Annotated[str, AfterValidator(check_schedule)] = Field(
         description="cron expression, in the job's time zone"
     )

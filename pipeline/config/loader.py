@@ -15,6 +15,8 @@ from pipeline.config.job import Job, JobError
 from pipeline.text_files import decoded
 
 _COLUMNS = ["contract", "columns"]
+# More nobody reads, and to look for the nearest of the known keys takes its time.
+_EXPLAINED = 20
 
 
 def files(folder: Path) -> list[Path]:
@@ -73,7 +75,12 @@ def read(path: Path) -> Job:
             {**document, "name": path.stem, "sha256": hashlib.sha256(content).hexdigest()}
         )
     except ValidationError as error:
-        raise JobError("\n".join(_explain(path, item) for item in error.errors())) from None
+        explained = [_explain(path, item) for item in error.errors()[:_EXPLAINED]]
+        if more := error.error_count() - len(explained):
+            explained.append(
+                f"{path.name}: {more} more errors. Correct these first, and read the file again."
+            )
+        raise JobError("\n".join(explained)) from None
 
 
 def _explain(path: Path, item: Any) -> str:

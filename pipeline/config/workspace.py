@@ -25,11 +25,6 @@ class Files:
     home: Path
     store: str
 
-    @classmethod
-    def here(cls) -> "Files":
-        """The folders of this process."""
-        return Files(home(), store())
-
 
 @dataclass(frozen=True)
 class Workspace(Files):
@@ -68,3 +63,8 @@ def home() -> Path:
 def store() -> str:
     """Where runs keep their parts: `SCORING_STORE`, else .local/store in the home."""
     return os.environ.get("SCORING_STORE") or str(home() / ".local" / "store")
+
+
+def files() -> Files:
+    """The home and the store."""
+    return Files(home(), store())

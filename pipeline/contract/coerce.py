@@ -9,6 +9,7 @@ from pipeline.contract.contract import Column
 
 # Whatever else a database writes where a number should be, it is none. Arrow itself would take 0x1F for one.
 _INTEGER = r"^-?[0-9]+(\.0*)?$"
+_INTEGRAL = r"^[+-]?[0-9]+$"
 _NUMBER = r"(?i)^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?$|^[+-]?(nan|inf|infinity)$"
 
 _FIRST = 100  # rows that are tried before all
@@ -25,6 +26,8 @@ _PLAIN = {
 
 # The largest integers up to which a float has them all.
 _WHOLE = {pa.float64(): 2**53, pa.float32(): 2**24}
+# How databases write times without an end -> what Postgres' own driver hands out for them.
+_ENDLESS = {"^infinity$": 2**63 - 1, "^-infinity$": -(2**63)}
 
 
 def convert(sent: pa.Array, column: Column) -> tuple[pa.Array, pa.BooleanArray | None]:
@@ -116,19 +119,55 @@ def _cast(stored: pa.Array, column: Column) -> pa.Array:
         # Databases without booleans have 0 and 1; whatever else is there is neither.
         bit = pc.is_in(stored, pa.array([0, 1], stored.type))
         return pc.cast(pc.if_else(bit, stored, pa.scalar(None, stored.type)), pa.bool_())
-    if not pa.types.is_string(stored.type) or column.kind not in ("integer", "number"):
+    if not pa.types.is_string(stored.type):
+        return _readable(stored, column.arrow)
+    if column.kind in ("timestamp", "instant"):
+        return _times(stored, column.arrow)
+    if column.kind not in ("integer", "number"):
         return _readable(stored, column.arrow)
     if column.kind == "integer":
         # The database's decimals arrive as text: 12.00 is the integer 12, 12.50 is none.
         plain = pc.if_else(pc.match_substring_regex(stored, _INTEGER), stored, pa.scalar(None, pa.string()))
         return _readable(pc.replace_substring_regex(plain, r"\.0*$", ""), column.arrow)
+    return _without_inexact(stored, _numbers(stored, column.arrow))
+
+
+def _numbers(stored: pa.Array, wanted: pa.DataType) -> pa.Array:
     try:
         # A cast that fails in every row takes ten times as long as one that does not: a few rows show it early.
-        pc.cast(stored[:_FIRST], column.arrow)
-        return pc.cast(stored, column.arrow)
+        pc.cast(stored[:_FIRST], wanted)
+        return pc.cast(stored, wanted)
     except pa.ArrowInvalid:
         plain = pc.if_else(pc.match_substring_regex(stored, _NUMBER), stored, pa.scalar(None, pa.string()))
-        return _readable(plain, column.arrow)
+        return _readable(plain, wanted)
+
+
+def _without_inexact(stored: pa.Array, numbers: pa.Array) -> pa.Array:
+    """Floats, null where the text is a whole number beyond those that a float has all; a fraction may be rounded.
+
+    One beyond every float is infinite, and has a rule of its own.
+    """
+    last = _WHOLE[numbers.type]
+    extremes = pc.min_max(numbers).as_py()
+    if extremes["min"] is None or (-last < extremes["min"] and extremes["max"] < last):
+        return numbers
+    beyond = pc.and_(pc.greater_equal(pc.abs(numbers), pa.scalar(last, numbers.type)), pc.is_finite(numbers))
+    exact = pc.match_substring_regex(stored, f"^[+-]?0*{last}$")
+    inexact = pc.and_not(pc.and_(beyond, pc.match_substring_regex(stored, _INTEGRAL)), exact)
+    return pc.if_else(inexact, pa.scalar(None, numbers.type), numbers)
+
+
+def _times(stored: pa.Array, wanted: pa.DataType) -> pa.Array:
+    try:
+        return pc.cast(stored, wanted)
+    except pa.ArrowInvalid:
+        times = _readable(stored, wanted)
+        if wanted.unit != "us":  # in no other are they told from times
+            return times
+        for pattern, endless in _ENDLESS.items():
+            mask = pc.match_substring_regex(stored, pattern, ignore_case=True)
+            times = pc.if_else(mask, pa.scalar(endless, pa.int64()).cast(wanted), times)
+        return times
 
 
 def _readable(stored: pa.Array, wanted: pa.DataType) -> pa.Array:

@@ -75,17 +75,22 @@ def warehouse(uri: str, name: str) -> str:
 
 def _warehouse(uri: str, name: str) -> str:
     parts = _split(uri, name)
+    if not parts.scheme:
+        raise AddressError(f"connection {name!r}: is not a URL. {_remedy(name)}")
     if parts.scheme in POSTGRES:
         return _postgres(uri, name)
     if parts.scheme in FILES:
         return f"{parts.scheme}:///{_file(parts, name)}"
-    # Airflow encodes the path's slashes, which SQLAlchemy takes as they are.
-    database_url = f"{parts.scheme}://{_login(parts)}{unquote(parts.path)}{_options(parts, name)}"
+    if parts.scheme.startswith("sqlite+") and not parts.netloc:
+        database_url = _read_only(parts, name)
+    else:
+        # Airflow encodes the path's slashes, which SQLAlchemy takes as they are.
+        database_url = f"{parts.scheme}://{_login(parts)}{unquote(parts.path)}{_options(parts, name)}"
     try:
         sa.make_url(database_url).get_dialect().import_dbapi()
     except (sa.exc.ArgumentError, ImportError) as error:  # an unknown dialect, a driver that is not installed
         raise AddressError(
-            f"connection {name!r}: no driver for {parts.scheme or 'a missing type'!r} is installed: "
+            f"connection {name!r}: no driver for {parts.scheme!r} is installed: "
             f"{type(error).__name__}. Add one to requirements.in, as pymysql for mysql+pymysql, and `make lock`. "
             f"{_remedy(name)}"
         ) from None
@@ -165,6 +170,15 @@ def _file(parts: SplitResult, name: str) -> Path:
             f"AIRFLOW_CONN_{name.upper()}={parts.scheme}:////folder/file"
         )
     return path
+
+
+def _read_only(parts: SplitResult, name: str) -> str:
+    """The URL of a SQLite file for a driver of SQLAlchemy's, which would else make a file that is not there."""
+    # Whoever knows SQLAlchemy may have written it as SQLite's own URI: /file:/folder/file.db
+    file = _file(parts._replace(path=parts.path.replace("/file:", "/", 1)), name)
+    options = _options(parts._replace(query=f"{parts.query}&mode=ro&uri=true"), name)
+    # Quoted for SQLite, and once more for SQLAlchemy.
+    return f"{parts.scheme}:///file:{quote(quote(str(file)))}{options}"
 
 
 def _remedy(name: str) -> str:

@@ -8,10 +8,12 @@ import adbc_driver_manager.dbapi as adbc
 import pyarrow as pa
 from adbc_driver_duckdb import driver_path
 
-from pipeline.databases.queries import Values, WarehouseError, render
+from pipeline.databases.queries import Query, WarehouseError, damaged, render
 
 # How DuckDB begins the errors that another try may not meet: a file that another process holds, or a full disk.
 _PASSING = ("IO Error", "Out of Memory Error", "Connection Error")
+# A file that will be no better at the next try: cut off, of another kind or version, or overwritten.
+_DAMAGED = ("not a valid DuckDB", "enough bytes", "with version number", "Corrupt database file")
 # Files that a query names, and that are not there.
 _GONE = ("No files found", "No such file")
 
@@ -20,14 +22,14 @@ _SETTINGS = {"access_mode": "READ_ONLY", "autoinstall_known_extensions": "false"
 
 
 @contextmanager
-def stream(uri: str, query: str, values: Values, origin: str) -> Iterator[pa.RecordBatchReader]:
+def stream(uri: str, query: Query) -> Iterator[pa.RecordBatchReader]:
     """Run one query and hand out its rows as Arrow record batches.
 
     Raises:
         WarehouseError: DuckDB refused the query.
         adbc.Error, OSError: the file is held by another process, or cannot be read; worth a retry.
     """
-    statement = render(query, values, origin, literal)
+    statement = render(query, literal)
     options = {"path": uri.removeprefix("duckdb:///"), "threads": str(pa.cpu_count()), **_SETTINGS}
     with ExitStack() as held:
         try:
@@ -42,8 +44,8 @@ def stream(uri: str, query: str, values: Values, origin: str) -> Iterator[pa.Rec
             cursor.execute(statement)
             reader = cursor.fetch_record_batch()
         except adbc.Error as error:
-            raise _refusal(error, origin) from error
-        yield pa.RecordBatchReader.from_batches(reader.schema, _batches(reader, origin))
+            raise _refusal(error, query.file) from error
+        yield pa.RecordBatchReader.from_batches(reader.schema, _batches(reader, query.file))
 
 
 def literal(value: date | datetime) -> str:
@@ -60,6 +62,8 @@ def _batches(reader: pa.RecordBatchReader, origin: str) -> Iterator[pa.RecordBat
 
 
 def _refusal(error: Exception, origin: str) -> Exception:
+    if any(sign in str(error) for sign in _DAMAGED):
+        return damaged(origin, "DuckDB", " ".join(str(error).rpartition("Error: ")[2].split()).rstrip(".!"))
     if any(kind in str(error) for kind in _PASSING) and not any(gone in str(error) for gone in _GONE):
         return error
     reason = str(error).partition(": ")[2] or str(error)

@@ -57,6 +57,17 @@ def trimmed(sql: str) -> str:
     return ""
 
 
+def line_of_second(sql: str) -> int:
+    """The line of the first semicolon in code, behind which a second statement may begin; 0 where there is none."""
+    line = 1
+    for span in split(sql):
+        before, semicolon, _ = span.text.partition(";") if span.kind == "code" else (span.text, "", "")
+        line += before.count("\n")
+        if semicolon:
+            return line
+    return 0
+
+
 def _spans(sql: str) -> Iterator[tuple[Kind, str]]:
     place = 0
     while begin := _BEGIN.search(sql, place):

@@ -17,7 +17,7 @@ from sqlalchemy.pool import NullPool
 from pipeline import errors
 from pipeline.databases import _adbc, connections, queries
 from pipeline.databases.postgres_errors import naming, translated_errors
-from pipeline.databases.queries import BATCH_BYTES, Values
+from pipeline.databases.queries import BATCH_BYTES, Query
 
 # A try that stands still inside of a transaction, stopped or on a machine that hangs, keeps its locks. The server cuts
 # it off after this time, so that the retry need not wait for it; as long as Airflow waits for a heartbeat.
@@ -60,62 +60,58 @@ def exported_snapshot(uri: str, origin: str) -> Iterator[str]:
 
 
 @contextmanager
-def stream(
-    uri: str, query: str, values: Values, origin: str, snapshot: str | None = None
-) -> Iterator[pa.RecordBatchReader]:
+def stream(uri: str, query: Query, snapshot: str | None = None) -> Iterator[pa.RecordBatchReader]:
     """Run one query and hand out its rows as Arrow record batches, all from one snapshot of the database.
 
     Args:
         uri: address of the database.
-        query: SQL with `:name` parameters.
-        values: the parameters' values.
-        origin: the query's file, for error messages.
+        query: the query.
         snapshot: name of the snapshot to read from; a new one where there is none.
 
     Raises:
         WarehouseError: the server refused the query (syntax, missing table or column, rights, bad data).
         adbc.Error: the connection was lost, or another fault that passes; worth a retry.
     """
-    statement = render(query, values, origin)
+    statement = render(query)
     with ExitStack() as held:
-        with translated_errors(origin):
+        with translated_errors(query.file):
             session = held.enter_context(adbc.connect(uri))
             cursor = held.enter_context(session.cursor())
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         if snapshot is not None:
             # Refused where the session that holds it was lost: worth a retry, and no fault of the query.
             cursor.execute(f"SET TRANSACTION SNAPSHOT '{snapshot}'")
-        with translated_errors(origin):
+        with translated_errors(query.file):
             size = {StatementOptions.BATCH_SIZE_HINT_BYTES.value: str(BATCH_BYTES)}
             cursor.adbc_statement.set_options(**size)
             cursor.execute(statement)
             reader = _adbc.reader(cursor)
         # Errors of whoever reads, such as a full disk, are not the query's: they pass as they are.
-        yield pa.RecordBatchReader.from_batches(reader.schema, _batches(reader, origin))
+        yield pa.RecordBatchReader.from_batches(reader.schema, _batches(reader, query.file))
 
 
-def planned_rows(uri: str, query: str, values: Values, origin: str) -> int:
+def planned_rows(uri: str, query: Query) -> int:
     """How many rows the planner expects of a query.
 
     Raises:
         WarehouseError: the server refused the query.
     """
-    with translated_errors(origin), connect(uri) as session, session.cursor() as cursor:
+    with translated_errors(query.file), connect(uri) as session, session.cursor() as cursor:
         cursor.execute("SET TRANSACTION READ ONLY")
         cursor.adbc_statement.set_options(
             **{StatementOptions.USE_COPY.value: "false"}
         )  # COPY takes no EXPLAIN
-        cursor.execute(f"EXPLAIN (FORMAT JSON) {render(query, values, origin)}")
+        cursor.execute(f"EXPLAIN (FORMAT JSON) {render(query)}")
         return int(json.loads(cursor.fetchone()[0])[0]["Plan"]["Plan Rows"])
 
 
-def render(query: str, values: Values, origin: str) -> str:
+def render(query: Query) -> str:
     """Put the bound values into a query as typed literals: COPY takes no parameters.
 
     Raises:
-        WarehouseError: the query names a parameter that is not in `values`.
+        WarehouseError: the query names a parameter that has no value.
     """
-    return queries.render(query, values, origin, _literal)
+    return queries.render(query, _literal)
 
 
 def bound(cursor: adbc.Cursor) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,8 @@ BATCH_ROWS = 32_768
 
 # A parameter with a cast, as in :score_date::timestamp: SQLAlchemy would take the colons for its own.
 _CAST = re.compile(r"(?<![:\w\\]):(\w+)(?=::)")
-# Colons that are none of a parameter's: all that stand in a literal, a quoted name or a comment; those of a slice.
-_COLON, _SLICE = re.compile(r"(?<!\\):"), re.compile(r"(?<![:\w\\]):(?=\d)")
+# The colon of a slice, which is no parameter's. Neither is any in a literal, a quoted name or a comment.
+_SLICE = re.compile(r"(?<![:\w\\]):(?=\d)")
 _BOM = "\ufeff"
 
 
@@ -31,43 +32,70 @@ class WarehouseError(ScoringError):
     """A query that cannot work as it is written."""
 
 
-def bind(
-    query: str, values: Values, origin: str, kind: sa.types.TypeEngine[Any] | None = None
-) -> sa.TextClause:
+@dataclass(frozen=True)
+class Query:
+    """A query with all that it takes to run it.
+
+    Attributes:
+        text: SQL with `:name` parameters.
+        values: the parameters' values.
+        file: where the text stands, for error messages.
+    """
+
+    text: str
+    values: Values
+    file: str
+
+    def with_text(self, text: str) -> "Query":
+        """Another text with the same values."""
+        return replace(self, text=text)
+
+    def with_values(self, **values: Value) -> "Query":
+        """The same text with further values."""
+        return replace(self, values={**self.values, **values})
+
+
+def damaged(origin: str, kind: str, reason: str) -> WarehouseError:
+    """The error of a warehouse's file that cannot be read as a database, at this try or the next."""
+    return WarehouseError(
+        f"{origin}: the warehouse's file is damaged, or is no {kind} database: {reason}. Put a sound copy in its "
+        "place, or correct the connection."
+    )
+
+
+def bind(query: Query, kind: sa.types.TypeEngine[Any] | None = None) -> sa.TextClause:
     """Bind the values that a query names; instants are in UTC.
 
     Raises:
-        WarehouseError: the query names a parameter that is not in `values`, or there is no query.
+        WarehouseError: the query names a parameter that has no value, or is not one statement.
     """
-    clause = sa.text(_marked(_statement(query, origin)))
+    clause = sa.text(_marked(_statement(query.text, query.file)))
     named = _names(clause)
-    unknown = sorted(named - set(values))
+    unknown = sorted(named - set(query.values))
     if unknown:
-        usable = ", ".join(f":{name}" for name in values)
+        usable = ", ".join(f":{name}" for name in query.values)
         raise WarehouseError(
-            f"{origin}: unknown parameter :{unknown[0]}. A query may use {usable}; "
+            f"{query.file}: unknown parameter :{unknown[0]}. A query may use {usable}; "
             f"write \\:{unknown[0]} where a colon is meant as text."
         )
-    used = {name: _utc(value) for name, value in values.items() if name in named}
+    used = {name: _utc(value) for name, value in query.values.items() if name in named}
     return clause.bindparams(*(sa.bindparam(name, value, kind) for name, value in used.items()))
 
 
-def render(query: str, values: Values, origin: str, literal: Callable[[date | datetime], str]) -> str:
+def render(query: Query, literal: Callable[[date | datetime], str]) -> str:
     """Put the bound values into a query as literals.
 
     Some ways out of a database take no bound parameters: COPY of Postgres, a view of SQLite. The values are dates and
     instants, and SQLAlchemy finds their places; no text from outside ever becomes SQL.
 
     Args:
-        query: SQL with `:name` parameters.
-        values: their values.
-        origin: the query's file, for error messages.
+        query: the query.
         literal: writes a value in the database's own dialect; instants come in UTC.
 
     Raises:
-        WarehouseError: the query names a parameter that is not in `values`.
+        WarehouseError: the query names a parameter that has no value.
     """
-    clause = bind(query, values, origin, _Literal(literal))
+    clause = bind(query, _Literal(literal))
     # The named style leaves percent signs alone; others would double them.
     dialect = DefaultDialect(paramstyle="named")
     return str(clause.compile(dialect=dialect, compile_kwargs={"literal_binds": True})) + "\n"
@@ -82,28 +110,30 @@ def _names(clause: sa.TextClause) -> set[str]:
     return set(clause.compile().params)
 
 
-def count(query: str) -> str:
+def count(query: Query) -> Query:
     """A query that counts the rows of another, as column `counted`."""
-    return f"SELECT count(*) AS counted FROM (\n{lexer.trimmed(query)}\n) AS night"  # noqa: S608 - the job's own
+    inner = lexer.trimmed(query.text)
+    return query.with_text(f"SELECT count(*) AS counted FROM (\n{inner}\n) AS night")  # noqa: S608 - the job's own
 
 
-def empty(query: str) -> str:
+def empty(query: Query) -> Query:
     """A query that has another's columns and no row."""
-    return f"SELECT * FROM (\n{lexer.trimmed(query)}\n) AS night WHERE 1 = 0"  # noqa: S608 - the job's own
+    inner = lexer.trimmed(query.text)
+    return query.with_text(f"SELECT * FROM (\n{inner}\n) AS night WHERE 1 = 0")  # noqa: S608 - the job's own
 
 
-def duplicates(query: str, name: str) -> str:
+def duplicates(query: Query, name: str) -> Query:
     """A query for the values of a column that come more than once in another query, each as often as it comes."""
-    inner = lexer.trimmed(query)
+    inner = lexer.trimmed(query.text)
     times = f"SELECT {name}, count(*) OVER (PARTITION BY {name}) AS times FROM (\n{inner}\n) AS night"  # noqa: S608
-    return f"SELECT {name} FROM ({times}) AS counted WHERE times > 1 AND {name} IS NOT NULL"  # noqa: S608
+    return query.with_text(f"SELECT {name} FROM ({times}) AS counted WHERE times > 1 AND {name} IS NOT NULL")  # noqa: S608
 
 
 def read(folder: Path, name: str) -> str:
     """Text of the SQL file `name` below `folder`.
 
     Raises:
-        WarehouseError: there is no such file, it lies outside of the folder, or it is no text or no query.
+        WarehouseError: there is no such file, it lies outside of the folder, or it is no text or not one query.
     """
     path = folder / name
     try:
@@ -129,10 +159,16 @@ def read(folder: Path, name: str) -> str:
 
 
 def _statement(query: str, origin: str) -> str:
-    """A query without what may stand after its end."""
-    if statement := lexer.trimmed(query):
-        return statement
-    raise WarehouseError(f"{origin}: there is no query in it. Write the SELECT that gives the rows.")
+    """A query without what may stand after its end; it is one statement."""
+    statement = lexer.trimmed(query)
+    if not statement:
+        raise WarehouseError(f"{origin}: there is no query in it. Write the SELECT that gives the rows.")
+    if line := lexer.line_of_second(statement):
+        raise WarehouseError(
+            f"{origin}: a semicolon in line {line} begins a second statement. Write one SELECT, and no second "
+            "statement."
+        )
+    return statement
 
 
 def _marked(statement: str) -> str:
@@ -140,7 +176,7 @@ def _marked(statement: str) -> str:
     return "".join(
         _SLICE.sub(r"\\:", _CAST.sub(r"(:\1)", span.text))
         if span.kind == "code"
-        else _COLON.sub(r"\\:", span.text)
+        else span.text.replace(":", r"\:")
         for span in lexer.split(statement)
     )
 

@@ -2,13 +2,14 @@
 
 Drivers tell a column's type each in their own way, so it is taken from the values of the first batch. A later value may
 be of another type. So every value comes as its text, marked with the column's type: the contract reads it exactly, or
-rejects its row, and a column that no model takes harms nobody.
+rejects its row, and a column that no model takes harms nobody. A value of a type that has no one text is no text at
+all, whatever the column's type.
 """
 
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -17,7 +18,8 @@ import pyarrow.compute as pc
 import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
-from pipeline.databases.queries import BATCH_ROWS, Values, WarehouseError, bind
+from pipeline.databases.queries import BATCH_ROWS, Query, WarehouseError, bind, damaged
+from pipeline.databases.sqlite_file import damage
 
 # What the server itself refused; a retry would meet the same refusal.
 _REFUSALS = (sa.exc.ProgrammingError, sa.exc.DataError, sa.exc.NotSupportedError, sa.exc.IntegrityError)
@@ -29,6 +31,13 @@ _PASSING = re.compile(
     re.IGNORECASE,
 )
 
+# A dialect takes no notice of another's.
+_OPTIONS: dict[str, Any] = {
+    "stream_results": True,
+    "max_row_buffer": BATCH_ROWS,
+    "postgresql_readonly": True,
+}
+
 # In this order: a bool is an int in Python, and a datetime a date.
 _KINDS: dict[type, str] = {
     bool: "boolean",
@@ -39,20 +48,24 @@ _KINDS: dict[type, str] = {
     date: "date",
 }
 
+_NO_TEXT = "\udfff"
+_ENDLESS = {datetime.max.replace(tzinfo=UTC): "infinity", datetime.min.replace(tzinfo=UTC): "-infinity"}
+
 
 @contextmanager
-def stream(uri: str, query: str, values: Values, origin: str) -> Iterator[pa.RecordBatchReader]:
+def stream(uri: str, query: Query) -> Iterator[pa.RecordBatchReader]:
     """Run one query and hand out its rows as Arrow record batches.
 
-    The transaction is rolled back at the end, whatever the query did; a role that may only read is safer still.
+    The transaction only reads where the dialect can begin such a one, and is rolled back at the end whatever the query
+    did; a role that may only read is safer still.
 
     Raises:
         WarehouseError: the database refused the query.
         sqlalchemy.exc.SQLAlchemyError: the connection was lost; worth a retry.
     """
-    clause = bind(query, values, origin)
+    clause = bind(query)
     source = sa.create_engine(uri, poolclass=NullPool)
-    with source.connect().execution_options(stream_results=True, max_row_buffer=BATCH_ROWS) as connection:
+    with source.connect().execution_options(**_OPTIONS) as connection:
         try:
             rows = connection.execute(clause)
             names, chunks = list(rows.keys()), rows.partitions(BATCH_ROWS)
@@ -60,12 +73,14 @@ def stream(uri: str, query: str, values: Values, origin: str) -> Iterator[pa.Rec
             types = [_type(values) for values in _columns(first, len(names))]
         except sa.exc.ResourceClosedError as error:
             raise WarehouseError(
-                f"{origin}: the database has no rows to give for it. Write one SELECT, and no other statement."
+                f"{query.file}: the database has no rows to give for it. Write one SELECT, and no other statement."
             ) from error
         except sa.exc.DBAPIError as error:
-            raise _sorted_out(error, connection, origin) from error
+            raise _sorted_out(error, connection, query.file) from error
         schema = pa.schema(list(zip(names, types, strict=True)))
-        yield pa.RecordBatchReader.from_batches(schema, _batches(first, chunks, schema, origin, connection))
+        yield pa.RecordBatchReader.from_batches(
+            schema, _batches(first, chunks, schema, query.file, connection)
+        )
 
 
 def _batches(
@@ -76,10 +91,14 @@ def _batches(
     connection: sa.Connection,
 ) -> Iterator[pa.RecordBatch]:
     chunk = first
+    text = _postgres_text if connection.dialect.name == "postgresql" else _text
     try:
         while chunk:
             columns = _columns(chunk, len(schema))
-            arrays = [_array(values, field) for values, field in zip(columns, schema, strict=True)]
+            arrays = [
+                _array([None if value is None else text(value) for value in values], field)
+                for values, field in zip(columns, schema, strict=True)
+            ]
             yield pa.RecordBatch.from_arrays(arrays, schema=schema)
             chunk = next(rest, [])
     except sa.exc.DBAPIError as error:
@@ -111,8 +130,7 @@ def _marked(kind: str) -> pa.DataType:
     return pa.opaque(pa.string(), kind, "sqlalchemy")
 
 
-def _array(values: tuple[Any, ...], field: pa.Field) -> pa.Array:
-    texts = [None if value is None else _text(value) for value in values]
+def _array(texts: list[str | None], field: pa.Field) -> pa.Array:
     try:
         stored = pa.array(texts, pa.string())
     except (
@@ -139,12 +157,24 @@ def _text(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     # A float's text is the shortest that is read as the same number.
-    return repr(value) if isinstance(value, float) else str(value)
+    if isinstance(value, int | float | date):
+        return repr(value) if isinstance(value, float) else str(value)
+    # Bytes, a UUID, a list: half of a pair of code units behind it has the contract reject it.
+    return f"{value!r}{_NO_TEXT}"
+
+
+def _postgres_text(value: Any) -> str:
+    """Its drivers hand out the first and the last time of Python for times without an end."""
+    if isinstance(value, datetime):
+        return _ENDLESS.get(value.replace(tzinfo=UTC)) or _text(value)
+    return _text(value)
 
 
 def _sorted_out(error: sa.exc.DBAPIError, connection: sa.Connection, origin: str) -> Exception:
     """The error as a refusal, or as it is where another try may not meet it."""
     reason = " ".join(str(error.orig).split())
+    if connection.dialect.name == "sqlite" and damage(reason):
+        return damaged(origin, "SQLite", reason)
     if not isinstance(error, _REFUSALS):
         passing = not isinstance(error, sa.exc.OperationalError) or _PASSING.search(reason)
         if passing or error.connection_invalidated or not _answers(connection):

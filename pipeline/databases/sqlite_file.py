@@ -18,7 +18,7 @@ import adbc_driver_sqlite.dbapi as driver
 import pyarrow as pa
 from adbc_driver_sqlite import StatementOptions
 
-from pipeline.databases.queries import BATCH_ROWS, Values, WarehouseError, render
+from pipeline.databases.queries import BATCH_ROWS, Query, WarehouseError, damaged, render
 
 # Declared types that SQLite keeps as text or as 0 and 1, and what they are.
 _DECLARED = (
@@ -28,6 +28,8 @@ _DECLARED = (
     (re.compile(r"BOOL", re.I), "boolean"),
     (re.compile(r"DECIMAL|NUMERIC", re.I), "numeric"),
 )
+
+_DAMAGED = re.compile("database disk image is malformed|file is not a database")
 
 # No name of a table that the query could mean.
 _VIEW = "scoring_the_night"
@@ -51,14 +53,14 @@ class _Column:
 
 
 @contextmanager
-def stream(uri: str, query: str, values: Values, origin: str) -> Iterator[pa.RecordBatchReader]:
+def stream(uri: str, query: Query) -> Iterator[pa.RecordBatchReader]:
     """Run one query and hand out its rows as Arrow record batches.
 
     Raises:
         WarehouseError: SQLite refused the query.
         adbc.Error, OSError: the file is locked, or cannot be read; worth a retry.
     """
-    statement = render(query, values, origin, _literal)
+    statement = render(query, _literal)
     with ExitStack() as held:
         try:
             session = held.enter_context(
@@ -72,11 +74,26 @@ def stream(uri: str, query: str, values: Values, origin: str) -> Iterator[pa.Rec
             first = ", ".join(column.first for column in columns)
             cursor.execute(f"SELECT {first} UNION ALL SELECT {read} FROM {_VIEW}")  # noqa: S608 - names are quoted
             reader = cursor.fetch_record_batch()
-        except adbc.ProgrammingError as error:
-            reason = str(error).partition("[SQLite]")[2].partition("\nquery:")[0]
-            raise WarehouseError(f"{origin}: the database refused the query: {reason.strip()}") from error
+        except adbc.Error as error:
+            raise _refusal(error, query.file) from error
         schema = pa.schema([(column.name, column.arrow) for column in columns])
-        yield pa.RecordBatchReader.from_batches(schema, _batches(reader, schema))
+        yield pa.RecordBatchReader.from_batches(schema, _batches(reader, schema, query.file))
+
+
+def damage(error: object) -> str:
+    """What SQLite says of a file that is damaged or none of its own; empty for any other error."""
+    sign = _DAMAGED.search(str(error))
+    return sign[0] if sign else ""
+
+
+def _refusal(error: adbc.Error | OSError, origin: str) -> Exception:
+    """The error as a refusal, or as it is where another try may not meet it."""
+    if reason := damage(error):
+        return damaged(origin, "SQLite", reason)
+    if not isinstance(error, adbc.ProgrammingError):
+        return error
+    reason = str(error).partition("[SQLite]")[2].partition("\nquery:")[0]
+    return WarehouseError(f"{origin}: the database refused the query: {reason.strip()}")
 
 
 def _columns(cursor: adbc.Cursor) -> list[_Column]:
@@ -123,11 +140,18 @@ def _read(name: str, declared: str, storage: set[str]) -> tuple[str, str, pa.Dat
     return text, "''", pa.string() if re.search("CHAR|CLOB|TEXT", declared, re.I) else pa.null()
 
 
-def _batches(reader: pa.RecordBatchReader, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    for number, batch in enumerate(reader):
+def _batches(reader: pa.RecordBatchReader, schema: pa.Schema, origin: str) -> Iterator[pa.RecordBatch]:
+    for number, batch in enumerate(_read_batches(reader, origin)):
         rows = batch.slice(1) if number == 0 else batch
         columns = [_marked(column, field.type) for column, field in zip(rows.columns, schema, strict=True)]
         yield pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _read_batches(reader: pa.RecordBatchReader, origin: str) -> Iterator[pa.RecordBatch]:
+    try:
+        yield from reader
+    except (adbc.Error, OSError) as error:
+        raise _refusal(error, origin) from error
 
 
 def _marked(column: pa.Array, wanted: pa.DataType) -> pa.Array:

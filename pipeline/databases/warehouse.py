@@ -9,7 +9,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from pipeline.databases import duckdb_file, postgres, postgres_errors, queries, sqlalchemy_cursor, sqlite_file
-from pipeline.databases.queries import Values, WarehouseError
+from pipeline.databases.queries import Query, WarehouseError
 
 # Everything else goes through SQLAlchemy.
 _WAYS = {"postgresql": postgres.stream, "sqlite": sqlite_file.stream, "duckdb": duckdb_file.stream}
@@ -17,7 +17,7 @@ _WAYS = {"postgresql": postgres.stream, "sqlite": sqlite_file.stream, "duckdb": 
 _LOST = (adbc.Error, sa.exc.SQLAlchemyError, OSError)
 
 
-def expected_rows(address: str, query: str, values: Values, origin: str) -> int | None:
+def expected_rows(address: str, query: Query) -> int | None:
     """How many rows a query gives: what the planner of Postgres expects, the count in a file, else None.
 
     A warehouse in a cloud would be paid twice for a count.
@@ -27,17 +27,17 @@ def expected_rows(address: str, query: str, values: Values, origin: str) -> int 
     """
     kind = sa.make_url(address).drivername
     if kind == "postgresql":
-        return postgres.planned_rows(address, query, values, origin)
-    return count(address, query, values, origin) if kind in _WAYS else None
+        return postgres.planned_rows(address, query)
+    return count(address, query) if kind in _WAYS else None
 
 
-def count(address: str, query: str, values: Values, origin: str, snapshot: str | None = None) -> int:
+def count(address: str, query: Query, snapshot: str | None = None) -> int:
     """How many rows a query gives, counted by the database.
 
     Raises:
         WarehouseError: the database refused the query.
     """
-    with stream(address, queries.count(query), values, origin, snapshot) as reader:
+    with stream(address, queries.count(query), snapshot) as reader:
         return int(reader.read_all().column("counted")[0].as_py())
 
 
@@ -63,9 +63,7 @@ def shared_snapshot(address: str, origin: str) -> Iterator[str]:
 
 
 @contextmanager
-def stream(
-    address: str, query: str, values: Values, origin: str, snapshot: str | None = None
-) -> Iterator[pa.RecordBatchReader]:
+def stream(address: str, query: Query, snapshot: str | None = None) -> Iterator[pa.RecordBatchReader]:
     """Run one query and hand out its rows as Arrow record batches, all from one snapshot of the database.
 
     Decimals come as decimals or as text of type `numeric`, instants in UTC. What a model cannot take, such as an
@@ -73,9 +71,7 @@ def stream(
 
     Args:
         address: of the database, from `address.warehouse`.
-        query: SQL with `:name` parameters.
-        values: the parameters' values.
-        origin: the query's file, for error messages.
+        query: the query.
         snapshot: what `shared_snapshot` gave, to read from that one.
 
     Raises:
@@ -86,7 +82,7 @@ def stream(
     way = of_address if snapshot is None else partial(postgres.stream, snapshot=snapshot)
     with ExitStack() as held:
         with postgres_errors.naming(address, *_LOST):
-            reader = held.enter_context(way(address, query, values, origin))
+            reader = held.enter_context(way(address, query))
         yield pa.RecordBatchReader.from_batches(reader.schema, _batches(reader, address))
 
 

@@ -1,4 +1,4 @@
-"""What anybody could have said without a model: the rates of training, over all and by group."""
+"""Scores without a model: the rates of the training data, over all rows and by group."""
 
 import io
 from dataclasses import replace
@@ -8,8 +8,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.evaluation import ground_truth
-from pipeline.evaluation.metrics import Judged
+from pipeline.evaluation import outcome_values
+from pipeline.evaluation.metrics import LabelledScores
 from pipeline.model import registry
 from pipeline.model.loaded_model import Floats
 from pipeline.model.manifest import Manifest, PinnedVersion
@@ -18,14 +18,14 @@ from pipeline.model.manifest import Manifest, PinnedVersion
 _ADDED_ROWS = 50
 
 
-def baselines(pinned: PinnedVersion, judged: Judged, groups: pa.Table) -> dict[str, Judged]:
+def baselines(pinned: PinnedVersion, labelled: LabelledScores, groups: pa.Table) -> dict[str, LabelledScores]:
     """The same entities as scored by the reference's rate, and by its rate in their group where there are groups.
 
     A regression's rate is the mean. None where the model was registered without its outcome.
 
     Args:
         pinned: the model that scored.
-        judged: the entities as it scored them.
+        labelled: the entities as it scored them.
         groups: for each of them its values in the job's slices, as text.
 
     Raises:
@@ -38,30 +38,30 @@ def baselines(pinned: PinnedVersion, judged: Judged, groups: pa.Table) -> dict[s
     table = pa.Table.from_pandas(
         pd.read_parquet(io.BytesIO(registry.reference(pinned)), columns=[*columns, manifest.outcome])
     ).combine_chunks()
-    known = ground_truth.actual(
+    outcomes = outcome_values.read(
         table[manifest.outcome].combine_chunks(), manifest, "reference.parquet", pa.nulls(len(table))
     )
-    has = ~np.isnan(known)
-    said = _as_rows(known[has], manifest)
-    found = {"base_rate": _scored(judged, np.tile(said.mean(axis=0), (len(judged), 1)))}
+    has = ~np.isnan(outcomes)
+    rates = _as_rows(outcomes[has], manifest)
+    scored = {"base_rate": _scored(labelled, np.tile(rates.mean(axis=0), (len(labelled), 1)))}
     if columns:
         reference = table.select(columns).filter(pa.array(has))
-        found["group_rate"] = _scored(judged, _by_group(said, reference, groups))
-    return found
+        scored["group_rate"] = _scored(labelled, _by_group(rates, reference, groups))
+    return scored
 
 
-def _as_rows(known: Floats, manifest: Manifest) -> Floats:
+def _as_rows(outcomes: Floats, manifest: Manifest) -> Floats:
     """A column for each class, or one for the value."""
     if manifest.task == "regression":
-        return known.reshape(-1, 1)
-    rows: Floats = np.eye(len(manifest.classes))[known.astype(np.int64)]
+        return outcomes.reshape(-1, 1)
+    rows: Floats = np.eye(len(manifest.classes))[outcomes.astype(np.int64)]
     return rows
 
 
-def _by_group(said: Floats, reference: pa.Table, groups: pa.Table) -> Floats:
-    common = said.mean(axis=0)
+def _by_group(rates: Floats, reference: pa.Table, groups: pa.Table) -> Floats:
+    common = rates.mean(axis=0)
     keys = _keys(reference)
-    sums = pd.DataFrame(said).groupby(keys, dropna=False).agg(["sum", "count"])
+    sums = pd.DataFrame(rates).groupby(keys, dropna=False).agg(["sum", "count"])
     by_key = {
         place: (sums[place]["sum"] + _ADDED_ROWS * rate) / (sums[place]["count"] + _ADDED_ROWS)
         for place, rate in enumerate(common)
@@ -78,12 +78,12 @@ def _keys(groups: pa.Table) -> pd.Series:
     return pd.Series(joined.to_numpy(zero_copy_only=False))
 
 
-def _scored(judged: Judged, said: Floats) -> Judged:
-    if judged.task == "regression":
-        return replace(judged, score=said[:, 0])
-    if judged.task == "binary":
-        return replace(judged, score=said[:, 1])
-    return replace(judged, score=said.max(axis=1), classes=said)
+def _scored(labelled: LabelledScores, rates: Floats) -> LabelledScores:
+    if labelled.task == "regression":
+        return replace(labelled, score=rates[:, 0])
+    if labelled.task == "binary":
+        return replace(labelled, score=rates[:, 1])
+    return replace(labelled, score=rates.max(axis=1), class_scores=rates)
 
 
 def skill(own: dict[str, float], other: dict[str, float]) -> float | None:

@@ -1,6 +1,6 @@
-"""A job's own figures: one SQL query over a night's scores and results, each column of its one row a number.
+"""A job's own metrics: one SQL query over a run's scores and outcomes, each column of its one row a number.
 
-Scores lie in one database and results in another, so the query runs in neither: it runs in this process, in DuckDB,
+Scores lie in one database and outcomes in another, so the query runs in neither: it runs in this process, in DuckDB,
 which sees these two tables and nothing else.
 """
 
@@ -11,7 +11,7 @@ import duckdb
 import pyarrow as pa
 
 from pipeline.databases.duckdb_file import literal
-from pipeline.databases.queries import Values, render
+from pipeline.databases.queries import Query, Values, render
 from pipeline.errors import ScoringError
 
 # Neither files nor the network, nor this process' variables.
@@ -24,11 +24,11 @@ _SETTINGS = {
 }
 
 
-class BusinessError(ScoringError):
-    """A query for business figures that does not give named numbers."""
+class CustomMetricError(ScoringError):
+    """A business query that does not give named numbers."""
 
 
-def figures(query: str, values: Values, origin: str, tables: Mapping[str, pa.Table]) -> dict[str, float]:
+def calculate(query: str, values: Values, origin: str, tables: Mapping[str, pa.Table]) -> dict[str, float]:
     """Run a job's business query; a column that is NULL is left out.
 
     Args:
@@ -38,12 +38,12 @@ def figures(query: str, values: Values, origin: str, tables: Mapping[str, pa.Tab
         tables: what it may read, by name.
 
     Raises:
-        BusinessError: the query is refused, or gives other than one row of numbers.
+        CustomMetricError: the query is refused, or gives other than one row of numbers.
         WarehouseError: it names an unknown parameter.
     """
     for name, table in tables.items():
         _require_apart(table, name, origin)
-    statement = render(query, values, origin, literal)
+    statement = render(Query(query, values, origin), literal)
     with duckdb.connect(config={"threads": pa.cpu_count()}) as session:
         for name, table in tables.items():
             session.register(name, table)
@@ -55,12 +55,12 @@ def figures(query: str, values: Values, origin: str, tables: Mapping[str, pa.Tab
             rows = done.fetchmany(2)
         except duckdb.Error as error:
             reason = str(error).partition(": ")[2] or str(error)
-            raise BusinessError(
+            raise CustomMetricError(
                 f"{origin}: the query was refused: {' '.join(reason.split())}. It may read "
                 f"{', '.join(f'{name} ({_columns(table)})' for name, table in tables.items())}."
             ) from error
     if len(rows) != 1:
-        raise BusinessError(
+        raise CustomMetricError(
             f"{origin}: {'no row' if not rows else 'more than one row'}. Aggregate to one row, each column a number."
         )
     return _numbers(names, rows[0], origin)
@@ -71,7 +71,7 @@ def _require_apart(table: pa.Table, name: str, origin: str) -> None:
     first: dict[str, str] = {}
     for column in table.column_names:
         if twin := first.get(column.lower()):
-            raise BusinessError(
+            raise CustomMetricError(
                 f"{origin}: table {name} has columns {twin!r} and {column!r}, which the query cannot tell apart. "
                 "Have the outcomes query, or slices, name them differently."
             )
@@ -81,16 +81,16 @@ def _require_apart(table: pa.Table, name: str, origin: str) -> None:
 def _numbers(names: list[str], row: tuple[object, ...], origin: str) -> dict[str, float]:
     twice = [name for number, name in enumerate(names) if name in names[:number]]
     if twice:
-        raise BusinessError(f"{origin}: column {twice[0]!r} comes twice. Name each number once, with AS.")
-    found = {}
+        raise CustomMetricError(f"{origin}: column {twice[0]!r} comes twice. Name each number once, with AS.")
+    numbers = {}
     for name, value in zip(names, row, strict=True):
         if isinstance(value, int | float | Decimal):
-            found[name] = float(value)
+            numbers[name] = float(value)
         elif value is not None:
-            raise BusinessError(
-                f"{origin}: column {name!r} is {value!r}, and no number. Leave it out, or count it."
+            raise CustomMetricError(
+                f"{origin}: column {name!r} is {value!r}, which is no number. Leave it out, or count it."
             )
-    return found
+    return numbers
 
 
 def _columns(table: pa.Table) -> str:

@@ -1,7 +1,7 @@
 """Whether a model errs alike in every group: rates of the groups of a slice, and a test before an alarm.
 
 Groups always differ a little. So a gap is an alarm only where it is large, and where it would seldom come about if the
-same results had fallen to the groups by chance: counts of the same totals, drawn again and again.
+same outcomes had fallen to the groups by chance: counts of the same totals, drawn again and again.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from pipeline.config.sections import OutcomesSection
-from pipeline.evaluation.metrics import Judged, rates
+from pipeline.evaluation.metrics import LabelledScores, rates
 
 # What is compared between groups, of each kind of model. A regression's is the mean error.
 COMPARED = {
@@ -26,7 +26,7 @@ _FEW, _MANY = 499, 9_999
 _OFTEN = 0.03
 _SEED = 20130701
 
-Groups = Mapping[str | None, Judged]
+Groups = Mapping[str | None, LabelledScores]
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Gap:
         low: group with the smallest value, and that value.
         high: group with the largest value, and that value.
         p: how often groups made by chance would differ as much.
-        alarm: whether it is larger than the job allows, and no chance at the job's rate of false alarms for the night.
+        alarm: whether it is larger than the job allows, and no chance at the job's rate of false alarms for the run.
     """
 
     column: str
@@ -67,17 +67,17 @@ def gaps(slices: Mapping[str, Groups], rule: OutcomesSection) -> list[Gap]:
         slices: for each column, its groups.
         rule: what the job holds to be a small group, a large gap, and too many false alarms.
     """
-    found = [
+    differences = [
         gap
         for column, groups in slices.items()
         for figure in _figures(groups)
         for gap in _gap(column, figure, groups, rule)
     ]
-    # Many looks at one night find something by chance: the night as a whole keeps to the rate (Bonferroni).
-    limit = rule.false_alarm_rate / max(1, len(found))
+    # Many comparisons of one run give something by chance: the run as a whole keeps to the rate (Bonferroni).
+    limit = rule.false_alarm_rate / max(1, len(differences))
     return [
         Gap(gap.column, gap.figure, gap.low, gap.high, gap.p, alarm=gap.alarm and gap.p <= limit)
-        for gap in found
+        for gap in differences
     ]
 
 
@@ -88,7 +88,7 @@ def _figures(groups: Groups) -> tuple[str, ...]:
 def _gap(column: str, figure: str, groups: Groups, rule: OutcomesSection) -> Iterator[Gap]:
     if figure == "bias":
         errors = {name: group.errors for name, group in groups.items() if len(group) >= rule.min_group}
-        values = {name: float(found.mean()) for name, found in errors.items()}
+        values = {name: float(error.mean()) for name, error in errors.items()}
         unit = float(np.sqrt(np.mean(np.concatenate([*errors.values(), [0.0]]) ** 2)))
         if len(values) > 1 and unit:
             yield _largest(column, figure, values, _p_of_means(list(errors.values())), rule.gap * unit)

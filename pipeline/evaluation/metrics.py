@@ -27,48 +27,50 @@ Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Judged:
-    """Scored entities whose result is known, one row each.
+class LabelledScores:
+    """Scored entities whose outcome is there, one row each.
 
     Attributes:
         task: what the model predicts.
-        names: the classes' labels; empty for a regression.
-        actual: the class's index, or the value.
+        class_names: the classes' labels; empty for a regression.
+        outcome: the class's index, or the value.
         score: probability of the second class (binary), of the label (multiclass), or the value.
         label: index of the predicted class; None for a regression.
-        classes: multiclass only: a probability for every class, of shape (rows, classes).
+        class_scores: multiclass only: a probability for every class, of shape (rows, classes).
     """
 
     task: Task
-    names: Sequence[str]
-    actual: Floats
+    class_names: Sequence[str]
+    outcome: Floats
     score: Floats
     label: npt.NDArray[np.int64] | None
-    classes: Floats | None
+    class_scores: Floats | None
 
     def __len__(self) -> int:
         """How many entities."""
-        return len(self.actual)
+        return len(self.outcome)
 
     def where(self, chosen: Mask) -> Self:
         """Some of the entities."""
         label = None if self.label is None else self.label[chosen]
-        classes = None if self.classes is None else self.classes[chosen]
-        return type(self)(self.task, self.names, self.actual[chosen], self.score[chosen], label, classes)
+        class_scores = None if self.class_scores is None else self.class_scores[chosen]
+        return type(self)(
+            self.task, self.class_names, self.outcome[chosen], self.score[chosen], label, class_scores
+        )
 
     @property
     def errors(self) -> Floats:
-        """Regression only: how far each score lies above the result."""
-        return self.score - self.actual
+        """Regression only: how far each score lies above the outcome."""
+        return self.score - self.outcome
 
 
-def rates(judged: Judged) -> Rates:
-    """Counts that add up over groups and nights, as rates; none for a regression."""
-    if judged.label is None:
+def rates(labelled: LabelledScores) -> Rates:
+    """Counts that add up over groups and score dates, as rates; none for a regression."""
+    if labelled.label is None:
         return {}
-    hit = judged.label == judged.actual
-    if judged.task == "binary":
-        called, positive = judged.label == 1, judged.actual == 1
+    hit = labelled.label == labelled.outcome
+    if labelled.task == "binary":
+        called, positive = labelled.label == 1, labelled.outcome == 1
         return {
             "accuracy": _share(hit, np.ones_like(hit)),
             "base_rate": _share(positive, np.ones_like(hit)),
@@ -77,58 +79,60 @@ def rates(judged: Judged) -> Rates:
             "precision": _share(positive, called),
             "false_positive_rate": _share(called, ~positive),
         }
-    found = {"accuracy": _share(hit, np.ones_like(hit))}
-    for number, name in enumerate(judged.names):
-        called, positive = judged.label == number, judged.actual == number
-        found |= {
+    shares = {"accuracy": _share(hit, np.ones_like(hit))}
+    for number, name in enumerate(labelled.class_names):
+        called, positive = labelled.label == number, labelled.outcome == number
+        shares |= {
             f"base_rate:{name}": _share(positive, np.ones_like(hit)),
             f"selection_rate:{name}": _share(called, np.ones_like(hit)),
             f"recall:{name}": _share(called, positive),
             f"precision:{name}": _share(positive, called),
         }
-    return found
+    return shares
 
 
-def intervals(found: Rates) -> dict[str, float]:
+def intervals(counts: Rates) -> dict[str, float]:
     """Each rate with Wilson's interval, which holds for few rows and for rates near 0 and 1 too."""
-    told: dict[str, float] = {}
-    for name, (hits, rows) in found.items():
+    bounded: dict[str, float] = {}
+    for name, (hits, rows) in counts.items():
         if rows:
-            what, colon, group = name.partition(":")
+            rate, colon, group = name.partition(":")
             bounds = stats.binomtest(hits, rows).proportion_ci(CONFIDENCE, method="wilson")
-            told |= {
+            bounded |= {
                 name: hits / rows,
-                f"{what}_low{colon}{group}": float(bounds.low),
-                f"{what}_high{colon}{group}": float(bounds.high),
+                f"{rate}_low{colon}{group}": float(bounds.low),
+                f"{rate}_high{colon}{group}": float(bounds.high),
             }
-    return told
+    return bounded
 
 
-def figures(judged: Judged) -> dict[str, float]:
+def figures(labelled: LabelledScores) -> dict[str, float]:
     """Every figure that there is of these rows; one that is not defined for them is left out."""
-    if not len(judged):
+    if not len(labelled):
         return {}
-    found = {"mean_score": float(judged.score.mean())} if judged.task != "multiclass" else {}
-    if judged.task == "binary":
-        found |= _calibration(judged)
-    if judged.task == "regression":
-        quantiles = zip(_QUANTILES, np.quantile(judged.errors, _QUANTILES), strict=True)
-        found |= {f"error_quantile:{share}": float(error) for share, error in quantiles}
-    return {**losses(judged), **counted(judged), **found}
+    values = {"mean_score": float(labelled.score.mean())} if labelled.task != "multiclass" else {}
+    if labelled.task == "binary":
+        values |= _calibration(labelled)
+    if labelled.task == "regression":
+        quantiles = zip(_QUANTILES, np.quantile(labelled.errors, _QUANTILES), strict=True)
+        values |= {f"error_quantile:{share}": float(error) for share, error in quantiles}
+    return {**losses(labelled), **counted(labelled), **values}
 
 
-def counted(judged: Judged) -> dict[str, float]:
-    """What adds up over groups and nights, however small the group: counts with their rates, or mean errors."""
-    if not len(judged):
+def counted(labelled: LabelledScores) -> dict[str, float]:
+    """What adds up over groups and score dates, however small the group: counts with their rates, or mean errors."""
+    if not len(labelled):
         return {}
-    if judged.task == "regression":
+    if labelled.task == "regression":
         return {
-            **losses(judged),
-            "bias": float(judged.errors.mean()),
-            "mean_outcome": float(judged.actual.mean()),
+            **losses(labelled),
+            "bias": float(labelled.errors.mean()),
+            "mean_outcome": float(labelled.outcome.mean()),
         }
-    table = metrics.confusion_matrix(judged.actual, judged.label, labels=np.arange(len(judged.names)))
-    if judged.task == "binary":
+    table = metrics.confusion_matrix(
+        labelled.outcome, labelled.label, labels=np.arange(len(labelled.class_names))
+    )
+    if labelled.task == "binary":
         names = ("true_negatives", "false_positives", "false_negatives", "true_positives")
         counts = dict(zip(names, map(float, table.ravel()), strict=True))
     else:
@@ -136,46 +140,48 @@ def counted(judged: Judged) -> dict[str, float]:
         counts = {
             f"{what}:{name}": float(count)
             for what, column in columns.items()
-            for name, count in zip(judged.names, column, strict=True)
+            for name, count in zip(labelled.class_names, column, strict=True)
         }
-    return counts | intervals(rates(judged))
+    return counts | intervals(rates(labelled))
 
 
-def losses(judged: Judged) -> dict[str, float]:
+def losses(labelled: LabelledScores) -> dict[str, float]:
     """The figures by which a model and its baselines are compared."""
-    actual, score = judged.actual, judged.score
-    if judged.task == "regression":
+    outcome, score = labelled.outcome, labelled.score
+    if labelled.task == "regression":
         return {
-            "mae": float(metrics.mean_absolute_error(actual, score)),
-            "rmse": float(metrics.root_mean_squared_error(actual, score)),
+            "mae": float(metrics.mean_absolute_error(outcome, score)),
+            "rmse": float(metrics.root_mean_squared_error(outcome, score)),
         }
-    known = np.arange(len(judged.names))
-    found = {
+    classes = np.arange(len(labelled.class_names))
+    values = {
         "log_loss": float(
-            metrics.log_loss(actual, score if judged.classes is None else judged.classes, labels=known)
+            metrics.log_loss(
+                outcome, score if labelled.class_scores is None else labelled.class_scores, labels=classes
+            )
         )
     }
-    if judged.task == "binary":
-        found["brier"] = float(metrics.brier_score_loss(actual, score))
-        if 0 < actual.mean() < 1 and np.ptp(score):  # a constant ranks nothing
-            found["roc_auc"] = float(metrics.roc_auc_score(actual, score))
-            found["average_precision"] = float(metrics.average_precision_score(actual, score))
-    return found
+    if labelled.task == "binary":
+        values["brier"] = float(metrics.brier_score_loss(outcome, score))
+        if 0 < outcome.mean() < 1 and np.ptp(score):  # a constant ranks nothing
+            values["roc_auc"] = float(metrics.roc_auc_score(outcome, score))
+            values["average_precision"] = float(metrics.average_precision_score(outcome, score))
+    return values
 
 
 def _share(of: Mask, among: Mask) -> tuple[int, int]:
     return int((of & among).sum()), int(among.sum())
 
 
-def _calibration(judged: Judged) -> dict[str, float]:
-    """Bins of equal width, the same on every night, so that their counts add up."""
-    number = np.minimum((judged.score * BINS).astype(np.int64), BINS - 1)
+def _calibration(labelled: LabelledScores) -> dict[str, float]:
+    """Bins of equal width, the same for every score date, so that their counts add up."""
+    number = np.minimum((labelled.score * BINS).astype(np.int64), BINS - 1)
     rows = np.bincount(number, minlength=BINS)
-    scores, late = (np.bincount(number, values, BINS) for values in (judged.score, judged.actual))
-    found: dict[str, float] = {"calibration_error": float(np.abs(scores - late).sum() / len(judged))}
-    for one in np.flatnonzero(rows):
-        between = f"{one / BINS:.1f}-{(one + 1) / BINS:.1f}"
-        found[f"calibration_rows:{between}"] = float(rows[one])
-        found[f"calibration_score:{between}"] = float(scores[one] / rows[one])
-        found[f"calibration_rate:{between}"] = float(late[one] / rows[one])
-    return found
+    scores, outcomes = (np.bincount(number, values, BINS) for values in (labelled.score, labelled.outcome))
+    values: dict[str, float] = {"calibration_error": float(np.abs(scores - outcomes).sum() / len(labelled))}
+    for place in np.flatnonzero(rows):
+        between = f"{place / BINS:.1f}-{(place + 1) / BINS:.1f}"
+        values[f"calibration_rows:{between}"] = float(rows[place])
+        values[f"calibration_score:{between}"] = float(scores[place] / rows[place])
+        values[f"calibration_rate:{between}"] = float(outcomes[place] / rows[place])
+    return values

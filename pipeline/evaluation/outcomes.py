@@ -1,4 +1,4 @@
-"""How good a night's published scores turned out to be, once the real results are known."""
+"""Evaluates a score date's published scores, once their outcomes are known."""
 
 import logging
 from collections.abc import Mapping
@@ -14,12 +14,12 @@ from pipeline.config.job import Job
 from pipeline.config.sections import OutcomesSection
 from pipeline.config.workspace import Workspace
 from pipeline.contract.contract import ENTITY
-from pipeline.databases import postgres, postgres_errors, queries, waiting
+from pipeline.databases import postgres, postgres_errors, queries, statements, waiting
 from pipeline.databases.queries import Values
 from pipeline.errors import NothingToDo, ScoringError
 from pipeline.evaluation import custom_metrics, ground_truth, performance, scored_sample
-from pipeline.evaluation.ground_truth import Results
-from pipeline.evaluation.scored_sample import Night
+from pipeline.evaluation.ground_truth import Outcomes
+from pipeline.evaluation.scored_sample import ScoredSample
 from pipeline.model import registry
 from pipeline.model.manifest import Manifest, PinnedVersion
 from pipeline.payloads import Evaluation
@@ -27,84 +27,86 @@ from pipeline.runs import archive
 
 log = logging.getLogger(__name__)
 
-# As many entities fit into half a gigabyte; of a larger night a sample is looked at.
+_SQL = statements.load("evaluation/outcomes")
+
+# As many entities fit into half a gigabyte; of a larger run a sample is evaluated.
 MAX_ROWS = 1_000_000
 
 
 class OutcomeError(ScoringError):
-    """A night that cannot be held against its results."""
+    """Scores that cannot be evaluated."""
 
 
-def evaluate(places: Workspace, job: Job, score_date: date, *, most: int = MAX_ROWS) -> Evaluation:
-    """Hold the published scores of a night against the real results, and keep the figures; earlier ones become history.
+def evaluate(workspace: Workspace, job: Job, score_date: date, *, most: int = MAX_ROWS) -> Evaluation:
+    """Compare published scores with their outcomes, and enter the metrics; earlier ones become history.
 
     Args:
-        places: folders, store and databases.
+        workspace: folders, store and databases.
         job: with a section `[outcomes]`.
-        score_date: the night.
-        most: rows to look at; of a larger night a sample is.
+        score_date: the day whose rows were scored.
+        most: rows to evaluate; of a larger run a sample is.
 
     Raises:
-        NothingToDo: no run of that night is published.
+        NothingToDo: no run of that score date is published.
         OutcomeError: the job names no outcomes, or the predictions database refuses.
-        ResultError: the outcomes query lacks a column, or gives results that are unknown or contradict each other.
-        BusinessError: the job's business query does not give named numbers.
-        ModelError: the model that scored is not as it was.
+        OutcomesQueryError: the outcomes query lacks a column, or its outcomes are unknown or contradict each other.
+        CustomMetricError: the job's business query does not give named numbers.
+        ModelError: the model that scored is missing or altered.
         PartError: a part is altered.
     """
     rule = required(job)
-    run, entities = _published(places.predictions, job.name, score_date)
-    pinned = registry.pin(places.home, run["model_name"], run["model_version"], run["model_sha256"])
-    night = scored_sample.read(places.predictions, places.store, run, entities, job.slices, most)
-    found = _results(places, job, rule, score_date, pinned, night)
-    judged = scored_sample.judged(night, pinned.manifest, found.actual)
-    done = performance.measure(judged, night.groups, pinned, rule)
+    run, entities = _published(workspace.predictions, job.name, score_date)
+    pinned = registry.pin(workspace.home, run["model_name"], run["model_version"], run["model_sha256"])
+    sample = scored_sample.read(workspace.predictions, workspace.store, run, entities, job.slices, most)
+    outcomes = _outcomes(workspace, job, rule, score_date, pinned, sample)
+    labelled = scored_sample.labelled(sample, pinned.manifest, outcomes.values)
+    evaluated = performance.evaluate(labelled, sample.groups, pinned, rule)
     counts = {"entities": float(entities)}
-    if night.weight == 1:  # of a sample nobody knows which of the others were scored
-        counts["outcomes_unscored"] = float(found.unscored)
-    metrics = done.metrics | performance.overall(counts)
-    metrics |= performance.overall(_business(places, rule, run, night.table, found.rows))
-    _keep(places.predictions, run["run_id"], metrics)
-    measured = Evaluation(
+    if sample.weight == 1:  # of a sample nobody knows which of the others were scored
+        counts["outcomes_unscored"] = float(outcomes.unscored)
+    metrics = evaluated.metrics | performance.overall(counts)
+    metrics |= performance.overall(_business(workspace, rule, run, sample.table, outcomes.rows))
+    _enter(workspace.predictions, run["run_id"], metrics)
+    evaluation = Evaluation(
         run_id=run["run_id"],
         job=job.name,
-        score_date=score_date.isoformat(),
+        score_date=score_date,
         entities=entities,
         metrics={metric: value for (column, _, metric), value in metrics.items() if not column},
-        alarms=tuple(str(gap) for gap in done.gaps if gap.alarm),
-        notes=(*night.notes, *done.notes),
+        alarms=tuple(str(gap) for gap in evaluated.gaps if gap.alarm),
+        notes=(*sample.notes, *evaluated.notes),
     )
-    _tell(measured)
-    return measured
+    _log(evaluation)
+    return evaluation
 
 
-def rehearse(places: Workspace, job: Job, score_date: date, manifest: Manifest) -> str:
-    """Try a job's outcomes on real rows and no score, write nothing, and say what was found.
+def rehearse(workspace: Workspace, job: Job, score_date: date, manifest: Manifest) -> str:
+    """Try a job's outcomes query on real rows without scores, write nothing, and give a sentence on it.
 
     Raises:
-        ResultError: as for `evaluate`.
-        BusinessError: as for `evaluate`.
+        OutcomesQueryError: as for `evaluate`.
+        CustomMetricError: as for `evaluate`.
         WarehouseError: the database refused the query.
     """
     rule = required(job)
     column = ground_truth.column_of(job, manifest)
-    rows, known = ground_truth.sample(
-        places.warehouse, *_query(places, job, rule, score_date), rule.query, manifest, column
+    rows, complete = ground_truth.sample(
+        workspace.warehouse, *_query(workspace, job, rule, score_date), rule.query, manifest, column
     )
-    said = f"{rule.query}: {known} of the first {len(rows)} rows of {score_date} have a result in {column!r}"
+    counts = f"{rule.query}: {complete} of the first {len(rows)} rows of {score_date} have an outcome in {column!r}"
     if rule.business is None:
-        return said
+        return counts
     _business(
-        places, rule, {"run_id": 0, "score_date": score_date}, scored_sample.nothing(job.slices).table, rows
+        workspace, rule, {"run_id": 0, "score_date": score_date}, scored_sample.empty(job.slices).table, rows
     )
-    return f"{said}; {rule.business} runs"
+    return f"{counts}; {rule.business} runs"
 
 
 def required(job: Job) -> OutcomesSection:
-    """What the job says of its outcomes.
+    """The section [outcomes] of the job.
 
     Raises:
-        OutcomeError: nothing.
+        OutcomeError: there is none.
     """
     if job.outcomes is None:
         raise OutcomeError(
@@ -113,76 +115,73 @@ def required(job: Job) -> OutcomesSection:
     return job.outcomes
 
 
-def _published(uri: str, job: str, score_date: date) -> tuple[dict[str, Any], int]:
-    """The row of the night's published run, with its ledger, and how many entities have a score of it."""
-    with postgres.engine(uri).connect() as connection:
+def _published(database_url: str, job: str, score_date: date) -> tuple[dict[str, Any], int]:
+    """The row of the published run, with its ledger, and how many entities have a score of it."""
+    with postgres.engine(database_url).connect() as connection:
         values = {"job": job, "score_date": score_date}
-        found = connection.execute(sa.text(_CURRENT), values).one_or_none()
-    if found is None:
+        published = connection.execute(sa.text(_SQL["published"]), values).one_or_none()
+    if published is None:
         raise NothingToDo(f"{job} {score_date}: no run is published, so there is nothing to evaluate")
-    return archive.run(uri, found.run_id), int(found.entities)
+    return archive.run(database_url, published.run_id), int(published.entities)
 
 
-def _results(
-    places: Workspace, job: Job, rule: OutcomesSection, score_date: date, pinned: PinnedVersion, night: Night
-) -> Results:
+def _outcomes(
+    workspace: Workspace,
+    job: Job,
+    rule: OutcomesSection,
+    score_date: date,
+    pinned: PinnedVersion,
+    sample: ScoredSample,
+) -> Outcomes:
     column = ground_truth.column_of(job, pinned.manifest)
-    query, values = _query(places, job, rule, score_date)
-    names = night.rows[ENTITY].combine_chunks()
-    return ground_truth.read(places.warehouse, query, values, rule.query, pinned.manifest, column, names)
+    query, values = _query(workspace, job, rule, score_date)
+    names = sample.rows[ENTITY].combine_chunks()
+    return ground_truth.read(workspace.warehouse, query, values, rule.query, pinned.manifest, column, names)
 
 
-def _query(places: Workspace, job: Job, rule: OutcomesSection, score_date: date) -> tuple[str, Values]:
+def _query(workspace: Workspace, job: Job, rule: OutcomesSection, score_date: date) -> tuple[str, Values]:
     start, end = dates.interval(score_date, job.zone)
     values = {"score_date": score_date, "interval_start": start, "interval_end": end}
-    return queries.read(places.home / "sql", rule.query), values
+    return queries.read(workspace.home / "sql", rule.query), values
 
 
 def _business(
-    places: Workspace, rule: OutcomesSection, run: Mapping[str, Any], scores: pa.Table, rows: pa.Table
+    workspace: Workspace, rule: OutcomesSection, run: Mapping[str, Any], scores: pa.Table, rows: pa.Table
 ) -> dict[str, float]:
-    """The job's own figures, of its scores and of the rows of its outcomes query."""
+    """The job's own metrics, of its scores and of the rows of its outcomes query."""
     if rule.business is None:
         return {}
     values: Values = {"run_id": run["run_id"], "score_date": run["score_date"]}
-    query = queries.read(places.home / "sql", rule.business)
-    found = custom_metrics.figures(query, values, rule.business, {"scores": scores, "results": rows})
-    return {f"business:{name}": value for name, value in found.items() if np.isfinite(value)}
+    query = queries.read(workspace.home / "sql", rule.business)
+    numbers = custom_metrics.calculate(query, values, rule.business, {"scores": scores, "results": rows})
+    return {f"business:{name}": value for name, value in numbers.items() if np.isfinite(value)}
 
 
-def _keep(uri: str, run_id: int, metrics: performance.Metrics) -> None:
+def _enter(database_url: str, run_id: int, metrics: performance.Metrics) -> None:
     columns, values, names = zip(*metrics, strict=True)
-    given: dict[str, Any] = {
+    arrays: dict[str, Any] = {
         "run_id": run_id,
         "columns": list(columns),
         "values": list(values),
         "metrics": list(names),
     }
     remedy = "Run `python -m pipeline migrate`, and make the connection's role a member of scoring_writer."
-    given["numbers"] = list(metrics.values())
+    arrays["numbers"] = list(metrics.values())
     with postgres_errors.translated_errors("predictions", OutcomeError, {"42": remedy}):
         waiting.patiently(
-            uri,
+            database_url,
             f"entering the outcomes of run {run_id}",
-            lambda connection: connection.execute(sa.text(_REPLACE), given),
+            lambda connection: connection.execute(sa.text(_SQL["enter"]), arrays),
         )
 
 
-def _tell(measured: Evaluation) -> None:
-    counts = measured.metrics
+def _log(evaluation: Evaluation) -> None:
+    counts = evaluation.metrics
     log.info(
-        "run %s: %.0f of %.0f entities have a result", measured.run_id, counts["outcomes"], counts["sampled"]
+        "run %s: %.0f of %.0f entities have an outcome",
+        evaluation.run_id,
+        counts["outcomes"],
+        counts["sampled"],
     )
-    for note in measured.notes:
+    for note in evaluation.notes:
         log.info("%s", note)
-
-
-_CURRENT = """
-SELECT run_id, (SELECT coalesce(sum(rows_scored - rows_erased), 0) FROM scoring.run_parts
-                WHERE run_id = current.run_id) AS entities
-FROM scoring.current_runs AS current WHERE job = :job AND score_date = :score_date
-"""
-_REPLACE = """
-SELECT scoring.replace_outcomes(:run_id, CAST(:columns AS text[]), CAST(:values AS text[]), CAST(:metrics AS text[]),
-                                CAST(:numbers AS double precision[]))
-"""

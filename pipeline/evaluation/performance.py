@@ -1,4 +1,4 @@
-"""The figures of a night: of all its entities, of every group of its slices, and beside those of the baselines."""
+"""The metrics of a run: of all its entities, of every group of its slices, and beside those of the baselines."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import pyarrow as pa
 from pipeline.config.sections import OutcomesSection
 from pipeline.evaluation import baselines, fairness
 from pipeline.evaluation.fairness import Gap
-from pipeline.evaluation.metrics import Judged, counted, figures, losses
+from pipeline.evaluation.metrics import LabelledScores, counted, figures, losses
 from pipeline.model.manifest import PinnedVersion
 from pipeline.runs.archive import MAX_SLICE_VALUES
 
@@ -21,12 +21,12 @@ Codes = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Quality:
-    """What the results say of the scores.
+class Performance:
+    """How the scores compare with the outcomes.
 
     Attributes:
-        metrics: the figures.
-        gaps: the largest difference of each figure between the groups of each slice.
+        metrics: by slice, group and name.
+        gaps: the largest difference of each metric between the groups of each slice.
         notes: what could not be measured, and why.
     """
 
@@ -35,16 +35,18 @@ class Quality:
     notes: tuple[str, ...]
 
 
-def overall(found: Mapping[str, float]) -> Metrics:
-    """Figures of all entities together."""
-    return {("", "", metric): value for metric, value in found.items()}
+def overall(values: Mapping[str, float]) -> Metrics:
+    """Metrics of all entities together."""
+    return {("", "", metric): value for metric, value in values.items()}
 
 
-def measure(judged: Judged, groups: pa.Table, pinned: PinnedVersion, rule: OutcomesSection) -> Quality:
-    """Compute every figure of a night.
+def evaluate(
+    labelled: LabelledScores, groups: pa.Table, pinned: PinnedVersion, rule: OutcomesSection
+) -> Performance:
+    """Compute every metric of a run.
 
     Args:
-        judged: the entities, also those without a result, whose `actual` is NaN.
+        labelled: the entities, also those without an outcome, which is NaN.
         groups: for each of them its values in the job's slices, as text.
         pinned: the model that scored them.
         rule: what the job says of groups.
@@ -52,27 +54,29 @@ def measure(judged: Judged, groups: pa.Table, pinned: PinnedVersion, rule: Outco
     Raises:
         ModelError: the model's reference is missing or altered.
     """
-    has = ~np.isnan(judged.actual)
-    known = judged.where(has)
+    has = ~np.isnan(labelled.outcome)
+    complete = labelled.where(has)
     # A table without columns has no rows to choose from.
-    mine = groups.filter(pa.array(has)) if groups.column_names else groups
-    others = baselines.baselines(pinned, known, mine)
+    values = groups.filter(pa.array(has)) if groups.column_names else groups
+    others = baselines.baselines(pinned, complete, values)
     notes = [] if others else ["no baselines: the model was registered without --outcome"]
-    found = overall({**_coverage(has), **_beside(known, others), **_training(pinned)})
+    metrics = overall({**_coverage(has), **_beside(complete, others), **_training(pinned)})
     compared = {}
     for column in groups.column_names:
         codes, names = _codes(groups[column])
         if len(names) > MAX_SLICE_VALUES:
             notes.append(f"no slice by {column}: it has more than {MAX_SLICE_VALUES} values")
             continue
-        compared[column] = {name: known.where(codes[has] == code) for code, name in names.items()}
+        compared[column] = {name: complete.where(codes[has] == code) for code, name in names.items()}
         for code, name in names.items():
-            theirs = {other: one.where(codes[has] == code) for other, one in others.items()}
-            told = {**_coverage(has[codes == code]), **_group(compared[column][name], theirs, rule)}
-            found |= {(column, name, metric): value for metric, value in told.items()}
+            group = {other: scores.where(codes[has] == code) for other, scores in others.items()}
+            of_group = {**_coverage(has[codes == code]), **_group(compared[column][name], group, rule)}
+            metrics |= {(column, name, metric): value for metric, value in of_group.items()}
     gaps = fairness.gaps(compared, rule)
-    found |= overall(dict(_gaps(gaps)))
-    return Quality({key: value for key, value in found.items() if np.isfinite(value)}, gaps, tuple(notes))
+    metrics |= overall(dict(_gaps(gaps)))
+    return Performance(
+        {key: value for key, value in metrics.items() if np.isfinite(value)}, gaps, tuple(notes)
+    )
 
 
 def _coverage(has: npt.NDArray[np.bool_]) -> dict[str, float]:
@@ -80,22 +84,24 @@ def _coverage(has: npt.NDArray[np.bool_]) -> dict[str, float]:
     return {"sampled": float(len(has)), "outcomes": float(has.sum()), **share}
 
 
-def _group(known: Judged, others: Mapping[str, Judged], rule: OutcomesSection) -> dict[str, float]:
-    """Figures of a group; of a small one its counts and rates, whose intervals say how little they say."""
-    if len(known) < rule.min_group:
-        return {"small": 1.0, **counted(known)}
-    return {"small": 0.0, **_beside(known, others)}
+def _group(
+    labelled: LabelledScores, others: Mapping[str, LabelledScores], rule: OutcomesSection
+) -> dict[str, float]:
+    """Metrics of a group; of a small one its counts and rates, whose intervals say how little they say."""
+    if len(labelled) < rule.min_group:
+        return {"small": 1.0, **counted(labelled)}
+    return {"small": 0.0, **_beside(labelled, others)}
 
 
-def _beside(known: Judged, others: Mapping[str, Judged]) -> dict[str, float]:
-    """A model's figures, and how it fares against the baselines."""
-    found = figures(known)
-    for name, other in others.items() if found else ():
-        theirs = losses(other)
-        found |= {f"{metric}:{name}": value for metric, value in theirs.items()}
-        gained = baselines.skill(found, theirs)
-        found |= {} if gained is None else {f"skill:{name}": gained}
-    return found
+def _beside(labelled: LabelledScores, others: Mapping[str, LabelledScores]) -> dict[str, float]:
+    """A model's metrics, and how it compares with the baselines."""
+    metrics = figures(labelled)
+    for name, other in others.items() if metrics else ():
+        baseline = losses(other)
+        metrics |= {f"{metric}:{name}": value for metric, value in baseline.items()}
+        gained = baselines.skill(metrics, baseline)
+        metrics |= {} if gained is None else {f"skill:{name}": gained}
+    return metrics
 
 
 def _training(pinned: PinnedVersion) -> dict[str, float]:

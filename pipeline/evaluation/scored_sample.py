@@ -1,4 +1,4 @@
-"""A night's published scores in memory, with the values of their slices: all of them, or a sample of a large night."""
+"""A run's published scores in memory, with the values of their slices: all of them, or a sample of a large run."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,24 +9,28 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.contract.contract import ENTITY
-from pipeline.evaluation.metrics import Judged
+from pipeline.databases import statements
+from pipeline.databases.queries import Query
+from pipeline.evaluation.metrics import LabelledScores
 from pipeline.model.loaded_model import Floats
 from pipeline.model.manifest import Manifest
 from pipeline.runs import archive
 from pipeline.runs.archive import ArchivedPart
 from pipeline.store.parts import MissingPart
 
-_WHOLE = 1_000_000
+_MILLION = 1_000_000
+
+_SQL = statements.load("evaluation/scored_sample")
 
 
 @dataclass(frozen=True)
-class Night:
+class ScoredSample:
     """Scores of a run.
 
     Attributes:
         rows: entity_id, score, label and class_scores.
         groups: for each row its values in the slices, as text.
-        weight: how many entities of the night a row stands for: 1 unless it is a sample.
+        weight: how many entities of the run a row stands for: 1 unless it is a sample.
         notes: slices that could not be had, and why.
     """
 
@@ -45,79 +49,85 @@ class Night:
         return table
 
 
-def nothing(columns: tuple[str, ...]) -> Night:
-    """A night without rows."""
+def empty(columns: tuple[str, ...]) -> ScoredSample:
+    """A sample without rows."""
     groups = pa.table({column: pa.array([], pa.string()) for column in columns})
-    return Night(_NOTHING, groups, 1.0, ())
+    return ScoredSample(_NO_ROWS, groups, 1.0, ())
 
 
 def read(
-    uri: str, store: str, run: Mapping[str, Any], entities: int, columns: tuple[str, ...], most: int
-) -> Night:
+    database_url: str, store: str, run: Mapping[str, Any], entities: int, columns: tuple[str, ...], most: int
+) -> ScoredSample:
     """Read a run's scores.
 
     Args:
-        uri: the predictions database.
+        database_url: the predictions database.
         store: where the run keeps its parts, which have the slices' values.
         run: the run's row, with its ledger.
         entities: how many the run has.
         columns: the slices.
-        most: rows; of a larger night a sample is read, by a hash of the entity.
+        most: rows; of a larger run a sample is read, by a hash of the entity.
 
     Raises:
         PartError: a part is altered.
     """
-    share = min(_WHOLE, _WHOLE * most // max(entities, 1))
+    share = min(_MILLION, _MILLION * most // max(entities, 1))
     values = {"run_id": run["run_id"], "score_date": run["score_date"], "millionths": share}
     files = {part.number: part for part in archive.parts_of(run)}
     rows, groups, wanted, notes = [], [], list(columns), []
-    with archive.by_part(uri, "outcomes/scores.sql", values) as stream:
-        for _, number, found in stream:
-            rows.append(found.drop_columns(["run_id", "part"]))
-            sliced, missing = _groups(store, files[number], found[ENTITY], wanted)
+    with archive.by_part(
+        database_url, Query(_SQL["scores"], values, "evaluation/scored_sample.sql")
+    ) as stream:
+        for _, number, batch in stream:
+            rows.append(batch.drop_columns(["run_id", "part"]))
+            sliced, missing = _groups(store, files[number], batch[ENTITY], wanted)
             groups.append(sliced)
             wanted = [column for column in wanted if column not in missing]
             notes += [f"no slice by {column}: {reason}" for column, reason in missing.items()]
     if not rows:
-        return nothing(columns)
-    together = pa.concat_tables([one.select(wanted) for one in groups]).combine_chunks()
-    return Night(pa.concat_tables(rows).combine_chunks(), together, _WHOLE / share, tuple(notes))
+        return empty(columns)
+    together = pa.concat_tables([sliced.select(wanted) for sliced in groups]).combine_chunks()
+    return ScoredSample(pa.concat_tables(rows).combine_chunks(), together, _MILLION / share, tuple(notes))
 
 
-def judged(night: Night, manifest: Manifest, actual: Floats) -> Judged:
-    """The night's scores beside what became of each entity; NaN where nobody knows yet."""
-    rows = night.rows
-    labels = classes = None
+def labelled(sample: ScoredSample, manifest: Manifest, outcome: Floats) -> LabelledScores:
+    """The scores, each with its entity's outcome; NaN where there is none yet."""
+    rows = sample.rows
+    labels = class_scores = None
     if manifest.task != "regression":
-        known = pa.array(manifest.classes, pa.string())
-        labels = pc.index_in(rows["label"].combine_chunks(), known).to_numpy(zero_copy_only=False)
+        classes = pa.array(manifest.classes, pa.string())
+        labels = pc.index_in(rows["label"].combine_chunks(), classes).to_numpy(zero_copy_only=False)
     if manifest.task == "multiclass":
         lists = rows["class_scores"].combine_chunks()
-        classes = lists.flatten().to_numpy(zero_copy_only=False).reshape(len(rows), len(manifest.classes))
+        class_scores = (
+            lists.flatten().to_numpy(zero_copy_only=False).reshape(len(rows), len(manifest.classes))
+        )
     scores = rows["score"].to_numpy()
     label = None if labels is None else np.asarray(labels, np.int64)
-    return Judged(manifest.task, manifest.classes, actual, scores, label, classes)
+    return LabelledScores(manifest.task, manifest.classes, outcome, scores, label, class_scores)
 
 
 def _groups(
     store: str, part: ArchivedPart, entities: pa.ChunkedArray, columns: list[str]
 ) -> tuple[pa.Table, dict[str, str]]:
-    """A part's values in the slices, and the slices that it has not with the reason."""
+    """A part's values in the slices, and why it lacks the others."""
     if not columns:
         return pa.table({}), {}
     try:
-        found = archive.slices_of_part(store, part, entities, columns)
+        sliced = archive.slices_of_part(store, part, entities, columns)
     except MissingPart as error:
         return pa.table({}), dict.fromkeys(columns, f"{error.path} is no longer in the store")
-    there = [column for column in columns if column in found.column_names]
-    texts = {column: pc.cast(found[column], pa.string()) for column in there}
+    present = [column for column in columns if column in sliced.column_names]
+    texts = {column: pc.cast(sliced[column], pa.string()) for column in present}
     reasons = {
-        column: "the model of the run does not take this column" for column in columns if column not in there
+        column: "the model of the run does not take this column"
+        for column in columns
+        if column not in present
     }
     return pa.table(texts), reasons
 
 
-_NOTHING = pa.table(
+_NO_ROWS = pa.table(
     {
         ENTITY: pa.array([], pa.string()),
         "score": pa.array([], pa.float64()),

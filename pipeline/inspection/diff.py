@@ -9,12 +9,14 @@ import sqlalchemy as sa
 from pipeline.config import loader
 from pipeline.config.job import JobError
 from pipeline.config.workspace import Workspace
-from pipeline.databases import postgres
+from pipeline.databases import postgres, statements
 from pipeline.errors import UsageError
 from pipeline.inspection import lineage, slices
 from pipeline.inspection.lineage import Change
 from pipeline.inspection.slices import Slice
 from pipeline.runs import archive
+
+_SQL = statements.load("inspection/diff")
 
 
 class CompareError(UsageError):
@@ -89,12 +91,32 @@ class Diff:
     slices: list[Slice]
     notes: list[str]
 
+    def sentences(self) -> list[str]:
+        """The difference in words, without largest changes and slices."""
+        common = self.before.entities - self.vanished
+        moved = (
+            f", by {self.mean_change:.6g} on average and {self.max_change:.6g} at most"
+            if self.changed
+            else ""
+        )
+        classes = f"class probabilities: {self.class_scores_changed} changed"
+        return [
+            f"entities: {self.before.entities} before, {self.after.entities} after; {self.appeared} appeared, "
+            f"{self.vanished} vanished",
+            f"scores: {self.changed} of {common} changed{moved}; mean {_mean(self.before)} before, "
+            f"{_mean(self.after)} after",
+            f"deciles: {self.crossed_decile} entities crossed a decile of run {self.before.run_id}",
+            f"labels: {self.relabelled} changed",
+            *([classes] if self.class_scores_changed else []),
+            f"changed between the runs: {', '.join(map(str, self.lineage)) or 'nothing'}",
+        ]
 
-def compare(places: Workspace, before: int, after: int, *, top: int = 10) -> Diff:
+
+def compare(workspace: Workspace, before: int, after: int, *, top: int = 10) -> Diff:
     """Compare two runs of a job, of the same score date or of two; also by the slices that the job file names.
 
     Args:
-        places: folders, store and databases.
+        workspace: folders, store and databases.
         before: the first run's id.
         after: the second run's id.
         top: how many of the largest changes to name.
@@ -104,54 +126,52 @@ def compare(places: Workspace, before: int, after: int, *, top: int = 10) -> Dif
         CompareError: the runs are of two jobs, or the rows of one are gone.
         PartError: a part is altered.
     """
-    found = scores(places.predictions, before, after, top=top)
+    diff = scores(workspace.predictions, before, after, top=top)
     try:
-        columns = loader.find(places.home / "dags", found.job).slices
+        columns = loader.find(workspace.home / "dags", diff.job).slices
     except JobError as error:
-        return replace(found, notes=[f"no slices: {error}"])
+        return replace(diff, notes=[f"no slices: {error}"])
     if not columns:
-        return found
-    rows = [archive.run(places.predictions, side.run_id) for side in (found.before, found.after)]
-    sliced, notes = slices.compare(places.predictions, places.store, rows, _values(*rows), columns)
-    return replace(found, slices=sliced, notes=notes)
+        return diff
+    rows = [archive.run(workspace.predictions, side.run_id) for side in (diff.before, diff.after)]
+    sliced, notes = slices.compare(workspace.predictions, workspace.store, rows, _values(*rows), columns)
+    return replace(diff, slices=sliced, notes=notes)
 
 
-def with_published(uri: str, run_id: int) -> Diff | None:
+def with_published(database_url: str, run_id: int) -> Diff | None:
     """Compare a held run with the published one that it would replace; None where there is none, or it is not held."""
-    with postgres.engine(uri).connect() as connection:
-        published = connection.execute(sa.text(_PUBLISHED), {"run_id": run_id}).scalar_one_or_none()
-    return scores(uri, published, run_id, top=3) if published is not None else None
+    with postgres.engine(database_url).connect() as connection:
+        published = connection.execute(sa.text(_SQL["published"]), {"run_id": run_id}).scalar_one_or_none()
+    return scores(database_url, published, run_id, top=3) if published is not None else None
 
 
-def scores(uri: str, before: int, after: int, *, top: int) -> Diff:
-    """Compare the scores of two runs of a job, without slices: what the database alone knows.
+def scores(database_url: str, before: int, after: int, *, top: int) -> Diff:
+    """Compare the scores of two runs of a job, without slices, which the database does not have.
 
     Raises:
         LedgerError: a run is not there, or was not scored to its end.
         CompareError: the runs are of two jobs, or the rows of one are gone.
     """
-    rows = archive.run(uri, before), archive.run(uri, after)
+    rows = archive.run(database_url, before), archive.run(database_url, after)
     if rows[0]["job"] != rows[1]["job"]:
         raise CompareError(
             f"run {before} is of job {rows[0]['job']}, and run {after} of {rows[1]['job']}. Name two runs of one job."
         )
     values = _values(*rows)
-    with postgres.engine(uri).connect() as connection:
+    with postgres.engine(database_url).connect() as connection:
         # As for the audit: a join of two million rows in memory, and no worker beside it.
         connection.execute(sa.text("SET LOCAL work_mem = '128MB'"))
         connection.execute(sa.text("SET LOCAL max_parallel_workers_per_gather = 0"))
-        found = dict(
-            connection.execute(sa.text(archive.query("compare/summary.sql")), values).mappings().one()
-        )
-        largest = connection.execute(sa.text(archive.query("compare/largest.sql")), {**values, "top": top})
+        summary = dict(connection.execute(sa.text(_SQL["summary"]), values).mappings().one())
+        largest = connection.execute(sa.text(_SQL["largest"]), {**values, "top": top})
         moved = [Moved(**row) for row in largest.mappings()]
     return Diff(
         job=rows[0]["job"],
-        before=_side(rows[0], found.pop("entities_before"), found.pop("mean_before")),
-        after=_side(rows[1], found.pop("entities_after"), found.pop("mean_after")),
+        before=_side(rows[0], summary.pop("entities_before"), summary.pop("mean_before")),
+        after=_side(rows[1], summary.pop("entities_after"), summary.pop("mean_after")),
         lineage=lineage.changes(*rows),
-        deciles=found.pop("deciles") or [],
-        **found,
+        deciles=summary.pop("deciles") or [],
+        **summary,
         largest=moved,
         slices=[],
         notes=[],
@@ -171,14 +191,10 @@ def _side(row: dict[str, Any], entities: int, mean: float | None) -> Side:
     if row["rows_scored"] and not entities:
         raise CompareError(
             f"run {row['run_id']} scored {row['rows_scored']} rows, and none of them is left in the database. "
-            f"Compare runs that are kept: python -m pipeline runs {row['job']}"
+            f"Compare runs that still have their scores: python -m pipeline runs {row['job']}"
         )
     return Side(row["run_id"], row["score_date"], row["status"], entities, mean)
 
 
-_PUBLISHED = """
-SELECT published.run_id
-FROM scoring.scoring_runs AS held JOIN scoring.current_runs AS published USING (job, score_date)
-JOIN scoring.scoring_runs AS shown ON shown.run_id = published.run_id
-WHERE held.run_id = :run_id AND held.status = 'held' AND (shown.run_id < held.run_id OR shown.served_by <> 'model')
-"""
+def _mean(side: Side) -> str:
+    return "none" if side.mean_score is None else f"{side.mean_score:.6g}"

@@ -13,8 +13,10 @@ from pipeline.databases.queries import WarehouseError
 from pipeline.model import requirements
 from pipeline.runs import code_version
 
-# Columns of `scoring_runs`, and what they tell of.
-_TOLD = {
+# What a change of a digest means is in its name; its digits say nothing to a person.
+_DIGESTS = ("model bytes", "query", "code", "job file", "input")
+# Columns of `scoring_runs`, and what they identify.
+_IDENTIFIED = {
     "model_name": "model",
     "model_version": "model version",
     "model_sha256": "model bytes",
@@ -39,16 +41,20 @@ class Change:
     before: Any
     after: Any
 
+    def __str__(self) -> str:
+        """The change in words; of a digest its name alone."""
+        return self.what if self.what in _DIGESTS else f"{self.what} {self.before} -> {self.after}"
+
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:
     """What differs between two rows of `scoring_runs`, of what decides a score."""
-    found = [
+    changed = [
         Change(what, before[column], after[column])
-        for column, what in _TOLD.items()
+        for column, what in _IDENTIFIED.items()
         if before[column] != after[column]
     ]
     old, new = before["library_versions"], after["library_versions"]
-    return found + [
+    return changed + [
         Change(library, old.get(library), new.get(library))
         for library in sorted({*old, *new})
         if old.get(library) != new.get(library)
@@ -79,10 +85,10 @@ def today(home: Path, job: str) -> Today:
         "query_sha256": None,
     }
     try:
-        found = loader.find(home / "dags", job)
-        row["job_sha256"] = found.sha256
-        text = queries.read(home / "sql", found.extract.query)
+        job_file = loader.find(home / "dags", job)
+        row["job_sha256"] = job_file.sha256
+        text = queries.read(home / "sql", job_file.extract.query)
     except (JobError, WarehouseError):
         return Today(row)
     row["query_sha256"] = hashlib.sha256(text.encode()).hexdigest()
-    return Today(row, found.extract.query, text)
+    return Today(row, job_file.extract.query, text)

@@ -1,4 +1,4 @@
-"""Where one score comes from: model, query, code, configuration and input row; and why it is another in another run."""
+"""Where one score comes from: model, query, code, configuration and input row; and why another run differs."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ import sqlalchemy as sa
 
 from pipeline.config.workspace import Workspace
 from pipeline.contract.contract import ENTITY
-from pipeline.databases import postgres
+from pipeline.databases import postgres, statements
 from pipeline.errors import ScoringError, UsageError
-from pipeline.inspection import lineage, reproduce
+from pipeline.inspection import differences, lineage, reproduce
 from pipeline.inspection.lineage import Change
 from pipeline.model import scoring
 from pipeline.runs import archive
@@ -21,9 +21,11 @@ from pipeline.store import parts
 from pipeline.store.parts import MissingPart, PartError
 from pipeline.store.schemas import SCORE_SCHEMA
 
+_SQL = statements.load("inspection/provenance")
+
 
 class TraceError(UsageError):
-    """An entity that the run does not know."""
+    """An entity that the run neither scored nor rejected."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +42,8 @@ class Input:
     """One feature of an entity.
 
     Attributes:
-        value: as the part keeps it; None for null.
-        dtype: the pandas or NumPy dtype in which the model gets it; None where there is no model any more.
+        value: as the part has it; None for null.
+        dtype: the pandas or NumPy dtype in which the model gets it; None where the model is gone.
     """
 
     value: Any
@@ -89,7 +91,7 @@ class Trace:
     notes: list[str]
 
 
-def trace(places: Workspace, run_id: int, entity_id: str) -> Trace:
+def trace(workspace: Workspace, run_id: int, entity_id: str) -> Trace:
     """Find what made an entity's score in a run, and score its row again.
 
     Raises:
@@ -97,21 +99,21 @@ def trace(places: Workspace, run_id: int, entity_id: str) -> Trace:
         TraceError: the run neither scored nor rejected the entity.
         PartError: the part is altered.
     """
-    row = archive.run(places.predictions, run_id)
+    row = archive.run(workspace.predictions, run_id)
     values = {name: row[name] for name in ("run_id", "score_date", "job")} | {"entity_id": entity_id}
     scored, rejected = (
-        _rows(places.predictions, f"reproduce/{name}.sql", values) for name in ("row", "rejections")
+        _rows(workspace.predictions, query, values) for query in (_SQL["row"], _SQL["rejections"])
     )
     if not scored and not rejected:
-        raise TraceError(_unknown(places, values))
+        raise TraceError(_unknown(workspace, values))
     part = next((part for part in archive.parts_of(row) if scored and part.number == scored[0]["part"]), None)
-    inputs, again, notes = _again(places, row, part, entity_id) if part else ({}, None, [])
+    inputs, again, notes = _again(workspace, row, part, entity_id) if part else ({}, None, [])
     then = pa.Table.from_pylist([{ENTITY: entity_id, **line} for line in scored], SCORE_SCHEMA)
-    today = lineage.today(places.home, row["job"])
+    today = lineage.today(workspace.home, row["job"])
     equal = None
     if part and again is not None:
-        every = list(reproduce.differences(part.number, "", then, again))
-        equal = not reproduce.unexplained(every, part)
+        every = list(differences.between(part.number, "", then, again))
+        equal = not differences.unexplained(every, part)
         if every and equal:
             notes.append(
                 "the last bits differ: rows of its part were erased since, and were scored together with it"
@@ -136,7 +138,7 @@ def changes(before: Trace, after: Trace) -> list[Change]:
     columns = {**before.inputs, **after.inputs}
     inputs = [
         Change(
-            name, *(found.inputs[name].value if name in found.inputs else None for found in (before, after))
+            name, *(trace.inputs[name].value if name in trace.inputs else None for trace in (before, after))
         )
         for name in columns
         if before.inputs.get(name) != after.inputs.get(name)
@@ -145,16 +147,16 @@ def changes(before: Trace, after: Trace) -> list[Change]:
 
 
 def _again(
-    places: Workspace, row: Mapping[str, Any], part: ArchivedPart, entity_id: str
+    workspace: Workspace, row: Mapping[str, Any], part: ArchivedPart, entity_id: str
 ) -> tuple[dict[str, Input], pa.Table | None, list[str]]:
     """An entity's inputs, and its score of today or the reason why there is none."""
     try:
-        batch, place = _find(places.store, part, entity_id)
+        batch, place = _find(workspace.store, part, entity_id)
     except MissingPart as error:
         return {}, None, [f"{error.path} is no longer in the store: neither input nor score of today"]
     dtypes, again, notes = {}, None, []
     try:
-        loaded = reproduce.load(places, row)
+        loaded = reproduce.load(workspace, row)
         dtypes = {column.name: column.dtype for column in loaded.manifest.columns}
         # The whole batch: on its size a score's last bits may depend.
         again = pa.Table.from_batches([scoring.score_batch(loaded, batch).slice(place, 1)])
@@ -171,27 +173,27 @@ def _find(store: str, part: ArchivedPart, entity_id: str) -> tuple[pa.RecordBatc
         if place >= 0:
             return batch, place
     raise PartError(
-        f"part {part.input.path} does not hold {entity_id!r}, of which the database has a score of that part. "
+        f"part {part.input.path} does not hold {entity_id!r}, though the database has a score of it in that part. "
         f"Find out what changed the database: python -m pipeline reproduce RUN"
     )
 
 
-def _unknown(places: Workspace, values: dict[str, Any]) -> str:
+def _unknown(workspace: Workspace, values: dict[str, Any]) -> str:
     run_id, entity_id = values["run_id"], values["entity_id"]
-    said = f"run {run_id} has neither scored nor rejected entity {entity_id!r}. "
-    others = [row["run_id"] for row in _rows(places.predictions, "reproduce/others.sql", values)]
+    problem = f"run {run_id} has neither scored nor rejected entity {entity_id!r}. "
+    others = [row["run_id"] for row in _rows(workspace.predictions, _SQL["others"], values)]
     if others:
         return (
-            f"{said}Other runs of {values['job']} {values['score_date']} have: name one of "
+            f"{problem}Other runs of {values['job']} {values['score_date']} have: name one of "
             f"{', '.join(map(str, others))}."
         )
-    nearest = _rows(places.predictions, "reproduce/nearest.sql", values)[0]["entity_id"]
-    return f"{said}No other run of that night has. Its nearest entity is {nearest!r}: correct the name, or the run."
+    nearest = _rows(workspace.predictions, _SQL["nearest"], values)[0]["entity_id"]
+    return f"{problem}No other run of its score date has. The nearest entity is {nearest!r}. Correct the name or run."
 
 
-def _rows(uri: str, name: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
-    with postgres.engine(uri).connect() as connection:
-        return [dict(row) for row in connection.execute(sa.text(archive.query(name)), values).mappings()]
+def _rows(database_url: str, query: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    with postgres.engine(database_url).connect() as connection:
+        return [dict(row) for row in connection.execute(sa.text(query), values).mappings()]
 
 
 def _scores(rows: pa.Table) -> Iterator[Score]:

@@ -1,6 +1,6 @@
 """Two runs by slice: the scores come from the database, the slices' values from the parts, one part at a time.
 
-So neither the night nor its slices are ever in memory as a whole, and the database needs no right to make tables.
+So neither the run nor its slices are ever in memory as a whole, and the database needs no right to make tables.
 """
 
 from collections import Counter, defaultdict
@@ -12,10 +12,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.contract.contract import ENTITY
-from pipeline.databases.queries import Values
+from pipeline.databases import statements
+from pipeline.databases.queries import Query, Values
 from pipeline.runs import archive
 from pipeline.runs.archive import MAX_SLICE_VALUES, slices_of_part
 from pipeline.store.parts import MissingPart
+
+_SQL = statements.load("inspection/diff")
 
 Totals = dict[str | None, Counter[str]]
 
@@ -46,15 +49,15 @@ class Slice:
 
 
 def compare(
-    uri: str, store: str, rows: Sequence[dict[str, Any]], values: Values, columns: tuple[str, ...]
+    database_url: str, store: str, rows: Sequence[dict[str, Any]], values: Values, columns: tuple[str, ...]
 ) -> tuple[list[Slice], list[str]]:
     """Break the difference between two runs down by the values of columns.
 
     Args:
-        uri: address of the predictions database.
+        database_url: of the predictions database.
         store: where the runs keep their parts.
         rows: the runs' rows, with their ledgers.
-        values: what sql/compare/pairs.sql takes.
+        values: what the query `pairs` takes.
         columns: the columns, which the parts must have.
 
     Returns:
@@ -64,27 +67,27 @@ def compare(
         PartError: a part is altered.
     """
     files = {(row["run_id"], part.number): part for row in rows for part in archive.parts_of(row)}
-    found: dict[str, Totals] = {column: defaultdict(Counter) for column in columns}
+    totals: dict[str, Totals] = {column: defaultdict(Counter) for column in columns}
     notes = []
     try:
-        with archive.by_part(uri, "compare/pairs.sql", values) as stream:
+        with archive.by_part(database_url, Query(_SQL["pairs"], values, "inspection/diff.sql")) as stream:
             for run_id, number, pairs in stream:
-                sliced = slices_of_part(store, files[run_id, number], pairs[ENTITY], list(found))
-                for column in list(found):
+                sliced = slices_of_part(store, files[run_id, number], pairs[ENTITY], list(totals))
+                for column in list(totals):
                     if column in sliced.column_names:
-                        _add(found[column], sliced[column], pairs)
+                        _add(totals[column], sliced[column], pairs)
                         problem = f"it has more than {MAX_SLICE_VALUES} values"
                     else:
                         problem = f"the model of run {run_id} does not take this column"
-                    if column not in sliced.column_names or len(found[column]) > MAX_SLICE_VALUES:
+                    if column not in sliced.column_names or len(totals[column]) > MAX_SLICE_VALUES:
                         notes.append(f"no slices by {column}: {problem}")
-                        del found[column]
+                        del totals[column]
     except MissingPart as error:
         return [], [f"no slices: {error.path} is no longer in the store"]
     return [
         _slice(column, *item)
-        for column, totals in found.items()
-        for item in sorted(totals.items(), key=_largest_first)
+        for column, by_value in totals.items()
+        for item in sorted(by_value.items(), key=_largest_first)
     ], notes
 
 

@@ -1,4 +1,4 @@
-"""What a job names that no score needs, so that only its lack is felt: who is told, an MLflow server, a pool."""
+"""What a job names beside its databases and model: who gets messages, an MLflow server, a pool."""
 
 import json
 import shlex
@@ -14,8 +14,6 @@ from pipeline.integrations import outbox
 
 # Airflow's own database, in the environment of its scheduler and api-server.
 _METADATA = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
-
-
 _APPRISE = '{"conn_type": "apprise", "extra": {"config": [{"path": "mailtos://..."}]}}'
 _MLFLOW = "http://mlflow.example.com:5000"
 
@@ -25,14 +23,14 @@ class DependencyError(UsageError):
 
 
 def require_alerts(job: Job, environ: Mapping[str, str]) -> str:
-    """Require the connection whose addresses are told of a night; returns how many they are.
+    """Require the connection whose addresses get messages; returns a sentence with their number.
 
     Raises:
         DependencyError: there is none.
         UsageError: it has no addresses.
     """
     name = job.alerts.to or ""
-    value = _connection(f"alerts.to = {name!r}", name, f"'{_APPRISE}'", "nobody is told of a night", environ)
+    value = _connection(f"alerts.to = {name!r}", name, f"'{_APPRISE}'", "nobody gets a message", environ)
     urls = outbox.addresses(_extra(value), name)
     return f"messages go to {len(urls)} {'address' if len(urls) == 1 else 'addresses'} of connection {name!r}"
 
@@ -44,8 +42,8 @@ def require_tracking(job: Job, environ: Mapping[str, str]) -> str:
         DependencyError: there is none.
     """
     name = job.tracking.mlflow or ""
-    _connection(f"tracking.mlflow = {name!r}", name, _MLFLOW, "no server gets a run's numbers", environ)
-    return f"the MLflow server of connection {name!r} gets the numbers"
+    _connection(f"tracking.mlflow = {name!r}", name, _MLFLOW, "no server gets a run's metrics", environ)
+    return f"the MLflow server of connection {name!r} gets the metrics"
 
 
 def require_pool(job: Job, environ: Mapping[str, str]) -> str:
@@ -55,9 +53,9 @@ def require_pool(job: Job, environ: Mapping[str, str]) -> str:
         DependencyError: Airflow has no such pool.
     """
     if not (address := environ.get(_METADATA)):
-        return f"only Airflow knows whether it has pool {job.pool!r}. {missing_pool(job.pool)}"
-    uri = address.replace("postgresql+psycopg2://", "postgresql://", 1)
-    with postgres.engine(uri).connect() as connection:
+        return f"this command cannot ask Airflow whether it has pool {job.pool!r}. {missing_pool(job.pool)}"
+    database_url = address.replace("postgresql+psycopg2://", "postgresql://", 1)
+    with postgres.engine(database_url).connect() as connection:
         pools = connection.execute(sa.text("SELECT pool FROM slot_pool ORDER BY pool")).scalars().all()
     if job.pool not in pools:
         raise DependencyError(
@@ -67,7 +65,7 @@ def require_pool(job: Job, environ: Mapping[str, str]) -> str:
 
 
 def missing_pool(pool: str) -> str:
-    """What comes of a pool that Airflow does not have, and how to make it."""
+    """What a missing pool does, and how to make it."""
     return (
         "Without it no task of the job starts. Make it in Airflow under Admin, Pools, or by: "
         f"airflow pools set {shlex.quote(pool)} 4 scoring"

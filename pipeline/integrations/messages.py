@@ -1,4 +1,4 @@
-"""What the messages say: which job and night, what is unusual in words and numbers, what to do, and where to look.
+"""The texts of messages: which job and score date, what is unusual in words and numbers, what to do, where to look.
 
 The only links in them are our own: whatever may hold a value of the data goes through `plain`.
 """
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Night:
-    """The night that a message is about.
+class Subject:
+    """What a message is about.
 
     Attributes:
         job: what is scored.
         score_date: the day whose rows are scored.
-        trigger: what started it; another one may tell of the same night again.
-        backfill: the day on which a backfill came to it, else None. Its nights tell of one cause together, once a day.
+        trigger: what started it; another one may report on the same score date again.
+        backfill: the day on which a backfill came to it, else None. Its runs report one cause together, once a day.
         task: address of the task in Airflow, with its log.
         report: address of the run's report.
     """
@@ -37,13 +37,13 @@ class Night:
     report: str
 
 
-def held(night: Night, run: Run, verdict: Verdict, meanwhile: str, form: str) -> Alert:
+def held(subject: Subject, run: Run, verdict: Verdict, meanwhile: str, form: str) -> Alert:
     """A run waits for a person.
 
     Args:
-        night: the night.
+        subject: the job and the score date.
         run: the run.
-        verdict: what the gate's checks found in it.
+        verdict: of the gate.
         meanwhile: what analysts see until it is decided.
         form: address of where to decide.
     """
@@ -51,119 +51,119 @@ def held(night: Night, run: Run, verdict: Verdict, meanwhile: str, form: str) ->
         _counts(run, verdict),
         f"Unusual:\n{listed(list(verdict.findings))}",
         f"{line(meanwhile)} Approve or reject it: {form}",
-        f"Its report: {night.report}",
+        f"Its report: {subject.report}",
     ]
-    return _alert(night, "held, and waits for a decision", _checks("held", verdict), body, run.run_id)
+    return _alert(subject, "held, and waits for a decision", _checks("held", verdict), body, run.run_id)
 
 
-def waiting(night: Night, run: HeldRun, deadline: datetime, form: str) -> Alert:
+def waiting(subject: Subject, run: HeldRun, deadline: datetime, form: str) -> Alert:
     """A run still waits for a person, and not for much longer.
 
     Args:
-        night: the night.
+        subject: the job and the score date.
         run: the run.
         deadline: until when it waits.
         form: address of where to decide.
     """
-    gate = night.job.gate
+    gate = subject.job.gate
     body = [
         f"Run {run.run_id} of {run.job}, score date {run.score_date}, is held, and nobody has decided on it.",
         f"At {deadline:%Y-%m-%d %H:%M} UTC it is {TIMED_OUT[gate.on_timeout]}. Approve or reject it before: {form}",
-        f"Its report: {night.report}",
+        f"Its report: {subject.report}",
     ]
-    return _alert(night, "still waits for a decision", "reminder", body, run.run_id)
+    return _alert(subject, "still waits for a decision", "reminder", body, run.run_id)
 
 
-def refused(night: Night, run: HeldRun, refusal: str, form: str) -> Alert:
-    """Somebody answered who may not decide; the run waits on."""
+def refused(subject: Subject, run: HeldRun, refusal: str, form: str) -> Alert:
+    """Somebody answered who may not decide; the run still waits."""
     body = [
         f"An answer to run {run.run_id} of {run.job}, score date {run.score_date}, does not count: {line(refusal)}",
-        f"The run waits on. Approve or reject it: {form}",
+        f"The run still waits. Approve or reject it: {form}",
     ]
-    return _alert(night, "an answer does not count", f"refused: {refusal}", body, run.run_id)
+    return _alert(subject, "an answer does not count", f"refused: {refusal}", body, run.run_id)
 
 
-def unusual(night: Night, run: Run, verdict: Verdict) -> Alert:
-    """A run was published, and its checks found something all the same."""
+def unusual(subject: Subject, run: Run, verdict: Verdict) -> Alert:
+    """A run was published, though something is unusual."""
     body = [
         _counts(run, verdict),
         f"Unusual:\n{listed(list(verdict.findings))}",
-        f"Look at it: {night.report}",
+        f"Look at it: {subject.report}",
     ]
-    return _alert(night, "published, with something unusual", _checks("unusual", verdict), body, run.run_id)
+    return _alert(subject, "published, with something unusual", _checks("unusual", verdict), body, run.run_id)
 
 
-def unlike(night: Night, measured: "Evaluation") -> Alert:
-    """The real results say that the model errs unlike in some groups, and that it is no chance."""
-    known = measured.metrics
-    figures = [f"{said} {known[name]:.3g}" for name, said in _FIGURES.items() if name in known]
+def unlike(subject: Subject, evaluation: "Evaluation") -> Alert:
+    """The outcomes show that the model errs more in some groups than chance allows."""
+    metrics = evaluation.metrics
+    captioned = [f"{caption} {metrics[name]:.3g}" for name, caption in _CAPTIONS.items() if name in metrics]
     body = [
-        f"Run {measured.run_id} of {measured.job}, score date {measured.score_date}: {known['outcomes']:.0f} of "
-        f"{known['sampled']:.0f} entities have a result; {', '.join(figures)}.",
+        f"Run {evaluation.run_id} of {evaluation.job}, score date {evaluation.score_date}: "
+        f"{metrics['outcomes']:.0f} of {metrics['sampled']:.0f} entities have an outcome; {', '.join(captioned)}.",
         "Groups differ more than chance allows:\n"
-        + "\n".join(f"- {line(alarm)}" for alarm in measured.alarms),
-        f"Look at it: {night.report}\nThe task that measured it: {night.task}",
+        + "\n".join(f"- {line(alarm)}" for alarm in evaluation.alarms),
+        f"Look at it: {subject.report}\nThe task that evaluated it: {subject.task}",
     ]
-    return _alert(night, "groups fare differently", "outcomes", body, measured.run_id)
+    return _alert(subject, "groups fare differently", "outcomes", body, evaluation.run_id)
 
 
-def failed(night: Night, task: str, error: str, kind: str) -> Alert:
-    """A task failed for good; a failed night has one message, however many of its tasks fail.
+def failed(subject: Subject, task: str, error: str, kind: str) -> Alert:
+    """A task failed for good; a failed run has one message, however many of its tasks fail.
 
     Args:
-        night: the night.
+        subject: the job and the score date.
         task: the first that failed.
         error: why.
-        kind: the error's type: nights of a backfill that fail with the same one share a message.
+        kind: the error's type: runs of a backfill that fail with the same one share a message.
     """
     body = [
         plain(error),
-        "What was published before stays. Put right what the message says, then clear the task "
-        f"{task} and those after it: {night.task}",
-        f"Its report: {night.report}",
+        "What was published before stays. Correct what the message says, then clear the task "
+        f"{task} and those after it: {subject.task}",
+        f"Its report: {subject.report}",
     ]
-    cause = f"failed: {task}: {kind}" if night.backfill else "failed"
-    return _alert(night, f"failed in {task}", cause, body, None)
+    cause = f"failed: {task}: {kind}" if subject.backfill else "failed"
+    return _alert(subject, f"failed in {task}", cause, body, None)
 
 
-def stood_in(night: Night, text: str, kind: str | None) -> Alert:
-    """What analysts see of a night that failed.
+def stood_in(subject: Subject, text: str, kind: str | None) -> Alert:
+    """What analysts see instead of a run that failed.
 
     Args:
-        night: the night.
-        text: what was served in its place, or why nothing was.
-        kind: the error's type where the fallback has failed, too; None where it was served.
+        subject: the job and the score date.
+        text: what the fallback published, or why it published nothing.
+        kind: the error's type where the fallback has failed, too; None where it was published.
     """
     if kind is None:
         title, cause = "failed, and this is what analysts see", "fallback"
-        body = [plain(text), f"The task that served it: {night.task}"]
+        body = [plain(text), f"The task that published it: {subject.task}"]
     else:
         title, cause = "failed, and its fallback failed, too", "fallback failed"
-        cause += f": {kind}" if night.backfill else ""
+        cause += f": {kind}" if subject.backfill else ""
         body = [
             plain(text),
-            "Nothing new stands in for the night: analysts keep what was published before. To serve it after all, "
-            f"clear the task fallback: {night.task}",
+            "The fallback published nothing: analysts keep what was published before. To run it again, clear the task "
+            f"fallback: {subject.task}",
         ]
-    return _alert(night, title, cause, [*body, f"The night's report: {night.report}"], None)
+    return _alert(subject, title, cause, [*body, f"The run's report: {subject.report}"], None)
 
 
-def _alert(night: Night, what: str, cause: str, body: list[str], run_id: int | None) -> Alert:
-    name = night.job.name
-    if night.backfill:
-        which = f"{name}, backfill, {night.backfill}"
+def _alert(subject: Subject, event: str, cause: str, body: list[str], run_id: int | None) -> Alert:
+    name = subject.job.name
+    if subject.backfill:
+        which = f"{name}, backfill, {subject.backfill}"
         body = [
             *body,
-            "One night of a backfill; others of the same cause are counted, and not told one by one.",
+            "This is one run of a backfill. Others of the same cause are counted, and get no message of their own.",
         ]
     else:
-        which = f"run {run_id}" if run_id else f"{name} {night.score_date} {night.trigger}"
+        which = f"run {run_id}" if run_id else f"{name} {subject.score_date} {subject.trigger}"
     return Alert(
         job=name,
-        score_date=night.score_date,
+        score_date=subject.score_date,
         cause=f"{which}: {cause}",
-        title=f"{name} {night.score_date}: {what}",
-        body="\n\n".join([*body, f"Owner: {night.job.owner}"]),
+        title=f"{name} {subject.score_date}: {event}",
+        body="\n\n".join([*body, f"Owner: {subject.job.owner}"]),
         run_id=run_id,
     )
 
@@ -179,8 +179,8 @@ def _counts(run: Run, verdict: Verdict) -> str:
     )
 
 
-# What a figure is called, of those that tell most.
-_FIGURES = {
+# The metrics that a message names, and their captions.
+_CAPTIONS = {
     "roc_auc": "ROC AUC",
     "log_loss": "log loss",
     "log_loss:base_rate": "that of the base rate",

@@ -1,4 +1,4 @@
-"""A run's numbers for an MLflow server, by its REST API: one MLflow run for each run, however often it is told.
+"""A run's metrics for an MLflow server, by its REST API: one MLflow run for each run, however often it is entered.
 
 An experiment is a job. The tag `scoring.run_id` says which run of ours it is.
 """
@@ -13,12 +13,14 @@ from typing import Any
 import httpx
 import sqlalchemy as sa
 
-from pipeline.databases import postgres
+from pipeline.databases import postgres, statements
 from pipeline.errors import ScoringError, UsageError
 
-# Seconds for each of a handful of short calls: a night does not wait for a server that is gone.
-PATIENCE = 10.0
-# MLflow takes a thousand numbers at a time.
+_SQL = statements.load("integrations/mlflow")
+
+# Seconds for each of a handful of short calls: a run does not wait for a server that is gone.
+TIMEOUT = 10.0
+# MLflow takes a thousand metrics at a time.
 _AT_ONCE = 500
 TAG = "scoring.run_id"
 
@@ -49,7 +51,7 @@ class Server:
         headers = {"Authorization": f"Bearer {self.password}"} if self.password and not self.login else {}
         auth = (self.login, self.password or "") if self.login else None
         base = f"{self.url.rstrip('/')}/api/2.0/mlflow/"
-        return httpx.Client(base_url=base, auth=auth, headers=headers, timeout=PATIENCE)
+        return httpx.Client(base_url=base, auth=auth, headers=headers, timeout=TIMEOUT)
 
 
 def server(scheme: str | None, host: str | None, port: int | None, name: str, **login: str | None) -> Server:
@@ -73,14 +75,14 @@ def server(scheme: str | None, host: str | None, port: int | None, name: str, **
     return Server(f"{address.rstrip('/')}:{port}" if port else address, **login)
 
 
-def track(server: Server, uri: str, run_id: int, metrics: Mapping[str, float]) -> str:
-    """Enter a run into its job's experiment, or add to what is there; the same again changes nothing.
+def track(server: Server, database_url: str, run_id: int, metrics: Mapping[str, float]) -> str:
+    """Enter a run into its job's experiment, or add to what it has; the same again changes nothing.
 
     Args:
         server: where to.
-        uri: the predictions database, which tells what the run was.
+        database_url: the predictions database, which has the run.
         run_id: the run.
-        metrics: its numbers.
+        metrics: by name.
 
     Returns:
         the id that MLflow has given it.
@@ -88,12 +90,12 @@ def track(server: Server, uri: str, run_id: int, metrics: Mapping[str, float]) -
     Raises:
         TrackingError: the server was not reached, or refused.
     """
-    with postgres.engine(uri).connect() as connection:
-        run = dict(connection.execute(sa.text(_RUN), {"run_id": run_id}).mappings().one())
+    with postgres.engine(database_url).connect() as connection:
+        run = dict(connection.execute(sa.text(_SQL["run"]), {"run_id": run_id}).mappings().one())
     with server.client() as client:
         experiment = _experiment(client, run["job"])
-        there = _find(client, experiment, run_id) or _create(client, experiment, run)
-        # The day that was scored, and no clock: a retry enters the same points, and a chart has one for each night.
+        mlflow_run = _find(client, experiment, run_id) or _create(client, experiment, run)
+        # The day that was scored, and no clock: a retry enters the same points, and a chart has one a score date.
         at = _milliseconds(datetime.combine(run["score_date"], time(), UTC))
         points = [
             {"key": _key(name), "value": value, "timestamp": at, "step": 0}
@@ -102,22 +104,26 @@ def track(server: Server, uri: str, run_id: int, metrics: Mapping[str, float]) -
         ]
         for start in range(0, max(len(points), 1), _AT_ONCE):
             batch = {"metrics": points[start : start + _AT_ONCE], "params": _params(run), "tags": _tags(run)}
-            _call(client, "runs/log-batch", {"run_id": there, **batch})
-        _call(client, "runs/update", {"run_id": there, **_end(run)})
-    return there
+            _call(client, "runs/log-batch", {"run_id": mlflow_run, **batch})
+        _call(client, "runs/update", {"run_id": mlflow_run, **_end(run)})
+    return mlflow_run
 
 
 def _experiment(client: httpx.Client, name: str) -> str:
     """The job's experiment. Asked for by a search, which says there is none without an error."""
-    found = _call(client, "experiments/search", {"filter": f"name = '{name}'", "max_results": 1})
-    known = found.get("experiments", [])
-    return str((known[0] if known else _call(client, "experiments/create", {"name": name}))["experiment_id"])
+    answer = _call(client, "experiments/search", {"filter": f"name = '{name}'", "max_results": 1})
+    experiments = answer.get("experiments", [])
+    return str(
+        (experiments[0] if experiments else _call(client, "experiments/create", {"name": name}))[
+            "experiment_id"
+        ]
+    )
 
 
 def _find(client: httpx.Client, experiment: str, run_id: int) -> str | None:
-    asked = {"experiment_ids": [experiment], "filter": f"tags.`{TAG}` = '{run_id}'", "max_results": 1}
-    found = _call(client, "runs/search", asked).get("runs", [])
-    return str(found[0]["info"]["run_id"]) if found else None
+    search = {"experiment_ids": [experiment], "filter": f"tags.`{TAG}` = '{run_id}'", "max_results": 1}
+    runs = _call(client, "runs/search", search).get("runs", [])
+    return str(runs[0]["info"]["run_id"]) if runs else None
 
 
 def _create(client: httpx.Client, experiment: str, run: Mapping[str, Any]) -> str:
@@ -144,8 +150,8 @@ def _params(run: Mapping[str, Any]) -> list[dict[str, str]]:
 
 def _tags(run: Mapping[str, Any]) -> list[dict[str, str]]:
     """How to find the run, and what has become of it since."""
-    said = {TAG: run["run_id"], "scoring.score_date": run["score_date"], "scoring.status": run["status"]}
-    return [{"key": name, "value": str(value)} for name, value in said.items()]
+    tags = {TAG: run["run_id"], "scoring.score_date": run["score_date"], "scoring.status": run["status"]}
+    return [{"key": name, "value": str(value)} for name, value in tags.items()]
 
 
 def _key(name: str) -> str:
@@ -167,10 +173,3 @@ def _call(client: httpx.Client, path: str, body: dict[str, Any]) -> dict[str, An
         raise TrackingError(f"{error.request.url}: {error.response.text[:500]}") from error
     except (httpx.HTTPError, ValueError) as error:
         raise TrackingError(f"{client.base_url}{path}: {type(error).__name__}: {error}") from error
-
-
-_RUN = """
-SELECT run_id, job, score_date, status, model_name, model_version, model_sha256, code_version,
-       started_at, scored_at, published_at
-FROM scoring.scoring_runs WHERE run_id = :run_id
-"""

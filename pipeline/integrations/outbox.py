@@ -1,4 +1,4 @@
-"""What people are told without asking: one message for one cause, kept until it has been sent."""
+"""The messages that people get without asking: one for one cause, kept in the database until it has been sent."""
 
 import hashlib
 import logging
@@ -9,10 +9,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from pipeline.databases import postgres
+from pipeline.databases import postgres, statements
 from pipeline.errors import ScoringError, UsageError, named
 
 log = logging.getLogger(__name__)
+
+_SQL = statements.load("integrations/outbox")
 
 
 class AlertError(ScoringError):
@@ -25,7 +27,7 @@ class Alert:
 
     Attributes:
         job: the job's name.
-        score_date: the night.
+        score_date: the day whose rows were scored.
         cause: what brought it about; a second message of the same cause is counted, and not sent.
         title: its first line.
         body: the rest, as plain text, in which no value of the data is a link (pipeline/plain_text.py).
@@ -62,12 +64,12 @@ def addresses(extra: Mapping[str, Any], name: str) -> tuple[str, ...]:
 
 
 def enqueue_and_send(
-    uri: str, recipient: str, urls: Sequence[str], alert: Alert, *, unkept: bool = False
+    database_url: str, recipient: str, urls: Sequence[str], alert: Alert, *, unkept: bool = False
 ) -> None:
     """Keep a message and send it, with those that could not be sent before; a repeated cause is only counted.
 
     Args:
-        uri: the predictions database.
+        database_url: the predictions database.
         recipient: id of the connection whose addresses get it.
         urls: these addresses.
         alert: the message.
@@ -77,25 +79,25 @@ def enqueue_and_send(
         AlertError: an address could not be reached; the message is kept, and sent with the next.
     """
     try:
-        with postgres.engine(uri).begin() as connection:
-            kept = connection.execute(sa.text(_KEEP), {**asdict(alert), "recipient": recipient})
-            if kept.scalar_one():
-                log.info("told before, and not again: %s", alert.title)
+        with postgres.engine(database_url).begin() as connection:
+            repeated = connection.execute(sa.text(_SQL["enqueue"]), {**asdict(alert), "recipient": recipient})
+            if repeated.scalar_one():
+                log.info("this cause was reported before, and is only counted: %s", alert.title)
     except sa.exc.OperationalError as error:
-        log.error("the message cannot be kept: %s", named(error, str(error).partition("\n")[0]))
+        log.error("the message cannot be entered: %s", named(error, str(error).partition("\n")[0]))
         for url in urls if unkept else ():
             deliver(url, [(alert.title, alert.body)])
         return
-    send(uri, recipient, urls)
+    send(database_url, recipient, urls)
 
 
-def waiting(uri: str, recipient: str) -> bool:
+def waiting(database_url: str, recipient: str) -> bool:
     """Whether a message has not been sent yet."""
-    with postgres.engine(uri).connect() as connection:
-        return connection.execute(sa.text(_ANY), {"recipient": recipient}).first() is not None
+    with postgres.engine(database_url).connect() as connection:
+        return connection.execute(sa.text(_SQL["any_waiting"]), {"recipient": recipient}).first() is not None
 
 
-def send(uri: str, recipient: str, urls: Sequence[str]) -> None:
+def send(database_url: str, recipient: str, urls: Sequence[str]) -> None:
     """Send what is kept and not older than a week, several messages as one.
 
     Whoever is killed between sending and noting it sends twice: better than not at all.
@@ -104,8 +106,8 @@ def send(uri: str, recipient: str, urls: Sequence[str]) -> None:
         AlertError: an address could not be reached.
     """
     failures = {}
-    with postgres.engine(uri).begin() as connection:
-        rows = connection.execute(sa.text(_WAITING), {"recipient": recipient}).mappings().all()
+    with postgres.engine(database_url).begin() as connection:
+        rows = connection.execute(sa.text(_SQL["waiting"]), {"recipient": recipient}).mappings().all()
         reached = {row["alert_id"]: set(row["reached"]) for row in rows}
         for url in urls if rows else ():
             mark = hashlib.sha256(url.encode()).hexdigest()[:16]
@@ -123,11 +125,11 @@ def send(uri: str, recipient: str, urls: Sequence[str]) -> None:
                 "reached": sorted(marks),
                 "error": "; ".join(failures.values()) or None,
             }
-            connection.execute(sa.text(_SENT), values)
+            connection.execute(sa.text(_SQL["sent"]), values)
     if failures:
         raise AlertError(
-            f"{'; '.join(failures.values())}. {len(rows)} message(s) for {recipient!r} are kept, and sent with "
-            "the next night; see `python -m pipeline alerts`."
+            f"{'; '.join(failures.values())}. {len(rows)} message(s) for {recipient!r} wait, and are sent with "
+            "the next one. See `python -m pipeline alerts`."
         )
 
 
@@ -145,12 +147,12 @@ def deliver(url: str, messages: Sequence[tuple[str, str]]) -> None:
     if len(messages) > 1:
         title = f"{len(messages)} messages, the first: {title}"
         body = "\n\n----\n\n".join("\n\n".join(message) for message in messages)
-    # Apprise takes a fifth of a second to load, and most tasks have nothing to enqueue_and_send.
+    # Apprise takes a fifth of a second to load, and most tasks have nothing to send.
     from apprise import Apprise, NotifyFormat, NotifyType
 
     service = Apprise.instantiate(url)
     if service is None:
-        raise AlertError("an address that Apprise cannot use: see https://github.com/caronc/apprise/wiki")
+        raise AlertError("Apprise cannot use an address. See https://github.com/caronc/apprise/wiki")
     # What went wrong is in Apprise's own log; `privacy` hides passwords and tokens.
     # Text wherever it goes, whatever the address says: nothing of it is rendered, and a mail has no HTML at all.
     service.notify_format = NotifyFormat.TEXT
@@ -165,35 +167,7 @@ def deliver(url: str, messages: Sequence[tuple[str, str]]) -> None:
         raise AlertError(f"{address.partition('?')[0]} was not reached")
 
 
-def kept(uri: str, limit: int) -> list[dict[str, Any]]:
+def newest(database_url: str, limit: int) -> list[dict[str, Any]]:
     """The newest messages first, without their texts."""
-    with postgres.engine(uri).connect() as connection:
-        return [dict(row) for row in connection.execute(sa.text(_KEPT), {"limit": limit}).mappings()]
-
-
-_KEEP = """
-INSERT INTO scoring.alerts AS kept (job, score_date, run_id, cause, recipient, title, body)
-VALUES (:job, :score_date, :run_id, :cause, :recipient, :title, :body)
-ON CONFLICT (recipient, cause) DO UPDATE SET repeated = kept.repeated + 1 RETURNING repeated
-"""
-_ANY = """
-SELECT FROM scoring.alerts
-WHERE recipient = :recipient AND sent_at IS NULL AND raised_at > now() - interval '7 days' LIMIT 1
-"""
-_WAITING = """
-SELECT alert_id, reached, title, body FROM scoring.alerts
-WHERE recipient = :recipient AND sent_at IS NULL AND raised_at > now() - interval '7 days'
-ORDER BY alert_id LIMIT 50 FOR UPDATE SKIP LOCKED
-"""
-# Its text may name entities: it is kept for no longer than it is needed.
-_SENT = """
-UPDATE scoring.alerts
-SET reached = :reached, tries = tries + 1, last_error = :error,
-    sent_at = CASE WHEN CAST(:error AS text) IS NULL THEN now() END,
-    body = CASE WHEN CAST(:error AS text) IS NULL THEN '' ELSE body END
-WHERE alert_id = :alert_id
-"""
-_KEPT = """
-SELECT alert_id, job, score_date, run_id, title, recipient, raised_at, sent_at, repeated, tries, last_error
-FROM scoring.alerts ORDER BY alert_id DESC LIMIT :limit
-"""
+    with postgres.engine(database_url).connect() as connection:
+        return [dict(row) for row in connection.execute(sa.text(_SQL["newest"]), {"limit": limit}).mappings()]

@@ -5,8 +5,10 @@ from collections.abc import Callable, Collection, Sequence
 import sqlalchemy as sa
 
 from pipeline.config.job import Job
-from pipeline.databases import postgres
+from pipeline.databases import postgres, statements
 from pipeline.runs import ledger, store_identity
+
+_SQL = statements.load("maintenance/removed_jobs")
 
 
 def connections(
@@ -31,13 +33,7 @@ def connections(
     removed: dict[str, str] = {}
     for conn_id in sorted({job.write.connection for job in jobs} or {"predictions"}) if names else ():
         with ledger.refusing(), postgres.engine(address(f"{conn_id}_janitor")).connect() as connection:
-            known = connection.execute(sa.text(_HAVE_RUNS), {"jobs": names}).scalars().all()
+            with_runs = connection.execute(sa.text(_SQL["with_runs"]), {"jobs": names}).scalars().all()
             database = store_identity.read(connection).database_id
-        removed |= {name: conn_id for name in known if store_identity.owner(store, name) == database}
+        removed |= {name: conn_id for name in with_runs if store_identity.owner(store, name) == database}
     return removed
-
-
-_HAVE_RUNS = """
-SELECT name FROM unnest(CAST(:jobs AS text[])) AS name
-WHERE EXISTS (SELECT FROM scoring.scoring_runs WHERE job = name)
-"""

@@ -1,9 +1,9 @@
 """What has had its time goes: scores that nobody reads any more, their metrics, rejected rows, parts, leftover files.
 
-Each job's `[retention]` says how long, once the owner of the predictions database has entered it there (`enter`, by
-`python -m pipeline migrate`): who prunes chooses no days. What is published and in date stays, and so does a run that
-is still open; the database holds these rules itself, so that a prune cannot race a publish. A prune that was killed is
-taken up by the next one.
+Each job's `[retention]` says how long, once the owner of the predictions database has entered it there
+(`retention_days`, by `python -m pipeline migrate`): who prunes chooses no days. What is published and in date stays,
+and so does a run that is still open. The database holds these rules itself, so that a prune cannot race a publish. The
+next prune goes on where one was killed.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,12 +14,26 @@ import sqlalchemy as sa
 
 from pipeline.config.job import Job
 from pipeline.config.sections import RetentionSection
-from pipeline.databases import postgres
-from pipeline.maintenance import janitor
+from pipeline.databases import statements
+from pipeline.maintenance import janitor, retention_days
 from pipeline.runs import folders, receipts
+from pipeline.store.layout import RunRef
 
 SCORES, REJECTED, METRICS = "scores", "rejected rows", "metrics"
 PARTS, LEFTOVERS = "parts", "leftover files"
+
+_SQL = statements.load("maintenance/retention")
+_LISTS = {
+    SCORES: _SQL["scores_due"],
+    REJECTED: _SQL["rejected_due"],
+    METRICS: _SQL["metrics_due"],
+}
+_YOUNGEST = "SELECT max(run_id) FROM scoring.scoring_runs"
+_EXPIRE = "SELECT scoring.expire(:run_id)"
+_EXPIRE_METRICS = "SELECT scoring.expire_metrics(:run_id)"
+_EXPIRE_PARTS = "SELECT scoring.expire_parts(:run_id)"
+_FIND = "SELECT first_block, last_block FROM scoring.find_rows(:run_id, :what)"
+_DELETE = "SELECT scoring.delete_rows(:run_id, :what, :first, :until)"
 
 # Blocks of 8 KB in one transaction: some 100,000 rows, a few tenths of a second.
 _BLOCKS = 1000
@@ -52,18 +66,6 @@ class Pruned:
 
     gone: tuple[Item, ...]
     postponed: tuple[str, ...]
-
-
-def enter(uri: str, jobs: Sequence[Job]) -> None:
-    """Enter each job's `[retention]` into the predictions database, by which it is pruned from now on.
-
-    Args:
-        uri: the predictions database, as its owner.
-        jobs: whose; what is entered for other jobs stays.
-    """
-    with postgres.engine(uri).begin() as connection:
-        for job in jobs:
-            connection.execute(sa.text(_ENTER), {"job": job.name, **job.retention.model_dump()})
 
 
 def prune(
@@ -103,26 +105,15 @@ def prune(
     postponed: list[str] = []
     for conn_id, theirs in databases.items():
         with janitor.session(address(conn_id)) as session:
-            postponed += [reason for name in theirs if (reason := _differs(session, name, files[name]))]
             for name in theirs:
+                if difference := retention_days.difference(session, name, files[name]):
+                    postponed.append(difference)
                 receipts.require_own(session, store, name, after_restore=after_restore)
             if dry_run:
                 gone += _due(session, store, theirs)
             else:
                 gone += _throw_away(session, store, theirs, postponed)
     return Pruned(tuple(item for item in gone if item.rows or item.size), tuple(postponed))
-
-
-def _differs(session: sa.Connection, job: str, file: RetentionSection | None) -> str | None:
-    """Where a job's file, if it has one, says other days than the database, by whose days it is pruned."""
-    row = session.execute(sa.text(_ENTERED), {"job": job}).mappings().one_or_none()
-    remedy = "Run `python -m pipeline migrate` as the owner."
-    if row is None:
-        first = "" if file else "Bring its file back. "
-        return f"{job}: the database has no [retention] of it, so nothing of it goes. {first}{remedy}"
-    if file and RetentionSection(**row) != file:
-        return f"{job}: its file's [retention] is not what the database has and goes by. {remedy}"
-    return None
 
 
 def _due(session: sa.Connection, store: str, jobs: Sequence[str]) -> Iterator[Item]:
@@ -145,7 +136,7 @@ def _throw_away(
         for item in _expire(session, job, postponed):
             yield replace(item, rows=_delete(session, item))
         for item in _list(session, job, REJECTED):
-            folders.discard(store, receipts.rejected_path(job, item.score_date.isoformat(), item.run_id))
+            folders.discard(store, RunRef(job, item.score_date, item.run_id).rejected)
             yield replace(item, rows=_delete(session, item))
         yield from _remove_files(session, store, job)
 
@@ -186,21 +177,24 @@ def _delete(session: sa.Connection, item: Item) -> int:
 def _files(session: sa.Connection, store: str, job: str) -> Iterator[tuple[Item, list[str]]]:
     """What may go from the store, and its paths."""
     # The store before the ledger: a run is in the ledger before it has a folder.
-    lying = folders.folders(store, job)
-    known = {(row.run_id, row.score_date): row.due for row in session.execute(sa.text(_RUNS), {"job": job})}
+    in_store = folders.folders(store, job)
+    due = {
+        (row.run_id, row.score_date): row.due
+        for row in session.execute(sa.text(_SQL["parts_due"]), {"job": job})
+    }
     # A run that this database has not come to yet is another database's.
     youngest = janitor.call(session, _YOUNGEST) or 0
-    for folder in lying:
+    for folder in in_store:
         key = (folder.run_id, folder.score_date)
         files = {**folder.files, **folder.aside}
         what, paths = LEFTOVERS, folders.old(store, folder.aside)
-        if known.get(key):
+        if due.get(key):
             what, paths = PARTS, list(files)
-        elif key not in known and folder.run_id <= youngest:
+        elif key not in due and folder.run_id <= youngest:
             paths = folders.old(store, files)
         if paths:
             # Rejected rows may have gone before, by their own days.
-            size = sum(files[path] for path in paths if not path.endswith(receipts.REJECTED_FILE))
+            size = sum(files[path] for path in paths if not path.endswith("/rejected.parquet"))
             yield Item(job, folder.score_date, folder.run_id, what, size=size), paths
 
 
@@ -209,56 +203,3 @@ def _remove_files(session: sa.Connection, store: str, job: str) -> Iterator[Item
         if item.what == LEFTOVERS or janitor.retry(session, _EXPIRE_PARTS, run_id=item.run_id):
             folders.remove(store, paths)
             yield item
-
-
-_ENTER = """
-INSERT INTO scoring.retention AS kept
-    (job, parts_days, rejected_values_days, superseded_days, predictions_days, metrics_days)
-VALUES (:job, :parts_days, :rejected_values_days, :superseded_days, :predictions_days, :metrics_days)
-ON CONFLICT (job) DO UPDATE
-SET parts_days = EXCLUDED.parts_days, rejected_values_days = EXCLUDED.rejected_values_days,
-    superseded_days = EXCLUDED.superseded_days, predictions_days = EXCLUDED.predictions_days,
-    metrics_days = EXCLUDED.metrics_days,
-    entered_at = EXCLUDED.entered_at, entered_by = EXCLUDED.entered_by
-WHERE (kept.parts_days, kept.rejected_values_days, kept.superseded_days, kept.predictions_days, kept.metrics_days)
-      IS DISTINCT FROM
-      (EXCLUDED.parts_days, EXCLUDED.rejected_values_days, EXCLUDED.superseded_days, EXCLUDED.predictions_days,
-       EXCLUDED.metrics_days)
-"""
-_ENTERED = """
-SELECT parts_days, rejected_values_days, superseded_days, predictions_days, metrics_days
-FROM scoring.retention WHERE job = :job
-"""
-_LISTS = {
-    SCORES: """
-SELECT run_id, score_date,
-       (SELECT coalesce(sum(rows_scored - rows_erased), 0) FROM scoring.run_parts WHERE run_id = run.run_id) AS rows
-FROM scoring.scoring_runs AS run
-WHERE job = :job AND scoring.rows_due(run) ORDER BY run_id
-""",
-    REJECTED: """
-SELECT run_id, score_date, (SELECT count(*) FROM scoring.rejected_rows WHERE run_id = run.run_id) AS rows
-FROM scoring.scoring_runs AS run
-WHERE job = :job AND scoring.rejected_due(run) ORDER BY run_id
-""",
-    METRICS: """
-SELECT run_id, score_date,
-       (SELECT count(*) FROM scoring.run_metrics WHERE run_id = run.run_id)
-       + (SELECT count(*) FROM scoring.feature_metrics WHERE run_id = run.run_id)
-       + (SELECT count(*) FROM scoring.profiles WHERE run_id = run.run_id)
-       + (SELECT count(*) FROM scoring.outcome_metrics WHERE run_id = run.run_id)
-       + (SELECT count(*) FROM scoring.outcome_metrics_history WHERE run_id = run.run_id) AS rows
-FROM scoring.scoring_runs AS run
-WHERE job = :job AND scoring.metrics_due(run) ORDER BY run_id
-""",
-}
-_RUNS = """
-SELECT run_id, score_date, (parts_pruned_at IS NOT NULL OR scoring.parts_due(run)) AS due
-FROM scoring.scoring_runs AS run WHERE job = :job
-"""
-_YOUNGEST = "SELECT max(run_id) FROM scoring.scoring_runs"
-_EXPIRE = "SELECT scoring.expire(:run_id)"
-_EXPIRE_METRICS = "SELECT scoring.expire_metrics(:run_id)"
-_EXPIRE_PARTS = "SELECT scoring.expire_parts(:run_id)"
-_FIND = "SELECT first_block, last_block FROM scoring.find_rows(:run_id, :what)"
-_DELETE = "SELECT scoring.delete_rows(:run_id, :what, :first, :until)"

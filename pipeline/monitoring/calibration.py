@@ -1,8 +1,8 @@
-"""How unusual a night's statistics are beside those of normal nights: one scale for all, one limit for the night.
+"""How unusual a run's statistics are beside those of normal days: one scale for all, one limit for the run.
 
-Each statistic is put on the scale on which 0 is the median of normal nights, and 1 what only few of them exceed. The
-largest of a night is its unusualness (max-T). The limit is what the stated rate of normal nights exceed, each measured
-by the others without its own block.
+Each statistic is put on the scale on which 0 is the median of normal days, and 1 what only few of them exceed. The
+largest of a day is its unusualness (max-T). The limit is what the stated rate of normal days exceed, each measured by
+the others without its own block.
 """
 
 from collections.abc import Sequence
@@ -14,32 +14,32 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
-# No feature's name: the night's rows.
+# No feature's name: the number of rows.
 VOLUME = "\0rows"
 
-# Neighbouring nights share season and weather: the nights of one such piece of the training window leave it together.
-# With shorter pieces the neighbours that stay make a night look nearer than nights to come will be.
+# Neighbouring days share season and weather: the days of one such piece of the training window leave it together.
+# With shorter pieces the neighbours that stay make a day look nearer than days to come will be.
 _BLOCKS = 6
-# A limit below this would be one at which nights are still alike.
+# A limit below this would be one at which days are still alike.
 LEAST_LIMIT = 1.0
 
 
 @dataclass(frozen=True)
 class Distance:
-    """How far tonight is from what is normal, in one respect.
+    """How far a run is from what is normal, in one respect.
 
     Attributes:
-        what: the feature, `SCORE` or `VOLUME`.
+        column: the feature, `SCORE` or `VOLUME`.
         distance: PSI against the reference; of `VOLUME` the logarithm of its ratio to the usual number of rows; with
             `since`, by how many bins the rows moved on average (between categories all moves count 1).
         unusualness: the distance on the scale on which 1 is the limit.
-        as_far: normal nights (or samples, where there are none) that were as far.
-        of: normal nights (or samples) in all.
-        weak: whether it was compared with samples of rows, for want of nights.
-        since: the night since which the change is meant; None where the distance is to the reference.
+        as_far: training days (or samples, where there are none) that were as far.
+        of: training days (or samples) in all.
+        weak: whether it was compared with samples of rows, for want of training days.
+        since: the score date since which the change is meant; None where the distance is to the reference.
     """
 
-    what: str
+    column: str
     distance: float
     unusualness: float
     as_far: int
@@ -53,22 +53,21 @@ class Distance:
         return self.unusualness > 1
 
     def __str__(self) -> str:
-        far = "no" if not self.as_far else f"{self.as_far}"
+        """The distance in words, with how many training days were as far."""
         if self.weak:
             return (
-                f"PSI {self.distance:.3f} to the training rows, {far} of {self.of} random samples were as far"
+                f"PSI {self.distance:.3f} to the training rows ({self._as_many('random samples', 'as far')})"
             )
         if self.since is not None:
-            return (
-                f"changed by {self.distance:.2f} bins since {self.since}, {far} of {self.of} training nights changed "
-                "as much"
-            )
-        if self.what == VOLUME:
-            return (
-                f"{np.exp(self.distance):.2f} times the rows of a usual such night, {far} of {self.of} training nights "
-                "were as far off"
-            )
-        return f"PSI {self.distance:.3f} to the training nights, {far} of {self.of} were as far"
+            changed = f"{_share_of(self.as_far, self.of)} training days changed as much"
+            return f"moved by {self.distance:.2f} bins since {self.since} ({changed})"
+        if self.column == VOLUME:
+            ratio = f"{np.exp(self.distance):.2f} times the usual rows of that weekday"
+            return f"{ratio} ({self._as_many('training days', 'as far off')})"
+        return f"PSI {self.distance:.3f} to the training days ({self._as_many('training days', 'as far')})"
+
+    def _as_many(self, population: str, how: str) -> str:
+        return f"{_share_of(self.as_far, self.of)} {population} {'were' if self.as_far > 1 else 'was'} {how}"
 
 
 @dataclass(frozen=True)
@@ -76,23 +75,23 @@ class Scale:
     """A way of putting statistics on one scale.
 
     Attributes:
-        top: the share of normal nights below the scale's 1.
-        least: the least that lies between 0 and 1: a statistic that hardly varies on normal nights would make mountains
+        top: the share of normal days below the scale's 1.
+        least: the least that lies between 0 and 1: a statistic that hardly varies on normal days would make mountains
             of nothing.
     """
 
     top: float
     least: float
 
-    def scaled(self, mine: Floats, normal: Floats) -> Floats:
-        """Statistics of shape (..., columns) on the scale of normal nights' of shape (nights, columns)."""
+    def scaled(self, statistics: Floats, normal: Floats) -> Floats:
+        """Statistics of shape (..., columns) on the scale of normal days' of shape (days, columns)."""
         centre = np.median(normal, axis=0)
         spread = np.maximum(np.quantile(normal, self.top, axis=0) - centre, self.least)
-        found: Floats = (mine - centre) / spread
-        return found
+        scaled: Floats = (statistics - centre) / spread
+        return scaled
 
-    def largest(self, normal: Floats) -> Floats:
-        """The largest statistic of each normal night, scaled by the nights of the other blocks."""
+    def max_statistic(self, normal: Floats) -> Floats:
+        """The largest statistic of each normal day, scaled by the days of the other blocks."""
         block = blocks(len(normal))
         return np.concatenate(
             [
@@ -103,30 +102,34 @@ class Scale:
 
     def distances(
         self,
-        what: Sequence[str],
+        columns: Sequence[str],
         values: Sequence[float],
-        mine: Floats,
+        statistics: Floats,
         normal: Floats,
         limit: float,
         *,
         weak: bool = False,
         since: date | None = None,
     ) -> list[Distance]:
-        """Tonight's statistics beside those of normal nights (or samples), of shape (nights, columns)."""
-        unusualness = self.scaled(mine, normal) / limit
-        as_far = (normal >= mine).sum(axis=0)
+        """A run's statistics beside those of normal days (or samples), of shape (days, columns)."""
+        unusualness = self.scaled(statistics, normal) / limit
+        as_far = (normal >= statistics).sum(axis=0)
         return [
-            Distance(name, value, float(how), int(far), len(normal), weak, since)
-            for name, value, how, far in zip(what, values, unusualness, as_far, strict=True)
+            Distance(column, value, float(scaled), int(count), len(normal), weak, since)
+            for column, value, scaled, count in zip(columns, values, unusualness, as_far, strict=True)
         ]
 
 
-def limit_at_rate(largest: Floats, rate: float) -> float:
-    """What so many of the largest statistics of normal nights exceed."""
-    # `weibull`: of N nights, the next one exceeds the largest with a chance of 1 / (N + 1).
-    return float(np.quantile(largest, 1 - rate, method="weibull"))
+def limit_at_rate(max_statistic: Floats, rate: float) -> float:
+    """What so many of the largest statistics of normal days exceed."""
+    # `weibull`: of N days, the next one exceeds the largest with a chance of 1 / (N + 1).
+    return float(np.quantile(max_statistic, 1 - rate, method="weibull"))
 
 
-def blocks(nights: int) -> npt.NDArray[np.int64]:
-    """The block that each night belongs to."""
-    return np.arange(nights) * _BLOCKS // nights
+def blocks(days: int) -> npt.NDArray[np.int64]:
+    """The block that each day belongs to."""
+    return np.arange(days) * _BLOCKS // days
+
+
+def _share_of(count: int, of: int) -> str:
+    return f"{count or 'none'} of {of}"

@@ -1,8 +1,7 @@
-"""What a run's features and scores looked like: profiles merged over parts, their figures, and what is unusual."""
+"""A run's profile: those of its parts merged, its metrics, and what is unusual about it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from functools import reduce
 from operator import add
 from typing import Any
@@ -12,24 +11,18 @@ import sqlalchemy as sa
 
 from pipeline.config.sections import DriftSection, GateSection
 from pipeline.config.workspace import Workspace
-from pipeline.databases import postgres
-from pipeline.model import registry
-from pipeline.monitoring import drift, references
+from pipeline.databases import postgres, statements
+from pipeline.model.manifest import PinnedVersion
+from pipeline.monitoring import drift, findings, references
+from pipeline.monitoring.bins import Bins
 from pipeline.monitoring.calibration import VOLUME, Distance
-from pipeline.monitoring.day_over_day import Last
-from pipeline.monitoring.profile import SCORE, Bins, Profile
+from pipeline.monitoring.day_over_day import PreviousRun
+from pipeline.monitoring.profile import SCORE, Profile
 from pipeline.payloads import Finding, Run, Written
-from pipeline.store import layout, parts
+from pipeline.store import parts
+from pipeline.store.layout import RunRef
 
-# A message names so many features; feature_metrics has them all.
-NAMED = 5
-# So few rows may well be the same on two nights.
-_ENOUGH_TO_DIFFER = 20
-
-_WEAK = (
-    ". The model was registered without nights: rows of one night are alike, so this says less than it seems. "
-    "Register it with --night-column"
-)
+_SQL = statements.load("monitoring/run_profile")
 
 
 @dataclass(frozen=True)
@@ -37,49 +30,49 @@ class RunProfile:
     """What a run looked like.
 
     Attributes:
-        tonight: its profile.
-        distances: to the training nights, and the changes since the last night; the most unusual first.
-        last: the last night published before.
+        profile: of its rows.
+        distances: to the training days, and the changes since the previous run; the most unusual first.
+        previous: the run of the last score date before.
     """
 
-    tonight: Profile
+    profile: Profile
     distances: tuple[Distance, ...]
-    last: Last | None
+    previous: PreviousRun | None
 
     def metrics(self) -> dict[str, float]:
-        """Figures of the score and of the run as a whole."""
-        found = {
-            # Quantiles in three digits: analysts read them of every run, and no figure of theirs is one entity's score.
+        """Metrics of the score and of the run as a whole."""
+        metrics = {
+            # Quantiles in three digits: analysts read them of every run, and no metric of theirs is one entity's score.
             f"score_{name}": value if name == "mean" else float(f"{value:.3g}")
-            for name, value in _figures(self.tonight, SCORE).items()
+            for name, value in _statistics(self.profile, SCORE).items()
         }
-        for one in self.distances:
-            if one.what in (SCORE, VOLUME):
-                name = "rows" if one.what == VOLUME else "score"
-                found.setdefault(f"{name}_unusualness", one.unusualness)
-                found[f"{name}_{_measured(one)}"] = one.distance
-        if SCORE in (since := self._since_last()):
-            found["score_psi_last_night"] = since[SCORE]
+        for distance in self.distances:
+            if distance.column in (SCORE, VOLUME):
+                name = "rows" if distance.column == VOLUME else "score"
+                metrics.setdefault(f"{name}_unusualness", distance.unusualness)
+                metrics[f"{name}_{_metric_of(distance)}"] = distance.distance
+        if SCORE in (since := self._psi_since_previous()):
+            metrics["score_psi_last_night"] = since[SCORE]
         if self.distances:
-            found["unusualness"] = self.distances[0].unusualness
-        return found
+            metrics["unusualness"] = self.distances[0].unusualness
+        return metrics
 
     def features(self, run: Run) -> dict[str, dict[str, float]]:
-        """Figures of each feature."""
-        since = self._since_last()
-        found = {}
+        """Metrics of each feature."""
+        since = self._psi_since_previous()
+        features = {}
         for name in run.features:
-            said = _figures(self.tonight, name) | _shares(run, name)
-            for one in self.distances:
-                if one.what == name:
-                    if "unusualness" not in said:
-                        said["unusualness"] = one.unusualness
-                        said["nights_as_far" if one.since is None else "nights_changed_as_much"] = one.as_far
-                    said[_measured(one)] = one.distance
+            metrics = _statistics(self.profile, name) | _shares(run, name)
+            for distance in self.distances:
+                if distance.column == name:
+                    if "unusualness" not in metrics:
+                        count = "nights_as_far" if distance.since is None else "nights_changed_as_much"
+                        metrics |= {"unusualness": distance.unusualness, count: distance.as_far}
+                    metrics[_metric_of(distance)] = distance.distance
             if name in since:
-                said["psi_last_night"] = since[name]
-            found[name] = said
-        return found
+                metrics["psi_last_night"] = since[name]
+            features[name] = metrics
+        return features
 
     def rows(self, run_id: int) -> list[dict[str, Any]]:
         """The profile as rows of the table `profiles`."""
@@ -91,123 +84,85 @@ class RunProfile:
                 "label": label.replace("\0", "\\x00"),
                 "count": count,
             }
-            for name, counts in self.tonight.counts.items()
+            for name, counts in self.profile.counts.items()
             for place, (label, count) in enumerate(
-                zip(self.tonight.bins[name].labels, counts.tolist(), strict=True)
+                zip(self.profile.bins[name].labels, counts.tolist(), strict=True)
             )
         ]
 
     def findings(self, gate: GateSection) -> tuple[Finding, ...]:
         """What is unusual, by check."""
-        found = []
-        # A column that is unusual in two respects is told of by the one in which it is most.
-        most = {one.what: one for one in reversed(self.distances)}
-        unusual = sorted((one for one in most.values() if one.unusual), key=lambda one: -one.unusualness)
-        features = [one for one in unusual if one.what not in (SCORE, VOLUME)]
-        if features:
-            named = "; ".join(f"{one.what}: {one}" for one in features[:NAMED])
-            more = f"; and {len(features) - NAMED} more" if len(features) > NAMED else ""
-            message = f"unusual features: {named}{more}{_WEAK if features[0].weak else ''}"
-            found.append(Finding(check="drift", action=gate.drift, message=message))
-        for one in unusual:
-            if one.what == SCORE:
-                found.append(
-                    Finding(check="score_drift", action=gate.score_drift, message=f"unusual scores: {one}")
-                )
-            if one.what == VOLUME:
-                message = f"unusual number of rows: {self.tonight.rows}, {one}"
-                found.append(Finding(check="volume", action=gate.volume, message=message))
-        if self.last and self._same_again(self.last):
-            message = (
-                f"all {self.tonight.rows} rows look exactly like those of {self.last.night}: the warehouse may not "
-                "have been loaded since"
-            )
-            found.append(Finding(check="drift", action=gate.drift, message=message))
-        return tuple(found)
+        return findings.unusual(self.profile, self.distances, self.previous, gate)
 
-    def _since_last(self) -> dict[str, float]:
-        """PSI to the last published night, of the columns that had the same bins."""
-        before = self.last.counts if self.last else {}
-        return {name: float(drift.psi(self.tonight.counts[name], counts)) for name, counts in before.items()}
-
-    def _same_again(self, last: Last) -> bool:
-        mine = self.tonight.counts
-        return self.tonight.rows >= _ENOUGH_TO_DIFFER and all(
-            name in last.counts and np.array_equal(counts, last.counts[name]) for name, counts in mine.items()
-        )
+    def _psi_since_previous(self) -> dict[str, float]:
+        """PSI to the previous run, of the columns that had the same bins."""
+        before = self.previous.counts if self.previous else {}
+        return {name: float(drift.psi(self.profile.counts[name], counts)) for name, counts in before.items()}
 
 
-def look(places: Workspace, settings: DriftSection, run: Run, written: Sequence[Written]) -> RunProfile:
-    """Merge the profiles of a run's parts, and compare them with the training nights and with the last night.
+def look(
+    places: Workspace, pinned: PinnedVersion, settings: DriftSection, run: Run, written: Sequence[Written]
+) -> RunProfile:
+    """Merge the profiles of a run's parts, and compare them with the training days and with the previous run.
 
     Raises:
         PartError: a part's profile is missing or altered.
         ModelError: the model's reference is missing or altered.
     """
-    pinned = registry.pin(places.home, run.model_name, run.model_version, run.model_sha256)
     reference = references.load(pinned)
-    where = (run.job, run.score_date, run.run_id)
-    kept = (
+    ref = RunRef.of(run)
+    profiles = (
         Profile.read(
             reference.bins,
-            parts.read(places.store, layout.profile_path(*where, part.part.number), part.profile),
+            parts.read(places.store, ref.profile(part.part.number), part.profile),
         )
         for part in written
         if part.profile is not None
     )
-    tonight = reduce(add, kept, Profile.of(reference.bins))
-    night = date.fromisoformat(run.score_date)
-    last = _last(places.predictions, run, reference.bins)
-    return RunProfile(tonight, drift.judge(reference, tonight, night, settings.false_alarm_rate, last), last)
+    profile = reduce(add, profiles, Profile.of(reference.bins))
+    previous = _previous(places.predictions, run, reference.bins)
+    distances = drift.distances(reference, profile, run.score_date, settings.false_alarm_rate, previous)
+    return RunProfile(profile, distances, previous)
 
 
-def _measured(one: Distance) -> str:
-    if one.since is not None:
+def _previous(database_url: str, run: Run, bins: Mapping[str, Bins]) -> PreviousRun | None:
+    """The run before a run, with the columns that had the same bins; None where there is none."""
+    values = {"job": run.job, "score_date": run.score_date}
+    with postgres.engine(database_url).connect() as connection:
+        rows = connection.execute(sa.text(_SQL["previous"]), values).all()
+    if not rows:
+        return None
+    columns: dict[str, dict[str, int]] = {}
+    for row in rows:
+        columns.setdefault(row.column_name, {})[row.label] = row.rows
+    counts = {
+        name: np.array(list(by_label.values()), np.int64)
+        for name, by_label in columns.items()
+        if name in bins and tuple(by_label) == bins[name].labels
+    }
+    return PreviousRun(rows[0].score_date, counts)
+
+
+def _metric_of(distance: Distance) -> str:
+    if distance.since is not None:
         return "change_last_night"
-    return "log_ratio" if one.what == VOLUME else "psi"
+    return "log_ratio" if distance.column == VOLUME else "psi"
 
 
-def _figures(profile: Profile, column: str) -> dict[str, float]:
+def _statistics(profile: Profile, column: str) -> dict[str, float]:
     if column not in profile.bins:
         return {}
-    found = {
+    statistics = {
         "mean": profile.mean(column),
         "p10": profile.quantile(column, 0.1),
         "median": profile.quantile(column, 0.5),
         "p90": profile.quantile(column, 0.9),
     }
-    return {name: value for name, value in found.items() if value is not None and np.isfinite(value)}
+    return {name: value for name, value in statistics.items() if value is not None and np.isfinite(value)}
 
 
 def _shares(run: Run, feature: str) -> dict[str, float]:
     """Shares of the extracted rows, of what the contract counted."""
-    counted, names = (
-        run.features[feature],
-        {"null": "missing_share", "unknown_category": "unknown_category_share"},
-    )
+    counted = run.features[feature]
+    names = {"null": "missing_share", "unknown_category": "unknown_category_share"}
     return {name: counted[rule] / run.rows_extracted for rule, name in names.items() if rule in counted}
-
-
-def _last(uri: str, run: Run, bins: Mapping[str, Bins]) -> Last | None:
-    with postgres.engine(uri).connect() as connection:
-        values = {"job": run.job, "score_date": run.score_date}
-        rows = connection.execute(sa.text(_LAST), values).all()
-    if not rows:
-        return None
-    counts: dict[str, dict[str, int]] = {}
-    for row in rows:
-        counts.setdefault(row.column_name, {})[row.label] = row.counted
-    same = {
-        name: found for name, found in counts.items() if name in bins and tuple(found) == bins[name].labels
-    }
-    return Last(
-        rows[0].score_date, {name: np.array(list(found.values()), np.int64) for name, found in same.items()}
-    )
-
-
-_LAST = """
-SELECT last.score_date, kept.column_name, kept.label, kept.count AS counted
-FROM (SELECT score_date, run_id FROM scoring.current_runs WHERE job = :job AND score_date < :score_date
-      ORDER BY score_date DESC LIMIT 1) AS last
-JOIN scoring.profiles AS kept USING (run_id) ORDER BY kept.column_name, kept.bin
-"""

@@ -1,7 +1,7 @@
 """A new database takes a lost one's place in a store, and believes once what lies there.
 
 The key went with the lost database, so that nobody can tell what it wrote from what somebody else did. What has our
-names is sealed anew, with the new database's key; what makes no sense is found later, night by night.
+names is sealed anew, with the new database's key; what makes no sense is refused later, day by day.
 """
 
 from dataclasses import replace
@@ -21,7 +21,7 @@ class RebuildError(UsageError):
 
 
 def require_empty(connection: sa.Connection, whose: str, adopt: bool) -> None:
-    """Go on only where somebody has said so, and the database has no runs of its own.
+    """Go on only where `adopt` says so, and the database has no runs of its own.
 
     Raises:
         RebuildError: it has; or nobody has.

@@ -6,13 +6,14 @@ Receipts and records count only where the database has sealed them, and where th
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
 from pipeline.runs import receipts
-from pipeline.runs.receipts import Note
-from pipeline.store import files, layout, objects
+from pipeline.runs.erasures import Note, erasures_between
+from pipeline.store import files, objects
+from pipeline.store.layout import RunRef
 from pipeline.store.parts import PartError
 
 Row = dict[str, Any]
@@ -92,7 +93,7 @@ class Archived:
         Raises:
             PartError: it is missing or damaged, or somebody else's.
         """
-        path = receipts.record_path(self.run["job"], self.run["score_date"], self.run["run_id"])
+        path = self._ref.record
         value = objects.read(self.store, path, self.secret)
         if value is None:
             raise PartError(
@@ -122,7 +123,7 @@ class Archived:
 
     def scores(self, line: Row) -> File:
         """The file of scores of a line of the ledger."""
-        return File(layout.scored_path(*self._source, line["part"]), line["scored_sha256"])
+        return File(self._source.scored(line["part"]), line["scored_sha256"])
 
     def rejected(self, sha256: str) -> File:
         """The file of rejected rows.
@@ -133,7 +134,7 @@ class Archived:
         Raises:
             PartError: as for the ledger.
         """
-        path = receipts.rejected_path(self.run["job"], self.run["score_date"], self.run["run_id"])
+        path = self._ref.rejected
         return File(path, self._prove(path, "rejected", 0, sha256)[0])
 
     def rewritten(self, ledger: Sequence[Row], rejected: int) -> bool:
@@ -143,38 +144,42 @@ class Archived:
             ledger: the run's, in the database.
             rejected: how many rejected rows of it are there.
         """
-        known = {line["part"]: line for line in ledger}
+        in_database = {line["part"]: line for line in ledger}
         for kind, part in {(note.kind, note.part) for note in self._notes}:
             if kind != "rejected":
-                path = (layout.input_path if kind == "input" else layout.scored_path)(*self._source, part)
-                line = known.get(part, {f"{kind}_sha256": None})
+                path = (self._source.input if kind == "input" else self._source.scored)(part)
+                line = in_database.get(part, {f"{kind}_sha256": None})
                 if self._digest(path) not in (None, line[f"{kind}_sha256"]):
                     return True
             elif self.run["source_run_id"] is None:
-                rows = receipts.rejected_rows(self.store, receipts.rejected_path(*self._source))
+                rows = receipts.rejected_rows(self.store, self._source.rejected)
                 if rows not in (None, rejected):
                     return True
         return False
 
     @property
-    def _source(self) -> tuple[str, str, int]:
+    def _ref(self) -> RunRef:
+        return RunRef(self.run["job"], date.fromisoformat(self.run["score_date"]), self.run["run_id"])
+
+    @property
+    def _source(self) -> RunRef:
         """Whose files hold the scores: the run's own, or those of the run that it serves again."""
-        day = date.fromisoformat(self.run["score_date"]) - timedelta(days=self.run["staleness_days"])
-        return self.run["job"], day.isoformat(), self.run["source_run_id"] or self.run["run_id"]
+        day = self._ref.score_date - timedelta(days=self.run["staleness_days"])
+        return replace(self._ref, score_date=day, run_id=self.run["source_run_id"] or self.run["run_id"])
 
     @property
     def _notes(self) -> Sequence[Note]:
-        return self.noted.get(self._source[2], ())
+        return self.noted.get(self._source.run_id, ())
 
     def _line(self, line: Row) -> tuple[Row, list[Row]]:
         part = line["part"]
-        path = layout.scored_path(*self._source, part)
+        path = self._source.scored(part)
         sha256, erasures = self._prove(path, "scored", part, line["scored_sha256"])
         erased = sum(note.rows for note in erasures)
         line = {**line, "scored_sha256": sha256, "rows_erased": line["rows_erased"] + erased}
         # Nobody reads the input here; but the ledger has to say what became of it.
         if any((note.kind, note.part) == ("input", part) for note in self._notes):
-            path = layout.input_path(*self._source, part)
+            path = self._source.input(part)
             line["input_sha256"], others = self._prove(path, "input", part, line["input_sha256"])
             erasures += others
         where = {"run_id": self.run["run_id"], "part": part}
@@ -188,7 +193,7 @@ class Archived:
         actual = self._digest(path)
         if actual is None:
             raise PartError(f"{self.name}: {path} is missing from {self.store}. Score the night again.")
-        erasures = receipts.erasures_between(self._notes, kind, part, sha256, actual)
+        erasures = erasures_between(self._notes, kind, part, sha256, actual)
         if erasures is None:
             raise PartError(
                 f"{self.name}: {path} in {self.store} is not what was published: SHA-256 {actual}, expected {sha256}. "

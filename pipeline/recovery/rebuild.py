@@ -11,13 +11,17 @@ from datetime import date
 
 import sqlalchemy as sa
 
-from pipeline.databases import postgres
+from pipeline.databases import postgres, statements
 from pipeline.recovery import adopt as adoption
 from pipeline.recovery.adopt import RebuildError
-from pipeline.recovery.restore import AHEAD, Item, Night, NightError
-from pipeline.runs import receipts, store_identity
+from pipeline.recovery.loading import Item, RestoreError
+from pipeline.recovery.restore import AHEAD, ScoreDate
+from pipeline.runs import erasures, receipts, store_identity
 from pipeline.runs.store_identity import Database, ForeignStore
 from pipeline.store.parts import PartError
+
+_SQL = statements.load("recovery/rebuild")
+_LAST_ERASURE = "SELECT last_value FROM scoring.erasures_erasure_id_seq"
 
 
 @dataclass
@@ -55,18 +59,18 @@ def rebuild(
         progress: called with each night before it is made again.
 
     Raises:
-        RebuildError: the store is another database's, or nobody's that is known.
+        RebuildError: the store is another database's, or nobody's.
         PartError: the store's word on whose it is is damaged.
     """
     done = Rebuilt()
     database, adopted = _own(uri, store, job, adopt, done.notes)
-    noted = receipts.notes(store, job, database.secret, done.notes)
-    for day, moves in receipts.nights(store, job, done.notes).items():
+    noted = erasures.notes(store, job, database.secret, done.notes)
+    for day, moves in receipts.moves_by_day(store, job, done.notes).items():
         if between[0] <= day <= between[1]:
             progress(day)
             try:
-                done.runs += Night(uri, store, job, day, database.secret, noted, done.notes).make(moves)
-            except (NightError, PartError) as error:
+                done.runs += ScoreDate(uri, store, job, day, database.secret, noted, done.notes).make(moves)
+            except (RestoreError, PartError) as error:
                 done.refused.append(str(error))
     _restore_erasures(uri, store, (job, database.secret), done.notes, came_back=not adopted)
     return done
@@ -93,7 +97,7 @@ def _own(uri: str, store: str, job: str, adopt: bool, notes: list[str]) -> tuple
                 store_identity.require_sealed(store, job, database)
             except ForeignStore as error:
                 raise RebuildError(str(error)) from error
-        connection.execute(sa.text(_ADVANCE), {"highest": store_identity.highest(store, database)})
+        connection.execute(sa.text(_SQL["advance"]), {"highest": store_identity.highest(store, database)})
     return database, adopted
 
 
@@ -102,17 +106,19 @@ def _restore_erasures(
 ) -> None:
     """Enter the receipts of erasures that the database does not know, and say what they leave to do."""
     with postgres.engine(uri).begin() as connection:
-        for number, path, value in receipts.erasures(store, *job, notes):
+        for number, path, value in erasures.erasures(store, *job, notes):
             try:
                 erasure = json.loads(value)
                 if (erasure["job"], erasure["erasure_id"]) != (job[0], number):
                     raise ValueError(f"it is not erasure {number} of {job[0]}")
                 if number > connection.execute(sa.text(_LAST_ERASURE)).scalar_one() + AHEAD:
                     raise ValueError(f"its number lies more than {AHEAD} above this database's last erasure")
-                if connection.execute(sa.text(_ERASURE), erasure).scalar_one():
+                if connection.execute(sa.text(_SQL["has_erasure"]), erasure).scalar_one():
                     continue
                 with connection.begin_nested():
-                    connection.execute(sa.text(_RESTORE_ERASURE), {"value": f"[{value}]", "number": number})
+                    connection.execute(
+                        sa.text(_SQL["restore_erasure"]), {"value": f"[{value}]", "number": number}
+                    )
             except (KeyError, TypeError, ValueError, sa.exc.DataError, sa.exc.IntegrityError) as error:
                 reason = str(getattr(error, "orig", error)).splitlines()[0]
                 notes.append(f"{path} in {store} was left out: {reason}. Remove it, or have it looked at.")
@@ -122,18 +128,3 @@ def _restore_erasures(
                     f"erasure {number} of {job[0]} ({erasure['reason']}) is younger than the backup. Its "
                     "rows are gone again where the parts are kept. Scores whose parts have gone came back: erase again."
                 )
-
-
-_ADVANCE = """
-SELECT setval('scoring.scoring_runs_run_id_seq', :highest) FROM scoring.scoring_runs_run_id_seq
-WHERE :highest > CASE WHEN is_called THEN last_value ELSE 0 END
-"""
-_LAST_ERASURE = "SELECT last_value FROM scoring.erasures_erasure_id_seq"
-_ERASURE = """
-SELECT EXISTS (SELECT FROM scoring.erasures
-               WHERE erasure_id = :erasure_id AND erased_at = CAST(:erased_at AS timestamptz))
-"""
-_RESTORE_ERASURE = """
-SELECT scoring.restore_rows('erasures', CAST(:value AS jsonb)),
-       setval('scoring.erasures_erasure_id_seq', greatest(:number, nextval('scoring.erasures_erasure_id_seq')))
-"""

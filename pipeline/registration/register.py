@@ -83,7 +83,7 @@ def register(home: Path, registration: Registration) -> PinnedVersion:
     Raises:
         UsageError: a file cannot be read.
         ModelError: the artefact cannot be loaded or is of no supported kind, or fails on the reference's rows; or a
-            feature is not known at night: the outcome, a copy of it, a time after the score date.
+            feature is not known when a run scores: the outcome, a copy of it, a time after the score date.
         ContractError: the reference lacks a feature, or holds values that no model takes.
     """
     files = {"model.joblib": _read(registration.artefact), "reference.parquet": _read(registration.reference)}

@@ -3,14 +3,14 @@
 import re
 from collections.abc import Callable, Sequence
 
-# As `profile.Bins` calls its bins of numbers.
+# As `bins.Bins` calls its bins of numbers.
 _RANGE = re.compile(
     r"\[(?P<low>[-+.\de]+), (?P<high>[-+.\de]+)\)|< (?P<below>[-+.\de]+)|>= (?P<from>[-+.\de]+)"
 )
 
 _MOST = 11  # letters of a category
 
-# A place from 0, the left end, to 1, and what is said there.
+# A place from 0, the left end, to 1, and the word there.
 Tick = tuple[float, str]
 
 
@@ -35,20 +35,20 @@ def ticks(labels: Sequence[str]) -> list[Tick]:
     return sorted(words)
 
 
-def thinned(found: Sequence[Tick], letters: float) -> list[Tick]:
+def thinned(every: Sequence[Tick], letters: float) -> list[Tick]:
     """As many of them as fit into so many letters: both ends first, then those in the middle of the widest gaps."""
-    kept: list[Tick] = []
-    rest = [*found[:1], *found[-1:], *found[1:-1]] if len(found) > 1 else list(found)
+    chosen: list[Tick] = []
+    rest = [*every[:1], *every[-1:], *every[1:-1]] if len(every) > 1 else list(every)
     while rest:
         tick = (
             rest[0]
-            if len(kept) < 2
-            else max(rest, key=lambda one: min(abs(one[0] - other[0]) for other in kept))
+            if len(chosen) < 2
+            else max(rest, key=lambda tick: min(abs(tick[0] - other[0]) for other in chosen))
         )
         rest.remove(tick)
-        if all(_apart(tick, other, letters) for other in kept):
-            kept.append(tick)
-    return sorted(kept)
+        if all(_apart(tick, other, letters) for other in chosen):
+            chosen.append(tick)
+    return sorted(chosen)
 
 
 def anchored(tick: Tick, letters: float) -> tuple[float, str]:
@@ -66,29 +66,29 @@ def span(tick: Tick, letters: float) -> tuple[float, float]:
     return left, left + width
 
 
-def short(said: str, most: int = 20) -> str:
+def short(name: str, most: int = 20) -> str:
     """A bin's name, cut where it is long."""
-    return said if len(said) <= most else said[: most - 1] + "…"
+    return name if len(name) <= most else name[: most - 1] + "…"
 
 
-def _apart(one: Tick, other: Tick, letters: float) -> bool:
-    (_, end), (start, _) = (span(tick, letters) for tick in sorted((one, other)))
+def _apart(tick: Tick, other: Tick, letters: float) -> bool:
+    (_, end), (start, _) = (span(each, letters) for each in sorted((tick, other)))
     return start - end >= 1 / letters
 
 
 def figures(values: Sequence[float]) -> list[str]:
     """Numbers with four digits, or as many more as it takes to tell them apart."""
-    return _told_apart(values, lambda value, more: f"{value:,.{4 + more}g}")
+    return _distinct(values, lambda value, more: f"{value:,.{4 + more}g}")
 
 
 def _numbers(edges: Sequence[float]) -> list[str]:
     def words(edge: float, more: int) -> str:
         return f"{edge:.0f}" if not more and 100 <= abs(edge) < 1e6 else f"{edge:.{3 + more}g}"
 
-    return _told_apart(edges, words)
+    return _distinct(edges, words)
 
 
-def _told_apart(values: Sequence[float], words: Callable[[float, int], str]) -> list[str]:
+def _distinct(values: Sequence[float], words: Callable[[float, int], str]) -> list[str]:
     texts = [words(value, 0) for value in values]
     # With 17 digits every float is told from every other.
     for more in range(1, 15):
@@ -99,7 +99,7 @@ def _told_apart(values: Sequence[float], words: Callable[[float, int], str]) -> 
 
 
 def _shortened(names: Sequence[str]) -> list[str]:
-    """Names that fit below a bin; one that is cut to what another one says has its end instead, or its number."""
+    """Names that fit below a bin; one that is cut to the same as another has its end instead, or its number."""
     cut = [short(name, _MOST) for name in names]
     again = [
         f"…{name[1 - _MOST :]}" if cut.count(word) > 1 else word

@@ -6,7 +6,6 @@ stretched to the room that a picture has; its words and dots are not, so that th
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
 
 from markupsafe import Markup
@@ -21,72 +20,40 @@ ABOVE, BELOW = 15, 14
 _LETTER, NARROW, BROAD = 6.5, 150, 320
 
 _PICTURE = Markup(
-    '<svg class="{kind}" role="img" width="100%" height="{height}"><title>{title}</title><desc>{told}</desc>'
+    '<svg class="{kind}" role="img" width="100%" height="{height}"><title>{title}</title><desc>{text}</desc>'
     '<svg y="{above}" width="100%" height="{frame}" viewBox="0 0 {width} {frame}" preserveAspectRatio="none">'
     "{shapes}</svg>{words}</svg>"
 )
-_CALENDAR = Markup(
-    '<svg class="calendar" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="group">'
-    "<title>{title}</title><desc>{told}</desc>{inside}</svg>"
-)
-_BAR = Markup('<rect class="tonight" x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}"/>')
+_BAR = Markup('<rect class="run" x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}"/>')
 _LINE = Markup('<polyline class="{kind}" points="{points}"/>')
 _AREA = Markup('<polygon class="band" points="{points}"/>')
-_DOT = Markup('<circle class="{kind}" cx="{x:.1f}%" cy="{y:.1f}" r="{r}"><title>{told}</title></circle>')
-_TEXT = Markup('<text x="{x:.1f}%" y="{y}" text-anchor="{anchor}">{said}</text>')
-_CELL = Markup(
-    '<g class="night {level}"><title>{told}</title><rect x="{x}" y="{y}" width="13" height="13" rx="2"/>'
-    '<text x="{middle}" y="{base}" text-anchor="middle">{sign}</text></g>'
-)
-_LINK = Markup('<a href="{href}" aria-label="{told}">{inside}</a>')
-# Not by colour alone: a printout and one reader in twelve have none.
-_SIGNS = {"good": "", "warn": "!", "bad": "✕", "none": ""}
+_DOT = Markup('<circle class="{kind}" cx="{x:.1f}%" cy="{y:.1f}" r="{r}"><title>{text}</title></circle>')
+_TEXT = Markup('<text x="{x:.1f}%" y="{y}" text-anchor="{anchor}">{word}</text>')
 
-WORDS = {
-    "good": "as usual",
-    "warn": "to look at",
-    "bad": "failed or rejected",
-    "none": "nothing published",
-}
 
 Points = Sequence[tuple[float, float]]
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A night in a calendar.
-
-    Attributes:
-        level: good, warn, bad or none.
-        told: what a reader or a pointer is told.
-        href: where it leads, if anywhere.
-    """
-
-    level: str
-    told: str
-    href: str | None = None
 
 
 def histogram(
     title: str,
     labels: Sequence[str],
-    tonight: Sequence[float],
+    run: Sequence[float],
     reference: Sequence[float] | None = None,
     band: Sequence[tuple[float, float]] | None = None,
     *,
     room: int = NARROW,
 ) -> Markup:
-    """Shares by bin: bars for tonight, a line for the reference, an area from the least to the most of normal nights.
+    """Shares by bin: bars for the run, a line for the reference, an area from the least to the most of normal days.
 
     Args:
         title: what is shown.
         labels: the bins' names.
-        tonight: share of rows in each bin, from 0 to 1.
+        run: share of its rows in each bin, from 0 to 1.
         reference: the same for the reference.
-        band: the least and the largest share of normal nights, bin by bin.
+        band: the least and the largest share of normal days, bin by bin.
         room: pixels that the picture has at least; it has more words below with more.
     """
-    tops = [*tonight, *(reference or ()), *(high for _, high in band or ())]
+    tops = [*run, *(reference or ()), *(high for _, high in band or ())]
     top = max(tops, default=0) or 1.0
     step = WIDTH / max(len(labels), 1)
 
@@ -97,7 +64,7 @@ def histogram(
         _BAR.format(
             x=number * step + step * 0.1, y=height(share), width=step * 0.8, height=HEIGHT - height(share)
         )
-        for number, share in enumerate(tonight)
+        for number, share in enumerate(run)
     )
     if band:
         low, high = ([height(pair[side]) for pair in band] for side in (0, 1))
@@ -105,34 +72,34 @@ def histogram(
     if reference:
         steps = _steps([height(share) for share in reference], step)
         shapes += _LINE.format(kind="reference", points=_points(steps))
-    told = _most("Tonight", labels, tonight) + (_most("Reference", labels, reference) if reference else "")
-    words = _TEXT.format(x=0, y=ABOVE - 5, anchor="start", said=f"{top:.0%} of the rows")
+    text = _most("This run", labels, run) + (_most("Reference", labels, reference) if reference else "")
+    words = _TEXT.format(x=0, y=ABOVE - 5, anchor="start", word=f"{top:.0%} of the rows")
     letters = room / _LETTER
     for tick in axes.thinned(axes.ticks(labels), letters):
         words += _below(*axes.anchored(tick, letters), tick[1])
-    return _picture("histogram", title, told, shapes, words)
+    return _picture("histogram", title, text, shapes, words)
 
 
 def history(title: str, values: Mapping[date, float | None], at: date, *, small: bool = False) -> Markup:
-    """A value night by night, with a gap where there is none, and the night `at` marked.
+    """A value day by day, with a gap where there is none, and the day `at` marked.
 
     Args:
         title: what is shown.
-        values: night -> value, in order.
-        at: the night that the page is about.
+        values: day -> value, in order.
+        at: the day that the page is about.
         small: without words.
     """
     kind, above = ("sparkline", 0) if small else ("history", ABOVE)
-    known = {day: value for day, value in values.items() if value is not None}
-    if not known:
-        return _picture(kind, title, "No night has a value.", Markup(""), Markup(""))
+    present = {day: value for day, value in values.items() if value is not None}
+    if not present:
+        return _picture(kind, title, "No day has a value.", Markup(""), Markup(""))
     first, last = min(values), max(values)
-    low, high = min(known.values()), max(known.values())
+    low, high = min(present.values()), max(present.values())
     days = max((last - first).days, 1)
 
     def place(day: date) -> tuple[float, float]:
         # Halves, since the range itself may be too large for a float.
-        share = (known[day] / 2 - low / 2) / (high / 2 - low / 2) if high / 2 > low / 2 else 0.5
+        share = (present[day] / 2 - low / 2) / (high / 2 - low / 2) if high / 2 > low / 2 else 0.5
         return 4 + (WIDTH - 8) * (day - first).days / days, HEIGHT - 6 - (HEIGHT - 12) * share
 
     shapes = Markup("").join(
@@ -140,57 +107,34 @@ def history(title: str, values: Mapping[date, float | None], at: date, *, small:
         for group in _unbroken(values)
     )
     words = Markup("")
-    for day, value in known.items():
+    for day, value in present.items():
         x, y = place(day)
         dot = "dot marked" if day == at else "dot"
-        told = f"{day}: {value:,.6g}"
-        words += _DOT.format(kind=dot, x=x * 100 / WIDTH, y=above + y, r=4 if day == at else 2, told=told)
-    told = f"{len(known)} nights from {first} to {last}: least {low:,.6g}, most {high:,.6g}"
-    told += f", {known[at]:,.6g} on {at}." if at in known else "."
+        text = f"{day}: {value:,.6g}"
+        words += _DOT.format(kind=dot, x=x * 100 / WIDTH, y=above + y, r=4 if day == at else 2, text=text)
+    text = f"{len(present)} days from {first} to {last}: least {low:,.6g}, most {high:,.6g}"
+    text += f", {present[at]:,.6g} on {at}." if at in present else "."
     if not small:
         least, most = axes.figures([low, high])
-        text = f"{least} to {most}" if high > low else f"always {low:,.4g}"
-        words += _TEXT.format(x=0, y=ABOVE - 5, anchor="start", said=text)
-        if at in known:
-            words += _TEXT.format(x=100, y=ABOVE - 5, anchor="end", said=f"{known[at]:,.4g} tonight")
+        spread = f"{least} to {most}" if high > low else f"always {low:,.4g}"
+        words += _TEXT.format(x=0, y=ABOVE - 5, anchor="start", word=spread)
+        if at in present:
+            words += _TEXT.format(x=100, y=ABOVE - 5, anchor="end", word=f"{present[at]:,.4g} in this run")
         words += _below(0, "start", str(first)) + (
             _below(1, "end", str(last)) if last > first else Markup("")
         )
-    return _picture(kind, title, told, shapes, words)
+    return _picture(kind, title, text, shapes, words)
 
 
-def calendar(title: str, nights: Mapping[date, Cell]) -> Markup:
-    """Nights as cells, a column a week, Monday on top."""
-    if not nights:
-        return _CALENDAR.format(title=title, told="No night yet.", inside=Markup(""), width=15, height=7 * 15)
-    monday = min(nights) - timedelta(days=min(nights).weekday())
-    inside = Markup("")
-    for day, cell in nights.items():
-        x, y = 15 * ((day - monday).days // 7), 15 * day.weekday()
-        drawn = _CELL.format(
-            level=cell.level, told=cell.told, x=x, y=y, middle=x + 6.5, base=y + 10.5, sign=_SIGNS[cell.level]
-        )
-        inside += _LINK.format(href=cell.href, told=cell.told, inside=drawn) if cell.href else drawn
-    counts = ((word, sum(cell.level == level for cell in nights.values())) for level, word in WORDS.items())
-    told = ", ".join(f"{count} {word}" for word, count in counts if count)
-    weeks = (max(nights) - monday).days // 7 + 1
-    return _CALENDAR.format(title=title, told=f"{told}.", inside=inside, width=15 * weeks, height=7 * 15)
-
-
-def _legend(level: str) -> Markup:
-    cell = _CELL.format(level=level, told="", x=0, y=0, middle=6.5, base=10.5, sign=_SIGNS[level])
-    return Markup('<svg class="cell" width="13" height="13" aria-hidden="true">{}</svg>').format(cell)
-
-
-def _picture(kind: str, title: str, told: str, shapes: Markup, words: Markup) -> Markup:
+def _picture(kind: str, title: str, text: str, shapes: Markup, words: Markup) -> Markup:
     above, below = (0, 0) if kind == "sparkline" else (ABOVE, BELOW)
-    return _PICTURE.format(kind=kind, title=title, told=told, shapes=shapes, words=words, width=WIDTH, frame=HEIGHT,
+    return _PICTURE.format(kind=kind, title=title, text=text, shapes=shapes, words=words, width=WIDTH, frame=HEIGHT,
                            above=above, height=above + HEIGHT + below)  # fmt: skip
 
 
-def _below(share: float, anchor: str, said: str) -> Markup:
+def _below(share: float, anchor: str, word: str) -> Markup:
     """Words below the frame, at a share of its width."""
-    return _TEXT.format(x=100 * share, y=ABOVE + HEIGHT + BELOW - 2, anchor=anchor, said=said)
+    return _TEXT.format(x=100 * share, y=ABOVE + HEIGHT + BELOW - 2, anchor=anchor, word=word)
 
 
 def _steps(heights: Sequence[float], step: float) -> list[tuple[float, float]]:
@@ -202,24 +146,20 @@ def _points(points: Points) -> str:
 
 
 def _unbroken(values: Mapping[date, float | None]) -> list[list[date]]:
-    """Stretches of nights that follow one another and all have a value."""
-    found: list[list[date]] = []
+    """Stretches of days that follow one another and all have a value."""
+    stretches: list[list[date]] = []
     for day, value in values.items():
         if value is None:
             continue
-        if found and values.get(day - timedelta(days=1)) is not None:
-            found[-1].append(day)
+        if stretches and values.get(day - timedelta(days=1)) is not None:
+            stretches[-1].append(day)
         else:
-            found.append([day])
-    return found
+            stretches.append([day])
+    return stretches
 
 
-def _most(who: str, labels: Sequence[str], shares: Sequence[float]) -> str:
+def _most(name: str, labels: Sequence[str], shares: Sequence[float]) -> str:
     if not shares:
         return ""
     share, label = max(zip(shares, labels, strict=True), key=lambda pair: pair[0])
-    return f"{who}: most in {axes.short(label)} ({share:.1%}). "
-
-
-# What each cell of a calendar means: its picture and its words.
-LEGEND = [(_legend(level), said) for level, said in WORDS.items()]
+    return f"{name}: most in {axes.short(label)} ({share:.1%}). "

@@ -1,4 +1,4 @@
-"""Tonight's columns beside those of the model's training nights, as shares by bin, few enough to be drawn."""
+"""A run's columns beside those of the model's training days, as shares by bin, few enough to be drawn."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ from pipeline.monitoring.references import Reference
 
 # Bars that one can tell apart; the least common bins beyond them are drawn as one.
 MOST_BINS = 24
-# Normal is what nine training nights in ten do.
+# Normal is what nine training days in ten do.
 _NORMAL = (0.05, 0.95)
 # Bins that are there for what is not foreseen; empty ones only take room.
 _AT_THE_END = re.compile(r"< |>= |(other|null)$")
@@ -31,51 +31,51 @@ class Spread:
 
     Attributes:
         labels: the bins.
-        tonight: their shares of the night's rows.
-        reference: their shares of the training rows; None where these are not known.
-        band: from which to which share nine of ten training nights lie; None without nights.
+        run: their shares of the run's rows.
+        reference: their shares of the training rows; None where there are none.
+        band: from which to which share nine of ten training days lie; None without training days.
     """
 
     labels: tuple[str, ...]
-    tonight: tuple[float, ...]
+    run: tuple[float, ...]
     reference: tuple[float, ...] | None
     band: tuple[tuple[float, float], ...] | None
 
 
 def reference_of(home: Path, name: str, version: int) -> Reference | None:
-    """What the model saw in training; None where its version is no longer in the store as it was registered."""
+    """The training days of a version; None where it is no longer in the store as it was registered."""
     try:
         return references.load(registry.resolve(home, name, "", version))
     except ModelError:
         return None
 
 
-def spread(column: str, tonight: Bins, reference: Reference | None) -> Spread:
-    """Hold a column's counts against the reference, where that has the very same bins."""
-    labels = tuple(tonight)
-    mine = np.array([list(tonight.values())], np.int64)
-    nights = None
+def spread(column: str, run: Bins, reference: Reference | None) -> Spread:
+    """A column's shares beside the reference's, where that has the very same bins."""
+    labels = tuple(run)
+    counts = np.array([list(run.values())], np.int64)
+    days = None
     if reference is not None and column in reference.counts and reference.bins[column].labels == labels:
-        nights = reference.counts[column]
-    # A category that has vanished is to be seen, too: what is common tonight or in training.
-    pooled = mine if nights is None else nights.sum(axis=0, keepdims=True)
-    common = np.maximum(_shares(mine), _shares(pooled))[0]
+        days = reference.counts[column]
+    # A category that has vanished is to be seen, too: what is common in the run or in training.
+    pooled = counts if days is None else days.sum(axis=0, keepdims=True)
+    common = np.maximum(_shares(counts), _shares(pooled))[0]
     order = _common(labels, common)
     rest = np.count_nonzero(common) - np.count_nonzero(common[order])
     shown = (*(labels[place] for place in order), *([f"{rest} others"] if rest else []))
 
-    def folded(counts: npt.NDArray[np.integer[Any]]) -> Floats:
-        chosen = counts[:, order]
-        left = counts.sum(axis=1, keepdims=True) - chosen.sum(axis=1, keepdims=True)
+    def folded(rows: npt.NDArray[np.integer[Any]]) -> Floats:
+        chosen = rows[:, order]
+        left = rows.sum(axis=1, keepdims=True) - chosen.sum(axis=1, keepdims=True)
         return _shares(np.hstack([chosen, left]) if rest else chosen)
 
-    if nights is None or reference is None:
-        return Spread(shown, tuple(folded(mine)[0]), None, None)
+    if days is None or reference is None:
+        return Spread(shown, tuple(folded(counts)[0]), None, None)
     band = None
-    if reference.by_night:
-        low, high = np.quantile(folded(nights), _NORMAL, axis=0)
+    if reference.by_day:
+        low, high = np.quantile(folded(days), _NORMAL, axis=0)
         band = tuple(zip(low.tolist(), high.tolist(), strict=True))
-    return Spread(shown, tuple(folded(mine)[0]), tuple(folded(pooled)[0]), band)
+    return Spread(shown, tuple(folded(counts)[0]), tuple(folded(pooled)[0]), band)
 
 
 def _common(labels: Sequence[str], shares: Floats) -> npt.NDArray[np.intp]:
@@ -87,5 +87,5 @@ def _common(labels: Sequence[str], shares: Floats) -> npt.NDArray[np.intp]:
 
 
 def _shares(counts: npt.NDArray[np.integer[Any]]) -> Floats:
-    found: Floats = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    return found
+    shares: Floats = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    return shares

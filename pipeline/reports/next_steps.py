@@ -10,13 +10,13 @@ Step = tuple[str, str]
 def steps(run: Row) -> list[Step]:
     """Sentences, each with its command."""
     shown = run["shown_run_id"]
-    instead = [("What analysts see of this night, in a report of its own:", f"report {shown}")]
-    found = [
+    instead = [("Write the report of the run that analysts see:", f"report {shown}")]
+    every = [
         *_of_its_state(run),
         *(instead if shown not in (None, run["run_id"]) else []),
-        ("All that the database has of this run:", f"show {run['run_id']}"),
+        ("Print all that the database has of this run:", f"show {run['run_id']}"),
     ]
-    return [(told, f"python -m pipeline {command}") for told, command in found]
+    return [(sentence, f"python -m pipeline {command}") for sentence, command in every]
 
 
 def urgent(run: Row) -> bool:
@@ -32,23 +32,21 @@ def _of_its_state(run: Row) -> list[Step]:
             ("Or leave analysts what they have:", f'reject {number} --reason "WHY"'),
         ]
     if run["status"] == "superseded":
-        told = "Show this run to analysts again, if its scores are still kept:"
-        return [(told, f'rollback {job} {run["score_date"]} --to {number} --reason "WHY"')]
+        sentence = "Show this run to analysts again, if its scores are still there:"
+        return [(sentence, f'rollback {job} {run["score_date"]} --to {number} --reason "WHY"')]
     if run["status"] == "failed":
-        told = (
-            "Put right what the message says, clear the failed task in Airflow, and look at the next night:"
-        )
-        return [(told, f"check {job}")]
+        sentence = "Correct what the message says, and clear the failed task in Airflow. Then check the job:"
+        return [(sentence, f"check {job}")]
     if number != run["shown_run_id"]:
         return []
     if before:
-        told = f"Roll back: show run {before} to analysts again, if its scores are still kept."
+        sentence = f"Roll back: show run {before} to analysts again, if its scores are still there."
         return [
-            (told, f'rollback {job} {run["score_date"]} --reason "WHY"'),
+            (sentence, f'rollback {job} {run["score_date"]} --reason "WHY"'),
             (f"Before that, see what would change from run {before}:", f"diff {before} {number}"),
         ]
-    told = (
-        "There is nothing to roll back to: no other run of this night was published. To score it with another "
+    sentence = (
+        "There is nothing to roll back to: no other run of this score date was published. To score it with another "
         f"model, change the alias in models/{run['model_name']}/versions.toml, or name a version:"
     )
-    return [(told, f"score {job} {run['score_date']} --model-version VERSION")]
+    return [(sentence, f"score {job} {run['score_date']} --model-version VERSION")]

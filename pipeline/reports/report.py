@@ -1,6 +1,6 @@
 """The page that a person looks at: what a run did, on what, whether anything is unusual, and what to do about it.
 
-Made on demand from what the database keeps of the run, so that there is nothing to store and nothing to erase.
+Made on demand from what the database has of the run, so that there is nothing to store and nothing to erase.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,10 +12,10 @@ from markupsafe import Markup
 
 from pipeline.monitoring.references import Reference
 from pipeline.reports import charts, histograms, queries, render
-from pipeline.reports.headline import judge
+from pipeline.reports.headline import describe
 from pipeline.reports.model_card import card
 from pipeline.reports.next_steps import steps, urgent
-from pipeline.reports.queries import Night, Record
+from pipeline.reports.queries import DaySummary, Record
 from pipeline.reports.render import MOST_PICTURES
 
 
@@ -46,31 +46,31 @@ def report(predictions: str, home: Path, run_id: int, link: Callable[[int], str]
     Raises:
         NoSuchRun: there is none of that number.
     """
-    found = queries.record(predictions, run_id)
+    record = queries.record(predictions, run_id)
     reference = None
-    if found.profiles:
-        reference = histograms.reference_of(home, found.run["model_name"], found.run["model_version"])
-    shares = {name: value for name, value in found.metrics.items() if name.startswith(_SHARE)}
+    if record.profiles:
+        reference = histograms.reference_of(home, record.run["model_name"], record.run["model_version"])
+    shares = {name: value for name, value in record.metrics.items() if name.startswith(_SHARE)}
     return render.page(
         "report.html.jinja",
-        run=found.run,
-        verdict=judge(found.run),
-        shown=link(shown) if link and (shown := found.run["shown_run_id"]) not in (None, run_id) else None,
-        parts=found.parts,
-        metrics=found.metrics,
+        run=record.run,
+        headline=describe(record.run),
+        shown=link(shown) if link and (shown := record.run["shown_run_id"]) not in (None, run_id) else None,
+        parts=record.parts,
+        metrics=record.metrics,
         labels=sorted(((name.removeprefix(_SHARE), share) for name, share in shares.items()), key=_by_share),
-        rejected=found.rejected,
-        scores=_drawn(found.profiles, reference, _SCORE, "Scores", charts.BROAD),
-        features=_features(found, reference),
+        rejected=record.rejected,
+        scores=_drawn(record.profiles, reference, _SCORE, "Scores", charts.BROAD),
+        features=_features(record, reference),
         reference=reference,
-        outcomes=_results(found.outcomes),
-        gaps=_gaps(found.outcomes),
-        histories=_histories(found),
-        card=card(home, found.run["model_name"], found.run["model_version"])
-        if found.run["model_version"]
+        outcomes=_outcomes(record.outcomes),
+        gaps=_gaps(record.outcomes),
+        histories=_histories(record),
+        card=card(home, record.run["model_name"], record.run["model_version"])
+        if record.run["model_version"]
         else None,
-        steps=steps(found.run),
-        urgent=urgent(found.run),
+        steps=steps(record.run),
+        urgent=urgent(record.run),
     )
 
 
@@ -84,26 +84,26 @@ def _drawn(
     """A column's histogram; None where the run kept none."""
     if not sum(profiles.get(column, {}).values()):
         return None
-    seen = histograms.spread(column, profiles[column], reference)
-    return charts.histogram(title, seen.labels, seen.tonight, seen.reference, seen.band, room=room)
+    spread = histograms.spread(column, profiles[column], reference)
+    return charts.histogram(title, spread.labels, spread.run, spread.reference, spread.band, room=room)
 
 
-def _features(found: Record, reference: Reference | None) -> list[Feature]:
+def _features(record: Record, reference: Reference | None) -> list[Feature]:
     """The features, the most unusual first."""
-    ordered = sorted(found.features.items(), key=lambda item: (-item[1].get("unusualness", 0), item[0]))
+    ordered = sorted(record.features.items(), key=lambda item: (-item[1].get("unusualness", 0), item[0]))
     return [
         Feature(
-            name, values, _drawn(found.profiles, reference, name, name) if place < MOST_PICTURES else None
+            name, values, _drawn(record.profiles, reference, name, name) if place < MOST_PICTURES else None
         )
         for place, (name, values) in enumerate(ordered)
     ]
 
 
-def _results(outcomes: Mapping[str, float]) -> list[tuple[str, float]]:
-    """What is known of the scores by now, then the job's own figures."""
-    found = [(said, outcomes[name]) for name, said in _OUTCOMES.items() if name in outcomes]
+def _outcomes(outcomes: Mapping[str, float]) -> list[tuple[str, float]]:
+    """The metrics that have a caption, then the job's own."""
+    captioned = [(caption, outcomes[name]) for name, caption in _OUTCOMES.items() if name in outcomes]
     own = ((name.removeprefix(_OWN), value) for name, value in outcomes.items() if name.startswith(_OWN))
-    return found + [(name.replace("_", " "), value) for name, value in own]
+    return captioned + [(name.replace("_", " "), value) for name, value in own]
 
 
 def _gaps(outcomes: Mapping[str, float]) -> list[tuple[str, str, float]]:
@@ -113,27 +113,27 @@ def _gaps(outcomes: Mapping[str, float]) -> list[tuple[str, str, float]]:
     return sorted(gaps, key=lambda gap: -gap[2])
 
 
-def _histories(found: Record) -> list[tuple[str, Markup]]:
-    """A picture for each value that is known of one of the last nights."""
-    at = found.run["score_date"]
+def _histories(record: Record) -> list[tuple[str, Markup]]:
+    """A picture for each value that one of the last days has."""
+    at = record.run["score_date"]
     drawn = []
     for caption, (value, own) in _VALUES.items():
-        values = by_night(found.nights, at, value)
-        # Whatever else there is of the same night, this run's page has this run's value, or none.
-        values[at] = own(found)
-        if any(one is not None for one in values.values()):
-            drawn.append((caption, charts.history(f"{caption}, night by night", values, at)))
+        values = by_day(record.days, at, value)
+        # Whatever else there is of the same day, this run's page has this run's value, or none.
+        values[at] = own(record)
+        if any(number is not None for number in values.values()):
+            drawn.append((caption, charts.history(f"{caption}, day by day", values, at)))
     return drawn
 
 
-def by_night(
-    nights: Sequence[Night], last: date, value: Callable[[Night], float | None]
+def by_day(
+    days: Sequence[DaySummary], last: date, value: Callable[[DaySummary], float | None]
 ) -> dict[date, float | None]:
-    """A value for every night from the first to `last`; None where there is none, or nobody saw it."""
-    known = {night.score_date: value(night) for night in nights if night.shown or night.score_date == last}
-    first = min(known, default=last)
+    """A value for every day from the first to `last`; None where there is none, or nobody saw it."""
+    shown = {day.score_date: value(day) for day in days if day.shown or day.score_date == last}
+    first = min(shown, default=last)
     return {
-        day: known.get(day)
+        day: shown.get(day)
         for day in (first + timedelta(number) for number in range((last - first).days + 1))
     }
 
@@ -146,20 +146,20 @@ _SCORE = ""
 _SHARE = "label_share:"
 _OWN = "business:"
 _ALARM = "_gap_alarm:"
-# Of a night, as analysts see it, and of the run that the page is about.
-_VALUES: dict[str, tuple[Callable[[Night], float | None], Callable[[Record], float | None]]] = {
-    "Rows scored": (lambda night: night.rows_scored, lambda found: found.run["rows_scored"]),
-    "Rows rejected": (lambda night: night.rows_rejected, lambda found: found.run["rows_rejected"]),
-    "Mean score": (lambda night: night.score_mean, lambda found: found.metrics.get("score_mean")),
-    "ROC AUC, once the results were known": (
-        lambda night: night.roc_auc,
-        lambda found: found.outcomes.get("roc_auc"),
+# Of a day, as analysts see it, and of the run that the page is about.
+_VALUES: dict[str, tuple[Callable[[DaySummary], float | None], Callable[[Record], float | None]]] = {
+    "Rows scored": (lambda day: day.rows_scored, lambda record: record.run["rows_scored"]),
+    "Rows rejected": (lambda day: day.rows_rejected, lambda record: record.run["rows_rejected"]),
+    "Mean score": (lambda day: day.score_mean, lambda record: record.metrics.get("score_mean")),
+    "ROC AUC, once the outcomes were known": (
+        lambda day: day.roc_auc,
+        lambda record: record.outcomes.get("roc_auc"),
     ),
-    "RMSE, once the results were known": (lambda night: night.rmse, lambda found: found.outcomes.get("rmse")),
+    "RMSE, once the outcomes were known": (lambda day: day.rmse, lambda record: record.outcomes.get("rmse")),
 }
 _OUTCOMES = {
-    "outcomes": "Results known",
-    "coverage": "Share of the scored entities with a result",
+    "outcomes": "Outcomes known",
+    "coverage": "Share of the scored entities with an outcome",
     "roc_auc": "ROC AUC",
     "training:held_out_roc_auc": "ROC AUC at training, held out",
     "average_precision": "Average precision",

@@ -12,11 +12,12 @@ import pyarrow.compute as pc
 
 from pipeline.contract.contract import ENTITY
 from pipeline.databases import postgres
-from pipeline.databases.queries import Values
+from pipeline.databases.queries import Query
 from pipeline.project import SQL
 from pipeline.runs import history
 from pipeline.runs.ledger import LedgerError
-from pipeline.store import layout, parts
+from pipeline.store import parts
+from pipeline.store.layout import RunRef
 from pipeline.store.schemas import SCORE_SCHEMA
 
 
@@ -52,32 +53,32 @@ class ArchivedPart:
     scored: File
 
 
-def run(uri: str, run_id: int) -> dict[str, Any]:
+def run(database_url: str, run_id: int) -> dict[str, Any]:
     """The row of a run that was scored whole, with its ledger.
 
     Raises:
         LedgerError: there is no such run, or it was not scored whole.
     """
-    found = history.show(uri, run_id)
-    if found["rows_scored"] is None or found["status"] in ("running", "failed"):
+    row = history.show(database_url, run_id)
+    if row["rows_scored"] is None or row["status"] in ("running", "failed"):
         raise LedgerError(
-            f"run {run_id} of {found['job']} {found['score_date']} is {found['status']}, and was not scored to its "
-            f"end. Take one that was: python -m pipeline runs {found['job']}"
+            f"run {run_id} of {row['job']} {row['score_date']} is {row['status']}, and was not scored to its "
+            f"end. Take one that was: python -m pipeline runs {row['job']}"
         )
-    return found
+    return row
 
 
 def parts_of(row: Mapping[str, Any]) -> list[ArchivedPart]:
     """The parts of a run, in order, of its row and ledger; of the run whose scores it serves again, if it does."""
     scored = row["score_date"] - timedelta(days=row["staleness_days"])
-    where = (row["job"], scored.isoformat(), row["source_run_id"] or row["run_id"])
+    ref = RunRef(row["job"], scored, row["source_run_id"] or row["run_id"])
     return [
         ArchivedPart(
             line["part"],
             line["rows_scored"],
             line["rows_erased"],
-            File(layout.input_path(*where, line["part"]), line["input_sha256"]),
-            File(layout.scored_path(*where, line["part"]), line["scored_sha256"]),
+            File(ref.input(line["part"]), line["input_sha256"]),
+            File(ref.scored(line["part"]), line["scored_sha256"]),
         )
         for line in row["ledger"]
     ]
@@ -89,9 +90,9 @@ def query(name: str) -> str:
 
 
 @contextmanager
-def by_part(uri: str, name: str, values: Values) -> Iterator[Iterator[tuple[int, int, pa.Table]]]:
+def by_part(database_url: str, query: Query) -> Iterator[Iterator[tuple[int, int, pa.Table]]]:
     """Stream the rows of a query that is ordered by `run_id` and `part`: each run, part and its rows at a time."""
-    with postgres.stream(uri, query(name), values, name) as reader:
+    with postgres.stream(database_url, query) as reader:
         yield _grouped(reader)
 
 
@@ -116,17 +117,17 @@ def _key(rows: pa.RecordBatch) -> tuple[int, int]:
     return rows.column("run_id")[0].as_py(), rows.column("part")[0].as_py()
 
 
-def as_rows(where: tuple[str, int, int], batches: Iterable[pa.RecordBatch]) -> pa.RecordBatchReader:
+def as_rows(ref: RunRef, part: int, batches: Iterable[pa.RecordBatch]) -> pa.RecordBatchReader:
     """Batches of scores as rows of `prediction_rows`.
 
     Args:
-        where: score date, run and part.
-        batches: of schema `SCORED`.
+        ref: the run.
+        part: number of the part.
+        batches: of schema `SCORE_SCHEMA`.
     """
-    day, run_id, part = where
     constants = (
-        pa.scalar(day).cast(pa.date32()),
-        pa.scalar(run_id, pa.int64()),
+        pa.scalar(ref.score_date, pa.date32()),
+        pa.scalar(ref.run_id, pa.int64()),
         pa.scalar(part, pa.int32()),
     )
     rows = (

@@ -5,7 +5,7 @@ import hashlib
 from pipeline.project import ROOT
 
 # Rooms and modules of `pipeline` on which a score, or the rows that get one, depends. Code elsewhere may change, and a
-# night that is scored again is still the same night.
+# score date that is scored again still gives the same run.
 DECISIVE = (
     "config",
     "contract",
@@ -17,7 +17,7 @@ DECISIVE = (
     "tasks",
     "text_files",
 )
-# The others: what is told, shown, measured, kept and thrown away.
+# The others: what notifies, shows, measures, keeps and removes.
 INDIFFERENT = (
     "__main__",
     "cli",

@@ -1,4 +1,4 @@
-"""Decisions in a person's name: a held run is approved or rejected, a night is rolled back.
+"""Decisions in a person's name: a held run is approved or rejected, a score date is rolled back.
 
 The database takes them from members of `scoring_approver` only, and keeps the login beside the name that is stated.
 Whose name that may be is said in the job file.
@@ -11,10 +11,12 @@ from datetime import date
 import sqlalchemy as sa
 
 from pipeline.config.job import Job
-from pipeline.databases import postgres, postgres_errors, waiting
+from pipeline.databases import postgres, postgres_errors, statements, waiting
 from pipeline.errors import UsageError
 from pipeline.runs.ledger import LedgerError
 from pipeline.runs.publications import resolve
+
+_SQL = statements.load("runs/decisions")
 
 
 class DeciderError(UsageError):
@@ -76,7 +78,7 @@ def trigger_of(approver_url: str, run_id: int) -> Trigger:
         LedgerError: there is no such run, or the login may not look.
     """
     with _refusals(), postgres.engine(approver_url).connect() as connection:
-        row = connection.execute(sa.text(_TRIGGER), {"run_id": run_id}).mappings().one_or_none()
+        row = connection.execute(sa.text(_SQL["trigger"]), {"run_id": run_id}).mappings().one_or_none()
     if row is None:
         raise LedgerError(f"no run {run_id}. `python -m pipeline runs` lists them.")
     return Trigger(**row)
@@ -107,12 +109,12 @@ def decide(approver_url: str, run_id: int, *, approve: bool, by: str, reason: st
 
     Raises:
         LedgerError: the run is not held, nobody said who decides and why, or the login may not decide.
-        Superseded: a newer run of the same night was published.
+        Superseded: a newer run of the same score date was published.
         WriteError: its model is older than the published one, and nobody named it.
     """
     _require_named(by, reason)
     values = {"run_id": run_id, "by": by, "reason": reason}
-    statement = sa.text(_APPROVE if approve else _REJECT)
+    statement = sa.text(_SQL["approve"] if approve else _SQL["reject"])
     with _refusals():
         done = waiting.patiently(
             approver_url,
@@ -130,8 +132,8 @@ def roll_back(
     Args:
         approver_url: the predictions database, as a member of `scoring_approver`.
         job: the job's name.
-        score_date: the night.
-        to: a run that was once published for that night; else the one published before the current.
+        score_date: the day that was scored.
+        to: a run that was once published for that day; else the one published before the current.
         by: who decides, as stated.
         reason: why.
 
@@ -165,18 +167,4 @@ def _refusals() -> AbstractContextManager[None]:
     return postgres_errors.translated_errors("predictions_approver", LedgerError, {"42": remedy})
 
 
-_TRIGGER = """
-SELECT job, triggered_by AS by, triggered_as AS login,
-       triggered_as IS NOT DISTINCT FROM CAST(session_user AS text) AS same_login
-FROM scoring.scoring_runs WHERE run_id = :run_id
-"""
-_APPROVE = """
-SELECT done.*, format('run %s of %s %s', run.run_id, run.job, run.score_date) AS night
-FROM scoring.approve(:run_id, :by, :reason) AS done
-LEFT JOIN scoring.scoring_runs AS run ON run.run_id = :run_id
-"""
-_REJECT = """
-SELECT CASE WHEN refusal IS NULL THEN 'rejected' ELSE 'not held' END AS outcome, refusal AS said, NULL AS replaced
-FROM scoring.reject(:run_id, :by, :reason) AS done
-"""
 _ROLL_BACK = "SELECT * FROM scoring.roll_back(:job, :score_date, :to, :by, :reason)"

@@ -6,11 +6,14 @@ from datetime import date, datetime
 
 import sqlalchemy as sa
 
+from pipeline.databases import statements
 from pipeline.databases.postgres import engine
 from pipeline.databases.postgres_errors import remedy
 from pipeline.errors import ScoringError, named
 from pipeline.model.requirements import library_versions
 from pipeline.runs import code_version, ledger
+
+_SQL = statements.load("runs/failures")
 
 _LONGEST = 2000
 
@@ -44,13 +47,13 @@ class Failure:
     attempt: int | None = None
 
 
-def note(uri: str, failure: Failure, *, begin: bool) -> int | None:
+def note(database_url: str, failure: Failure, *, begin: bool) -> int | None:
     """Note a failure in the open run of its trigger, or in a run of its own where none had begun.
 
     Args:
-        uri: the predictions database.
+        database_url: the predictions database.
         failure: what failed.
-        begin: whether what failed is what begins a run; a later stage has one.
+        begin: whether what failed is what begins a run; a later task has one.
 
     Returns:
         the run in which it stands; None where the trigger's run is closed, or a later try is at work.
@@ -67,16 +70,16 @@ def note(uri: str, failure: Failure, *, begin: bool) -> int | None:
         "library_versions": json.dumps(library_versions()),
     }
     del values["interval"]
-    with ledger.refusing(), engine(uri).begin() as connection:
+    with ledger.refusing(), engine(database_url).begin() as connection:
         connection.execute(sa.text("SELECT scoring.lock_night(:job, :score_date)"), values)
-        run = connection.execute(sa.text(_LAST), values).one_or_none()
+        run = connection.execute(sa.text(_SQL["last"]), values).one_or_none()
         if run is not None and failure.attempt is not None and run.attempt > failure.attempt:
             return None
         if run is not None and run.is_open:
             run_id: int = run.run_id
         elif begin:
             # Nobody begins a run as failed.
-            run_id = connection.execute(sa.text(_BEGIN), values).scalar_one()
+            run_id = connection.execute(sa.text(_SQL["begin"]), values).scalar_one()
         else:
             return None
         connection.execute(sa.text(_FAIL), {**values, "run_id": run_id})
@@ -94,18 +97,4 @@ def explain(error: BaseException) -> str:
     return f"{type(error).__name__}: {named(error, lines[0])}\n{to_do}"
 
 
-_LAST = """
-SELECT run_id, attempt, status IN ('running', 'failed') AS is_open FROM scoring.scoring_runs
-WHERE job = :job AND score_date = :score_date AND trigger = :trigger AND served_by = 'model'
-ORDER BY run_id DESC LIMIT 1
-"""
-_BEGIN = """
-INSERT INTO scoring.scoring_runs (
-    job, score_date, trigger, triggered_by, attempt, dry_run, interval_start, interval_end, model_name, code_version,
-    job_sha256, library_versions)
-VALUES (
-    :job, :score_date, :trigger, :triggered_by, coalesce(:attempt, 1), :dry_run, :interval_start, :interval_end,
-    :model_name, :code_version, :job_sha256, CAST(:library_versions AS jsonb))
-RETURNING run_id
-"""
 _FAIL = "UPDATE scoring.scoring_runs SET status = 'failed', status_reason = :reason WHERE run_id = :run_id"

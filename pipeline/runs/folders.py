@@ -1,7 +1,7 @@
 """What lies in the store: the folders of runs, and files that a killed try left behind."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -10,7 +10,7 @@ from pathlib import Path
 from fsspec.implementations.local import LocalFileSystem
 
 from pipeline.config import dates
-from pipeline.store import files
+from pipeline.store import files, objects
 
 # Younger files may be in the making.
 GRACE = timedelta(days=1)
@@ -47,28 +47,28 @@ def folders(store: str, job: str) -> list[Folder]:
     """
     filesystem, root = files.open_store(store)
     filesystem.invalidate_cache()
-    found: dict[tuple[date, int], Folder] = {}
+    by_run: dict[tuple[date, int], Folder] = {}
     with suppress(FileNotFoundError), files.reaching(store):
         for path, info in filesystem.find(f"{root}/{job}", detail=True).items():
             ours = _OURS.fullmatch(path.rpartition(f"/{job}/")[2])
             day = dates.parse_or_none(ours["score_date"]) if ours else None
             if ours and day:
                 key = (day, int(ours["run_id"]))
-                folder = found.setdefault(key, Folder(*key, {}, {}))
+                folder = by_run.setdefault(key, Folder(*key, {}, {}))
                 (folder.aside if ours["aside"] else folder.files)[path] = int(info["size"])
-    return [found[key] for key in sorted(found)]
+    return [by_run[key] for key in sorted(by_run)]
 
 
 def old(store: str, paths: Iterable[str]) -> list[str]:
     """Those of the files that were written before the grace period."""
     filesystem, _ = files.open_store(store)
     limit = datetime.now(UTC) - GRACE
-    found = []
+    due = []
     for path in paths:
         with suppress(FileNotFoundError), files.reaching(store):  # made whole or given up meanwhile
             if filesystem.modified(path) < limit:
-                found.append(path)
-    return found
+                due.append(path)
+    return due
 
 
 def discard(store: str, path: str) -> None:
@@ -88,3 +88,19 @@ def remove(store: str, paths: Sequence[str]) -> None:
             with suppress(OSError):  # not empty
                 folder.rmdir()
                 folder.parent.rmdir()
+
+
+def named(
+    store: str, folder: str, pattern: re.Pattern[str], aside: list[str]
+) -> Iterator[tuple[re.Match[str], str]]:
+    """The files below a folder that have names of ours, with the parts of those names."""
+    for path in objects.find(store, folder):
+        if name := pattern.fullmatch(path.removeprefix(f"{folder}/")):
+            yield name, path
+        else:
+            aside.append(not_ours(path))
+
+
+def not_ours(path: str) -> str:
+    """A sentence about a file that is none of ours."""
+    return f"{path} in the store is no file of the pipeline's. It was left out: remove it."

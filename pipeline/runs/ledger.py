@@ -6,19 +6,21 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Any
 
 import sqlalchemy as sa
 
+from pipeline.databases import statements
 from pipeline.databases.postgres import bound, engine
 from pipeline.databases.postgres_errors import translated_errors
 from pipeline.databases.waiting import patiently
 from pipeline.errors import NothingToDo, UsageError, kept_text
 from pipeline.model.manifest import PinnedVersion
 from pipeline.model.requirements import library_versions
+from pipeline.payloads import RunRequest
 from pipeline.runs.code_version import code_version
 
-ServedBy = Literal["model", "last_published", "champion_previous"]
+_SQL = statements.load("runs/ledger")
 
 
 class LedgerError(UsageError):
@@ -37,30 +39,19 @@ class RunRecord:
         job: the job's name.
         score_date: the day whose rows are scored.
         interval: when that day begins and ends.
-        trigger: what started the run: an Airflow DAG run's id, or the command line. A new try of the same trigger
-            takes over from the old one.
-        dry_run: whether the run is never to be published.
+        request: what was asked for.
         pinned: the model version.
         query_sha256: digest of the query's text.
         job_sha256: digest of the job file.
-        model_named: whether a person, or the job's fallback, named the model version; else it came from the alias.
-        attempt: which try of the trigger this is, as the trigger counts them.
-        served_by: `model`, or the fallback that stands in for a night that failed.
-        triggered_by: the person who triggered the run; None where a schedule did.
     """
 
     job: str
     score_date: date
     interval: tuple[datetime, datetime]
-    trigger: str
-    dry_run: bool
+    request: RunRequest
     pinned: PinnedVersion
     query_sha256: str
     job_sha256: str
-    model_named: bool = False
-    attempt: int = 1
-    served_by: ServedBy = "model"
-    triggered_by: str | None = None
 
 
 @dataclass(frozen=True)
@@ -73,96 +64,94 @@ class PartRecord:
     input_sha256: str
 
 
-def begin(uri: str, entry: RunRecord, claim: Callable[[int], None]) -> int:
+def begin(database_url: str, record: RunRecord, claim: Callable[[int], None]) -> int:
     """Open a run and return its id; unfinished tries of the same trigger are abandoned, so that they cannot publish.
 
     Args:
-        uri: the predictions database.
-        entry: what is known of the run.
+        database_url: the predictions database.
+        record: what is known of the run.
         claim: is called with the run's number before there is a run; what it raises leaves none.
 
     Raises:
         Superseded: a later try of the same trigger is at work.
-        LedgerError: a higher version of the model is published for that night, and nobody named this one; or the
+        LedgerError: a higher version of the model is published for that score date, and nobody named this one; or the
             predictions database refuses: no such schema, no such right.
     """
     values = {
-        "job": entry.job,
-        "score_date": entry.score_date,
-        "trigger": entry.trigger,
-        "dry_run": entry.dry_run,
-        "interval_start": entry.interval[0],
-        "interval_end": entry.interval[1],
-        "model_name": entry.pinned.manifest.name,
-        "model_version": entry.pinned.manifest.version,
-        "model_sha256": entry.pinned.sha256,
+        "job": record.job,
+        "score_date": record.score_date,
+        "interval_start": record.interval[0],
+        "interval_end": record.interval[1],
+        "model_name": record.pinned.manifest.name,
+        "model_version": record.pinned.manifest.version,
+        "model_sha256": record.pinned.sha256,
         "code_version": code_version(),
-        "query_sha256": entry.query_sha256,
-        "job_sha256": entry.job_sha256,
+        "query_sha256": record.query_sha256,
+        "job_sha256": record.job_sha256,
         "library_versions": json.dumps(library_versions()),
-        "model_named": entry.model_named,
-        "attempt": entry.attempt,
-        "served_by": entry.served_by,
-        "triggered_by": entry.triggered_by,
+        "model_named": record.request.model_named,
+        **record.request.model_dump(exclude={"model_version"}),
     }
     with refusing():
         return patiently(
-            uri,
-            f"{entry.job} {entry.score_date}: beginning a run",
+            database_url,
+            f"{record.job} {record.score_date}: beginning a run",
             lambda connection: _begin(connection, values, claim),
         )
 
 
-def extracted(uri: str, run_id: int, lines: Sequence[PartRecord]) -> None:
+def extracted(database_url: str, run_id: int, lines: Sequence[PartRecord]) -> None:
     """Enter a run's parts: rows extracted, rows rejected and the SHA-256 of each.
 
     Raises:
         Superseded: another try has taken over.
     """
-    # The counts too: rows that are rejected are in no part, and a night that has other ones is another night.
-    said = "".join(f"{line.rows_extracted} {line.rows_rejected} {line.input_sha256}\n" for line in lines)
-    digest = hashlib.sha256(said.encode()).hexdigest()
-    with engine(uri).begin() as connection:
+    # The counts too: rows that are rejected are in no part, and a run that has other ones has another input.
+    counts = "".join(f"{line.rows_extracted} {line.rows_rejected} {line.input_sha256}\n" for line in lines)
+    digest = hashlib.sha256(counts.encode()).hexdigest()
+    with engine(database_url).begin() as connection:
         hold_open(connection, run_id)
         if lines:
-            connection.execute(sa.text(_PART), [{**asdict(line), "run_id": run_id} for line in lines])
-        connection.execute(sa.text(_EXTRACTED), {"run_id": run_id, "input_sha256": digest})
+            connection.execute(sa.text(_SQL["part"]), [{**asdict(line), "run_id": run_id} for line in lines])
+        connection.execute(sa.text(_SQL["extracted"]), {"run_id": run_id, "input_sha256": digest})
 
 
-def note_failure(uri: str, run_id: int, reason: str) -> None:
+def note_failure(database_url: str, run_id: int, reason: str) -> None:
     """Note in a run's row why a stage failed that cannot reach the ledger; a run that was closed stays as it is."""
     with refusing():
-        close(uri, run_id, "failed", reason)
+        close(database_url, run_id, "failed", reason)
 
 
-def close(uri: str, run_id: int, status: str, reason: str) -> None:
+def close(database_url: str, run_id: int, status: str, reason: str) -> None:
     """End an open run without publishing it: `abandoned`, `failed` or `held`. Other runs stay as they are."""
-    with engine(uri).begin() as connection:
-        connection.execute(sa.text(_CLOSE), {"run_id": run_id, "status": status, "reason": reason[:2000]})
+    with engine(database_url).begin() as connection:
+        connection.execute(
+            sa.text(_SQL["close"]), {"run_id": run_id, "status": status, "reason": reason[:2000]}
+        )
 
 
 @contextmanager
-def open_run(uri: str, run_id: int) -> Iterator[None]:
+def open_run(database_url: str, run_id: int) -> Iterator[None]:
     """Around a stage's work: goes on with an open run, and notes a failure in its row for a person to read.
 
     Raises:
         Superseded: the run has been closed or published meanwhile.
         LedgerError: the predictions database refused a statement, and would again.
     """
-    with refusing(), engine(uri).begin() as connection:
-        # The change comes before the look: two stages that resume a failed run at once would else each wait for the
-        # other's shared lock to go away.
-        connection.execute(sa.text(_RESUME), {"run_id": run_id})
-        hold_open(connection, run_id)
     try:
+        with refusing(), engine(database_url).begin() as connection:
+            # The change comes before the look: two stages that resume a failed run at once would else each wait for
+            # the other's shared lock to go away.
+            connection.execute(sa.text(_SQL["resume"]), {"run_id": run_id})
+            hold_open(connection, run_id)
         with refusing():
             yield
     except NothingToDo:
         raise
-    except Exception as error:  # noted and raised again, whatever it is
+    except BaseException as error:  # noted and raised again, whatever it is: an error, or a signal to end
         # When the database is what failed, its error is the one to show.
         with suppress(sa.exc.SQLAlchemyError):
-            close(uri, run_id, "failed", kept_text(error))
+            close(database_url, run_id, "failed", kept_text(error))
         raise
 
 
@@ -186,13 +175,13 @@ def _begin(connection: sa.Connection, values: Mapping[str, Any], claim: Callable
     connection.execute(sa.text("SELECT scoring.ensure_partition(:score_date)"), values)
     # Tries that begin at once do not see each other's rows: one after the other, each takes over from the last.
     connection.execute(sa.text("SELECT scoring.lock_night(:job, :score_date)"), values)
-    later = connection.execute(sa.text(_LATER), values).one_or_none()
+    later = connection.execute(sa.text(_SQL["later"]), values).one_or_none()
     if later is not None:
         raise Superseded(
             f"try {later.attempt} of {values['trigger']} is at work on run {later.run_id}: nothing to do"
         )
-    run_id: int = connection.execute(sa.text(_BEGIN), values).scalar_one()
-    connection.execute(sa.text(_TAKE_OVER), {**values, "run_id": run_id})
+    run_id: int = connection.execute(sa.text(_SQL["begin"]), values).scalar_one()
+    connection.execute(sa.text(_SQL["take_over"]), {**values, "run_id": run_id})
     claim(run_id)
     return run_id
 
@@ -228,49 +217,6 @@ def require_open(row: Mapping[Any, Any]) -> None:
         )
 
 
-_BEGIN = """
-INSERT INTO scoring.scoring_runs (
-    job, score_date, trigger, dry_run, interval_start, interval_end, model_name, model_version, model_sha256,
-    code_version, query_sha256, job_sha256, library_versions, model_named, attempt, served_by, triggered_by)
-VALUES (
-    :job, :score_date, :trigger, :dry_run, :interval_start, :interval_end, :model_name, :model_version, :model_sha256,
-    :code_version, :query_sha256, :job_sha256, CAST(:library_versions AS jsonb), :model_named, :attempt,
-    :served_by, :triggered_by)
-RETURNING run_id
-"""
 _OLDER_MODEL = "SELECT scoring.older_model(:job, :score_date, :model_name, :model_version)"
 _WRITE_AS = "SELECT run_id, status, status_reason FROM scoring.write_as($1)"
-# A try that stood still before it began a run would else take over from the one that was started in its place. Once
-# that one has ended, a lower number is no late try: Airflow counts anew when a DAG run is deleted and made again.
-_LATER = """
-SELECT run_id, attempt FROM scoring.scoring_runs
-WHERE job = :job AND score_date = :score_date AND trigger = :trigger AND attempt > :attempt
-  AND status = 'running'
-ORDER BY run_id DESC LIMIT 1
-"""
-_TAKE_OVER = """
-UPDATE scoring.scoring_runs SET status = 'abandoned', status_reason = 'taken over by run ' || :run_id
-WHERE job = :job AND score_date = :score_date AND trigger = :trigger AND run_id < :run_id
-  AND status IN ('running', 'failed', 'held')
-"""
-_PART = """
-INSERT INTO scoring.run_parts (run_id, part, rows_extracted, rows_rejected, input_sha256)
-VALUES (:run_id, :part, :rows_extracted, :rows_rejected, :input_sha256)
-"""
-_EXTRACTED = """
-UPDATE scoring.scoring_runs AS run
-SET extracted_at = now(), input_sha256 = :input_sha256, parts = total.parts,
-    rows_extracted = total.rows_extracted, rows_rejected = total.rows_rejected
-FROM (SELECT count(*) AS parts, coalesce(sum(rows_extracted), 0) AS rows_extracted,
-             coalesce(sum(rows_rejected), 0) AS rows_rejected
-      FROM scoring.run_parts WHERE run_id = :run_id) AS total
-WHERE run.run_id = :run_id
-"""
 _RUN = "SELECT * FROM scoring.scoring_runs WHERE run_id = :run_id"
-_CLOSE = """
-UPDATE scoring.scoring_runs SET status = :status, status_reason = :reason
-WHERE run_id = :run_id AND status IN ('running', 'failed')
-"""
-_RESUME = """
-UPDATE scoring.scoring_runs SET status = 'running', status_reason = NULL WHERE run_id = :run_id AND status = 'failed'
-"""

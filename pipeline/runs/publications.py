@@ -1,15 +1,17 @@
-"""What a night shows: the pointer to a published run, which moves in one short transaction, or not at all."""
+"""What a score date shows: the pointer to a published run, which moves in one short transaction, or not at all."""
 
 from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
 
-from pipeline.databases import postgres, waiting
+from pipeline.databases import postgres, statements, waiting
 from pipeline.errors import ScoringError
 from pipeline.payloads import Publication
 from pipeline.runs import ledger
 from pipeline.runs.ledger import LedgerError, Superseded
+
+_SQL = statements.load("runs/publications")
 
 
 class PublishError(ScoringError):
@@ -64,15 +66,14 @@ def row_of(database_url: str, run_id: int) -> sa.RowMapping:
 def publication_of(database_url: str, row: sa.RowMapping) -> Publication:
     """What downstream learns of a run, of its row."""
     with postgres.engine(database_url).connect() as connection:
-        replaced = connection.execute(sa.text(_REPLACED), {"run_id": row["run_id"]}).scalar()
+        replaced = connection.execute(sa.text(_SQL["replaced"]), {"run_id": row["run_id"]}).scalar()
     return Publication(
-        **{name: row[name] for name in Publication.model_fields if name in row and name != "score_date"},
-        score_date=str(row["score_date"]),
+        **{name: row[name] for name in Publication.model_fields if name in row},
         replaced_run_id=replaced,
     )
 
 
-def held(run_id: int, job: str, score_date: date | str, reason: str) -> Held:
+def held(run_id: int, job: str, score_date: date, reason: str) -> Held:
     """Why a run is not published, and what to do."""
     return Held(
         f"run {run_id} of {job} {score_date} is held: {reason}. Analysts keep what they had. "
@@ -85,20 +86,20 @@ def move_pointer(database_url: str, run_id: int) -> int | None:
     """Move the pointer to an open run, in one transaction of some milliseconds; returns the run that it replaces.
 
     The database itself decides, in `scoring.publish`: the pointer only moves to a run younger than all that were ever
-    published for the night, so a stalled old try that wakes up cannot overwrite a newer result.
+    published for the score date, so a stalled old try that wakes up cannot overwrite a newer result.
 
     Args:
         database_url: the predictions database.
         run_id: the run, audited and running.
 
     Raises:
-        Superseded: a newer run of the same night was published, or the run has ended.
+        Superseded: a newer run of the same score date was published, or the run has ended.
         PublishError: its ledger does not add up, or its model is older than the published one and nobody named it.
     """
     done = waiting.patiently(
         database_url,
         f"publishing run {run_id}",
-        lambda connection: connection.execute(sa.text(_PUBLISH), {"run_id": run_id}).one(),
+        lambda connection: connection.execute(sa.text(_SQL["publish"]), {"run_id": run_id}).one(),
     )
     return resolve(done)  # after the commit: an overtaken run has been abandoned
 
@@ -123,16 +124,3 @@ def resolve(done: sa.Row[Any]) -> int | None:
 
 
 _RUN = "SELECT * FROM scoring.scoring_runs WHERE run_id = :run_id"
-
-
-_PUBLISH = """
-SELECT done.*, format('run %s of %s %s', run.run_id, run.job, run.score_date) AS night
-FROM scoring.publish(:run_id) AS done
-LEFT JOIN scoring.scoring_runs AS run ON run.run_id = :run_id
-"""
-
-
-# Its first move: a person may have rolled back to it since.
-_REPLACED = """
-SELECT replaced_run_id FROM scoring.publications WHERE run_id = :run_id ORDER BY published_at LIMIT 1
-"""

@@ -17,11 +17,13 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from pipeline.databases import postgres
+from pipeline.databases import postgres, statements
 from pipeline.runs import folders, ledger
 from pipeline.store import objects
 from pipeline.store.files import StoreError
 from pipeline.store.parts import PartError
+
+_SQL = statements.load("runs/store_identity")
 
 log = logging.getLogger(__name__)
 
@@ -57,17 +59,17 @@ class Database:
 
 def read(connection: sa.Connection) -> Database:
     """The database of a connection."""
-    row = connection.execute(sa.text(_READ)).one()
+    row = connection.execute(sa.text(_SQL["read"])).one()
     return Database(str(row.database_id), int(row.last_run_id), bytes(row.secret))
 
 
-def of(uri: str) -> Database:
+def of(database_url: str) -> Database:
     """The database at an address.
 
     Raises:
         LedgerError: it refuses: no such schema, no such right.
     """
-    with ledger.refusing(), postgres.engine(uri).connect() as connection:
+    with ledger.refusing(), postgres.engine(database_url).connect() as connection:
         return read(connection)
 
 
@@ -174,7 +176,7 @@ def require_current(store: str, database: Database) -> None:
         )
 
 
-def admit(store: str, job: str, uri: str) -> Database:
+def admit(store: str, job: str, database_url: str) -> Database:
     """Let a database write runs of a job into the store; the first one that does makes the job's runs its own.
 
     Raises:
@@ -182,7 +184,7 @@ def admit(store: str, job: str, uri: str) -> Database:
         BehindStore: the database was restored from a backup, and has not been rebuilt.
         LedgerError: the database refuses: no such schema, no such right.
     """
-    with ledger.refusing(), postgres.engine(uri).connect() as connection:
+    with ledger.refusing(), postgres.engine(database_url).connect() as connection:
         database = read(connection)
         if owner(store, job) is None:
             known = set(connection.execute(sa.text(_KNOWN), {"job": job}).scalars())
@@ -224,8 +226,4 @@ def _numbers(store: str, folder: str) -> list[str]:
     return sorted(numbers, key=int, reverse=True)
 
 
-_READ = """
-SELECT database_id, secret, CASE WHEN is_called THEN last_value ELSE 0 END AS last_run_id
-FROM scoring.identity CROSS JOIN scoring.scoring_runs_run_id_seq
-"""
 _KNOWN = "SELECT run_id FROM scoring.scoring_runs WHERE job = :job"

@@ -1,4 +1,4 @@
-"""How far a long stage has come, said in the log every few seconds."""
+"""How far a long stage has come, logged every few seconds."""
 
 import logging
 from collections.abc import Callable
@@ -9,7 +9,7 @@ EVERY_SECONDS = 5.0
 
 
 class Progress:
-    """Counts rows and logs, every few seconds: rows done, rows per second, and time left where the end is known."""
+    """Counts rows and logs, every few seconds: rows done, rows per second, and time left if the total is given."""
 
     def __init__(
         self,

@@ -31,11 +31,11 @@ Result = TypeVar("Result")
 
 def available_memory() -> int:
     """Bytes of memory that a task may still take: what the machine has left, or the container's limit leaves."""
-    found: int = psutil.virtual_memory().available
+    available: int = psutil.virtual_memory().available
     limit, used = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
     if limit.exists() and limit.read_text().strip() != "max":
-        found = min(found, int(limit.read_text()) - int(used.read_text()))
-    return found
+        available = min(available, int(limit.read_text()) - int(used.read_text()))
+    return available
 
 
 def share() -> int:

@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -23,7 +23,8 @@ def remove_temporary(store: str, folder: str) -> None:
     filesystem, root = open_store(store)
     if isinstance(filesystem, LocalFileSystem):
         for temporary in Path(f"{root}/{folder}").glob("*.tmp"):
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):  # they harm nobody
+                temporary.unlink(missing_ok=True)
 
 
 def fetch(store: str, path: str) -> bytes:
@@ -82,11 +83,13 @@ def put(store: str, path: str, content: bytes | memoryview, *, exclusive: bool =
         # Of the same type, by its number: a full disk may have room at the next try.
         raise OSError(
             error.errno,
-            f"part {path} could not be kept in the store {store}: {error.strerror}. Make room or grant the right to "
+            f"file {path} could not be kept in the store {store}: {error.strerror}. Make room or grant the right to "
             "write there, or set SCORING_STORE to another place",
         ) from error
     finally:
-        Path(temporary).unlink(missing_ok=True)
+        # A store that is read-only refuses this too, also where there is no such file: the error above says more.
+        with suppress(OSError):
+            Path(temporary).unlink(missing_ok=True)
 
 
 def open_store(store: str) -> tuple[AbstractFileSystem, str]:

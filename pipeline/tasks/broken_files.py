@@ -1,4 +1,4 @@
-"""Files that cannot be used, so that no night is scored: a failed run for every day of it, and one message."""
+"""Files that cannot be used, so that nothing is scored: a failed run for every day of it, and one message."""
 
 import hashlib
 import tomllib
@@ -14,11 +14,14 @@ import sqlalchemy as sa
 
 from pipeline.config import dates, loader
 from pipeline.config.job import Job, JobError
+from pipeline.databases import statements
 from pipeline.databases.postgres import engine
 from pipeline.integrations import outbox
 from pipeline.plain_text import plain
 from pipeline.runs import failures
 from pipeline.text_files import decoded
+
+_SQL = statements.load("tasks/broken_files")
 
 _UTC = ZoneInfo("UTC")
 
@@ -32,7 +35,7 @@ class Broken:
         file: the file that cannot be used: its own, or one that makes all DAGs.
         reason: why, and what to do.
         sha256: digest of the job file.
-        score_date: the day whose night is due, as far as anybody knows.
+        score_date: the day that is due, as far as anybody knows.
         zone: the time zone of that day.
         predictions: id of the connection to the predictions database.
         recipient: id of the connection that gets its messages; None where the file does not say.
@@ -70,14 +73,14 @@ def of_job(job: Job, file: str, reason: str) -> Broken:
     )
 
 
-def note(uri: str, broken: Broken) -> int | None:
+def note(database_url: str, broken: Broken) -> int | None:
     """Note a failed run of the day, where none of the day is published; returns its number."""
-    night = {"job": broken.job, "score_date": broken.score_date}
-    with engine(uri).connect() as connection:
-        if connection.execute(sa.text(_PUBLISHED), night).first():
+    values = {"job": broken.job, "score_date": broken.score_date}
+    with engine(database_url).connect() as connection:
+        if connection.execute(sa.text(_PUBLISHED), values).first():
             return None
     return failures.note(
-        uri,
+        database_url,
         failures.Failure(
             job=broken.job,
             score_date=broken.score_date,
@@ -90,12 +93,12 @@ def note(uri: str, broken: Broken) -> int | None:
     )
 
 
-def recipients(uri: str, broken: Broken, others: Iterable[Job]) -> list[str]:
-    """Who is told: whom the file names, else who got the job's messages before, else who gets those of other jobs."""
+def recipients(database_url: str, broken: Broken, others: Iterable[Job]) -> list[str]:
+    """Who gets the message: whom the file names, else who got the job's before, else who gets those of other jobs."""
     if broken.recipient:
         return [broken.recipient]
-    with engine(uri).connect() as connection:
-        before = connection.execute(sa.text(_BEFORE), {"job": broken.job}).scalars().all()
+    with engine(database_url).connect() as connection:
+        before = connection.execute(sa.text(_SQL["before"]), {"job": broken.job}).scalars().all()
     return list(before) or sorted({job.alerts.to for job in others if job.alerts.to})
 
 
@@ -121,10 +124,10 @@ def message(broken: Broken, page: str) -> outbox.Alert:
     )
 
 
-def named(found: Collection[Job], broken: Collection[Broken]) -> set[str]:
+def named(usable: Collection[Job], broken: Collection[Broken]) -> set[str]:
     """Ids of the connections that `note` and the messages need."""
-    ids = {(job.write.connection, job.alerts.to) for job in found}
-    ids |= {(one.predictions, one.recipient) for one in broken}
+    ids = {(job.write.connection, job.alerts.to) for job in usable}
+    ids |= {(file.predictions, file.recipient) for file in broken}
     return {conn_id for pair in ids for conn_id in pair if conn_id}
 
 
@@ -145,9 +148,9 @@ def _of_file(path: Path, reason: str) -> Broken:
     )
 
 
-def _word(said: dict[str, Any], section: str, key: str) -> str | None:
+def _word(settings: dict[str, Any], section: str, key: str) -> str | None:
     """A connection id, where the file has one there."""
-    values = said.get(section)
+    values = settings.get(section)
     value = values.get(key) if isinstance(values, dict) else None
     return value if isinstance(value, str) and value.isidentifier() else None
 
@@ -157,6 +160,3 @@ def _mark(reason: str) -> str:
 
 
 _PUBLISHED = "SELECT FROM scoring.current_runs WHERE job = :job AND score_date = :score_date"
-_BEFORE = """
-SELECT DISTINCT recipient FROM scoring.alerts WHERE job = :job AND raised_at > now() - interval '1 year'
-"""

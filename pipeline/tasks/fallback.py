@@ -1,4 +1,4 @@
-"""A night has failed, and its job says what stands in for it: other scores, marked as such in every row."""
+"""A run has failed, and its job says what stands in for it: other scores, marked as such in every row."""
 
 import logging
 from datetime import date
@@ -7,11 +7,15 @@ import sqlalchemy as sa
 
 from pipeline.config.job import Job
 from pipeline.config.workspace import Workspace
-from pipeline.databases import postgres, waiting
+from pipeline.databases import postgres, statements, waiting
 from pipeline.errors import NothingToDo, ScoringError, UsageError
 from pipeline.model import manifest, registry
+from pipeline.payloads import RunRequest
 from pipeline.runs import receipts, store_identity
+from pipeline.store.layout import RunRef
 from pipeline.tasks.run import score
+
+_SQL = statements.load("tasks/fallback")
 
 log = logging.getLogger(__name__)
 
@@ -20,26 +24,26 @@ PREVIOUS = "champion_previous"
 
 
 class FallbackError(ScoringError):
-    """Nothing could be served in a failed night's place."""
+    """Nothing could be served in place of a failed run."""
 
 
 def serve(places: Workspace, job: Job, score_date: date, *, trigger: str, reason: str) -> str:
-    """Publish what the job names as its fallback, unless the night itself is published.
+    """Publish what the job names as its fallback, unless a run of the model is published.
 
     Args:
         places: folders, store and databases.
         job: what was to be scored.
-        score_date: the night that failed.
-        trigger: what started the night.
+        score_date: the day whose run failed.
+        trigger: what started the run.
         reason: why it is done, kept with the move of the pointer.
 
     Returns:
-        what analysts see of the night now, in a sentence.
+        what analysts see of the day now, in a sentence.
 
     Raises:
         UsageError: the job has no fallback.
-        FallbackError: no earlier night is published.
-        ScoringError: the previous model's night failed as well, or was held.
+        FallbackError: no earlier day is published.
+        ScoringError: the previous model's run failed as well, or was held.
     """
     if job.fallback == "none":
         raise UsageError(
@@ -58,7 +62,7 @@ def serve(places: Workspace, job: Job, score_date: date, *, trigger: str, reason
 
 
 def meanwhile(database_url: str, job: Job, score_date: date) -> str:
-    """What analysts see of a night whose run is held, in a sentence."""
+    """What analysts see of a day whose run is held, in a sentence."""
     shown = _shown(database_url, job, score_date)
     if job.fallback == "none" or shown is None:
         return "Analysts keep what they have."
@@ -85,15 +89,15 @@ def _serve_last(places: Workspace, job: Job, score_date: date, trigger: str, rea
         connection.execute(sa.text("SELECT scoring.summarize(:score_date)"), values)
         if database and connection.execute(sa.text(_NEW), {"run_id": done.served}).scalar_one():
             store_identity.claim(places.store, database, done.served)
-            run = (job.name, score_date.isoformat(), done.served)
-            receipts.archive(connection, places.store, run, rejected=None)
+            ref = RunRef(job.name, score_date, done.served)
+            receipts.archive(connection, places.store, ref, rejected=None)
 
     waiting.patiently(places.predictions, f"serving {job.name} {score_date}", serve_last)
     receipts.follow(places.predictions, places.store, job.name)
 
 
 def _admitted(places: Workspace, job: Job) -> store_identity.Database | None:
-    """The database, as its store admits it; None where the store does not answer, which may be why the night failed."""
+    """The database, as its store admits it; None where the store does not answer, which may be why the run failed."""
     try:
         return store_identity.admit(places.store, job.name, places.predictions)
     except OSError as error:
@@ -103,16 +107,17 @@ def _admitted(places: Workspace, job: Job) -> store_identity.Database | None:
 
 def _score_previous(places: Workspace, job: Job, score_date: date, trigger: str) -> None:
     try:
-        score(places, job, score_date, trigger=trigger, fallback=previous(places, job))
+        request = RunRequest(trigger=trigger, served_by="champion_previous")
+        score(places, job, score_date, request, pinned=previous(places, job))
     except NothingToDo as nothing:
-        # An earlier try has served it, or the night is empty: the sentence says what is shown.
+        # An earlier try has served it, or the day has no rows: the sentence says what is shown.
         log.info("%s", nothing)
 
 
 def _shown(database_url: str, job: Job, score_date: date) -> sa.RowMapping | None:
     with postgres.engine(database_url).connect() as connection:
         values = {"job": job.name, "score_date": score_date}
-        return connection.execute(sa.text(_SHOWN), values).mappings().one_or_none()
+        return connection.execute(sa.text(_SQL["shown"]), values).mappings().one_or_none()
 
 
 def _describe(job: Job, score_date: date, shown: sa.RowMapping | None) -> str:
@@ -136,11 +141,3 @@ def _describe(job: Job, score_date: date, shown: sa.RowMapping | None) -> str:
 _SERVE_LAST = "SELECT * FROM scoring.serve_last_published(:job, :score_date, :trigger, :reason)"
 # An earlier try may have served it.
 _NEW = "SELECT started_at = transaction_timestamp() FROM scoring.scoring_runs WHERE run_id = :run_id"
-_SHOWN = """
-SELECT run.run_id, run.served_by, run.staleness_days, run.model_name, run.model_version,
-       source.score_date AS source_date
-FROM scoring.current_runs AS current
-JOIN scoring.scoring_runs AS run ON run.run_id = current.run_id
-LEFT JOIN scoring.scoring_runs AS source ON source.run_id = run.source_run_id
-WHERE current.job = :job AND current.score_date = :score_date
-"""

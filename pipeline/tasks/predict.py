@@ -12,12 +12,13 @@ from pipeline.model.loaded_model import Model
 from pipeline.model.manifest import PinnedVersion
 from pipeline.model.scoring import scored_batches
 from pipeline.monitoring import references
-from pipeline.monitoring.profile import KEPT, SCORE, Profile
+from pipeline.monitoring.profile import PROFILE_SCHEMA, SCORE, Profile
 from pipeline.payloads import PartTask, Scored
 from pipeline.runtime import resources
 from pipeline.runtime.clock import Clock
 from pipeline.runtime.progress import Progress
-from pipeline.store import layout, parts
+from pipeline.store import parts
+from pipeline.store.layout import RunRef
 from pipeline.store.schemas import SCORE_SCHEMA
 
 log = logging.getLogger(__name__)
@@ -39,13 +40,13 @@ def predict(files: Files, work: PartTask) -> Scored:
 
 def score_part(files: Files, work: PartTask, pinned: PinnedVersion, loaded: Model, clock: Clock) -> Scored:
     """What `predict` does, with a model that is loaded already."""
-    where = (work.job, work.score_date, work.run_id, work.part.number)
-    writer, looks = parts.PartWriter(SCORE_SCHEMA), parts.PartWriter(KEPT)
+    ref, number = RunRef.of(work), work.part.number
+    writer, looks = parts.PartWriter(SCORE_SCHEMA), parts.PartWriter(PROFILE_SCHEMA)
     bins = references.load(pinned).bins
     profile = Profile.of(bins)
     progress = Progress(log, f"part {work.part.number}: scored", work.part.rows)
     try:
-        for rows, scores in scored_batches(files.store, layout.input_path(*where), work.part, loaded):
+        for rows, scores in scored_batches(files.store, ref.input(number), work.part, loaded):
             writer.write(scores)
             columns = {name: rows.column(name) for name in bins if name != SCORE}
             profile += Profile.of(bins, {**columns, SCORE: scores.column("score")})
@@ -56,9 +57,9 @@ def score_part(files: Files, work: PartTask, pinned: PinnedVersion, loaded: Mode
             f"suffice to score it: {error}. Lower extract.rows_per_part in the job file (a batch has "
             f"{parts.ROWS_PER_GROUP} rows at most), let fewer tasks share the machine, or give it more memory."
         ) from error
-    part = writer.save(files.store, layout.scored_path(*where), work.part.number)
+    part = writer.save(files.store, ref.scored(number), number)
     looks.write(profile.batch())
-    kept = looks.save(files.store, layout.profile_path(*where), work.part.number)
+    kept = looks.save(files.store, ref.profile(number), number)
     resources.give_back()
     log.info("part %s: %s rows scored", part.number, part.rows)
     return Scored(

@@ -1,5 +1,7 @@
 """A written run is audited, the gate's verdict applied, and the run made the one that `predictions` shows."""
 
+import logging
+
 import sqlalchemy as sa
 
 from pipeline.config.workspace import Workspace
@@ -10,8 +12,10 @@ from pipeline.project import SQL
 from pipeline.runs import ledger, receipts, store_identity
 from pipeline.runs.ledger import Superseded
 from pipeline.runs.publications import PublishError, held, move_pointer, publication_of, published, row_of
-from pipeline.store import files, layout
-from pipeline.tasks.write import log
+from pipeline.store import files
+from pipeline.store.layout import RunRef
+
+log = logging.getLogger(__name__)
 
 _AUDITS = SQL / "audit"
 
@@ -25,7 +29,7 @@ def publish(places: Workspace, run: Run, verdict: Verdict) -> Publication:
         PublishError: the audit found rows missing, doubled or unaccounted for; they are named.
         Held: the gate did not pass; a person decides.
         Rejected: one has decided against it.
-        Superseded: a newer run of the same night is published.
+        Superseded: a newer run of the same score date is published.
         NothingToDo: it was a dry run.
     """
     try:
@@ -46,7 +50,7 @@ def _publish(places: Workspace, run: Run, verdict: Verdict) -> None:
         connection.execute(sa.text(_INDEX), {"score_date": run.score_date})
     audit(places.predictions, run)
     store_identity.require(places.store, run.job, store_identity.of(places.predictions))
-    files.remove_temporary(places.store, layout.folder(run.job, run.score_date, run.run_id))
+    files.remove_temporary(places.store, RunRef.of(run).folder)
     if run.dry_run:
         ledger.close(places.predictions, run.run_id, "abandoned", "dry run")
         raise NothingToDo(f"run {run.run_id}: a dry run, {verdict.rows_scored} rows scored and not published")
@@ -60,22 +64,21 @@ def _publish(places: Workspace, run: Run, verdict: Verdict) -> None:
 
 def _archive(places: Workspace, run: Run) -> None:
     """Keep in the store what a lost database could not be made again without."""
-    which = (run.job, run.score_date, run.run_id)
-    rejected = (
-        receipts.archive_rejected(places.predictions, places.store, which) if run.rows_rejected else None
-    )
+    ref, rejected = RunRef.of(run), None
+    if run.rows_rejected:
+        rejected = receipts.archive_rejected(places.predictions, places.store, ref)
     with postgres.engine(places.predictions).connect() as connection:
-        receipts.archive(connection, places.store, which, rejected)
+        receipts.archive(connection, places.store, ref, rejected)
 
 
-def audit(uri: str, run: Run) -> None:
+def audit(database_url: str, run: Run) -> None:
     """Run every query of sql/audit; each must return no row.
 
     Raises:
         PublishError: one does; its first rows are in the message.
     """
     values = {"run_id": run.run_id, "score_date": run.score_date}
-    with postgres.engine(uri).connect() as connection:
+    with postgres.engine(database_url).connect() as connection:
         # A million entities are grouped in 0.7 s; with the server's defaults (4 MB, and two workers) in 1.8 s.
         connection.execute(sa.text("SET LOCAL work_mem = '128MB'"))
         connection.execute(sa.text("SET LOCAL max_parallel_workers_per_gather = 0"))

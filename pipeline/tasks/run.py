@@ -1,4 +1,4 @@
-"""A whole night in one process: the stages that Airflow runs as tasks, side by side where they can be.
+"""A whole run in one process: the tasks of a DAG, side by side where they can be.
 
 A part is scored while the next is extracted, and written while the next is scored. Nothing is written before the
 extraction has ended: its ledger has to stand first.
@@ -12,8 +12,9 @@ from typing import Any
 
 from pipeline.config.job import Job
 from pipeline.config.workspace import Workspace
-from pipeline.model import manifest, registry
-from pipeline.payloads import PartTask, Publication, Scored, Written
+from pipeline.model import registry
+from pipeline.model.manifest import PinnedVersion
+from pipeline.payloads import PartTask, Publication, RunRequest, Scored, Written
 from pipeline.runs import ledger
 from pipeline.runtime import resources
 from pipeline.runtime.clock import Clock
@@ -23,18 +24,18 @@ from pipeline.tasks.predict import score_part
 from pipeline.tasks.publish import publish
 from pipeline.tasks.write import write
 
+# Is called with the task, the parts done and the parts in all; 0 where nobody knows yet.
+Progress = Callable[[str, int, int], None]
+
 
 def score(
     places: Workspace,
     job: Job,
     score_date: date,
+    request: RunRequest,
     *,
-    trigger: str,
-    model_version: int | None = None,
-    dry_run: bool = False,
-    fallback: manifest.PinnedVersion | None = None,
-    triggered_by: str | None = None,
-    progress: Callable[[str, int, int], None] = lambda stage, done, total: None,
+    pinned: PinnedVersion | None = None,
+    progress: Progress = lambda task, done, total: None,
 ) -> Publication:
     """Score one job for one score date and publish it.
 
@@ -42,23 +43,20 @@ def score(
         places: folders, store and databases.
         job: what to score.
         score_date: the day whose rows are scored.
-        trigger: what started the run.
-        model_version: a registered version to use instead of the job's alias.
-        dry_run: everything but publish.
-        fallback: the version that scores in the champion's place, in rows that say so.
-        triggered_by: the person who triggered the run, if one did.
-        progress: called with the stage, the parts done and the parts in all; 0 where nobody knows yet.
+        request: what was asked for.
+        pinned: the version that scores, where it is neither the alias' nor the request's.
+        progress: called with the task, the parts done and the parts in all; 0 where nobody knows yet.
 
     Raises:
-        ScoringError: as the stages do; `Held` and `NothingToDo` among them.
+        ScoringError: as the tasks do; `Held` and `NothingToDo` among them.
     """
-    pinned = fallback or registry.resolve(places.home, job.model.name, job.model.alias, model_version)
+    pinned = pinned or registry.resolve(places.home, job.model.name, job.model.alias, request.model_version)
     with _one_by_one(resources.limit_threads) as scorer:
         loading = scorer.submit(registry.load, pinned)
         scored: list[Future[Scored]] = []
 
         def hand_over(work: PartTask) -> None:
-            _require_no_error(scored)  # a night that cannot be scored need not be extracted to its end
+            _require_no_error(scored)  # rows that cannot be scored need not be extracted to their end
             progress("extract and predict", len(scored), 0)
             scored.append(scorer.submit(lambda: score_part(places, work, pinned, loading.result(), Clock())))
 
@@ -66,28 +64,31 @@ def score(
             places,
             job,
             score_date,
-            trigger=trigger,
-            model_version=model_version,
+            request,
             pinned=pinned,
-            dry_run=dry_run,
-            triggered_by=triggered_by,
-            served_by="champion_previous" if fallback else "model",
             load=lambda _: loading.result(),
             stored=hand_over,
         )
         # A write resumes a run that has failed: the failure is noted when no write goes on any more.
         with ledger.open_run(places.predictions, run.run_id), _one_by_one() as writer:
             loading.result()
-            written: list[Future[Written]] = []
-            for number, part in enumerate(scored):
-                progress("predict and write", number, len(scored))
-                _require_no_error(written)
-                written.append(writer.submit(write, places, part.result()))
-            done = [part.result() for part in written]
+            done = _write_all(places, writer, scored, progress)
     progress("log_metrics", 0, 1)
     verdict = log_metrics(places, job, run, done)
     progress("publish", 0, 1)
     return publish(places, run, verdict)
+
+
+def _write_all(
+    places: Workspace, writer: ThreadPoolExecutor, scored: Sequence[Future[Scored]], progress: Progress
+) -> list[Written]:
+    """Write each part as soon as it is scored."""
+    written: list[Future[Written]] = []
+    for number, part in enumerate(scored):
+        progress("predict and write", number, len(scored))
+        _require_no_error(written)
+        written.append(writer.submit(write, places, part.result()))
+    return [part.result() for part in written]
 
 
 def _require_no_error(begun: Sequence[Future[Any]]) -> None:

@@ -11,14 +11,17 @@ from typing import Any
 import pyarrow as pa
 
 from pipeline.config.workspace import Workspace
-from pipeline.databases import postgres
+from pipeline.databases import postgres, statements
 from pipeline.payloads import Scored, Written
 from pipeline.runs import ledger
 from pipeline.runs.archive import as_rows
 from pipeline.runs.publications import PublishError
 from pipeline.runtime.clock import Clock
 from pipeline.runtime.progress import Progress
-from pipeline.store import layout, parts
+from pipeline.store import parts
+from pipeline.store.layout import RunRef
+
+_SQL = statements.load("tasks/write")
 
 log = logging.getLogger(__name__)
 
@@ -32,16 +35,16 @@ def write(places: Workspace, scored: Scored) -> Written:
         Superseded: the run was closed or published meanwhile.
     """
     clock = Clock()
-    path = layout.scored_path(scored.job, scored.score_date, scored.run_id, scored.part.number)
+    ref, number = RunRef.of(scored), scored.part.number
     line = (scored.part.rows, scored.part.sha256, scored.run_id, scored.part.number)
     with ledger.open_run(places.predictions, scored.run_id):
-        batches = parts.read(places.store, path, scored.part)
+        batches = parts.read(places.store, ref.scored(number), scored.part)
         with postgres.connect(places.predictions) as session, session.cursor() as cursor:
             ledger.write_as(cursor, scored.run_id)
-            cursor.execute(_CLAIM, line)
+            cursor.execute(_SQL["claim"], line)
             if cursor.fetchall():
-                where = (scored.score_date, scored.run_id, scored.part.number)
-                postgres.load(cursor, "scoring", "prediction_rows", as_rows(where, _told(scored, batches)))
+                rows = as_rows(ref, number, _counted(scored, batches))
+                postgres.load(cursor, "scoring", "prediction_rows", rows)
             else:
                 cursor.execute(_WRITTEN, line[2:])
                 _require_same(scored, cursor.fetchall())
@@ -56,15 +59,15 @@ def write(places: Workspace, scored: Scored) -> Written:
     )
 
 
-def _told(scored: Scored, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _counted(scored: Scored, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     progress = Progress(log, f"part {scored.part.number}: written", scored.part.rows)
     for batch in batches:
         yield batch
         progress.add(batch.num_rows)
 
 
-def _require_same(scored: Scored, found: list[tuple[Any, ...]]) -> None:
-    if found != [(scored.part.rows, scored.part.sha256)]:
+def _require_same(scored: Scored, lines: list[tuple[Any, ...]]) -> None:
+    if lines != [(scored.part.rows, scored.part.sha256)]:
         raise PublishError(
             f"run {scored.run_id} has written part {scored.part.number} with other scores before: the model does not "
             "give the same scores twice. Fix its random_state, and clear the task `extract`."
@@ -72,8 +75,4 @@ def _require_same(scored: Scored, found: list[tuple[Any, ...]]) -> None:
     log.info("part %s was written before: nothing to do", scored.part.number)
 
 
-_CLAIM = """
-UPDATE scoring.run_parts SET rows_scored = $1, scored_sha256 = $2, written_at = now()
-WHERE run_id = $3 AND part = $4 AND rows_scored IS NULL RETURNING part
-"""
 _WRITTEN = "SELECT rows_scored, scored_sha256 FROM scoring.run_parts WHERE run_id = $1 AND part = $2"

@@ -19,6 +19,7 @@ from pipeline.config import dates
 from pipeline.contract.checker import Checker
 from pipeline.contract.contract import ENTITY, SCORE_DATE, Contract
 from pipeline.databases import warehouse
+from pipeline.databases.queries import Query
 from pipeline.training.column_types import infer_contract
 from pipeline.training.summary import Summary
 
@@ -61,7 +62,7 @@ def write(source: Source, days: list[date], path: Path) -> Summary:
 def _spool(source: Source, day: date, path: Path) -> pa.Schema:
     """Write a score date's rows to a file as the database sent them; returns their schema."""
     values = dates.query_values(day, source.zone)
-    with warehouse.stream(source.database_url, source.query, values, source.origin) as reader:
+    with warehouse.stream(source.database_url, Query(source.query, values, source.origin)) as reader:
         with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, reader.schema) as writer:
             for batch in reader:
                 writer.write_batch(batch)

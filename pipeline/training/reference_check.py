@@ -20,6 +20,7 @@ from pipeline.contract.checker import Checker
 from pipeline.contract.contract import ENTITY, SCORE_DATE, Contract
 from pipeline.contract.policy import Policy
 from pipeline.databases import queries, warehouse
+from pipeline.databases.queries import Query
 from pipeline.errors import ScoringError
 from pipeline.model import registry
 from pipeline.model.manifest import PinnedVersion
@@ -73,12 +74,12 @@ def _comparison(table: pa.Table, contract: Contract, day: date) -> Comparison:
 
 def _read(workspace: Workspace, job: Job, pinned: PinnedVersion, comparison: Comparison) -> None:
     """Read the query's rows of a comparison's score date, as far as they may change it."""
-    query = queries.read(workspace.home / "sql", job.extract.query)
-    values = dates.query_values(comparison.day, job.zone)
+    text = queries.read(workspace.home / "sql", job.extract.query)
+    query = Query(text, dates.query_values(comparison.day, job.zone), job.extract.query)
     _, end = dates.interval(comparison.day, job.zone)
     contract = pinned.manifest.contract
     checker = Checker(contract, Policy.of(job, contract, pinned.manifest.label), end.astimezone(job.zone))
-    with warehouse.stream(workspace.warehouse, query, values, job.extract.query) as reader:
+    with warehouse.stream(workspace.warehouse, query) as reader:
         checker.schema(reader.schema, job.extract.query)
         for batch in reader:
             accepted = checker.check(batch).accepted

@@ -18,7 +18,7 @@ from unittest.mock import patch
 import adbc_driver_postgresql.dbapi as adbc
 from sqlalchemy.engine.default import DefaultDialect
 
-from pipeline.tasks import write
+from pipeline.tasks import publish
 
 # kind -> what holds the function, and its name. Every durable change of the pipeline goes through one of these.
 WRAPPED: tuple[tuple[str, Any, str], ...] = (
@@ -27,7 +27,7 @@ WRAPPED: tuple[tuple[str, Any, str], ...] = (
     ("copy", adbc.Cursor, "adbc_ingest"),
     ("commit", adbc.Connection, "commit"),
     ("commit", DefaultDialect, "do_commit"),
-    ("flip", write, "flip"),
+    ("flip", publish, "move_pointer"),
 )
 EDGES = ("before", "after")
 SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}

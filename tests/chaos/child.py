@@ -28,7 +28,7 @@ from pipeline.config.job import Job
 from pipeline.config.workspace import Workspace
 from pipeline.databases import postgres
 from pipeline.errors import NothingToDo, ScoringError
-from pipeline.payloads import PartTask, Run, Scored, Verdict, Written
+from pipeline.payloads import PartTask, Run, RunRequest, Scored, Verdict, Written
 from pipeline.tasks.extract import extract
 from pipeline.tasks.load_model import load_model
 from pipeline.tasks.log_metrics import log_metrics
@@ -45,7 +45,7 @@ Stage = Callable[[Workspace, Job, date, Json], Any]
 
 # As the tasks of dags/scoring.py: values in and out as JSON.
 STAGES: dict[str, Stage] = {
-    "extract": lambda places, job, day, given: extract(places, job, day, **given).json_value(),
+    "extract": lambda places, job, day, given: extract(places, job, day, RunRequest(**given)).json_value(),
     "load_model": lambda places, job, day, given: [
         work.json_value() for work in load_model(places, Run.read(given["run"]))
     ],
@@ -57,7 +57,7 @@ STAGES: dict[str, Stage] = {
     "publish": lambda places, job, day, given: publish(
         places, Run.read(given["run"]), Verdict.read(given["verdict"])
     ).json_value(),
-    "score": lambda places, job, day, given: score(places, job, day, **given).json_value(),
+    "score": lambda places, job, day, given: score(places, job, day, RunRequest(**given)).json_value(),
 }
 WRITERS: dict[str, dict[str, Stage]] = {"pipeline": STAGES} | {
     name: STAGES

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import psycopg
 
-from pipeline.store import layout
+from pipeline.store.layout import RunRef
 from tests.chaos.lane import Edition, Lane
 from tests.chaos.readers import Sight, look
 
@@ -90,7 +90,7 @@ def _of_ledger(lane: Lane, wanted: Edition) -> Iterator[Harm]:
 
 def _of_store(lane: Lane) -> Iterator[Harm]:
     for run in lane.sql(_PUBLISHED):
-        folder = Path(lane.home.store, layout.folder(lane.job, lane.day.isoformat(), run["run_id"]))
+        folder = Path(lane.home.store, RunRef(lane.job, lane.day, run["run_id"]).folder)
         left = sorted(path.name for path in folder.glob("*.tmp"))
         if left:
             yield Harm("untidy", len(left), f"left in the folder of run {run['run_id']}: {left}")

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from pipeline.config.workspace import Workspace
 from pipeline.databases import postgres
 from pipeline.errors import ScoringError
-from pipeline.payloads import PartTask, Publication, Run, Scored, Verdict, Written
+from pipeline.payloads import PartTask, Publication, Run, RunRequest, Scored, Verdict, Written
 from pipeline.tasks.extract import extract
 from pipeline.tasks.load_model import load_model
 from pipeline.tasks.log_metrics import log_metrics
@@ -84,7 +84,9 @@ class Night:
         stage, places, job = STAGES[self.done], self.places, self.shop.home.read(self.shop.job)
         self.done += 1
         if stage == "extract":
-            self.run = self._tried(stage, lambda: extract(places, job, self.day, trigger=self.trigger))
+            self.run = self._tried(
+                stage, lambda: extract(places, job, self.day, RunRequest(trigger=self.trigger))
+            )
         assert self.run
         run = self.run
         match stage:
@@ -125,7 +127,7 @@ def begin(shop: Shop, places: Workspace | None = None, day: date = NIGHT) -> Nig
 def require_whole(shop: Shop, published: Publication) -> None:
     """Require that analysts see every entity of that run once, with the score that the model gives it."""
     seen = shop.predictions()
-    seen = seen[seen["score_date"] == date.fromisoformat(published.score_date)]
+    seen = seen[seen["score_date"] == published.score_date]
     entities = "SELECT entity_id, visits FROM {} WHERE channel IS NOT NULL ORDER BY entity_id"
     rows = shop.home.sql(entities.format(shop.table), "warehouse_owner")
     assert set(seen["run_id"]) == {published.run_id}

@@ -18,7 +18,7 @@ import pytest
 import sqlalchemy as sa
 
 from pipeline.databases import connections, postgres, warehouse
-from pipeline.databases.queries import WarehouseError
+from pipeline.databases.queries import Query, WarehouseError
 from pipeline.embedded import server as embedded
 from pipeline.embedded.server import Embedded
 from pipeline.provisioning.migrate import migrate
@@ -227,7 +227,9 @@ def read_until(shop: Shop, code: str) -> int:
     """Read from a query that fails on its 90th row; the rows before."""
     shop.home.sql(FAIL, "warehouse_owner")
     read = 0
-    with warehouse.stream(shop.home.places.warehouse, MID_STREAM.format(code=code), {}, "q.sql") as reader:
+    with warehouse.stream(
+        shop.home.places.warehouse, Query(MID_STREAM.format(code=code), {}, "q.sql")
+    ) as reader:
         try:
             for batch in reader:
                 read += batch.num_rows
@@ -279,7 +281,7 @@ def test_the_session_that_holds_the_shards_snapshot_may_idle(shop: Shop) -> None
     query = "SELECT pg_sleep(0.3), current_setting('idle_in_transaction_session_timeout') AS limit"
     with warehouse.shared_snapshot(short, "q.sql") as snapshot:
         for _ in range(2):  # it has idled for longer when the second one asks for it
-            with warehouse.stream(short, query, {}, "q.sql", snapshot) as reader:
+            with warehouse.stream(short, Query(query, {}, "q.sql"), snapshot) as reader:
                 assert reader.read_all().column("limit").to_pylist() == ["100ms"]
 
 

@@ -15,19 +15,21 @@ from tests.pipeline.shop import Shop
 # A task's process, of which no more may be had than it has already, and so many MB.
 TASK = """
 import json, resource, sys
-from pipeline import machine, model, places, predict
-from pipeline.model import resolve
-from pipeline.places import Places
-from pipeline.stage import Work
+from pipeline.config import workspace
+from pipeline.config.workspace import Workspace
+from pipeline.model import registry
+from pipeline.payloads import PartTask
+from pipeline.runtime import resources
+from pipeline.tasks.predict import predict
 
 work, where, spare = json.load(sys.stdin)
-machine.claim()
-work, where = Work.read(work), Places(places.home(), places.store(), "", where)
-model.load(resolve(where.home, work.model_name, "", work.model_version))
+resources.limit_threads()
+work, where = PartTask.read(work), Workspace(workspace.home(), workspace.store(), "", where)
+registry.load(registry.resolve(where.home, work.model_name, "", work.model_version))
 held = next(int(line.split()[1]) * 1024 for line in open("/proc/self/status") if line.startswith("VmSize"))
 resource.setrlimit(resource.RLIMIT_AS, (held + spare * 1_000_000,) * 2)
 try:
-    predict.predict(where, work)
+    predict(where, work)
 except MemoryError as error:
     print("MemoryError:", error)
 """

@@ -15,6 +15,7 @@ import pytest
 import sqlalchemy as sa
 
 from pipeline.databases import connections, postgres, warehouse
+from pipeline.databases.queries import Query
 from pipeline.embedded.server import Embedded
 from tests.chaos.proxy import Proxy
 from tests.chaos.surroundings import begin, poll, require_whole
@@ -126,7 +127,7 @@ OPTIONS = {
 
 
 def over_adbc(address: str) -> AbstractContextManager[object]:
-    return warehouse.stream(address, "SELECT 1", {}, "q.sql")
+    return warehouse.stream(address, Query("SELECT 1", {}, "q.sql"))
 
 
 def over_psycopg(address: str) -> AbstractContextManager[object]:

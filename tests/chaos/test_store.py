@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.embedded.server import Embedded
+from pipeline.store.layout import RunRef
 from pipeline.store.parts import PartError
 from pipeline.tasks.predict import predict
 from pipeline.tasks.write import write
@@ -47,7 +48,7 @@ def test_a_part_that_is_damaged_or_gone_is_found_by_whoever_reads_it(shop: Shop,
     seen, night, chance = shop.predictions(), begin(shop), random.Random(stage)
     night.before(stage)
     assert night.run
-    folder = Path(shop.home.store) / night.run.job / night.run.score_date / str(night.run.run_id)
+    folder = Path(shop.home.store) / RunRef.of(night.run).folder
     path = folder / ("part-00001.parquet" if stage == "predict" else "scored-00001.parquet")
     content, found = path.read_bytes(), 0
     for _ in range(DAMAGES // 3):

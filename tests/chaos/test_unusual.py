@@ -98,7 +98,8 @@ def findings(shop: Shop) -> dict[str, str]:
 def test_a_night_of_a_tenth_or_of_ten_times_the_rows_is_held(shop: Shop, rows: int, ratio: str) -> None:
     before = shop.predictions()
     resize(shop, rows)
-    expected = rf"unusual number of rows: {rows}, {ratio} times the rows of a usual such night, no of {NIGHTS} training"
+    usual = rf"{ratio} times the usual rows of that weekday \(none of {NIGHTS} training days was as far off\)"
+    expected = f"unusual number of rows: {rows}, {usual}"
     with pytest.raises(Held, match=expected):
         shop.home.score(shop.job)
     assert findings(shop)["volume"] == "hold"

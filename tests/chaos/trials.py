@@ -17,6 +17,7 @@ MAPPED = ("predict", "write")
 PARTS = 3
 # How many tries of one task are killed, one after the other, until it may end.
 IN_A_ROW = 8
+_FLIPPED = (Boundary("flip", 1, "after"),)
 
 # stage (or `score`) -> the boundaries that an undisturbed try comes by.
 Census = Mapping[str, Sequence[Boundary]]
@@ -61,13 +62,19 @@ def trial(cards: Sequence[Card], seed: int) -> Trial:
     )
 
 
-def deck(census: Census) -> list[Card]:
-    """All cards."""
+def deck(census: Census, kills: Census | None = None) -> list[Card]:
+    """All cards.
+
+    Args:
+        census: where a stage can be killed, stopped, or lose an answer.
+        kills: where to kill it, if not everywhere.
+    """
     stages = {stage: census[stage] for stage in STAGES}
     alone = {"score": census["score"]}
+    kills = kills or census
     return [
-        *_everywhere("kill at boundary", stages),
-        *_everywhere("kill at boundary", alone),
+        *_everywhere("kill at boundary", {stage: kills[stage] for stage in STAGES}),
+        *_everywhere("kill at boundary", {"score": kills["score"]}),
         *_everywhere("zombie", stages),
         *_everywhere("answer lost", _commits(stages)),
         *_everywhere("answer lost", _commits(alone)),
@@ -81,6 +88,21 @@ def deck(census: Census) -> list[Card]:
         ("five triggers at once", lambda chance: Trial(0, "", {}, triggers=5)),
         ("every task delivered again", lambda chance: Trial(0, "", {}, redelivered=True)),
     ]
+
+
+def distinct(points: Sequence[Boundary]) -> list[Boundary]:
+    """Of boundaries between which nothing durable happens, one: a kill at each leaves the same behind.
+
+    Between the end of one call and the beginning of the next the stage changes nothing that outlives it. It is the last
+    of them, but the end of the flip, which shows where a night is published.
+    """
+    groups: list[list[Boundary]] = [[]]
+    for point in points:
+        before = groups[-1][-1:]
+        if before and (before[0].edge, point.edge, before[0].kind) == ("before", "after", point.kind):
+            groups.append([])
+        groups[-1].append(point)
+    return [next((point for point in group if point in _FLIPPED), group[-1]) for group in groups if group]
 
 
 def wrong_deck(census: Census) -> list[Card]:
@@ -112,9 +134,12 @@ def _everywhere(kind: str, census: Census) -> Iterator[Card]:
 
 def _last(points: Sequence[Boundary]) -> list[Boundary]:
     """Boundaries that are come by once a night only, as the night is published there: one a night, and last."""
-    if not any(point.kind == "flip" for point in points):
+    flipped = next((place for place, point in enumerate(points) if point in _FLIPPED), None)
+    if flipped is None:
         return []
-    return [point for point in points if point.edge == "after" and point.kind in ("flip", "commit")][-2:]
+    before = points[flipped - 1]
+    inside = (before.kind, before.edge) == ("commit", "after")  # the flip's own commit
+    return list(points[flipped - inside :])
 
 
 def _of(plan: Plan, whole: bool) -> Callable[[random.Random], Trial]:

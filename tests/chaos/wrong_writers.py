@@ -12,7 +12,8 @@ from pipeline.config.workspace import Workspace
 from pipeline.databases import postgres
 from pipeline.payloads import Publication, Run, Scored, Verdict, Written
 from pipeline.runtime.clock import Clock
-from pipeline.store import layout, parts
+from pipeline.store import parts
+from pipeline.store.layout import RunRef
 
 TABLES = """
 CREATE SCHEMA IF NOT EXISTS wrong;
@@ -70,11 +71,11 @@ WRITERS: dict[str, Append | DeleteInsert] = {
 
 
 def _rows(places: Workspace, scored: Scored) -> pa.Table:
-    path = layout.scored_path(scored.job, scored.score_date, scored.run_id, scored.part.number)
+    path = RunRef.of(scored).scored(scored.part.number)
     rows = pa.Table.from_batches(parts.read(places.store, path, scored.part))
     constants = {
         "job": pa.scalar(scored.job),
-        "score_date": pa.scalar(scored.score_date).cast(pa.date32()),
+        "score_date": pa.scalar(scored.score_date, pa.date32()),
         "run_id": pa.scalar(scored.run_id, pa.int64()),
     }
     named = {name: pa.repeat(value, rows.num_rows) for name, value in constants.items()}

@@ -120,9 +120,7 @@ def test_a_failed_night_tells_what_analysts_see_of_it(shop: Shop, web: Web) -> N
     fail(shop, "fallback", run_id="the next")
     nothing, served = web.got
     assert nothing["title"] == f"{shop.job} 2024-03-01: failed, and its fallback failed, too"
-    assert (
-        "Nothing new stands in for the night: analysts keep what was published before." in nothing["message"]
-    )
+    assert "The fallback published nothing: analysts keep what was published before." in nothing["message"]
     assert (
         "clear the task fallback: http://airflow/dags/shop/runs/nightly/tasks/fallback" in nothing["message"]
     )

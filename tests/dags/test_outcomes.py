@@ -17,7 +17,7 @@ from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from tests.home import Home, shop_model, shop_rows
-from tests.pipeline.evaluation.test_outcomes import name_outcomes, opened
+from tests.pipeline.evaluation.shop import name_outcomes, opened
 from tests.pipeline.shop import Shop
 from tests.sinks import Web, web
 
@@ -151,7 +151,8 @@ def test_gaps_that_are_no_chance_are_told_once_in_words_and_numbers(unfair: Shop
     [posted] = web.got
     assert posted["title"] == f"{unfair.job} 2024-03-01: groups fare differently"
     for told in (
-        f"Run {found['run_id']} of {unfair.job}, score date 2024-03-01: 100 of 100 entities have a result; ROC AUC 0.",
+        f"Run {found['run_id']} of {unfair.job}, score date 2024-03-01: ",
+        "100 of 100 entities have an outcome; ROC AUC 0.",
         "- recall by member: 0 (false) to 1 (true), p = ",
         f"Look at it: http://airflow/scoring/dags/{unfair.job}/reports/{found['run_id']}\n",
         f"http://airflow/dags/{unfair.job}-outcomes/runs/manual/tasks/measure?try_number=1",
@@ -169,13 +170,13 @@ def test_the_nights_of_a_backfill_that_is_measured_have_one_message(unfair: Shop
     with pytest.raises(AirflowFailException, match="a backfill names score_date 2024-03-01"):
         measure(outcomes_of(unfair.home, unfair.job), due, "2024-03-01", backfill=True)
     [posted] = web.got
-    assert "One night of a backfill" in posted["message"]
+    assert "one run of a backfill" in posted["message"]
 
 
 def test_no_message_fails_what_was_measured(unfair: Shop, web: Web, caplog: pytest.LogCaptureFixture) -> None:
     web.status = 503
     assert measure(outcomes_of(unfair.home, unfair.job), None, "2024-03-01")["alarms"]
-    assert "tell_outcomes: the night goes on without it" in caplog.text
+    assert "notify_outcomes: the night goes on without it" in caplog.text
     web.status = 200
     measure(outcomes_of(unfair.home, unfair.job), None, "2024-03-01")
     assert [posted["title"] for posted in web.got] == [f"{unfair.job} 2024-03-01: groups fare differently"]

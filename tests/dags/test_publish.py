@@ -112,7 +112,7 @@ def test_the_held_nights_of_a_backfill_end_at_once_and_are_told_of_in_one_messag
             publish(shop).execute(night)
         dag(shop).default_args["on_failure_callback"]({**night, "exception": held.value})
     [posted] = web.got
-    assert "One night of a backfill" in posted["message"]
+    assert "one run of a backfill" in posted["message"]
     assert [run["status"] for run in shop.runs()] == ["held"] * 3
 
 
@@ -175,4 +175,4 @@ def test_a_connection_that_is_missing_is_told_of_and_fails_nothing(
     shop.configure("min_rows = 1", "min_rows = 1000")
     with pytest.raises(AirflowFailException, match="is held"):
         publish(shop).execute(context(run_type="backfill"))
-    assert "tell_held: the night goes on without it" in caplog.text
+    assert "notify_held: the night goes on without it" in caplog.text

@@ -14,7 +14,7 @@ from aiosmtpd.controller import Controller
 
 from pipeline.integrations import mlflow as tracking
 from pipeline.integrations import outbox
-from tests.dags.test_numbers import statsd
+from tests.dags.test_exporters import statsd
 from tests.dags.test_publish import context, dag, publish
 from tests.dags.test_publish import shop as shop_with_hook
 from tests.home import NIGHT
@@ -53,7 +53,7 @@ def waits(shop: Shop) -> list[dict[str, Any]]:
     """The job's messages that have not been sent."""
     return [
         row
-        for row in outbox.kept(shop.home.places.predictions, 100)
+        for row in outbox.newest(shop.home.places.predictions, 100)
         if row["job"] == shop.job and row["sent_at"] is None
     ]
 
@@ -120,7 +120,7 @@ def test_what_was_kept_is_sent_when_a_sink_is_back_to_each_once(shop: Shop, port
 def test_sinks_that_take_a_call_and_never_answer_are_given_up(
     shop: Shop, ports: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tracking, "PATIENCE", 0.5)
+    monkeypatch.setattr(tracking, "TIMEOUT", 0.5)
     with socket.create_server(("127.0.0.1", ports[1])), socket.create_server(("127.0.0.1", ports[2])):
         run_id = night(shop)
     assert shop.status(run_id) == "published"

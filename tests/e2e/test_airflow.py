@@ -16,6 +16,8 @@ from local.processes import LocalError, marked
 from local.rest import Rest
 from pipeline.embedded.server import Embedded
 
+pytestmark = pytest.mark.airflow
+
 Answer = TypeVar("Answer")
 
 

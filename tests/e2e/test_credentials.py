@@ -4,11 +4,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from local.airflow import Airflow
 from local.rest import Rest
 from tests.e2e.curious import Broken, Curious
 from tests.e2e.test_nights import asked_job, ready, states
 from tests.home import NIGHT, Home, shop_model, shop_rows
+
+pytestmark = pytest.mark.airflow
 
 
 def job_of(home: Home, model: Any, word: str) -> str:
@@ -61,13 +65,3 @@ def test_a_model_that_fails_is_noted_in_the_runs_row(nights_home: Home, airflow:
     run = nights_home.last_run(name)
     assert run["status"] == "failed"
     assert run["status_reason"].startswith("PredictError: model broken_model version 1 failed on rows")
-
-
-def test_a_failure_elsewhere_is_not_noted_twice(nights_home: Home, airflow: Airflow, rest: Rest) -> None:
-    if not (nights_home.path / "models" / "shop").exists():
-        nights_home.model("shop", *shop_model(), outcome="bought")
-    name = asked_job(nights_home, "nowhere", "SELECT entity_id FROM nowhere", "shop")
-    ready(airflow, rest, name)
-    run_id = rest.trigger(name, None, {"score_date": str(NIGHT)})
-    assert rest.wait(name, run_id)["state"] == "failed"
-    assert states(rest, name, run_id)["note_failure"] == {"skipped"}

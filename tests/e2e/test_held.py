@@ -1,6 +1,7 @@
 """A held night under a real scheduler: it waits for a person, in Airflow or elsewhere, and no longer than it may."""
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -13,8 +14,10 @@ from local.processes import LocalError
 from local.rest import Json, Rest
 from pipeline.runs.decisions import decide
 from tests.e2e.test_nights import asked_job, ready, states, wait
-from tests.home import Home, shop_model, shop_rows
+from tests.home import Home, shop_rows
 from tests.sinks import Web, listening
+
+pytestmark = pytest.mark.airflow
 
 PATIENT = 'min_rows = 90\nrejected_fraction = "warn"'
 HASTY = "min_rows = 1000\ndecide_within_hours = 0.002"
@@ -39,9 +42,19 @@ class Waiting:
         return dict(self.rest.call("GET", self._path(day)))
 
     def answer(self, day: date, option: str, **fields: str) -> None:
-        """Decide as the form in the web UI does."""
+        """Decide as the form in the web UI does, and again where Airflow has lost the answer.
+
+        It may lose one that comes in the moment of a pause; then the task asks again.
+        """
         body = {"chosen_options": [option], "params_input": fields}
-        self.rest.call("PATCH", self._path(day), body)
+        deadline = time.monotonic() + 240
+        while True:
+            if not self.detail(day).get("response_received"):
+                self.rest.call("PATCH", self._path(day), body)
+            if states(self.rest, self.patient, self.runs[day])["decide"] <= {"success", "failed"}:
+                return
+            assert time.monotonic() < deadline, f"{day} is not decided: {self.detail(day)}"
+            time.sleep(1)
 
     def run(self, day: date, job: str = "") -> Json:
         """The row of the last run of a night."""
@@ -75,8 +88,6 @@ def waiting(nights_home: Home, airflow: Airflow, rest: Rest, inbox: Web) -> Wait
     """Nights that are held, all at once."""
     extra = json.dumps({"config": [{"path": inbox.url}]})
     rest.call("POST", "/connections", {"connection_id": "alerts", "conn_type": "apprise", "extra": extra})
-    if not (nights_home.path / "models" / "shop").exists():
-        nights_home.model("shop", *shop_model(), outcome="bought")
     query = f"SELECT * FROM {nights_home.table(shop_rows(100))} ORDER BY entity_id"
     settings, alerts = "retries = 2\nmax_active_runs = 9", '[alerts]\nto = "alerts"'
     jobs = [
@@ -115,8 +126,8 @@ def test_a_held_night_is_approved_in_airflow(waiting: Waiting) -> None:
     for told in (
         "- min_rows: 80 rows were scored, and gate.min_rows is 90",
         "of 2024-07-31, which is published",
-        "- entities: 100 then, 80 now; 0 appeared, 20 vanished",
-        "after 12 hours it is rejected",
+        "- entities: 100 before, 80 after; 0 appeared, 20 vanished",
+        "After 12 hours it is rejected",
     ):
         assert told in detail["body"]
     assert (run["status"], waiting.seen(APPROVED)) == ("held", 0)
@@ -160,7 +171,7 @@ def test_a_held_night_is_rejected_in_airflow(waiting: Waiting) -> None:
         for task in waiting.rest.tasks(waiting.patient, waiting.runs[REJECTED])
         if task["task_id"] == "decide"
     ]
-    assert task["try_number"] == 1
+    assert (task["state"], task["try_number"] <= 2) == ("failed", True)  # three would be all of its tries
     log = "\n".join(waiting.rest.log(waiting.patient, waiting.runs[REJECTED], "decide"))
     assert "was rejected by admin: half the shops are missing" in log
 

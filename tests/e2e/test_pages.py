@@ -21,10 +21,12 @@ from pipeline.integrations.dependencies import DependencyError, require_pool
 from pipeline.reports.overview import overview
 from pipeline.reports.report import report
 from tests.e2e.test_nights import asked_job, ready, states, wait
-from tests.home import Home, shop_model, shop_rows
+from tests.home import Home, shop_rows
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
+
+pytestmark = pytest.mark.airflow
 
 DAY = "2024-09-02"
 
@@ -32,8 +34,6 @@ DAY = "2024-09-02"
 @pytest.fixture(scope="module")
 def night(nights_home: Home, airflow: Airflow, rest: Rest) -> tuple[str, str]:
     """A job, and the DAG run of a night that it has scored."""
-    if not (nights_home.path / "models" / "shop").exists():
-        nights_home.model("shop", *shop_model(), outcome="bought")
     query = f"SELECT * FROM {nights_home.table(shop_rows(100))} ORDER BY entity_id"
     name = asked_job(nights_home, "paged", query, "shop")
     ready(airflow, rest, name)
@@ -145,6 +145,7 @@ def page(airflow: Airflow, browser: "Browser") -> "Page":
     return opened
 
 
+@pytest.mark.browser
 def test_a_dag_run_has_a_tab_with_its_report(airflow: Airflow, night: tuple[str, str], page: "Page") -> None:
     name, run_id = night
     page.goto(f"{airflow.url}/dags/{name}/runs/{quote(run_id)}")
@@ -156,6 +157,7 @@ def test_a_dag_run_has_a_tab_with_its_report(airflow: Airflow, night: tuple[str,
     assert report.locator("svg.history").count() > 0
 
 
+@pytest.mark.browser
 def test_the_page_scoring_leads_to_reports(airflow: Airflow, night: tuple[str, str], page: "Page") -> None:
     page.goto(f"{airflow.url}/plugin/scoring")
     scoring = page.frame_locator("iframe")
@@ -176,6 +178,7 @@ def held(nights_home: Home, airflow: Airflow, rest: Rest, night: tuple[str, str]
     return name, run_id
 
 
+@pytest.mark.browser
 def test_a_held_night_is_approved_with_the_report_at_hand(
     nights_home: Home, airflow: Airflow, rest: Rest, held: tuple[str, str], page: "Page"
 ) -> None:
@@ -214,6 +217,7 @@ def test_a_held_night_is_approved_with_the_report_at_hand(
     frame.get_by_text("Held, and then approved by admin: 100 rows scored, 0 rejected.").wait_for()
 
 
+@pytest.mark.browser
 def test_the_pages_have_the_colours_of_airflow_around_them(airflow: Airflow, page: "Page") -> None:
     seen = []
     for theme in ("light", "dark"):
@@ -226,6 +230,7 @@ def test_the_pages_have_the_colours_of_airflow_around_them(airflow: Airflow, pag
 
 
 @pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.browser
 def test_pages_fit_a_phone_and_fetch_nothing(
     nights_home: Home, night: tuple[str, str], browser: "Browser", tmp_path: Path, width: int
 ) -> None:
@@ -266,8 +271,6 @@ OVERLAPS = """
 def test_the_tab_says_what_became_of_a_dag_run_without_a_report_of_its_own(
     nights_home: Home, airflow: Airflow, rest: Rest
 ) -> None:
-    if not (nights_home.path / "models" / "shop").exists():
-        nights_home.model("shop", *shop_model(), outcome="bought")
     rows = shop_rows(100)
     query = f"SELECT * FROM {nights_home.table(rows)} ORDER BY entity_id"
     asked = 'min_rows = 1\n\n[outcomes]\nquery = "measured.sql"\ndelay_days = 1'

@@ -15,15 +15,15 @@ from local.processes import LocalError
 
 HOLD = """
 import pathlib, sys, time
-from local import lease
-with lease.hold(pathlib.Path(sys.argv[1])):
+from local import lock
+with lock.hold(pathlib.Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)
 """
 
 
 def holding(folder: Path) -> subprocess.Popen[str]:
-    """A process that holds the lease of a folder."""
+    """A process that holds the lock of a folder."""
     process = subprocess.Popen([sys.executable, "-c", HOLD, str(folder)], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert process.stdout.readline() == "held\n"
@@ -43,7 +43,7 @@ def test_a_second_holder_is_refused_and_told_who(tmp_path: Path) -> None:
             first.kill()
 
 
-def test_a_killed_holder_leaves_no_lease(tmp_path: Path) -> None:
+def test_a_killed_holder_leaves_no_lock(tmp_path: Path) -> None:
     with holding(tmp_path) as first:
         first.send_signal(signal.SIGKILL)
     assert json.loads((tmp_path / "lease.json").read_text())["pid"] == first.pid
@@ -59,7 +59,7 @@ def test_a_pid_that_was_given_away_is_not_the_holder(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"pid": 1}', '{"pid": "x", "created": 1}'])
-def test_a_damaged_lease_names_nobody(tmp_path: Path, content: str) -> None:
+def test_a_damaged_lock_names_nobody(tmp_path: Path, content: str) -> None:
     with lock.hold(tmp_path) as path:
         path.write_text(content)
         assert lock.holder(tmp_path) is None

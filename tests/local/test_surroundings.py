@@ -31,7 +31,7 @@ only_root = pytest.mark.skipif(not IS_ROOT, reason="only root can become another
 AS_USER = """
 import os, sys, pwd
 from pathlib import Path
-from pipeline import embedded
+from pipeline.embedded import locks, server
 import adbc_driver_postgresql.dbapi as adbc, psycopg
 for connect in adbc.connect, psycopg.connect:
     try:
@@ -43,8 +43,8 @@ os.setgroups([]); os.setgid(account.pw_gid); os.setuid(account.pw_uid)
 os.environ.clear()
 folder = Path(sys.argv[2])
 try:
-    running = embedded.start(folder)
-except embedded.EmbeddedError as error:
+    running = server.start(folder)
+except locks.EmbeddedError as error:
     print(error, flush=True)
     raise SystemExit(1)
 with psycopg.connect(running.connections["analyst"]) as session:

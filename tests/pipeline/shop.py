@@ -19,7 +19,7 @@ import pytest
 import sqlalchemy as sa
 
 from pipeline.databases import postgres
-from pipeline.payloads import Publication, Run, Scored, Written
+from pipeline.payloads import Publication, Run, RunRequest, Scored, Written
 from pipeline.runs.publications import Held
 from pipeline.tasks.extract import extract
 from pipeline.tasks.load_model import load_model
@@ -27,7 +27,7 @@ from pipeline.tasks.log_metrics import log_metrics
 from pipeline.tasks.predict import predict
 from pipeline.tasks.publish import publish
 from pipeline.tasks.write import write
-from tests.home import NIGHT, Home, Server, shop_model, shop_rows
+from tests.home import NIGHT, Home, Server, request_options, shop_model, shop_rows
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,8 @@ class Shop:
 
     def extract(self, **options: Any) -> Run:
         """A new run, extracted; of a trigger of its own unless told otherwise."""
-        trigger = {"trigger": self.home.name("trigger")}
-        return extract(self.home.places, self.home.read(self.job), NIGHT, **{**trigger, **options})
+        asked = {"trigger": self.home.name("trigger"), **request_options(options)}
+        return extract(self.home.places, self.home.read(self.job), NIGHT, RunRequest(**asked), **options)
 
     def predict(self, run: Run) -> list[Scored]:
         """A run's parts, scored."""

@@ -16,9 +16,10 @@ from pipeline.contract.contract import ContractError
 from pipeline.databases.queries import WarehouseError
 from pipeline.embedded.server import Embedded
 from pipeline.errors import NothingToDo, ScoringError
+from pipeline.extraction.shards import ExtractError
 from pipeline.model.artifact import ModelError
+from pipeline.payloads import RunRequest
 from pipeline.runs.publications import Held, PublishError
-from pipeline.tasks.extract import ExtractError
 from pipeline.tasks.run import score
 from tests.home import NIGHT, Home
 from tests.pipeline.shop import Shop, open_shop
@@ -190,7 +191,7 @@ def test_a_connection_that_is_not_there_is_worth_a_retry(shop: Shop, connection:
     address = {**there, connection: "postgresql://nobody@127.0.0.1:1/nothing"}
     nowhere = replace(shop.home.places, warehouse=address["warehouse"], predictions=address["predictions"])
     with pytest.raises((adbc.OperationalError, sa.exc.OperationalError), match=r"(?i)connection.*refused"):
-        score(nowhere, shop.home.read(shop.job), NIGHT, trigger="nowhere")
+        score(nowhere, shop.home.read(shop.job), NIGHT, RunRequest(trigger="nowhere"))
     assert shop.predictions().equals(before)
 
 

@@ -12,13 +12,8 @@ from pipeline.runs.ledger import LedgerError, Superseded
 from pipeline.runs.publications import Held, PublishError, move_pointer
 from pipeline.tasks.load_model import load_model
 from pipeline.tasks.log_metrics import log_metrics
-from tests.home import NIGHT, Home, shop_model
+from tests.home import NIGHT, shop_model
 from tests.pipeline.shop import Shop, open_shop
-
-
-@pytest.fixture
-def shop(home: Home) -> Shop:
-    return open_shop(home)
 
 
 def publish(shop: Shop, assignment: str = "visits = visits + 1", **options: Any) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.databases import postgres
+from pipeline.databases.queries import Query
 from pipeline.reports.overview import overview
 from pipeline.reports.report import report
 from tests import programs, servers
@@ -56,8 +57,8 @@ def test_analysts_and_pages_read_a_standby(
     for view in views:
         query = f"SELECT * FROM scoring.{view} AS row ORDER BY row::text"
         with (
-            postgres.stream(here, query, {}, view) as rows,
-            postgres.stream(there, query, {}, view) as copies,
+            postgres.stream(here, Query(query, {}, view)) as rows,
+            postgres.stream(there, Query(query, {}, view)) as copies,
         ):
             assert copies.read_all().equals(rows.read_all()), view
     assert report(there, home.path, run_id) == report(here, home.path, run_id)

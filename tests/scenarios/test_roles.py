@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from pipeline.config.sections import RetentionSection
 from pipeline.databases import postgres
 from pipeline.embedded.server import Embedded
-from pipeline.maintenance import retention
+from pipeline.maintenance import retention_days
 from pipeline.runs.publications import Held
 from tests.home import Home, shop_rows
 from tests.pipeline.shop import Shop, open_shop
@@ -361,7 +361,7 @@ def test_the_janitors_functions_take_nothing_that_is_not_a_day_old(
             "metrics_days": 1}  # fmt: skip
     job = night.home.read(night.job)
     short = job.model_copy(update={"retention": RetentionSection(**days)})
-    retention.enter(night.home.server.connections["predictions_owner"], [short])
+    retention_days.enter(night.home.server.connections["predictions_owner"], [short])
     statement = f"SELECT {call.format(run=night.home.last_run(night.job)['run_id'])} AS done"
     if isinstance(told, str):
         with pytest.raises(sa.exc.DatabaseError, match=told):

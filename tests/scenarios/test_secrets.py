@@ -16,6 +16,7 @@ import pytest
 from pipeline.config.workspace import Workspace
 from pipeline.databases import connections
 from pipeline.errors import ScoringError
+from pipeline.payloads import RunRequest
 from pipeline.store import files
 from pipeline.store.files import StoreError
 from pipeline.tasks.load_model import load_model
@@ -24,8 +25,8 @@ from pipeline.tasks.predict import predict
 from pipeline.tasks.publish import publish
 from pipeline.tasks.run import score
 from pipeline.tasks.write import write
-from tests.home import NIGHT, Home
-from tests.pipeline.shop import Shop, open_shop
+from tests.home import NIGHT
+from tests.pipeline.shop import Shop
 
 # In every password, whatever else is in it.
 CANARY = "canary"
@@ -76,11 +77,6 @@ def witness(caplog: pytest.LogCaptureFixture) -> Witness:
     return Witness(caplog)
 
 
-@pytest.fixture
-def shop(home: Home) -> Shop:
-    return open_shop(home)
-
-
 def secret(uri: str, **options: str) -> str:
     """A server's address with the canary for its password, which the embedded server does not ask for."""
     address = uri.replace("@/", f":{PASSWORD}@/")
@@ -116,7 +112,7 @@ def test_the_password_is_in_every_connection(shop: Shop) -> None:
         *broken(shop.home.server.connections["predictions"]),
     ):
         assert CANARY in address
-    assert score(places, shop.home.read(shop.job), NIGHT, trigger="one").rows_scored == 100
+    assert score(places, shop.home.read(shop.job), NIGHT, RunRequest(trigger="one")).rows_scored == 100
 
 
 def test_no_step_of_a_night_tells_its_predictions_password(shop: Shop, witness: Witness) -> None:
@@ -133,7 +129,7 @@ def test_no_step_of_a_night_tells_its_predictions_password(shop: Shop, witness: 
         witness.heard += [json.dumps(value.json_value()) for value in values]
         return done
 
-    run = each(lambda places: extract(places, job, NIGHT, trigger="one"))
+    run = each(lambda places: extract(places, job, NIGHT, RunRequest(trigger="one")))
     scored = [predict(good, part) for part in load_model(good, run)]
     written = [each(lambda places: write(places, scored[0])), *(write(good, part) for part in scored[1:])]
     verdict = each(lambda places: log_metrics(places, job, run, written))

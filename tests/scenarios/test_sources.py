@@ -18,7 +18,7 @@ from pipeline.contract.checker import Checker
 from pipeline.contract.coerce import plain
 from pipeline.contract.contract import Column, Contract, ContractError, Kind
 from pipeline.databases import connections, warehouse
-from pipeline.databases.queries import BATCH_ROWS, WarehouseError
+from pipeline.databases.queries import BATCH_ROWS, Query, WarehouseError
 from pipeline.embedded.server import Embedded
 from tests.home import Home, shop_model, shop_rows
 
@@ -39,7 +39,7 @@ class Source:
 
     def column(self, query: str) -> list[object]:
         """First column of a query's rows."""
-        with warehouse.stream(self.address, query, VALUES, "q.sql") as reader:
+        with warehouse.stream(self.address, Query(query, VALUES, "q.sql")) as reader:
             values: list[object] = plain(reader.read_all().column(0).combine_chunks()).to_pylist()
         return values
 
@@ -138,7 +138,7 @@ EXPECTED = [
 def checked(source: Source, query: str, contract: Contract = CONTRACT) -> pa.Table:
     """A query's rows as a part would keep them; none may be rejected."""
     checker = Checker(contract)
-    with warehouse.stream(source.address, query, VALUES, "q.sql") as reader:
+    with warehouse.stream(source.address, Query(query, VALUES, "q.sql")) as reader:
         checker.schema(reader.schema, "q.sql")
         found = [checker.check(batch) for batch in reader]
     assert [row for batch in found for row in batch.rejected.to_pylist()] == []
@@ -184,7 +184,7 @@ def test_no_rows_have_columns_all_the_same(source: Source, table: str) -> None:
         ("SELECT CAST(entity_id AS varchar(20)) FROM {table} WHERE happened < :interval_start AND price > 10", "all"),
         ("SELECT entity_id FROM {table} WHERE :score_date = :score_date AND word LIKE '日%' -- x", "low"),
         ("SELECT entity_id FROM {table} WHERE word = 'naïve';\n-- the end", "all"),
-        (r"SELECT '\:score_date' FROM {table} WHERE units = 3", ":score_date"),
+        (r"SELECT '\:score_date' FROM {table} WHERE units = 3", r"\:score_date"),
         ("SELECT '5%' FROM {table} WHERE units = 3", "5%"),
     ],
 )  # fmt: skip
@@ -250,7 +250,7 @@ def test_a_value_that_does_not_fit_its_declared_type_is_rejected_with_its_row(tm
         ('seven', 0.1, 7, NULL, NULL), ('epoch', 1, 0, 1704067200, NULL),
         ('no zone', 1, 0, NULL, '2024-01-01 00:00:00')""")
     checker = Checker(CONTRACT)
-    with warehouse.stream(source.address, "SELECT * FROM t", VALUES, "q.sql") as reader:
+    with warehouse.stream(source.address, Query("SELECT * FROM t", VALUES, "q.sql")) as reader:
         checker.schema(reader.schema, "q.sql")
         (found,) = [checker.check(batch) for batch in reader]
     assert found.accepted.column("entity_id").to_pylist() == ["good"]
@@ -292,7 +292,7 @@ def test_a_column_that_changes_its_type_on_the_way_is_exact_or_rejected(
     checker = Checker(Contract((Column("a", kind, dtype, nullable=True),)))
     scored: dict[str, object] = {}
     refused: list[tuple[str, str]] = []
-    with warehouse.stream(source.address, "SELECT * FROM t", VALUES, "q.sql") as reader:
+    with warehouse.stream(source.address, Query("SELECT * FROM t", VALUES, "q.sql")) as reader:
         checker.schema(reader.schema, "q.sql")
         for batch in reader:
             checked = checker.check(batch)
@@ -312,7 +312,7 @@ def test_an_entity_keeps_its_text_whatever_came_before_it(tmp_path: Path, scheme
         .format(first="1", then="(0.5, 1), ('b', 1)")
     )
     checker = Checker(Contract((Column("a", "integer", "int64", nullable=True),)))
-    with warehouse.stream(source.address, "SELECT * FROM t", VALUES, "q.sql") as reader:
+    with warehouse.stream(source.address, Query("SELECT * FROM t", VALUES, "q.sql")) as reader:
         batches = [checker.check(batch).accepted for batch in reader]
     entities = [name for batch in batches for name in batch.column("entity_id").to_pylist()]
     assert (entities[0], entities[-2:]) == ("1", ["0.5", "b"])

@@ -10,13 +10,13 @@ import pytest
 from pipeline.__main__ import main
 from pipeline.databases.waiting import Busy
 from pipeline.evaluation.outcomes import evaluate
-from pipeline.maintenance import janitor, retention
+from pipeline.maintenance import janitor, retention, retention_days
 from pipeline.maintenance.erasure import erase
 from pipeline.provisioning.migrate import migrate
 from pipeline.runs.decisions import decide, roll_back
 from tests import programs
 from tests.home import NIGHT, Home, shop_rows
-from tests.pipeline.evaluation.test_outcomes import bought, name_outcomes
+from tests.pipeline.evaluation.shop import bought, name_outcomes
 from tests.pipeline.shop import Shop, open_shop
 from tests.pooler import Pooler, pooled
 from tests.programs import VERSIONS
@@ -71,7 +71,7 @@ def the_whole_life_of_a_night(shop: Shop, server: Server) -> None:
         session.execute("SET session_replication_role = replica")  # so that no trigger refuses it
         older = "started_at - interval '400 days', status_since = status_since - interval '400 days'"
         session.execute(f"UPDATE scoring.scoring_runs SET started_at = {older} WHERE run_id = {held}")
-    retention.enter(home.server.connections["predictions_owner"], [home.read(shop.job)])
+    retention_days.enter(home.server.connections["predictions_owner"], [home.read(shop.job)])
     pruned = retention.prune(home.server.connections.__getitem__, home.store, [home.read(shop.job)])
     assert {item.run_id for item in pruned.gone} == {held}
     assert [shop.rows(run) for run in (first, held)] == [98, 0]

@@ -11,11 +11,6 @@ from tests.pipeline.shop import Shop, open_shop
 VIEWS = ("latest_predictions", "drift_history", "model_quality")
 
 
-@pytest.fixture
-def shop(home: Home) -> Shop:
-    return open_shop(home)
-
-
 def test_the_latest_predictions_are_the_last_published_night_of_each_job(shop: Shop) -> None:
     other = open_shop(shop.home)
     days = [

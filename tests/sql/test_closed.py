@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from pipeline.databases import postgres
-from pipeline.maintenance import retention
+from pipeline.maintenance import retention_days
 from tests.home import NIGHT, Home
 from tests.pipeline.shop import Shop, open_shop
 from tests.sql.test_guards import OPEN, begin, night, pipeline
@@ -176,7 +176,7 @@ def test_a_receipt_names_the_login_beside_the_stated_name(night: Shop) -> None:
 def test_no_open_transaction_of_the_janitor_locks_a_reader_out(home: Home) -> None:
     shop = open_shop(home)
     run = home.score(shop.job).run_id
-    retention.enter(home.server.connections["predictions_owner"], [home.read(shop.job)])
+    retention_days.enter(home.server.connections["predictions_owner"], [home.read(shop.job)])
     calls = [
         "scoring.begin_cleanup()",
         f"scoring.expire({run})",

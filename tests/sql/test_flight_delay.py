@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 
 from pipeline.databases import postgres
+from pipeline.databases.queries import Query
 from pipeline.provisioning import sample_files
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -119,7 +120,7 @@ def cutoff(night: date) -> datetime:
 
 def run(cursor: adbc.Cursor, text: str, night: date) -> pa.Table:
     """Rows of a query in an open transaction."""
-    cursor.execute(postgres.render(text, {"score_date": night, "cutoff": cutoff(night)}, "test"))
+    cursor.execute(postgres.render(Query(text, {"score_date": night, "cutoff": cutoff(night)}, "test")))
     return cursor.fetch_arrow_table()
 
 

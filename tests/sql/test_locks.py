@@ -12,12 +12,13 @@ import sqlalchemy as sa
 
 from pipeline.databases import postgres, waiting
 from pipeline.databases.waiting import Busy, Turns
-from pipeline.maintenance import janitor, retention
+from pipeline.maintenance import janitor, retention_days
+from pipeline.payloads import RunRequest
 from pipeline.runs import ledger
 from pipeline.runs.decisions import roll_back
 from pipeline.tasks.run import score
-from tests.home import NIGHT, Home
-from tests.pipeline.shop import Shop, open_shop
+from tests.home import NIGHT
+from tests.pipeline.shop import Shop
 
 ROOT = Path(__file__).parents[2]
 # The locks that publishing, beginning, a month's partition, outcomes and clean-up took when they were advisory.
@@ -26,11 +27,6 @@ SELECT pg_advisory_lock(hashtextextended(key, seed))
 FROM (VALUES (:job || ' ' || :day, 0), (:job || ' ' || :day || ' trigger', 1), ('scoring.prediction_rows_198801', 0),
              ('scoring.janitor', 0), ('scoring.migrate', 0)) AS taken (key, seed)
 """
-
-
-@pytest.fixture
-def shop(home: Home) -> Shop:
-    return open_shop(home)
 
 
 @contextmanager
@@ -50,9 +46,9 @@ def test_an_analyst_holds_nothing_up(shop: Shop) -> None:
         analyst(shop, KEYS, job=shop.job, day=str(NIGHT)),
         analyst(shop, "SELECT count(*) FROM scoring.predictions"),
     ):
-        first = score(places, home.read(shop.job), NIGHT, trigger="trigger").run_id
+        first = score(places, home.read(shop.job), NIGHT, RunRequest(trigger="trigger")).run_id
         shop.change("visits = visits + 1")
-        second = score(places, home.read(shop.job), NIGHT, trigger="another").run_id
+        second = score(places, home.read(shop.job), NIGHT, RunRequest(trigger="another")).run_id
         approver = home.approver + impatient
         assert roll_back(approver, shop.job, NIGHT, by="ada", reason="wrong") == (first, second)
         home.sql("SELECT scoring.ensure_partition('1988-01-01')", "predictions")
@@ -101,7 +97,7 @@ def test_two_tries_of_one_night_begin_one_after_the_other(shop: Shop) -> None:
 
 def test_while_nothing_is_cleaned_up_the_lock_holds_no_clean_up_back(shop: Shop) -> None:
     uri = shop.home.server.connections["predictions_janitor"]
-    retention.enter(shop.home.server.connections["predictions_owner"], [shop.home.read(shop.job)])
+    retention_days.enter(shop.home.server.connections["predictions_owner"], [shop.home.read(shop.job)])
     with janitor.session(uri) as session:
         session.execute(
             sa.text("SELECT scoring.find_rows(run_id, 'scores') FROM scoring.scoring_runs LIMIT 1")
@@ -124,7 +120,7 @@ def test_no_lock_of_the_product_is_one_that_anybody_may_take(shop: Shop) -> None
         "plugins",
         "local",
         "sql/audit",
-        "sql/outcomes",
+        "sql/evaluation",
         "sql/sample",
     )
     files = [

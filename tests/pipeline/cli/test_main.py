@@ -28,7 +28,7 @@ from pipeline.reports.queries import record
 from pipeline.runtime import resources
 from tests.home import NIGHT, SUPERUSER, Home, shop_model, shop_rows
 from tests.pipeline.maintenance.test_retention import age
-from tests.pipeline.shop import Shop, open_shop
+from tests.pipeline.shop import Shop
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -39,11 +39,6 @@ class Vast(RegressorMixin, BaseEstimator):
     def predict(self, frame: pd.DataFrame) -> npt.NDArray[np.float64]:
         """Far below nothing, and far above for many visits."""
         return np.where(frame["visits"] > 50, 1.7e308, -1.7e308)
-
-
-@pytest.fixture
-def shop(home: Home) -> Shop:
-    return open_shop(home)
 
 
 @pytest.fixture
@@ -521,14 +516,14 @@ def test_outcomes_are_measured_and_shown(shop: Shop, run: Command) -> None:
         r"\[gate\]", '[outcomes]\nquery = "bought.sql"\ndelay_days = 1\ncolumn = "bought"\n\n[gate]'
     )
     assert run("outcomes", shop.job, NIGHT)[::2] == (
-        0, f"{shop.job} 2024-03-01: no run is published, so there is nothing to measure"
+        0, f"{shop.job} 2024-03-01: no run is published, so there is nothing to evaluate"
     )  # fmt: skip
     run("score", shop.job, NIGHT)
     run_id = shop.home.last_run(shop.job)["run_id"]
     code, said, _ = run("outcomes", shop.job, NIGHT)
     assert code == 0
     assert said.startswith(
-        f"run {run_id} of {shop.job} 2024-03-01: 60 of 100 entities have a result metric value"
+        f"run {run_id} of {shop.job} 2024-03-01: 60 of 100 entities have an outcome metric value"
     )
     assert "coverage 0.6" in said
     assert said.endswith("no baselines: the model was registered without --outcome")
@@ -728,9 +723,10 @@ def test_two_runs_are_compared(shop: Shop, run: Command, capsys: pytest.CaptureF
     before, after = (row["run_id"] for row in shop.runs())
     code, said, _ = run("diff", before, after, "--top", 2)
     assert code == 0
-    assert f"from run {before} of {shop.job} 2024-03-01, superseded: 100 entities" in said
-    assert "between them changed: input entities 0 appeared, 0 vanished, 100 in both" in said
-    assert "scores 10 of 100 changed, by 0." in said
+    assert f"from run {before} of {shop.job} 2024-03-01, superseded" in said
+    assert "entities: 100 before, 100 after; 0 appeared, 0 vanished" in said
+    assert "changed between the runs: input" in said
+    assert "scores: 10 of 100 changed, by 0." in said
     assert "by channel channel entities appeared vanished changed mean_before mean_after" in said
     assert said.count("customer-") == 2
     _, told, _ = run("diff", before, after, "--json")
@@ -845,7 +841,7 @@ def test_a_file_that_cannot_be_written_is_a_sentence(run: Command, monkeypatch: 
     def refuse() -> None:
         raise OSError(errno.EROFS, "Read-only file system", "/srv/models/shop")
 
-    monkeypatch.setattr(resources, "claim", refuse)
+    monkeypatch.setattr(resources, "limit_threads", refuse)
     code, _, complained = run("jobs")
     assert (code, complained[:74]) == (
         1,

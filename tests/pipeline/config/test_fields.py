@@ -17,6 +17,10 @@ from tests.pipeline.config.job_files import MINIMAL, read, refused
             r"key 'gate.deciders' = .*: names ada twice. It is: list of the",
         ),
         ("[gate]", "[gate]\ndeciders = [' ']", "key 'gate.deciders' = ' ': String should match pattern"),
+        ("[gate]", '[gate]\ndeciders = ["\\u200b"]', "key 'gate.deciders' = .*: has no letter or digit"),
+        ("[gate]", '[gate]\ndeciders = ["\\u0301"]', "key 'gate.deciders' = .*: has no letter or digit"),
+        ('"flight-operations"', '"  "', "key 'owner' = '  ': has no letter or digit, so nobody can read it"),
+        ('"flight-operations"', '""', "key 'owner' = '': String should have at least 1"),
         (
             '"0 2 * * *"',
             '"nightly"',
@@ -44,6 +48,7 @@ from tests.pipeline.config.job_files import MINIMAL, read, refused
         ('"0 2 * * *"', '"0 0 31 2 *"', "key 'schedule' = '0 0 31 2 [*]': names a day that never comes"),
         ('"0 2 * * *"', '"R 2 * * *"', "key 'schedule' = 'R 2 .*': is not a cron expression"),
         ("America/New_York", "localtime", "key 'timezone' = 'localtime': is not an IANA time zone"),
+        ("America/New_York", "Factory", "key 'timezone' = 'Factory': is not an IANA time zone"),
         ("2013-12-31", "9999-12-31", "key 'end_date' = .*: Input should be less than 2200-01-01"),
         ("2013-07-01", "0001-01-01", "key 'start_date' = .*: Input should be greater than or equal to 1970"),
         ('"flight-operations"', f'"{"x" * 101}"', "key 'owner' = .*: String should have at most 100"),
@@ -68,6 +73,12 @@ def test_a_wrong_value_is_named_with_file_key_and_remedy(
     tmp_path: Path, old: str, new: str, complaint: str
 ) -> None:
     refused(tmp_path, old, new, complaint)
+
+
+@pytest.mark.parametrize("name", ["山田", "7", "ädä", "مريم"])
+def test_people_and_teams_have_names_of_any_script(tmp_path: Path, name: str) -> None:
+    job = read(tmp_path, MINIMAL.replace('"us"', f'"{name}"') + f'[gate]\ndeciders = ["{name}"]\n')
+    assert (job.owner, job.gate.deciders) == (name, (name,))
 
 
 @pytest.mark.parametrize(

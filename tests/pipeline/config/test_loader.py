@@ -3,6 +3,7 @@
 import hashlib
 import tomllib
 from pathlib import Path
+from time import perf_counter
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -204,3 +205,15 @@ def _toml(value: object) -> str:
         inner = ", ".join(f"{_toml(key)} = {_toml(item)}" for key, item in value.items() if item is not None)
         return "{" + inner + "}"
     return str(value)
+
+
+def test_of_many_unknown_keys_the_first_are_explained(tmp_path: Path) -> None:
+    keys = "".join(f"retry_delay_{number} = 1\n" for number in range(20_000))
+    begun = perf_counter()
+    with pytest.raises(JobError) as refused:
+        read(tmp_path, keys + MINIMAL)
+    lines = str(refused.value).splitlines()
+    assert len(lines) == 21
+    assert "'retry_delay_0' is unknown. Did you mean" in lines[0]
+    assert lines[-1] == "night.toml: 19980 more errors. Correct these first, and read the file again."
+    assert perf_counter() - begun < 5

@@ -13,11 +13,11 @@ from tests.pipeline.config.job_files import MINIMAL, read
 def test_folders_are_those_of_the_environment_or_of_the_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SCORING_HOME", raising=False)
     monkeypatch.delenv("SCORING_STORE", raising=False)
-    assert Files.here() == Files(ROOT, str(ROOT / ".local" / "store"))
+    assert workspace.files() == Files(ROOT, str(ROOT / ".local" / "store"))
     monkeypatch.setenv("SCORING_HOME", "/srv/scoring")
     assert workspace.store() == "/srv/scoring/.local/store"
     monkeypatch.setenv("SCORING_STORE", "s3://bucket/runs")
-    assert Files.here() == Files(Path("/srv/scoring"), "s3://bucket/runs")
+    assert workspace.files() == Files(Path("/srv/scoring"), "s3://bucket/runs")
 
 
 def test_the_databases_are_those_of_the_jobs_connections(tmp_path: Path) -> None:

@@ -99,6 +99,7 @@ def judge(value: Any, column: Column, said: Said, latest: dict[str, int]) -> tup
 
 def read(value: Any, column: Column) -> tuple[Any, bool]:
     """One value as the model takes it, and whether it has an exact form."""
+    whole = isinstance(value, int) or (isinstance(value, str) and value.isdecimal())
     if isinstance(value, str) and column.kind != "text":
         try:
             value = Decimal(value)
@@ -113,7 +114,7 @@ def read(value: Any, column: Column) -> tuple[Any, bool]:
             (int(value), True) if whole and -(2 ** (bits - 1)) <= value < 2 ** (bits - 1) else (None, False)
         )
     if column.kind == "number":
-        if isinstance(value, int) and abs(value) > 2**53:
+        if whole and abs(value) > 2**53:
             return None, False
         return (None, True) if value != value else (float(value), True)  # NaN is pandas' missing number
     if "[ns" in column.dtype:

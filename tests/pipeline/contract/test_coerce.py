@@ -19,6 +19,7 @@ from tests.pipeline.contract.checking import (
     FLOATING,
     INSTANT,
     RANGED,
+    SINGLE,
     check,
     numeric,
     reasons,
@@ -84,6 +85,12 @@ def test_a_text_that_is_no_utf8_has_no_form_and_a_nul_is_exact() -> None:
     ("column", "good", "bad"),
     [
         (AMOUNT, ["1.25", "2"], ["1.2.3", "0x1F", "", " 1"]),
+        (
+            AMOUNT,
+            ["9007199254740992", "-9007199254740992.0"],
+            ["9007199254740993", "-009007199254740994", "9" * 30],
+        ),
+        (SINGLE, ["16777216", "16777217.5", "1e30"], ["16777217", "+16777218"]),
         (COUNT, ["1", "2.00"], ["0x1F", "1e3", "7" * 30, "1.5", ""]),
         (BIG, ["-9223372036854775808"], ["9223372036854775808", "-", "--1"]),
     ],
@@ -113,3 +120,11 @@ def test_a_frame_of_checked_rows_has_the_trained_dtypes() -> None:
     frame = Contract((AMOUNT, COUNT, BIG, CHANNEL)).frame(checked.accepted)
     assert [str(dtype) for dtype in frame.dtypes] == ["float64", "int64", "Int64", "str"]
     pd.testing.assert_series_equal(frame["count"], pd.Series([2], name="count", dtype=np.int64))
+
+
+@pytest.mark.parametrize("text", ["infinity", "-infinity", "Infinity"])
+def test_a_time_without_an_end_is_not_finite(text: str) -> None:
+    for sent in (pa.string(), pa.opaque(pa.string(), "instant", "sqlalchemy")):
+        cells = pa.array(["2024-01-01 00:00:00+00:00", text, "soon"], pa.string())
+        values = cells if sent == pa.string() else pa.ExtensionArray.from_storage(sent, cells)
+        assert reasons(check([INSTANT], at=values)) == [("at", "type"), ("at", "finite")]

@@ -1,6 +1,9 @@
 """pipeline/databases/_adbc.py: what it uses of the inside of ADBC's driver manager is there."""
 
 import importlib.metadata
+import signal
+import threading
+import time
 
 import adbc_driver_manager.dbapi as dbapi
 import adbc_driver_postgresql
@@ -45,4 +48,24 @@ def test_a_readers_errors_have_their_sqlstate(server: Embedded) -> None:
                 reader.read_all()
             assert refused.value.sqlstate == "22012", CHANGED
     finally:
+        database.close()
+
+
+def test_a_ctrl_c_cancels_the_statement_and_is_passed_on(server: Embedded) -> None:
+    database = adbc_driver_postgresql.connect(server.uri("predictions"))
+    sender = threading.Timer(0.5, signal.pthread_kill, (threading.get_ident(), signal.SIGINT))
+    begun = time.perf_counter()
+    try:
+        with _adbc.connection(database, autocommit=True) as session, session.cursor() as cursor:
+            sender.start()
+            try:
+                cursor.execute("SELECT pg_sleep(30)")
+            except KeyboardInterrupt:
+                assert time.perf_counter() - begun < 25, CHANGED
+            except dbapi.Error as error:
+                pytest.fail(f"{CHANGED} {error}")
+            else:
+                pytest.fail(CHANGED)
+    finally:
+        sender.join()
         database.close()

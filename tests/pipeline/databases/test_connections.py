@@ -1,6 +1,8 @@
 """pipeline/databases/connections.py: a connection's URI becomes an address, or is refused without being shown."""
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -11,6 +13,7 @@ import sqlalchemy as sa
 
 from pipeline.databases import connections, postgres, warehouse
 from pipeline.databases.connections import AddressError
+from pipeline.databases.queries import Query
 from pipeline.embedded.server import Embedded
 
 SECRET = "s3cret"
@@ -45,7 +48,7 @@ def test_an_options_spaces_reach_the_server(server: Embedded) -> None:
     uri = server.connections["warehouse"] + "&options=" + quote("-c application_name=night")
     address = connections.postgres(uri.replace("postgresql://", "postgres://"), "warehouse")
     query = "SELECT current_setting('application_name') AS name"
-    with warehouse.stream(address, query, {}, "q.sql") as reader:
+    with warehouse.stream(address, Query(query, {}, "q.sql")) as reader:
         assert reader.read_all().to_pylist() == [{"name": "night"}]
     with postgres.engine(address).connect() as connection:
         assert connection.execute(sa.text(query)).scalar_one() == "night"
@@ -73,7 +76,7 @@ def test_an_address_that_will_not_do_is_refused_and_not_shown(uri: str, complain
 
 
 def adbc_connect(address: str) -> None:
-    with warehouse.stream(address, "SELECT 1", {}, "q.sql"):
+    with warehouse.stream(address, Query("SELECT 1", {}, "q.sql")):
         raise AssertionError("connected")
 
 
@@ -96,6 +99,11 @@ def test_a_password_is_never_in_an_error(password: str, connect: Callable[[str],
     [
         ("sqlite:///relative.db", "its path is not absolute"),
         ("duckdb:////no/such/file.duckdb", "there is no file /no/such/file.duckdb"),
+        ("sqlite+pysqlite:////no/such/file.db", "there is no file /no/such/file.db"),
+        ("sqlite+pysqlite:///relative.db", "its path is not absolute"),
+        ("sqlite+pysqlite://", "its path is not absolute"),
+        ("hello s3cret", "is not a URL"),
+        ("", "is not a URL"),
         ("oracle+nothing://ann:s3cret@host/db", "no driver for 'oracle.nothing' is installed"),
         ("nonsense://ann:s3cret@host/db", "no driver for 'nonsense' is installed"),
         ("mysql+pymysql://ann:s3cret@host/db", "Add one to requirements.in"),
@@ -106,6 +114,27 @@ def test_a_warehouse_that_cannot_be_is_refused_and_not_shown(uri: str, complaint
         connections.warehouse(uri, "sales")
     assert "'sales'" in str(refused.value)
     assert "s3cret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("query", ["", "?timeout=0.5", "?mode=rwc", "?__extra__=%7B%22timeout%22%3A+1%7D"])
+@pytest.mark.parametrize("form", ["sqlite+pysqlite:///{path}", "sqlite+pysqlite:///file:{path}"])
+def test_a_file_behind_a_driver_of_sqlalchemys_is_only_read(tmp_path: Path, form: str, query: str) -> None:
+    path = tmp_path / "a folder%?#" / "w.db"
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as session, session:
+        session.execute("CREATE TABLE shop AS SELECT 7 AS id")
+    uri = form.format(path=quote(str(path))) + query
+    database_url = connections.warehouse(uri, "w")
+    with sa.create_engine(database_url).connect() as connection:
+        assert connection.exec_driver_sql("SELECT id FROM shop").scalar_one() == 7
+        with pytest.raises(sa.exc.OperationalError, match="readonly"):
+            connection.exec_driver_sql("DELETE FROM shop")
+    path.unlink()
+    with pytest.raises(AddressError, match=r"there is no file .*w\.db"):
+        connections.warehouse(uri, "w")
+    with pytest.raises(sa.exc.OperationalError, match="unable to open"):
+        sa.create_engine(database_url).connect()
+    assert not path.exists()
 
 
 def test_airflows_form_of_a_files_address_is_the_same_file(tmp_path: Path) -> None:

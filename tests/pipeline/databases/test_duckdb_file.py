@@ -9,7 +9,7 @@ import pytest
 from adbc_driver_duckdb import driver_path
 
 from pipeline.databases import duckdb_file, warehouse
-from pipeline.databases.queries import WarehouseError
+from pipeline.databases.queries import Query, WarehouseError
 
 VALUES = {"interval_start": datetime(2024, 3, 1, tzinfo=timezone(timedelta(hours=-5)))}
 
@@ -31,7 +31,7 @@ def file(tmp_path: Path) -> Path:
 
 def rows(file: Path, query: str) -> list[dict[str, Any]]:
     """The rows of a query."""
-    with warehouse.stream(f"duckdb:///{file}", query, VALUES, "q.sql") as reader:
+    with warehouse.stream(f"duckdb:///{file}", Query(query, VALUES, "q.sql")) as reader:
         table: list[dict[str, Any]] = reader.read_all().to_pylist()
     return table
 

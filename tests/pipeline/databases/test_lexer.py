@@ -43,3 +43,16 @@ def test_what_a_text_is_made_of(sql: str, kinds: list[str]) -> None:
 )
 def test_what_ends_a_text_is_taken_away(sql: str, trimmed: str) -> None:
     assert lexer.trimmed(sql) == trimmed
+
+
+@pytest.mark.parametrize(
+    ("sql", "line"),
+    [
+        ("SELECT 1", 0),
+        ("SELECT ';' -- ;\n/* ; */", 0),
+        ("SELECT 1; SELECT 2", 1),
+        ("/* a\n; */ SELECT ';',\n1; COMMIT", 3),
+    ],
+)
+def test_a_second_statement_has_its_line(sql: str, line: int) -> None:
+    assert lexer.line_of_second(sql) == line

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from pipeline.databases import postgres, warehouse
-from pipeline.databases.queries import WarehouseError
+from pipeline.databases.queries import Query, WarehouseError
 from pipeline.embedded.server import Embedded
 from tests.home import Home, Server
 
@@ -21,14 +21,14 @@ VALUES: dict[str, date | datetime] = {
 def read(server: Server, query: str) -> list[Any]:
     """First column of a query's rows, read as a night is."""
     uri = server.connections["warehouse"]
-    with warehouse.stream(uri, query, VALUES, "test.sql") as reader:
+    with warehouse.stream(uri, Query(query, VALUES, "test.sql")) as reader:
         rows: list[Any] = reader.read_all().column(0).to_pylist()
     return rows
 
 
 def test_a_type_that_is_newer_than_the_process_is_read(home: Home) -> None:
     name, uri = home.name("size"), home.server.connections["warehouse"]
-    assert postgres.planned_rows(uri, "SELECT 1", VALUES, "test.sql") == 1
+    assert postgres.planned_rows(uri, Query("SELECT 1", VALUES, "test.sql")) == 1
     home.sql(f"CREATE TYPE {name} AS ENUM ('small', 'large')", "warehouse_owner")
     assert read(home.server, f"SELECT 'large'::{name}") == ["large"]
 
@@ -50,7 +50,7 @@ def test_a_query_cannot_write_even_as_the_owner(home: Home) -> None:
     owner = home.server.connections["warehouse_owner"]
     with (
         pytest.raises(WarehouseError, match=r"cannot execute .* in a read-only transaction"),
-        warehouse.stream(owner, query, VALUES, "q.sql") as reader,
+        warehouse.stream(owner, Query(query, VALUES, "q.sql")) as reader,
     ):
         reader.read_all()
     assert home.sql(f"SELECT x FROM {table}", "warehouse_owner") == [{"x": 1}]
@@ -59,7 +59,7 @@ def test_a_query_cannot_write_even_as_the_owner(home: Home) -> None:
 def test_a_night_is_read_from_one_snapshot(home: Home) -> None:
     table = home.table(pa.table({"x": range(200_000), "filling": ["x" * 100] * 200_000}))
     uri = home.server.connections["warehouse"]
-    with warehouse.stream(uri, f"SELECT x, filling FROM {table}", VALUES, "q.sql") as reader:
+    with warehouse.stream(uri, Query(f"SELECT x, filling FROM {table}", VALUES, "q.sql")) as reader:
         first = reader.read_next_batch().num_rows
         home.sql(f"DELETE FROM {table}", "warehouse_owner")
         assert first < 200_000

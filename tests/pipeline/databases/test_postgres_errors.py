@@ -11,7 +11,7 @@ import adbc_driver_postgresql.dbapi as adbc_postgres
 import pytest
 
 from pipeline.databases import warehouse
-from pipeline.databases.queries import WarehouseError
+from pipeline.databases.queries import Query, WarehouseError
 from pipeline.embedded.server import Embedded
 from pipeline.errors import ScoringError
 from tests.home import SUPERUSER, Home
@@ -44,7 +44,7 @@ VALUES: dict[str, date | datetime] = {
 def test_a_refused_query_says_why(server: Embedded, query: str, refusal: str) -> None:
     with (
         pytest.raises(WarehouseError, match=refusal),
-        warehouse.stream(server.connections["warehouse"], query, VALUES, "q.sql") as reader,
+        warehouse.stream(server.connections["warehouse"], Query(query, VALUES, "q.sql")) as reader,
     ):
         reader.read_all()
 
@@ -52,7 +52,7 @@ def test_a_refused_query_says_why(server: Embedded, query: str, refusal: str) ->
 @pytest.mark.parametrize("column", ["ROW(1, 2)", "ARRAY[ROW(1, 2)]", "interval 'infinity'"])
 def test_the_remedy_for_what_cannot_be_read_helps(server: Embedded, column: str) -> None:
     query = f"SELECT 'one' AS entity_id, ({column})::text AS column"
-    with warehouse.stream(server.connections["warehouse"], query, VALUES, "q.sql") as reader:
+    with warehouse.stream(server.connections["warehouse"], Query(query, VALUES, "q.sql")) as reader:
         assert reader.read_all().num_rows == 1
 
 
@@ -67,7 +67,7 @@ MANY = "SELECT repeat('x', 100) AS filling, 1 / (900000 - number) AS ratio FROM 
 
 def drain(uri: str, query: str, after_first: Callable[[], Any] = lambda: None) -> None:
     """Read one batch, do something, and read the others."""
-    with warehouse.stream(uri, query, VALUES, "q.sql") as reader:
+    with warehouse.stream(uri, Query(query, VALUES, "q.sql")) as reader:
         assert reader.read_next_batch().num_rows
         after_first()
         reader.read_all()

@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipeline.databases import lexer, postgres, queries, warehouse
-from pipeline.databases.queries import WarehouseError
+from pipeline.databases.queries import Query, WarehouseError
 from pipeline.embedded.server import Embedded
 
 VALUES: dict[str, date | datetime] = {
@@ -44,20 +44,20 @@ def test_an_unknown_parameter_is_refused_with_the_known_ones() -> None:
     with pytest.raises(
         WarehouseError, match=r"q\.sql: unknown parameter :day\. A query may use :score_date, "
     ):
-        postgres.render("SELECT :day", VALUES, "q.sql")
+        postgres.render(Query("SELECT :day", VALUES, "q.sql"))
 
 
 def test_a_parameter_that_is_not_used_is_not_needed() -> None:
-    assert postgres.render("SELECT 1", VALUES, "q.sql").strip() == "SELECT 1"
+    assert postgres.render(Query("SELECT 1", VALUES, "q.sql")).strip() == "SELECT 1"
 
 
-# What a person may write where nothing is meant by a colon; a backslash before one takes it away, as it always has.
-LETTERS = st.text("a:;'\"$-/*[]() \n{}1é", max_size=12)
+# What a person may write where nothing is meant by a colon.
+LETTERS = st.text("a:;'\"$-/*[]() \n{}1é\\", max_size=12)
 QUOTED = st.one_of(
     LETTERS.map(lambda text: "'{}'".format(text.replace("'", "''"))),
     LETTERS.map(lambda text: '"x{}"'.format(text.replace('"', '""'))),
     LETTERS.map(lambda text: "$q$ {} $q$".format(text.replace("$q$", ""))),
-    LETTERS.map(lambda text: "E'\\'{}'".format(text.replace("'", "''"))),
+    LETTERS.map(lambda text: "E'\\'{}'".format(text.replace("'", "''").replace("\\", "\\\\"))),
 )
 COMMENTS = st.one_of(
     LETTERS.map(lambda text: "--{}\n".format(text.replace("\n", " "))),
@@ -76,7 +76,7 @@ def test_a_parameter_is_one_in_code_and_nowhere_else(pieces: list[str]) -> None:
     text = " ".join(["SELECT 0,", *pieces, "AS done"])
     code = {":score_date": DATE, ":score_date::date": f"({DATE})::date"}
     expected = " ".join(["SELECT 0,", *(code.get(piece, piece) for piece in pieces), "AS done"])
-    assert postgres.render(text, VALUES, "q.sql") == f"{expected}\n"
+    assert postgres.render(Query(text, VALUES, "q.sql")) == f"{expected}\n"
     assert queries.parameters(text) == ({"score_date"} if set(pieces) & set(code) else set())
 
 
@@ -86,8 +86,8 @@ def test_a_parameter_is_one_in_code_and_nowhere_else(pieces: list[str]) -> None:
 @example([";", "-- :end"])
 def test_whatever_ends_a_query_is_not_of_it(pieces: list[str]) -> None:
     end = "".join(pieces)
-    query = queries.count(f"SELECT ';' AS a{end}")
-    inner = query.removeprefix("SELECT count(*) AS counted FROM (\n").removesuffix("\n) AS night")
+    query = queries.count(Query(f"SELECT ';' AS a{end}", {}, "q.sql"))
+    inner = query.text.removeprefix("SELECT count(*) AS counted FROM (\n").removesuffix("\n) AS night")
     # Without a semicolon there is nothing to take away.
     if not any(";" in span.text for span in lexer.split(end) if span.kind == "code"):
         assert inner == f"SELECT ';' AS a{end}".rstrip()
@@ -101,7 +101,7 @@ def test_the_database_gets_the_texts_that_stand_in_the_query(server: Embedded, t
     columns = ", ".join(f"$q${text}$q$ AS a{number}" for number, text in enumerate(texts) if "$" not in text)
     literals = ", ".join("'{}'".format(text.replace("'", "''")) for text in texts)
     query = f"SELECT {columns or 0}, ARRAY[{literals}]::text[] AS kept, :score_date AS day /* :x */; -- :y"
-    with warehouse.stream(server.connections["warehouse"], query, VALUES, "q.sql") as reader:
+    with warehouse.stream(server.connections["warehouse"], Query(query, VALUES, "q.sql")) as reader:
         [row] = reader.read_all().to_pylist()
     assert row["kept"] == texts
     assert row["day"] == VALUES["score_date"]
@@ -128,4 +128,10 @@ def test_a_byte_order_mark_is_read_over_or_named(tmp_path: Path) -> None:
 def test_a_file_without_a_query_says_so(tmp_path: Path, text: str) -> None:
     (tmp_path / "q.sql").write_text(text)
     with pytest.raises(WarehouseError, match=r"q\.sql: there is no query in it\. Write the SELECT"):
+        queries.read(tmp_path, "q.sql")
+
+
+def test_a_file_of_two_statements_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "q.sql").write_text("SELECT ';' -- the first;\n;\nSELECT 2;\n")
+    with pytest.raises(WarehouseError, match=r"q\.sql: a semicolon in line 2 begins a second statement\."):
         queries.read(tmp_path, "q.sql")

@@ -8,8 +8,12 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from pipeline.contract.contract import Column
 from pipeline.databases import warehouse
-from pipeline.databases.queries import WarehouseError
+from pipeline.databases.queries import BATCH_ROWS, Query, WarehouseError
+from tests.pipeline.databases.roads import OpenRoad, checked, open_road
+
+__all__ = ["open_road"]
 
 VALUES: dict[str, date | datetime] = {
     "score_date": date(2024, 3, 1),
@@ -36,7 +40,7 @@ def test_a_driver_without_kinds_of_errors_refuses_all_the_same(
     sqlite3.connect(file).close()
     with (
         pytest.raises(WarehouseError, match=refusal),
-        warehouse.stream(f"sqlite+pysqlite:///{file}", query, VALUES, "q.sql") as reader,
+        warehouse.stream(f"sqlite+pysqlite:///{file}", Query(query, VALUES, "q.sql")) as reader,
     ):
         reader.read_all()
 
@@ -49,6 +53,24 @@ def test_a_database_that_is_locked_is_asked_again(tmp_path: Path) -> None:
         address = f"sqlite+pysqlite:///{file}?timeout=0.1"
         with (
             pytest.raises(sa.exc.OperationalError, match="locked"),
-            warehouse.stream(address, "SELECT id FROM shop", VALUES, "q.sql"),
+            warehouse.stream(address, Query("SELECT id FROM shop", VALUES, "q.sql")),
         ):
             pass
+
+
+# More rows of text than the first batch has, and then one that is none.
+LATE = f"""
+CREATE TABLE t (entity_id, word);
+WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {BATCH_ROWS + 9})
+INSERT INTO t SELECT 'e' || i, 'web' FROM n;
+INSERT INTO t VALUES (CAST('e33000' AS BLOB), 'web'), ('last', CAST('web' AS BLOB));
+"""
+
+
+def test_bytes_are_no_text_in_any_batch(open_road: OpenRoad) -> None:
+    source = open_road("sqlite+pysqlite")
+    source.run(LATE)
+    result = checked(source, "SELECT * FROM t", Column("word", "text", "str", nullable=True))
+    assert len(result.accepted) == BATCH_ROWS + 9
+    assert sorted(result.rejected.values()) == [("entity_id", "type"), ("word", "type")]
+    assert result.rejected["last"] == ("word", "type")

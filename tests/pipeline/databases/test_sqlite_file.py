@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from pipeline.databases import warehouse
-from pipeline.databases.queries import WarehouseError
+from pipeline.databases.queries import Query, WarehouseError
 
 VALUES: dict[str, date | datetime] = {
     "score_date": date(2024, 3, 1),
@@ -32,7 +32,7 @@ def file(tmp_path: Path) -> Path:
 
 def table(file: Path, query: str) -> pa.Table:
     """The rows of a query."""
-    with warehouse.stream(f"sqlite:///{file}", query, VALUES, "q.sql") as reader:
+    with warehouse.stream(f"sqlite:///{file}", Query(query, VALUES, "q.sql")) as reader:
         return reader.read_all()
 
 

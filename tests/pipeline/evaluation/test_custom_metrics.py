@@ -8,7 +8,7 @@ import pytest
 from pipeline.databases.queries import Values, WarehouseError
 from pipeline.errors import ScoringError
 from pipeline.evaluation import custom_metrics
-from pipeline.evaluation.custom_metrics import BusinessError
+from pipeline.evaluation.custom_metrics import CustomMetricError
 
 TABLES = {
     "scores": pa.table({"entity_id": ["a", "b"], "score": [0.25, 0.5], "class_scores": [[0.75, 0.25], None]}),
@@ -18,16 +18,18 @@ VALUES: Values = {"run_id": 7, "score_date": date(2024, 3, 1)}
 
 
 def figures(query: str) -> dict[str, float]:
-    return custom_metrics.figures(query, VALUES, "shop/business.sql", TABLES)
+    return custom_metrics.calculate(query, VALUES, "shop/business.sql", TABLES)
 
 
 @pytest.mark.parametrize("twin", ["paid", "Paid", "ENTITY_ID"])
 def test_columns_that_are_one_to_duckdb_are_refused(twin: str) -> None:
     results = pa.Table.from_arrays([pa.array([1])] * 3, names=["entity_id", "paid", twin])
     with pytest.raises(
-        BusinessError, match=f"table results has columns .* and '{twin}', which the query cannot tell"
+        CustomMetricError, match=f"table results has columns .* and '{twin}', which the query cannot tell"
     ):
-        custom_metrics.figures("SELECT sum(paid) AS paid FROM results", VALUES, "b.sql", {"results": results})
+        custom_metrics.calculate(
+            "SELECT sum(paid) AS paid FROM results", VALUES, "b.sql", {"results": results}
+        )
 
 
 def test_every_column_is_a_number_of_its_name() -> None:
@@ -52,19 +54,23 @@ def test_every_column_is_a_number_of_its_name() -> None:
 @pytest.mark.parametrize(
     ("business", "kind", "complaint"),
     [
-        ("SELECT score FROM scores", BusinessError, "more than one row. Aggregate to one row"),
-        ("SELECT 1 AS one WHERE false", BusinessError, "no row. Aggregate"),
-        ("SELECT 'much' AS money", BusinessError, "column 'money' is 'much', and no number"),
-        ("SELECT 1 AS a, 2 AS a", BusinessError, "column 'a' comes twice"),
+        ("SELECT score FROM scores", CustomMetricError, "more than one row. Aggregate to one row"),
+        ("SELECT 1 AS one WHERE false", CustomMetricError, "no row. Aggregate"),
+        ("SELECT 'much' AS money", CustomMetricError, "column 'money' is 'much', which is no number"),
+        ("SELECT 1 AS a, 2 AS a", CustomMetricError, "column 'a' comes twice"),
         (
             "SELECT sum(profit) AS p FROM scores",
-            BusinessError,
+            CustomMetricError,
             r"refused: .*profit.* It may read scores \(entity_id",
         ),
-        ("SELECT count(*) AS n FROM read_text('/etc/passwd')", BusinessError, "disabled by configuration"),
-        ("SELECT count(*) AS n FROM '/etc/passwd'", BusinessError, "refused"),
-        ("SELECT count(*) AS n FROM tables", BusinessError, "refused"),
-        ("SET enable_external_access = true", BusinessError, "refused"),
+        (
+            "SELECT count(*) AS n FROM read_text('/etc/passwd')",
+            CustomMetricError,
+            "disabled by configuration",
+        ),
+        ("SELECT count(*) AS n FROM '/etc/passwd'", CustomMetricError, "refused"),
+        ("SELECT count(*) AS n FROM tables", CustomMetricError, "refused"),
+        ("SET enable_external_access = true", CustomMetricError, "refused"),
         (
             "SELECT :profit AS p",
             WarehouseError,

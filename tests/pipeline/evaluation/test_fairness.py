@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.config.sections import OutcomesSection
 from pipeline.evaluation import fairness
-from pipeline.evaluation.metrics import Judged, intervals, rates
+from pipeline.evaluation.metrics import LabelledScores, rates
 
 RULE = OutcomesSection(query="n.sql", delay_days=1)
 CARRIERS = 15
@@ -16,15 +16,15 @@ CARRIERS = 15
 SIZES = np.array([150, 145, 140, 120, 75, 60, 55, 50, 45, 40, 30, 12, 8, 4, 2])
 
 
-def night(random: np.random.Generator, rows: int = int(SIZES.sum())) -> Judged:
+def night(random: np.random.Generator, rows: int = int(SIZES.sum())) -> LabelledScores:
     """A night of a binary model that is as good as its scores say."""
     score = random.beta(1.2, 3, rows)
-    actual = (random.random(rows) < score).astype(float)
-    return Judged("binary", ("false", "true"), actual, score, (score >= 0.4).astype(np.int64), None)
+    outcome = (random.random(rows) < score).astype(float)
+    return LabelledScores("binary", ("false", "true"), outcome, score, (score >= 0.4).astype(np.int64), None)
 
 
-def grouped(judged: Judged, group: np.ndarray) -> dict[str | None, Judged]:
-    return {f"c{number}": judged.where(group == number) for number in np.unique(group)}
+def grouped(labelled: LabelledScores, group: np.ndarray) -> dict[str | None, LabelledScores]:
+    return {f"c{number}": labelled.where(group == number) for number in np.unique(group)}
 
 
 def test_groups_made_by_chance_alarm_on_no_more_nights_than_the_job_allows() -> None:
@@ -32,10 +32,10 @@ def test_groups_made_by_chance_alarm_on_no_more_nights_than_the_job_allows() -> 
     random = np.random.default_rng(102)
     nights, alarms, naive = 200, 0, 0
     for _ in range(nights):
-        judged = night(random)
+        labelled = night(random)
         slices = {
-            "carrier": grouped(judged, random.permutation(np.repeat(np.arange(CARRIERS), SIZES))),
-            "origin": grouped(judged, random.integers(0, 3, len(judged))),
+            "carrier": grouped(labelled, random.permutation(np.repeat(np.arange(CARRIERS), SIZES))),
+            "origin": grouped(labelled, random.integers(0, 3, len(labelled))),
         }
         recalls = [rates(group)["recall"] for group in slices["carrier"].values()]
         shares = [hits / rows for hits, rows in recalls if rows]
@@ -51,81 +51,56 @@ def test_a_regressions_errors_by_chance_alarm_on_no_more_nights_either() -> None
     random = np.random.default_rng(6)
     nights, alarms = 300, 0
     for _ in range(nights):
-        actual = random.normal(100, 30, 936)
+        outcome = random.normal(100, 30, 936)
         errors = random.standard_t(3, 936)
-        judged = Judged("regression", (), actual, actual + errors, None, None)
+        labelled = LabelledScores("regression", (), outcome, outcome + errors, None, None)
         group = random.permutation(np.repeat(np.arange(CARRIERS), SIZES))
-        slices = {"carrier": grouped(judged, group)}
+        slices = {"carrier": grouped(labelled, group)}
         alarms += any(gap.alarm for gap in fairness.gaps(slices, RULE.model_copy(update={"gap": 0.0})))
     assert 3 < alarms <= 28
 
 
 def test_a_group_that_is_overlooked_is_an_alarm_and_named() -> None:
     random = np.random.default_rng(7)
-    judged = night(random)
+    labelled = night(random)
     group = np.repeat(np.arange(CARRIERS), SIZES)
-    assert judged.label is not None
-    blind = replace(judged, label=np.where(group == 1, 0, judged.label))
+    assert labelled.label is not None
+    blind = replace(labelled, label=np.where(group == 1, 0, labelled.label))
     found = {gap.figure: gap for gap in fairness.gaps({"carrier": grouped(blind, group)}, RULE)}
     assert found["recall"].alarm
     assert found["recall"].low == ("c1", 0.0)
     assert str(found["recall"]).startswith("recall by carrier: 0 (c1) to ")
-    fair = {gap.figure: gap for gap in fairness.gaps({"carrier": grouped(judged, group)}, RULE)}
+    fair = {gap.figure: gap for gap in fairness.gaps({"carrier": grouped(labelled, group)}, RULE)}
     assert not any(gap.alarm for gap in fair.values())
 
 
 def test_a_group_whose_values_are_said_too_high_is_an_alarm() -> None:
     random = np.random.default_rng(8)
-    actual, group = random.normal(100, 30, 400), np.repeat([0, 1], 200)
-    score = actual + random.normal(0, 5, 400) + np.where(group == 1, 4, 0)
-    judged = Judged("regression", (), actual, score, None, None)
-    [gap] = fairness.gaps({"origin": grouped(judged, group)}, RULE)
+    outcome, group = random.normal(100, 30, 400), np.repeat([0, 1], 200)
+    score = outcome + random.normal(0, 5, 400) + np.where(group == 1, 4, 0)
+    labelled = LabelledScores("regression", (), outcome, score, None, None)
+    [gap] = fairness.gaps({"origin": grouped(labelled, group)}, RULE)
     assert (gap.figure, gap.alarm, gap.high[0]) == ("bias", True, "c1")
     assert gap.size == pytest.approx(4, abs=1.5)
 
 
 @pytest.mark.parametrize("rows", [1, 29])
 def test_a_small_group_is_never_compared(rows: int) -> None:
-    judged = night(np.random.default_rng(9), 300 + rows)
-    group = np.where(np.arange(len(judged)) < 300, np.arange(len(judged)) % 2, 9)
-    for gap in fairness.gaps({"origin": grouped(judged, group)}, RULE):
+    labelled = night(np.random.default_rng(9), 300 + rows)
+    group = np.where(np.arange(len(labelled)) < 300, np.arange(len(labelled)) % 2, 9)
+    for gap in fairness.gaps({"origin": grouped(labelled, group)}, RULE):
         assert {gap.low[0], gap.high[0]} <= {"c0", "c1"}
-    assert fairness.gaps({"origin": grouped(judged, np.minimum(group, 0))}, RULE) == []
+    assert fairness.gaps({"origin": grouped(labelled, np.minimum(group, 0))}, RULE) == []
 
 
 def test_a_difference_that_is_small_is_no_alarm_however_sure_it_is() -> None:
     rows = 200_000
-    actual = (np.arange(rows) % 10 == 0).astype(float)
+    outcome = (np.arange(rows) % 10 == 0).astype(float)
     group = np.repeat([0, 1], rows // 2)
     label = np.where(np.arange(rows) % 100 < 50 + group, 1, 0)
-    judged = Judged("binary", ("false", "true"), actual, label.astype(float), label, None)
-    found = fairness.gaps({"origin": grouped(judged, group)}, RULE)
+    labelled = LabelledScores("binary", ("false", "true"), outcome, label.astype(float), label, None)
+    found = fairness.gaps({"origin": grouped(labelled, group)}, RULE)
     assert min(gap.p for gap in found) < 0.01
     assert not any(gap.alarm for gap in found)
-    fired = fairness.gaps({"origin": grouped(judged, group)}, RULE.model_copy(update={"gap": 0.005}))
+    fired = fairness.gaps({"origin": grouped(labelled, group)}, RULE.model_copy(update={"gap": 0.005}))
     assert any(gap.alarm for gap in fired)
-
-
-@pytest.mark.parametrize(("hits", "rows"), [(0, 10), (10, 10), (3, 17), (500, 1000)])
-def test_a_rates_interval_is_wilsons(hits: int, rows: int) -> None:
-    share, z = hits / rows, 1.959963984540054
-    middle = (share + z * z / (2 * rows)) / (1 + z * z / rows)
-    half = z / (1 + z * z / rows) * np.sqrt(share * (1 - share) / rows + z * z / (4 * rows * rows))
-    found = intervals({"recall:a": (hits, rows)})
-    assert found == {
-        "recall:a": share,
-        "recall_low:a": pytest.approx(middle - half, abs=1e-12),
-        "recall_high:a": pytest.approx(middle + half, abs=1e-12),
-    }
-
-
-def test_a_rate_of_nothing_is_left_out() -> None:
-    assert intervals({"recall": (0, 0)}) == {}
-
-
-def test_counts_of_groups_add_up_to_those_of_all() -> None:
-    judged = night(np.random.default_rng(10))
-    groups = grouped(judged, np.arange(len(judged)) % 7)
-    for name, whole in rates(judged).items():
-        parts = [rates(group)[name] for group in groups.values()]
-        assert tuple(map(sum, zip(*parts, strict=True))) == whole

@@ -6,20 +6,14 @@ from types import SimpleNamespace
 import pytest
 
 from pipeline.extraction import capacity
-from pipeline.extraction.capacity import ForecastError, Sample
-from pipeline.model import registry
-from pipeline.model.scoring import scoring_threads
+from pipeline.extraction.capacity import ForecastError
+from pipeline.extraction.row_cost import RowCost
 from pipeline.runtime import resources
 from pipeline.tasks import preflight
 from tests.home import NIGHT, Home, shop_rows
 from tests.pipeline.shop import Shop, open_shop
 
-SAMPLE = Sample(1e-6, 6.4e-6, input_bytes=30, scored_bytes=20, held_mb=250, batch_mb=20)
-
-
-@pytest.fixture
-def shop(home: Home) -> Shop:
-    return open_shop(home)
+SAMPLE = RowCost(1e-6, 6.4e-6, input_bytes=30, scored_bytes=20, held_mb=250, batch_mb=20)
 
 
 def metrics(shop: Shop, run_id: int) -> dict[str, float]:
@@ -47,18 +41,6 @@ def test_stages_side_by_side_share_the_processors(
     monkeypatch.setattr(resources, "share", lambda: processors)
     expected = capacity.forecast(1_000_000, 100_000, SAMPLE, threads, side_by_side=True)
     assert expected.seconds == pytest.approx(seconds)
-
-
-def test_a_model_that_may_not_be_loaded_takes_what_it_took_before(shop: Shop) -> None:
-    manifest = registry.resolve(shop.home.path, "shop", "champion").manifest
-    uri = shop.home.places.predictions
-    first = capacity.remember(uri, shop.job, manifest, SAMPLE)
-    assert first.score_seconds == SAMPLE.score_seconds + manifest.score_seconds > SAMPLE.score_seconds
-    run_id = shop.home.score(shop.job).run_id
-    again = capacity.remember(uri, shop.job, manifest, SAMPLE)
-    assert again.held_mb == max(250, metrics(shop, run_id)["predict_peak_mb"])
-    pace = metrics(shop, run_id)["predict_rows_per_second"] / scoring_threads(manifest)
-    assert again.score_seconds == pytest.approx(SAMPLE.score_seconds + 1 / pace)
 
 
 @pytest.mark.parametrize(("rows", "parts"), [(0, 0), (1, 1), (32_000, 32), (32_001, 33), (96_000, 64)])

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.contract.contract import ContractError
+from pipeline.databases.queries import Query
 from pipeline.embedded.server import Embedded
 from pipeline.extraction import duplicates
 from pipeline.extraction.duplicates import DoubledError
@@ -91,9 +92,9 @@ def test_what_the_database_takes_for_the_same_is_counted_again(tmp_path: Path) -
     source = on_sqlite(tmp_path)
     source.run("CREATE TABLE t (entity_id TEXT COLLATE NOCASE)")
     source.run("INSERT INTO t VALUES ('a'), ('A'), ('b'), ('b'), ('B'), ('c'), (NULL), (NULL)")
-    assert duplicates.find(source.address, "SELECT * FROM t; -- all", {}, "q.sql").to_pylist() == ["b"]
+    assert duplicates.find(source.address, Query("SELECT * FROM t; -- all", {}, "q.sql")).to_pylist() == ["b"]
 
 
 def test_integers_are_doubled_as_they_are_written(server: Embedded) -> None:
     query = "SELECT * FROM (VALUES (1), (2), (1)) AS night (entity_id)"
-    assert duplicates.find(server.connections["warehouse"], query, {}, "q.sql").to_pylist() == ["1"]
+    assert duplicates.find(server.connections["warehouse"], Query(query, {}, "q.sql")).to_pylist() == ["1"]

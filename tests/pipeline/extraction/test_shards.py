@@ -1,4 +1,4 @@
-"""pipeline/tasks/extract.py: a night read over several connections is the same night, from one snapshot."""
+"""pipeline/extraction/shards.py: a night read over several connections is the same night, from one snapshot."""
 
 from datetime import date
 
@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from pipeline.databases import connections, warehouse
-from pipeline.databases.queries import Values, WarehouseError
-from pipeline.tasks.extract import ExtractError
+from pipeline.databases.queries import Query, Values, WarehouseError
+from pipeline.extraction.shards import ExtractError
 from tests.home import Home, shop_rows
 from tests.pipeline.shop import Shop, open_shop
 
@@ -72,8 +72,8 @@ def test_all_shards_read_one_snapshot(shop: Shop) -> None:
     query = SHARD.format(table=shop.table)
     with warehouse.shared_snapshot(source, "q.sql") as snapshot:
         shop.home.sql(f"DELETE FROM {shop.table}", "warehouse_owner")
-        assert warehouse.count(source, query, values, "q.sql") == 0
-        assert warehouse.count(source, query, values, "q.sql", snapshot) == 500
+        assert warehouse.count(source, Query(query, values, "q.sql")) == 0
+        assert warehouse.count(source, Query(query, values, "q.sql"), snapshot) == 500
 
 
 def test_only_postgres_can_be_split(home: Home) -> None:

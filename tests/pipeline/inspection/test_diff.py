@@ -1,10 +1,8 @@
 """The difference between two runs, held against pandas, which takes the long way."""
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,35 +10,14 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from pipeline.embedded.server import Embedded
+from pipeline.databases import statements
 from pipeline.errors import NothingToDo
-from pipeline.inspection import slices
-from pipeline.inspection.diff import CompareError, Diff, compare, with_published
-from pipeline.runs import archive
+from pipeline.inspection.diff import CompareError, compare, with_published
 from pipeline.runs.ledger import LedgerError
 from pipeline.runs.publications import Held
-from tests.home import NIGHT, Home, shop_model, shop_rows
+from tests.home import NIGHT, Home, shop_rows
+from tests.pipeline.inspection.test_slices import diff, sliced
 from tests.pipeline.shop import Shop, open_shop
-
-
-@pytest.fixture(scope="module")
-def street(server: Embedded, tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """The home of all shops that leave their model as it is."""
-    return Home(tmp_path_factory.mktemp("home"), server)
-
-
-@pytest.fixture
-def shop(street: Home) -> Shop:
-    return open_shop(street)
-
-
-def sliced(shop: Shop, *columns: str) -> None:
-    names = ", ".join(f'"{column}"' for column in columns)
-    shop.configure("retries = 0.*", f"retries = 0\nslices = [{names}]")
-
-
-def diff(shop: Shop, before: int, after: int, top: int = 10) -> Diff:
-    return compare(shop.home.places, before, after, top=top)
 
 
 def scores(shop: Shop, run_id: int) -> pd.DataFrame:
@@ -120,7 +97,7 @@ def test_nothing_is_computed_once_for_every_entity(shop: Shop) -> None:
     """Seen on a table without statistics: the planner sorted the first run's scores again for every pair."""
     run_id = shop.home.score(shop.job).run_id
     values: dict[str, Any] = {"before": run_id, "after": run_id, "before_date": NIGHT, "after_date": NIGHT}
-    query = f"EXPLAIN (ANALYZE, FORMAT JSON) {archive.query('compare/summary.sql')}"
+    query = f"EXPLAIN (ANALYZE, FORMAT JSON) {statements.load('inspection/diff')['summary']}"
     [row] = shop.home.sql(query, **values)
 
     def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -155,20 +132,6 @@ def test_two_nights_are_compared_as_two_runs_of_one_are(shop: Shop) -> None:
     assert (found.before.score_date, found.after.score_date) == (NIGHT, NIGHT + timedelta(days=1))
 
 
-def test_what_changed_between_two_runs_is_named(home: Home) -> None:
-    shop = open_shop(home)
-    before = shop.home.score(shop.job)
-    shop.home.model("shop", *shop_model(seed=5))
-    shop.query("SELECT entity_id, amount, visits, channel, member FROM {table}")
-    shop.configure("a test job", "told otherwise")
-    after = shop.home.score(shop.job)
-    found = diff(shop, before.run_id, after.run_id)
-    named = {change.what: (change.before, change.after) for change in found.lineage}
-    assert named.keys() == {"model version", "model bytes", "query", "job file"}
-    assert named["model version"] == (1, 2)
-    assert found.changed == 100
-
-
 def test_the_probabilities_of_the_classes_are_compared_too(home: Home) -> None:
     rows = shop_rows(60)[["entity_id", "visits"]]
     job = home.job(f"SELECT * FROM {home.table(rows)}", "thirds")
@@ -200,34 +163,6 @@ def test_a_held_run_of_the_first_night_has_nothing_to_be_compared_with(shop: Sho
     with pytest.raises(Held):
         shop.home.score(shop.job)
     assert with_published(shop.home.places.predictions, shop.home.last_run(shop.job)["run_id"]) is None
-
-
-def test_without_its_parts_a_run_is_compared_all_the_same_but_by_slice(shop: Shop) -> None:
-    sliced(shop, "channel")
-    before = shop.home.score(shop.job)
-    shop.change("visits = visits + 3", "entity_id LIKE '%3'")
-    after = shop.home.score(shop.job)
-    shutil.rmtree(Path(shop.home.store) / shop.job / NIGHT.isoformat() / str(after.run_id))
-    found = diff(shop, before.run_id, after.run_id)
-    assert (found.changed, found.slices) == (10, [])
-    [note] = found.notes
-    assert (
-        note
-        == f"no slices: {shop.job}/2024-03-01/{after.run_id}/part-00000.parquet is no longer in the store"
-    )
-
-
-def test_a_slice_that_is_no_feature_or_no_group_is_told(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(slices, "MAX_VALUES", 50)
-    sliced(shop, "region", "amount", "member")
-    run_id = shop.home.score(shop.job).run_id
-    found = diff(shop, run_id, run_id)
-    assert found.notes == [
-        f"no slices by region: the model of run {run_id} does not take this column",
-        "no slices by amount: it has more than 50 values",
-    ]
-    assert {one.column for one in found.slices} == {"member"}
-    assert sum(one.entities for one in found.slices) == 100
 
 
 def test_without_its_job_file_a_run_is_compared_all_the_same(shop: Shop) -> None:

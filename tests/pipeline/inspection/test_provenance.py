@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, RegressorMixin
 
-from pipeline.embedded.server import Embedded
 from pipeline.inspection.provenance import Rule, TraceError, changes, trace
 from pipeline.runs import code_version
 from tests.home import NIGHT, Home, shop_rows
@@ -24,17 +23,6 @@ class Crowd(RegressorMixin, BaseEstimator):
     def predict(self, frame: pd.DataFrame) -> npt.NDArray[np.float64]:
         """The number of rows."""
         return np.full(len(frame), float(len(frame)))
-
-
-@pytest.fixture(scope="module")
-def street(server: Embedded, tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """The home of all shops that leave their model as it is."""
-    return Home(tmp_path_factory.mktemp("home"), server)
-
-
-@pytest.fixture
-def shop(street: Home) -> Shop:
-    return open_shop(street)
 
 
 def test_all_that_made_a_score_is_there(shop: Shop) -> None:
@@ -93,9 +81,7 @@ def test_an_unknown_entity_gets_the_nearest(shop: Shop) -> None:
         f"run {after} has neither scored nor rejected entity 'customer-00042'. Other runs of {shop.job} 2024-03-01 "
         f"have: name one of {before}."
     )
-    with pytest.raises(
-        TraceError, match="Its nearest entity is 'customer-00040': correct the name, or the run"
-    ):
+    with pytest.raises(TraceError, match="The nearest entity is 'customer-00040'. Correct the name or run"):
         trace(shop.home.places, after, "customer-0004")
 
 

@@ -70,6 +70,6 @@ def test_a_check_says_all_of_it_and_the_pool_only_where_it_sees_airflows(home: H
     ]
     assert "airflow pools set 'the nights' 4 scoring" in by_name["pool"].detail
     assert by_name["pool"].detail.startswith(
-        "only Airflow knows whether it has pool 'the nights'. Without it no task"
+        "this command cannot ask Airflow whether it has pool 'the nights'. Without it no task"
     )
     assert require_pool(job, {}) == by_name["pool"].detail

@@ -7,7 +7,7 @@ from email.message import EmailMessage
 import pytest
 
 from pipeline.integrations import messages
-from pipeline.integrations.messages import Night
+from pipeline.integrations.messages import Subject
 from pipeline.integrations.outbox import Alert, deliver
 from pipeline.payloads import Evaluation, Finding, Verdict
 from tests.home import NIGHT, Home
@@ -42,7 +42,7 @@ LINK = re.compile(
 def every(home: Home, value: str) -> list[Alert]:
     """Each kind of message, with a hostile value wherever one of the data may be."""
     shop = open_shop(home)
-    night = Night(
+    night = Subject(
         home.read(shop.job), NIGHT, "nightly 0", None, *sorted(OURS - {"http://airflow.example/form"})
     )
     night = replace(night, task="http://airflow.example/task", report="http://airflow.example/report")
@@ -52,7 +52,7 @@ def every(home: Home, value: str) -> list[Alert]:
     )
     known = {"outcomes": 1.0, "sampled": 1.0}
     measured = Evaluation(
-        run_id=run.run_id, job=shop.job, score_date=str(NIGHT), entities=1, metrics=known,
+        run_id=run.run_id, job=shop.job, score_date=NIGHT, entities=1, metrics=known,
         alarms=(f"channel {value}",), notes=(),
     )  # fmt: skip
     return [

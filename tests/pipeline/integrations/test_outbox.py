@@ -70,7 +70,7 @@ def test_what_cannot_be_sent_is_kept_and_goes_with_the_next_as_one_message(
     web.status = 500
     for cause in ("first", "second"):
         with pytest.raises(
-            AlertError, match="was not reached.* are kept, and sent with the next night"
+            AlertError, match="was not reached.* wait, and are sent with the next one"
         ) as refused:
             enqueue_and_send(uri, to, (address, web.url), alert(home, cause, title=f"shop: {cause}"))
         assert "secret-word" not in str(refused.value)
@@ -107,11 +107,11 @@ def test_without_its_database_a_message_is_sent_if_it_may(
     assert web.got == []
     enqueue_and_send(nowhere, "alerts", (web.url,), alert(home), unkept=True)
     assert [posted["title"] for posted in web.got] == ["shop 2024-03-01: held"]
-    assert "the message cannot be kept" in caplog.text
+    assert "the message cannot be entered" in caplog.text
 
 
 def test_an_address_that_cannot_be_used_keeps_no_other_from_its_message(home: Home, web: Web) -> None:
-    with pytest.raises(AlertError, match="an address that Apprise cannot use"):
+    with pytest.raises(AlertError, match="Apprise cannot use an address"):
         enqueue_and_send(home.places.predictions, recipient(home), ("nosuch://x", web.url), alert(home))
     assert len(web.got) == 1
 

@@ -24,19 +24,15 @@ from pipeline.runs import history, ledger
 from pipeline.runs.decisions import decide, roll_back
 from pipeline.runs.publications import PublishError
 from pipeline.runtime.clock import Clock
-from pipeline.store import files, layout, parts
+from pipeline.store import files, parts
+from pipeline.store.layout import RunRef
 from pipeline.store.parts import PartError, PartWriter
 from pipeline.tasks.predict import score_part
-from tests.home import NIGHT, Home
+from tests.home import NIGHT
 from tests.pipeline.maintenance.test_retention import age
-from tests.pipeline.shop import Shop, open_shop
+from tests.pipeline.shop import Shop
 
 ENTITY = "customer-00041"  # in part 1
-
-
-@pytest.fixture
-def shop(home: Home) -> Shop:
-    return open_shop(home)
 
 
 def forget(shop: Shop, entity: str = ENTITY) -> Receipt:
@@ -76,19 +72,19 @@ def verified(shop: Shop, run_id: int) -> list[int]:
     loaded = registry.load(pinned)
     rows = []
     for line in history.show(shop.home.places.predictions, run_id)["ledger"]:
-        where = (shop.job, NIGHT.isoformat(), run_id, line["part"])
+        ref = RunRef(shop.job, NIGHT, run_id)
         part = Part(number=line["part"], rows=0, size=0, sha256=line["input_sha256"])
         work = PartTask(
-            run_id=run_id, job=shop.job, score_date=NIGHT.isoformat(), model_name=run["model_name"],
+            run_id=run_id, job=shop.job, score_date=NIGHT, model_name=run["model_name"],
             model_version=run["model_version"], model_sha256=run["model_sha256"], part=part,
         )  # fmt: skip
-        kept = files.fetch(shop.home.store, layout.scored_path(*where))
+        kept = files.fetch(shop.home.store, ref.scored(line["part"]))
         assert hashlib.sha256(kept).hexdigest() == line["scored_sha256"]
         assert (
             score_part(shop.home.places, work, pinned, loaded, Clock()).part.sha256 == line["scored_sha256"]
         )
         rows.append(
-            sum(batch.num_rows for batch in parts.read(shop.home.store, layout.input_path(*where), part))
+            sum(batch.num_rows for batch in parts.read(shop.home.store, ref.input(line["part"]), part))
         )
     return rows
 
@@ -284,7 +280,7 @@ def test_an_erasure_after_a_killed_one_of_another_subject_confuses_nothing(shop:
 
 def test_a_damaged_part_is_named_and_nothing_is_forgotten(shop: Shop) -> None:
     run = shop.home.score(shop.job).run_id
-    path = Path(shop.home.store) / layout.input_path(shop.job, NIGHT.isoformat(), run, 1)
+    path = Path(shop.home.store) / RunRef(shop.job, NIGHT, run).input(1)
     whole = path.read_bytes()
     for damaged in (whole[:-1] + b"?", whole[:1000], whole[:200] + b"??" + whole[202:]):
         path.write_bytes(damaged)

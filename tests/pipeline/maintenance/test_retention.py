@@ -17,7 +17,7 @@ from pipeline.databases import postgres
 from pipeline.databases.waiting import Busy
 from pipeline.errors import NothingToDo
 from pipeline.inspection.chain import verify
-from pipeline.maintenance import janitor, retention
+from pipeline.maintenance import janitor, retention, retention_days
 from pipeline.maintenance.retention import Item, Pruned
 from pipeline.reports.report import report
 from pipeline.runs import history, ledger
@@ -28,11 +28,6 @@ from tests.home import NIGHT, SUPERUSER, Home
 from tests.pipeline.shop import Shop, locked, open_shop
 
 MONTHS = iter(date(1990 + year, month, 1) for year in range(9) for month in range(1, 13))
-
-
-@pytest.fixture
-def shop(home: Home) -> Shop:
-    return open_shop(home)
 
 
 def keep(shop: Shop, **days: int) -> None:
@@ -55,7 +50,7 @@ def age(shop: Shop, days: float, where: str = "true") -> None:
 
 def enter(shop: Shop) -> None:
     """Enter the job's [retention] into the database, as its owner."""
-    retention.enter(shop.home.server.connections["predictions_owner"], [shop.home.read(shop.job)])
+    retention_days.enter(shop.home.server.connections["predictions_owner"], [shop.home.read(shop.job)])
 
 
 def prune(shop: Shop, *, dry_run: bool = False, entered: bool = True) -> Pruned:

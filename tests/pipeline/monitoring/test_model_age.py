@@ -26,7 +26,7 @@ def test_a_model_that_is_older_than_it_may_be_is_told_and_published_all_the_same
     shop = trained(home, NIGHT - timedelta(days=91))
     done = home.score(shop.job)
     message = (
-        "model shop version 1 was trained on nights until 2023-12-01, 91 days before the score date, "
+        "model shop version 1 was trained on days until 2023-12-01, 91 days before the score date, "
         "and gate.max_model_age_days is 90"
     )
     assert found(shop, done.run_id) == [{"action": "warn", "message": message}]

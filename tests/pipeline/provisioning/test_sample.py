@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from pipeline.databases import postgres, warehouse
-from pipeline.databases.queries import WarehouseError
+from pipeline.databases.queries import Query, WarehouseError
 from pipeline.embedded.server import Embedded
 from pipeline.provisioning import sample, sample_files
 
@@ -55,7 +55,7 @@ def counts(uri: str) -> dict[str, int]:
 
 def frame(uri: str, text: str) -> pd.DataFrame:
     """Rows of one query that may be many."""
-    with warehouse.stream(uri, text, {}, "test") as reader:
+    with warehouse.stream(uri, Query(text, {}, "test")) as reader:
         rows: pd.DataFrame = reader.read_all().to_pandas()
     return rows
 
@@ -254,7 +254,9 @@ def test_every_table_says_what_it_holds(sample_warehouse: str) -> None:
 
 
 def test_columns_arrive_in_the_types_of_the_tables(sample_warehouse: str) -> None:
-    with warehouse.stream(sample_warehouse, "SELECT * FROM warehouse.flights LIMIT 1", {}, "test") as reader:
+    with warehouse.stream(
+        sample_warehouse, Query("SELECT * FROM warehouse.flights LIMIT 1", {}, "test")
+    ) as reader:
         kinds = {field.name: field.type for field in reader.schema}
     assert kinds["scheduled_at"] == pa.timestamp("us", "UTC")
     assert (kinds["dep_delay"], kinds["carrier"]) == (pa.int32(), pa.string())

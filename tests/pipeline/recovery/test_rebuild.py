@@ -25,7 +25,7 @@ import sqlalchemy as sa
 from pipeline.databases import connections
 from pipeline.embedded.server import Embedded
 from pipeline.inspection.chain import verify
-from pipeline.maintenance import retention
+from pipeline.maintenance import retention, retention_days
 from pipeline.maintenance.erasure import erase
 from pipeline.provisioning.migrate import migrate
 from pipeline.recovery.adopt import RebuildError
@@ -33,7 +33,8 @@ from pipeline.recovery.rebuild import Rebuilt, rebuild
 from pipeline.runs import history, receipts, store_identity
 from pipeline.runs.decisions import decide, roll_back
 from pipeline.runs.store_identity import BehindStore, ForeignStore
-from pipeline.store import files, layout, objects
+from pipeline.store import files, objects
+from pipeline.store.layout import RunRef
 from pipeline.tasks.fallback import serve
 from tests.home import NIGHT, Home
 from tests.pipeline.shop import Shop, locked, open_shop
@@ -411,8 +412,8 @@ def test_a_store_in_s3_gives_back_what_there_was(
 def test_what_the_database_has_not_sealed_is_not_taken(rescue: Rescue) -> None:
     """Other scores under a note, a whole night under a record and a receipt, and junk, of whoever writes there."""
     before, [run] = rescue.seen(), rescue.shop.runs()
-    store, where = Path(rescue.home.store), (rescue.job, str(NIGHTS[0]), run["run_id"])
-    scored = store / layout.scored_path(*where, 0)
+    store, ref = Path(rescue.home.store), RunRef(rescue.job, NIGHTS[0], run["run_id"])
+    scored = store / ref.scored(0)
     whole = pq.read_table(scored)
     old = hashlib.sha256(scored.read_bytes()).hexdigest()
     scores = next(number for number, type_ in enumerate(whole.schema.types) if type_ == pa.float64())
@@ -423,11 +424,9 @@ def test_what_the_database_has_not_sealed_is_not_taken(rescue: Rescue) -> None:
     note = {"kind": "scored", "part": 0, "before": old, "after": new, "rows": 0}
     forged = {f"{erased}/{run['run_id']}/scored-00000-{old[:16]}-{new[:16]}.json": json.dumps(note)}
     # A night that nobody scored, approved by nobody.
-    [receipt] = receipts.nights(str(store), rescue.job, [])[NIGHTS[0]]
-    folder = shutil.copytree(
-        store / layout.folder(*where), store / layout.folder(rescue.job, str(NIGHTS[1]), 99)
-    )
-    for path in (receipts.record_path(*where), receipt[1]):
+    [receipt] = receipts.moves_by_day(str(store), rescue.job, [])[NIGHTS[0]]
+    folder = shutil.copytree(store / ref.folder, store / RunRef(rescue.job, NIGHTS[1], 99).folder)
+    for path in (ref.record, receipt[1]):
         value = objects.read(str(store), path, None) or ""
         for true, false in ((str(NIGHTS[0]), str(NIGHTS[1])), (f'"run_id": {run["run_id"]}', '"run_id": 99')):
             value = value.replace(true, false)
@@ -463,13 +462,13 @@ def test_a_receipt_and_a_record_speak_of_their_own_night_only(rescue: Rescue) ->
     rescue.home.score(rescue.job, NIGHTS[1])
     rescue.home.score(other.job, NIGHTS[0])
     theirs, store = other.shop.runs()[0], rescue.home.store
-    before, [(_, receipt)] = other.seen(), receipts.nights(store, other.job, [])[NIGHTS[0]]
+    before, [(_, receipt)] = other.seen(), receipts.moves_by_day(store, other.job, [])[NIGHTS[0]]
     forged = (objects.read(store, receipt, None) or "").replace(
         '"status": "published"', '"status": "superseded"'
     )
     objects.put(store, receipt.replace(other.job, rescue.job), forged, b"a guess")
     mine = rescue.shop.runs()[1]["run_id"]
-    path = receipts.record_path(rescue.job, str(NIGHTS[1]), mine)
+    path = RunRef(rescue.job, NIGHTS[1], mine).record
     record = json.loads(objects.read(store, path, None) or "")
     record["run_metrics"][0]["run_id"] = theirs["run_id"]
     objects.put(store, path, json.dumps(record), b"a guess")
@@ -520,7 +519,7 @@ def test_a_number_that_nobody_gave_stops_no_night(rescue: Rescue) -> None:
 
 def prune(rescue: Rescue, **options: Any) -> retention.Pruned:
     """Prune the job, as the janitor, by the days that the owner has entered."""
-    retention.enter(rescue.owner, [rescue.home.read(rescue.job)])
+    retention_days.enter(rescue.owner, [rescue.home.read(rescue.job)])
     address = rescue.server.connections.__getitem__
     return retention.prune(address, rescue.home.store, [rescue.home.read(rescue.job)], **options)
 

@@ -3,7 +3,7 @@
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pipeline.monitoring.profile import Bins
+from pipeline.monitoring.bins import Bins
 from pipeline.reports import axes
 
 

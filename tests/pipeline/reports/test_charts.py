@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
 
-from pipeline.reports import charts
-from pipeline.reports.charts import Cell
+from pipeline.reports import calendars, charts
+from pipeline.reports.calendars import Cell
 from tests.hostile import HOSTILE
 
 DAYS = [date(2024, 3, 1) + timedelta(days=number) for number in range(10)]
@@ -71,10 +71,10 @@ def test_pictures_tell_a_screen_reader_what_they_show() -> None:
     drawn = read(charts.histogram("distance", ["0", "1"], [0.25, 0.75], [0.5, 0.5]))
     assert drawn.get("role") == "img"
     assert drawn.findtext("title") == "distance"
-    assert drawn.findtext("desc") == "Tonight: most in 1 (75.0%). Reference: most in 0 (50.0%). "
+    assert drawn.findtext("desc") == "This run: most in 1 (75.0%). Reference: most in 0 (50.0%). "
     drawn = read(charts.history("rows", dict(zip(DAYS, range(1000, 1010), strict=True)), DAYS[-1]))
     assert drawn.findtext("desc") == (
-        "10 nights from 2024-03-01 to 2024-03-10: least 1,000, most 1,009, 1,009 on 2024-03-10."
+        "10 days from 2024-03-01 to 2024-03-10: least 1,000, most 1,009, 1,009 on 2024-03-10."
     )
 
 
@@ -97,31 +97,13 @@ def test_a_history_takes_any_values(values: dict[date, float | None]) -> None:
     assert inside(drawn)
 
 
-def test_a_calendar_has_monday_on_top_and_no_meaning_in_colour_alone() -> None:
-    cells = {
-        DAYS[0]: Cell("good", "fine"),
-        DAYS[3]: Cell("bad", "failed", "run/1"),
-        DAYS[9]: Cell("warn", "odd"),
-    }
-    drawn = read(charts.calendar("nights", cells))
-    placed = {group.findtext("title"): group.find("rect") for group in drawn.iter("g")}
-    assert {name: (r.get("x"), r.get("y")) for name, r in placed.items() if r is not None} == {
-        "fine": ("0", "60"),  # the first of March 2024 is a Friday
-        "failed": ("15", "0"),
-        "odd": ("15", "90"),
-    }
-    assert {group.findtext("text") for group in drawn.iter("g")} == {"", "✕", "!"}
-    assert [(link.get("href"), link.get("aria-label")) for link in drawn.iter("a")] == [("run/1", "failed")]
-    assert drawn.findtext("desc") == "1 as usual, 1 to look at, 1 failed or rejected."
-
-
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_text_stays_text(text: str) -> None:
     text = text.replace("\x1b", "")  # no XML may hold it, and no browser minds
     for drawn in (
         charts.histogram(text, [text, text], [0.1, 0.2]),
         charts.history(text, dict.fromkeys(DAYS, 1.0), DAYS[0]),
-        charts.calendar(text, {DAYS[0]: Cell("good", text, text)}),
+        calendars.calendar(text, {DAYS[0]: Cell("good", text, text)}),
     ):
         assert read(drawn).findtext("title") == text.replace("\r", "\n")
         known = {"svg", "title", "desc", "rect", "polyline", "circle", "text", "g", "a"}

@@ -1,4 +1,4 @@
-"""pipeline/reports/histograms.py: tonight beside the training nights, whatever number of bins."""
+"""pipeline/reports/histograms.py: a run beside the training days, whatever number of bins."""
 
 from datetime import date, timedelta
 from pathlib import Path
@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.monitoring.profile import Bins
-from pipeline.monitoring.references import ENOUGH_NIGHTS, Reference
+from pipeline.monitoring.bins import Bins
+from pipeline.monitoring.references import ENOUGH_DAYS, Reference
 from pipeline.reports import histograms
 
 
@@ -20,9 +20,9 @@ def reference(bins: Bins, nights: int) -> Reference:
 
 def test_shares_beside_the_training_nights() -> None:
     bins = Bins("origin", "values", values=("EWR",))
-    seen = histograms.spread("origin", dict.fromkeys(bins.labels, 1), reference(bins, ENOUGH_NIGHTS))
+    seen = histograms.spread("origin", dict.fromkeys(bins.labels, 1), reference(bins, ENOUGH_DAYS))
     assert seen.labels == ("EWR", "other", "null")
-    assert seen.tonight == pytest.approx((1 / 3, 1 / 3, 1 / 3))
+    assert seen.run == pytest.approx((1 / 3, 1 / 3, 1 / 3))
     assert seen.reference == pytest.approx((1 / 6, 2 / 6, 3 / 6))
     assert seen.band is not None
     assert np.array(seen.band) == pytest.approx(np.array([[1, 1], [2, 2], [3, 3]]) / 6)
@@ -44,8 +44,8 @@ def test_the_least_common_of_many_bins_are_drawn_as_one() -> None:
     bins = Bins("dest", "values", values=tuple(f"{number:03d}" for number in range(98)))
     tonight = {label: 100 if label == "000" else 0 for label in bins.labels}
     seen = histograms.spread("dest", tonight, reference(bins, 40))
-    assert len(seen.labels) == len(seen.tonight) == histograms.MOST_BINS
-    assert (seen.labels[0], seen.tonight[0], seen.labels[-1]) == ("000", 1.0, "77 others")
+    assert len(seen.labels) == len(seen.run) == histograms.MOST_BINS
+    assert (seen.labels[0], seen.run[0], seen.labels[-1]) == ("000", 1.0, "77 others")
     assert seen.reference is not None
     assert sum(seen.reference) == pytest.approx(1)
 

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.errors import NothingToDo
 from pipeline.reports import queries
-from pipeline.reports.headline import judge
+from pipeline.reports.headline import describe
 from pipeline.reports.overview import overview
 from pipeline.reports.report import report
 from pipeline.runs.decisions import decide
@@ -33,7 +33,7 @@ def test_the_last_nights_at_a_glance(home: Home) -> None:
     with pytest.raises(Exception, match="nothing"):
         home.score(shop.job, failed)
     uri = home.server.connections["analyst"]
-    nights = queries.nights(uri, [shop.job])
+    nights = queries.days(uri, [shop.job])
     assert [(night.score_date, night.level) for night in nights] == [
         (fine, "good"),
         (held, "warn"),
@@ -44,8 +44,8 @@ def test_the_last_nights_at_a_glance(home: Home) -> None:
     assert f"{held}: held, 100 rows scored, 2 findings" in page.said
     assert "Rows scored: none, before 100" in page.said
     assert "1 job: 1 failed or rejected." in page.said
-    assert ("p", "class", "verdict bad") in page.attributes
-    assert "1 as usual, 1 to look at, 1 failed or rejected." in page.said
+    assert ("p", "class", "headline bad") in page.attributes
+    assert "1 as usual, 1 to check, 1 failed or rejected." in page.said
     assert ("a", "href", f"runs/{nights[0].run_id}") in page.attributes
     assert unseen.job not in page.said
     assert "never_ran" not in page.said
@@ -58,7 +58,7 @@ def test_a_rescored_night_that_is_held_is_amber_though_analysts_have_scores(home
     shop.change("visits = visits + 1")
     with pytest.raises(Held):
         home.score(shop.job)
-    [night] = queries.nights(home.server.connections["analyst"], [shop.job])
+    [night] = queries.days(home.server.connections["analyst"], [shop.job])
     assert (night.run_id, night.level, night.held_run_id) == (first.run_id, "warn", first.run_id + 1)
 
 
@@ -70,7 +70,7 @@ def test_an_empty_night_of_much_later_hides_nothing(home: Home) -> None:
     for later in days(1, 400):
         with pytest.raises(NothingToDo):
             home.score(shop.job, later)
-    nights = queries.nights(home.server.connections["analyst"], [shop.job])
+    nights = queries.days(home.server.connections["analyst"], [shop.job])
     assert [(night.score_date, night.level) for night in nights] == [(NIGHT, "good")]
 
 
@@ -89,7 +89,7 @@ def test_those_come_first_that_somebody_has_to_look_at(home: Home) -> None:
     page = Page(overview(uri, jobs, lambda night: f"runs/{night.run_id}"))
     assert page.said.index(shops["rejected"].job) < page.said.index(shops["waiting"].job)
     assert page.said.index(shops["waiting"].job) < page.said.index(shops["fine"].job)
-    assert "3 jobs: 1 failed or rejected, 1 to look at, 1 as usual." in page.said
+    assert "3 jobs: 1 failed or rejected, 1 to check, 1 as usual." in page.said
     assert f"{NIGHT}: rejected, 100 rows scored" in page.said
     # The last night is fine, and one before it waits for a person all the same.
     assert f"{NIGHT}: held, 100 rows scored" in page.said
@@ -97,7 +97,7 @@ def test_those_come_first_that_somebody_has_to_look_at(home: Home) -> None:
 
 def test_nothing_yet(home: Home) -> None:
     said = Page(overview(home.server.connections["analyst"], [], lambda night: "")).said
-    assert "No job that you may see has scored a night yet." in said
+    assert "No job that you may see has a run yet." in said
 
 
 def test_a_published_night_whose_rescore_failed_is_amber_until_one_succeeds(home: Home) -> None:
@@ -107,16 +107,16 @@ def test_a_published_night_whose_rescore_failed_is_amber_until_one_succeeds(home
     shop.query("SELECT nothing FROM {table}")
     with pytest.raises(Exception, match="nothing"):
         home.score(shop.job)
-    [night] = queries.nights(uri, [shop.job])
+    [night] = queries.days(uri, [shop.job])
     assert (night.run_id, night.level, night.failed_run_id) == (first.run_id, "warn", first.run_id + 1)
     page = Page(overview(uri, [shop.job], lambda night: "#"))
     assert f"published, 100 rows scored, run {first.run_id + 1} failed afterwards" in page.said
-    sentence = f"Published, and run {first.run_id + 1}, which was to take its place, failed: 100 rows scored"
-    assert sentence in judge(queries.record(uri, first.run_id).run).sentence
+    sentence = f"Published, and run {first.run_id + 1}, which was to replace it, failed: 100 rows scored"
+    assert sentence in describe(queries.record(uri, first.run_id).run).sentence
     # The page of the one that failed shows its own value, which is none, and not the night's that analysts see.
-    assert "100 tonight" in report(uri, home.path, first.run_id)
-    assert "100 tonight" not in report(uri, home.path, first.run_id + 1)
+    assert "100 in this run" in report(uri, home.path, first.run_id)
+    assert "100 in this run" not in report(uri, home.path, first.run_id + 1)
     shop.query(query)
     shop.change("visits = visits + 1", "entity_id = 'customer-00001'")
     home.score(shop.job)
-    assert [night.level for night in queries.nights(uri, [shop.job])] == ["good"]
+    assert [night.level for night in queries.days(uri, [shop.job])] == ["good"]

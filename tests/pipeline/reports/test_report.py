@@ -18,13 +18,11 @@ from typer.testing import CliRunner
 
 from pipeline.__main__ import app
 from pipeline.reports import report as reports
-from pipeline.reports.model_card import card
-from pipeline.reports.queries import NoSuchRun
 from pipeline.runs.decisions import decide, roll_back
 from pipeline.runs.publications import Held
 from tests.home import NIGHT, Home, shop_rows
 from tests.hostile import HOSTILE
-from tests.pipeline.shop import Shop, open_shop
+from tests.pipeline.shop import Shop
 
 VOID = {"meta", "br", "hr", "wbr"}
 
@@ -65,11 +63,6 @@ class Page(HTMLParser):
         return " ".join(" ".join(self.words).split())
 
 
-@pytest.fixture
-def shop(home: Home) -> Shop:
-    return open_shop(home)
-
-
 def report(home: Home, run_id: int) -> str:
     """A run's report, read as an analyst: the web server's role."""
     return reports.report(home.server.connections["analyst"], home.path, run_id)
@@ -84,7 +77,7 @@ def test_a_published_run(shop: Shop) -> None:
     assert "part by part (3)" in page.said
     assert "shop version 1: its card" in page.said
     assert "nothing to roll back to" in page.said
-    assert ("p", "class", "verdict good") in page.attributes
+    assert ("p", "class", "headline good") in page.attributes
     # With a step back there is one.
     shop.change("visits = visits + 1")
     again = shop.home.score(shop.job)
@@ -93,7 +86,7 @@ def test_a_published_run(shop: Shop) -> None:
     assert f'python -m pipeline rollback {shop.job} {NIGHT} --reason "WHY"' in told
     before = Page(report(shop.home, done.run_id)).said
     assert (
-        f"another run has taken its place: 100 rows scored, 0 rejected. Analysts see run {again.run_id}."
+        f"another run has replaced it: 100 rows scored, 0 rejected. Analysts see run {again.run_id}."
         in before
     )
     roll_back(shop.home.approver, shop.job, NIGHT, by="ann", reason="worse")
@@ -130,14 +123,14 @@ def test_a_failed_and_a_dry_run(shop: Shop) -> None:
     with pytest.raises(Exception, match="nothing"):
         shop.home.score(shop.job, NIGHT + timedelta(days=1))
     page = Page(report(shop.home, shop.home.last_run(shop.job)["run_id"]))
-    assert "Failed: no row was scored. Analysts see nothing of this night." in page.said
+    assert "Failed: no row was scored. Analysts see nothing for this score date." in page.said
     assert "have not all been read" in page.said
     assert "Nothing was scored." in page.said
     shop.query("SELECT * FROM {table}")
     with pytest.raises(Exception, match="dry run"):
         shop.home.score(shop.job, dry_run=True)
     dry = Page(report(shop.home, shop.home.last_run(shop.job)["run_id"]))
-    assert "A dry run: 100 rows scored, 0 rejected. Nothing of it is ever published." in dry.said
+    assert "A dry run: 100 rows scored, 0 rejected. A dry run is never published." in dry.said
 
 
 def test_the_last_weeks_are_drawn(shop: Shop) -> None:
@@ -146,7 +139,7 @@ def test_the_last_weeks_are_drawn(shop: Shop) -> None:
         shop.change("amount = amount + 1")
         last = shop.home.score(shop.job, day)
     said = report(shop.home, last.run_id)
-    assert f"3 nights from {days[0]} to {days[-1]}: least 100, most 100, 100 on {days[-1]}." in said
+    assert f"3 days from {days[0]} to {days[-1]}: least 100, most 100, 100 on {days[-1]}." in said
     assert said.count('<polyline class="line"') >= 2  # the night without a run is a gap
 
 
@@ -157,17 +150,17 @@ def test_what_was_found_unusual_is_told_first(shop: Shop) -> None:
     page = Page(report(shop.home, shop.home.score(shop.job).run_id))
     assert "Published, and something is unusual: " in page.said
     assert "and gate.max_rejected_fraction is 0.001" in page.said
-    assert ("p", "class", "verdict warn") in page.attributes
+    assert ("p", "class", "headline warn") in page.attributes
 
 
 def test_what_became_of_it_once_somebody_knows(shop: Shop) -> None:
     run_id = shop.home.score(shop.job).run_id
-    assert "The real results of this run have not been measured." in Page(report(shop.home, run_id)).said
+    assert "The outcomes of this run have not been evaluated." in Page(report(shop.home, run_id)).said
     statement = "SELECT scoring.replace_outcomes(:run_id, ARRAY['', 'channel'], ARRAY['', 'web'],"
     shop.home.sql(f"{statement} ARRAY['roc_auc', 'roc_auc'], ARRAY[0.75, 0.5])", run_id=run_id)
     page = Page(report(shop.home, run_id))
     assert "ROC AUC 0.75 " in page.said
-    assert "0.5 " not in page.said.split("What became of it")[1].split("The last weeks")[0]
+    assert "0.5 " not in page.said.split(" Outcomes ")[1].split("The last weeks")[0]
     assert f"least 0.75, most 0.75, 0.75 on {NIGHT}." in page.said
 
 
@@ -175,12 +168,12 @@ def test_features_stand_beside_the_training_data_the_most_unusual_first(shop: Sh
     shop.change("visits = visits + 40")
     run_id = shop.home.score(shop.job).run_id
     page = Page(report(shop.home, run_id))
-    features = page.said.split("Features The most unusual first")[1].split("What became of it")[0]
-    assert features.count(" of the limit") == 4
+    features = page.said.split("Features The most unusual features come first")[1].split(" Outcomes ")[0]
+    assert features.count(" times the limit") == 4
     assert features.index(" visits ") < min(
         features.index(f" {name} ") for name in ("amount", "channel", "member")
     )
-    assert "registered without its training nights" in features
+    assert "registered without training days" in features
     assert "! unusual" in features
     assert page.said.count("Reference: most in") == 4
     # A model that is gone from the store takes the comparison with it, and nothing else.
@@ -188,15 +181,10 @@ def test_features_stand_beside_the_training_data_the_most_unusual_first(shop: Sh
     alone = Page(report(shop.home, run_id)).said
     assert "there is nothing to compare with" in alone
     assert "has no MODEL_CARD.md here" in alone
-    assert alone.count("Tonight: most in") == 5
+    assert alone.count("This run: most in") == 5
     # A run of before profiles were kept.
     shop.home.sql("DELETE FROM scoring.profiles WHERE run_id = :run_id", run_id=run_id)
-    assert "This run kept no histogram of its scores." in Page(report(shop.home, run_id)).said
-
-
-def test_a_run_that_is_not_there(shop: Shop) -> None:
-    with pytest.raises(NoSuchRun, match="no run 999999"):
-        report(shop.home, 999_999)
+    assert "This run has no histogram of its scores." in Page(report(shop.home, run_id)).said
 
 
 def require_alone(text: str) -> Page:
@@ -271,9 +259,9 @@ def test_models_of_other_kinds_without_nights_and_without_results(home: Home, ki
     home.model(kind, model, features)
     job = home.job(f"SELECT entity_id, visits, member FROM {home.table(shop_rows())}", kind)
     page = require_alone(report(home, home.score(job).run_id))
-    assert "registered without its training nights" in page.said
-    assert "what nine training nights in ten do" not in page.said
-    assert "The real results of this run have not been measured." in page.said
+    assert "registered without training days" in page.said
+    assert "nine training days in ten" not in page.said
+    assert "The outcomes of this run have not been evaluated." in page.said
     scores = page.said.split("Scores Mean")[1].split("Features")[0]
     assert "% of the rows" in scores
     assert ("Label Share" in scores) == (kind == "multiclass")
@@ -322,23 +310,13 @@ def test_a_huge_run_makes_a_page_of_less_than_300_kb(shop: Shop) -> None:
     assert "Cut here" in said
 
 
-def test_a_card_is_read_from_the_model_store_only(home: Home, tmp_path: Path) -> None:
-    (tmp_path / "MODEL_CARD.md").write_text("secret")
-    (home.path / "models" / "link").symlink_to(tmp_path)
-    (home.path / "models" / "m" / "1").mkdir(parents=True)
-    (home.path / "models" / "m" / "1" / "MODEL_CARD.md").write_text("| a |\n|---|\n| b |")
-    assert "<table>" in str(card(home.path, "m", 1))
-    for name in ("../..", "link", "/etc", "missing"):
-        assert card(home.path, name, 1) is None
-
-
 def test_nights_that_nobody_saw_are_no_history(shop: Shop) -> None:
     shop.home.score(shop.job)
     last = date(2024, 3, 3)
     nights = shop.home.score(shop.job, last)
-    found = reports.by_night([], last, lambda night: night.rows_scored)
+    found = reports.by_day([], last, lambda night: night.rows_scored)
     assert found == {last: None}
-    assert f"2 nights from {NIGHT} to {last}" in report(shop.home, nights.run_id)
+    assert f"2 days from {NIGHT} to {last}" in report(shop.home, nights.run_id)
 
 
 def test_the_command_writes_it(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,19 +7,16 @@ import pytest
 
 from pipeline.config import dates
 from pipeline.model import registry, requirements
-from pipeline.runs import code_version, history, ledger
+from pipeline.payloads import RunRequest
+from pipeline.runs import code_version, ledger
 from pipeline.runs.ledger import LedgerError, Superseded
+from pipeline.store.layout import RunRef
 from pipeline.store.parts import PartError
 from pipeline.tasks.load_model import load_model
 from pipeline.tasks.predict import predict
 from pipeline.tasks.write import write
-from tests.home import NIGHT, Home, shop_model
-from tests.pipeline.shop import Shop, open_shop
-
-
-@pytest.fixture
-def shop(home: Home) -> Shop:
-    return open_shop(home)
+from tests.home import NIGHT
+from tests.pipeline.shop import Shop
 
 
 def test_a_run_names_all_that_it_was_made_of(shop: Shop) -> None:
@@ -48,10 +45,19 @@ def test_a_try_that_comes_late_does_not_take_over_from_a_later_one(shop: Shop) -
     assert [run["attempt"] for run in shop.runs()] == [2, 1]
 
 
+def test_whatever_ends_a_stage_is_noted_in_the_runs_row(shop: Shop) -> None:
+    run = shop.extract()
+    with pytest.raises(KeyboardInterrupt), ledger.open_run(shop.home.places.predictions, run.run_id):
+        raise KeyboardInterrupt
+    noted = shop.home.last_run(shop.job)
+    assert (noted["status"], noted["status_reason"]) == ("failed", "KeyboardInterrupt")
+    assert shop.publish(run, shop.write(run)).run_id == run.run_id
+
+
 def test_a_failure_is_noted_in_the_runs_row_and_a_retry_resumes_it(shop: Shop) -> None:
     run = shop.extract()
     work = load_model(shop.home.places, run)
-    path = Path(shop.home.store) / run.job / run.score_date / str(run.run_id) / "part-00001.parquet"
+    path = Path(shop.home.store) / RunRef.of(run).input(1)
     aside = path.rename(path.with_suffix(".aside"))
     with pytest.raises(PartError, match="is missing") as missing:
         predict(shop.home.places, work[1])
@@ -71,10 +77,12 @@ def test_of_tries_that_begin_at_once_the_newest_goes_on(shop: Shop) -> None:
     shop.extract()  # so that the month's partition is there, and nothing else makes them wait
     pinned = registry.resolve(places.home, job.model.name, job.model.alias)
     interval = dates.interval(NIGHT, job.zone)
-    entry = ledger.RunRecord(job.name, NIGHT, interval, "one", False, pinned, "query", job.sha256)
+    record = ledger.RunRecord(
+        job.name, NIGHT, interval, RunRequest(trigger="one"), pinned, "query", job.sha256
+    )
     with ThreadPoolExecutor(6) as threads:
         tries = list(
-            threads.map(lambda _: ledger.begin(places.predictions, entry, lambda run_id: None), range(6))
+            threads.map(lambda _: ledger.begin(places.predictions, record, lambda run_id: None), range(6))
         )
     assert [run["run_id"] for run in shop.runs()[1:] if run["status"] == "running"] == [max(tries)]
 
@@ -113,53 +121,3 @@ def test_work_on_a_run_that_is_not_there_is_refused(shop: Shop) -> None:
         ledger.open_run(shop.home.places.predictions, 999_999_999),
     ):
         raise AssertionError("the work began")
-
-
-def test_show_tells_all_of_a_run(shop: Shop) -> None:
-    shop.change("channel = NULL", "entity_id IN ('customer-00001', 'customer-00041')")
-    done = shop.home.score(shop.job)
-    seen = history.show(shop.home.places.predictions, done.run_id)
-    assert (seen["job"], seen["status"], seen["rows_scored"]) == (shop.job, "published", 98)
-    assert [
-        (line["rows_extracted"], line["rows_rejected"], line["rows_scored"]) for line in seen["ledger"]
-    ] == [
-        (40, 1, 39),
-        (40, 1, 39),
-        (20, 0, 20),
-    ]
-    assert seen["rejected"] == [{"column_name": "channel", "rule": "null", "rows": 2}]
-    assert {"metric": "rows_scored", "value": 98.0} in seen["metrics"]
-    assert {"feature": "channel", "metric": "null", "value": 2.0} in seen["features"]
-
-
-def test_show_of_a_run_that_is_not_there_says_how_to_find_one(shop: Shop) -> None:
-    with pytest.raises(LedgerError, match=r"no run 999999999\. `python -m pipeline runs` lists them"):
-        history.show(shop.home.places.predictions, 999_999_999)
-
-
-def test_runs_are_listed_newest_first(shop: Shop) -> None:
-    made = [shop.extract().run_id for _ in range(3)]
-    uri = shop.home.places.predictions
-    assert [run["run_id"] for run in history.runs(uri, shop.job)] == made[::-1]
-    assert [run["run_id"] for run in history.runs(uri, shop.job, limit=1)] == made[-1:]
-    assert history.runs(uri, "no_such_job") == []
-    assert {run["run_id"] for run in history.runs(uri, limit=1000)} >= set(made)
-
-
-def test_other_code_is_another_key(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = shop.home.score(shop.job)
-    monkeypatch.setattr(ledger, "code_version", lambda: "another")
-    assert shop.home.score(shop.job).replaced_run_id == first.run_id
-
-
-def test_another_job_file_is_another_key(shop: Shop) -> None:
-    first = shop.home.score(shop.job)
-    shop.configure("a test job", "the same job, told otherwise")
-    assert shop.home.score(shop.job).replaced_run_id == first.run_id
-
-
-def test_another_model_version_is_another_key(shop: Shop) -> None:
-    first = shop.home.score(shop.job)
-    shop.home.model("shop", *shop_model(seed=3))
-    done = shop.home.score(shop.job)
-    assert (done.model_version, done.replaced_run_id) == (2, first.run_id)

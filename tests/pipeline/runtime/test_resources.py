@@ -16,13 +16,13 @@ from pipeline.runtime import resources
 
 SHARES = """
 import json, threading
-from pipeline import machine
-machine.claim()
+from pipeline.runtime import resources
+resources.limit_threads()
 import sklearn.ensemble
 import pyarrow as pa
 from sklearn.utils._openmp_helpers import _openmp_effective_n_threads as openmp
-print(json.dumps([machine.share(), pa.cpu_count(), pa.default_memory_pool().backend_name, openmp(),
-                  *machine.in_order(lambda _: openmp(), range(4), 2)]))
+print(json.dumps([resources.share(), pa.cpu_count(), pa.default_memory_pool().backend_name, openmp(),
+                  *resources.in_order(lambda _: openmp(), range(4), 2)]))
 """
 
 

@@ -42,6 +42,26 @@ def test_a_full_disk_says_what_to_do_and_leaves_nothing(
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES, errno.EPERM])
+def test_a_store_that_turned_read_only_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(path: object, *_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number), str(path))
+
+    files.put(str(tmp_path), PATH, b"content")
+    (tmp_path / f"{PATH}.0f.tmp").touch()
+    monkeypatch.setattr(os, "open", refuse)
+    monkeypatch.setattr(os, "unlink", refuse)
+    with pytest.raises(
+        OSError, match="run.json could not be kept in the store .*: .*grant the right"
+    ) as refused:
+        files.put(str(tmp_path), "job/2024-03-01/7/run.json", b"content")
+    assert refused.value.errno == number
+    assert ".tmp" not in str(refused.value)
+    files.remove_temporary(str(tmp_path), "job/2024-03-01/7")
+
+
 def test_only_what_killed_tries_left_is_removed(tmp_path: Path) -> None:
     files.put(str(tmp_path), PATH, b"content")
     left = tmp_path / f"{PATH}.0f.tmp"

@@ -1,6 +1,7 @@
 """pipeline/store/parts.py: a file is what was written, to the last bit, or it is refused."""
 
 import os
+from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,11 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.payloads import Part
-from pipeline.store import files, layout, parts
+from pipeline.store import files, parts
+from pipeline.store.layout import RunRef
 from pipeline.store.parts import PartError, PartWriter
 from tests.home import shop_rows
 
-PATH = layout.input_path("shop", "2024-03-01", 7, 3)
+REF = RunRef("shop", date(2024, 3, 1), 7)
+PATH = REF.input(3)
 
 
 def rows() -> pa.RecordBatch:
@@ -128,7 +131,7 @@ def test_a_try_that_stood_still_until_its_file_was_swept_away_changes_nothing(
     def stand_still(descriptor: int) -> None:
         monkeypatch.setattr(os, "fsync", fsync)
         save(str(tmp_path))
-        files.remove_temporary(str(tmp_path), layout.folder("shop", "2024-03-01", 7))
+        files.remove_temporary(str(tmp_path), REF.folder)
 
     monkeypatch.setattr(os, "fsync", stand_still)
     part = save(str(tmp_path))

@@ -1,23 +1,22 @@
 """pipeline/tasks/extract.py: every row of the query is in a part or rejected with its reason, none twice."""
 
 from datetime import UTC, datetime
-from itertools import islice, pairwise
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from pipeline.contract.batch_result import BatchResult
 from pipeline.contract.checker import Checker
 from pipeline.contract.contract import Column, Contract, ContractError
 from pipeline.databases import warehouse
+from pipeline.databases.queries import Query
 from pipeline.embedded.server import Embedded
+from pipeline.extraction.shards import ExtractError
 from pipeline.payloads import Run
-from pipeline.store import layout, parts
-from pipeline.tasks.extract import ExtractError, _cut
+from pipeline.store import parts
+from pipeline.store.layout import RunRef
 from tests.home import NIGHT, Home, shop_rows
 from tests.pipeline.shop import Shop, open_shop
 
@@ -35,7 +34,7 @@ def shop(home: Home) -> Shop:
 
 def read(shop: Shop, run: Run) -> list[pa.Table]:
     """A run's parts."""
-    paths = [layout.input_path(run.job, run.score_date, run.run_id, part.number) for part in run.parts]
+    paths = [RunRef.of(run).input(part.number) for part in run.parts]
     return [
         pa.Table.from_batches(parts.read(shop.home.store, path, part))
         for path, part in zip(paths, run.parts, strict=True)
@@ -151,50 +150,6 @@ def test_an_empty_night_is_noted_in_the_ledger(shop: Shop) -> None:
     assert "gave no rows" in run["status_reason"]
 
 
-@given(
-    batch_sizes=st.lists(st.integers(0, 50), max_size=12),
-    rows_per_part=st.integers(1, 70),
-)
-def test_a_stream_is_cut_into_whole_parts_in_order(batch_sizes: list[int], rows_per_part: int) -> None:
-    ends = [sum(batch_sizes[:count]) for count in range(len(batch_sizes) + 1)]
-    schema = pa.schema({"row": pa.int64()})
-    batches = [
-        pa.RecordBatch.from_arrays([pa.array(range(start, end), pa.int64())], schema=schema)
-        for start, end in pairwise(ends)
-    ]
-    reader = pa.RecordBatchReader.from_batches(schema, batches)
-    cut = [
-        [row for batch in group for row in batch["row"].to_pylist()]
-        for group in _cut(reader, layout.sizes(rows_per_part))
-    ]
-    assert [row for group in cut for row in group] == list(range(sum(batch_sizes)))
-    wanted = list(islice(layout.sizes(rows_per_part), len(cut)))
-    assert [len(group) for group in cut[:-1]] == wanted[:-1]
-    assert all(0 < len(group) <= size for group, size in zip(cut, wanted, strict=True))
-
-
-@pytest.mark.parametrize(
-    ("rows", "rows_per_part", "at_most"), [(10**6, 500, 200), (10**8, 100_000, 200), (10**9, 1, 900)]
-)
-def test_a_night_makes_a_few_hundred_parts_at_most(rows: int, rows_per_part: int, at_most: int) -> None:
-    """Airflow maps a task over 1024 at most."""
-    assert sum(islice(layout.sizes(rows_per_part), at_most)) >= rows
-
-
-def test_a_stream_is_never_held_as_a_whole() -> None:
-    read_so_far = []
-    schema = pa.schema({"row": pa.int64()})
-
-    def batches() -> pa.RecordBatch:
-        for number in range(100):
-            read_so_far.append(number)
-            yield pa.RecordBatch.from_arrays([pa.array([number] * 10)], schema=schema)
-
-    groups = _cut(pa.RecordBatchReader.from_batches(schema, batches()), layout.sizes(25))
-    next(next(groups))
-    assert len(read_so_far) <= 2
-
-
 # How Postgres's own values reach a model of a kind.
 NUMBER = Column("x", "number", "float64", nullable=True)
 WHOLE = Column("x", "integer", "Int64", nullable=True)
@@ -253,7 +208,7 @@ def check(server: Embedded, column: Column, value: str) -> BatchResult:
     """One row of a value, read from Postgres and held against a column."""
     checker = Checker(Contract((column,)))
     query = f"SELECT 'one' AS entity_id, {value} AS x"
-    with warehouse.stream(server.connections["warehouse"], query, {}, "q.sql") as reader:
+    with warehouse.stream(server.connections["warehouse"], Query(query, {}, "q.sql")) as reader:
         checker.schema(reader.schema, "q.sql")
         [batch] = reader
     return checker.check(batch)

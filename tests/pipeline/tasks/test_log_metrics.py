@@ -3,34 +3,16 @@
 from math import isclose
 from time import perf_counter
 
-import numpy as np
-import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.config.sections import GateSection
-from pipeline.payloads import Cost, Finding, Run
+from pipeline.payloads import Cost
 from pipeline.runs.publications import Held
 from pipeline.runtime.clock import by_the_clock
 from pipeline.store.parts import PartError
-from pipeline.store.schemas import SCORE_SCHEMA
-from pipeline.tasks.log_metrics import ScoreSummary, apply_gate, log_metrics
-from tests.home import Home
-from tests.pipeline.shop import Shop, open_shop
-
-
-@pytest.fixture
-def shop(home: Home) -> Shop:
-    return open_shop(home)
-
-
-def batch(scores: list[float], labels: list[str | None]) -> pa.RecordBatch:
-    """Scored rows."""
-    entities = [str(number) for number in range(len(scores))]
-    rows = [entities, scores, labels, [None] * len(scores)]
-    columns = [pa.array(values, field.type) for values, field in zip(rows, SCORE_SCHEMA, strict=True)]
-    return pa.RecordBatch.from_arrays(columns, schema=SCORE_SCHEMA)
+from pipeline.tasks.log_metrics import log_metrics
+from tests.pipeline.shop import Shop
 
 
 def metrics(shop: Shop, run_id: int) -> dict[str, float]:
@@ -39,43 +21,11 @@ def metrics(shop: Shop, run_id: int) -> dict[str, float]:
     return {row["metric"]: row["value"] for row in shop.home.sql(query, "analyst", run_id=run_id)}
 
 
-rows = st.tuples(
-    st.floats(-1e6, 1e6, allow_nan=False), st.sampled_from(["yes", "no", "a label of spaces", None])
-)
-
-
-@given(batches=st.lists(st.lists(rows, max_size=20), max_size=10))
-def test_a_summary_of_batches_equals_one_pass(batches: list[list[tuple[float, str | None]]]) -> None:
-    summary = ScoreSummary()
-    for one in batches:
-        summary.add(batch([score for score, _ in one], [label for _, label in one]))
-    together = [row for one in batches for row in one]
-    scores = np.array([score for score, _ in together])
-    found = summary.metrics()
-    assert summary.rows == len(together)
-    if not together:
-        assert found == {}
-        return
-    assert (found["score_min"], found["score_max"]) == (scores.min(), scores.max())
-    assert isclose(found["score_mean"], scores.mean(), rel_tol=1e-9, abs_tol=1e-6)
-    assert isclose(found["score_std"], scores.std(), rel_tol=1e-6, abs_tol=1e-6)
-    labels = [label for _, label in together if label is not None]
-    shares = {f"label_share:{label}": labels.count(label) / len(together) for label in labels}
-    assert {name: value for name, value in found.items() if name.startswith("label_share")} == shares
-
-
 @given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 20)), max_size=8))
 def test_seconds_of_stages_side_by_side_count_once(stages: list[tuple[int, int]]) -> None:
     costs = [Cost(began=began, seconds=seconds, peak_mb=0) for began, seconds in stages]
     ticks = {tick for began, seconds in stages for tick in range(began, began + seconds)}
     assert by_the_clock(costs) == len(ticks)
-
-
-def test_the_variance_of_large_scores_close_together_is_kept() -> None:
-    summary = ScoreSummary()
-    for start in range(0, 1000, 10):
-        summary.add(batch([1e9 + number % 2 for number in range(start, start + 10)], [None] * 10))
-    assert isclose(summary.metrics()["score_std"], 0.5)
 
 
 def test_a_nights_metrics_are_kept(shop: Shop) -> None:
@@ -165,63 +115,6 @@ def test_the_metrics_are_of_the_very_bytes_that_were_written(shop: Shop) -> None
         log_metrics(shop.home.places, shop.home.read(shop.job), run, [other, *written[1:]])
 
 
-@pytest.mark.parametrize(
-    ("gate", "scored", "rejected", "reasons"),
-    [
-        (GateSection(min_rows=90, max_rejected_fraction=0.1), 90, 10, ()),
-        (GateSection(min_rows=91), 90, 0, ("90 rows were scored, and gate.min_rows is 91",)),
-        (
-            GateSection(max_rejected_fraction=0.09),
-            90,
-            10,
-            ("10 of 100 rows were rejected (10.0%), and gate.max_rejected_fraction is 0.09",),
-        ),
-        (
-            GateSection(min_rows=1, max_rejected_fraction=0),
-            0,
-            3,
-            (
-                "0 rows were scored, and gate.min_rows is 1",
-                "3 of 3 rows were rejected (100.0%), and gate.max_rejected_fraction is 0.0",
-            ),
-        ),
-        (GateSection(min_rows=0), 0, 0, ()),
-    ],
-)
-def test_the_gate_gives_every_reason(
-    gate: GateSection, scored: int, rejected: int, reasons: tuple[str, ...]
-) -> None:
-    verdict = apply_gate(gate, counted(scored, rejected), ScoreSummary(rows=scored))
-    assert verdict.reasons == reasons
-    assert verdict.passed == (not reasons)
-
-
-def test_a_check_that_warns_is_told_and_holds_nothing() -> None:
-    verdict = apply_gate(GateSection(rejected_fraction="warn"), counted(1, 1), ScoreSummary(rows=1))
-    message = "1 of 2 rows were rejected (50.0%), and gate.max_rejected_fraction is 0.05"
-    assert verdict.findings == (Finding(check="rejected_fraction", action="warn", message=message),)
-    assert verdict.passed
-    assert verdict.reasons == ()
-
-
-@pytest.mark.parametrize(
-    ("scores", "found"),
-    [
-        ([0.25] * 20, ("all 20 rows have the very same score, 0.25",)),
-        ([0.25] * 19, ()),
-        ([0.25] * 19 + [0.250001], ()),
-    ],
-)
-def test_a_score_that_is_the_same_for_all_is_found(scores: list[float], found: tuple[str, ...]) -> None:
-    summary = ScoreSummary()
-    for score in scores:
-        summary.add(batch([score], [None]))
-    assert apply_gate(GateSection(), counted(len(scores), 0), summary).reasons == found
-    warned = apply_gate(GateSection(constant_score="warn"), counted(len(scores), 0), summary)
-    assert warned.passed
-    assert tuple(finding.message for finding in warned.findings) == found
-
-
 def test_what_was_found_is_kept_with_the_run(shop: Shop) -> None:
     shop.change("visits = NULL", "entity_id < 'customer-00010'")
     shop.configure("min_rows = 1", 'min_rows = 200\nrejected_fraction = "warn"')
@@ -243,22 +136,3 @@ def test_what_was_found_is_kept_with_the_run(shop: Shop) -> None:
             "message": "10 of 100 rows were rejected (10.0%), and gate.max_rejected_fraction is 0.05",
         },
     ]
-
-
-def counted(scored: int, rejected: int) -> Run:
-    """A run of so many rows."""
-    return Run(
-        run_id=1,
-        job="shop",
-        score_date="2024-03-01",
-        dry_run=False,
-        model_name="shop",
-        model_version=1,
-        model_sha256="",
-        parts=(),
-        rows_extracted=scored + rejected,
-        rows_rejected=rejected,
-        features={},
-        forecast={},
-        cost=Cost(seconds=0, peak_mb=0),
-    )

@@ -60,11 +60,6 @@ class Overconfident(ClassifierMixin, BaseEstimator):
         return np.tile([-0.5, 1.5], (len(frame), 1))
 
 
-@pytest.fixture
-def shop(home: Home) -> Shop:
-    return open_shop(home)
-
-
 def pinned(shop: Shop) -> PinnedVersion:
     """The version that scores in the shop."""
     return registry.resolve(shop.home.path, "shop", "champion")

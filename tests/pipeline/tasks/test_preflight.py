@@ -5,14 +5,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pytest
 from sklearn.base import BaseEstimator, RegressorMixin
 
-from pipeline.maintenance import retention
-from pipeline.tasks import preflight
+from pipeline.maintenance import retention_days
+from pipeline.tasks import preflight, rehearsal
 from pipeline.tasks.preflight import CheckResult
 from tests.home import NIGHT, Home, shop_rows
-from tests.pipeline.shop import Shop, open_shop
+from tests.pipeline.shop import Shop
 
 
 class Brittle(RegressorMixin, BaseEstimator):
@@ -23,11 +22,6 @@ class Brittle(RegressorMixin, BaseEstimator):
         if (frame["visits"] > 50).any():
             raise IndexError("visits beyond the table")
         return frame["visits"].to_numpy(dtype=np.float64)
-
-
-@pytest.fixture
-def shop(home: Home) -> Shop:
-    return open_shop(home)
 
 
 def findings(shop: Shop, day: Any = NIGHT) -> dict[str, CheckResult]:
@@ -45,7 +39,7 @@ def test_a_good_job_passes_everything(shop: Shop) -> None:
     assert detail.endswith(
         "; no [retention] of this job yet, so nothing of it is pruned until `migrate` has run"
     )
-    retention.enter(shop.home.server.connections["predictions_owner"], [shop.home.read(shop.job)])
+    retention_days.enter(shop.home.server.connections["predictions_owner"], [shop.home.read(shop.job)])
     assert findings(shop)["predictions database"].detail.endswith(", and the role may write")
 
 
@@ -94,7 +88,7 @@ def test_a_large_night_is_only_sampled(shop: Shop) -> None:
         "SELECT many.number::text AS entity_id, amount, visits, channel, member FROM {table},"
         " generate_series(1, 300) AS many (number)"
     )
-    assert f"{preflight.SAMPLE_ROWS} rows of" in findings(shop)["query and rows"].detail
+    assert f"{rehearsal.SAMPLE_ROWS} rows of" in findings(shop)["query and rows"].detail
 
 
 def test_a_model_that_may_not_be_loaded_ends_what_needs_it(shop: Shop) -> None:

@@ -2,15 +2,11 @@
 
 import pytest
 
+from pipeline.payloads import RunRequest
 from pipeline.runs.publications import PublishError
 from pipeline.tasks.run import score
-from tests.home import NIGHT, Home, shop_model
-from tests.pipeline.shop import Shop, open_shop
-
-
-@pytest.fixture
-def shop(home: Home) -> Shop:
-    return open_shop(home)
+from tests.home import NIGHT, shop_model
+from tests.pipeline.shop import Shop
 
 
 def test_it_scores_as_the_stages_do_one_by_one(shop: Shop) -> None:
@@ -30,7 +26,7 @@ def test_progress_is_told_stage_by_stage_and_part_by_part(shop: Shop) -> None:
         shop.home.places,
         shop.home.read(shop.job),
         NIGHT,
-        trigger=shop.home.name("trigger"),
+        RunRequest(trigger=shop.home.name("trigger")),
         progress=lambda stage, done, total: told.append((stage, done, total)),
     )
     assert told == [
@@ -56,7 +52,7 @@ def test_a_part_that_cannot_be_written_ends_the_night_unpublished(shop: Shop) ->
             shop.home.places,
             shop.home.read(shop.job),
             NIGHT,
-            trigger=shop.home.name("trigger"),
+            RunRequest(trigger=shop.home.name("trigger")),
             progress=enter_other_scores,
         )
     assert shop.runs()[-1]["status"] == "failed"

@@ -16,7 +16,7 @@ from pipeline.runs.decisions import decide
 from pipeline.runs.ledger import LedgerError, PartRecord, Superseded
 from pipeline.runs.publications import Held, PublishError, move_pointer
 from pipeline.runtime.clock import Clock
-from pipeline.store import layout
+from pipeline.store.layout import RunRef
 from pipeline.tasks.load_model import load_model
 from pipeline.tasks.log_metrics import log_metrics
 from pipeline.tasks.predict import predict, score_part
@@ -31,11 +31,6 @@ KEYS = """
 SELECT count(*) AS published, count(DISTINCT idempotency_key) AS keys
 FROM scoring.publications AS moved JOIN scoring.scoring_runs USING (run_id) WHERE moved.job = :job
 """
-
-
-@pytest.fixture
-def shop(home: Home) -> Shop:
-    return open_shop(home)
 
 
 @pytest.fixture
@@ -360,7 +355,7 @@ def test_a_try_that_stands_still_does_not_keep_the_next_one_waiting(
 def test_what_a_killed_try_left_unfinished_is_gone_when_the_run_is_published(shop: Shop) -> None:
     run = shop.extract()
     written = shop.write(run)
-    folder = Path(shop.home.store, layout.folder(run.job, run.score_date, run.run_id))
+    folder = Path(shop.home.store, RunRef.of(run).folder)
     left = folder / "scored-00001.parquet.0123.tmp"
     left.write_bytes(b"half of a part")
     before = set(folder.iterdir()) - {left}

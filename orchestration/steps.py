@@ -1,0 +1,135 @@
+"""What the tasks of the DAGs do: JSON in, a function of `pipeline` called, JSON out, the outcome in Airflow's words.
+
+Heavy imports stay inside the functions: Airflow reads the DAG files again and again.
+"""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from airflow.sdk import Connection
+from airflow.sdk.exceptions import AirflowFailException
+
+from orchestration import credentials, exporters, failure, notify
+from orchestration.context import outcome, places_of, request_of, require_known, score_date
+from pipeline.config import loader, workspace
+from pipeline.config.job import Job
+from pipeline.errors import NothingToDo, ScoringError
+
+log = logging.getLogger(__name__)
+
+Json = dict[str, Any]
+
+
+def extract(job: Job, context: Mapping[str, Any]) -> Json:
+    """Extract the rows of the DAG run's score date; returns the run."""
+    from pipeline.tasks.extract import extract
+
+    with outcome():
+        places, day = places_of(job, warehouse=True), score_date(job, context)
+        return extract(places, job, day, request_of(context)).json_value()
+
+
+def load_model(run: Json) -> list[Json]:
+    """Verify a run's model; returns the parts to score with it."""
+    from pipeline.payloads import Run
+    from pipeline.tasks.load_model import load_model
+
+    with outcome():
+        return [part.json_value() for part in load_model(workspace.files(), Run.read(run))]
+
+
+def predict(part: Json) -> Json:
+    """Score one part; returns the scored part."""
+    from pipeline.payloads import PartTask
+    from pipeline.tasks.predict import predict
+
+    with outcome():
+        return predict(workspace.files(), PartTask.read(part)).json_value()
+
+
+def note_failure(job: Job, context: Mapping[str, Any]) -> None:
+    """Note why a task failed that could not note it itself, and notify people."""
+    with outcome():
+        failure.note(job, context)
+
+
+def write(job: Job, scored: Json) -> Json:
+    """Write one scored part; returns the written part."""
+    from pipeline.payloads import Scored
+    from pipeline.tasks.write import write
+
+    with outcome():
+        return write(places_of(job), Scored.read(scored)).json_value()
+
+
+def log_metrics(job: Job, run: Json, written: list[Json]) -> Json:
+    """Measure a run; returns the gate's verdict."""
+    from pipeline.payloads import Run, Written
+    from pipeline.tasks.log_metrics import log_metrics
+
+    with outcome():
+        parts = [Written.read(part) for part in written]
+        return log_metrics(places_of(job), job, Run.read(run), parts).json_value()
+
+
+def fallback(job: Job, context: Mapping[str, Any]) -> None:
+    """Serve what the job names in place of a run that failed, and end as failed all the same."""
+    from pipeline.tasks.fallback import serve
+
+    with outcome():
+        day, trigger = score_date(job, context), context["dag_run"].run_id
+        if context["params"].get("dry_run"):
+            raise NothingToDo("a dry run is served by nothing else")
+        places = places_of(job, warehouse=True)
+        with credentials.hidden():  # the job may have another model score
+            served = serve(places, job, day, trigger=trigger, reason=f"{trigger} failed")
+    raise failure.Served(
+        f"{served}. The night itself failed: put right what its failed task says, and clear that task."
+    )
+
+
+def measure(job: Job, context: Mapping[str, Any], days: int) -> Json:
+    """Compare a score date's published scores with the outcomes; returns the evaluation.
+
+    Args:
+        job: whose scores.
+        context: of the task.
+        days: from the score date to the day on which the outcomes are known.
+    """
+    from pipeline.evaluation.outcomes import evaluate
+
+    with outcome():
+        require_known(context, "score_date")
+        measured = evaluate(places_of(job, warehouse=True), job, score_date(job, context, days))
+    exporters.send_outcomes(job, measured)
+    notify.notify_outcomes(job, context, measured)
+    return measured.json_value()
+
+
+def prune(context: Mapping[str, Any]) -> Json:
+    """Remove what is due of every job, and log what went; returns how much."""
+    from pipeline.maintenance import removed_jobs, retention
+
+    folder = workspace.home() / "dags"
+    usable, broken = loader.read_all(folder)
+    for error in broken:
+        log.warning("%s\nWhat that job has stays.", error)
+    try:
+        filed = [path.stem for path in loader.files(folder)]
+        gone = removed_jobs.connections(_janitor, workspace.store(), usable, filed)
+        dry_run = context["params"]["dry_run"]
+        pruned = retention.prune(_janitor, workspace.store(), usable, gone, dry_run=dry_run)
+    except ScoringError as error:
+        raise AirflowFailException(str(error)) from error
+    for item in pruned.gone:
+        log.info("%s", item)
+    for reason in pruned.postponed:
+        log.warning("%s", reason)
+    return {"items": len(pruned.gone), "rows": sum(item.rows or 0 for item in pruned.gone)}
+
+
+def _janitor(conn_id: str) -> str:
+    from pipeline.databases import connections
+
+    return connections.postgres(Connection.get(conn_id).get_uri(), conn_id)

@@ -1,0 +1,71 @@
+"""What is unusual about a run's profile, as findings: sentences with an action of the gate."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from pipeline.config.sections import GateSection
+from pipeline.monitoring.calibration import VOLUME, Distance
+from pipeline.monitoring.day_over_day import PreviousRun
+from pipeline.monitoring.profile import SCORE, Profile
+from pipeline.payloads import Finding
+
+# A message names so many features; feature_metrics has them all.
+NAMED = 5
+# So few rows may well be the same on two days.
+_ENOUGH_TO_DIFFER = 20
+
+_WEAK = (
+    ". The model was registered without training days, so its rows were compared one by one, which finds too much. "
+    "Register it with --night-column"
+)
+
+
+def unusual(
+    profile: Profile, distances: Sequence[Distance], previous: PreviousRun | None, gate: GateSection
+) -> tuple[Finding, ...]:
+    """What is unusual, by check.
+
+    Args:
+        profile: the run's.
+        distances: to the training days, and the changes since the previous run; the most unusual first.
+        previous: the run before.
+        gate: which action each check has.
+    """
+    findings = [*_beyond_the_limit(profile, distances, gate)]
+    if previous and _same_again(profile, previous):
+        message = (
+            f"all {profile.rows} rows look exactly like those of {previous.score_date}. The warehouse may not have "
+            "been loaded since"
+        )
+        findings.append(Finding(check="drift", action=gate.drift, message=message))
+    return tuple(findings)
+
+
+def _beyond_the_limit(
+    profile: Profile, distances: Sequence[Distance], gate: GateSection
+) -> Iterator[Finding]:
+    # Of a column that is unusual in two respects, the one in which it is most.
+    most = {distance.column: distance for distance in reversed(distances)}
+    beyond = sorted(
+        (distance for distance in most.values() if distance.unusual), key=lambda each: -each.unusualness
+    )
+    features = [distance for distance in beyond if distance.column not in (SCORE, VOLUME)]
+    if features:
+        named = "; ".join(f"{distance.column}: {distance}" for distance in features[:NAMED])
+        more = f"; and {len(features) - NAMED} more" if len(features) > NAMED else ""
+        message = f"unusual features: {named}{more}{_WEAK if features[0].weak else ''}"
+        yield Finding(check="drift", action=gate.drift, message=message)
+    for distance in beyond:
+        if distance.column == SCORE:
+            yield Finding(check="score_drift", action=gate.score_drift, message=f"unusual scores: {distance}")
+        if distance.column == VOLUME:
+            message = f"unusual number of rows: {profile.rows}, {distance}"
+            yield Finding(check="volume", action=gate.volume, message=message)
+
+
+def _same_again(profile: Profile, previous: PreviousRun) -> bool:
+    return profile.rows >= _ENOUGH_TO_DIFFER and all(
+        name in previous.counts and np.array_equal(counts, previous.counts[name])
+        for name, counts in profile.counts.items()
+    )

@@ -1,0 +1,12 @@
+-- name: runs
+-- The runs of a job: whether a try may be going on, may still read the subject's rows, and has files in the store.
+SELECT run_id, score_date, scoring.in_work(run) AS in_work,
+       status = 'running' OR EXISTS (SELECT FROM scoring.rejected_rows AS rejected WHERE rejected.run_id = run.run_id)
+           AS may_read,
+       parts_pruned_at IS NULL AND NOT scoring.in_work(run) AS has_files
+FROM scoring.scoring_runs AS run WHERE job = :job ORDER BY run_id
+
+-- name: erase
+-- Erases an entity from a job's closed runs, has the ledger follow its rewritten files, and gives the receipt.
+SELECT * FROM scoring.erase(:job, :entity, CAST(:closed AS bigint[]), CAST(:runs AS bigint[]),
+                            CAST(:parts AS integer[]), CAST(:digests AS text[]), :by, :reason)

@@ -1,0 +1,59 @@
+-- name: run
+-- A run, the one that analysts see for its score date, the one that a roll-back would show, and a later one that failed.
+SELECT run.*, pointer.run_id AS shown_run_id, shown.served_by AS shown_served_by,
+       shown.staleness_days AS shown_staleness_days, shown.model_version AS shown_model_version,
+       (SELECT max(earlier.run_id) FROM scoring.scoring_runs AS earlier
+        WHERE earlier.job = run.job AND earlier.score_date = run.score_date AND earlier.published_at IS NOT NULL
+          AND earlier.run_id < pointer.run_id) AS previous_run_id,
+       (SELECT max(later.run_id) FROM scoring.scoring_runs AS later
+        WHERE later.job = run.job AND later.score_date = run.score_date AND later.status = 'failed'
+          AND NOT later.dry_run AND later.run_id > pointer.run_id) AS failed_run_id
+FROM scoring.scoring_runs AS run
+LEFT JOIN scoring.current_runs AS pointer USING (job, score_date)
+LEFT JOIN scoring.scoring_runs AS shown ON shown.run_id = pointer.run_id
+WHERE run.run_id = :run_id
+
+-- name: profiles
+-- The rows of a run in each bin of each column.
+SELECT column_name, label, count AS rows
+FROM scoring.profiles
+WHERE run_id = :run_id
+ORDER BY column_name, bin
+
+-- name: of_trigger
+-- The last run of a job that a trigger started, such as an Airflow DAG run's id.
+SELECT run_id
+FROM scoring.scoring_runs
+WHERE job = :job AND trigger = :trigger
+ORDER BY run_id DESC LIMIT 1
+
+-- name: days
+-- The last score dates of some jobs: of each the run that analysts see, else its last try.
+WITH span AS (
+    -- A score date that was abandoned, as one without rows, is no reason to lose the last that was not out of sight.
+    SELECT job, coalesce(CAST(:until AS date), max(score_date) FILTER (WHERE status <> 'abandoned'), max(score_date))
+               AS until
+    FROM scoring.scoring_runs WHERE job = ANY(:jobs) AND NOT dry_run GROUP BY job
+), tries AS (
+    SELECT run.*, pointer.run_id IS NOT NULL AS shown,
+           max(run.run_id) FILTER (WHERE run.status = 'held') OVER day AS held_run_id,
+           max(run.run_id) FILTER (WHERE run.status = 'failed') OVER day AS last_failed_run_id,
+           row_number() OVER (day ORDER BY pointer.run_id IS NOT NULL DESC, run.run_id DESC) AS place
+    FROM span JOIN scoring.scoring_runs AS run USING (job)
+    LEFT JOIN scoring.current_runs AS pointer USING (run_id)
+    WHERE NOT run.dry_run AND run.score_date > span.until - CAST(:days AS integer) AND run.score_date <= span.until
+    WINDOW day AS (PARTITION BY run.job, run.score_date)
+)
+SELECT tries.job, tries.score_date, tries.run_id, tries.status, tries.status_reason, tries.served_by,
+       tries.staleness_days, tries.rows_scored, tries.rows_rejected, tries.shown, tries.held_run_id,
+       CASE WHEN tries.last_failed_run_id > tries.run_id THEN tries.last_failed_run_id END AS failed_run_id,
+       tries.decided_by, tries.started_at,
+       score.value AS score_mean, jsonb_array_length(tries.findings) AS findings, auc.value AS roc_auc,
+       rmse.value AS rmse
+FROM tries LEFT JOIN scoring.run_metrics AS score ON score.run_id = tries.run_id AND score.metric = 'score_mean'
+LEFT JOIN scoring.outcome_metrics AS auc
+  ON auc.run_id = tries.run_id AND auc.slice_column = '' AND auc.metric = 'roc_auc'
+LEFT JOIN scoring.outcome_metrics AS rmse
+  ON rmse.run_id = tries.run_id AND rmse.slice_column = '' AND rmse.metric = 'rmse'
+WHERE tries.place = 1
+ORDER BY tries.job, tries.score_date
