@@ -23,7 +23,7 @@ FROM scoring.scoring_runs WHERE run_id = :source RETURNING run_id
 """
 _ROWS = """
 INSERT INTO scoring.prediction_rows
-SELECT :day, :job, :run, part, entity_id, score, label, class_scores
+SELECT :day, :run, part, entity_id, score, label, class_scores
 FROM scoring.prediction_rows WHERE run_id = :source AND score_date = :night
 """
 _POINT = "INSERT INTO scoring.current_runs (job, score_date, run_id) VALUES (:job, :day, :run)"

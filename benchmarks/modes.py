@@ -59,7 +59,6 @@ def floor(ground: Ground) -> Seconds:
     laps.end("predict")
     constants = (
         ("score_date", pa.scalar(NIGHT, pa.date32())),
-        ("job", pa.scalar("floor")),
         ("run_id", pa.scalar(OWNERS_RUN, pa.int64())),
         ("part", pa.scalar(0, pa.int32())),
     )
@@ -110,9 +109,7 @@ def pandas(ground: Ground) -> Seconds:
     dtypes = {column.name: column.dtype for column in loaded.manifest.columns}
     scores = loaded.estimator.predict_proba(rows[features].astype(dtypes))[:, 1]
     laps.end("predict")
-    found = rows[["entity_id"]].assign(
-        score_date=NIGHT, job="pandas", run_id=OWNERS_RUN, part=0, score=scores
-    )
+    found = rows[["entity_id"]].assign(score_date=NIGHT, run_id=OWNERS_RUN, part=0, score=scores)
     target = postgres.engine(ground.server.connections["predictions_owner"])
     found.to_sql("prediction_rows", target, schema="scoring", if_exists="append", index=False)
     laps.end("to_sql")

@@ -33,12 +33,12 @@ _PLAIN = """
 DROP SCHEMA IF EXISTS plain CASCADE;
 CREATE SCHEMA plain;
 CREATE VIEW plain.predictions AS
-SELECT rows.job, rows.score_date, rows.entity_id, rows.score, rows.label, rows.class_scores,
+SELECT current.job, rows.score_date, rows.entity_id, rows.score, rows.label, rows.class_scores,
        runs.model_name, runs.model_version, runs.scored_at, runs.run_id, runs.served_by, runs.staleness_days
 FROM scoring.current_runs AS current
 JOIN scoring.scoring_runs AS runs ON runs.run_id = current.run_id AND runs.status = 'published'
 JOIN scoring.prediction_rows AS rows
-  ON rows.job = current.job AND rows.score_date = current.score_date AND rows.run_id = current.run_id;
+  ON rows.score_date = current.score_date AND rows.run_id = current.run_id;
 GRANT USAGE ON SCHEMA plain TO PUBLIC;
 GRANT SELECT ON plain.predictions TO PUBLIC;
 CREATE TABLE plain.unindexed (LIKE scoring.prediction_rows INCLUDING CONSTRAINTS);

@@ -52,4 +52,4 @@ def _wait_and_pass_on(
             signal.raise_signal(signal.SIGINT)
 
 
-dbapi._blocking_call = _wait_and_pass_on  # type: ignore[attr-defined, assignment]
+dbapi._blocking_call = _wait_and_pass_on  # type: ignore[assignment, attr-defined]

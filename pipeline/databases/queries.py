@@ -32,14 +32,6 @@ class WarehouseError(ScoringError):
     """A query that cannot work as it is written."""
 
 
-def damaged(origin: str, kind: str, reason: str) -> WarehouseError:
-    """The error of a warehouse's file that cannot be read as a database, at this try or the next."""
-    return WarehouseError(
-        f"{origin}: the warehouse's file is damaged, or is no {kind} database: {reason}. Put a sound copy in its "
-        "place, or correct the connection."
-    )
-
-
 @dataclass(frozen=True)
 class Query:
     """A query with all that it takes to run it.
@@ -61,6 +53,14 @@ class Query:
     def with_values(self, **values: Value) -> "Query":
         """The same text with further values."""
         return replace(self, values={**self.values, **values})
+
+
+def damaged(origin: str, kind: str, reason: str) -> WarehouseError:
+    """The error of a warehouse's file that cannot be read as a database, at this try or the next."""
+    return WarehouseError(
+        f"{origin}: the warehouse's file is damaged, or is no {kind} database: {reason}. Put a sound copy in its "
+        "place, or correct the connection."
+    )
 
 
 def bind(query: Query, kind: sa.types.TypeEngine[Any] | None = None) -> sa.TextClause:

@@ -37,9 +37,10 @@ def verify(database_url: str, head: str | None = None) -> Verification:
     """Compute every hash of the chain again, and compare runs, ledgers, receipts and the pointer with it.
 
     Not covered, for whoever owns the database: scores and rejected rows themselves (`reproduce` computes them again),
-    metrics, profiles and outcomes, and runs on which nobody decided (open, held, dry or overtaken ones). A run that
-    expired by days which have been changed since, and further rewrites and erased rows of a job that has erased
-    something, are taken for what they say they are.
+    metrics, profiles and outcomes; runs on which nobody decided (open, held, dry or overtaken ones); why a run has its
+    status, what clean-up notes of it, and the definitions of views and functions. A run that expired by days which
+    have been changed since, and further rewrites and erased rows of a job that has erased something, are taken for what
+    they say they are.
 
     Args:
         database_url: the predictions database.
@@ -106,6 +107,7 @@ def _cut(connection: sa.Connection, entries: int, last: str) -> Iterator[str]:
 _CHECKS: tuple[Check, ...] = (
     chain_runs.altered,
     chain_runs.wrong_statuses,
+    chain_runs.early_expiries,
     chain_erasures.altered_rewrites,
     chain_erasures.unexplained,
     chain_erasures.altered_receipts,

@@ -9,7 +9,7 @@ from pipeline.inspection.chain_erasures import first_digests
 from pipeline.inspection.sealed import MOVES, PART, RUN, Row, name_of, netstrings, rows, sha256
 
 _STATUS = ("run_id", "job", "score_date", "status", "expired_at")
-_DAYS = ("job", "predictions_days", "entered_at")
+_DAYS = ("job", "predictions_days", "superseded_days", "entered_at")
 # No transaction that publishes takes longer.
 _PUBLISHING = timedelta(hours=1)
 
@@ -55,12 +55,11 @@ def altered(connection: sa.Connection, chain: Sequence[Row]) -> Iterator[str]:
 
 
 def wrong_statuses(connection: sa.Connection, chain: Sequence[Row]) -> Iterator[str]:
-    """Runs whose status is not the one to which the chain, and the job's retention, lead."""
+    """Runs whose status is not the one to which the chain leads."""
     moves = [entry for entry in chain if entry.kind in MOVES]
     moved = {entry.run_id: entry for entry in moves}
     shown = {entry.run_id for entry in {(entry.job, entry.score_date): entry for entry in moves}.values()}
     rejected = {entry.run_id: entry for entry in chain if entry.kind == "rejection"}
-    days = {row.job: row for row in rows(connection, "retention", _DAYS, "job")}
     for run in rows(connection, "scoring_runs", _STATUS, "run_id"):
         name = f"run {run.run_id} of {run.job} {run.score_date}"
         expected = "abandoned" if run.run_id in rejected else None
@@ -73,26 +72,58 @@ def wrong_statuses(connection: sa.Connection, chain: Sequence[Row]) -> Iterator[
         if expected not in (None, run.status):
             entry = moved.get(run.run_id) or rejected[run.run_id]
             yield f"{name} is {run.status}, and not {expected} as {name_of(entry)} has it"
+
+
+def early_expiries(connection: sa.Connection, chain: Sequence[Row]) -> Iterator[str]:
+    """Runs on which somebody decided, and which expired before the job's retention lets them."""
+    days = {row.job: row for row in rows(connection, "retention", _DAYS, "job")}
+    last = _last_entries(chain)
+    for run in rows(connection, "scoring_runs", _STATUS, "run_id"):
         if (
-            run.run_id in shown
-            and run.expired_at
-            and not _expired_in_time(run, moved[run.run_id], days.get(run.job))
+            run.expired_at
+            and run.run_id in last
+            and not _expired_in_time(run, last[run.run_id], days.get(run.job))
         ):
-            yield f"{name} expired on {run.expired_at}, and the job's retention does not say so"
+            yield (
+                f"run {run.run_id} of {run.job} {run.score_date} expired on {run.expired_at}, and the job's retention "
+                "does not say so"
+            )
 
 
-def _expired_in_time(run: Row, entry: Row, retention: Row | None) -> bool:
-    """Whether retention explains that a run expired which analysts saw."""
+def _last_entries(chain: Sequence[Row]) -> dict[str, tuple[Row, ...]]:
+    """For each run the last entry that published or rejected it, and the entry that replaced it afterwards."""
+    last: dict[str, tuple[Row, ...]] = {}
+    for entry in chain:
+        if entry.kind in MOVES or entry.kind == "rejection":
+            if entry.replaced_run_id in last:
+                last[entry.replaced_run_id] = (*last[entry.replaced_run_id], entry)
+            last[entry.run_id] = (entry,)
+    return last
+
+
+def _expired_in_time(run: Row, entries: Sequence[Row], retention: Row | None) -> bool:
+    """Whether retention explains that a run expired.
+
+    Args:
+        run: which expired.
+        entries: what published or rejected it last, and what replaced it then.
+        retention: the days of its job.
+    """
     if retention is None:
         return False
     expired = datetime.fromisoformat(run.expired_at)
     if expired < datetime.fromisoformat(retention.entered_at):  # by days that are no longer entered
         return True
-    if retention.predictions_days is None:
+    entry = entries[-1]
+    hidden = len(entries) > 1 or entry.kind == "rejection"
+    # A hidden run whose files are gone expires without days where a rebuild makes it again.
+    if hidden and entry.restored_as is not None:
+        return True
+    days = retention.superseded_days if hidden else retention.predictions_days
+    if days is None:
         return False
-    # From the beginning of the transaction that published it, which is a little earlier than its entry.
-    published = datetime.fromisoformat(entry.recorded_at) - _PUBLISHING
-    return published + timedelta(days=int(retention.predictions_days)) <= expired
+    # From the beginning of the transaction that published or rejected, which is a little earlier than its entry.
+    return datetime.fromisoformat(entry.recorded_at) - _PUBLISHING + timedelta(days=int(days)) <= expired
 
 
 def _decision(run: Row) -> tuple[str | None, ...]:

@@ -40,11 +40,17 @@ def grant(database_url: str, role: str, jobs: Sequence[str]) -> Reading:
         jobs: names of jobs; of those that have no run yet, too.
 
     Raises:
-        AnalystError: there is no such role, or it reads every job by another way.
+        AnalystError: there is no such role, it inherits no rights, or it reads every job by another way.
     """
     with _translated_errors(), engine(database_url).begin() as connection:
         _require_role(connection, role)
         connection.execute(sa.text(_SQL["grant"]), {"role": role, "jobs": list(jobs)})
+        remedy = connection.execute(sa.text(_SQL["refusal"]), {"role": role}).scalar_one_or_none()
+        if remedy is not None:
+            raise AnalystError(
+                f"role {role!r} does not inherit the rights of its groups (NOINHERIT), so it would read nothing. "
+                f"Change it first: {remedy}"
+            )
         reading = _reading(connection, role)
         if jobs and reading.every:
             raise AnalystError(

@@ -127,7 +127,6 @@ def as_rows(ref: RunRef, part: int, batches: Iterable[pa.RecordBatch]) -> pa.Rec
     """
     constants = (
         pa.scalar(ref.score_date, pa.date32()),
-        ref.job,
         pa.scalar(ref.run_id, pa.int64()),
         pa.scalar(part, pa.int32()),
     )
@@ -143,7 +142,6 @@ def as_rows(ref: RunRef, part: int, batches: Iterable[pa.RecordBatch]) -> pa.Rec
 _TABLE = pa.schema(
     [
         ("score_date", pa.date32()),
-        ("job", pa.string()),
         ("run_id", pa.int64()),
         ("part", pa.int32()),
         *SCORE_SCHEMA,

@@ -15,7 +15,8 @@ ORDER BY row_number, column_name, rule
 -- Other runs of a score date that scored an entity.
 SELECT DISTINCT run_id
 FROM scoring.prediction_rows
-WHERE score_date = :score_date AND job = :job AND entity_id = :entity_id
+WHERE score_date = :score_date AND entity_id = :entity_id
+  AND run_id IN (SELECT run_id FROM scoring.scoring_runs WHERE job = :job AND score_date = :score_date)
 ORDER BY run_id
 
 -- name: nearest

@@ -13,8 +13,13 @@ SELECT scoring.revoke_analyst(:role, CAST(:jobs AS text[]))
 -- name: reading
 -- Whether a role reads every job, and those that it was granted by name.
 SELECT pg_has_role(oid, 'scoring_analyst', 'MEMBER') AS every,
-       ARRAY(SELECT job FROM scoring.analyst_jobs WHERE role = rolname ORDER BY job) AS jobs
+       ARRAY(SELECT job FROM scoring.analyst_jobs WHERE role = rolname AND role_id = oid ORDER BY job) AS jobs
 FROM pg_roles WHERE rolname = :role
+
+-- name: refusal
+-- The statement that is missing where a role's groups give it no rights; no row where they do.
+SELECT format('ALTER ROLE %I INHERIT', rolname)
+FROM pg_roles WHERE rolname = :role AND NOT pg_has_role(oid, 'scoring_job_analyst', 'USAGE')
 
 -- name: memberships
 -- What makes a role a member of scoring_analyst: a grant of its own, or groups.

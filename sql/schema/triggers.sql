@@ -23,11 +23,12 @@ CREATE TRIGGER guard_figures BEFORE INSERT OR UPDATE ON scoring.profiles
 CREATE TRIGGER guard_writing BEFORE INSERT ON scoring.prediction_rows
     FOR EACH STATEMENT EXECUTE FUNCTION scoring.guard_writing();
 CREATE TRIGGER guard_rows AFTER INSERT ON scoring.prediction_rows
-    FOR EACH ROW WHEN (NEW.run_id <> currval('scoring.writing')) EXECUTE FUNCTION scoring.guard_rows();
+    FOR EACH ROW WHEN (NEW.run_id * 1048576 + (NEW.score_date - '1970-01-01') <> currval('scoring.writing'))
+    EXECUTE FUNCTION scoring.guard_rows();
 CREATE TRIGGER guard_writing BEFORE INSERT ON scoring.rejected_rows
     FOR EACH STATEMENT EXECUTE FUNCTION scoring.guard_writing();
 CREATE TRIGGER guard_rows AFTER INSERT ON scoring.rejected_rows
-    FOR EACH ROW WHEN (NEW.run_id <> currval('scoring.writing')) EXECUTE FUNCTION scoring.guard_rows();
+    FOR EACH ROW WHEN (NEW.run_id <> currval('scoring.writing') >> 20) EXECUTE FUNCTION scoring.guard_rows();
 
 CREATE TRIGGER guard_date BEFORE INSERT ON scoring.alerts
     FOR EACH ROW EXECUTE FUNCTION scoring.guard_date();

@@ -105,7 +105,7 @@ WHERE run.job = :job AND run.score_date = :day AND run.status = 'published'
 _PARTS = """
 WITH found AS (
     SELECT part, count(*) AS rows FROM scoring.prediction_rows
-    WHERE run_id = :run_id AND score_date = :day AND job = :job GROUP BY part
+    WHERE run_id = :run_id AND score_date = :day GROUP BY part
 ), rejected AS (
     SELECT part, count(DISTINCT row_number) AS rows, count(*) AS lines
     FROM scoring.rejected_rows WHERE run_id = :run_id GROUP BY part

@@ -94,8 +94,8 @@ def test_no_metric_that_is_one_score_is_read_by_an_analyst(night: Shop) -> None:
 @pytest.mark.parametrize("scores", ["NULL", "NaN", "Infinity", "-Infinity"])
 def test_class_scores_are_finite(night: Shop, scores: str) -> None:
     row = """
-        INSERT INTO scoring.prediction_rows (score_date, job, run_id, part, entity_id, score, class_scores)
-        VALUES ('2024-03-01', 'job', 0, 0, 'e', 0.5, '{0.5,%s}')"""
+        INSERT INTO scoring.prediction_rows (score_date, run_id, part, entity_id, score, class_scores)
+        VALUES ('2024-03-01', 0, 0, 'e', 0.5, '{0.5,%s}')"""
     night.home.sql("SELECT scoring.ensure_partition('2024-03-01')")
     with pytest.raises(sa.exc.IntegrityError, match="violates check constraint"):
         night.home.sql(row % scores)

@@ -34,9 +34,7 @@ BEGIN
     RETURN victim;
 END $$
 """
-SMUGGLED = (
-    "INSERT INTO scoring.prediction_rows SELECT :day, :job, scoring.arm_in_test(:victim), 0, 'SMUGGLED', 0.9"
-)
+SMUGGLED = "INSERT INTO scoring.prediction_rows SELECT :day, scoring.arm_in_test(:victim), 0, 'SMUGGLED', 0.9"
 
 
 @contextmanager
@@ -64,7 +62,7 @@ def test_no_row_comes_into_a_run_whose_lock_was_given_back(night: Shop, before: 
 
 def test_nor_through_a_savepoint(night: Shop) -> None:
     victim, other = begin(night), begin(night)
-    row = sa.text("INSERT INTO scoring.prediction_rows VALUES (:day, :job, :run, 0, 'stray', 0.5)")
+    row = sa.text("INSERT INTO scoring.prediction_rows VALUES (:day, :run, 0, 'stray', 0.5)")
     with postgres.engine(night.home.server.connections["predictions"]).begin() as session:
         back = session.begin_nested()
         session.execute(sa.text(OPEN), {"run": victim})

@@ -13,7 +13,7 @@ from tests.home import NIGHT, Home
 from tests.pipeline.shop import Shop, open_shop
 
 # What the pipeline's role writes of a run.
-ROW = "INSERT INTO scoring.prediction_rows VALUES (:day, :job, :run, 0, 'stray', 0.5)"
+ROW = "INSERT INTO scoring.prediction_rows VALUES (:day, :run, 0, 'stray', 0.5)"
 REJECTED = "INSERT INTO scoring.rejected_rows VALUES (:run, 0, 0, 'stray', 'visits', 'null')"
 LINE = """
 INSERT INTO scoring.run_parts (run_id, part, rows_extracted, rows_rejected, input_sha256) VALUES (:run, 9, 1, 0, '')
@@ -90,7 +90,7 @@ def test_a_session_inserts_rows_of_no_other_run(night: Shop, statement: str, sta
 def test_one_stray_row_among_many_is_found(night: Shop) -> None:
     run, other = begin(night), begin(night, "published")
     run_of_row = "CASE WHEN n = 900 THEN :other ELSE :run END"
-    many = f"SELECT :day, :job, {run_of_row}, 0, n, 0.5 FROM generate_series(1, 1000) AS n"
+    many = f"SELECT :day, {run_of_row}, 0, n, 0.5 FROM generate_series(1, 1000) AS n"
     with pipeline(night) as execute:
         execute(OPEN, run)
         with pytest.raises(sa.exc.ProgrammingError, match=f"a row of run {other}"):
@@ -131,7 +131,7 @@ def test_a_closed_runs_ledger_cannot_change(night: Shop, statement: str, status:
 
 def test_a_session_cannot_forge_the_run_that_it_writes(night: Shop) -> None:
     run, published = begin(night), begin(night, "published")
-    forged = "SELECT :day, :job, :run, 0, 'stray', 0.5 FROM (SELECT {}) AS forged"
+    forged = "SELECT :day, :run, 0, 'stray', 0.5 FROM (SELECT {}) AS forged"
     ways = (
         "setval('scoring.writing', :run)",
         "scoring.write_as(:run)",
@@ -309,3 +309,21 @@ def test_the_owners_functions_may_clean_up_and_erase_what_was_published(home: Ho
     finally:
         home.sql("DROP FUNCTION scoring.erase_in_test")
     assert len(shop.predictions()) == 60
+
+
+def test_a_row_is_of_its_runs_score_date(night: Shop) -> None:
+    run = begin(night)
+    night.home.sql("SELECT scoring.ensure_partition('2024-02-29')")
+    with pipeline(night) as execute:
+        execute(OPEN, run)
+        refusal = f"a row of run {run} for 2024-02-29, and the score date of that run is 2024-03-01"
+        with pytest.raises(sa.exc.ProgrammingError, match=refusal):
+            execute(ROW.replace(":day", "'2024-02-29'"), run)
+    assert night.rows(run) == 0
+
+
+def test_a_row_says_nothing_that_its_run_says_but_the_score_date(server: Embedded) -> None:
+    columns = "SELECT attname::text FROM pg_attribute WHERE attnum > 0 AND attrelid = 'scoring.{}'::regclass"
+    query = f"{columns.format('prediction_rows')} INTERSECT {columns.format('scoring_runs')}"
+    with postgres.engine(server.connections["predictions_owner"]).connect() as session:
+        assert set(session.execute(sa.text(query)).scalars()) == {"run_id", "score_date"}

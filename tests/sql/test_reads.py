@@ -28,7 +28,7 @@ RETURNING run_id
 """
 ROWS = """
 INSERT INTO scoring.prediction_rows
-SELECT :day, :job, :run, 0, md5(CAST(n AS text)), random(), n % 2 = 0, NULL FROM generate_series(1, :rows) AS n
+SELECT :day, :run, 0, md5(CAST(n AS text)), random(), n % 2 = 0, NULL FROM generate_series(1, :rows) AS n
 """
 POINT = "INSERT INTO scoring.current_runs (job, score_date, run_id) VALUES (:job, :day, :run)"
 COVER = "SELECT scoring.summarize(day), scoring.analyze(day) FROM unnest(CAST(:days AS date[])) AS day"

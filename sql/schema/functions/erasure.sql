@@ -56,7 +56,7 @@ BEGIN
                     WHERE run_id = ANY (closed) AND job = of_job AND NOT scoring.in_work(run));
     WITH gone AS (
         DELETE FROM scoring.prediction_rows AS scores
-        WHERE scores.job = of_job AND scores.entity_id = entity AND scores.run_id = ANY (closed)
+        WHERE scores.entity_id = entity AND scores.run_id = ANY (closed)
         RETURNING scores.run_id, scores.part, scores.score_date
     ), counted AS (
         UPDATE scoring.run_parts AS line SET rows_erased = line.rows_erased + per.rows

@@ -198,8 +198,8 @@ BEGIN
            written_at
     FROM scoring.run_parts WHERE run_id = last.run_id;
     PERFORM scoring.write_as(served);
-    INSERT INTO scoring.prediction_rows (score_date, job, run_id, part, entity_id, score, label, class_scores)
-    SELECT $2, rows.job, served, rows.part, rows.entity_id, rows.score, rows.label, rows.class_scores
+    INSERT INTO scoring.prediction_rows (score_date, run_id, part, entity_id, score, label, class_scores)
+    SELECT $2, served, rows.part, rows.entity_id, rows.score, rows.label, rows.class_scores
     FROM scoring.prediction_rows AS rows WHERE rows.score_date = last.score_date AND rows.run_id = last.run_id;
     SELECT CASE WHEN done.outcome <> 'published' THEN format('%s: %s', night, done.said) END INTO refusal
     FROM scoring.publish(served, NULL, reason) AS done;

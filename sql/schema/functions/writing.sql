@@ -1,12 +1,13 @@
 -- Which run a session's rows are of. COPY loads rows one by one where a table has a BEFORE ROW trigger, or its
 -- partitions a transition table. A trigger AFTER each row keeps nothing of a row for which its WHEN is false, and costs
--- next to nothing. That WHEN knows the run by currval() of the sequence `writing`.
+-- next to nothing. That WHEN knows run and score date by currval() of the sequence `writing`.
 
 CREATE FUNCTION scoring.write_as(INOUT run_id bigint, OUT status text, OUT status_reason text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     current xid8 := pg_current_xact_id();
     written bigint;
+    day date;
 BEGIN
     SELECT writer.run_id INTO written FROM scoring.writers AS writer WHERE writer.transaction = current;
     IF written <> write_as.run_id THEN
@@ -14,7 +15,7 @@ BEGIN
             USING ERRCODE = 'insufficient_privilege', HINT = 'Begin a transaction for each run.';
     END IF;
     -- FOR SHARE: nobody can close or publish the run before this transaction ends.
-    SELECT run.status, run.status_reason INTO write_as.status, write_as.status_reason
+    SELECT run.status, run.status_reason, run.score_date INTO write_as.status, write_as.status_reason, day
     FROM scoring.scoring_runs AS run WHERE run.run_id = write_as.run_id FOR SHARE;
     IF status IN ('running', 'failed') THEN
         IF written IS NULL THEN
@@ -22,7 +23,7 @@ BEGIN
                 SELECT other.transaction FROM scoring.writers AS other FOR UPDATE SKIP LOCKED);
             INSERT INTO scoring.writers (transaction, run_id) VALUES (current, write_as.run_id);
         END IF;
-        PERFORM setval('scoring.writing', run_id);
+        PERFORM setval('scoring.writing', run_id * 1048576 + (day - '1970-01-01'));
     END IF;
 END $$;
 COMMENT ON FUNCTION scoring.write_as IS
@@ -34,7 +35,7 @@ DECLARE
     run bigint;
 BEGIN
     BEGIN
-        run := currval('scoring.writing');
+        run := currval('scoring.writing') >> 20;
     EXCEPTION WHEN object_not_in_prerequisite_state THEN
         NULL;
     END;
@@ -54,9 +55,17 @@ END $$;
 COMMENT ON FUNCTION scoring.guard_writing IS 'Refuses rows unless the session writes an open run, and holds it open.';
 
 CREATE FUNCTION scoring.guard_rows() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    run CONSTANT bigint := currval('scoring.writing') >> 20;
 BEGIN
     IF scoring.acts_as_owner(TG_RELID) THEN RETURN NULL; END IF;
-    RAISE EXCEPTION 'a row of run %, and this session writes run %', NEW.run_id, currval('scoring.writing')
+    IF NEW.run_id = run THEN
+        RAISE EXCEPTION 'a row of run % for %, and the score date of that run is %', run, NEW.score_date,
+            date '1970-01-01' + (currval('scoring.writing') & 1048575)::integer
+            USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    RAISE EXCEPTION 'a row of run %, and this session writes run %', NEW.run_id, run
         USING ERRCODE = 'insufficient_privilege';
 END $$;
-COMMENT ON FUNCTION scoring.guard_rows IS 'Refuses a row of another run than the one that the session writes.';
+COMMENT ON FUNCTION scoring.guard_rows IS
+    'Refuses a row of another run or score date than those that the session writes.';

@@ -1,8 +1,9 @@
 -- Scores and rejected rows, row by row, and what says which run a session writes.
 
+-- A row has no job of its own: its run has. So no row can name another job than its run's, under which an erasure would
+-- not find it.
 CREATE TABLE scoring.prediction_rows (
     score_date   date             NOT NULL,
-    job          text             NOT NULL,
     run_id       bigint           NOT NULL,
     part         integer          NOT NULL,
     entity_id    text             NOT NULL,
@@ -16,7 +17,7 @@ COMMENT ON TABLE scoring.prediction_rows IS
     'Scores of every run, published or not. Append-only; analysts read the view `predictions`.';
 
 -- A look-up of one entity reads a hundredth of a night: Bloom filters with room for all the rows of their pages.
--- `n_distinct_per_range` is a share of the 291 rows that a page can hold at most; our shortest rows come to some 110.
+-- `n_distinct_per_range` is a share of the 291 rows that a page can hold at most; our shortest rows come to some 120.
 -- By default a filter covers 128 pages, of whose up to 12,000 entities it has room for a third: half of the table was
 -- read.
 CREATE INDEX prediction_rows_lookup ON scoring.prediction_rows
@@ -51,9 +52,10 @@ COMMENT ON TABLE scoring.rejected_rows IS
     'Every rule that every rejected row broke. row_number counts the rows of the query''s result from 0.';
 
 -- A setting could be changed between two rows by whoever inserts them. currval() of a sequence is a number that the
--- session remembers too, and only the sequence's owner can change it.
+-- session remembers too, and only the sequence's owner can change it. Of its 63 bits the lower 20 are the score date, in
+-- days since 1970: to ask for a second number costs as much again for every row that is copied.
 CREATE SEQUENCE scoring.writing;
-COMMENT ON SEQUENCE scoring.writing IS 'Its currval() is the run whose rows this session writes: see write_as.';
+COMMENT ON SEQUENCE scoring.writing IS 'Its currval() is the run whose rows this session writes, and that run''s score date: see write_as.';
 
 -- currval() outlives a subtransaction that is rolled back; the lock of the run does not. A function inside of an INSERT
 -- could so leave the number of a run that it no longer held. What it cannot undo is a row that was written before the

@@ -1,6 +1,7 @@
 """pipeline/inspection/chain.py: whatever is altered in the chain, in a run, its ledger or the pointer is named."""
 
 import json
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import date
@@ -34,7 +35,7 @@ PART = """
 INSERT INTO scoring.run_parts (run_id, part, rows_extracted, rows_rejected, rows_scored, input_sha256, scored_sha256)
 VALUES (:run, 0, 1, 0, 1, 'i', 's')
 """
-ROW = "INSERT INTO scoring.prediction_rows VALUES ('2024-03-01', :job, :run, 0, 'e', 0.5)"
+ROW = "INSERT INTO scoring.prediction_rows VALUES ('2024-03-01', :run, 0, 'e', 0.5)"
 HOLD = "UPDATE scoring.scoring_runs SET status = 'held', findings = CAST(:found AS jsonb) WHERE run_id = :run"
 FOUND = json.dumps([{"check": "min_rows", "action": "hold", "message": "zu wenige, 5 %: ünüblich"}])
 
@@ -73,7 +74,7 @@ class Base:
         self.sql(PART, self.pipeline, run=run)
         with postgres.engine(self.pipeline).begin() as connection:
             connection.execute(sa.text("SELECT scoring.write_as(:run)"), {"run": run})
-            connection.execute(sa.text(ROW), {"job": job, "run": run})
+            connection.execute(sa.text(ROW), {"run": run})
         if held:
             self.sql(HOLD, self.pipeline, run=run, found=FOUND)
         return run
@@ -292,7 +293,8 @@ def test_erasure_and_retention_alter_nothing(chain: Base) -> None:
             "SELECT scoring.plan_rewrite(3, 0, repeat('a', 64), repeat('a', 64))",
             "SELECT scoring.settle_rewrite(3, 0, repeat('a', 64))",
             "SELECT scoring.erase('job', 'e', '{3}', '{}', '{}', '{}', 'cleo', 'asked for')",
-            "INSERT INTO scoring.retention VALUES ('job', 1, 1, 1, 1), ('other', 1, 1, 1, 1)",
+            # By days that had been entered before; `aged` runs stand in for a chain that is.
+            "INSERT INTO scoring.retention VALUES ('job', 1, 1, 1, 1, 'tomorrow'), ('other', 1, 1, 1, 1, 'tomorrow')",
             "SELECT scoring.expire(run), scoring.expire_parts(run) FROM unnest(ARRAY[1, 3, 4]) AS run",
         ):
             connection.execute(sa.text(statement))
@@ -323,6 +325,27 @@ def test_a_published_run_expires_by_its_jobs_retention_alone(
         assert (walk(connection).violations == ()) == explained
 
 
+@pytest.mark.parametrize(
+    ("days", "entered", "expired", "explained"),
+    [
+        ("7", "yesterday", "8 days", True),
+        ("7", "yesterday", "1 day", False),
+        ("7", "tomorrow", "1 hour", True),  # by other days, which nobody knows any more
+    ],
+)
+@pytest.mark.parametrize("run", [1, 3, 4], ids=["replaced", "rolled back", "rejected"])
+def test_a_run_that_is_not_shown_expires_by_its_jobs_retention_alone(
+    chain: Base, run: int, days: str, entered: str, expired: str, explained: bool
+) -> None:
+    kept = f"INSERT INTO scoring.retention VALUES ('job', 1, 1, {days}, 1, '{entered}', 'scoring_owner')"
+    with chain.altered(
+        f"{RUN} expired_at = now() + interval '{expired}' WHERE run_id = {run}", kept
+    ) as connection:
+        violations = walk(connection).violations
+    assert (violations == ()) == explained
+    assert all(violation.startswith(f"run {run} of job 2024-03-01 expired on 20") for violation in violations)
+
+
 def test_nothing_is_published_where_the_head_is_gone(chain: Base) -> None:
     run = chain.run("other")
     with (
@@ -332,7 +355,7 @@ def test_nothing_is_published_where_the_head_is_gone(chain: Base) -> None:
         connection.execute(sa.text("SELECT scoring.publish(:run)"), {"run": run})
 
 
-INVISIBLE = ["", " ", "\u200b", "\u2060\u00a0", "\u3164", "\U000e0020"]
+INVISIBLE = ["", " ", "\u200b", "\u2060\u00a0", "\u3164", "\U000e0020", "\u0301", "?!"]
 
 
 @pytest.mark.parametrize("name", INVISIBLE)
@@ -354,6 +377,21 @@ def test_nobody_decides_or_erases_under_a_name_that_cannot_be_seen(chain: Base, 
 @pytest.mark.parametrize("name", ["Ünal", "\u674e", "\u0416", "7"])
 def test_a_name_may_be_of_any_script(chain: Base, name: str) -> None:
     assert chain.sql("SELECT scoring.is_visible(:name)", name=name) == [(True,)]
+
+
+def test_the_database_knows_the_letters_that_the_pipeline_knows(chain: Base) -> None:
+    characters = [
+        chr(code) for code in range(1, 0x110000) if unicodedata.category(chr(code)) not in ("Cn", "Cs")
+    ]
+    query = (
+        "SELECT character FROM unnest(CAST(:all AS text[])) AS character WHERE scoring.is_visible(character)"
+    )
+    visible = {character for (character,) in chain.sql(query, all=characters)}
+    fillers = {"\u115f", "\u1160", "\u3164", "\uffa0"}
+    assert {character for character in characters if character.isalnum()} - visible == fillers
+    others = {character for character in visible if not character.isalnum()}
+    assert not [character for character in others if character < "\u0700"]
+    assert len(others) < 1500
 
 
 @pytest.mark.parametrize("head", ["", "abc", "g" * 64, "A" * 64])

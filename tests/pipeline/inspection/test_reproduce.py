@@ -130,7 +130,7 @@ def test_an_erasure_explains_the_last_bits_of_its_part_and_nothing_else(home: Ho
         (f"UPDATE scoring.prediction_rows SET label = 'maybe' WHERE {ROW}", ("label", "maybe"), "false"),
         (f"DELETE FROM scoring.prediction_rows WHERE {ROW}", ("entity_id", None), 0.0),
         (
-            f"INSERT INTO scoring.prediction_rows SELECT score_date, job, run_id, part, 'made up', 0.5"
+            f"INSERT INTO scoring.prediction_rows SELECT score_date, run_id, part, 'made up', 0.5"
             f" FROM scoring.prediction_rows WHERE {ROW}",
             ("entity_id", 0.5),
             None,

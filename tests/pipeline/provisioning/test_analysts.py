@@ -135,3 +135,49 @@ def test_only_the_owner_grants(
     assert code == 2
     assert "permission denied for function grant_analyst" in said
     assert "Ask as the predictions database's owner" in said
+
+
+def jobs_read(home: Home, role: str) -> list[str]:
+    """The jobs that a role reads by name."""
+    with psycopg.connect(home.server.uri("predictions")) as session:
+        session.execute(f"SET ROLE {role}".encode())
+        return [job for (job,) in session.execute("SELECT job FROM scoring.my_jobs ORDER BY job")]
+
+
+def test_a_new_role_inherits_nothing_from_a_dropped_role_of_its_name(
+    home: Home, run: Callable[..., tuple[int, str]]
+) -> None:
+    with psycopg.connect(home.server.uri("predictions"), autocommit=True) as session:
+        session.execute("CREATE ROLE leaver")
+        try:
+            assert run("grant-analyst", "leaver", "--job", "arrivals") == (0, "leaver reads arrivals")
+            session.execute("DROP ROLE leaver; CREATE ROLE leaver; GRANT scoring_job_analyst TO leaver")
+            assert jobs_read(home, "leaver") == []
+            assert run("grant-analyst", "leaver", "--job", "visits") == (0, "leaver reads visits")
+            assert jobs_read(home, "leaver") == ["visits"]
+            assert run("revoke-analyst", "leaver") == (0, "leaver reads nothing")
+        finally:
+            session.execute("DROP ROLE leaver")
+
+
+@pytest.mark.parametrize("jobs", [(), ("--job", "visits")], ids=["every", "one"])
+def test_a_login_that_inherits_no_rights_reads_or_is_refused(
+    home: Home, run: Callable[..., tuple[int, str]], jobs: tuple[str, ...]
+) -> None:
+    with psycopg.connect(home.server.uri("predictions"), autocommit=True) as session:
+        session.execute("CREATE ROLE proud NOINHERIT")
+        try:
+            code, output = run("grant-analyst", "proud", *jobs)
+            reads = session.execute("SELECT pg_has_role('proud', 'scoring_job_analyst', 'USAGE')").fetchall()
+            if session.info.server_version >= 160000:
+                assert (code, reads) == (0, [(True,)])
+                assert jobs_read(home, "proud") == [*jobs[1:]]
+            else:
+                assert (code, reads) == (2, [(False,)])
+                assert output == (
+                    "role 'proud' does not inherit the rights of its groups (NOINHERIT), so it would read nothing. "
+                    "Change it first: ALTER ROLE proud INHERIT"
+                )
+        finally:
+            run("revoke-analyst", "proud")
+            session.execute("DROP ROLE proud")

@@ -148,7 +148,7 @@ def test_a_migration_that_is_held_up_for_long_says_by_whom(
 def test_a_published_score_is_not_migrated_away(second: str) -> None:
     with postgres.engine(second).begin() as connection:
         connection.execute(sa.text("SELECT scoring.ensure_partition('2024-03-01')"))
-        insert = "INSERT INTO scoring.prediction_rows VALUES ('2024-03-01', 'job', 1, 0, 'entity', 0.5)"
+        insert = "INSERT INTO scoring.prediction_rows VALUES ('2024-03-01', 1, 0, 'entity', 0.5)"
         connection.execute(sa.text(insert))
     migrate(second)
     assert rows(second, "SELECT entity_id FROM scoring.prediction_rows") == ["entity"]
