@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+import sqlalchemy as sa
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -54,7 +55,7 @@ times = st.datetimes(
 
 
 def quoted(value: Any) -> str:
-    return "'" + str(value).replace("'", "''").replace(":", r"\:") + "'"
+    return "'" + str(value).replace("'", "''") + "'"
 
 
 # SQLite writes -0.0 as 0.0.
@@ -166,7 +167,10 @@ def query_of(way: Way, table: dict[str, list[Any]]) -> str:
     """A query for the values, and beside each what the database writes for it."""
     names = [f"c{number}" for number in range(len(table))]
     if way.name.startswith("sqlite"):
-        with closing(sqlite3.connect(way.address.partition(":///")[2])) as session, session:
+        with (
+            closing(sqlite3.connect(str(sa.make_url(way.address).database).removeprefix("file:"))) as session,
+            session,
+        ):
             declared = ", ".join(f"{name} {kind}" for name, kind in zip(names, table, strict=True))
             session.execute("DROP TABLE IF EXISTS t")
             session.execute(f"CREATE TABLE t (entity_id INTEGER, {declared})")
