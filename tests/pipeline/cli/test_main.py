@@ -745,9 +745,9 @@ def test_what_an_approval_changes_is_told_first(shop: Shop, run: Command) -> Non
     code, said, _ = run("approve", held, "--by", "ada", "--reason", "a quiet day")
     assert code == 0
     assert said.startswith(
-        f"from run {published} of {shop.job} 2024-03-01, published: 100 entities to run {held}"
+        f"from run {published} of {shop.job} 2024-03-01, published to run {held} of {shop.job} 2024-03-01, held"
     )
-    assert "scores 10 of 100 changed" in said
+    assert "scores: 10 of 100 changed" in said
     assert said.endswith(f"run {held} published, approved by ada")
 
 
