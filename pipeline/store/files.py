@@ -64,19 +64,10 @@ def put(store: str, path: str, content: bytes | memoryview, *, exclusive: bool =
                 "correct SCORING_STORE."
             ) from error
         return
-    temporary = f"{target}.{uuid4().hex}.tmp"
     try:
         _make_private(Path(target).parent)
-        with open(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(temporary, target) if exclusive else os.replace(temporary, target)
-        except FileNotFoundError:
-            # Swept away while this try stood still: another one has kept the part.
-            if not Path(target).exists():
-                raise
+        while not _placed(target, content, exclusive=exclusive):
+            pass  # another try that publishes the run has just swept it away
     except OSError as error:
         if exclusive and isinstance(error, FileExistsError):
             raise
@@ -86,6 +77,22 @@ def put(store: str, path: str, content: bytes | memoryview, *, exclusive: bool =
             f"file {path} could not be kept in the store {store}: {error.strerror}. Make room or grant the right to "
             "write there, or set SCORING_STORE to another place",
         ) from error
+
+
+def _placed(target: str, content: bytes | memoryview, *, exclusive: bool) -> bool:
+    """Write a file beside its place and move it there; False where it was swept away before it was moved."""
+    temporary = f"{target}.{uuid4().hex}.tmp"
+    try:
+        with open(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(temporary, target) if exclusive else os.replace(temporary, target)
+        except FileNotFoundError:
+            # While this try stood still, another one may have kept the file as well.
+            return Path(target).exists()
+        return True
     finally:
         # A store that is read-only refuses this too, also where there is no such file: the error above says more.
         with suppress(OSError):

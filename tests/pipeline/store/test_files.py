@@ -95,6 +95,24 @@ def test_a_clients_own_error_is_worth_a_retry() -> None:
         raise ClientError("slow down")
 
 
+def test_a_file_that_another_try_sweeps_away_before_it_is_in_place_is_written_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    move = os.replace
+    swept: list[str] = []
+
+    def sweep_first(temporary: str, target: str) -> None:
+        if not swept:
+            swept.append(temporary)
+            files.remove_temporary(str(tmp_path), "job/2024-03-01/7")
+        move(temporary, target)
+
+    monkeypatch.setattr(os, "replace", sweep_first)
+    files.put(str(tmp_path), PATH, b"content")
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [tmp_path / PATH]
+    assert len(swept) == 1
+
+
 def test_all_that_a_store_keeps_is_private(tmp_path: Path) -> None:
     before = os.umask(0)  # whatever the user lets others do
     try:
