@@ -31,13 +31,13 @@ def main() -> None:
     _run("benchmarks.ground", str(asked.rows // 10))
     small = _measure("stages")["peak_mb"]
     _run("benchmarks.ground", str(asked.rows))
-    found: dict[str, list[dict[str, Any]]] = {mode: [] for mode in MODES}
+    measured: dict[str, list[dict[str, Any]]] = {mode: [] for mode in MODES}
     for number in range(asked.rounds):
         for mode in MODES:
             print(f"round {number + 1} of {asked.rounds}: {mode}", file=sys.stderr, flush=True)
             with _cores_kept_busy() if mode == "busy" else nullcontext():
-                found[mode].append(_measure("stages" if mode == "busy" else mode))
-    figures = summary(asked.rows, found, small)
+                measured[mode].append(_measure("stages" if mode == "busy" else mode))
+    figures = summary(asked.rows, measured, small)
     LATEST.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(figures, indent=2))
 

@@ -28,19 +28,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--sets", type=int, default=5, help="data sets of each kind")
     parser.add_argument("--rate", type=float, default=0.05)
-    said = parser.parse_args()
+    options = parser.parse_args()
     print("nights columns lasting season  held out  later")
-    found = []
+    shares = []
     for number, kind in enumerate(product(NIGHTS, COLUMNS, LASTING, SEASONS)):
         sets = [
-            _measure(np.random.default_rng([SEED, number, one]), *kind, said.rate) for one in range(said.sets)
+            _measure(np.random.default_rng([SEED, number, one]), *kind, options.rate)
+            for one in range(options.sets)
         ]
         held_out, later = np.mean(sets, axis=0)
-        found.append(held_out)
+        shares.append(held_out)
         print("{:6} {:7} {:7} {:6}".format(*kind) + f" {held_out:9.1%} {later:6.1%}", flush=True)
-    within = np.mean([said.rate / 1.5 <= one <= said.rate * 1.5 for one in found])
-    spread = f"from {min(found):.1%} to {max(found):.1%}"
-    print(f"rate {said.rate:.0%} held_out {np.mean(found):.1%} {spread} within_factor_1.5 {within:.0%}")
+    within = np.mean([options.rate / 1.5 <= one <= options.rate * 1.5 for one in shares])
+    spread = f"from {min(shares):.1%} to {max(shares):.1%}"
+    print(f"rate {options.rate:.0%} held_out {np.mean(shares):.1%} {spread} within_factor_1.5 {within:.0%}")
 
 
 def _measure(
@@ -97,10 +98,10 @@ def _shares(random: np.random.Generator, level: Floats) -> Floats:
         many = random.integers(3, 12)
         shares = random.dirichlet(np.full(many, 2)) * np.exp(np.outer(level, random.normal(size=many)))
     missing = random.choice([0, 0, 0.02])
-    found = np.column_stack(
+    columns = np.column_stack(
         [shares / shares.sum(axis=1, keepdims=True) * (1 - missing), np.full(len(level), missing)]
     )
-    whole: Floats = found / found.sum(axis=1, keepdims=True)
+    whole: Floats = columns / columns.sum(axis=1, keepdims=True)
     return whole
 
 

@@ -57,8 +57,8 @@ def volume(nights: Nights, rows: pd.DataFrame, scores: Floats, day: date, *, wee
     if not weekdays:
         alike = tuple(day + timedelta(weeks=number) for number in range(len(reference.training_days)))
         reference = replace(reference, training_days=alike)
-    found = drift.distances(reference, profile(nights, rows, scores), day, RATE)
-    return any(one.unusual for one in found if one.column == VOLUME)
+    distances = drift.distances(reference, profile(nights, rows, scores), day, RATE)
+    return any(one.unusual for one in distances if one.column == VOLUME)
 
 
 def strict(nights: Nights, rows: pd.DataFrame) -> bool:

@@ -32,8 +32,8 @@ def main() -> None:
     pa.set_cpu_count(1)
     pa.set_memory_pool(pa.system_memory_pool())
     for name, share in (("no bad row", 0.0), ("1 in 1000 bad", 0.001), ("every row bad", 1.0)):
-        found = [_measure(asked.rows, share) for _ in range(3)]
-        print(f"{name:14} {median(pace for pace, _ in found) / 1e6:6.2f} million rows/s")
+        rates = [_measure(asked.rows, share) for _ in range(3)]
+        print(f"{name:14} {median(pace for pace, _ in rates) / 1e6:6.2f} million rows/s")
 
 
 def _measure(rows: int, share: float) -> tuple[float, int]:

@@ -64,15 +64,17 @@ def main() -> None:
     chosen.add_argument("--tables", action="store_true")
     chosen.add_argument("--simulated", action="store_true")
     named = _named(parser.parse_args())
-    found = list(named.values())
-    held_out = np.array([[false_alarms(one.reference, rate) for rate in RATES] for one in found])
+    kinds = list(named.values())
+    held_out = np.array([[false_alarms(one.reference, rate) for rate in RATES] for one in kinds])
     for name, shares in (*zip(named, held_out, strict=True), ("mean", held_out.mean(axis=0))):
-        said = ", ".join(f"{share:.1%} at {rate:.0%}" for rate, share in zip(RATES, shares, strict=True))
-        print(f"held-out training nights flagged, {name}: {said}")
+        shares_text = ", ".join(
+            f"{share:.1%} at {rate:.0%}" for rate, share in zip(RATES, shares, strict=True)
+        )
+        print(f"held-out training nights flagged, {name}: {shares_text}")
     print(f"{'':26}{'ours':>8}{'PSI 0.2':>9}{'KS 5 %':>8}  our checks, by share of nights")
     later = {name: _row(f"later: {name}", [(one, Fault())], every=1) for name, one in named.items()}
     calm = [one for name, one in named.items() if later[name] < CALM]
-    ordinary = np.average(list(later.values()), weights=[len(one.later) for one in found])
+    ordinary = np.average(list(later.values()), weights=[len(one.later) for one in kinds])
     faults = {
         name: [(one, one.faults[name]) for one in calm if name in one.faults] for name in calm[0].faults
     }
@@ -114,12 +116,12 @@ def flags(known: Reference, drawn_from: Reference, place: int, rate: float) -> b
     """Whether a night, with the one before it, is called unusual by what is known."""
 
     def at(number: int) -> dict[str, Counts]:
-        return {name: found[number] for name, found in drawn_from.counts.items()}
+        return {name: distances[number] for name, distances in drawn_from.counts.items()}
 
     tonight = Profile(drawn_from.bins, at(place), dict.fromkeys(drawn_from.counts, 0.0))
     last = PreviousRun(drawn_from.training_days[place - 1], at(place - 1)) if place else None
-    found = drift.distances(known, tonight, drawn_from.training_days[place], rate, last)
-    return any(one.unusual for one in found)
+    distances = drift.distances(known, tonight, drawn_from.training_days[place], rate, last)
+    return any(one.unusual for one in distances)
 
 
 def _row(name: str, found: Sequence[tuple[Nights, Fault]], every: int = EVERY) -> float:
@@ -138,8 +140,8 @@ def _row(name: str, found: Sequence[tuple[Nights, Fault]], every: int = EVERY) -
     by["(range rejected)"] = float(np.mean([checks.strict(one, night.rows) for one, night in spoilt]))
     if share < CAUGHT or refused:
         by |= _outcomes(first, fault)
-    said = ", ".join(f"{check} {part:.0%}" for check, part in by.items() if part)
-    print(f"{name:26}{share:8.1%}{usual[0]:9.1%}{usual[1]:8.1%}  {said}", flush=True)
+    parts_text = ", ".join(f"{check} {part:.0%}" for check, part in by.items() if part)
+    print(f"{name:26}{share:8.1%}{usual[0]:9.1%}{usual[1]:8.1%}  {parts_text}", flush=True)
     return share
 
 
@@ -158,8 +160,8 @@ def _volume(found: Sequence[tuple[Nights, Fault]]) -> str:
 def _outcomes(one: Nights, fault: Fault) -> dict[str, float]:
     """Of the months that end on a later night, in how many the model is worse than its base rate, by the results."""
     scores = {night.day: night.scores for night in _spoilt(one, fault, 1)}
-    found = checks.skills(one, scores, WINDOW)
-    return {f"(worse than no model, {WINDOW} nights)": float((found < 0).mean())} if len(found) else {}
+    skills = checks.skills(one, scores, WINDOW)
+    return {f"(worse than no model, {WINDOW} nights)": float((skills < 0).mean())} if len(skills) else {}
 
 
 def _spoilt(one: Nights, fault: Fault, every: int) -> Iterator[Night]:

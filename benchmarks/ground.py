@@ -65,8 +65,8 @@ def join() -> Ground:
     """The ground as `make` left it."""
     server = embedded.start(ROOT / ".local" / "bench")
     connections = server.connections
-    found = Workspace(HOME, str(HOME / "store"), connections["warehouse"], connections["predictions"])
-    return Ground(server, found)
+    benched = Workspace(HOME, str(HOME / "store"), connections["warehouse"], connections["predictions"])
+    return Ground(server, benched)
 
 
 def make(rows: int) -> Ground:

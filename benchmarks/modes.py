@@ -109,9 +109,9 @@ def pandas(ground: Ground) -> Seconds:
     dtypes = {column.name: column.dtype for column in loaded.manifest.columns}
     scores = loaded.estimator.predict_proba(rows[features].astype(dtypes))[:, 1]
     laps.end("predict")
-    found = rows[["entity_id"]].assign(score_date=NIGHT, run_id=OWNERS_RUN, part=0, score=scores)
+    sample = rows[["entity_id"]].assign(score_date=NIGHT, run_id=OWNERS_RUN, part=0, score=scores)
     target = postgres.engine(ground.server.connections["predictions_owner"])
-    found.to_sql("prediction_rows", target, schema="scoring", if_exists="append", index=False)
+    sample.to_sql("prediction_rows", target, schema="scoring", if_exists="append", index=False)
     laps.end("to_sql")
     return laps.seconds
 

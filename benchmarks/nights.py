@@ -60,15 +60,15 @@ def flights() -> Nights:
     """The sample's nights, and its champion, which was trained on January to June."""
     server = join().server
     load(server.connections["warehouse_owner"])
-    found = loader.find(ROOT / "dags", "flight_delay")
+    job = loader.find(ROOT / "dags", "flight_delay")
     pinned = registry.resolve(ROOT, "flight_delay", "champion")
     loaded, reference = registry.load(pinned), references.load(pinned)
     address = server.connections["warehouse"]
     nights = {}
     for day in _days(reference.training_days[0], 365):
         values: queries.Values = {"score_date": day}
-        query = queries.read(ROOT / "sql", found.extract.query)
-        with warehouse.stream(address, Query(query, values, found.extract.query)) as reader:
+        query = queries.read(ROOT / "sql", job.extract.query)
+        with warehouse.stream(address, Query(query, values, job.extract.query)) as reader:
             nights[day] = reader.read_all().to_pandas()
     training = pd.concat(
         [rows for day, rows in nights.items() if day in reference.training_days], ignore_index=True
@@ -80,14 +80,14 @@ def flights() -> Nights:
         scores: Floats = loaded.estimator.predict_proba(rows[names])[:, 1]
         return scores
 
-    outcomes = required(found)
+    outcomes = required(job)
 
     def actual(day: date, rows: pd.DataFrame) -> Floats:
-        start, end = dates.interval(day, found.zone)
+        start, end = dates.interval(day, job.zone)
         query = queries.read(ROOT / "sql", outcomes.query)
         values: queries.Values = {"score_date": day, "interval_start": start, "interval_end": end}
         column, entities = (
-            ground_truth.column_of(found, pinned.manifest),
+            ground_truth.column_of(job, pinned.manifest),
             pa.array(rows["entity_id"], pa.string()),
         )
         return ground_truth.read(address, query, values, "outcomes", pinned.manifest, column, entities).values
@@ -98,7 +98,7 @@ def flights() -> Nights:
         training.sample(5000, random_state=SEED),
         {day: rows for day, rows in nights.items() if day > reference.training_days[-1]},
         score,
-        found.gate,
+        job.gate,
         spoil.FLIGHTS,
         pinned,
         actual,

@@ -39,9 +39,9 @@ def main() -> None:
         for number in range(1, asked.jobs):
             shutil.copy(sample, sample.with_name(f"flight_delay_{number}.toml"))
         for name in _FILES:
-            found = [_parse(Path(folder) / name) for _ in range(5)]
-            dags = {count for _, count in found}
-            print(f"{name}: {dags.pop()} DAGs in {median(seconds for seconds, _ in found):.2f} s")
+            timings = [_parse(Path(folder) / name) for _ in range(5)]
+            dags = {count for _, count in timings}
+            print(f"{name}: {dags.pop()} DAGs in {median(seconds for seconds, _ in timings):.2f} s")
 
 
 def _parse(path: Path) -> tuple[float, int]:

@@ -111,8 +111,8 @@ def ray():
 
     rows = data.read_sql(QUERY, lambda: psycopg.connect(source))
     insert = f"INSERT INTO {TABLE} VALUES (%s, %s, %s, %s, %s, %s)"  # noqa: S608 - a constant
-    found = rows.map_batches(Predict, batch_format="pandas", batch_size=32_768, concurrency=1)
-    found.write_sql(insert, lambda: psycopg.connect(target))
+    predictions = rows.map_batches(Predict, batch_format="pandas", batch_size=32_768, concurrency=1)
+    predictions.write_sql(insert, lambda: psycopg.connect(target))
 
 
 started = perf_counter()

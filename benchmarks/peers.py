@@ -35,14 +35,14 @@ def main() -> None:
     python = apart.install("peers") / "bin" / "python"
     subprocess.run([sys.executable, "-m", "benchmarks.ground", str(asked.rows)], check=True, cwd=ROOT)
     ground = join()
-    found: dict[str, list[dict[str, Any]]] = {}
+    figures: dict[str, list[dict[str, Any]]] = {}
     with _relay(ground) as port:
         for _ in range(asked.rounds):
             for mode in ("process", *PEERS):
                 ground.clear()
                 if measured := _measure(mode, ground, python, port):
-                    found.setdefault(mode, []).append(measured)
-    for mode, runs in found.items():
+                    figures.setdefault(mode, []).append(measured)
+    for mode, runs in figures.items():
         seconds = median(sum(run["seconds"].values()) for run in runs)
         print(f"{mode:8} {seconds:6.1f} s")
 

@@ -174,8 +174,8 @@ def _reading(ground: Ground) -> Iterator[Any]:
 
     def end() -> tuple[list[LookUp], int]:
         mine.send("end")
-        found: tuple[list[LookUp], int] = mine.recv()
-        return found
+        answer: tuple[list[LookUp], int] = mine.recv()
+        return answer
 
     try:
         yield end
@@ -194,10 +194,10 @@ def _read(uri: str, pipe: Connection) -> None:
         while not pipe.poll():
             entity = entities[len(look_ups) % len(entities)]
             began = perf_counter()
-            found = session.execute(query, {"night": NIGHT, "entity": entity}).one()
+            answer = session.execute(query, {"night": NIGHT, "entity": entity}).one()
             session.rollback()
             look_ups.append((began, perf_counter() - began))
-            wrong += found[0] != 1
+            wrong += answer[0] != 1
             sleep(_PAUSE)
     pipe.send((look_ups, wrong))
 

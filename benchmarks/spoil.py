@@ -33,12 +33,12 @@ def _shifted(rows: pd.DataFrame, _: pd.DataFrame) -> pd.DataFrame:
     """Every number stands in the column of its neighbour, in the type of that column."""
     names = [str(name) for name in rows.select_dtypes("number")]
     values = rows[names].to_numpy(float)
-    found = {}
+    named_faults = {}
     for place, name in enumerate(names):
         column = values[:, place - 1]
         whole = rows[name].dtype.kind == "i"
-        found[name] = np.nan_to_num(column).round().astype(rows[name].dtype) if whole else column
-    return rows.assign(**found)
+        named_faults[name] = np.nan_to_num(column).round().astype(rows[name].dtype) if whole else column
+    return rows.assign(**named_faults)
 
 
 def _with_nulls(column: str, rows: pd.DataFrame, _: pd.DataFrame) -> pd.DataFrame:
@@ -60,9 +60,9 @@ def _renamed(column: str, value: Any, rows: pd.DataFrame, _: pd.DataFrame) -> pd
 
 
 def _scaled(column: str, rows: pd.DataFrame, _: pd.DataFrame) -> pd.DataFrame:
-    found = rows[column] * _KM
+    sample = rows[column] * _KM
     whole = rows[column].dtype.kind == "i"
-    return rows.assign(**{column: found.round().astype(rows[column].dtype) if whole else found})
+    return rows.assign(**{column: sample.round().astype(rows[column].dtype) if whole else sample})
 
 
 def _doubled(rows: pd.DataFrame, _: pd.DataFrame) -> pd.DataFrame:
@@ -105,22 +105,22 @@ DRAWN: Mapping[str, Fault] = {
 
 def faults(training: pd.DataFrame) -> Mapping[str, Fault]:
     """What may befall a table that nobody knows: its most varied number, and its category of about a third of rows."""
-    found = dict(_ANYWHERE)
+    named_faults = dict(_ANYWHERE)
     numbers = training.select_dtypes("number")
     if len(numbers.columns):
         number = str(numbers.nunique().idxmax())
-        found |= {
+        named_faults |= {
             "a number zeroed": Fault(partial(_zeroed, number)),
             "a number x1.6": Fault(partial(_scaled, number)),
             "20 % nulls": Fault(partial(_with_nulls, number)),
         }
     if len(numbers.columns) > 1:
-        found |= _SHIFTED
+        named_faults |= _SHIFTED
     shares = training.drop(columns=numbers.columns).apply(
         lambda values: values.value_counts(normalize=True).max()
     )
     column = str((shares - 1 / 3).abs().idxmin())
     value = training[column].mode()[0]
-    found["a category missing"] = Fault(partial(_without, column, value))
-    found["a category renamed"] = Fault(partial(_renamed, column, value))
-    return found
+    named_faults["a category missing"] = Fault(partial(_without, column, value))
+    named_faults["a category renamed"] = Fault(partial(_renamed, column, value))
+    return named_faults

@@ -50,8 +50,8 @@ def tables() -> dict[str, Nights]:
 
 
 def _read(folder: Path, path: str) -> pd.DataFrame:
-    found: pd.DataFrame = pd.read_pickle(folder / f"{path}.pkl.compress", compression="xz")  # noqa: S301 its hash is pinned
-    return found.drop(columns="rownames")
+    table: pd.DataFrame = pd.read_pickle(folder / f"{path}.pkl.compress", compression="xz")  # noqa: S301 its hash is pinned
+    return table.drop(columns="rownames")
 
 
 def _stops(read: Callable[[str], pd.DataFrame]) -> Table:
@@ -145,6 +145,6 @@ def _model() -> Pipeline:
 
 def _named(rows: pd.DataFrame) -> Iterator[tuple[date, pd.DataFrame]]:
     for night in sorted(set(rows["night"])):
-        found = rows[rows["night"] == night]
-        entities = np.array([f"{night}-{number}" for number in range(len(found))])
-        yield night, found.drop(columns="night").assign(entity_id=entities).reset_index(drop=True)
+        sample = rows[rows["night"] == night]
+        entities = np.array([f"{night}-{number}" for number in range(len(sample))])
+        yield night, sample.drop(columns="night").assign(entity_id=entities).reset_index(drop=True)

@@ -193,11 +193,11 @@ class TestDotenv:
 
 class TestFile:
     def test_compose_reads_it_as_we_do(self, composed: dict[str, Service], dotenv: Path) -> None:
-        said = compose_config(dotenv)
-        assert said["services"].keys() == composed.keys()
+        configuration = compose_config(dotenv)
+        assert configuration["services"].keys() == composed.keys()
         for name, service in composed.items():
-            assert said["services"][name].get("environment", {}) == service.environment, name
-            assert said["services"][name]["image"] == service.image
+            assert configuration["services"][name].get("environment", {}) == service.environment, name
+            assert configuration["services"][name]["image"] == service.image
 
     def test_each_service_holds_its_own_secrets_only(
         self, composed: dict[str, Service], secrets: dict[str, str]
@@ -461,9 +461,9 @@ class TestRunning:
             "airflow-worker-approver-1",
             "airflow-worker-janitor-1",
         ):
-            found = stack.containers[name].environments()
-            assert len(found) > 1
-            for environ in found:
+            environments = stack.containers[name].environments()
+            assert len(environments) > 1
+            for environ in environments:
                 assert held_by(environ.values(), secrets) <= HOLDERS[name[:-2]]
                 assert (
                     not {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "AIRFLOW__API_AUTH__JWT_SECRET"}
@@ -513,7 +513,7 @@ class TestRunning:
         assert run["state"] == "success"
         assert tries[part] > 1
         with psycopg.connect(login(stack, secrets, "scoring_pipeline", "predictions")) as session:
-            found = session.execute(
+            rows = session.execute(
                 "SELECT count(*), count(DISTINCT entity_id), count(DISTINCT run_id), min(run_id) "
                 "FROM scoring.predictions WHERE job = %s AND score_date = %s",
                 (JOB, done["score_date"]),
@@ -522,7 +522,7 @@ class TestRunning:
                 "SELECT count(*) FROM scoring.scoring_runs WHERE job = %s AND score_date = %s AND status = 'published'",
                 (JOB, done["score_date"]),
             ).fetchone()
-        assert found == (done["rows_scored"], done["rows_scored"], 1, done["run_id"])
+        assert rows == (done["rows_scored"], done["rows_scored"], 1, done["run_id"])
         assert published_runs == (1,)
 
     def test_health_checks_notice_what_is_gone(self, stack: Stack) -> None:
@@ -559,10 +559,10 @@ def predicting(stack: Stack, rest: Rest, run_id: str) -> tuple[str, int]:
     while monotonic() < deadline:
         for task in rest.tasks(JOB, run_id):
             for name in workers if (task["task_id"], task["state"]) == ("predict", "running") else ():
-                found = stack.containers[name].processes()
-                if not any(task["id"] in " ".join(process.cmdline()) for process in found):
+                processes = stack.containers[name].processes()
+                if not any(task["id"] in " ".join(process.cmdline()) for process in processes):
                     continue
-                for process in found:
+                for process in processes:
                     process.suspend()
                 # It may have ended just before.
                 if any(
@@ -570,7 +570,7 @@ def predicting(stack: Stack, rest: Rest, run_id: str) -> tuple[str, int]:
                     for again in rest.tasks(JOB, run_id)
                 ):
                     return name, int(task["map_index"])
-                for process in found:
+                for process in processes:
                     process.resume()
         sleep(0.1)  # each look costs the api-server what the worker needs
     raise AssertionError("no worker was seen to score a part")

@@ -33,14 +33,14 @@ LIGHT = {
 def imports(path: Path) -> set[str]:
     """Modules that a file imports when it is read: not within its functions."""
     nodes = ast.parse(path.read_text(encoding="utf-8")).body
-    found = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    modules_read = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     for node in nodes:
         if isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path.name}: a relative import"
             names = {f"{node.module}.{alias.name}" for alias in node.names}
             modules = {name for name in names if name in MODULES}
-            found |= modules or {str(node.module)}
-    return found
+            modules_read |= modules or {str(node.module)}
+    return modules_read
 
 
 def test_airflow_is_not_even_loaded_by_the_pipeline() -> None:

@@ -131,8 +131,8 @@ class TestFile:
         assert of("web") == OUTSIDE
 
     def test_one_network_leads_out(self) -> None:
-        said = yaml.safe_load((ROOT / PRODUCTION).read_text())["networks"]
-        assert said == {
+        declared = yaml.safe_load((ROOT / PRODUCTION).read_text())["networks"]
+        assert declared == {
             "data": {"internal": True},
             "queue": {"internal": True},
             "tasks": {"internal": True},

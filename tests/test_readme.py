@@ -72,9 +72,9 @@ def test_the_commands_of_the_command_line_and_what_analysts_see_of_them(
             main()
         except SystemExit as end:
             code = end.code
-        said, complained = capsys.readouterr()
-        assert not code, f"{command}: {said}{complained}"
-        return said
+        output, complained = capsys.readouterr()
+        assert not code, f"{command}: {output}{complained}"
+        return output
 
     monkeypatch.chdir(checkout.path)
     section = TEXT.split("## The command line")[1].split("\n## ")[0]

@@ -17,10 +17,10 @@ SLIM, ALL = "requirements.txt", "requirements-dev.txt"
 @cache
 def pins(file: str) -> dict[str, set[str]]:
     """Package -> the versions that a lock pins; more than one where platforms differ."""
-    found: dict[str, set[str]] = {}
+    pins_by_name: dict[str, set[str]] = {}
     for name, version in re.findall(r"^([\w.-]+)==([^ ;\\]+)", (ROOT / file).read_text(), re.MULTILINE):
-        found.setdefault(name, set()).add(version)
-    return found
+        pins_by_name.setdefault(name, set()).add(version)
+    return pins_by_name
 
 
 def wanted(file: str) -> set[str]:

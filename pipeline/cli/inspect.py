@@ -27,16 +27,16 @@ def diff(
     as_json: AsJson = False,
 ) -> None:
     """Compare two runs of a job: entities, scores, deciles, labels, the largest changes, the job's slices."""
-    found = compare(context.kept_places(), before, after, top=top)
+    difference = compare(context.kept_places(), before, after, top=top)
     if as_json:
-        print_json(asdict(found))
+        print_json(asdict(difference))
         return
-    print_diff(found)
-    for column in dict.fromkeys(one.column for one in found.slices):
+    print_diff(difference)
+    for column in dict.fromkeys(one.column for one in difference.slices):
         _say(f"\nby {column}")
-        rows = [asdict(one) for one in found.slices if one.column == column]
+        rows = [asdict(one) for one in difference.slices if one.column == column]
         print_table([{column: row.pop("value"), **_without(row, "column")} for row in rows])
-    for note in found.notes:
+    for note in difference.notes:
         _say(note)
 
 
@@ -77,16 +77,16 @@ def reproduce(
         raise UsageError("--against compares one entity in two runs: add --entity ID, or use `diff RUN RUN`")
     with progress_bar() as bar:
         task = bar.add_task("parts", total=None)
-        found = score_again(
+        reproduction = score_again(
             context.kept_places(),
             run_id,
             lambda done, total: bar.update(task, completed=done, total=total),
         )
     if as_json:
-        print_json({**asdict(found), "passed": found.passed})
+        print_json({**asdict(reproduction), "passed": reproduction.passed})
     else:
-        _print_reproduction(found)
-    if not found.passed:
+        _print_reproduction(reproduction)
+    if not reproduction.passed:
         raise typer.Exit(FAILED)
 
 
@@ -113,25 +113,25 @@ def _print_reproduction(found: Reproduction) -> None:
 
 def _explain(run_id: int, entity: str, against: int | None, as_json: bool) -> None:
     places = context.kept_places()
-    found = trace(places, run_id, entity)
+    provenance = trace(places, run_id, entity)
     other = trace(places, against, entity) if against is not None else None
-    moved = changes(other, found) if other else []
+    moved = changes(other, provenance) if other else []
     if as_json:
         compared = {"against": asdict(other), "changes": [asdict(one) for one in moved]} if other else {}
-        print_json({**asdict(found), **compared})
+        print_json({**asdict(provenance), **compared})
     else:
-        _print_trace(found)
+        _print_trace(provenance)
         if other:
-            _say(f"\nagainst run {against}: {_said(other)} there, {_said(found)} here")
+            _say(f"\nagainst run {against}: {_said(other)} there, {_said(provenance)} here")
             print_table([asdict(one) for one in moved] or [{"what": "nothing changed"}])
-    if found.equal is False or (found.kept and found.equal is None):
+    if provenance.equal is False or (provenance.kept and provenance.equal is None):
         raise typer.Exit(FAILED)
 
 
 def _print_trace(found: Trace) -> None:
     run = found.run
     _say(f"{found.entity_id} in run {run['run_id']} of {run['job']} {run['score_date']}, {run['status']}")
-    told = {
+    document = {
         "score": _said(found),
         "today": f"{_said_score(found.again)}, {'equal' if found.equal else 'NOT equal'}"
         if found.again
@@ -144,7 +144,7 @@ def _print_trace(found: Trace) -> None:
         "input": run["input_sha256"],
         "libraries": ", ".join(f"{name} {version}" for name, version in run["library_versions"].items()),
     }
-    for name, value in told.items():
+    for name, value in document.items():
         if value is not None:
             _say(f"{name:10} {value}")
     for note in found.notes:

@@ -19,7 +19,7 @@ def test_ratios_are_of_medians() -> None:
         "log_metrics": 0.5,
         "publish": 0.5,
     }
-    found = {
+    measured = {
         "floor": runs(400, {"read": 1, "predict": 2, "copy": 1}, {"read": 9, "predict": 9, "copy": 9},
                       {"read": 1, "predict": 2, "copy": 2}),
         "stages": runs(330, tasks, tasks, tasks),
@@ -28,7 +28,7 @@ def test_ratios_are_of_medians() -> None:
         "pandas": runs(900, {"read_sql": 24, "predict": 6, "to_sql": 30}),
     }  # fmt: skip
 
-    figures = summary(1000, found, small_peak_mb=300)
+    figures = summary(1000, measured, small_peak_mb=300)
 
     assert figures["floor_s"] == 5.0
     # Read, predict and write only: what the floor does too.

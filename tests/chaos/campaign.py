@@ -122,7 +122,7 @@ def take_census(lane: Lane) -> Census:
         lane.load(edition)
         night = Night(lane, {})
         ended = [night.run()]
-        found = invariants.seen(lane)
+        violations = invariants.seen(lane)
         if lane.writer == "pipeline":
             lane.turn()
             ended.append(night.score())
@@ -133,7 +133,7 @@ def take_census(lane: Lane) -> Census:
             lane.usual[stage] = max(outcome.seconds, lane.usual.get(stage, 0))
         run = night.finished[0][2].value
         scored = run["rows_extracted"] - run["rows_rejected"]
-        lane.editions[edition] = Edition(edition, run["rows_extracted"], scored, str(found.digest))
+        lane.editions[edition] = Edition(edition, run["rows_extracted"], scored, str(violations.digest))
         lane.turn()
     return census
 

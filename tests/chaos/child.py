@@ -106,13 +106,13 @@ def main() -> None:
     unread = b""
     while True:
         for key, _ in ready.select():
-            found = os.read(key.fd, 65536)
+            chunk = os.read(key.fd, 65536)
             if key.fd == ended:
                 _tell_ended()
                 continue
-            if not found:
+            if not chunk:
                 return
-            *lines, unread = (unread + found).split(b"\n")
+            *lines, unread = (unread + chunk).split(b"\n")
             for line in lines:
                 _fork(Path(line.decode()))
 

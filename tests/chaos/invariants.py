@@ -57,13 +57,13 @@ def of_reads(sights: Sequence[Sight], before: Edition | None, wanted: Edition) -
 
 def of_night(lane: Lane, wanted: Edition) -> Iterator[Harm]:
     """What is wrong with a night that has ended."""
-    found = seen(lane)
-    if found.entities < wanted.rows_scored:
-        yield Harm("lost", wanted.rows_scored - found.entities, f"{found}, expected {wanted}")
-    if found.rows > found.entities:
-        yield Harm("doubled", found.rows - found.entities, f"{found}, expected {wanted}")
-    if found.digest != wanted.digest:
-        yield Harm("stale", 1, f"not the scores of an undisturbed run: {found}, expected {wanted}")
+    state = seen(lane)
+    if state.entities < wanted.rows_scored:
+        yield Harm("lost", wanted.rows_scored - state.entities, f"{state}, expected {wanted}")
+    if state.rows > state.entities:
+        yield Harm("doubled", state.rows - state.entities, f"{state}, expected {wanted}")
+    if state.digest != wanted.digest:
+        yield Harm("stale", 1, f"not the scores of an undisturbed run: {state}, expected {wanted}")
     if lane.writer == "pipeline":
         yield from _of_ledger(lane, wanted)
         yield from _of_store(lane)

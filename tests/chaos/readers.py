@@ -92,11 +92,11 @@ def main() -> None:
                 relation, job, day = line.split()
                 watched, seen = (relation, job, day), []
             if watched is not None:
-                found = look(session, *watched)
-                if seen and replace(seen[-1], reads=1) == found:
-                    seen[-1] = replace(found, reads=seen[-1].reads + 1)
+                state = look(session, *watched)
+                if seen and replace(seen[-1], reads=1) == state:
+                    seen[-1] = replace(state, reads=seen[-1].reads + 1)
                 else:
-                    seen.append(found)
+                    seen.append(state)
 
 
 if __name__ == "__main__":

@@ -44,10 +44,10 @@ def test_a_part_that_does_not_fit_says_what_to_lower_and_then_fits(home: Home) -
     table = home.table(rows)
     shop = Shop(home, home.job(f"SELECT * FROM {table} ORDER BY entity_id", "greedy"), table)
     shop.configure("rows_per_part = 40", "rows_per_part = 4000")
-    told = score_in_a_child(shop, spare=80)
-    assert "MemoryError: part 0 of job_" in told
-    assert "4000 rows: the memory does not suffice to score it" in told
-    assert "Lower extract.rows_per_part in the job file" in told
+    output = score_in_a_child(shop, spare=80)
+    assert "MemoryError: part 0 of job_" in output
+    assert "4000 rows: the memory does not suffice to score it" in output
+    assert "Lower extract.rows_per_part in the job file" in output
     shop.configure("rows_per_part = 4000", "rows_per_part = 400")
     assert score_in_a_child(shop, spare=80) == ""
     assert shop.predictions().empty

@@ -143,14 +143,16 @@ def test_a_server_that_vanishes_is_given_up_after_a_minute_or_what_the_uri_says(
     uri = f"{proxy.uri('warehouse_reader', 'warehouse')}?sslmode=disable{said}"
     with connect(connections.postgres(uri, "warehouse")):
         [fd] = [
-            found.fd
-            for found in psutil.Process().net_connections("tcp")
-            if found.raddr and found.raddr.port == proxy.port
+            options.fd
+            for options in psutil.Process().net_connections("tcp")
+            if options.raddr and options.raddr.port == proxy.port
         ]
         with socket.socket(fileno=os.dup(fd)) as used:
             assert used.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
-            found = {name: used.getsockopt(level, option) for name, (level, option, _) in OPTIONS.items()}
-    assert found == {name: value for name, (_, _, value) in OPTIONS.items()} | {"tcp_user_timeout": patience}
+            options = {name: used.getsockopt(level, option) for name, (level, option, _) in OPTIONS.items()}
+    assert options == {name: value for name, (_, _, value) in OPTIONS.items()} | {
+        "tcp_user_timeout": patience
+    }
 
 
 @pytest.mark.parametrize("connect", [over_adbc, over_psycopg])

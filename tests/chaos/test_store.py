@@ -50,16 +50,16 @@ def test_a_part_that_is_damaged_or_gone_is_found_by_whoever_reads_it(shop: Shop,
     assert night.run
     folder = Path(shop.home.store) / RunRef.of(night.run).folder
     path = folder / ("part-00001.parquet" if stage == "predict" else "scored-00001.parquet")
-    content, found = path.read_bytes(), 0
+    content, detected = path.read_bytes(), 0
     for _ in range(DAMAGES // 3):
         spoilt = damage(content, chance)
         path.write_bytes(spoilt) if spoilt is not None else path.unlink()
         with pytest.raises(PartError, match=rf"{path.name} (is missing from|in .* is not what was written)"):
             read_by(stage, night)
-        found += 1
+        detected += 1
         assert shop.rows(night.run.run_id) == (99 if stage == "log_metrics" else 0)
         path.write_bytes(content)
-    assert found == DAMAGES // 3
+    assert detected == DAMAGES // 3
     assert shop.predictions().equals(seen)
     require_whole(shop, night.go_on())
 

@@ -29,9 +29,9 @@ class Turning(ClassifierMixin, BaseEstimator):
         """Probabilities; what they become is told by the largest number of visits."""
         visits = frame["visits"].to_numpy(np.float64)
         scores = (visits % 20 + 1) / 22
-        found = np.column_stack([1 - scores, scores])
+        columns = np.column_stack([1 - scores, scores])
         worst = WORST.get(int(visits.max()))
-        return worst(found) if worst else found
+        return worst(columns) if worst else columns
 
     def predict(self, frame: pd.DataFrame) -> Any:
         """Labels, as they follow from the probabilities."""
@@ -59,25 +59,25 @@ WORST: dict[int, Callable[[Any], Any]] = {
 def home(server: Embedded, tmp_path_factory: pytest.TempPathFactory) -> Home:
     """A home whose model knows its training nights, of 90 to 110 rows each."""
     path = tmp_path_factory.mktemp("unusual")
-    found = Home(path / "home", server)
+    own_shop = Home(path / "home", server)
     nights = [
         shop_rows(90 + number % 21, number).assign(night=NIGHT - timedelta(days=NIGHTS - number))
         for number in range(NIGHTS)
     ]
     pd.concat(nights, ignore_index=True).to_parquet(path / "nights.parquet")
     known: dict[str, Any] = {"nights": path / "nights.parquet", "night_column": "night", "outcome": "bought"}
-    found.model("shop", *shop_model(), **known)
-    found.model("turning", Turning(), shop_model()[1], **known)
-    return found
+    own_shop.model("shop", *shop_model(), **known)
+    own_shop.model("turning", Turning(), shop_model()[1], **known)
+    return own_shop
 
 
 @pytest.fixture
 def shop(home: Home) -> Shop:
     """A job of that model, with a published night of 100 rows."""
-    found = open_shop(home)
-    found.configure("min_rows = 1", 'min_rows = 1\nvolume = "hold"')
-    home.score(found.job)
-    return found
+    own_shop = open_shop(home)
+    own_shop.configure("min_rows = 1", 'min_rows = 1\nvolume = "hold"')
+    home.score(own_shop.job)
+    return own_shop
 
 
 def resize(shop: Shop, rows: int) -> None:
@@ -121,9 +121,9 @@ def test_where_the_job_says_so_it_is_published_and_told(shop: Shop, rows: int) -
 def turning(home: Home) -> Shop:
     """A job of the model that goes wrong, with a published night."""
     table = home.table(shop_rows())
-    found = Shop(home, home.job(f"SELECT * FROM {table} ORDER BY entity_id", "turning"), table)
-    home.score(found.job)
-    return found
+    own_shop = Shop(home, home.job(f"SELECT * FROM {table} ORDER BY entity_id", "turning"), table)
+    home.score(own_shop.job)
+    return own_shop
 
 
 @pytest.mark.parametrize(

@@ -106,8 +106,8 @@ class Try:
         path = self.request.with_suffix(".outcome")
         if not path.exists():
             return None
-        said = json.loads(path.read_text())
-        return Outcome(**{**said, "seen": tuple(Boundary.read(one) for one in said["seen"])})
+        document = json.loads(path.read_text())
+        return Outcome(**{**document, "seen": tuple(Boundary.read(one) for one in document["seen"])})
 
     def orphans_outcome(self) -> Outcome:
         """What is said in the end by a process whose supervisor is gone."""
@@ -165,11 +165,11 @@ class Children:
                 begun = self._tries[event["pid"]] = Try(event["pid"], Path(event["request"]))
                 self._begun.put(begun)
                 continue
-            found = self._tries[event["pid"]]
-            with found.changed:
-                found.status = event["status"]
-                found.state = "stopped" if os.WIFSTOPPED(event["status"]) else "ended"
-                found.changed.notify_all()
-            if found.state == "ended":
+            attempt = self._tries[event["pid"]]
+            with attempt.changed:
+                attempt.status = event["status"]
+                attempt.state = "stopped" if os.WIFSTOPPED(event["status"]) else "ended"
+                attempt.changed.notify_all()
+            if attempt.state == "ended":
                 del self._tries[event["pid"]]
         self._begun.put(None)

@@ -55,14 +55,16 @@ class Waiting:
 def hold(shop: Shop, supervisor: Supervisor, gate: str = "", **changed: Any) -> Waiting:
     """A night that is held, and asked about."""
     shop.configure("min_rows = 1", f"min_rows = 1000\n{gate}")
-    said = context(run_id=shop.home.name("dag_run"), **changed)
-    said["ti"].id = "018f2c3e-0000-7000-8000-000000000000"
-    run = shop.extract(trigger=said["dag_run"].run_id, triggered_by=said["dag_run"].triggering_user_name)
+    task_context = context(run_id=shop.home.name("dag_run"), **changed)
+    task_context["ti"].id = "018f2c3e-0000-7000-8000-000000000000"
+    run = shop.extract(
+        trigger=task_context["dag_run"].run_id, triggered_by=task_context["dag_run"].triggering_user_name
+    )
     with pytest.raises(AirflowSkipException, match="is held"):
-        publish(shop, run).execute(said)
-    waiting = Waiting(shop, supervisor, run.run_id, said)
+        publish(shop, run).execute(task_context)
+    waiting = Waiting(shop, supervisor, run.run_id, task_context)
     with pytest.raises(TaskAwaitingInput):
-        waiting.task().execute(said)
+        waiting.task().execute(task_context)
     return waiting
 
 

@@ -52,19 +52,19 @@ def measured(shop: Shop, run_id: int) -> Evaluation:
 
 
 def test_a_runs_numbers_leave_by_airflows_stats(shop: Shop) -> None:
-    found: set[str] = set()
+    lines: set[str] = set()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
         listener.bind(("127.0.0.1", 0))
         listener.settimeout(30)
         with statsd("127.0.0.1", listener.getsockname()[1]):
             run_id = publish(shop).execute(context())["run_id"]
             exporters.send_outcomes(shop.home.read(shop.job), measured(shop, run_id))
-        while f"airflow.scoring.{shop.job}.measured:1|c" not in found:
-            found.add(listener.recv(1000).decode())
-    assert f"airflow.scoring.{shop.job}.rows_scored:100.0|g" in found
-    assert any(line.startswith(f"airflow.scoring.{shop.job}.label_share_true:") for line in found)
-    assert f"airflow.scoring.{shop.job}.published:1|c" in found
-    assert f"airflow.scoring.{shop.job}.outcomes_skill_base_rate:0.2|g" in found
+        while f"airflow.scoring.{shop.job}.measured:1|c" not in lines:
+            lines.add(listener.recv(1000).decode())
+    assert f"airflow.scoring.{shop.job}.rows_scored:100.0|g" in lines
+    assert any(line.startswith(f"airflow.scoring.{shop.job}.label_share_true:") for line in lines)
+    assert f"airflow.scoring.{shop.job}.published:1|c" in lines
+    assert f"airflow.scoring.{shop.job}.outcomes_skill_base_rate:0.2|g" in lines
 
 
 @pytest.fixture

@@ -31,11 +31,11 @@ __all__ = ["shop", "web"]
 def failing(shop: Shop, task: str, error: Exception) -> dict[str, Any]:
     """What a task of the queue `model` leaves behind when it has failed for good."""
     left: dict[str, Any] = {}
-    said = context()
-    said["ti"] = SimpleNamespace(
+    task_context = context()
+    task_context["ti"] = SimpleNamespace(
         task_id=task, map_index=0, log_url="", xcom_push=lambda key, value: left.update({key: value})
     )
-    hand_over_failure(shop.home.read(shop.job))({**said, "exception": error})
+    hand_over_failure(shop.home.read(shop.job))({**task_context, "exception": error})
     return left
 
 
@@ -48,12 +48,12 @@ def noting(run: Run, states: dict[str, str], left: dict[str, Any]) -> dict[str, 
     def ended(dag_id: str, task_ids: list[str], run_ids: list[str]) -> dict[str, dict[str, str]]:
         return {run_ids[0]: {name: state for name, state in states.items() if name.startswith(task_ids[0])}}
 
-    said = context(dag_id=run.job)
+    task_context = context(dag_id=run.job)
     link = "http://airflow/dags/shop/runs/nightly/tasks/note_failure?try_number=1"
-    said["ti"] = SimpleNamespace(
+    task_context["ti"] = SimpleNamespace(
         task_id="note_failure", map_index=-1, log_url=link, xcom_pull=pull, get_task_states=ended
     )
-    return said
+    return task_context
 
 
 def test_a_failed_prediction_is_noted_and_told_as_text(shop: Shop, web: Web) -> None:
@@ -180,10 +180,10 @@ def test_a_failure_before_there_is_a_run_is_a_run_and_a_message(
     [posted] = web.got
     assert posted["title"] == f"{shop.job} 2024-03-01: failed in extract"
     # The remedy is the last that the log says, and on lines of its own.
-    *_, said, last = [
+    *_, message, last = [
         record.getMessage() for record in caplog.records if record.name == "orchestration.failure"
     ]
-    assert said in str(error).splitlines()
+    assert message in str(error).splitlines()
     assert "clear the task extract" in last
     # Told once: what stands in for tasks that cannot tell has nothing to do.
     with pytest.raises(AirflowSkipException, match="has told of it itself"):

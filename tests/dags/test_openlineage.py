@@ -58,7 +58,7 @@ def tell(backend: Backend, task: Any) -> dict[str, Any]:
     from openlineage.client.transport.http import HttpConfig, HttpTransport
 
     manager: Any = ExtractorManager
-    found = manager().extract_metadata(
+    metadata = manager().extract_metadata(
         SimpleNamespace(run_id="nightly"),
         task,
         task_instance_state=TaskInstanceState.SUCCESS,
@@ -69,7 +69,7 @@ def tell(backend: Backend, task: Any) -> dict[str, Any]:
         run_id=str(uuid4()),
         job_name=f"{task.dag_id}.publish",
         end_time="2024-03-01T02:10:00+00:00",
-        task=found,
+        task=metadata,
         nominal_start_time=None,
         nominal_end_time=None,
         owners=None,

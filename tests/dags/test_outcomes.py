@@ -33,13 +33,13 @@ def job(home: Home) -> str:
         shutil.copy(ROOT / "dags" / file, home.path / "dags")
     name = home.job("SELECT 1", "shop")
     path = home.path / "dags" / f"{name}.toml"
-    said = (
+    text = (
         path.read_text()
         .replace("0 2 * * *", "30 2 * * 1-5")
         .replace("retries = 0", "retries = 0\ndays_back = 2")
     )
-    said = said.replace("start_date = 2024-01-01", "start_date = 2024-01-01\nend_date = 2024-12-31")
-    path.write_text(f'{said}\n[outcomes]\nquery = "{name}_outcomes.sql"\ndelay_days = 5\n')
+    text = text.replace("start_date = 2024-01-01", "start_date = 2024-01-01\nend_date = 2024-12-31")
+    path.write_text(f'{text}\n[outcomes]\nquery = "{name}_outcomes.sql"\ndelay_days = 5\n')
     return name
 
 
@@ -125,8 +125,12 @@ def test_it_measures_a_published_night(home: Home) -> None:
     path = home.path / "dags" / f"{job}.toml"
     path.write_text(f'{path.read_text()}\n[outcomes]\nquery = "{job}_outcomes.sql"\ndelay_days = 5\n')
     run_id = home.score(job).run_id
-    found = measure(outcomes_of(home, job), datetime(2024, 3, 6, 7, 30, tzinfo=UTC))
-    assert (found["run_id"], found["score_date"], found["metrics"]["coverage"]) == (run_id, "2024-03-01", 1)
+    evaluation = measure(outcomes_of(home, job), datetime(2024, 3, 6, 7, 30, tzinfo=UTC))
+    assert (evaluation["run_id"], evaluation["score_date"], evaluation["metrics"]["coverage"]) == (
+        run_id,
+        "2024-03-01",
+        1,
+    )
     query = "SELECT value FROM scoring.outcome_metrics WHERE run_id = :run AND metric = 'base_rate'"
     assert home.sql(query, "analyst", run=run_id) == [{"value": 1.0}]
 
@@ -134,8 +138,8 @@ def test_it_measures_a_published_night(home: Home) -> None:
 @pytest.fixture
 def unfair(home: Home, web: Web, monkeypatch: pytest.MonkeyPatch) -> Shop:
     """A job that tells of its nights, and whose results are unlike its scores wherever somebody is no member."""
-    said = {"conn_type": "apprise", "extra": {"config": {"path": web.url}}}
-    monkeypatch.setenv("AIRFLOW_CONN_RESULTS", json.dumps(said))
+    connection = {"conn_type": "apprise", "extra": {"config": {"path": web.url}}}
+    monkeypatch.setenv("AIRFLOW_CONN_RESULTS", json.dumps(connection))
     shutil.copy(ROOT / "dags" / "outcomes.py", home.path / "dags")
     shop = opened(home, shop_rows())
     rows, called = shop_rows(), shop.predictions().set_index("entity_id")["label"] == "true"
@@ -147,14 +151,14 @@ def unfair(home: Home, web: Web, monkeypatch: pytest.MonkeyPatch) -> Shop:
 
 def test_gaps_that_are_no_chance_are_told_once_in_words_and_numbers(unfair: Shop, web: Web) -> None:
     for _ in range(2):
-        found = measure(outcomes_of(unfair.home, unfair.job), None, "2024-03-01")
+        evaluation = measure(outcomes_of(unfair.home, unfair.job), None, "2024-03-01")
     [posted] = web.got
     assert posted["title"] == f"{unfair.job} 2024-03-01: groups fare differently"
     for told in (
-        f"Run {found['run_id']} of {unfair.job}, score date 2024-03-01: ",
+        f"Run {evaluation['run_id']} of {unfair.job}, score date 2024-03-01: ",
         "100 of 100 entities have an outcome; ROC AUC 0.",
         "- recall by member: 0 (false) to 1 (true), p = ",
-        f"Look at it: http://airflow/scoring/dags/{unfair.job}/reports/{found['run_id']}\n",
+        f"Look at it: http://airflow/scoring/dags/{unfair.job}/reports/{evaluation['run_id']}\n",
         f"http://airflow/dags/{unfair.job}-outcomes/runs/manual/tasks/measure?try_number=1",
         "Owner: tests",
     ):

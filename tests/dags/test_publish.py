@@ -28,8 +28,8 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture
 def shop(home: Home, web: Web, monkeypatch: pytest.MonkeyPatch) -> Shop:
     """A job whose people get their messages from a web hook."""
-    said = {"conn_type": "apprise", "extra": {"config": {"path": web.url}}}
-    monkeypatch.setenv("AIRFLOW_CONN_ALERTS", json.dumps(said))
+    connection = {"conn_type": "apprise", "extra": {"config": {"path": web.url}}}
+    monkeypatch.setenv("AIRFLOW_CONN_ALERTS", json.dumps(connection))
     shutil.copy(ROOT / "dags" / "scoring.py", home.path / "dags")
     return open_shop(home, gate='min_rows = 1\n\n[alerts]\nto = "alerts"')
 
@@ -80,9 +80,9 @@ def publish(shop: Shop, run: Run | None = None) -> Any:
 
 
 def test_a_good_night_is_published_and_tells_nobody(shop: Shop, web: Web) -> None:
-    said = context()
-    publication = publish(shop).execute(said)
-    assert [event.extra for event in said["outlet_events"].values()] == [publication]
+    task_context = context()
+    publication = publish(shop).execute(task_context)
+    assert [event.extra for event in task_context["outlet_events"].values()] == [publication]
     assert publication["rows_scored"] == 100
     assert web.got == []
 

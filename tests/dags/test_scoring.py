@@ -115,9 +115,9 @@ def test_retries_back_off_as_the_job_says(home: Home, job: str) -> None:
 
 def test_every_param_has_a_title_and_help(home: Home, job: str) -> None:
     params = load(home).dags[job].params
-    said = {name: params.get_param(name) for name in params}
-    assert set(said) == {"score_date", "model_version", "dry_run"}
-    assert all(param.schema["title"] and param.description for param in said.values())
+    values = {name: params.get_param(name) for name in params}
+    assert set(values) == {"score_date", "model_version", "dry_run"}
+    assert all(param.schema["title"] and param.description for param in values.values())
 
 
 @pytest.mark.parametrize(

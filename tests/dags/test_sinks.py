@@ -38,8 +38,8 @@ def shop(shop_with_hook: Shop, ports: list[int], monkeypatch: pytest.MonkeyPatch
     name = shop.home.name("team")
     sender = f"mailto://127.0.0.1:{mail}?from=scoring@example.com&to=team@example.com&mode=insecure"
     config = [{"path": sender}, {"path": f"json://caller:secret-word@127.0.0.1:{hook}/hook"}]
-    said = json.dumps({"conn_type": "apprise", "extra": {"config": config}})
-    monkeypatch.setenv(f"AIRFLOW_CONN_{name.upper()}", said)
+    connection = json.dumps({"conn_type": "apprise", "extra": {"config": config}})
+    monkeypatch.setenv(f"AIRFLOW_CONN_{name.upper()}", connection)
     monkeypatch.setenv("AIRFLOW_CONN_MLFLOW", f"http://ana:secret-word@127.0.0.1:{mlflow}")
     shop.change("visits = NULL", "entity_id < 'customer-00010'")
     shop.configure(
@@ -60,8 +60,8 @@ def waits(shop: Shop) -> list[dict[str, Any]]:
 
 def night(shop: Shop, number: int = 0) -> int:
     """Publish one of the job's nights under Airflow; returns its run."""
-    said = context(NIGHT + timedelta(days=number), run_id=f"night {number}")
-    return int(publish(shop).execute(said)["run_id"])
+    task_context = context(NIGHT + timedelta(days=number), run_id=f"night {number}")
+    return int(publish(shop).execute(task_context)["run_id"])
 
 
 def test_a_night_is_published_with_every_sink_down(

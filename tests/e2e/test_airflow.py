@@ -23,11 +23,11 @@ Answer = TypeVar("Answer")
 
 def of_the_living(airflow: Airflow, ask: Callable[[psutil.Process], Answer]) -> list[Answer]:
     """What each of its processes answers. Airflow's children come and go while they are asked."""
-    found = []
+    processes = []
     for process in marked(airflow.place.folder):
         with suppress(psutil.NoSuchProcess):
-            found.append(ask(process))
-    return found
+            processes.append(ask(process))
+    return processes
 
 
 def test_it_listens_on_the_loopback_only(airflow: Airflow) -> None:
@@ -63,11 +63,11 @@ def test_a_port_that_is_taken_is_refused(airflow: Airflow, server: Embedded) -> 
 
 
 def test_its_components_do_not_see_the_owners_connections(airflow: Airflow) -> None:
-    found = of_the_living(airflow, lambda process: process.environ())
-    assert len(found) >= len(COMPONENTS)
+    environments = of_the_living(airflow, lambda process: process.environ())
+    assert len(environments) >= len(COMPONENTS)
     predictions = "AIRFLOW_CONN_PREDICTIONS"
     tasks = {"AIRFLOW_CONN_WAREHOUSE", predictions, f"{predictions}_APPROVER", f"{predictions}_JANITOR"}
-    held = [{name for name in environ if name.startswith("AIRFLOW_CONN_")} for environ in found]
+    held = [{name for name in environ if name.startswith("AIRFLOW_CONN_")} for environ in environments]
     assert tasks in held
     assert set() in held
     assert all(names <= tasks for names in held)

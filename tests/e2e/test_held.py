@@ -163,8 +163,8 @@ def test_a_held_night_is_rejected_in_airflow(waiting: Waiting) -> None:
     waiting.answer(REJECTED, "Reject", reason="half the shops are missing")
     assert waiting.rest.wait(waiting.patient, waiting.runs[REJECTED])["state"] == "failed"
     run = waiting.run(REJECTED)
-    said = (run["status"], run["decided_by"], run["decision_reason"])
-    assert said == ("abandoned", "admin", "half the shops are missing")
+    decision = (run["status"], run["decided_by"], run["decision_reason"])
+    assert decision == ("abandoned", "admin", "half the shops are missing")
     assert waiting.seen(REJECTED) == 0
     [task] = [
         task

@@ -48,12 +48,12 @@ def asked_job(
 ) -> str:
     """A job in few parts whose only nights are those that a test asks for: its schedule has ended."""
     name = home.name(word)
-    said = JOB.format(name=name, model=model, extract="", gate=gate)
-    said = said.replace("retries = 0", f"end_date = 2024-12-31\n{settings}")
+    text = JOB.format(name=name, model=model, extract="", gate=gate)
+    text = text.replace("retries = 0", f"end_date = 2024-12-31\n{settings}")
     (home.path / "sql" / f"{name}.sql").write_text(query)
     # At once as it is meant: the scheduler looks.
     (home.path / "dags" / f"{name}.toml").write_text(
-        said.replace("rows_per_part = 40", "rows_per_part = 150")
+        text.replace("rows_per_part = 40", "rows_per_part = 150")
     )
     return name
 
@@ -77,10 +77,10 @@ def wait(done: Callable[[], bool], what: str, airflow: Airflow, seconds: float =
 
 def states(rest: Rest, dag_id: str, run_id: str) -> dict[str, set[str]]:
     """Task -> the states of its copies."""
-    found: dict[str, set[str]] = {}
+    sources: dict[str, set[str]] = {}
     for task in rest.tasks(dag_id, run_id):
-        found.setdefault(task["task_id"], set()).add(task["state"])
-    return found
+        sources.setdefault(task["task_id"], set()).add(task["state"])
+    return sources
 
 
 def told_first(rest: Rest, dag_id: str, run_id: str, task: str, map_index: int = -1) -> str:
@@ -106,8 +106,8 @@ def test_real_nights_as_a_backfill(nights_home: Home, airflow: Airflow, rest: Re
         assert states(rest, flights, run["dag_run_id"]) == ended
         for task in TASKS:
             copy = 0 if task in ("predict", "write") else -1
-            told = told_first(rest, flights, run["dag_run_id"], task, copy)
-            assert told == f"flight_delay: score date {night}"
+            reason = told_first(rest, flights, run["dag_run_id"], task, copy)
+            assert reason == f"flight_delay: score date {night}"
     seen = nights_home.sql(
         "SELECT score_date, count(*) AS rows, count(DISTINCT entity_id) AS entities, "
         "min(score) AS low, max(score) AS high "
@@ -165,11 +165,11 @@ def test_a_scheduled_night_scores_the_day_on_which_it_is_due(
     )
     path = nights_home.path / "dags" / f"{name}.toml"
     yesterday = datetime.now(NEW_YORK).date() - pd.Timedelta(days=1).to_pytimedelta()
-    said = path.read_text().replace(
+    text = path.read_text().replace(
         "start_date = 2024-01-01",
         f"start_date = {yesterday}\ncatchup = true\ndays_back = 1",
     )
-    path.write_text(said)
+    path.write_text(text)
     ready(airflow, rest, name)
     wait(lambda: bool(rest.runs(name, state="success")), "a scheduled run", airflow)
     run = rest.runs(name, state="success")[0]
@@ -256,9 +256,9 @@ def test_publishing_tells_other_dags_what_was_published(
 ) -> None:
     run_id, day = next(iter(started.items()))
     events = rest.asset_events(source_dag_id=shop, source_run_id=run_id)
-    said = {key: events[0]["extra"][key] for key in ("job", "score_date", "model_version", "rows_scored")}
+    extra = {key: events[0]["extra"][key] for key in ("job", "score_date", "model_version", "rows_scored")}
     assert len(events) == 1
-    assert said == {"job": shop, "score_date": str(day), "model_version": 1, "rows_scored": 40}
+    assert extra == {"job": shop, "score_date": str(day), "model_version": 1, "rows_scored": 40}
 
 
 def test_a_dry_run_and_a_repeated_run_publish_nothing(

@@ -70,13 +70,13 @@ def test_every_page_needs_a_login_and_the_right_to_see_the_dag(
     for path in (scoring, *reports):
         assert get(airflow, None, path).status_code == 401
         assert night[0] not in get(airflow, None, path).text
-        found = get(airflow, "ana", path)
-        assert (found.status_code, night[0] in found.text) == (200, True)
-        assert found.headers["Content-Security-Policy"].startswith("default-src 'none'")
+        response = get(airflow, "ana", path)
+        assert (response.status_code, night[0] in response.text) == (200, True)
+        assert response.headers["Content-Security-Policy"].startswith("default-src 'none'")
     for path in reports:
         assert get(airflow, "guest", path).status_code == 403
-    found = get(airflow, "guest", scoring)
-    assert (found.status_code, night[0] in found.text) == (200, False)
+    response = get(airflow, "guest", scoring)
+    assert (response.status_code, night[0] in response.text) == (200, False)
 
 
 @pytest.mark.parametrize("path", ["/scoring/openapi.json", "/scoring/docs", "/scoring/redoc"])
@@ -194,8 +194,10 @@ def test_a_held_night_is_approved_with_the_report_at_hand(
     page.goto(f"{here}/tasks/decide/required_actions")
     with page.expect_popup() as opened:
         page.get_by_role("link", name="the run's report").click()
-    told = opened.value.frame_locator("iframe").get_by_text("100 rows were scored, and gate.min_rows is 1000")
-    told.wait_for()
+    sentence = opened.value.frame_locator("iframe").get_by_text(
+        "100 rows were scored, and gate.min_rows is 1000"
+    )
+    sentence.wait_for()
     opened.value.close()
     decision = {"awaiting_input"}
     # Airflow may lose an answer that comes in the moment of a pause; then the task asks again.

@@ -27,21 +27,21 @@ def made(place: Place, fake: Embedded, **environ: str) -> dict[str, str]:
 
 
 def test_everything_is_in_the_folder(place: Place, fake: Embedded) -> None:
-    said = made(place, fake)
-    assert said["AIRFLOW_HOME"] == f"{place.home}/.local/airflow"
-    assert said["SCORING_HOME"] == str(place.home)
-    assert said["SCORING_STORE"] == f"{place.home}/.local/store"
-    assert said["AIRFLOW__CORE__DAGS_FOLDER"] == f"{place.home}/dags"
-    assert said["AIRFLOW__LOGGING__BASE_LOG_FOLDER"] == f"{place.home}/.local/logs"
-    assert (Path(said["PYTHONPATH"]) / "pipeline").is_dir()
+    environ = made(place, fake)
+    assert environ["AIRFLOW_HOME"] == f"{place.home}/.local/airflow"
+    assert environ["SCORING_HOME"] == str(place.home)
+    assert environ["SCORING_STORE"] == f"{place.home}/.local/store"
+    assert environ["AIRFLOW__CORE__DAGS_FOLDER"] == f"{place.home}/dags"
+    assert environ["AIRFLOW__LOGGING__BASE_LOG_FOLDER"] == f"{place.home}/.local/logs"
+    assert (Path(environ["PYTHONPATH"]) / "pipeline").is_dir()
 
 
 def test_addresses_are_on_the_loopback_and_agree(place: Place, fake: Embedded) -> None:
-    said = made(place, fake)
-    assert said["AIRFLOW__API__HOST"] == "127.0.0.1"
-    assert said["AIRFLOW__API__PORT"] == "8123"
-    assert said["AIRFLOW__API__BASE_URL"] == "http://127.0.0.1:8123"
-    assert said["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"] == "http://127.0.0.1:8123/execution/"
+    environ = made(place, fake)
+    assert environ["AIRFLOW__API__HOST"] == "127.0.0.1"
+    assert environ["AIRFLOW__API__PORT"] == "8123"
+    assert environ["AIRFLOW__API__BASE_URL"] == "http://127.0.0.1:8123"
+    assert environ["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"] == "http://127.0.0.1:8123/execution/"
     assert made(place, fake, NO_PROXY="example.org")["NO_PROXY"] == "example.org,127.0.0.1,localhost"
 
 
@@ -52,7 +52,7 @@ def test_the_metadata_is_in_the_embedded_server_under_its_own_role(place: Place,
 
 def test_tasks_get_the_pipelines_connections_and_no_owners(place: Place, fake: Embedded) -> None:
     mine = "postgres://me@db.example.org/warehouse"
-    said = made(
+    environ = made(
         place,
         fake,
         AIRFLOW_CONN_WAREHOUSE=mine,
@@ -60,7 +60,7 @@ def test_tasks_get_the_pipelines_connections_and_no_owners(place: Place, fake: E
         AIRFLOW_CONN_WAREHOUSE_OWNER=mine,
         AIRFLOW_CONN_PREDICTIONS_OWNER=mine,
     )
-    connections = {name: value for name, value in said.items() if name.startswith("AIRFLOW_CONN_")}
+    connections = {name: value for name, value in environ.items() if name.startswith("AIRFLOW_CONN_")}
     assert connections == {
         "AIRFLOW_CONN_WAREHOUSE": mine,
         "AIRFLOW_CONN_PREDICTIONS": fake.connections["predictions"],
@@ -73,10 +73,10 @@ def test_tasks_get_the_pipelines_connections_and_no_owners(place: Place, fake: E
 def test_the_web_server_reads_with_a_login_of_its_own_and_the_others_never_do(
     place: Place, fake: Embedded
 ) -> None:
-    said = made(place, fake, AIRFLOW_CONN_OTHER="postgres://x@y/z")
+    environ = made(place, fake, AIRFLOW_CONN_OTHER="postgres://x@y/z")
 
     def connections(component: str) -> set[str]:
-        given = airflow_environment.of_component(component, said)
+        given = airflow_environment.of_component(component, environ)
         assert ("AIRFLOW__CORE__PLUGINS_FOLDER" in given) == (component == "api-server")
         assert ("SCORING_PAGES" in given) == (component == "api-server")
         return {name.removeprefix("AIRFLOW_CONN_") for name in given if name.startswith("AIRFLOW_CONN_")}
@@ -103,12 +103,12 @@ def test_the_embedded_janitor_and_pages_do_not_go_with_a_real_database(
 
 
 def test_settings_of_another_airflow_are_dropped(place: Place, fake: Embedded) -> None:
-    said = made(
+    environ = made(
         place, fake, AIRFLOW__CORE__LOAD_EXAMPLES="True", AIRFLOW__SENTRY__SENTRY_ON="True", HOME="/home/me"
     )
-    assert said["AIRFLOW__CORE__LOAD_EXAMPLES"] == "False"
-    assert "AIRFLOW__SENTRY__SENTRY_ON" not in said
-    assert said["HOME"] == "/home/me"
+    assert environ["AIRFLOW__CORE__LOAD_EXAMPLES"] == "False"
+    assert "AIRFLOW__SENTRY__SENTRY_ON" not in environ
+    assert environ["HOME"] == "/home/me"
 
 
 def test_a_store_of_the_users_is_kept(place: Place, fake: Embedded) -> None:

@@ -53,9 +53,9 @@ def command(home: Path, name: str) -> subprocess.Popen[str]:
 
 def finish(process: subprocess.Popen[str]) -> str:
     """What a command printed, when it succeeded."""
-    said, _ = process.communicate(timeout=600)
-    assert process.returncode == 0, said
-    return said
+    output, _ = process.communicate(timeout=600)
+    assert process.returncode == 0, output
+    return output
 
 
 def until_airflow_starts(folder: Path, demo: subprocess.Popen[str]) -> None:
@@ -75,17 +75,17 @@ def test_a_demo_that_was_killed_is_cleared_away_and_the_next_one_works(checkout:
     assert marked(folder)
     assert server.is_running(folder)
 
-    said = finish(command(checkout, "down"))
-    assert "left-over processes stopped" in said
-    assert "Postgres: stopped" in said
+    output = finish(command(checkout, "down"))
+    assert "left-over processes stopped" in output
+    assert "Postgres: stopped" in output
     assert not marked(folder)
     assert not server.is_running(folder)
 
-    said = finish(command(checkout, "demo"))
-    assert [f"2013-07-0{day}: success" in said for day in (1, 2, 3)] == [True] * 3
-    assert said.count("\n 2013-07-03  ") == 11  # one row of the runs, ten of the predictions
-    assert "http://127.0.0.1:" in said
-    assert "user admin, password" in said
+    output = finish(command(checkout, "demo"))
+    assert [f"2013-07-0{day}: success" in output for day in (1, 2, 3)] == [True] * 3
+    assert output.count("\n 2013-07-03  ") == 11  # one row of the runs, ten of the predictions
+    assert "http://127.0.0.1:" in output
+    assert "user admin, password" in output
     assert not marked(folder)
     assert not server.is_running(folder)
 

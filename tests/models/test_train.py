@@ -54,8 +54,8 @@ def rows(
     """Four nights, the last two of which are in a week that is held out."""
     with monkeypatch.context() as checkout:
         checkout.setenv("SCORING_HOME", str(ROOT))
-        found: pd.DataFrame = train.read((date(2013, 1, 19), date(2013, 1, 22)))
-    return found
+        frame: pd.DataFrame = train.read((date(2013, 1, 19), date(2013, 1, 22)))
+    return frame
 
 
 def test_the_committed_model_verifies(champion: PinnedVersion, loaded: Model) -> None:
@@ -79,9 +79,9 @@ def test_it_beats_both_baselines_where_it_was_not_trained(
     )
     table = lines[3 * place : 3 * place + 3]
     assert [name for name, _ in table] == ["model", "rate per carrier and origin", "base rate"]
-    said, *baselines = ([float(cell) for cell in cells.split(" | ")] for _, cells in table)
+    model_row, *baselines = ([float(cell) for cell in cells.split(" | ")] for _, cells in table)
     measured = [champion.manifest.metrics[f"{where}_{figure}"] for figure in FIGURES]
-    assert said == [round(measured[0], 3), *(round(figure, 4) for figure in measured[1:])]
+    assert model_row == [round(measured[0], 3), *(round(figure, 4) for figure in measured[1:])]
     for roc_auc, log_loss, brier in baselines:
         assert measured[0] > roc_auc + 0.05
         assert measured[1] < log_loss
@@ -117,10 +117,10 @@ def test_training_reads_flights_that_arrived_from_the_nights_asked_for(
 def test_the_querys_columns_are_those_of_the_contract(
     champion: PinnedVersion, train: ModuleType, rows: pd.DataFrame
 ) -> None:
-    found = [(str(name), str(dtype)) for name, dtype in train.features(rows).dtypes.items()]
+    dtypes = [(str(name), str(dtype)) for name, dtype in train.features(rows).dtypes.items()]
     # That version was trained on integers of the database's own width.
     wide = {"int32": "int64"}
-    assert found == [
+    assert dtypes == [
         (column.name, wide.get(column.dtype, column.dtype)) for column in champion.manifest.columns
     ]
 
@@ -130,9 +130,9 @@ def test_training_registers_a_model_that_verifies(train: ModuleType, home: Home,
     assert folder == home.path / "models" / "flight_delay" / "1"
     pinned = registry.resolve(home.path, "flight_delay", "champion")
     again = registry.load(pinned)
-    found = again.estimator.predict_proba(train.features(rows))
+    probabilities = again.estimator.predict_proba(train.features(rows))
     expected = train.make_model().fit(train.features(rows), rows["late"]).predict_proba(train.features(rows))
-    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(probabilities, expected)
     assert pinned.manifest.reference_rows == 4 * train.REFERENCE_ROWS_A_NIGHT
     assert set(pinned.manifest.metrics) == {
         f"{where}_{figure}" for where in ("held_out", "july_december") for figure in FIGURES

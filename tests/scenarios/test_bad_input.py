@@ -229,9 +229,9 @@ def test_a_rejected_row_is_kept_with_its_reason_and_the_others_are_scored(shop: 
     assert "customer-00007" not in set(shop.predictions()["entity_id"])
     query = "SELECT entity_id, column_name, rule FROM scoring.rejections WHERE run_id = :run_id"
     entity = None if column == "entity_id" else "customer-00007"
-    found = shop.home.sql(query, "analyst", run_id=done.run_id)
-    assert {"entity_id": entity, "column_name": column, "rule": rule} in found
-    assert {row["entity_id"] for row in found} == {entity}
+    rows = shop.home.sql(query, "analyst", run_id=done.run_id)
+    assert {"entity_id": entity, "column_name": column, "rule": rule} in rows
+    assert {row["entity_id"] for row in rows} == {entity}
 
 
 @pytest.mark.parametrize("kind", [*REJECTED, *DOUBTFUL])
@@ -255,8 +255,8 @@ def test_what_the_model_can_take_is_reported_and_scored(shop: Shop, kind: str) -
     done = shop.home.score(shop.job)
     assert (done.rows_scored, done.rows_rejected) == (100, 0)
     query = "SELECT value FROM scoring.feature_metrics WHERE run_id = :run_id AND feature = :feature AND metric = :rule"
-    found = shop.home.sql(query, "analyst", run_id=done.run_id, feature=column, rule=rule)
-    assert found == [{"value": 1.0}]
+    rows = shop.home.sql(query, "analyst", run_id=done.run_id, feature=column, rule=rule)
+    assert rows == [{"value": 1.0}]
 
 
 def test_a_night_of_rejected_rows_alone_is_held(shop: Shop) -> None:

@@ -50,16 +50,16 @@ def number(dtype: str) -> Column:
 
 def integers(column: Column, kind: str) -> Cells:
     """Integers of a type of Postgres's, for a column."""
-    found: Cells = {f"NULL::{kind}": NULL}
+    cells: Cells = {f"NULL::{kind}": NULL}
     for value in WHOLE:
         if column.kind == "integer":
             limits = np.iinfo(column.dtype.lower())
             fits = limits.min <= value <= limits.max
-            found[f"({value})::{kind}"] = value if fits else TYPE
+            cells[f"({value})::{kind}"] = value if fits else TYPE
         else:
             whole = 2**53 if column.dtype == "float64" else 2**24
-            found[f"({value})::{kind}"] = float(value) if abs(value) <= whole else TYPE
-    return found
+            cells[f"({value})::{kind}"] = float(value) if abs(value) <= whole else TYPE
+    return cells
 
 
 def rounded(value: Any, column: Column) -> Any:
@@ -74,12 +74,12 @@ def rounded(value: Any, column: Column) -> Any:
 
 def decimals(column: Column) -> Cells:
     """Decimals for a column."""
-    found: Cells = {"'NaN'::numeric": TYPE if column.kind == "integer" else NULL, "NULL::numeric": NULL}
-    found |= {
+    cells: Cells = {"'NaN'::numeric": TYPE if column.kind == "integer" else NULL, "NULL::numeric": NULL}
+    cells |= {
         f"'{sign}Infinity'::numeric": TYPE if column.kind == "integer" else FINITE for sign in ("", "-")
     }
     for text in ("12.00", "-3.0", "0.000", "1e3"):
-        found[f"{text}::numeric"] = int(float(text)) if column.kind == "integer" else float(text)
+        cells[f"{text}::numeric"] = int(float(text)) if column.kind == "integer" else float(text)
     for text in (
         "0.1",
         "12.5",
@@ -93,19 +93,19 @@ def decimals(column: Column) -> Cells:
         if column.kind == "number":  # a fraction is rounded to the nearest float, and a whole number is not
             taken = rounded(Decimal(text), column)
             large = isinstance(taken, float) and taken > 2**53 and "." not in text
-            found[f"{text}::numeric"] = TYPE if large else taken
+            cells[f"{text}::numeric"] = TYPE if large else taken
         else:
-            found[f"{text}::numeric"] = TYPE
-    return found
+            cells[f"{text}::numeric"] = TYPE
+    return cells
 
 
 def floats(column: Column) -> Cells:
     """Floats for a column."""
-    found: Cells = {"'NaN'::float8": NULL, "'Infinity'::float8": FINITE, "'-Infinity'::float8": FINITE}
+    cells: Cells = {"'NaN'::float8": NULL, "'Infinity'::float8": FINITE, "'-Infinity'::float8": FINITE}
     for text in ("-0", "0", "5e-324", "-5e-324", "1e-310", "1e-45", "1.7976931348623157e308", "-1e300", "0.1", "1e22",
                  "16777217", "9007199254740993"):  # fmt: skip
-        found[f"'{text}'::float8"] = rounded(text, column)
-    return found
+        cells[f"'{text}'::float8"] = rounded(text, column)
+    return cells
 
 
 TEXTS = [
@@ -118,11 +118,11 @@ TEXTS = [
 def texts(column: Column) -> Cells:
     """Texts for a column."""
     known = column.categories is None or column.accepts_unknown
-    found: Cells = {"NULL::text": NULL}
+    cells: Cells = {"NULL::text": NULL}
     for text in TEXTS:
         quoted = text.replace("'", "''")
-        found[f"'{quoted}'::text"] = text if known else Rejected("unknown_category")
-    return found
+        cells[f"'{quoted}'::text"] = text if known else Rejected("unknown_category")
+    return cells
 
 
 TIMES = ["0001-01-01", "1677-09-21 00:12:43", "1677-09-22", "1900-01-01", "1969-12-31 23:59:59.999999", "1970-01-01",
@@ -134,16 +134,16 @@ SINCE = datetime(1970, 1, 1, tzinfo=UTC)
 def times(column: Column, kind: str) -> Cells:
     """Times of a type of Postgres's, for a column, as microseconds since 1970."""
     nanoseconds = "[ns" in column.dtype
-    found: Cells = {f"NULL::{kind}": NULL}
-    found |= {f"'{sign}infinity'::{kind}": TYPE if nanoseconds else FINITE for sign in ("", "-")}
-    found[f"'4000-01-01 BC'::{kind}"] = TYPE if nanoseconds else -188_363_404_800_000_000
+    cells: Cells = {f"NULL::{kind}": NULL}
+    cells |= {f"'{sign}infinity'::{kind}": TYPE if nanoseconds else FINITE for sign in ("", "-")}
+    cells[f"'4000-01-01 BC'::{kind}"] = TYPE if nanoseconds else -188_363_404_800_000_000
     for text in TIMES:
         at = (datetime.fromisoformat(text).replace(tzinfo=UTC) - SINCE) // timedelta(microseconds=1)
         fits = not nanoseconds or -(2**63) <= at * 1000 < 2**63
         late = at > (NIGHT_END - SINCE) // timedelta(microseconds=1)
         zone = "+00" if kind == "timestamptz" else ""
-        found[f"'{text}{zone}'::{kind}"] = TYPE if not fits else FUTURE if late else at
-    return found
+        cells[f"'{text}{zone}'::{kind}"] = TYPE if not fits else FUTURE if late else at
+    return cells
 
 
 INTEGERS = [integer(dtype) for dtype in ("int64", "Int64", "int32", "int8", "uint8")]

@@ -52,8 +52,8 @@ def typed(
         code = 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 0
-    said, complained = capsys.readouterr()
-    return code, said + complained
+    output, complained = capsys.readouterr()
+    return code, output + complained
 
 
 def with_value(text: str, section: str, key: str, value: object) -> str:
@@ -64,13 +64,13 @@ def with_value(text: str, section: str, key: str, value: object) -> str:
             inside = line.strip("[]")
         if not (inside == section and line.split("=")[0].strip() == key):
             kept.append(line)
-    said = f"{key} = {json.dumps(value)}"
+    part = f"{key} = {json.dumps(value)}"
     header = f"[{section}]"
     if not section:
-        return "\n".join([said, *kept])
+        return "\n".join([part, *kept])
     if header not in kept:
         kept.append(header)
-    return "\n".join([*kept[: kept.index(header) + 1], said, *kept[kept.index(header) + 1 :]])
+    return "\n".join([*kept[: kept.index(header) + 1], part, *kept[kept.index(header) + 1 :]])
 
 
 KEYS = [
@@ -100,8 +100,8 @@ def test_a_job_file_carries_no_code(shop: Shop, section: str, key: str) -> None:
             assert key in str(error)
             continue
         assert (section, key) in [("", "description"), ("", "owner"), ("", "pool"), ("extract", "query")]
-        said = read.extract if section else read
-        assert getattr(said, key) == value
+        part = read.extract if section else read
+        assert getattr(part, key) == value
 
 
 def test_a_job_file_carries_no_query_from_elsewhere(shop: Shop) -> None:
@@ -125,14 +125,14 @@ def test_words_are_kept_as_they_were_written(
     shop.configure("min_rows = 1", "min_rows = 101")
     assert typed("score", shop.job, NIGHT, capsys=capsys, monkeypatch=monkeypatch)[0] == 3
     held = shop.home.last_run(shop.job)["run_id"]
-    said = ("--by", hostile, "--reason", hostile)
-    assert typed("approve", held, *said, capsys=capsys, monkeypatch=monkeypatch)[0] == 0
+    decider = ("--by", hostile, "--reason", hostile)
+    assert typed("approve", held, *decider, capsys=capsys, monkeypatch=monkeypatch)[0] == 0
     run = shop.home.last_run(shop.job)
     assert (run["decided_by"], run["decision_reason"], run["status"]) == (hostile, hostile, "published")
     shop.configure("min_rows = 101", "min_rows = 1")
     shop.change("visits = 0")
     shop.home.score(shop.job)
-    assert typed("rollback", shop.job, NIGHT, *said, capsys=capsys, monkeypatch=monkeypatch)[0] == 0
+    assert typed("rollback", shop.job, NIGHT, *decider, capsys=capsys, monkeypatch=monkeypatch)[0] == 0
     assert shop.home.last_run(shop.job)["status_reason"] == f"rolled back by {hostile}: {hostile}"
 
 
@@ -177,9 +177,9 @@ def test_an_argument_of_a_command_is_no_code(
     for value in HOSTILE:
         filled = [word.replace("{job}", shop.job) if word != "{}" else value for word in words]
         filled = [word.replace("{}", value) for word in filled]
-        code, said = typed(*filled, capsys=capsys, monkeypatch=monkeypatch)
-        assert code in codes, (value, said)
-        assert "Traceback" not in said
+        code, output = typed(*filled, capsys=capsys, monkeypatch=monkeypatch)
+        assert code in codes, (value, output)
+        assert "Traceback" not in output
     assert shop.runs() == []
 
 

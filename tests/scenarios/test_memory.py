@@ -57,7 +57,7 @@ def peaks(home: Home, job: str) -> dict[str, float]:
     program = STAGE.format(
         warehouse=connections["warehouse"], predictions=connections["predictions"], night=NIGHT.isoformat()
     )
-    found: dict[str, float] = {}
+    peak_mb: dict[str, float] = {}
 
     def stage(name: str, *handed: Any) -> Any:
         ended = subprocess.run(
@@ -68,7 +68,7 @@ def peaks(home: Home, job: str) -> dict[str, float]:
             text=True,
         )
         assert ended.returncode == 0, ended.stderr
-        done, found[name] = json.loads(ended.stdout)
+        done, peak_mb[name] = json.loads(ended.stdout)
         return done
 
     run = stage("extract")
@@ -77,7 +77,7 @@ def peaks(home: Home, job: str) -> dict[str, float]:
     scored += stage("predict", work[-1:])  # a task scores one part
     written = stage("write", scored)
     stage("publish", run, stage("log_metrics", run, written))
-    return found
+    return peak_mb
 
 
 def night(home: Home, rows: int) -> str:

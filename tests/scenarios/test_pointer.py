@@ -285,8 +285,8 @@ def test_what_analysts_saw_at_any_time_can_be_asked(shop: Shop) -> None:
         ORDER BY entity_id
     """
     for moment, saw in seen:
-        found = shop.home.sql(query, "analyst", job=shop.job, day=NIGHT, moment=moment)
-        assert found == saw.to_dict("records")
+        rows = shop.home.sql(query, "analyst", job=shop.job, day=NIGHT, moment=moment)
+        assert rows == saw.to_dict("records")
 
 
 def test_runs_that_were_never_published_are_in_no_view(shop: Shop) -> None:

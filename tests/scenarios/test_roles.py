@@ -104,10 +104,10 @@ def test_the_pipeline_cannot_drop_alter_or_empty_anything(night: Shop, statement
         SELECT 'scoring.' || relname AS name, CASE relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END AS kind
         FROM pg_class WHERE relnamespace = 'scoring'::regnamespace AND relkind IN ('r', 'p', 'v')
     """
-    found = night.home.sql(query)
-    assert len(found) > 12
+    rows = night.home.sql(query)
+    assert len(rows) > 12
     refusal = "must be owner of|permission denied|cannot truncate|is not a table|cannot delete from view"
-    for relation in found:
+    for relation in rows:
         with pytest.raises(sa.exc.DatabaseError, match=refusal):
             night.home.sql(statement.format(relation["kind"], relation["name"]), "predictions")
 

@@ -49,9 +49,9 @@ class Witness:
         else:
             pytest.fail("nothing failed")
         logging.getLogger("pipeline").error("failed: %s", error, exc_info=error)
-        told = "".join(traceback.format_exception(error, chain=True))
-        self.heard += [str(error), repr(error), repr(vars(error)), told]
-        return told
+        text = "".join(traceback.format_exception(error, chain=True))
+        self.heard += [str(error), repr(error), repr(vars(error)), text]
+        return text
 
     def see(self, shop: Shop) -> None:
         """Look at all that the database and the store keep of a job."""
@@ -66,9 +66,9 @@ class Witness:
 
     def swear(self) -> None:
         """The canary was not heard, and something was."""
-        said = [*self.heard, self.logs.text]
-        assert len("".join(said)) > 1000
-        assert [text for text in said if CANARY in text.lower()] == []
+        texts = [*self.heard, self.logs.text]
+        assert len("".join(texts)) > 1000
+        assert [text for text in texts if CANARY in text.lower()] == []
 
 
 @pytest.fixture
@@ -229,10 +229,10 @@ def test_the_command_line_tells_no_password(shop: Shop) -> None:
         for words, environ in tries
     ]
     for program in programs:
-        said, _ = program.communicate(timeout=120)
+        output, _ = program.communicate(timeout=120)
         assert program.returncode in (1, 2)
-        assert said
-        assert CANARY not in said
+        assert output
+        assert CANARY not in output
 
 
 def test_the_witness_hears_what_is_told(shop: Shop, witness: Witness) -> None:

@@ -140,9 +140,9 @@ def checked(source: Source, query: str, contract: Contract = CONTRACT) -> pa.Tab
     checker = Checker(contract)
     with warehouse.stream(source.address, Query(query, VALUES, "q.sql")) as reader:
         checker.schema(reader.schema, "q.sql")
-        found = [checker.check(batch) for batch in reader]
-    assert [row for batch in found for row in batch.rejected.to_pylist()] == []
-    return pa.Table.from_batches([batch.accepted for batch in found], schema=contract.schema)
+        batches = [checker.check(batch) for batch in reader]
+    assert [row for batch in batches for row in batch.rejected.to_pylist()] == []
+    return pa.Table.from_batches([batch.accepted for batch in batches], schema=contract.schema)
 
 
 @pytest.fixture
@@ -154,8 +154,8 @@ def table(source: Source, home: Home) -> str:
 
 
 def test_every_type_arrives_exact(source: Source, table: str) -> None:
-    found = checked(source, f"SELECT * FROM {table}")
-    assert [tuple(row.values()) for row in found.to_pylist()] == EXPECTED
+    result = checked(source, f"SELECT * FROM {table}")
+    assert [tuple(row.values()) for row in result.to_pylist()] == EXPECTED
 
 
 def test_a_column_is_typed_though_its_first_batch_is_null(source: Source, table: str) -> None:
@@ -164,13 +164,13 @@ def test_a_column_is_typed_though_its_first_batch_is_null(source: Source, table:
     SELECT part.* FROM numbers CROSS JOIN {table} AS part WHERE part.entity_id = 'none'
     UNION ALL SELECT * FROM {table} WHERE entity_id = 'all'
     """
-    found = checked(source, late)
-    assert tuple(found.slice(len(found) - 1).to_pylist()[0].values()) == EXPECTED[0]
+    result = checked(source, late)
+    assert tuple(result.slice(len(result) - 1).to_pylist()[0].values()) == EXPECTED[0]
 
 
 def test_a_model_gets_the_trained_dtypes(source: Source, table: str) -> None:
-    found = checked(source, f"SELECT * FROM {table}")
-    frame = CONTRACT.frame(found.combine_chunks().to_batches()[0])
+    result = checked(source, f"SELECT * FROM {table}")
+    frame = CONTRACT.frame(result.combine_chunks().to_batches()[0])
     assert [str(dtype) for dtype in frame.dtypes] == [column.dtype for column in CONTRACT.columns]
 
 
@@ -326,11 +326,11 @@ def test_a_night_gets_the_same_scores_from_every_source(home: Home, source: Sour
         f"CREATE TABLE {there} (entity_id varchar(20), amount decimal(10, 2), visits bigint, channel varchar(9), "
         "member boolean)"
     )
-    said = ", ".join(
+    columns = ", ".join(
         "({}, {}, {}, {}, {})".format(*("NULL" if pd.isna(cell) else repr(cell) for cell in row))
         for row in rows.astype(object).itertuples(index=False)
     )
-    source.run(f"INSERT INTO {there} VALUES {said}")
+    source.run(f"INSERT INTO {there} VALUES {columns}")
     here = home.table(rows)
     job = home.job(f"SELECT * FROM {here} ORDER BY entity_id", "shop")
     home.score(job)

@@ -26,14 +26,14 @@ def test_the_latest_predictions_are_the_last_published_night_of_each_job(shop: S
     with pytest.raises(Exception, match="held"):
         shop.home.score(shop.job, NIGHT + timedelta(days=3))
     query = "SELECT * FROM scoring.latest_predictions WHERE job IN (:one, :two) ORDER BY job, entity_id"
-    found = shop.home.sql(query, "analyst", one=shop.job, two=other.job)
+    rows = shop.home.sql(query, "analyst", one=shop.job, two=other.job)
     expected = [
         row
         for name, day in sorted([(shop.job, days[1]), (other.job, NIGHT)])
         for row in shop.home.predictions(name).query("score_date == @day").to_dict("records")
     ]
     assert len(expected) == 200
-    assert found == expected
+    assert rows == expected
 
 
 def test_model_quality_is_a_row_a_night_and_group_of_what_analysts_see(shop: Shop) -> None:
@@ -61,14 +61,14 @@ def test_drift_history_has_every_feature_the_score_and_the_rows_of_what_analysts
     run_id = shop.home.score(shop.job).run_id
     query = """SELECT run_id, kind, feature, unusual, psi, missing_share FROM scoring.drift_history
         WHERE job = :job ORDER BY kind, feature"""
-    found = shop.home.sql(query, "analyst", job=shop.job)
-    assert [(row["kind"], row["feature"]) for row in found] == [
+    rows = shop.home.sql(query, "analyst", job=shop.job)
+    assert [(row["kind"], row["feature"]) for row in rows] == [
         *(("feature", name) for name in ("amount", "channel", "member", "visits")),
         ("rows", None),
         ("score", None),
     ]
-    assert {row["run_id"] for row in found} == {run_id}
-    features = {row["feature"]: row for row in found[:4]}
+    assert {row["run_id"] for row in rows} == {run_id}
+    features = {row["feature"]: row for row in rows[:4]}
     assert features["visits"]["unusual"]
     assert features["visits"]["psi"] > 1 > features["member"]["psi"]
     assert features["amount"]["missing_share"] == pytest.approx(0.1, abs=0.05)
@@ -76,8 +76,8 @@ def test_drift_history_has_every_feature_the_score_and_the_rows_of_what_analysts
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_every_view_says_what_it_is(home: Home, view: str) -> None:
-    said = home.sql("SELECT obj_description(CAST(:view AS regclass)) AS said", view=f"scoring.{view}")
-    assert said[0]["said"]
+    rows = home.sql("SELECT obj_description(CAST(:view AS regclass)) AS said", view=f"scoring.{view}")
+    assert rows[0]["said"]
 
 
 @pytest.mark.parametrize("view", VIEWS)

@@ -150,8 +150,8 @@ def year(sample_warehouse: str) -> pd.DataFrame:
     """The outcomes of all the nights of 2013, under the score date that gave them."""
     nights = [date(2013, 1, 1) + timedelta(days=day) for day in range(365)]
     with adbc.connect(sample_warehouse) as session, session.cursor() as cursor:
-        found = [run(cursor, OUTCOMES, night).to_pandas().assign(score_date=night) for night in nights]
-    rows: pd.DataFrame = pd.concat(found, ignore_index=True)
+        frames = [run(cursor, OUTCOMES, night).to_pandas().assign(score_date=night) for night in nights]
+    rows: pd.DataFrame = pd.concat(frames, ignore_index=True)
     return rows
 
 

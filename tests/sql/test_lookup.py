@@ -24,8 +24,8 @@ def test_a_look_up_reads_a_small_share_of_the_night(home: Home) -> None:
         WHERE job = :job AND score_date = :day AND entity_id = 'customer-' || md5('777')
     """
     with postgres.engine(home.server.connections["analyst"]).begin() as session:
-        found = session.execute(sa.text(look_up), {"job": shop.job, "day": NIGHT}).scalar_one()
-    plan = found[0]["Plan"]
+        matches = session.execute(sa.text(look_up), {"job": shop.job, "day": NIGHT}).scalar_one()
+    plan = matches[0]["Plan"]
     assert plan["Actual Rows"] == 1
     assert {node["Index Name"] for node in nodes(plan) if node["Node Type"] == "Bitmap Index Scan"}
     assert sum(node.get("Rows Removed by Index Recheck", 0) for node in nodes(plan)) < ROWS / 20

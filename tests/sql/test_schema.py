@@ -63,8 +63,8 @@ def test_no_function_is_left_that_nothing_calls() -> None:
     functions = re.findall(r"^CREATE FUNCTION scoring\.(\w+)\(", schema, re.MULTILINE)
     assert len(functions) == len(set(functions)) > 50
     # What the files say of each beside calling it.
-    said = re.compile(r"CREATE FUNCTION \S+|COMMENT ON FUNCTION \S+|GRANT EXECUTE ON FUNCTION [^;]*;")
-    calls = said.sub("", schema) + code
+    own_words = re.compile(r"CREATE FUNCTION \S+|COMMENT ON FUNCTION \S+|GRANT EXECUTE ON FUNCTION [^;]*;")
+    calls = own_words.sub("", schema) + code
     assert [name for name in functions if not re.search(rf"\bscoring\.{name}\b", calls)] == []
 
 

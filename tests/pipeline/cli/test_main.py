@@ -53,17 +53,17 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
             code = end.code if isinstance(end.code, int) else 0
         else:
             code = 0
-        said, complained = capsys.readouterr()
-        return code, " ".join(said.split()), " ".join(complained.split())
+        output, complained = capsys.readouterr()
+        return code, " ".join(output.split()), " ".join(complained.split())
 
     return run_command
 
 
 def test_a_night_is_scored_and_published(shop: Shop, run: Command) -> None:
-    code, said, _ = run("score", shop.job, NIGHT)
+    code, output, _ = run("score", shop.job, NIGHT)
     [done] = shop.runs()
     assert code == 0
-    assert said == (
+    assert output == (
         f"run {done['run_id']} published: {shop.job} 2024-03-01, 100 rows scored, 0 rejected, model shop version 1"
     )
     assert len(shop.predictions()) == 100
@@ -96,8 +96,8 @@ def test_what_is_wrong_with_a_report_is_named(shop: Shop, run: Command, tmp_path
         (tmp_path, "Is a directory"),
         (file / "r.html", "Not a directory"),
     ):
-        code, said, complained = run("report", number, "--out", str(path))
-        assert (code, said) == (2, "")
+        code, output, complained = run("report", number, "--out", str(path))
+        assert (code, output) == (2, "")
         assert complained == f"{path} cannot be written: {why}. Name another file: --out FILE."
     unwritten = tmp_path / "unwritten.html"
     code, _, complained = run("report", "99999999", "--out", str(unwritten))
@@ -109,8 +109,8 @@ def test_what_is_wrong_with_a_report_is_named(shop: Shop, run: Command, tmp_path
 
 def test_nothing_to_do_is_done(shop: Shop, run: Command) -> None:
     run("score", shop.job, NIGHT)
-    code, said, complained = run("score", shop.job, NIGHT)
-    assert (code, said) == (0, "")
+    code, output, complained = run("score", shop.job, NIGHT)
+    assert (code, output) == (0, "")
     assert "published the same input, model, code and configuration; it stays" in complained
 
 
@@ -134,8 +134,8 @@ def test_a_held_run_ends_with_3_and_is_approved(shop: Shop, run: Command) -> Non
     assert code == 3
     assert f"run {run_id} of {shop.job} 2024-03-01 is held: 100 rows were scored" in complained
     assert f"python -m pipeline approve {run_id} --by NAME" in complained
-    code, said, _ = run("approve", run_id, "--by", "ada", "--reason", "a quiet day")
-    assert (code, said) == (0, f"run {run_id} published, approved by ada")
+    code, output, _ = run("approve", run_id, "--by", "ada", "--reason", "a quiet day")
+    assert (code, output) == (0, f"run {run_id} published, approved by ada")
     assert shop.home.last_run(shop.job)["decision_reason"] == "a quiet day"
     assert len(shop.predictions()) == 100
 
@@ -144,8 +144,8 @@ def test_a_held_run_is_rejected(shop: Shop, run: Command) -> None:
     shop.configure("min_rows = 1", "min_rows = 101")
     run("score", shop.job, NIGHT)
     run_id = shop.home.last_run(shop.job)["run_id"]
-    code, said, _ = run("reject", run_id, "--by", "ada", "--reason", "wrong")
-    assert (code, said) == (0, f"run {run_id} abandoned, rejected by ada")
+    code, output, _ = run("reject", run_id, "--by", "ada", "--reason", "wrong")
+    assert (code, output) == (0, f"run {run_id} abandoned, rejected by ada")
     assert shop.predictions().empty
     code, _, complained = run("approve", run_id, "--by", "bob", "--reason", "but why")
     assert code == 2
@@ -158,8 +158,8 @@ def test_a_held_run_that_was_overtaken_cannot_be_approved(shop: Shop, run: Comma
     held = shop.home.last_run(shop.job)["run_id"]
     shop.configure("min_rows = 101", "min_rows = 1")
     run("score", shop.job, NIGHT)
-    code, said, complained = run("approve", held, "--by", "ada", "--reason", "late")
-    assert (code, said) == (1, "")
+    code, output, complained = run("approve", held, "--by", "ada", "--reason", "late")
+    assert (code, output) == (1, "")
     assert f"run {held} of {shop.job} 2024-03-01 is not published: run" in complained
     assert set(shop.predictions()["run_id"]).isdisjoint({held})
 
@@ -169,8 +169,8 @@ def test_a_night_is_rolled_back_in_a_persons_name(shop: Shop, run: Command) -> N
     shop.change("visits = 0")
     run("score", shop.job, NIGHT)
     first, second = (row["run_id"] for row in shop.runs())
-    code, said, _ = run("rollback", shop.job, NIGHT, "--by", "[ada]", "--reason", "wrong prices")
-    assert (code, said) == (
+    code, output, _ = run("rollback", shop.job, NIGHT, "--by", "[ada]", "--reason", "wrong prices")
+    assert (code, output) == (
         0, f"{shop.job} 2024-03-01: run {first} is shown again, run {second} rolled back by [ada]"
     )  # fmt: skip
     assert set(shop.predictions()["run_id"]) == {first}
@@ -182,7 +182,7 @@ def test_a_night_is_rolled_back_in_a_persons_name(shop: Shop, run: Command) -> N
     assert "the reason '...' says nothing: it has no letter and no digit" in complained
     # What the pages and messages show to be typed is taken as it stands.
     [(_, shown), *_] = steps(record(shop.home.places.predictions, second).run)
-    code, said, complained = run(*shlex.split(shown)[3:], "--by", "ada")
+    code, output, complained = run(*shlex.split(shown)[3:], "--by", "ada")
     assert (code, complained) == (0, "")
 
 
@@ -244,9 +244,9 @@ def test_the_chain_of_decisions_is_verified(
     # Of a shared database, which other tests alter: what a walk comes to is in test_verify.py.
     for violations, code in (((), 0), (("entry 3 (approval of run 7) was altered",), 1)):
         monkeypatch.setattr(inspect, "verify_chain", lambda url, head: Verification(3, "e" * 64, violations))  # noqa: B023
-        ended, said, complained = run("verify", "--head", "e" * 64)
+        ended, output, complained = run("verify", "--head", "e" * 64)
         assert ended == code
-        assert said.endswith("e" * 64) if not code else "was altered" in complained
+        assert output.endswith("e" * 64) if not code else "was altered" in complained
     monkeypatch.undo()
     assert run("verify", "--head", "short")[0] == 2
 
@@ -257,8 +257,8 @@ def test_what_people_write_is_shown_as_it_is(shop: Shop, run: Command) -> None:
     assert run("jobs")[1].endswith("[/b] [red]x[/red]")
     run("score", shop.job, NIGHT)
     held = shop.home.last_run(shop.job)["run_id"]
-    code, said, _ = run("reject", held, "--by", "[/ada]", "--reason", "[/no]")
-    assert (code, said) == (0, f"run {held} abandoned, rejected by [/ada]")
+    code, output, _ = run("reject", held, "--by", "[/ada]", "--reason", "[/no]")
+    assert (code, output) == (0, f"run {held} abandoned, rejected by [/ada]")
     assert run("runs", shop.job)[0] == 0
     assert "[/no]" in run("show", held)[1]
 
@@ -346,10 +346,10 @@ def test_an_error_ends_with_its_code_and_its_message(
     complaint: str,
 ) -> None:
     spoil(shop)
-    ended, said, complained = run(*(shop.job if word == "JOB" else word for word in arguments))
+    ended, output, complained = run(*(shop.job if word == "JOB" else word for word in arguments))
     assert ended == code
     assert complaint in complained
-    assert "Traceback" not in said + complained
+    assert "Traceback" not in output + complained
     assert shop.predictions().empty
 
 
@@ -358,7 +358,7 @@ def test_a_server_that_is_not_there_ends_with_1(
     shop: Shop, run: Command, connection: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(f"AIRFLOW_CONN_{connection}", "postgres://ann:s3cret@127.0.0.1:1/nothing")
-    code, said, complained = run("score", shop.job, NIGHT)
+    code, output, complained = run("score", shop.job, NIGHT)
     assert code == 1
     assert "refused" in complained
     assert "Nothing was published; try again." in complained
@@ -375,7 +375,7 @@ def test_a_server_that_is_not_there_ends_with_1(
         _, _, missed = run("report", 1)
         assert where in missed
         complained += missed
-    assert "s3cret" not in said + complained + checked
+    assert "s3cret" not in output + complained + checked
 
 
 def test_a_database_without_the_schema_says_how_to_make_it(
@@ -406,11 +406,11 @@ def test_the_program_ends_as_its_function_does(shop: Shop) -> None:
 
 
 def test_check_of_a_good_job_finds_everything_in_order(shop: Shop, run: Command) -> None:
-    code, said, _ = run("check", shop.job)
+    code, output, _ = run("check", shop.job)
     assert code == 0
-    assert said.count("ok ") == 5
-    assert "100 rows of 2024-01-01 read and scored, 0 would be rejected" in said
-    assert re.search(r"schema at revision \d{4}, and the role may write", said)
+    assert output.count("ok ") == 5
+    assert "100 rows of 2024-01-01 read and scored, 0 would be rejected" in output
+    assert re.search(r"schema at revision \d{4}, and the role may write", output)
 
 
 def test_check_writes_nothing(shop: Shop, run: Command) -> None:
@@ -421,9 +421,9 @@ def test_check_writes_nothing(shop: Shop, run: Command) -> None:
     """
     shop.change("channel = NULL", "entity_id = 'customer-00001'")
     before = shop.home.sql(counts)
-    code, said, _ = run("check", shop.job, "--date", NIGHT)
+    code, output, _ = run("check", shop.job, "--date", NIGHT)
     assert code == 0
-    assert "1 would be rejected (channel: null)" in said
+    assert "1 would be rejected (channel: null)" in output
     assert shop.home.sql(counts) == before
     assert not Path(shop.home.store).exists()
 
@@ -447,10 +447,10 @@ def no_column(shop: Shop) -> None:
 )
 def test_check_says_what_fails(shop: Shop, run: Command, spoil: Callable[[Shop], None], finding: str) -> None:
     spoil(shop)
-    code, said, complained = run("check", shop.job)
+    code, output, complained = run("check", shop.job)
     assert code == 1
-    assert finding in said
-    assert "Traceback" not in said + complained
+    assert finding in output
+    assert "Traceback" not in output + complained
     assert shop.runs() == []
 
 
@@ -466,17 +466,17 @@ def test_check_says_what_is_wrong_with_the_predictions_database(
     shop: Shop, run: Command, database: str, role: str, finding: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_PREDICTIONS", shop.home.server.uri(database, role))
-    code, said, complained = run("check", shop.job, "--date", NIGHT)
+    code, output, complained = run("check", shop.job, "--date", NIGHT)
     assert code == 1
-    assert "FAIL predictions database: " in said
-    assert finding in said
-    assert "Traceback" not in said + complained
+    assert "FAIL predictions database: " in output
+    assert finding in output
+    assert "Traceback" not in output + complained
 
 
 def test_jobs_are_listed(shop: Shop, run: Command) -> None:
-    code, said, _ = run("jobs", "--json")
+    code, output, _ = run("jobs", "--json")
     assert code == 0
-    [job] = json.loads(said)
+    [job] = json.loads(output)
     assert (job["name"], job["extract"]["rows_per_part"], job["model"]["alias"]) == (shop.job, 40, "champion")
     assert run("jobs")[1].count("champion") == 1
 
@@ -488,16 +488,16 @@ def test_a_listing_that_is_piped_keeps_its_lines_whole(shop: Shop, run: Command)
 
 def test_a_broken_job_file_does_not_hide_the_others(shop: Shop, run: Command) -> None:
     (shop.home.path / "dags" / "broken.toml").write_text("=")
-    code, said, complained = run("jobs", "--json")
+    code, output, complained = run("jobs", "--json")
     assert code == 2
-    assert [job["name"] for job in json.loads(said)] == [shop.job]
+    assert [job["name"] for job in json.loads(output)] == [shop.job]
     assert "broken.toml: not a TOML file" in complained
 
 
 def test_runs_are_listed(shop: Shop, run: Command) -> None:
     run("score", shop.job, NIGHT)
-    code, said, _ = run("runs", shop.job, "--json")
-    [found] = json.loads(said)
+    code, output, _ = run("runs", shop.job, "--json")
+    [found] = json.loads(output)
     assert code == 0
     assert (found["status"], found["score_date"], found["rows_scored"]) == ("published", "2024-03-01", 100)
     assert json.loads(run("runs", "no_such_job", "--json")[1]) == []
@@ -520,13 +520,13 @@ def test_outcomes_are_measured_and_shown(shop: Shop, run: Command) -> None:
     )  # fmt: skip
     run("score", shop.job, NIGHT)
     run_id = shop.home.last_run(shop.job)["run_id"]
-    code, said, _ = run("outcomes", shop.job, NIGHT)
+    code, output, _ = run("outcomes", shop.job, NIGHT)
     assert code == 0
-    assert said.startswith(
+    assert output.startswith(
         f"run {run_id} of {shop.job} 2024-03-01: 60 of 100 entities have an outcome metric value"
     )
-    assert "coverage 0.6" in said
-    assert said.endswith("no baselines: the model was registered without --outcome")
+    assert "coverage 0.6" in output
+    assert output.endswith("no baselines: the model was registered without --outcome")
     assert json.loads(run("outcomes", shop.job, NIGHT, "--json")[1])["metrics"]["base_rate"] == 1
     shown = json.loads(run("show", run_id, "--json")[1])["outcomes"]
     assert {"metric": "coverage", "value": 0.6} in shown
@@ -536,15 +536,15 @@ def test_a_run_is_shown(shop: Shop, run: Command) -> None:
     shop.change("channel = NULL", "entity_id = 'customer-00001'")
     run("score", shop.job, NIGHT)
     run_id = shop.home.last_run(shop.job)["run_id"]
-    code, said, _ = run("show", run_id, "--json")
-    found: dict[str, Any] = json.loads(said)
+    code, output, _ = run("show", run_id, "--json")
+    document: dict[str, Any] = json.loads(output)
     assert code == 0
-    assert (found["run_id"], found["model_name"], len(found["ledger"])) == (run_id, "shop", 3)
-    assert found["rejected"] == [{"column_name": "channel", "rule": "null", "rows": 1}]
-    code, said, _ = run("show", run_id)
+    assert (document["run_id"], document["model_name"], len(document["ledger"])) == (run_id, "shop", 3)
+    assert document["rejected"] == [{"column_name": "channel", "rule": "null", "rows": 1}]
+    code, output, _ = run("show", run_id)
     assert code == 0
-    for word in ("model_sha256", found["model_sha256"], "ledger", "metrics", "features", "rejected"):
-        assert word in said
+    for word in ("model_sha256", document["model_sha256"], "ledger", "metrics", "features", "rejected"):
+        assert word in output
 
 
 def test_a_model_is_registered(home: Home, run: Command) -> None:
@@ -554,11 +554,11 @@ def test_a_model_is_registered(home: Home, run: Command) -> None:
     figures = home.path / "figures.json"
     options = ("--reference", home.path / "m.parquet", "--alias", "champion", "--metrics", figures)
     figures.write_text('{"roc_auc": 0.75}')
-    code, said, _ = run(
+    code, output, _ = run(
         "register", "shop", home.path / "m.joblib", *options, "--metrics", home.path / "figures.json"
     )
     assert code == 0
-    assert said.startswith("registered shop version 1: binary, 4 features, SHA-256 ")
+    assert output.startswith("registered shop version 1: binary, 4 features, SHA-256 ")
     figures.write_text("[1]")
     code, _, complained = run(
         "register", "shop", home.path / "m.joblib", *options, "--metrics", home.path / "figures.json"
@@ -616,15 +616,15 @@ def test_every_command_and_every_option_has_help(name: str, run: Command) -> Non
     for parameter in COMMANDS[name].params:
         if parameter.name != "help":
             assert getattr(parameter, "help", None), f"{name} {parameter.name} has no help"
-    code, said, _ = run(name, "--help")
+    code, output, _ = run(name, "--help")
     assert code == 0
-    assert f"pipeline {name} [OPTIONS]" in said
+    assert f"pipeline {name} [OPTIONS]" in output
 
 
 def test_what_is_due_is_listed_first_and_then_goes(shop: Shop, run: Command) -> None:
     done = shop.home.score(shop.job)
-    code, said, complained = run("prune", shop.job)
-    assert (code, said) == (0, "nothing is due")
+    code, output, complained = run("prune", shop.job)
+    assert (code, output) == (0, "nothing is due")
     assert complained.startswith(f"{shop.job}: the database has no [retention] of it, so nothing of it goes.")
     assert run("migrate")[0] == 0
     assert run("prune", shop.job) == (0, "nothing is due", "")
@@ -673,8 +673,8 @@ def test_a_prune_of_all_jobs_leaves_alone_what_it_cannot_read(shop: Shop, run: C
     assert complained.endswith("Its [retention] stays as it was.")
     shop.home.score(shop.job)
     age(shop, 31)
-    code, said, complained = run("prune")
-    assert (code, said.count("parts")) == (2, 1)
+    code, output, complained = run("prune")
+    assert (code, output.count("parts")) == (2, 1)
     assert "broken.toml: not a TOML file" in complained
     assert complained.endswith("What that job has stays.")
 
@@ -695,12 +695,12 @@ def test_the_embedded_janitor_never_prunes_for_a_real_database(
 def test_an_erasure_prints_its_receipt_and_what_it_cannot_do(shop: Shop, run: Command) -> None:
     shop.home.score(shop.job)
     asked = ("erase", "customer-00041", "--job", shop.job, "--by", "ada", "--reason", "ticket 2041")
-    code, said, _ = run(*asked)
+    code, output, _ = run(*asked)
     assert code == 0
     assert re.fullmatch(
         rf"erasure \d+ in {shop.job}: 1 rows of predictions, 0 rejected rows, 1 parts, in 1 runs The next night "
         "scores this entity again unless the warehouse has forgotten it too.",
-        said,
+        output,
     )
     assert "in 0 runs: nothing was found" in run(*asked)[1]
     # A run that failed before it had read anything holds nobody.
@@ -721,18 +721,18 @@ def test_two_runs_are_compared(shop: Shop, run: Command, capsys: pytest.CaptureF
     shop.change("visits = visits + 3, channel = 'web'", "entity_id LIKE '%3'")
     run("score", shop.job, NIGHT)
     before, after = (row["run_id"] for row in shop.runs())
-    code, said, _ = run("diff", before, after, "--top", 2)
+    code, output, _ = run("diff", before, after, "--top", 2)
     assert code == 0
-    assert f"from run {before} of {shop.job} 2024-03-01, superseded" in said
-    assert "entities: 100 before, 100 after; 0 appeared, 0 vanished" in said
-    assert "changed between the runs: input" in said
-    assert "scores: 10 of 100 changed, by 0." in said
-    assert "by channel channel entities appeared vanished changed mean_before mean_after" in said
-    assert said.count("customer-") == 2
-    _, told, _ = run("diff", before, after, "--json")
-    found = json.loads(told)
-    assert (found["changed"], len(found["largest"])) == (10, 10)
-    assert sum(one["entities"] for one in found["slices"]) == 100
+    assert f"from run {before} of {shop.job} 2024-03-01, superseded" in output
+    assert "entities: 100 before, 100 after; 0 appeared, 0 vanished" in output
+    assert "changed between the runs: input" in output
+    assert "scores: 10 of 100 changed, by 0." in output
+    assert "by channel channel entities appeared vanished changed mean_before mean_after" in output
+    assert output.count("customer-") == 2
+    _, output, _ = run("diff", before, after, "--json")
+    document = json.loads(output)
+    assert (document["changed"], len(document["largest"])) == (10, 10)
+    assert sum(one["entities"] for one in document["slices"]) == 100
     assert run("diff", before, 987654)[0] == 2
 
 
@@ -742,13 +742,13 @@ def test_what_an_approval_changes_is_told_first(shop: Shop, run: Command) -> Non
     shop.configure("min_rows = 1", "min_rows = 101")
     run("score", shop.job, NIGHT)
     published, held = (row["run_id"] for row in shop.runs())
-    code, said, _ = run("approve", held, "--by", "ada", "--reason", "a quiet day")
+    code, output, _ = run("approve", held, "--by", "ada", "--reason", "a quiet day")
     assert code == 0
-    assert said.startswith(
+    assert output.startswith(
         f"from run {published} of {shop.job} 2024-03-01, published to run {held} of {shop.job} 2024-03-01, held"
     )
-    assert "scores: 10 of 100 changed" in said
-    assert said.endswith(f"run {held} published, approved by ada")
+    assert "scores: 10 of 100 changed" in output
+    assert output.endswith(f"run {held} published, approved by ada")
 
 
 def test_a_comparison_that_fails_is_no_reason_not_to_approve(home: Home, run: Command) -> None:
@@ -760,8 +760,8 @@ def test_a_comparison_that_fails_is_no_reason_not_to_approve(home: Home, run: Co
     shop.configure("min_rows = 1", "min_rows = 101")
     run("score", shop.job, NIGHT)
     held = shop.home.last_run(shop.job)["run_id"]
-    code, said, complained = run("approve", held, "--by", "ada", "--reason", "a quiet day")
-    assert (code, said) == (0, f"run {held} published, approved by ada")
+    code, output, complained = run("approve", held, "--by", "ada", "--reason", "a quiet day")
+    assert (code, output) == (0, f"run {held} published, approved by ada")
     assert "no comparison with what is published: " in complained
     assert "out of range" in complained
 
@@ -769,14 +769,14 @@ def test_a_comparison_that_fails_is_no_reason_not_to_approve(home: Home, run: Co
 def test_a_run_is_reproduced(shop: Shop, run: Command) -> None:
     run("score", shop.job, NIGHT)
     [done] = shop.runs()
-    code, said, _ = run("reproduce", done["run_id"])
+    code, output, _ = run("reproduce", done["run_id"])
     assert code == 0
-    assert said == (
+    assert output == (
         f"run {done['run_id']} of {shop.job} 2024-03-01: 100 rows scored again scored part 100 rows equal, bit for bit "
         "database 100 rows equal, bit for bit reproduced"
     )
-    _, told, _ = run("reproduce", done["run_id"], "--json")
-    assert json.loads(told)["passed"] is True
+    _, output, _ = run("reproduce", done["run_id"], "--json")
+    assert json.loads(output)["passed"] is True
 
 
 def test_a_run_that_is_not_reproduced_ends_with_1(shop: Shop, run: Command) -> None:
@@ -786,15 +786,15 @@ def test_a_run_that_is_not_reproduced_ends_with_1(shop: Shop, run: Command) -> N
         "UPDATE scoring.prediction_rows SET score = 0.125 WHERE run_id = :run_id AND entity_id = 'customer-00042'",
         run_id=done["run_id"],
     )
-    code, said, _ = run("reproduce", done["run_id"])
+    code, output, _ = run("reproduce", done["run_id"])
     assert code == 1
-    assert "database 99 rows equal, bit for bit 1 values differ, such as part entity_id where" in said
-    assert "1 customer-00042 database score 0.125 0." in said
-    assert said.endswith("NOT reproduced")
-    code, said, _ = run("reproduce", done["run_id"], "--entity", "customer-00042")
+    assert "database 99 rows equal, bit for bit 1 values differ, such as part entity_id where" in output
+    assert "1 customer-00042 database score 0.125 0." in output
+    assert output.endswith("NOT reproduced")
+    code, output, _ = run("reproduce", done["run_id"], "--entity", "customer-00042")
     assert code == 1
-    assert "score 0.125, label" in said
-    assert "NOT equal" in said
+    assert "score 0.125, label" in output
+    assert "NOT equal" in output
 
 
 def test_one_score_is_explained_and_held_against_another_runs(shop: Shop, run: Command) -> None:
@@ -803,20 +803,20 @@ def test_one_score_is_explained_and_held_against_another_runs(shop: Shop, run: C
     shop.change("channel = NULL", "entity_id = 'customer-00043'")
     run("score", shop.job, NIGHT)
     before, after = (row["run_id"] for row in shop.runs())
-    code, said, _ = run("reproduce", after, "--entity", "customer-00042", "--against", before)
+    code, output, _ = run("reproduce", after, "--entity", "customer-00042", "--against", before)
     assert code == 0
-    assert f"customer-00042 in run {after} of {shop.job} 2024-03-01, published score" in said
+    assert f"customer-00042 in run {after} of {shop.job} 2024-03-01, published score" in output
     assert (
         f", equal part 1 model shop version 1, SHA-256 {shop.runs()[0]['model_sha256']} query {shop.job}.sql"
-        in said
+        in output
     )
-    assert "visits 99 int64" in said
-    assert f"SELECT * FROM {shop.table} ORDER BY entity_id against run {before}: " in said
-    code, told, _ = run("reproduce", after, "--entity", "customer-00042", "--against", before, "--json")
-    assert [(one["what"], one["after"]) for one in json.loads(told)["changes"]] == [("visits", 99)]
-    code, said, _ = run("reproduce", after, "--entity", "customer-00043")
+    assert "visits 99 int64" in output
+    assert f"SELECT * FROM {shop.table} ORDER BY entity_id against run {before}: " in output
+    code, output, _ = run("reproduce", after, "--entity", "customer-00042", "--against", before, "--json")
+    assert [(one["what"], one["after"]) for one in json.loads(output)["changes"]] == [("visits", 99)]
+    code, output, _ = run("reproduce", after, "--entity", "customer-00043")
     assert code == 0
-    assert "published score rejected: channel null model shop" in said
+    assert "published score rejected: channel null model shop" in output
     assert run("reproduce", after, "--entity", "nobody")[0] == 2
     code, _, complained = run("reproduce", after, "--against", before)
     assert code == 2

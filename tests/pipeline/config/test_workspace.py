@@ -22,8 +22,8 @@ def test_folders_are_those_of_the_environment_or_of_the_checkout(monkeypatch: py
 
 def test_the_databases_are_those_of_the_jobs_connections(tmp_path: Path) -> None:
     text = MINIMAL.replace("[extract]", '[extract]\nconnection = "shop"') + '[write]\nconnection = "scores"\n'
-    found = Workspace.of(read(tmp_path, text), "postgresql://{}".format, "duckdb:///{}".format)
-    assert (found.predictions, found.warehouse) == ("postgresql://scores", "duckdb:///shop")
+    resolved = Workspace.of(read(tmp_path, text), "postgresql://{}".format, "duckdb:///{}".format)
+    assert (resolved.predictions, resolved.warehouse) == ("postgresql://scores", "duckdb:///shop")
 
 
 def test_a_workspace_without_a_warehouse_asks_for_no_connection_to_one(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ class Found:
 
 def check(columns: tuple[Column, ...], said: Said, rows: list[Row], latest: dict[str, int]) -> Found:
     """Hold rows (the entity first) against columns; `latest` says when the night ends, by kind."""
-    found = Found(counts={column.name: Counter() for column in columns})
+    result = Found(counts={column.name: Counter() for column in columns})
     for number, (entity, *values) in enumerate(rows):
         reasons: list[tuple[int, str, str, Any]] = []
         if entity is None:
@@ -56,14 +56,14 @@ def check(columns: tuple[Column, ...], said: Said, rows: list[Row], latest: dict
             taken.append(kept)
             for rule in broken:
                 if action(column, rule, said) != "ignore":
-                    found.counts[column.name][rule] += 1
+                    result.counts[column.name][rule] += 1
                 if action(column, rule, said) == "reject":
                     reasons.append((number, column.name, rule, value))
         if reasons:
-            found.rejected += reasons
+            result.rejected += reasons
         else:
-            found.accepted.append(taken)
-    return found
+            result.accepted.append(taken)
+    return result
 
 
 def judge(value: Any, column: Column, said: Said, latest: dict[str, int]) -> tuple[Any, set[str]]:

@@ -103,8 +103,8 @@ def test_what_is_only_warned_of_is_counted() -> None:
 
 
 def test_what_is_ignored_is_scored_and_not_counted() -> None:
-    said = {"null": "ignore", "columns": {"channel": {"unknown_category": "ignore"}}}
-    checks = checker([AMOUNT, CHANNEL], said)
+    overrides = {"null": "ignore", "columns": {"channel": {"unknown_category": "ignore"}}}
+    checks = checker([AMOUNT, CHANNEL], overrides)
     batch = pa.record_batch({"entity_id": ["a", "b"], "amount": [1.0, 101.0], "channel": [None, "phone"]})
     assert checks.check(batch).rejected_rows == 0
     # The model takes no null for an amount, so nulls are still rejected there, and counted.
@@ -144,10 +144,10 @@ def test_a_value_that_cannot_be_is_taken_as_missing_where_the_job_says_so(
 
 
 def test_what_a_job_says_of_all_columns_gives_way_to_what_a_model_cannot_take() -> None:
-    said = {"type": "warn", "null": "ignore", "finite": "warn", "unknown_category": "ignore"}
+    overrides = {"type": "warn", "null": "ignore", "finite": "warn", "unknown_category": "ignore"}
     checked = check(
         [AMOUNT, PICKY],
-        said,
+        overrides,
         entity_id=["a", "b", "c"],
         amount=[math.inf, None, 1.0],
         channel=["web", "web", "phone"],

@@ -143,38 +143,38 @@ def cases(draw: st.DrawFn) -> Case:
         for column in columns
         if draw(st.booleans())
     }
-    said = {**draw(st.dictionaries(st.sampled_from(RULES), ACTIONS, max_size=4)), "columns": own}
+    overrides = {**draw(st.dictionaries(st.sampled_from(RULES), ACTIONS, max_size=4)), "columns": own}
     row = st.tuples(st.none() | st.text("ab\0", max_size=2), *(st.none() | one.cells for one in sent))
     rows = draw(st.lists(row, max_size=12))
-    return Case(columns, [one.arrow for one in sent], said, rows, draw(st.integers(1, 5)))
+    return Case(columns, [one.arrow for one in sent], overrides, rows, draw(st.integers(1, 5)))
 
 
 @settings(max_examples=200, deadline=None)
 @given(cases())
 def test_it_says_what_a_slow_checker_says(case: Case) -> None:
-    said = ContractSection.model_validate(case.said)
+    section = ContractSection.model_validate(case.said)
     if slow_checker.impossible(case.columns, case.said):
         with pytest.raises(JobError, match="night.toml: key 'contract.columns.c"):
-            Policy.resolve(Contract(case.columns), said, "night.toml")
+            Policy.resolve(Contract(case.columns), section, "night.toml")
         return
-    checker = Checker(Contract(case.columns), Policy.resolve(Contract(case.columns), said), NIGHT_END)
-    found, rejected = Found(counts=checker.counts), 0
+    checker = Checker(Contract(case.columns), Policy.resolve(Contract(case.columns), section), NIGHT_END)
+    result, rejected = Found(counts=checker.counts), 0
     for batch in case.batches():
         checked = checker.check(batch)
         rejected += checked.rejected_rows
         taken = zip(*(_plain(column) for column in checked.accepted.columns), strict=True)
-        found.accepted += map(list, taken)
+        result.accepted += map(list, taken)
         names = ("row_number", "column_name", "rule", "value")
-        found.rejected += [tuple(row[name] for name in names) for row in checked.rejected.to_pylist()]
+        result.rejected += [tuple(row[name] for name in names) for row in checked.rejected.to_pylist()]
     expected = slow_checker.check(case.columns, case.said, case.rows, {"timestamp": END, "instant": END})
     places = [reason[:3] for reason in expected.rejected]
-    assert sorted(reason[:3] for reason in found.rejected) == sorted(places)
+    assert sorted(reason[:3] for reason in result.rejected) == sorted(places)
     assert rejected == len({number for number, *_ in places})
     # Its repr tells -0.0 from 0.0, and 1 from 1.0.
-    assert repr(found.accepted) == repr(expected.accepted)
-    assert {name: +counts for name, counts in found.counts.items()} == expected.counts
+    assert repr(result.accepted) == repr(expected.accepted)
+    assert {name: +counts for name, counts in result.counts.items()} == expected.counts
     texts = {reason[:3]: reason[3] for reason in expected.rejected}
-    for reason in found.rejected:
+    for reason in result.rejected:
         assert reason[3] == _said(texts[reason[:3]], reason[3])
 
 

@@ -16,21 +16,25 @@ def test_the_contract_says_what_training_saw() -> None:
     seen = pd.DataFrame(
         {"n": [1.5, None, -2.0], "k": [3, 1, 2], "t": ["web", None, "shop"], "b": [True, False, True]}
     )
-    found = {column.name: column for column in infer(seen, ["n", "k", "t", "b"]).columns}
-    assert (found["n"].kind, found["n"].nullable, found["n"].minimum, found["n"].maximum) == (
+    columns = {column.name: column for column in infer(seen, ["n", "k", "t", "b"]).columns}
+    assert (columns["n"].kind, columns["n"].nullable, columns["n"].minimum, columns["n"].maximum) == (
         "number",
         True,
         -2.0,
         1.5,
     )
-    assert (found["k"].kind, found["k"].nullable, found["k"].minimum, found["k"].maximum) == (
+    assert (columns["k"].kind, columns["k"].nullable, columns["k"].minimum, columns["k"].maximum) == (
         "integer",
         False,
         1,
         3,
     )
-    assert (found["t"].kind, found["t"].nullable, found["t"].categories) == ("text", True, ("shop", "web"))
-    assert (found["b"].kind, found["b"].categories) == ("boolean", None)
+    assert (columns["t"].kind, columns["t"].nullable, columns["t"].categories) == (
+        "text",
+        True,
+        ("shop", "web"),
+    )
+    assert (columns["b"].kind, columns["b"].categories) == ("boolean", None)
 
 
 @pytest.mark.parametrize(

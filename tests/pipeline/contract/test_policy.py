@@ -40,20 +40,20 @@ def test_every_rule_of_a_job_file_has_a_default() -> None:
 
 
 def test_one_column_may_differ_from_the_others() -> None:
-    found = settled({"null": "reject", "columns": {"open": {"null": "ignore", "finite": "warn"}}})
-    assert {name: rules["null"] for name, rules in found.items()} == {
+    actions = settled({"null": "reject", "columns": {"open": {"null": "ignore", "finite": "warn"}}})
+    assert {name: rules["null"] for name, rules in actions.items()} == {
         "amount": "reject",
         "open": "ignore",
         "channel": "reject",
         "picky": "reject",
     }
-    assert (found["open"]["finite"], found["amount"]["finite"]) == ("warn", "reject")
+    assert (actions["open"]["finite"], actions["amount"]["finite"]) == ("warn", "reject")
 
 
 def test_a_model_that_scores_a_missing_value_lets_a_job_loosen_it() -> None:
     contract = Contract((replace(AMOUNT, accepts_missing=True),))
-    said = ContractSection.model_validate({"null": "warn", "type": "warn"})
-    assert Policy.resolve(contract, said).actions["amount"]["type"] == "warn"
+    section = ContractSection.model_validate({"null": "warn", "type": "warn"})
+    assert Policy.resolve(contract, section).actions["amount"]["type"] == "warn"
     assert Policy.resolve(contract).actions["amount"]["null"] == "reject"
 
 

@@ -52,12 +52,12 @@ SINCE = Column("since", "instant", "datetime64[us, UTC]", nullable=False)
 def test_a_query_of_other_columns_is_refused_before_a_row_is_read(
     change: dict[str, Any], complaint: str
 ) -> None:
-    found = {name: kind for name, kind in {**FOUND, **change}.items() if kind is not None}
+    columns = {name: kind for name, kind in {**FOUND, **change}.items() if kind is not None}
     contract = Contract(
         (AMOUNT, COUNT, CHANNEL, *(column for column in (STAMP, SINCE) if column.name in change))
     )
     with pytest.raises(ContractError, match=f"night.sql: .*{complaint}"):
-        Checker(contract).schema(pa.schema(found), "night.sql")
+        Checker(contract).schema(pa.schema(columns), "night.sql")
 
 
 @pytest.mark.parametrize(
@@ -82,15 +82,15 @@ def test_a_query_of_types_that_convert_exactly_is_taken(change: dict[str, Any]) 
 
 
 def test_a_column_that_comes_twice_is_refused() -> None:
-    found = pa.schema([*FOUND.items(), ("amount", pa.float64())])
+    columns = pa.schema([*FOUND.items(), ("amount", pa.float64())])
     with pytest.raises(ContractError, match="column 'amount' comes 2 times"):
-        Checker(Contract((AMOUNT,))).schema(found, "night.sql")
+        Checker(Contract((AMOUNT,))).schema(columns, "night.sql")
 
 
 def test_an_entity_id_that_comes_twice_is_refused() -> None:
-    found = pa.schema([*FOUND.items(), ("entity_id", pa.string())])
+    columns = pa.schema([*FOUND.items(), ("entity_id", pa.string())])
     with pytest.raises(ContractError, match="column 'entity_id' comes 2 times; name what gets a score once"):
-        Checker(Contract((AMOUNT,))).schema(found, "night.sql")
+        Checker(Contract((AMOUNT,))).schema(columns, "night.sql")
 
 
 def test_every_problem_of_a_query_is_told_at_once() -> None:

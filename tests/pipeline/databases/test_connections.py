@@ -39,9 +39,9 @@ SECRET = "s3cret"
     ],
 )
 def test_airflows_uris_are_understood(uri: str, expected: dict[str, Any]) -> None:
-    found = sa.make_url(connections.postgres(uri, "sales"))
+    url = sa.make_url(connections.postgres(uri, "sales"))
     expected["query"] = {**connections.TIMEOUTS, **expected.get("query", {})}
-    assert {name: getattr(found, name) for name in expected} == expected
+    assert {name: getattr(url, name) for name in expected} == expected
 
 
 def test_an_options_spaces_reach_the_server(server: Embedded) -> None:

@@ -52,9 +52,9 @@ def name_outcomes(
         (shop.home.path / "sql" / f"{shop.job}_business.sql").write_text(business)
         keys += f'\nbusiness = "{shop.job}_business.sql"'
     path = shop.home.path / "dags" / f"{shop.job}.toml"
-    said = re.sub(r"slices = .*\n", "", path.read_text().split("\n[outcomes]")[0])
-    said = said.replace("retries = 0\n", f"retries = 0\nslices = {json.dumps(slices)}\n")
-    path.write_text(f'{said}\n[outcomes]\nquery = "{shop.job}_outcomes.sql"\ndelay_days = 3\n{keys}\n')
+    text = re.sub(r"slices = .*\n", "", path.read_text().split("\n[outcomes]")[0])
+    text = text.replace("retries = 0\n", f"retries = 0\nslices = {json.dumps(slices)}\n")
+    path.write_text(f'{text}\n[outcomes]\nquery = "{shop.job}_outcomes.sql"\ndelay_days = 3\n{keys}\n')
 
 
 def look(shop: Shop, **options: Any) -> Evaluation:
@@ -68,9 +68,9 @@ def kept(shop: Shop, column: str = "", value: str | None = "") -> dict[str, floa
         SELECT metric, value FROM scoring.outcome_metrics JOIN scoring.current_runs USING (run_id)
         WHERE job = :job AND slice_column = :column AND slice_value IS NOT DISTINCT FROM :value
     """
-    found = shop.home.sql(query, "analyst", job=shop.job, column=column, value=value)
-    assert len(found) == len({row["metric"] for row in found})
-    return {row["metric"]: row["value"] for row in found}
+    rows = shop.home.sql(query, "analyst", job=shop.job, column=column, value=value)
+    assert len(rows) == len({row["metric"] for row in rows})
+    return {row["metric"]: row["value"] for row in rows}
 
 
 def opened(home: Home, rows: pd.DataFrame, **options: Any) -> Shop:

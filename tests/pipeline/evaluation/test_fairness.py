@@ -66,10 +66,10 @@ def test_a_group_that_is_overlooked_is_an_alarm_and_named() -> None:
     group = np.repeat(np.arange(CARRIERS), SIZES)
     assert labelled.label is not None
     blind = replace(labelled, label=np.where(group == 1, 0, labelled.label))
-    found = {gap.figure: gap for gap in fairness.gaps({"carrier": grouped(blind, group)}, RULE)}
-    assert found["recall"].alarm
-    assert found["recall"].low == ("c1", 0.0)
-    assert str(found["recall"]).startswith("recall by carrier: 0 (c1) to ")
+    gaps = {gap.figure: gap for gap in fairness.gaps({"carrier": grouped(blind, group)}, RULE)}
+    assert gaps["recall"].alarm
+    assert gaps["recall"].low == ("c1", 0.0)
+    assert str(gaps["recall"]).startswith("recall by carrier: 0 (c1) to ")
     fair = {gap.figure: gap for gap in fairness.gaps({"carrier": grouped(labelled, group)}, RULE)}
     assert not any(gap.alarm for gap in fair.values())
 
@@ -99,8 +99,8 @@ def test_a_difference_that_is_small_is_no_alarm_however_sure_it_is() -> None:
     group = np.repeat([0, 1], rows // 2)
     label = np.where(np.arange(rows) % 100 < 50 + group, 1, 0)
     labelled = LabelledScores("binary", ("false", "true"), outcome, label.astype(float), label, None)
-    found = fairness.gaps({"origin": grouped(labelled, group)}, RULE)
-    assert min(gap.p for gap in found) < 0.01
-    assert not any(gap.alarm for gap in found)
+    gaps = fairness.gaps({"origin": grouped(labelled, group)}, RULE)
+    assert min(gap.p for gap in gaps) < 0.01
+    assert not any(gap.alarm for gap in gaps)
     fired = fairness.gaps({"origin": grouped(labelled, group)}, RULE.model_copy(update={"gap": 0.005}))
     assert any(gap.alarm for gap in fired)

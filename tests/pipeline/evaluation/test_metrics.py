@@ -12,8 +12,8 @@ def test_a_rates_interval_is_wilsons(hits: int, rows: int) -> None:
     share, z = hits / rows, 1.959963984540054
     middle = (share + z * z / (2 * rows)) / (1 + z * z / rows)
     half = z / (1 + z * z / rows) * np.sqrt(share * (1 - share) / rows + z * z / (4 * rows * rows))
-    found = intervals({"recall:a": (hits, rows)})
-    assert found == {
+    bounds = intervals({"recall:a": (hits, rows)})
+    assert bounds == {
         "recall:a": share,
         "recall_low:a": pytest.approx(middle - half, abs=1e-12),
         "recall_high:a": pytest.approx(middle + half, abs=1e-12),

@@ -29,9 +29,9 @@ from tests.pipeline.shop import Shop
 @pytest.mark.parametrize("classes", [("false", "true"), ("0", "1"), ("0.0", "1.0")])
 def test_a_class_may_have_any_type(home: Home, said: pa.Array, classes: tuple[str, ...]) -> None:
     manifest = home.model(home.name("shop"), *shop_model()).manifest.model_copy(update={"classes": classes})
-    found = outcome_values.read(said, manifest, "n.sql", pa.array(["a", "b", "c"]))
+    values = outcome_values.read(said, manifest, "n.sql", pa.array(["a", "b", "c"]))
     known = said.null_count < 3
-    np.testing.assert_array_equal(found, [1.0, 0.0, np.nan] if known else [np.nan] * 3)
+    np.testing.assert_array_equal(values, [1.0, 0.0, np.nan] if known else [np.nan] * 3)
 
 
 def test_an_unknown_outcome_is_named(shop: Shop) -> None:

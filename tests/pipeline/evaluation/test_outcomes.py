@@ -81,9 +81,9 @@ def test_a_job_has_figures_of_its_own(shop: Shop) -> None:
     """
     name_outcomes(shop, rows, business=business, slices=BY)
     look(shop)
-    found = {name: value for name, value in kept(shop).items() if name.startswith("business:")}
+    metrics = {name: value for name, value in kept(shop).items() if name.startswith("business:")}
     joined = shop.predictions().merge(rows, on="entity_id")
-    assert found == {
+    assert metrics == {
         "business:earned": 12.5 * (joined["bought"] & (joined["label"] == "true")).sum(),
         "business:channels": 3,
         "business:run": shop.home.last_run(shop.job)["run_id"],
@@ -139,8 +139,8 @@ def test_only_the_function_writes_and_only_of_published_runs(shop: Shop) -> None
 
 def test_check_tries_the_outcomes_before_the_first_night(shop: Shop) -> None:
     def finding() -> preflight.CheckResult:
-        found = preflight.check(shop.home.read(shop.job), shop.home.places, NIGHT)
-        return next(one for one in found if one.what == "outcomes")
+        results = preflight.check(shop.home.read(shop.job), shop.home.places, NIGHT)
+        return next(one for one in results if one.what == "outcomes")
 
     rows = bought(shop_rows()).astype({"bought": "boolean"})
     rows.loc[:9, "bought"] = pd.NA

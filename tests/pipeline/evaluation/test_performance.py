@@ -23,9 +23,9 @@ def test_the_figures_are_those_of_the_joined_rows(shop: Shop) -> None:
     for column, value in (("", ""), ("channel", "web"), ("member", "true")):
         mine = joined if not column else joined[joined[column].astype(str).str.lower() == value]
         late, score, label = mine["bought"], mine["score"], mine["label"] == "true"
-        found = kept(shop, column, value)
-        assert found["outcomes"] == found["sampled"] == len(mine)
-        assert found["coverage"] == 1
+        kept_metrics = kept(shop, column, value)
+        assert kept_metrics["outcomes"] == kept_metrics["sampled"] == len(mine)
+        assert kept_metrics["coverage"] == 1
         expected = {
             "roc_auc": metrics.roc_auc_score(late, score),
             "average_precision": metrics.average_precision_score(late, score),
@@ -45,8 +45,8 @@ def test_the_figures_are_those_of_the_joined_rows(shop: Shop) -> None:
             "calibration_rate:0.9-1.0": late[score >= 0.9].mean(),
             "calibration_score:0.0-0.1": score[score < 0.1].mean(),
         }
-        assert {name: found[name] for name in expected} == pytest.approx(expected)
-        assert found["recall_low"] < found["recall"] <= found["recall_high"]
+        assert {name: kept_metrics[name] for name in expected} == pytest.approx(expected)
+        assert kept_metrics["recall_low"] < kept_metrics["recall"] <= kept_metrics["recall_high"]
     assert done.metrics == kept(shop)
     assert (done.run_id, done.entities) == (shop.home.last_run(shop.job)["run_id"], 100)
     by_member = joined.assign(called=joined["label"] == "true").groupby("member")["called"].mean()
@@ -89,8 +89,8 @@ def test_values_are_measured_by_their_errors(home: Home) -> None:
         shop, pa.table({"entity_id": rows["entity_id"], "spent": pa.array(actual, pa.float64())}), slices=BY
     )
     look(shop)
-    found, errors = kept(shop), (10.0 * rows["visits"] - spent)[1:]
-    assert found["outcomes"] == 99
+    kept_metrics, errors = kept(shop), (10.0 * rows["visits"] - spent)[1:]
+    assert kept_metrics["outcomes"] == 99
     expected = {
         "mae": errors.abs().mean(),
         "rmse": np.sqrt((errors**2).mean()),
@@ -100,9 +100,9 @@ def test_values_are_measured_by_their_errors(home: Home) -> None:
         "mean_outcome": spent[1:].mean(),
         "rmse:base_rate": np.sqrt(((spent.mean() - spent[1:]) ** 2).mean()),
     }
-    assert {name: found[name] for name in expected} == pytest.approx(expected)
-    assert found["skill:base_rate"] > 0.9
-    assert "bias_gap_p:channel" in found
+    assert {name: kept_metrics[name] for name in expected} == pytest.approx(expected)
+    assert kept_metrics["skill:base_rate"] > 0.9
+    assert "bias_gap_p:channel" in kept_metrics
     name_outcomes(shop, rows[["entity_id"]].assign(spent="a lot"))
     with pytest.raises(
         OutcomesQueryError, match="outcomes that are no finite number, such as that of entity customer-00000"
@@ -122,15 +122,15 @@ def test_several_classes_are_measured_one_by_one(home: Home) -> None:
     actual = np.where(np.random.default_rng(2).random(200) < 0.2, "mid", classes)
     name_outcomes(shop, rows[["entity_id"]].assign(tier=actual))
     look(shop)
-    found, joined = kept(shop), shop.predictions()
+    kept_metrics, joined = kept(shop), shop.predictions()
     labels = ["low", "mid", "top"]
     recalls = metrics.recall_score(actual, joined["label"], labels=labels, average=None)
     precisions = metrics.precision_score(actual, joined["label"], labels=labels, average=None)
-    assert found["accuracy"] == pytest.approx((joined["label"] == actual).mean())
-    assert [found[f"recall:{name}"] for name in labels] == pytest.approx(recalls)
-    assert [found[f"precision:{name}"] for name in labels] == pytest.approx(precisions)
-    assert found["log_loss"] == pytest.approx(
+    assert kept_metrics["accuracy"] == pytest.approx((joined["label"] == actual).mean())
+    assert [kept_metrics[f"recall:{name}"] for name in labels] == pytest.approx(recalls)
+    assert [kept_metrics[f"precision:{name}"] for name in labels] == pytest.approx(precisions)
+    assert kept_metrics["log_loss"] == pytest.approx(
         metrics.log_loss(actual, np.stack(list(joined["class_scores"])))
     )
-    assert found["actual:mid"] == (actual == "mid").sum()
-    assert found["skill:base_rate"] > 0
+    assert kept_metrics["actual:mid"] == (actual == "mid").sum()
+    assert kept_metrics["skill:base_rate"] > 0

@@ -25,11 +25,11 @@ def metrics(shop: Shop, run_id: int) -> dict[str, float]:
 
 
 def test_a_forecast_follows_from_the_sample() -> None:
-    found = capacity.forecast(1_000_000, 100_000, SAMPLE)
-    assert (found.rows, found.parts, found.seconds, found.store_mb) == (1_000_000, 10, 10.0, 50.0)
-    assert 270 < found.peak_mb < 320
+    forecast = capacity.forecast(1_000_000, 100_000, SAMPLE)
+    assert (forecast.rows, forecast.parts, forecast.seconds, forecast.store_mb) == (1_000_000, 10, 10.0, 50.0)
+    assert 270 < forecast.peak_mb < 320
     by_four = capacity.forecast(1_000_000, 100_000, SAMPLE, threads=4)
-    assert (by_four.seconds, by_four.peak_mb) == (5.2, found.peak_mb + 60)
+    assert (by_four.seconds, by_four.peak_mb) == (5.2, forecast.peak_mb + 60)
 
 
 @pytest.mark.parametrize(
@@ -56,12 +56,12 @@ def test_memory_does_not_grow_with_the_night_but_with_its_parts() -> None:
 
 def test_forecast_and_reality_stand_side_by_side(shop: Shop) -> None:
     shop.home.sql(f"ANALYZE {shop.table}", "warehouse_owner")
-    found = metrics(shop, shop.home.score(shop.job).run_id)
-    assert found["forecast_rows"] == found["rows_extracted"] == 100
-    assert found["forecast_parts"] == found["parts"] == 3
+    kept_metrics = metrics(shop, shop.home.score(shop.job).run_id)
+    assert kept_metrics["forecast_rows"] == kept_metrics["rows_extracted"] == 100
+    assert kept_metrics["forecast_parts"] == kept_metrics["parts"] == 3
     for name in ("seconds", "peak_mb", "store_mb"):
-        assert found[f"forecast_{name}"] > 0
-        assert found[name] > 0
+        assert kept_metrics[f"forecast_{name}"] > 0
+        assert kept_metrics[name] > 0
 
 
 def test_check_says_what_a_night_will_take(shop: Shop) -> None:

@@ -28,9 +28,9 @@ def test_no_more_is_held_than_a_piece(home: Home, monkeypatch: pytest.MonkeyPatc
     rejections = Rejections(home.places.predictions, run_id, 0)
     rejections.add(reasons())
     rejections.load()
-    found = home.sql(ROWS, run_id=run_id)[0]
-    assert found["rows"] == 30_000
-    assert found["loads"] >= 15
+    rows = home.sql(ROWS, run_id=run_id)[0]
+    assert rows["rows"] == 30_000
+    assert rows["loads"] >= 15
     assert max(held) < 3 * 300_000
 
 
@@ -41,8 +41,8 @@ def test_a_night_of_bad_rows_alone_keeps_every_reason(home: Home, monkeypatch: p
     shop.change("visits = NULL, member = NULL, amount = 'Infinity'")
     run = shop.extract()
     assert (run.rows_extracted, run.rows_rejected) == (2000, 2000)
-    found = shop.home.sql(ROWS, run_id=run.run_id)[0]
-    assert found["rows"] == 3 * 2000
-    assert found["loads"] > len(run.parts) == 4
+    rows = shop.home.sql(ROWS, run_id=run.run_id)[0]
+    assert rows["rows"] == 3 * 2000
+    assert rows["loads"] > len(run.parts) == 4
     query = "SELECT count(value), count(DISTINCT row_number) AS rows FROM scoring.rejected_rows WHERE run_id = :run_id"
     assert shop.home.sql(query, run_id=run.run_id) == [{"count": 0, "rows": 2000}]

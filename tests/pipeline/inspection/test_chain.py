@@ -445,5 +445,5 @@ def test_any_history_is_whole_until_any_entry_is_altered(
     entry = 1 + int(place * verification.entries)
     statement = f"UPDATE scoring.decisions SET {column} = {ALTERED[column]} WHERE entry = {entry}"
     with chain.altered(statement) as connection:
-        found = walk(connection)
-    assert (found.entries, found.violations[0].startswith(f"entry {entry} (")) == (entry - 1, True)
+        walked = walk(connection)
+    assert (walked.entries, walked.violations[0].startswith(f"entry {entry} (")) == (entry - 1, True)

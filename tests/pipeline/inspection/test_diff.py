@@ -38,7 +38,7 @@ def test_a_changed_night_as_pandas_sees_it(shop: Shop) -> None:
     after = shop.home.score(shop.job)
     second = shop.home.sql(f"SELECT entity_id, channel, member FROM {shop.table}", "warehouse_owner")
 
-    found = diff(shop, before.run_id, after.run_id, top=7)
+    difference = diff(shop, before.run_id, after.run_id, top=7)
 
     sides = [scores(shop, run.run_id).add_suffix(word) for run, word in ((before, "_from"), (after, "_to"))]
     pairs = sides[0].join(sides[1], how="outer")
@@ -47,21 +47,21 @@ def test_a_changed_night_as_pandas_sees_it(shop: Shop) -> None:
     cuts = np.quantile(pairs["score_from"].dropna(), np.arange(1, 10) / 10, method="inverted_cdf")
     both = pairs.dropna()
     tenths = [np.searchsorted(cuts, both[column], "right") for column in ("score_from", "score_to")]
-    assert (found.before.entities, found.after.entities) == (100, 100)
-    assert (found.appeared, found.vanished, found.changed) == (10, 10, len(moved))
-    assert found.changed == 20
-    assert found.mean_change == pytest.approx(moved.mean(), rel=1e-12)
-    assert found.max_change == moved.max()
-    assert found.deciles == list(cuts)
-    assert found.crossed_decile == (tenths[0] != tenths[1]).sum() > 0
-    assert found.relabelled == (both["label_from"] != both["label_to"]).sum() > 0
-    assert [one.entity_id for one in found.largest] == sorted(
+    assert (difference.before.entities, difference.after.entities) == (100, 100)
+    assert (difference.appeared, difference.vanished, difference.changed) == (10, 10, len(moved))
+    assert difference.changed == 20
+    assert difference.mean_change == pytest.approx(moved.mean(), rel=1e-12)
+    assert difference.max_change == moved.max()
+    assert difference.deciles == list(cuts)
+    assert difference.crossed_decile == (tenths[0] != tenths[1]).sum() > 0
+    assert difference.relabelled == (both["label_from"] != both["label_to"]).sum() > 0
+    assert [one.entity_id for one in difference.largest] == sorted(
         moved.index, key=lambda name: (-moved[name], name)
     )[:7]
-    assert [(one.before, one.after) for one in found.largest] == [
-        tuple(pairs.loc[one.entity_id, ["score_from", "score_to"]]) for one in found.largest
+    assert [(one.before, one.after) for one in difference.largest] == [
+        tuple(pairs.loc[one.entity_id, ["score_from", "score_to"]]) for one in difference.largest
     ]
-    assert [change.what for change in found.lineage] == ["input"]
+    assert [change.what for change in difference.lineage] == ["input"]
 
     kept = (
         pd.concat([pd.DataFrame(second), pd.DataFrame(first)])
@@ -81,7 +81,7 @@ def test_a_changed_night_as_pandas_sees_it(shop: Shop) -> None:
             }
         )
         expected.index = expected.index.astype(str).str.lower()
-        got = pd.DataFrame([asdict(one) for one in found.slices if one.column == column])
+        got = pd.DataFrame([asdict(one) for one in difference.slices if one.column == column])
         assert list(got["entities"]) == sorted(got["entities"], reverse=True)
         pd.testing.assert_frame_equal(
             got.set_index("value")[expected.columns],
@@ -90,7 +90,7 @@ def test_a_changed_night_as_pandas_sees_it(shop: Shop) -> None:
             check_like=True,
             check_dtype=False,
         )
-    assert found.notes == []
+    assert difference.notes == []
 
 
 def test_nothing_is_computed_once_for_every_entity(shop: Shop) -> None:
@@ -105,10 +105,10 @@ def test_nothing_is_computed_once_for_every_entity(shop: Shop) -> None:
         for below in plan.get("Plans", []):
             yield from nodes(below)
 
-    found = list(nodes(row["QUERY PLAN"][0]["Plan"]))
-    assert any(node["Node Type"] == "Aggregate" for node in found)
+    plan_nodes = list(nodes(row["QUERY PLAN"][0]["Plan"]))
+    assert any(node["Node Type"] == "Aggregate" for node in plan_nodes)
     assert {
-        node["Actual Loops"] for node in found if node["Node Type"] in ("Aggregate", "Sort", "Seq Scan")
+        node["Actual Loops"] for node in plan_nodes if node["Node Type"] in ("Aggregate", "Sort", "Seq Scan")
     } == {1}
 
 
@@ -119,17 +119,17 @@ def test_late_rows_make_a_new_run_and_are_counted(shop: Shop) -> None:
     shop.home.sql(f"{late} WHERE entity_id < 'customer-00007'", "warehouse_owner")
     after = shop.home.score(shop.job)
     assert after.replaced_run_id == before.run_id
-    found = diff(shop, before.run_id, after.run_id)
-    assert (found.appeared, found.vanished, found.changed, found.largest) == (7, 0, 0, [])
-    assert (found.mean_change, found.max_change, found.crossed_decile) == (None, None, 0)
+    difference = diff(shop, before.run_id, after.run_id)
+    assert (difference.appeared, difference.vanished, difference.changed, difference.largest) == (7, 0, 0, [])
+    assert (difference.mean_change, difference.max_change, difference.crossed_decile) == (None, None, 0)
     assert len(shop.predictions()) == 107
 
 
 def test_two_nights_are_compared_as_two_runs_of_one_are(shop: Shop) -> None:
     before, after = (shop.home.score(shop.job, NIGHT + timedelta(days=number)) for number in (0, 1))
-    found = diff(shop, before.run_id, after.run_id)
-    assert (found.appeared, found.vanished, found.changed) == (0, 0, 0)
-    assert (found.before.score_date, found.after.score_date) == (NIGHT, NIGHT + timedelta(days=1))
+    difference = diff(shop, before.run_id, after.run_id)
+    assert (difference.appeared, difference.vanished, difference.changed) == (0, 0, 0)
+    assert (difference.before.score_date, difference.after.score_date) == (NIGHT, NIGHT + timedelta(days=1))
 
 
 def test_the_probabilities_of_the_classes_are_compared_too(home: Home) -> None:
@@ -152,10 +152,14 @@ def test_a_held_run_is_compared_with_what_is_published(shop: Shop) -> None:
     with pytest.raises(Held):
         shop.home.score(shop.job)
     held = shop.home.last_run(shop.job)["run_id"]
-    found = with_published(shop.home.places.predictions, held)
-    assert found is not None
-    assert (found.before.run_id, found.after.run_id, found.after.status) == (published.run_id, held, "held")
-    assert found.changed == 10
+    difference = with_published(shop.home.places.predictions, held)
+    assert difference is not None
+    assert (difference.before.run_id, difference.after.run_id, difference.after.status) == (
+        published.run_id,
+        held,
+        "held",
+    )
+    assert difference.changed == 10
 
 
 def test_a_held_run_of_the_first_night_has_nothing_to_be_compared_with(shop: Shop) -> None:
@@ -168,9 +172,9 @@ def test_a_held_run_of_the_first_night_has_nothing_to_be_compared_with(shop: Sho
 def test_without_its_job_file_a_run_is_compared_all_the_same(shop: Shop) -> None:
     run_id = shop.home.score(shop.job).run_id
     (shop.home.path / "dags" / f"{shop.job}.toml").unlink()
-    found = diff(shop, run_id, run_id)
-    assert (found.before.entities, found.changed) == (100, 0)
-    assert found.notes[0].startswith(f"no slices: no job '{shop.job}' in ")
+    difference = diff(shop, run_id, run_id)
+    assert (difference.before.entities, difference.changed) == (100, 0)
+    assert difference.notes[0].startswith(f"no slices: no job '{shop.job}' in ")
 
 
 def test_runs_that_cannot_be_compared_are_refused(shop: Shop) -> None:

@@ -43,5 +43,5 @@ def test_values_are_equal_where_every_bit_is(rows: list[tuple[Any, Any, bool]], 
         for column, old, new in zip(SCORE_SCHEMA.names[1:], then, now, strict=True)
         if not same and exact(old) != exact(new)
     }
-    found = [*between(0, "database", table(0), table(1))]
-    assert {(one.entity_id, one.column) for one in found} == expected
+    differences = [*between(0, "database", table(0), table(1))]
+    assert {(one.entity_id, one.column) for one in differences} == expected

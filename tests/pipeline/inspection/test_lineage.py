@@ -12,8 +12,8 @@ def test_what_changed_between_two_runs_is_named(home: Home) -> None:
     shop.query("SELECT entity_id, amount, visits, channel, member FROM {table}")
     shop.configure("a test job", "told otherwise")
     after = shop.home.score(shop.job)
-    found = diff(shop, before.run_id, after.run_id)
-    named = {change.what: (change.before, change.after) for change in found.lineage}
+    difference = diff(shop, before.run_id, after.run_id)
+    named = {change.what: (change.before, change.after) for change in difference.lineage}
     assert named.keys() == {"model version", "model bytes", "query", "job file"}
     assert named["model version"] == (1, 2)
-    assert found.changed == 100
+    assert difference.changed == 100

@@ -27,29 +27,29 @@ class Crowd(RegressorMixin, BaseEstimator):
 
 def test_all_that_made_a_score_is_there(shop: Shop) -> None:
     run_id = shop.home.score(shop.job).run_id
-    found = trace(shop.home.places, run_id, ENTITY)
+    provenance = trace(shop.home.places, run_id, ENTITY)
     seen = shop.predictions().set_index("entity_id").loc[ENTITY]
     [row] = shop.home.sql(
         f"SELECT * FROM {shop.table} WHERE entity_id = :entity", "warehouse_owner", entity=ENTITY
     )
-    assert found.kept is not None
-    assert (found.kept.score, found.kept.label, found.kept.class_scores) == (
+    assert provenance.kept is not None
+    assert (provenance.kept.score, provenance.kept.label, provenance.kept.class_scores) == (
         seen["score"],
         seen["label"],
         None,
     )
-    assert (found.equal, found.again) == (True, found.kept)
-    assert {name: one.value for name, one in found.inputs.items()} == {
+    assert (provenance.equal, provenance.again) == (True, provenance.kept)
+    assert {name: one.value for name, one in provenance.inputs.items()} == {
         name: row[name] for name in ("amount", "visits", "channel", "member")
     }
-    assert list(found.inputs) == ["amount", "visits", "channel", "member"]
-    assert found.inputs["visits"].dtype == "int64"
-    assert (found.part, found.rejected, found.notes) == (1, [], [])
-    assert found.query_file == f"{shop.job}.sql"
-    assert found.query == f"SELECT * FROM {shop.table} ORDER BY entity_id"
-    assert (found.run["model_name"], found.run["model_version"]) == ("shop", 1)
-    assert found.run["code_version"] == code_version.code_version()
-    assert found.run["job_sha256"] == shop.home.read(shop.job).sha256
+    assert list(provenance.inputs) == ["amount", "visits", "channel", "member"]
+    assert provenance.inputs["visits"].dtype == "int64"
+    assert (provenance.part, provenance.rejected, provenance.notes) == (1, [], [])
+    assert provenance.query_file == f"{shop.job}.sql"
+    assert provenance.query == f"SELECT * FROM {shop.table} ORDER BY entity_id"
+    assert (provenance.run["model_name"], provenance.run["model_version"]) == ("shop", 1)
+    assert provenance.run["code_version"] == code_version.code_version()
+    assert provenance.run["job_sha256"] == shop.home.read(shop.job).sha256
 
 
 def test_a_row_is_scored_again_among_the_rows_beside_which_it_was_scored(home: Home) -> None:
@@ -58,17 +58,17 @@ def test_a_row_is_scored_again_among_the_rows_beside_which_it_was_scored(home: H
         home.job(f"SELECT * FROM {home.table(shop_rows(70))} ORDER BY entity_id", "crowd")
     ).run_id
     for entity, rows in (("customer-00007", 40.0), ("customer-00069", 30.0)):
-        found = trace(home.places, run_id, entity)
-        assert found.kept is not None
-        assert (found.kept.score, found.equal) == (rows, True)
+        provenance = trace(home.places, run_id, entity)
+        assert provenance.kept is not None
+        assert (provenance.kept.score, provenance.equal) == (rows, True)
 
 
 def test_a_rejected_row_has_its_rules(shop: Shop) -> None:
     shop.change("channel = NULL, visits = NULL", f"entity_id = '{ENTITY}'")
     run_id = shop.home.score(shop.job).run_id
-    found = trace(shop.home.places, run_id, ENTITY)
-    assert (found.kept, found.again, found.equal, found.part) == (None, None, None, None)
-    assert found.rejected == [Rule(42, "channel", "null"), Rule(42, "visits", "null")]
+    provenance = trace(shop.home.places, run_id, ENTITY)
+    assert (provenance.kept, provenance.again, provenance.equal, provenance.part) == (None, None, None, None)
+    assert provenance.rejected == [Rule(42, "channel", "null"), Rule(42, "visits", "null")]
 
 
 def test_an_unknown_entity_gets_the_nearest(shop: Shop) -> None:
@@ -106,19 +106,19 @@ def test_a_model_that_takes_other_columns_is_told_with_them(home: Home) -> None:
     fewer = shop_rows(400)[["visits"]]
     shop.home.model("shop", Crowd(), fewer)
     after = shop.home.score(shop.job).run_id
-    found = changes(*(trace(shop.home.places, run_id, ENTITY) for run_id in (before, after)))
-    told = {change.what: change.after for change in found}
-    assert told.keys() == {"model version", "model bytes", "amount", "channel", "member"}
-    assert told["channel"] is None
+    changed = changes(*(trace(shop.home.places, run_id, ENTITY) for run_id in (before, after)))
+    after_by_name = {change.what: change.after for change in changed}
+    assert after_by_name.keys() == {"model version", "model bytes", "amount", "channel", "member"}
+    assert after_by_name["channel"] is None
 
 
 def test_without_its_part_the_rest_is_told(shop: Shop) -> None:
     run_id = shop.home.score(shop.job).run_id
     shutil.rmtree(Path(shop.home.store) / shop.job / NIGHT.isoformat())
-    found = trace(shop.home.places, run_id, ENTITY)
-    assert found.kept is not None
-    assert (found.inputs, found.again, found.equal) == ({}, None, None)
-    assert found.notes == [
+    provenance = trace(shop.home.places, run_id, ENTITY)
+    assert provenance.kept is not None
+    assert (provenance.inputs, provenance.again, provenance.equal) == ({}, None, None)
+    assert provenance.notes == [
         f"{shop.job}/2024-03-01/{run_id}/part-00001.parquet is no longer in the store: neither input nor score of today"
     ]
 
@@ -127,14 +127,14 @@ def test_without_its_model_the_inputs_are_told(home: Home) -> None:
     shop = open_shop(home)
     run_id = shop.home.score(shop.job).run_id
     (shop.home.path / "models" / "shop" / "1" / "model.joblib").unlink()
-    found = trace(shop.home.places, run_id, ENTITY)
-    assert found.equal is None
-    assert found.inputs["channel"].value in ("web", "shop", "phone")
-    assert "model.joblib cannot be read" in found.notes[0]
+    provenance = trace(shop.home.places, run_id, ENTITY)
+    assert provenance.equal is None
+    assert provenance.inputs["channel"].value in ("web", "shop", "phone")
+    assert "model.joblib cannot be read" in provenance.notes[0]
 
 
 def test_a_query_that_has_changed_since_is_not_shown_as_the_runs(shop: Shop) -> None:
     run_id = shop.home.score(shop.job).run_id
     shop.query("SELECT * FROM {table}")
-    found = trace(shop.home.places, run_id, ENTITY)
-    assert (found.query_file, found.query) == (f"{shop.job}.sql", None)
+    provenance = trace(shop.home.places, run_id, ENTITY)
+    assert (provenance.query_file, provenance.query) == (f"{shop.job}.sql", None)

@@ -44,10 +44,10 @@ def file(shop: Shop, run_id: int, name: str) -> Path:
 
 
 def test_a_published_run_is_found_again_bit_for_bit(shop: Shop) -> None:
-    found = again(shop, shop.home.score(shop.job).run_id)
-    assert found.passed
-    assert (found.rows, found.equal) == (100, {"scored part": 100, "database": 100})
-    assert (found.problems, found.differences, found.notes) == ([], [], [])
+    reproduction = again(shop, shop.home.score(shop.job).run_id)
+    assert reproduction.passed
+    assert (reproduction.rows, reproduction.equal) == (100, {"scored part": 100, "database": 100})
+    assert (reproduction.problems, reproduction.differences, reproduction.notes) == ([], [], [])
 
 
 def test_a_superseded_run_is_scored_by_the_model_of_its_day(home: Home) -> None:
@@ -66,9 +66,9 @@ def test_a_model_of_classes_and_one_of_values_are_found_again(home: Home) -> Non
     for name, model in (("thirds", LogisticRegression()), ("value", Ridge())):
         home.model(name, model.fit(rows[["visits"]], outcome), rows[["visits"]])
         run_id = home.score(home.job(f"SELECT * FROM {home.table(rows)}", name)).run_id
-        found = reproduce(home.places, run_id)
-        assert found.passed
-        assert found.equal == {"scored part": 90, "database": 90}
+        reproduction = reproduce(home.places, run_id)
+        assert reproduction.passed
+        assert reproduction.equal == {"scored part": 90, "database": 90}
 
 
 def test_one_bit_in_the_database_is_found(shop: Shop) -> None:
@@ -78,12 +78,12 @@ def test_one_bit_in_the_database_is_found(shop: Shop) -> None:
     shop.home.sql(
         f"UPDATE scoring.prediction_rows SET score = :beside WHERE {ROW}", run_id=run_id, beside=beside
     )
-    found = again(shop, run_id)
-    [difference] = found.differences
-    assert not found.passed
+    reproduction = again(shop, run_id)
+    [difference] = reproduction.differences
+    assert not reproduction.passed
     assert (difference.part, difference.entity_id, difference.where) == (1, "customer-00042", "database")
     assert (difference.column, difference.then, difference.now) == ("score", beside, row["score"])
-    assert found.equal == {"scored part": 100, "database": 99}
+    assert reproduction.equal == {"scored part": 100, "database": 99}
 
 
 class Together(RegressorMixin, BaseEstimator):
@@ -175,43 +175,43 @@ def test_an_altered_part_is_named_and_the_others_are_scored(shop: Shop, name: st
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
-    found = again(shop, run_id)
-    [problem] = found.problems
-    assert not found.passed
+    reproduction = again(shop, run_id)
+    [problem] = reproduction.problems
+    assert not reproduction.passed
     assert problem.startswith(f"part 1: part {shop.job}/2024-03-01/{run_id}/{name}.parquet in ")
     assert "is not what was written: SHA-256" in problem
-    assert found.equal["scored part"] == 60
+    assert reproduction.equal["scored part"] == 60
 
 
 def test_parts_and_rows_that_are_gone_are_named(shop: Shop) -> None:
     run_id = scored(shop)
     file(shop, run_id, "part-00000").unlink()
     shop.home.sql("DELETE FROM scoring.prediction_rows WHERE run_id = :run_id AND part = 2", run_id=run_id)
-    found = again(shop, run_id)
-    assert not found.passed
-    assert found.problems == [
+    reproduction = again(shop, run_id)
+    assert not reproduction.passed
+    assert reproduction.problems == [
         f"part 0: {shop.job}/2024-03-01/{run_id}/part-00000.parquet is no longer in the store",
         "part 2: its 20 rows are no longer in the database",
     ]
-    assert found.equal == {"scored part": 60, "database": 40}
+    assert reproduction.equal == {"scored part": 60, "database": 40}
 
 
 def test_rows_of_a_part_that_never_was_are_found(shop: Shop) -> None:
     run_id = scored(shop)
     shop.home.sql(f"UPDATE scoring.prediction_rows SET part = 7 WHERE {ROW}", run_id=run_id)
-    found = again(shop, run_id)
-    assert found.problems == ["the database has rows of part 7, which is not in the ledger"]
-    assert [difference.entity_id for difference in found.differences] == ["customer-00042"]
+    reproduction = again(shop, run_id)
+    assert reproduction.problems == ["the database has rows of part 7, which is not in the ledger"]
+    assert [difference.entity_id for difference in reproduction.differences] == ["customer-00042"]
 
 
 def test_another_model_in_its_place_is_not_scored_with(home: Home) -> None:
     shop = open_shop(home)
     run_id = scored(shop)
     joblib.dump(shop_model(seed=5)[0], shop.home.path / "models" / "shop" / "1" / "model.joblib")
-    found = again(shop, run_id)
-    assert not found.passed
-    assert found.rows == 0
-    assert "is not the registered model: its SHA-256 is" in found.problems[0]
+    reproduction = again(shop, run_id)
+    assert not reproduction.passed
+    assert reproduction.rows == 0
+    assert "is not the registered model: its SHA-256 is" in reproduction.problems[0]
 
 
 def test_what_is_not_as_it_was_but_changes_no_score_is_a_note(shop: Shop) -> None:
@@ -224,9 +224,9 @@ def test_what_is_not_as_it_was_but_changes_no_score_is_a_note(shop: Shop) -> Non
         run_id=run_id,
         older='{"numpy": "1.0"}',
     )
-    found = again(shop, run_id)
-    assert found.passed
-    assert {note.what for note in found.notes} == {"code", "query", "job file", "numpy"}
+    reproduction = again(shop, run_id)
+    assert reproduction.passed
+    assert {note.what for note in reproduction.notes} == {"code", "query", "job file", "numpy"}
     (shop.home.path / "dags" / f"{shop.job}.toml").unlink()
     assert again(shop, run_id).passed
 
@@ -234,8 +234,8 @@ def test_what_is_not_as_it_was_but_changes_no_score_is_a_note(shop: Shop) -> Non
 def test_many_differences_are_counted_and_some_are_named(shop: Shop) -> None:
     run_id = scored(shop)
     shop.home.sql("UPDATE scoring.prediction_rows SET score = 2 WHERE run_id = :run_id", run_id=run_id)
-    found = again(shop, run_id)
-    assert (found.differing, len(found.differences)) == (100, 20)
+    reproduction = again(shop, run_id)
+    assert (reproduction.differing, len(reproduction.differences)) == (100, 20)
 
 
 def test_a_run_that_did_not_end_is_refused(shop: Shop) -> None:

@@ -26,9 +26,9 @@ def test_without_its_parts_a_run_is_compared_all_the_same_but_by_slice(shop: Sho
     shop.change("visits = visits + 3", "entity_id LIKE '%3'")
     after = shop.home.score(shop.job)
     shutil.rmtree(Path(shop.home.store) / shop.job / NIGHT.isoformat() / str(after.run_id))
-    found = diff(shop, before.run_id, after.run_id)
-    assert (found.changed, found.slices) == (10, [])
-    [note] = found.notes
+    difference = diff(shop, before.run_id, after.run_id)
+    assert (difference.changed, difference.slices) == (10, [])
+    [note] = difference.notes
     assert (
         note
         == f"no slices: {shop.job}/2024-03-01/{after.run_id}/part-00000.parquet is no longer in the store"
@@ -39,10 +39,10 @@ def test_a_slice_that_is_no_feature_or_no_group_is_told(shop: Shop, monkeypatch:
     monkeypatch.setattr(slices, "MAX_SLICE_VALUES", 50)
     sliced(shop, "region", "amount", "member")
     run_id = shop.home.score(shop.job).run_id
-    found = diff(shop, run_id, run_id)
-    assert found.notes == [
+    difference = diff(shop, run_id, run_id)
+    assert difference.notes == [
         f"no slices by region: the model of run {run_id} does not take this column",
         "no slices by amount: it has more than 50 values",
     ]
-    assert {one.column for one in found.slices} == {"member"}
-    assert sum(one.entities for one in found.slices) == 100
+    assert {one.column for one in difference.slices} == {"member"}
+    assert sum(one.entities for one in difference.slices) == 100

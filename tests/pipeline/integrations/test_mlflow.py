@@ -64,8 +64,8 @@ class Mlflow(ThreadingHTTPServer):
     def _experiments_search(self, said: dict[str, Any]) -> dict[str, Any]:
         name = re.fullmatch(r"name = '(\w+)'", said["filter"])
         assert name
-        found = [str(place) for place, known in enumerate(self.experiments) if known == name[1]]
-        return {"experiments": [{"experiment_id": place} for place in found]} if found else {}
+        ids = [str(place) for place, known in enumerate(self.experiments) if known == name[1]]
+        return {"experiments": [{"experiment_id": place} for place in ids]} if ids else {}
 
     def _experiments_create(self, said: dict[str, Any]) -> dict[str, Any]:
         assert said["name"] not in self.experiments
@@ -75,8 +75,8 @@ class Mlflow(ThreadingHTTPServer):
     def _runs_search(self, said: dict[str, Any]) -> dict[str, Any]:
         asked = re.fullmatch(r"tags\.`([\w.]+)` = '(\d+)'", said["filter"])
         assert asked
-        found = [run for run in self.runs if run["tags"].get(asked[1]) == asked[2]]
-        return {"runs": [{"info": {"run_id": run["run_id"]}} for run in found]} if found else {}
+        matches = [run for run in self.runs if run["tags"].get(asked[1]) == asked[2]]
+        return {"runs": [{"info": {"run_id": run["run_id"]}} for run in matches]} if matches else {}
 
     def _runs_create(self, said: dict[str, Any]) -> dict[str, Any]:
         tags = {pair["key"]: pair["value"] for pair in said["tags"]}
@@ -139,9 +139,9 @@ def scored(shop: Shop) -> tuple[int, dict[str, float]]:
 
 def test_a_run_arrives_once_however_often_it_is_told(home: Home, mlflow: Mlflow) -> None:
     shop = open_shop(home)
-    run_id, found = scored(shop)
+    run_id, tags = scored(shop)
     for _ in range(2):
-        track(Server(mlflow.url), home.places.predictions, run_id, found)
+        track(Server(mlflow.url), home.places.predictions, run_id, tags)
     [run] = mlflow.runs
     assert (run["experiment"], run["status"]) == (shop.job, "FINISHED")
     assert run["params"]["model_version"] == "1"
@@ -150,14 +150,14 @@ def test_a_run_arrives_once_however_often_it_is_told(home: Home, mlflow: Mlflow)
     assert run["tags"]["scoring.status"] == "published"
     midnight = 1709251200000
     assert ("rows_scored", 100, midnight) in run["metrics"]
-    assert ("label_share/true", found["label_share:true"], midnight) in run["metrics"]
-    assert len(run["metrics"]) == len(found)
+    assert ("label_share/true", tags["label_share:true"], midnight) in run["metrics"]
+    assert len(run["metrics"]) == len(tags)
 
 
 def test_what_the_results_say_later_is_added_to_the_same_run(home: Home, mlflow: Mlflow) -> None:
     shop = open_shop(home)
-    run_id, found = scored(shop)
-    track(Server(mlflow.url), home.places.predictions, run_id, found)
+    run_id, tags = scored(shop)
+    track(Server(mlflow.url), home.places.predictions, run_id, tags)
     track(Server(mlflow.url), home.places.predictions, run_id, {"outcomes:roc_auc": 0.75})
     [run] = mlflow.runs
     assert {"outcomes/roc_auc", "rows_scored"} <= {key for key, _, _ in run["metrics"]}
@@ -225,13 +225,13 @@ def test_a_real_server_takes_it(home: Home) -> None:
     # An experiment of its own on a server that may know others.
     name = home.job(f"SELECT * FROM {shop.table}", "shop", name=f"real_{time.time_ns()}")
     shop = replace(shop, job=name)
-    run_id, found = scored(shop)
+    run_id, tags = scored(shop)
     odd = {"label_share:..": 1.0, "label_share:a/../é": 2.0, "x" * 300: 4.0}
-    there = {track(Server(url), home.places.predictions, run_id, found | odd) for _ in range(2)}
+    there = {track(Server(url), home.places.predictions, run_id, tags | odd) for _ in range(2)}
     assert len(there) == 1
     answer = httpx.get(f"{url}/api/2.0/mlflow/runs/get", params={"run_id": there.pop()}).json()["run"]
     assert answer["info"]["status"] == "FINISHED"
     kept = {one["key"]: one["value"] for one in answer["data"]["metrics"]}
     assert kept["rows_scored"] == 100
-    assert len(kept) == len(found) + len(odd)
+    assert len(kept) == len(tags) + len(odd)
     assert {"key": "score_date", "value": str(NIGHT)} in answer["data"]["params"]

@@ -21,8 +21,8 @@ __all__ = ["mail", "web"]
 
 def alert(home: Home, cause: str = "run 7: held: volume", **changed: Any) -> Alert:
     """A message of a job of its own."""
-    said = {"job": "shop", "score_date": NIGHT, "title": "shop 2024-03-01: held", "body": "volume: 3 rows"}
-    return Alert(**{**said, "cause": cause, **changed})
+    content = {"job": "shop", "score_date": NIGHT, "title": "shop 2024-03-01: held", "body": "volume: 3 rows"}
+    return Alert(**{**content, "cause": cause, **changed})
 
 
 def recipient(home: Home) -> str:

@@ -33,8 +33,8 @@ MONTHS = iter(date(1990 + year, month, 1) for year in range(9) for month in rang
 def keep(shop: Shop, **days: int) -> None:
     """Put days into the job's [retention]."""
     path = shop.home.path / "dags" / f"{shop.job}.toml"
-    said = "".join(f"{name} = {value}\n" for name, value in days.items())
-    path.write_text(f"{path.read_text().partition('[retention]')[0]}[retention]\n{said}")
+    text = "".join(f"{name} = {value}\n" for name, value in days.items())
+    path.write_text(f"{path.read_text().partition('[retention]')[0]}[retention]\n{text}")
 
 
 def age(shop: Shop, days: float, where: str = "true") -> None:

@@ -20,8 +20,8 @@ def test_false_alarms_of_new_nights_stay_near_the_rate(reference: Reference) -> 
     flagged = 0
     for number in range(NIGHTS, NIGHTS + 100):
         rows = night(random, number)
-        found = look(reference, rows, START + timedelta(days=number))
-        flagged += any(one.unusual for one in found.values())
+        distances_now = look(reference, rows, START + timedelta(days=number))
+        flagged += any(one.unusual for one in distances_now.values())
     assert flagged <= 100 * 0.05 * 2
 
 
@@ -64,5 +64,5 @@ def test_whatever_was_trained_on_every_distance_is_a_number(
     now = Profile(bins, {name: np.array(tonight[name]) for name in columns}, dict.fromkeys(columns, 0.0))
     with np.errstate(all="raise", under="ignore"):
         last = PreviousRun(START - timedelta(days=1), {name: np.array(always[name]) for name in columns})
-        found = distances(trained, now, START, 0.05, last)
-    assert all(math.isfinite(one.unusualness) for one in found)
+        distances_now = distances(trained, now, START, 0.05, last)
+    assert all(math.isfinite(one.unusualness) for one in distances_now)

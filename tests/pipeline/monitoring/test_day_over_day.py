@@ -16,8 +16,8 @@ def test_false_alarms_stay_near_the_rate_where_changes_are_looked_at_too(referen
     flagged, last = 0, None
     for number in range(NIGHTS, NIGHTS + 100):
         rows, day = night(random, number), START + timedelta(days=number)
-        found = look(reference, rows, day, last=last)
-        flagged += any(one.unusual for one in found.values())
+        distances_now = look(reference, rows, day, last=last)
+        flagged += any(one.unusual for one in distances_now.values())
         last = PreviousRun(day, profiled(reference, rows).counts)
     assert flagged <= 100 * 0.05 * 2
 
@@ -28,10 +28,10 @@ def test_what_is_usual_in_another_season_is_unusual_from_one_night_to_the_next(s
     winter = season(NIGHTS).assign(night=day)
     assert not look(seasonal, winter, day)["amount"].unusual
     assert not look(seasonal, season(NIGHTS + 60), day, last=last)["amount"].unusual
-    found = look(seasonal, winter, day, last=last)["amount"]
-    assert found.unusual
-    said = r"moved by \d\.\d\d bins since 2024-06-28 \(none of 119 training days changed as much\)"
-    assert re.fullmatch(said, str(found))
+    distances_now = look(seasonal, winter, day, last=last)["amount"]
+    assert distances_now.unusual
+    message = r"moved by \d\.\d\d bins since 2024-06-28 \(none of 119 training days changed as much\)"
+    assert re.fullmatch(message, str(distances_now))
 
 
 def test_without_a_night_to_compare_with_the_whole_rate_is_for_the_distances(reference: Reference) -> None:
@@ -43,7 +43,7 @@ def test_without_a_night_to_compare_with_the_whole_rate_is_for_the_distances(ref
     too_long_ago = PreviousRun(day - timedelta(days=NIGHTS - 10), counts)
     for last in (other_bins, too_long_ago):
         assert distances(reference, profiled(reference, rows), day, 0.05, last) == alone
-    found = distances(
+    distances_now = distances(
         reference, profiled(reference, rows), day, 0.05, PreviousRun(day - timedelta(days=1), counts)
     )
-    assert len(found) == len(alone) + len(reference.counts)
+    assert len(distances_now) == len(alone) + len(reference.counts)

@@ -32,10 +32,10 @@ from tests.pipeline.monitoring.training import NIGHTS, START, look, night
 )
 def test_a_fault_is_found_where_it_is(reference: Reference, fault: Any, what: str) -> None:
     day = START + timedelta(days=NIGHTS + 1)
-    found = look(reference, fault(night(np.random.default_rng(10), NIGHTS + 1)), day)
-    assert found[what].unusual
-    assert found[what].as_far == 0
-    assert found[what].of == NIGHTS
+    distances_now = look(reference, fault(night(np.random.default_rng(10), NIGHTS + 1)), day)
+    assert distances_now[what].unusual
+    assert distances_now[what].as_far == 0
+    assert distances_now[what].of == NIGHTS
 
 
 def test_few_rows_are_usual_on_the_day_that_has_few(reference: Reference) -> None:

@@ -40,12 +40,12 @@ def test_an_unusual_night_is_published_with_a_warning_or_held(home: Home, nights
     shop = open_shop(home, shop_rows(300).assign(amount=2.0))
     done = home.score(shop.job)
     query = "SELECT check_name, action, message FROM scoring.findings WHERE run_id = :run_id"
-    found = {row["check_name"]: row for row in home.sql(query, run_id=done.run_id)}
-    assert found["drift"]["action"] == "warn"
+    rows = {row["check_name"]: row for row in home.sql(query, run_id=done.run_id)}
+    assert rows["drift"]["action"] == "warn"
     expected = (
         r"unusual features: amount: PSI .* to the training days \(none of 120 training days was as far\)"
     )
-    assert re.match(expected, found["drift"]["message"])
+    assert re.match(expected, rows["drift"]["message"])
     shop.configure("min_rows = 1", 'min_rows = 1\ndrift = "hold"')
     with pytest.raises(Held, match="unusual features: amount"):
         home.score(shop.job)
@@ -56,7 +56,7 @@ def test_the_last_nights_rows_again_are_told(home: Home) -> None:
     home.score(shop.job)
     again = home.score(shop.job, NIGHT + timedelta(days=1))
     query = "SELECT message FROM scoring.findings WHERE run_id = :run_id AND check_name = 'drift'"
-    said = [row["message"] for row in home.sql(query, run_id=again.run_id)]
-    assert any("all 100 rows look exactly like those of 2024-03-01" in message for message in said)
+    rows = [row["message"] for row in home.sql(query, run_id=again.run_id)]
+    assert any("all 100 rows look exactly like those of 2024-03-01" in message for message in rows)
     query = "SELECT value FROM scoring.run_metrics WHERE run_id = :run_id AND metric = 'score_psi_last_night'"
     assert home.sql(query, run_id=again.run_id) == [{"value": 0.0}]

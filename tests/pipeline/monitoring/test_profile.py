@@ -40,9 +40,9 @@ def counts(of: Profile) -> dict[str, list[int]]:
 @given(st.lists(rows, min_size=1, max_size=5))
 def test_parts_add_up_to_one_pass_in_whatever_order(parts: list[list]) -> None:  # type: ignore[type-arg]
     whole = profile([row for part in parts for row in part])
-    found = [profile(part) for part in parts]
-    left = reduce(add, found)
-    right = reduce(lambda one, other: other + one, reversed(found))
+    profiles = [profile(part) for part in parts]
+    left = reduce(add, profiles)
+    right = reduce(lambda one, other: other + one, reversed(profiles))
     assert counts(left) == counts(right) == counts(whole) == counts(left + Profile.of(BINS))
     assert left.rows == whole.rows == sum(map(len, parts))
     scores = [row[3] for part in parts for row in part]
@@ -79,11 +79,13 @@ def test_each_value_is_where_its_label_says() -> None:
     made = profile(
         [(-2, "shop", "a", 0.1), (-1, "web", None, 0.5), (2.5, "fax", "", 1.0), (None, None, "b", 0)]
     )
-    found = {name: dict(zip(BINS[name].labels, list_, strict=True)) for name, list_ in counts(made).items()}
-    assert found["amount"] == {"< -1": 1, "[-1, 0)": 1, "[0, 2.5)": 0, ">= 2.5": 1, "null": 1}
-    assert found["channel"] == {"shop": 1, "web": 1, "other": 1, "null": 1}
-    assert found["note"] == {"present": 3, "null": 1}
-    assert found[SCORE] == {"< 0.5": 2, ">= 0.5": 2, "null": 0}
+    by_label = {
+        name: dict(zip(BINS[name].labels, list_, strict=True)) for name, list_ in counts(made).items()
+    }
+    assert by_label["amount"] == {"< -1": 1, "[-1, 0)": 1, "[0, 2.5)": 0, ">= 2.5": 1, "null": 1}
+    assert by_label["channel"] == {"shop": 1, "web": 1, "other": 1, "null": 1}
+    assert by_label["note"] == {"present": 3, "null": 1}
+    assert by_label[SCORE] == {"< 0.5": 2, ">= 0.5": 2, "null": 0}
 
 
 @pytest.mark.parametrize("of", [[], [(None, None, None, 0.0)] * 3])

@@ -16,8 +16,8 @@ def test_the_profile_in_the_database_adds_up_to_the_rows(home: Home) -> None:
     shop = open_shop(home)
     done = home.score(shop.job)
     query = "SELECT column_name, sum(count) AS rows FROM scoring.profiles WHERE run_id = :run_id GROUP BY 1"
-    found = {row["column_name"]: int(row["rows"]) for row in home.sql(query, "analyst", run_id=done.run_id)}
-    assert found == dict.fromkeys(["amount", "visits", "channel", "member", SCORE], 100)
+    rows = {row["column_name"]: int(row["rows"]) for row in home.sql(query, "analyst", run_id=done.run_id)}
+    assert rows == dict.fromkeys(["amount", "visits", "channel", "member", SCORE], 100)
 
 
 def test_a_change_since_the_last_night_is_kept_and_told(home: Home) -> None:
@@ -28,8 +28,10 @@ def test_a_change_since_the_last_night_is_kept_and_told(home: Home) -> None:
     done = home.score(shop.job, NIGHT + timedelta(days=1))
     query = "SELECT message FROM scoring.findings WHERE run_id = :run_id AND check_name = 'drift'"
     (found,) = home.sql(query, run_id=done.run_id)
-    said = r"amount: moved by (\d\.\d\d) bins since 2024-03-01 \(none of 119 training days changed as much\)"
-    (bins,) = re.findall(said, found["message"])
+    message = (
+        r"amount: moved by (\d\.\d\d) bins since 2024-03-01 \(none of 119 training days changed as much\)"
+    )
+    (bins,) = re.findall(message, found["message"])
     assert (
         f"moved by {bins} bins since the previous score date; none of the training days changed as much"
         in " ".join(report(home.server.connections["analyst"], home.path, done.run_id).split())

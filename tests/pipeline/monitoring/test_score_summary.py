@@ -31,17 +31,17 @@ def test_a_summary_of_batches_equals_one_pass(batches: list[list[tuple[float, st
         summary.add(batch([score for score, _ in one], [label for _, label in one]))
     together = [row for one in batches for row in one]
     scores = np.array([score for score, _ in together])
-    found = summary.metrics()
+    metrics = summary.metrics()
     assert summary.rows == len(together)
     if not together:
-        assert found == {}
+        assert metrics == {}
         return
-    assert (found["score_min"], found["score_max"]) == (scores.min(), scores.max())
-    assert isclose(found["score_mean"], scores.mean(), rel_tol=1e-9, abs_tol=1e-6)
-    assert isclose(found["score_std"], scores.std(), rel_tol=1e-6, abs_tol=1e-6)
+    assert (metrics["score_min"], metrics["score_max"]) == (scores.min(), scores.max())
+    assert isclose(metrics["score_mean"], scores.mean(), rel_tol=1e-9, abs_tol=1e-6)
+    assert isclose(metrics["score_std"], scores.std(), rel_tol=1e-6, abs_tol=1e-6)
     labels = [label for _, label in together if label is not None]
     shares = {f"label_share:{label}": labels.count(label) / len(together) for label in labels}
-    assert {name: value for name, value in found.items() if name.startswith("label_share")} == shares
+    assert {name: value for name, value in metrics.items() if name.startswith("label_share")} == shares
 
 
 def test_the_variance_of_large_scores_close_together_is_kept() -> None:

@@ -64,9 +64,11 @@ def look(
     reference: Reference, rows: pd.DataFrame, day: date, rate: float = 0.05, last: PreviousRun | None = None
 ) -> dict[str, Distance]:
     """A night's distances, by what they are of; of each the most unusual."""
-    found = distances(reference, profiled(reference, rows), day, rate, last)
-    assert [one.unusualness for one in found] == sorted((one.unusualness for one in found), reverse=True)
-    return {one.column: one for one in reversed(found)}
+    distances_now = distances(reference, profiled(reference, rows), day, rate, last)
+    assert [one.unusualness for one in distances_now] == sorted(
+        (one.unusualness for one in distances_now), reverse=True
+    )
+    return {one.column: one for one in reversed(distances_now)}
 
 
 def season(number: int) -> pd.DataFrame:

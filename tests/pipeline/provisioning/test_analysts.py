@@ -108,20 +108,20 @@ def test_the_login_that_was_an_analyst_from_the_first_can_be_limited(
 def test_what_cannot_be_is_refused_with_a_remedy(
     home: Home, run: Callable[..., tuple[int, str]], words: tuple[str, ...], message: str
 ) -> None:
-    code, said = run(*words)
+    code, output = run(*words)
     assert code == 2
-    assert re.search(message, said), said
+    assert re.search(message, output), output
 
 
 def test_who_is_an_analyst_by_another_way_is_named(home: Home, run: Callable[..., tuple[int, str]]) -> None:
     with psycopg.connect(home.server.uri("predictions"), autocommit=True) as session:
         session.execute("CREATE ROLE readers; GRANT scoring_analyst TO readers; GRANT readers TO janitor")
         try:
-            code, said = run("grant-analyst", "janitor", "--job", "visits")
+            code, output = run("grant-analyst", "janitor", "--job", "visits")
         finally:
             session.execute("DROP ROLE readers")
     assert code == 2
-    assert said == (
+    assert output == (
         "role 'janitor' still reads every job, as a member of scoring_analyst by the group readers. "
         "Take that from it first."
     )
@@ -131,10 +131,10 @@ def test_only_the_owner_grants(
     home: Home, role: str, run: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_PREDICTIONS_OWNER", home.server.connections["predictions"])
-    code, said = run("grant-analyst", role)
+    code, output = run("grant-analyst", role)
     assert code == 2
-    assert "permission denied for function grant_analyst" in said
-    assert "Ask as the predictions database's owner" in said
+    assert "permission denied for function grant_analyst" in output
+    assert "Ask as the predictions database's owner" in output
 
 
 def jobs_read(home: Home, role: str) -> list[str]:

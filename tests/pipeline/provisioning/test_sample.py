@@ -106,9 +106,9 @@ def test_a_killed_load_leaves_what_was_there_and_the_next_one_is_whole(empty: st
     before = query(empty, TABLES)
     kill_in_the_middle(empty)
     assert query(empty, TABLES) == before
-    said: list[tuple[str, int]] = []
-    assert sample.load(empty, lambda table, rows: said.append((table, rows))) == COUNTS
-    assert dict(said) == counts(empty) == COUNTS
+    progress: list[tuple[str, int]] = []
+    assert sample.load(empty, lambda table, rows: progress.append((table, rows))) == COUNTS
+    assert dict(progress) == counts(empty) == COUNTS
     assert query(empty, "SELECT note FROM warehouse.notes") == [("of somebody else",)]
 
     # Rows are missing, so a load would begin anew.
@@ -151,8 +151,8 @@ def test_every_scheduled_departure_is_the_instant_that_the_package_gives(sample_
             "published": pd.to_datetime(published["time_hour"]) + minutes,
         }
     )
-    found = frame(sample_warehouse, "SELECT flight_date, flight_id, scheduled_at FROM warehouse.flights")
-    both = found.merge(expected, on=["flight_date", "flight_id"], validate="one_to_one")
+    flights = frame(sample_warehouse, "SELECT flight_date, flight_id, scheduled_at FROM warehouse.flights")
+    both = flights.merge(expected, on=["flight_date", "flight_id"], validate="one_to_one")
     assert len(both) == COUNTS["flights"]
     assert (both["scheduled_at"] == both["published"]).all()
 
@@ -248,9 +248,9 @@ def test_every_table_says_what_it_holds(sample_warehouse: str) -> None:
     SELECT relname, obj_description(oid, 'pg_class') FROM pg_class
     WHERE relnamespace = 'warehouse'::regnamespace AND relkind IN ('r', 'v')
     """
-    said = dict(query(sample_warehouse, text))
-    assert set(said) == {*COUNTS, "sample_load"}
-    assert [table for table, comment in said.items() if not comment] == []
+    descriptions = dict(query(sample_warehouse, text))
+    assert set(descriptions) == {*COUNTS, "sample_load"}
+    assert [table for table, comment in descriptions.items() if not comment] == []
 
 
 def test_columns_arrive_in_the_types_of_the_tables(sample_warehouse: str) -> None:

@@ -53,15 +53,15 @@ def shop(home: Home) -> Shop:
 
 def checked(shop: Shop) -> CheckResult:
     """What `check` finds of the query's rows."""
-    found = preflight.check(shop.home.read(shop.job), shop.home.places, NIGHT)
-    return next(finding for finding in found if finding.what == "query and rows")
+    results = preflight.check(shop.home.read(shop.job), shop.home.places, NIGHT)
+    return next(finding for finding in results if finding.what == "query and rows")
 
 
 def counted(shop: Shop, run_id: int) -> dict[str, float]:
     """How often a rule of the contract was broken in any column."""
     query = "SELECT metric, value FROM scoring.feature_metrics WHERE run_id = :run_id AND value > 0"
-    found = {row["metric"]: row["value"] for row in shop.home.sql(query, "analyst", run_id=run_id)}
-    return {rule: found[rule] for rule in RULES if rule in found}
+    rows = {row["metric"]: row["value"] for row in shop.home.sql(query, "analyst", run_id=run_id)}
+    return {rule: rows[rule] for rule in RULES if rule in rows}
 
 
 ONE = "entity_id = 'customer-7'"
@@ -70,9 +70,9 @@ ONE = "entity_id = 'customer-7'"
 def test_a_time_of_the_future_is_refused_by_check_and_holds_the_night(shop: Shop) -> None:
     assert checked(shop).passed
     shop.change("called = '2024-03-02 05:00:00.000001Z'", ONE)
-    found = checked(shop)
-    assert not found.passed
-    assert "called: times after the end of 2024-03-01, which nobody knows at night" in found.detail
+    results = checked(shop)
+    assert not results.passed
+    assert "called: times after the end of 2024-03-01, which nobody knows at night" in results.detail
     with pytest.raises(
         Held, match=r"1 of 40 rows were rejected \(2.5%\), and gate.max_rejected_fraction is 0.0"
     ):
@@ -102,8 +102,8 @@ def test_every_rule_can_hold_the_night(shop: Shop, assignment: str, rule: str) -
     with pytest.raises(Held, match="1 of 40 rows were rejected"):
         shop.home.score(shop.job)
     query = "SELECT DISTINCT rule FROM scoring.rejections WHERE run_id = :run_id"
-    found = shop.home.sql(query, "analyst", run_id=shop.runs()[-1]["run_id"])
-    assert rule in {row["rule"] for row in found}
+    rows = shop.home.sql(query, "analyst", run_id=shop.runs()[-1]["run_id"])
+    assert rule in {row["rule"] for row in rows}
 
 
 @pytest.mark.parametrize(
@@ -177,8 +177,9 @@ def test_check_refuses_a_model_that_takes_its_outcome(home: Home) -> None:
     path = folder / "manifest.json"
     path.write_text(path.read_text().replace('"outcome": null', '"outcome": "visits"'))
     job = home.job("SELECT 1", "shop")
-    found: dict[str, Any] = {one.what: one for one in preflight.check(home.read(job), home.places, NIGHT)}
-    assert not found["model"].passed
+    results: dict[str, Any] = {one.what: one for one in preflight.check(home.read(job), home.places, NIGHT)}
+    assert not results["model"].passed
     assert (
-        "shop version 1 takes its own outcome, 'visits', which nobody knows at night" in found["model"].detail
+        "shop version 1 takes its own outcome, 'visits', which nobody knows at night"
+        in results["model"].detail
     )

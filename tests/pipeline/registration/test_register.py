@@ -39,8 +39,10 @@ def test_it_finds_out_which_columns_may_hold_an_unknown_category(home: Home) -> 
         (OneHotEncoder(), ["strict"]), (OneHotEncoder(handle_unknown="ignore"), ["open"])
     )
     fitted = make_pipeline(columns, LogisticRegression()).fit(rows, [0, 1] * 10)
-    found = {column.name: column.accepts_unknown for column in home.model("m", fitted, rows).manifest.columns}
-    assert found == {"strict": False, "open": True}
+    fields = {
+        column.name: column.accepts_unknown for column in home.model("m", fitted, rows).manifest.columns
+    }
+    assert fields == {"strict": False, "open": True}
 
 
 class Odd(ClassifierMixin, BaseEstimator):

@@ -13,12 +13,15 @@ from tests.home import Home, shop_model
 
 def test_what_it_keeps_can_be_checked_by_hand(home: Home) -> None:
     folder = home.model("shop", *shop_model(), metrics={"roc_auc": 0.9}).folder
-    said = json.loads((folder / "manifest.json").read_text())
-    assert said["sha256"] == hashlib.sha256((folder / "model.joblib").read_bytes()).hexdigest()
-    assert said["reference_sha256"] == hashlib.sha256((folder / "reference.parquet").read_bytes()).hexdigest()
-    assert said["libraries"].keys() == {"scikit-learn", "numpy", "pandas", "joblib", "pyarrow"}
-    assert said["metrics"] == {"roc_auc": 0.9}
-    assert said["sha256"] in (folder.parent / "versions.toml").read_text()
+    document = json.loads((folder / "manifest.json").read_text())
+    assert document["sha256"] == hashlib.sha256((folder / "model.joblib").read_bytes()).hexdigest()
+    assert (
+        document["reference_sha256"]
+        == hashlib.sha256((folder / "reference.parquet").read_bytes()).hexdigest()
+    )
+    assert document["libraries"].keys() == {"scikit-learn", "numpy", "pandas", "joblib", "pyarrow"}
+    assert document["metrics"] == {"roc_auc": 0.9}
+    assert document["sha256"] in (folder.parent / "versions.toml").read_text()
     assert "roc_auc: 0.9" in (folder / "MODEL_CARD.md").read_text()
 
 

@@ -10,8 +10,8 @@ from pipeline.reports import axes
 def test_numbers_are_named_by_the_edges_between_their_bins() -> None:
     labels = Bins("x", "edges", edges=(-3.2069, 0.00327869, 1439.4)).labels
     assert labels == ("< -3.2069", "[-3.2069, 0.00327869)", "[0.00327869, 1439.4)", ">= 1439.4", "null")
-    found = [(round(place, 2), said) for place, said in axes.ticks(labels)]
-    assert found == [(0.2, "-3.21"), (0.4, "0.00328"), (0.6, "1439"), (0.9, "null")]
+    ticks = [(round(place, 2), said) for place, said in axes.ticks(labels)]
+    assert ticks == [(0.2, "-3.21"), (0.4, "0.00328"), (0.6, "1439"), (0.9, "null")]
 
 
 def test_edges_of_any_size_are_read_as_they_were_written() -> None:

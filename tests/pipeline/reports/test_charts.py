@@ -23,17 +23,17 @@ def read(picture: Markup) -> ElementTree.Element:
 
 def places(picture: Markup) -> list[tuple[float, float]]:
     """Where everything of a picture is, as shares of its width and in pixels of its height."""
-    found = [*read(picture).iter()]
-    points = " ".join(element.get("points", "") for element in found).split()
+    elements = [*read(picture).iter()]
+    points = " ".join(element.get("points", "") for element in elements).split()
     stretched = [
         (float(x) / charts.WIDTH, float(y) + charts.ABOVE) for x, y in (pair.split(",") for pair in points)
     ]
-    for bar in (element for element in found if element.tag == "rect"):
+    for bar in (element for element in elements if element.tag == "rect"):
         x, y, width, height = (float(bar.get(name, "")) for name in ("x", "y", "width", "height"))
         stretched += [
             (side / charts.WIDTH, charts.ABOVE + end) for side in (x, x + width) for end in (y, y + height)
         ]
-    words = [element for element in found if element.tag in ("circle", "text")]
+    words = [element for element in elements if element.tag in ("circle", "text")]
     fixed = [(one.get("cx") or one.get("x", ""), one.get("cy") or one.get("y", "")) for one in words]
     return stretched + [(float(str(x).removesuffix("%")) / 100, float(str(y))) for x, y in fixed]
 
@@ -57,8 +57,8 @@ def test_a_histogram_draws_what_it_is_given_inside_of_its_frame(shares: list[flo
 def test_a_histogram_says_how_high_it_is_and_where_its_bins_end() -> None:
     labels = ["< 10", "[10, 20)", "[20, 5000)", ">= 5000", "null"]
     drawn = read(charts.histogram("distance", labels, [0, 0.25, 0.75, 0, 0], room=charts.BROAD))
-    said = [(word.text, word.get("x")) for word in drawn.iter("text")]
-    assert said == [
+    words = [(word.text, word.get("x")) for word in drawn.iter("text")]
+    assert words == [
         ("75% of the rows", "0.0%"),
         ("10", "20.0%"),
         ("20", "40.0%"),

@@ -22,8 +22,8 @@ NEXT = NIGHT + timedelta(days=1)
 
 def run(shop: Shop, run_id: int | None = None) -> Any:
     """A run as the pages read it; the job's last one unless told otherwise."""
-    found = run_id or shop.home.last_run(shop.job)["run_id"]
-    return queries.record(shop.home.server.connections["analyst"], found).run
+    number = run_id or shop.home.last_run(shop.job)["run_id"]
+    return queries.record(shop.home.server.connections["analyst"], number).run
 
 
 def verdict(shop: Shop, run_id: int | None = None) -> Headline:
@@ -112,11 +112,11 @@ def test_an_empty_night(shop: Shop) -> None:
     first = shop.home.score(shop.job).run_id
     shop.configure("min_rows = 1", 'on_empty = "skip"')
     shop.query("SELECT * FROM {table} WHERE visits < 0")
-    said = "The query gave no rows, and nothing was published."
+    sentence = "The query gave no rows, and nothing was published."
     for day, then in ((NEXT, ""), (NIGHT, f" Analysts see run {first}.")):
         with pytest.raises(NothingToDo):
             shop.home.score(shop.job, day)
-        assert (verdict(shop).level, verdict(shop).sentence) == ("none", said + then)
+        assert (verdict(shop).level, verdict(shop).sentence) == ("none", sentence + then)
 
 
 def test_an_empty_night_that_must_not_be(shop: Shop) -> None:

@@ -96,8 +96,8 @@ def test_those_come_first_that_somebody_has_to_look_at(home: Home) -> None:
 
 
 def test_nothing_yet(home: Home) -> None:
-    said = Page(overview(home.server.connections["analyst"], [], lambda night: "")).said
-    assert "No job that you may see has a run yet." in said
+    page = Page(overview(home.server.connections["analyst"], [], lambda night: "")).said
+    assert "No job that you may see has a run yet." in page
 
 
 def test_a_published_night_whose_rescore_failed_is_amber_until_one_succeeds(home: Home) -> None:

@@ -81,9 +81,9 @@ def test_a_published_run(shop: Shop) -> None:
     # With a step back there is one.
     shop.change("visits = visits + 1")
     again = shop.home.score(shop.job)
-    told = Page(report(shop.home, again.run_id)).said
-    assert f"Roll back: show run {done.run_id} to analysts again" in told
-    assert f'python -m pipeline rollback {shop.job} {NIGHT} --reason "WHY"' in told
+    html = Page(report(shop.home, again.run_id)).said
+    assert f"Roll back: show run {done.run_id} to analysts again" in html
+    assert f'python -m pipeline rollback {shop.job} {NIGHT} --reason "WHY"' in html
     before = Page(report(shop.home, done.run_id)).said
     assert (
         f"another run has replaced it: 100 rows scored, 0 rejected. Analysts see run {again.run_id}."
@@ -99,9 +99,9 @@ def test_what_was_rejected_is_counted_and_no_value_is_told(shop: Shop) -> None:
         r"\[gate\]", "[contract]\nunknown_category = 'reject'\n[gate]\nmax_rejected_fraction = 0.9"
     )
     done = shop.home.score(shop.job)
-    said = report(shop.home, done.run_id)
-    assert f"channel unknown_category {done.rows_rejected}" in Page(said).said
-    assert "a value of a person" not in said
+    page = report(shop.home, done.run_id)
+    assert f"channel unknown_category {done.rows_rejected}" in Page(page).said
+    assert "a value of a person" not in page
 
 
 def test_a_held_run_says_why_and_how_to_decide(shop: Shop) -> None:
@@ -109,10 +109,10 @@ def test_a_held_run_says_why_and_how_to_decide(shop: Shop) -> None:
     with pytest.raises(Held):
         shop.home.score(shop.job)
     run_id = shop.home.last_run(shop.job)["run_id"]
-    said = Page(report(shop.home, run_id)).said
-    assert "Held until a person decides: 100 rows scored, 0 rejected." in said
-    assert "100 rows were scored, and gate.min_rows is 1000" in said
-    assert f'python -m pipeline approve {run_id} --reason "WHY"' in said
+    page = Page(report(shop.home, run_id)).said
+    assert "Held until a person decides: 100 rows scored, 0 rejected." in page
+    assert "100 rows were scored, and gate.min_rows is 1000" in page
+    assert f'python -m pipeline approve {run_id} --reason "WHY"' in page
     decide(shop.home.approver, run_id, approve=False, by="ann", reason="too few")
     assert "Held, and then rejected by ann: 100 rows scored" in Page(report(shop.home, run_id)).said
 
@@ -138,9 +138,9 @@ def test_the_last_weeks_are_drawn(shop: Shop) -> None:
     for day in days:
         shop.change("amount = amount + 1")
         last = shop.home.score(shop.job, day)
-    said = report(shop.home, last.run_id)
-    assert f"3 days from {days[0]} to {days[-1]}: least 100, most 100, 100 on {days[-1]}." in said
-    assert said.count('<polyline class="line"') >= 2  # the night without a run is a gap
+    page = report(shop.home, last.run_id)
+    assert f"3 days from {days[0]} to {days[-1]}: least 100, most 100, 100 on {days[-1]}." in page
+    assert page.count('<polyline class="line"') >= 2  # the night without a run is a gap
 
 
 def test_what_was_found_unusual_is_told_first(shop: Shop) -> None:
@@ -304,18 +304,18 @@ def test_a_huge_run_makes_a_page_of_less_than_300_kb(shop: Shop) -> None:
         f"INSERT INTO scoring.run_parts SELECT :run_id, 1000 + n, 1, 1, 'x', 0, 'x', now() {many}",
     ):
         shop.home.sql(statement, run_id=done.run_id)
-    said = report(shop.home, done.run_id)
-    assert len(said.encode()) < 300_000
-    assert "And 970 more." in Page(said).said
-    assert "Cut here" in said
+    page = report(shop.home, done.run_id)
+    assert len(page.encode()) < 300_000
+    assert "And 970 more." in Page(page).said
+    assert "Cut here" in page
 
 
 def test_nights_that_nobody_saw_are_no_history(shop: Shop) -> None:
     shop.home.score(shop.job)
     last = date(2024, 3, 3)
     nights = shop.home.score(shop.job, last)
-    found = reports.by_day([], last, lambda night: night.rows_scored)
-    assert found == {last: None}
+    days = reports.by_day([], last, lambda night: night.rows_scored)
+    assert days == {last: None}
     assert f"2 days from {NIGHT} to {last}" in report(shop.home, nights.run_id)
 
 

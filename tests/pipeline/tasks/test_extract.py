@@ -87,8 +87,8 @@ def test_a_part_keeps_the_rows_as_the_query_gave_them(home: Home) -> None:
     shop.query(
         "SELECT member, channel, visits, 'more' AS more, amount, entity_id FROM {table} ORDER BY entity_id"
     )
-    found = pa.concat_tables(read(shop, shop.extract())).to_pandas()
-    pd.testing.assert_frame_equal(found, rows, check_dtype=False)
+    extracted = pa.concat_tables(read(shop, shop.extract())).to_pandas()
+    pd.testing.assert_frame_equal(extracted, rows, check_dtype=False)
 
 
 def test_the_order_of_columns_and_further_ones_change_no_score(home: Home) -> None:

@@ -60,10 +60,10 @@ def test_the_last_published_scores_are_served_again_and_say_so(
 ) -> None:
     first = shop.home.score(shop.job)
     shop.hold(NEXT)
-    said = stand_in(shop)
+    message = stand_in(shop)
     before, after = seen(shop, NIGHT), seen(shop, NEXT)
-    assert f"the scores of {NIGHT} again (1 day old), marked served_by = 'last_published'" in said
-    assert said not in caplog.text  # the command line prints it, and the log's warnings
+    assert f"the scores of {NIGHT} again (1 day old), marked served_by = 'last_published'" in message
+    assert message not in caplog.text  # the command line prints it, and the log's warnings
     assert after[["entity_id", "score", "label"]].equals(before[["entity_id", "score", "label"]])
     assert set(before["served_by"]) == {"model"}
     assert set(before["staleness_days"]) == {0}
@@ -135,13 +135,13 @@ def test_the_champions_predecessor_scores_when_the_champion_cannot_be_verified(s
     spoil(second)
     with pytest.raises(ModelError, match="is not the registered model"):
         second.home.score(second.job)
-    said = stand_in(second, NIGHT)
-    found = seen(second, NIGHT)
-    assert "scored by shop version 1, marked served_by = 'champion_previous'" in said
-    assert set(found["model_version"]) == {1}
-    assert set(found["served_by"]) == {"champion_previous"}
-    assert set(found["staleness_days"]) == {0}
-    assert len(found) == 100
+    message = stand_in(second, NIGHT)
+    state = seen(second, NIGHT)
+    assert "scored by shop version 1, marked served_by = 'champion_previous'" in message
+    assert set(state["model_version"]) == {1}
+    assert set(state["served_by"]) == {"champion_previous"}
+    assert set(state["staleness_days"]) == {0}
+    assert len(state) == 100
 
 
 def test_the_predecessors_night_has_to_pass_the_gate_too(second: Shop) -> None:
@@ -159,9 +159,9 @@ def test_the_predecessor_serves_twice_as_once(second: Shop) -> None:
 def test_the_predecessors_night_is_no_twin_of_a_night_that_is_meant(second: Shop) -> None:
     stand_in(second, NIGHT)
     meant = second.home.score(second.job, model_version=1)
-    found = seen(second, NIGHT)
-    assert set(found["run_id"]) == {meant.run_id}
-    assert set(found["served_by"]) == {"model"}
+    state = seen(second, NIGHT)
+    assert set(state["run_id"]) == {meant.run_id}
+    assert set(state["served_by"]) == {"model"}
 
 
 def test_a_predecessor_that_is_missing_is_named_by_the_check(second: Shop) -> None:

@@ -30,28 +30,33 @@ def test_seconds_of_stages_side_by_side_count_once(stages: list[tuple[int, int]]
 
 def test_a_nights_metrics_are_kept(shop: Shop) -> None:
     done = shop.home.score(shop.job)
-    found, seen = metrics(shop, done.run_id), shop.predictions()
-    assert (found["rows_extracted"], found["rows_rejected"], found["rows_scored"], found["parts"]) == (
+    kept_metrics, seen = metrics(shop, done.run_id), shop.predictions()
+    assert (
+        kept_metrics["rows_extracted"],
+        kept_metrics["rows_rejected"],
+        kept_metrics["rows_scored"],
+        kept_metrics["parts"],
+    ) == (
         100,
         0,
         100,
         3,
     )
-    assert isclose(found["score_mean"], seen["score"].mean())
-    assert isclose(found["score_std"], seen["score"].std(ddof=0))
+    assert isclose(kept_metrics["score_mean"], seen["score"].mean())
+    assert isclose(kept_metrics["score_std"], seen["score"].std(ddof=0))
     # Each is one entity's score, which an analyst finds in `predictions` once the run is published.
     query = (
         "SELECT value FROM scoring.run_metrics WHERE run_id = :run AND metric IN ('score_min', 'score_max')"
     )
     kept = {row["value"] for row in shop.home.sql(query, run=done.run_id)}
     assert kept == {seen["score"].min(), seen["score"].max()}
-    assert not {"score_min", "score_max"} & found.keys()
-    assert found["label_share:true"] == (seen["label"] == "true").mean()
+    assert not {"score_min", "score_max"} & kept_metrics.keys()
+    assert kept_metrics["label_share:true"] == (seen["label"] == "true").mean()
     for stage in ("extract", "predict", "write", "log_metrics"):
-        assert found[f"{stage}_seconds"] >= 0
-        assert found[f"{stage}_peak_mb"] > 1
+        assert kept_metrics[f"{stage}_seconds"] >= 0
+        assert kept_metrics[f"{stage}_peak_mb"] > 1
     for stage in ("extract", "predict", "write"):
-        assert isclose(found[f"{stage}_rows_per_second"], 100 / found[f"{stage}_seconds"])
+        assert isclose(kept_metrics[f"{stage}_rows_per_second"], 100 / kept_metrics[f"{stage}_seconds"])
 
 
 def test_the_seconds_of_a_run_are_the_clocks(shop: Shop) -> None:
@@ -72,26 +77,26 @@ def test_every_feature_has_its_counts(shop: Shop) -> None:
     ]
     done = shop.home.score(shop.job)
     query = "SELECT feature, metric, value FROM scoring.feature_metrics WHERE run_id = :run_id AND value > 0"
-    found = {
+    kept_rows = {
         (row["feature"], row["metric"]): row["value"] for row in shop.home.sql(query, run_id=done.run_id)
     }
-    assert found.pop(("amount", "null")) == nulls
-    assert found.pop(("channel", "unknown_category")) == 2
-    assert found.pop(("amount", "out_of_range")) >= 1
-    assert found["amount", "missing_share"] == nulls / 100
-    assert found["channel", "unknown_category_share"] == 0.02
+    assert kept_rows.pop(("amount", "null")) == nulls
+    assert kept_rows.pop(("channel", "unknown_category")) == 2
+    assert kept_rows.pop(("amount", "out_of_range")) >= 1
+    assert kept_rows["amount", "missing_share"] == nulls / 100
+    assert kept_rows["channel", "unknown_category_share"] == 0.02
     (amounts,) = shop.home.sql(
         "SELECT percentile_disc(0.1) WITHIN GROUP (ORDER BY amount) AS p10, percentile_disc(0.5) WITHIN GROUP "
         "(ORDER BY amount) AS median, percentile_disc(0.9) WITHIN GROUP (ORDER BY amount) AS p90 "
         f"FROM {shop.table}",
         "warehouse_owner",
     )
-    assert {name: found["amount", name] for name in amounts} == amounts
+    assert {name: kept_rows["amount", name] for name in amounts} == amounts
     scores, kept = sorted(shop.predictions()["score"]), metrics(shop, done.run_id)
     quantiles = [kept[f"score_{name}"] for name in amounts]
     assert quantiles == pytest.approx([scores[9], scores[49], scores[89]], rel=0.005)
     assert not set(quantiles) & set(scores)
-    assert {"mean", "psi"} <= {metric for feature, metric in found if feature == "amount"}
+    assert {"mean", "psi"} <= {metric for feature, metric in kept_rows if feature == "amount"}
 
 
 def test_a_retry_overwrites(shop: Shop) -> None:

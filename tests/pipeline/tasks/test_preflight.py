@@ -31,11 +31,11 @@ def findings(shop: Shop, day: Any = NIGHT) -> dict[str, CheckResult]:
 
 
 def test_a_good_job_passes_everything(shop: Shop) -> None:
-    found = findings(shop)
-    assert list(found) == ["job file", "model", "query and rows", "reference", "predictions database"]
-    assert all(finding.passed for finding in found.values())
-    assert "shop version 1 (binary, 4 features): bytes as pinned" in found["model"].detail
-    detail = found["predictions database"].detail
+    results = findings(shop)
+    assert list(results) == ["job file", "model", "query and rows", "reference", "predictions database"]
+    assert all(finding.passed for finding in results.values())
+    assert "shop version 1 (binary, 4 features): bytes as pinned" in results["model"].detail
+    detail = results["predictions database"].detail
     assert detail.endswith(
         "; no [retention] of this job yet, so nothing of it is pruned until `migrate` has run"
     )
@@ -46,18 +46,18 @@ def test_a_good_job_passes_everything(shop: Shop) -> None:
 def test_a_reference_that_was_altered_is_a_finding(shop: Shop) -> None:
     reference = shop.home.path / "models" / "shop" / "1" / "reference.parquet"
     reference.write_bytes(reference.read_bytes()[:-1])
-    found = findings(shop)["model"]
-    assert not found.passed
-    assert "reference.parquet is not the registered reference" in found.detail
+    results = findings(shop)["model"]
+    assert not results.passed
+    assert "reference.parquet is not the registered reference" in results.detail
 
 
 def test_a_slice_is_a_feature_of_the_model(shop: Shop) -> None:
     shop.configure("retries = 0", 'retries = 0\nslices = ["channel", "member"]')
     assert findings(shop)["slices"] == CheckResult("slices", True, "by channel, member")
     shop.configure('"member"', '"membr"')
-    found = findings(shop)["slices"]
-    assert not found.passed
-    assert found.detail == (
+    results = findings(shop)["slices"]
+    assert not results.passed
+    assert results.detail == (
         "column 'membr' is no feature of model shop version 1, and parts keep nothing else. Did you mean 'member'? "
         "Name some of: amount, visits, channel, member."
     )
@@ -67,20 +67,20 @@ def test_a_model_that_fails_on_real_rows_is_a_finding(home: Home) -> None:
     reference = shop_rows()[["visits"]]
     home.model("brittle", Brittle(), reference)
     job = home.job(f"SELECT entity_id, 99 AS visits FROM {home.table(shop_rows(3))}", "brittle")
-    found = findings(Shop(home, job, ""))["query and rows"]
-    assert not found.passed
+    results = findings(Shop(home, job, ""))["query and rows"]
+    assert not results.passed
     assert (
         "failed on rows customer-00000, customer-00001, customer-00002: IndexError: visits beyond the table"
-        in found.detail
+        in results.detail
     )
 
 
 def test_rows_that_would_be_rejected_are_counted_with_their_reasons(shop: Shop) -> None:
     shop.change("channel = NULL, visits = NULL", "entity_id < 'customer-00003'")
-    found = findings(shop)["query and rows"]
-    assert found.passed
-    said = "100 rows of 2024-03-01 read and scored, 3 would be rejected (channel: null; visits: null); "
-    assert found.detail.startswith(said)
+    results = findings(shop)["query and rows"]
+    assert results.passed
+    sentence = "100 rows of 2024-03-01 read and scored, 3 would be rejected (channel: null; visits: null); "
+    assert results.detail.startswith(sentence)
 
 
 def test_a_large_night_is_only_sampled(shop: Shop) -> None:
@@ -93,7 +93,7 @@ def test_a_large_night_is_only_sampled(shop: Shop) -> None:
 
 def test_a_model_that_may_not_be_loaded_ends_what_needs_it(shop: Shop) -> None:
     (shop.home.path / "models" / "shop" / "1" / "model.joblib").write_bytes(b"")
-    found = findings(shop)
-    assert list(found) == ["job file", "model", "predictions database"]
-    assert not found["model"].passed
-    assert found["predictions database"].passed
+    results = findings(shop)
+    assert list(results) == ["job file", "model", "predictions database"]
+    assert not results["model"].passed
+    assert results["predictions database"].passed

@@ -21,15 +21,15 @@ def test_it_scores_as_the_stages_do_one_by_one(shop: Shop) -> None:
 
 
 def test_progress_is_told_stage_by_stage_and_part_by_part(shop: Shop) -> None:
-    told: list[tuple[str, int, int]] = []
+    progress: list[tuple[str, int, int]] = []
     score(
         shop.home.places,
         shop.home.read(shop.job),
         NIGHT,
         RunRequest(trigger=shop.home.name("trigger")),
-        progress=lambda stage, done, total: told.append((stage, done, total)),
+        progress=lambda stage, done, total: progress.append((stage, done, total)),
     )
-    assert told == [
+    assert progress == [
         *(("extract and predict", part, 0) for part in range(3)),
         *(("predict and write", part, 3) for part in range(3)),
         ("log_metrics", 0, 1),
