@@ -24,7 +24,7 @@ from tests.e2e.test_nights import asked_job, ready, states, wait
 from tests.home import Home, shop_rows
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Locator, Page
 
 pytestmark = pytest.mark.airflow
 
@@ -202,8 +202,7 @@ def test_a_held_night_is_approved_with_the_report_at_hand(
     decision = {"awaiting_input"}
     # Airflow may lose an answer that comes in the moment of a pause; then the task asks again.
     while decision != {"success"}:
-        page.goto(f"{here}/tasks/decide/required_actions")
-        page.locator("input[name=element_reason]").fill("a new shop")
+        answerable_form(page, f"{here}/tasks/decide/required_actions", airflow).fill("a new shop")
         page.get_by_role("button", name="Approve", exact=True).click()
         wait(lambda: decide() in ({"success"}, {"up_for_retry"}, {"failed"}), "an answer", airflow)
         decision = decide()
@@ -217,6 +216,20 @@ def test_a_held_night_is_approved_with_the_report_at_hand(
     assert nights_home.sql(query, "analyst", job=name, day=DAY) == [{"run_id": run["run_id"]}]
     page.goto(f"{here}/plugin/report")
     frame.get_by_text("Held, and then approved by admin: 100 rows scored, 0 rejected.").wait_for()
+
+
+def answerable_form(page: "Page", url: str, airflow: Airflow) -> "Locator":
+    """The field of the reason. A page that was opened while the task looked for a decision takes no answer: it is
+    opened again, as Airflow's page does not do so by itself."""
+    reason = page.locator("input[name=element_reason]")
+
+    def takes_an_answer() -> bool:
+        page.goto(url)
+        reason.wait_for()
+        return reason.is_enabled()
+
+    wait(takes_an_answer, "a form that takes an answer", airflow)
+    return reason
 
 
 @pytest.mark.browser
