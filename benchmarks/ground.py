@@ -44,12 +44,12 @@ class Ground:
     """A server that holds the table `bench_input`, and the home of the job `bench` that scores it."""
 
     server: Embedded
-    places: Workspace
+    workspace: Workspace
 
     @property
     def job(self) -> job.Job:
         """The job that scores the table."""
-        return loader.find(self.places.home / "dags", "bench")
+        return loader.find(self.workspace.home / "dags", "bench")
 
     def clear(self) -> None:
         """Forget all runs and scores, so that each measurement finds empty tables and no twin that is published."""
@@ -58,7 +58,7 @@ class Ground:
             connection.execute(sa.text("SET LOCAL session_replication_role = replica"))
             connection.execute(sa.text("TRUNCATE scoring.scoring_runs, scoring.prediction_rows CASCADE"))
             connection.execute(sa.text("SELECT scoring.ensure_partition(:night)"), {"night": NIGHT})
-        shutil.rmtree(self.places.store, ignore_errors=True)
+        shutil.rmtree(self.workspace.store, ignore_errors=True)
 
 
 def join() -> Ground:

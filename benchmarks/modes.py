@@ -48,9 +48,9 @@ class Laps:
 
 def floor(ground: Ground) -> Seconds:
     """Each part alone: read everything as Arrow, predict in memory, COPY into the table of scores."""
-    loaded = registry.load(registry.resolve(ground.places.home, "flight_delay", "champion"))
+    loaded = registry.load(registry.resolve(ground.workspace.home, "flight_delay", "champion"))
     contract, laps = loaded.manifest.contract, Laps()
-    with adbc.connect(ground.places.warehouse) as session, session.cursor() as cursor:
+    with adbc.connect(ground.workspace.warehouse) as session, session.cursor() as cursor:
         cursor.execute("SELECT * FROM bench_input")
         rows = cursor.fetch_arrow_table()
     laps.end("read")
@@ -73,19 +73,19 @@ def floor(ground: Ground) -> Seconds:
 
 def stages(ground: Ground) -> Seconds:
     """The stages as the tasks run them, one after the other."""
-    places, job = ground.places, ground.job
+    workspace, job = ground.workspace, ground.job
     laps = Laps()
-    run = extract(places, job, NIGHT, RunRequest(trigger="benchmark"))
+    run = extract(workspace, job, NIGHT, RunRequest(trigger="benchmark"))
     laps.end("extract")
-    work = load_model(places, run)
+    work = load_model(workspace, run)
     laps.end("load_model")
-    scored = [predict(places, piece) for piece in work]
+    scored = [predict(workspace, piece) for piece in work]
     laps.end("predict")
-    written = [write(places, part) for part in scored]
+    written = [write(workspace, part) for part in scored]
     laps.end("write")
-    verdict = log_metrics(places, job, run, written)
+    verdict = log_metrics(workspace, job, run, written)
     laps.end("log_metrics")
-    publish(places, run, verdict)
+    publish(workspace, run, verdict)
     laps.end("publish")
     return laps.seconds
 
@@ -93,16 +93,16 @@ def stages(ground: Ground) -> Seconds:
 def process(ground: Ground) -> Seconds:
     """The whole night in one process, as `python -m pipeline score` runs it."""
     laps = Laps()
-    score(ground.places, ground.job, NIGHT, RunRequest(trigger="benchmark"))
+    score(ground.workspace, ground.job, NIGHT, RunRequest(trigger="benchmark"))
     laps.end("score")
     return laps.seconds
 
 
 def pandas(ground: Ground) -> Seconds:
     """What a team writes first: read_sql, predict_proba, to_sql, without any check."""
-    loaded = registry.load(registry.resolve(ground.places.home, "flight_delay", "champion"))
+    loaded = registry.load(registry.resolve(ground.workspace.home, "flight_delay", "champion"))
     laps = Laps()
-    source = postgres.engine(ground.places.warehouse)
+    source = postgres.engine(ground.workspace.warehouse)
     rows = pd.read_sql("SELECT * FROM bench_input", source)
     laps.end("read_sql")
     features = [column.name for column in loaded.manifest.columns]

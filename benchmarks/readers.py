@@ -63,7 +63,7 @@ def main() -> None:
     ground = make(parser.parse_args().rows)
     ground.clear()
     resources.limit_threads()
-    score(ground.places, ground.job, NIGHT, RunRequest(trigger="before"))
+    score(ground.workspace, ground.job, NIGHT, RunRequest(trigger="before"))
     _publish_another(ground)
     with _reading(ground) as ended:
         stages, window = _again(ground)
@@ -91,22 +91,22 @@ def _again(ground: Ground) -> tuple[list[tuple[str, float]], float]:
         stages.append((stage, perf_counter()))
 
     # Another query has another digest: a run with the same input would end as a twin.
-    (ground.places.home / "sql" / "bench.sql").write_text(
+    (ground.workspace.home / "sql" / "bench.sql").write_text(
         "SELECT * FROM bench_input -- again\n", encoding="utf-8"
     )
     begin("nothing")
     sleep(_QUIET)
     begin("extract")
-    run = extract(ground.places, ground.job, NIGHT, RunRequest(trigger="under readers"))
+    run = extract(ground.workspace, ground.job, NIGHT, RunRequest(trigger="under readers"))
     begin("predict")
-    scored = [predict(ground.places, work) for work in load_model(ground.places, run)]
+    scored = [predict(ground.workspace, work) for work in load_model(ground.workspace, run)]
     begin("write")
-    written = [write(ground.places, part) for part in scored]
+    written = [write(ground.workspace, part) for part in scored]
     begin("log_metrics")
-    verdict = log_metrics(ground.places, ground.job, run, written)
+    verdict = log_metrics(ground.workspace, ground.job, run, written)
     begin("publish")
     with _timed("scoring.publish(") as seconds:
-        publish(ground.places, run, verdict)
+        publish(ground.workspace, run, verdict)
     begin("nothing")
     sleep(_QUIET)
     return stages, seconds[0]
@@ -114,13 +114,13 @@ def _again(ground: Ground) -> tuple[list[tuple[str, float]], float]:
 
 def _publish_another(ground: Ground) -> None:
     """Publish a small night of another job twice."""
-    home = ground.places.home
+    home = ground.workspace.home
     text = (home / "dags" / "bench.toml").read_text(encoding="utf-8").replace("bench.sql", f"{_ANOTHER}.sql")
     (home / "dags" / f"{_ANOTHER}.toml").write_text(text, encoding="utf-8")
     for rows in (1000, 1001):
         query = f"SELECT * FROM bench_input LIMIT {rows}"  # noqa: S608 a number of ours
         (home / "sql" / f"{_ANOTHER}.sql").write_text(query, encoding="utf-8")
-        score(ground.places, loader.find(home / "dags", _ANOTHER), NIGHT, RunRequest(trigger="before"))
+        score(ground.workspace, loader.find(home / "dags", _ANOTHER), NIGHT, RunRequest(trigger="before"))
 
 
 def _moved(ground: Ground, of: str, stages: list[tuple[str, float]]) -> list[float]:

@@ -73,7 +73,7 @@ def main() -> None:
     ground = make(asked.rows)
     ground.clear()
     resources.limit_threads()
-    score(ground.places, ground.job, NIGHT, RunRequest(trigger="walls"))
+    score(ground.workspace, ground.job, NIGHT, RunRequest(trigger="walls"))
     crowd.add(ground, asked.beside // asked.rows)
     owner = ground.server.connections["predictions_owner"]
     superuser = ground.server.uri("predictions")

@@ -115,7 +115,7 @@ def request_of(context: Mapping[str, Any]) -> "RunRequest":
     )
 
 
-def places_of(job: Job, *, warehouse: bool = False) -> Workspace:
+def workspace_of(job: Job, *, warehouse: bool = False) -> Workspace:
     """Folders, store and databases of a job, by Airflow's connections.
 
     Args:

@@ -9,7 +9,7 @@ from airflow.sdk.exceptions import TaskAwaitingInput
 
 from orchestration import credentials, exporters, notify
 from orchestration._airflow import ask_person
-from orchestration.context import connection, outcome, places_of
+from orchestration.context import connection, outcome, workspace_of
 from orchestration.publish import DECIDE, Announce
 from pipeline.errors import NothingToDo
 
@@ -55,7 +55,7 @@ class Decide(Announce):
         from pipeline.inspection import review
         from pipeline.runs.publications import Held, published
 
-        url = places_of(self.job).predictions
+        url = workspace_of(self.job).predictions
         with outcome():
             run = review.of_trigger(url, self.job.name, context["dag_run"].run_id)
             if run is None:
@@ -91,9 +91,9 @@ class Decide(Announce):
                 hours = f"{self.job.gate.decide_within_hours:g} hours"
                 approve = self.job.gate.on_timeout == "approve"
                 self._decide(run_id, approve, "gate.on_timeout", f"nobody decided within {hours}")
-            receipts.follow(places_of(self.job).predictions, places_of(self.job).store, self.job.name)
+            receipts.follow(workspace_of(self.job).predictions, workspace_of(self.job).store, self.job.name)
             try:
-                return self.announce(context, published(places_of(self.job).predictions, run_id))
+                return self.announce(context, published(workspace_of(self.job).predictions, run_id))
             except Held as held:
                 log.info("nobody has decided yet: %s", held)
             except Rejected:
@@ -107,13 +107,13 @@ class Decide(Announce):
     def _run(self, run_id: int) -> "HeldRun":
         from pipeline.inspection import review
 
-        return review.read(places_of(self.job).predictions, run_id)
+        return review.read(workspace_of(self.job).predictions, run_id)
 
     def _ask(self, context: Context, run: "HeldRun") -> None:
         from pipeline.inspection import review
         from pipeline.tasks import fallback
 
-        url = places_of(self.job).predictions
+        url = workspace_of(self.job).predictions
         report = f"{context['ti'].log_url.partition('/tasks/')[0]}/plugin/report"
         meanwhile = fallback.meanwhile(url, self.job, run.score_date)
         # Airflow itself refuses who is not assigned; where nobody is, everybody may answer who may act on the DAG.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from airflow.sdk import Connection
 
 from orchestration._airflow import send_count, send_gauge
-from orchestration.context import places_of
+from orchestration.context import workspace_of
 from orchestration.notify import harmless
 from pipeline.config.job import Job
 
@@ -33,7 +33,7 @@ def send_outcomes(job: Job, measured: "Evaluation") -> None:
 def _read(job: Job, run_id: int, metrics: dict[str, float]) -> None:
     from pipeline.tasks import log_metrics
 
-    metrics |= log_metrics.read(places_of(job).predictions, run_id)
+    metrics |= log_metrics.read(workspace_of(job).predictions, run_id)
 
 
 @harmless
@@ -58,4 +58,4 @@ def _track(job: Job, run_id: int, metrics: Mapping[str, float]) -> None:
             login=connection.login,
             password=connection.password,
         )
-        mlflow.track(server, places_of(job).predictions, run_id, metrics)
+        mlflow.track(server, workspace_of(job).predictions, run_id, metrics)

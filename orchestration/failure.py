@@ -12,7 +12,7 @@ from typing import Any
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from orchestration import credentials, notify
-from orchestration.context import cause_of, places_of, score_date
+from orchestration.context import cause_of, score_date, workspace_of
 from pipeline.config import dates
 from pipeline.config.job import Job
 from pipeline.errors import ScoringError, kept_text
@@ -131,7 +131,7 @@ def _note(
         triggered_by=run.triggering_user_name,
         attempt=attempt if task == _TASKS[0] else None,
     )
-    failures.note(places_of(job).predictions, failure, begin=task == _TASKS[0])
+    failures.note(workspace_of(job).predictions, failure, begin=task == _TASKS[0])
 
 
 @notify.harmless

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec
 
-from orchestration.context import cause_of, connection, places_of, score_date
+from orchestration.context import cause_of, connection, score_date, workspace_of
 from pipeline.config.job import Job
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def notify_published(job: Job, context: Mapping[str, Any], run: "Run", verdict: 
 
     if verdict.findings and verdict.passed:
         _send(job, messages.unusual(_night(job, context), run, verdict))
-    elif job.alerts.to is not None and outbox.waiting(uri := places_of(job).predictions, job.alerts.to):
+    elif job.alerts.to is not None and outbox.waiting(uri := workspace_of(job).predictions, job.alerts.to):
         outbox.send(uri, job.alerts.to, addresses(job.alerts.to))
 
 
@@ -130,7 +130,7 @@ def _send(job: Job, alert: "Alert", *, unkept: bool = False) -> None:
     from pipeline.integrations import outbox
 
     if job.alerts.to is not None:
-        uri = places_of(job).predictions
+        uri = workspace_of(job).predictions
         outbox.enqueue_and_send(uri, job.alerts.to, addresses(job.alerts.to), alert, unkept=unkept)
 
 

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 _QUANTILES = {"0.1": "score_p10", "0.5": "score_median", "0.9": "score_p90"}
 
 
-def of_publication(job: Job, places: Workspace, run_id: int) -> "OperatorLineage[Any, Any]":
+def of_publication(job: Job, workspace: Workspace, run_id: int) -> "OperatorLineage[Any, Any]":
     """The datasets of a published run, with its numbers as facets.
 
     Args:
         job: what was scored.
-        places: its databases and folders.
+        workspace: its databases and folders.
         run_id: the run.
     """
     from airflow.providers.openlineage.extractors import OperatorLineage
@@ -31,9 +31,9 @@ def of_publication(job: Job, places: Workspace, run_id: int) -> "OperatorLineage
     from pipeline.databases import queries
     from pipeline.tasks import log_metrics
 
-    query = queries.read(places.home / "sql", job.extract.query)
-    metrics = log_metrics.read(places.predictions, run_id)
-    source, target = _namespace(places.warehouse), _namespace(places.predictions)
+    query = queries.read(workspace.home / "sql", job.extract.query)
+    metrics = log_metrics.read(workspace.predictions, run_id)
+    source, target = _namespace(workspace.warehouse), _namespace(workspace.predictions)
     scores = facets.data_quality_metrics_dataset.DataQualityMetricsDatasetFacet(
         rowCount=int(metrics["rows_scored"]), columnMetrics={"score": _column(metrics)}
     )
@@ -42,7 +42,7 @@ def of_publication(job: Job, places: Workspace, run_id: int) -> "OperatorLineage
     written = [
         OutputDataset(
             namespace=target,
-            name=f"{_database(places.predictions)}.scoring.{table}",
+            name=f"{_database(workspace.predictions)}.scoring.{table}",
             facets={"version": version, **({"dataQualityMetrics": scores} if table == "predictions" else {})},
             outputFacets={
                 "outputStatistics": facets.output_statistics_output_dataset.OutputStatisticsOutputDatasetFacet(
@@ -53,7 +53,9 @@ def of_publication(job: Job, places: Workspace, run_id: int) -> "OperatorLineage
         for table, rows in outputs
     ]
     return OperatorLineage(
-        inputs=[InputDataset(namespace=source, name=name) for name in _tables(job, places.warehouse, query)],
+        inputs=[
+            InputDataset(namespace=source, name=name) for name in _tables(job, workspace.warehouse, query)
+        ],
         outputs=written,
         job_facets={"sql": facets.sql_job.SQLJobFacet(query=query)},
     )

@@ -8,7 +8,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from orchestration import credentials, exporters, notify, openlineage
 from orchestration._airflow import skip_tasks
-from orchestration.context import outcome, places_of
+from orchestration.context import outcome, workspace_of
 from pipeline.config.job import Job
 from pipeline.config.workspace import Workspace
 from pipeline.errors import NothingToDo, ScoringError
@@ -42,7 +42,7 @@ class Announce(BaseOperator):
         """Tell of a publication, and return it as the task's value."""
         value = publication.json_value()
         context["outlet_events"][self.asset].extra = value
-        self._published = places_of(self.job, warehouse=True), publication.run_id
+        self._published = workspace_of(self.job, warehouse=True), publication.run_id
         exporters.send(self.job, publication.run_id, "published")
         return value
 
@@ -79,7 +79,7 @@ class Publish(Announce):
         run, verdict = self._handed()
         with outcome():
             try:
-                publication = publish(places_of(self.job), run, verdict)
+                publication = publish(workspace_of(self.job), run, verdict)
             except Held as held:
                 self._hold(context, held)
             except NothingToDo:
@@ -115,7 +115,7 @@ class Publish(Announce):
         night, trigger = run.score_date, context["dag_run"].run_id
         try:
             reason = f"run {run.run_id} is held"
-            workspace = places_of(self.job, warehouse=True)
+            workspace = workspace_of(self.job, warehouse=True)
             with credentials.hidden():  # the job may have another model score
                 served = serve(workspace, self.job, night, trigger=trigger, reason=reason)
             log.warning("%s", served)

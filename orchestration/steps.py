@@ -11,7 +11,7 @@ from airflow.sdk import Connection
 from airflow.sdk.exceptions import AirflowFailException
 
 from orchestration import credentials, exporters, failure, notify
-from orchestration.context import outcome, places_of, request_of, require_known, score_date
+from orchestration.context import outcome, request_of, require_known, score_date, workspace_of
 from pipeline.config import loader, workspace
 from pipeline.config.job import Job
 from pipeline.errors import NothingToDo, ScoringError
@@ -26,8 +26,8 @@ def extract(job: Job, context: Mapping[str, Any]) -> Json:
     from pipeline.tasks.extract import extract
 
     with outcome():
-        places, day = places_of(job, warehouse=True), score_date(job, context)
-        return extract(places, job, day, request_of(context)).json_value()
+        workspace, day = workspace_of(job, warehouse=True), score_date(job, context)
+        return extract(workspace, job, day, request_of(context)).json_value()
 
 
 def load_model(run: Json) -> list[Json]:
@@ -60,7 +60,7 @@ def write(job: Job, scored: Json) -> Json:
     from pipeline.tasks.write import write
 
     with outcome():
-        return write(places_of(job), Scored.read(scored)).json_value()
+        return write(workspace_of(job), Scored.read(scored)).json_value()
 
 
 def log_metrics(job: Job, run: Json, written: list[Json]) -> Json:
@@ -70,7 +70,7 @@ def log_metrics(job: Job, run: Json, written: list[Json]) -> Json:
 
     with outcome():
         parts = [Written.read(part) for part in written]
-        return log_metrics(places_of(job), job, Run.read(run), parts).json_value()
+        return log_metrics(workspace_of(job), job, Run.read(run), parts).json_value()
 
 
 def fallback(job: Job, context: Mapping[str, Any]) -> None:
@@ -81,9 +81,9 @@ def fallback(job: Job, context: Mapping[str, Any]) -> None:
         day, trigger = score_date(job, context), context["dag_run"].run_id
         if context["params"].get("dry_run"):
             raise NothingToDo("a dry run is served by nothing else")
-        places = places_of(job, warehouse=True)
+        workspace = workspace_of(job, warehouse=True)
         with credentials.hidden():  # the job may have another model score
-            served = serve(places, job, day, trigger=trigger, reason=f"{trigger} failed")
+            served = serve(workspace, job, day, trigger=trigger, reason=f"{trigger} failed")
     raise failure.Served(
         f"{served}. The night itself failed: put right what its failed task says, and clear that task."
     )
@@ -101,7 +101,7 @@ def measure(job: Job, context: Mapping[str, Any], days: int) -> Json:
 
     with outcome():
         require_known(context, "score_date")
-        measured = evaluate(places_of(job, warehouse=True), job, score_date(job, context, days))
+        measured = evaluate(workspace_of(job, warehouse=True), job, score_date(job, context, days))
     exporters.send_outcomes(job, measured)
     notify.notify_outcomes(job, context, measured)
     return measured.json_value()

@@ -79,7 +79,7 @@ class Home:
         return {"SCORING_HOME": str(self.path), "SCORING_STORE": self.store, **connections}
 
     @property
-    def places(self) -> Workspace:
+    def workspace(self) -> Workspace:
         """The home as the stages take it."""
         connections = self.server.connections
         return Workspace(self.path, self.store, connections["warehouse"], connections["predictions"])
@@ -127,7 +127,7 @@ class Home:
 
     def score(self, name: str, day: date = NIGHT, *, warehouse: str = "", **options: Any) -> Publication:
         """Score one night in this process; from another warehouse where one is given."""
-        workspace = replace(self.places, warehouse=warehouse or self.places.warehouse)
+        workspace = replace(self.workspace, warehouse=warehouse or self.workspace.warehouse)
         asked = {"trigger": self.name("trigger"), **request_options(options)}
         return score(workspace, self.read(name), day, RunRequest(**asked), **options)
 

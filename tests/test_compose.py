@@ -367,10 +367,10 @@ class TestRunning:
         self, stack: Stack, secrets: dict[str, str], published: object, home: Home
     ) -> None:
         warehouse = login(stack, secrets, "warehouse_reader", "warehouse")
-        places = Workspace(ROOT, home.store, warehouse, home.places.predictions)
+        workspace = Workspace(ROOT, home.store, warehouse, home.workspace.predictions)
         with pytest.raises(NothingToDo, match="dry run"):
             score(
-                places,
+                workspace,
                 find(ROOT / "dags", JOB),
                 date.fromisoformat(NIGHT),
                 RunRequest(trigger="alone", dry_run=True),

@@ -32,7 +32,7 @@ def job(name: str) -> Job:
     return loader.find(dags(), name)
 
 
-def places_of(job: Job) -> Workspace:
+def workspace_of(job: Job) -> Workspace:
     """Where a job's nights are scored.
 
     Raises:
@@ -41,7 +41,7 @@ def places_of(job: Job) -> Workspace:
     return Workspace.of(job, connection, _warehouse)
 
 
-def kept_places() -> Workspace:
+def archive_workspace() -> Workspace:
     """Where runs that are over have left their scores and parts; no warehouse is asked.
 
     Raises:

@@ -12,7 +12,7 @@ def outcomes(name: JobName, date: ScoreDate, as_json: AsJson = False) -> None:
     from pipeline.evaluation.outcomes import evaluate
 
     job = context.job(name)
-    done = evaluate(context.places_of(job), job, dates.parse(date))
+    done = evaluate(context.workspace_of(job), job, dates.parse(date))
     if as_json:
         print_json(done.json_value())
         return

@@ -27,7 +27,7 @@ def diff(
     as_json: AsJson = False,
 ) -> None:
     """Compare two runs of a job: entities, scores, deciles, labels, the largest changes, the job's slices."""
-    difference = compare(context.kept_places(), before, after, top=top)
+    difference = compare(context.archive_workspace(), before, after, top=top)
     if as_json:
         print_json(asdict(difference))
         return
@@ -78,7 +78,7 @@ def reproduce(
     with progress_bar() as bar:
         task = bar.add_task("parts", total=None)
         reproduction = score_again(
-            context.kept_places(),
+            context.archive_workspace(),
             run_id,
             lambda done, total: bar.update(task, completed=done, total=total),
         )
@@ -112,9 +112,9 @@ def _print_reproduction(found: Reproduction) -> None:
 
 
 def _explain(run_id: int, entity: str, against: int | None, as_json: bool) -> None:
-    places = context.kept_places()
-    provenance = trace(places, run_id, entity)
-    other = trace(places, against, entity) if against is not None else None
+    workspace = context.archive_workspace()
+    provenance = trace(workspace, run_id, entity)
+    other = trace(workspace, against, entity) if against is not None else None
     moved = changes(other, provenance) if other else []
     if as_json:
         compared = {"against": asdict(other), "changes": [asdict(one) for one in moved]} if other else {}

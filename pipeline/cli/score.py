@@ -46,7 +46,7 @@ def score(
     with progress_bar() as bar:
         task = bar.add_task("", total=None)
         done = score_night(
-            context.places_of(job),
+            context.workspace_of(job),
             job,
             day,
             RunRequest(trigger=trigger, triggered_by=_user(), model_version=model_version, dry_run=dry_run),
@@ -108,7 +108,7 @@ def fallback(name: JobName, date: ScoreDate, reason: Reason, by: By) -> None:
     job = context.job(name)
     out.print(
         serve(
-            context.places_of(job),
+            context.workspace_of(job),
             job,
             dates.parse(date),
             trigger=f"command line of {by}",

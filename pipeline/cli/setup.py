@@ -151,7 +151,7 @@ def check(
     job = context.job(name)
     day = dates.parse(date) if date else job.start_date
     passed = True
-    for finding in findings(job, context.places_of(job), day):
+    for finding in findings(job, context.workspace_of(job), day):
         mark = "[green]ok  [/green]" if finding.passed else "[red]FAIL[/red]"
         out.print(f"{mark} {finding.what}: ", end="")
         out.print(finding.detail, highlight=False, markup=False, soft_wrap=True)

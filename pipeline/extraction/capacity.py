@@ -97,13 +97,13 @@ def forecast(
     )
 
 
-def look_ahead(places: Workspace, query: Query, expect: Callable[[int], Forecast]) -> Forecast | None:
+def look_ahead(workspace: Workspace, query: Query, expect: Callable[[int], Forecast]) -> Forecast | None:
     """Forecast a run, and refuse it where it would not fit; None where nobody knows its rows before they are read.
 
     A plan may be wrong by far, so a run is refused only after its rows were counted.
 
     Args:
-        places: folders, store and databases.
+        workspace: folders, store and databases.
         query: the job's query, with values that give every row.
         expect: what so many rows will take.
 
@@ -111,13 +111,13 @@ def look_ahead(places: Workspace, query: Query, expect: Callable[[int], Forecast
         ForecastError: the store or the memory would not suffice.
         WarehouseError: the database refused the query.
     """
-    rows = warehouse.expected_rows(places.warehouse, query)
+    rows = warehouse.expected_rows(workspace.warehouse, query)
     if rows is None:
         return None
     expected = expect(rows)
-    if _lacking(expected, places.store):
-        expected = expect(warehouse.count(places.warehouse, query))
-    if lacking := _lacking(expected, places.store):
+    if _lacking(expected, workspace.store):
+        expected = expect(warehouse.count(workspace.warehouse, query))
+    if lacking := _lacking(expected, workspace.store):
         raise ForecastError(f"{query.file}: {expected}; {lacking}")
     log.info("forecast: %s", expected)
     return expected

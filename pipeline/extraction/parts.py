@@ -18,19 +18,19 @@ log = logging.getLogger(__name__)
 
 
 def write(
-    places: Workspace, ref: RunRef, number: int, batches: Iterator[pa.RecordBatch], checker: Checker
+    workspace: Workspace, ref: RunRef, number: int, batches: Iterator[pa.RecordBatch], checker: Checker
 ) -> tuple[Part, PartRecord]:
     """Check a part's rows, keep the reasons of those that are rejected, and store the others.
 
     Args:
-        places: folders, store and databases.
+        workspace: folders, store and databases.
         ref: the run.
         number: number of the part.
         batches: its rows.
         checker: holds rows against the contract.
     """
     extracted, rejected = 0, 0
-    rejections = Rejections(places.predictions, ref.run_id, number)
+    rejections = Rejections(workspace.predictions, ref.run_id, number)
     writer = PartWriter(checker.contract.schema)
     for batch in batches:
         checked = checker.check(batch)
@@ -38,7 +38,7 @@ def write(
         rejections.add(checked.reasons())
         extracted, rejected = extracted + batch.num_rows, rejected + checked.rejected_rows
     rejections.load()
-    part = writer.save(places.store, ref.input(number), number)
+    part = writer.save(workspace.store, ref.input(number), number)
     log.info("part %s: %s rows extracted, %s rejected", number, extracted, rejected)
     return part, PartRecord(number, extracted, rejected, part.sha256)
 

@@ -41,7 +41,7 @@ class Extraction:
     """A run while its rows stream by.
 
     Attributes:
-        places: folders, store and databases.
+        workspace: folders, store and databases.
         job: what is scored.
         run: the run, of which nothing is counted yet.
         query: the job's query, with values that give every row.
@@ -52,7 +52,7 @@ class Extraction:
         failed: set when one shard has failed, so that the others need not go on.
     """
 
-    places: Workspace
+    workspace: Workspace
     job: Job
     run: Run
     query: Query
@@ -92,7 +92,7 @@ def read(extraction: Extraction) -> list[Shard]:
         _require_shards(extraction)
     elif not _can_share(extraction):
         return [_read_shard(extraction, 0, None, _repeated(extraction, None))]
-    with warehouse.shared_snapshot(extraction.places.warehouse, extraction.query.file) as snapshot:
+    with warehouse.shared_snapshot(extraction.workspace.warehouse, extraction.query.file) as snapshot:
         repeated = _repeated(extraction, snapshot)
         if extraction.job.extract.shards == 1:
             return [_read_shard(extraction, 0, snapshot, repeated)]
@@ -100,14 +100,14 @@ def read(extraction: Extraction) -> list[Shard]:
 
 
 def _can_share(extraction: Extraction) -> bool:
-    return extraction.policy.unique == "reject" and warehouse.has_snapshots(extraction.places.warehouse)
+    return extraction.policy.unique == "reject" and warehouse.has_snapshots(extraction.workspace.warehouse)
 
 
 def _repeated(extraction: Extraction, snapshot: str | None) -> pa.Array | None:
     """The entities whose rows are to be rejected because they come more than once."""
     if extraction.policy.unique == "refuse":
         return None
-    entities = duplicates.find(extraction.places.warehouse, extraction.query, snapshot)
+    entities = duplicates.find(extraction.workspace.warehouse, extraction.query, snapshot)
     log.info("%s entities come more than once; their rows are rejected", len(entities))
     return entities
 
@@ -131,7 +131,7 @@ def _read_shards(extraction: Extraction, snapshot: str, repeated: pa.Array | Non
             begun.add_done_callback(lambda done: extraction.failed.set() if done.exception() else None)
         shards = [done.result() for done in reading]
         # As one shard of one, the query gives every row: what a wrong condition would lose shows here.
-        expected = warehouse.count(extraction.places.warehouse, extraction.query, snapshot)
+        expected = warehouse.count(extraction.workspace.warehouse, extraction.query, snapshot)
     extracted = sum(line.rows_extracted for shard in shards for _, line in shard.written)
     if extracted != expected:
         raise ExtractError(
@@ -148,7 +148,7 @@ def _read_shard(extraction: Extraction, shard: int, snapshot: str | None, repeat
     query = extraction.query.with_values(shard=shard, shards=shards)
     ref, read = RunRef.of(extraction.run), Shard([], checker.counts, {})
     progress = Progress(log, f"shard {shard}: extracted" if shards > 1 else "extracted")
-    with warehouse.stream(extraction.places.warehouse, query, snapshot) as reader:
+    with warehouse.stream(extraction.workspace.warehouse, query, snapshot) as reader:
         checker.schema(reader.schema, query.file)
         first = next((batch for batch in reader if batch.num_rows), None)
         if first is None:
@@ -160,7 +160,7 @@ def _read_shard(extraction: Extraction, shard: int, snapshot: str | None, repeat
             if extraction.failed.is_set():
                 break
             counted = parts.counted(rows, progress)
-            part, line = parts.write(extraction.places, ref, number * shards + shard, counted, checker)
+            part, line = parts.write(extraction.workspace, ref, number * shards + shard, counted, checker)
             read.written.append((part, line))
             extraction.stored(extraction.run.work(part))
     return read
@@ -168,13 +168,13 @@ def _read_shard(extraction: Extraction, shard: int, snapshot: str | None, repeat
 
 def _forecast(extraction: Extraction, checker: Checker, first: pa.RecordBatch) -> dict[str, float]:
     """What the run is expected to take, from its first rows; nothing where nobody knows its rows before."""
-    places, job, manifest = extraction.places, extraction.job, extraction.pinned.manifest
+    workspace, job, manifest = extraction.workspace, extraction.job, extraction.pinned.manifest
     if extraction.load:
         model = extraction.load(extraction.pinned)
         cost = row_cost.measure(lambda rows: score_batch(model, rows), checker, first)
     else:
         cost = row_cost.measure(lambda rows: row_cost.stand_in(manifest, rows), checker, first)
-        cost = row_cost.with_last_pace(places.predictions, job.name, manifest, cost)
+        cost = row_cost.with_last_pace(workspace.predictions, job.name, manifest, cost)
     expect = partial(
         capacity.forecast,
         rows_per_part=job.extract.rows_per_part,
@@ -182,5 +182,5 @@ def _forecast(extraction: Extraction, checker: Checker, first: pa.RecordBatch) -
         threads=scoring_threads(manifest),
         side_by_side=extraction.load is not None,
     )
-    ahead = capacity.look_ahead(places, extraction.query, expect)
+    ahead = capacity.look_ahead(workspace, extraction.query, expect)
     return ahead.metrics() if ahead else {}

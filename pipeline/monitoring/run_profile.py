@@ -101,7 +101,7 @@ class RunProfile:
 
 
 def look(
-    places: Workspace, pinned: PinnedVersion, settings: DriftSection, run: Run, written: Sequence[Written]
+    workspace: Workspace, pinned: PinnedVersion, settings: DriftSection, run: Run, written: Sequence[Written]
 ) -> RunProfile:
     """Merge the profiles of a run's parts, and compare them with the training days and with the previous run.
 
@@ -114,13 +114,13 @@ def look(
     profiles = (
         Profile.read(
             reference.bins,
-            parts.read(places.store, ref.profile(part.part.number), part.profile),
+            parts.read(workspace.store, ref.profile(part.part.number), part.profile),
         )
         for part in written
         if part.profile is not None
     )
     profile = reduce(add, profiles, Profile.of(reference.bins))
-    previous = _previous(places.predictions, run, reference.bins)
+    previous = _previous(workspace.predictions, run, reference.bins)
     distances = drift.distances(reference, profile, run.score_date, settings.false_alarm_rate, previous)
     return RunProfile(profile, distances, previous)
 

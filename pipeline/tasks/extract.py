@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 def extract(
-    places: Workspace,
+    workspace: Workspace,
     job: Job,
     score_date: date,
     request: RunRequest,
@@ -38,7 +38,7 @@ def extract(
     """Stream one score date's rows from the warehouse into the parts of a new run.
 
     Args:
-        places: folders, store and databases.
+        workspace: folders, store and databases.
         job: what to score.
         score_date: the day whose rows are scored.
         request: what was asked for.
@@ -63,10 +63,12 @@ def extract(
             configuration are published already.
     """
     clock = Clock()
-    pinned = pinned or registry.resolve(places.home, job.model.name, job.model.alias, request.model_version)
+    pinned = pinned or registry.resolve(
+        workspace.home, job.model.name, job.model.alias, request.model_version
+    )
     policy = Policy.of(job, pinned.manifest.contract, pinned.manifest.label)
     interval = dates.interval(score_date, job.zone)
-    text = queries.read(places.home / "sql", job.extract.query)
+    text = queries.read(workspace.home / "sql", job.extract.query)
     query = Query(text, dates.query_values(score_date, job.zone), job.extract.query)
     record = ledger.RunRecord(
         job=job.name,
@@ -77,24 +79,24 @@ def extract(
         query_sha256=hashlib.sha256(query.text.encode()).hexdigest(),
         job_sha256=job.sha256,
     )
-    run = _begin(places, record, clock)
-    extraction = Extraction(places, job, run, query, policy, pinned, load, stored)
-    with ledger.open_run(places.predictions, run.run_id):
+    run = _begin(workspace, record, clock)
+    extraction = Extraction(workspace, job, run, query, policy, pinned, load, stored)
+    with ledger.open_run(workspace.predictions, run.run_id):
         extracted = shards.read(extraction)
         counted = _counted(run, extracted, pinned)
         lines = sorted((line for shard in extracted for _, line in shard.written), key=lambda line: line.part)
-        ledger.extracted(places.predictions, run.run_id, lines)
+        ledger.extracted(workspace.predictions, run.run_id, lines)
         if not lines:
-            _nothing_extracted(places, job, run)
-        identity.skip_if_published(places.predictions, run.run_id)
+            _nothing_extracted(workspace, job, run)
+        identity.skip_if_published(workspace.predictions, run.run_id)
     return counted.model_copy(update={"cost": clock.cost()})
 
 
-def _begin(places: Workspace, record: ledger.RunRecord, clock: Clock) -> Run:
+def _begin(workspace: Workspace, record: ledger.RunRecord, clock: Clock) -> Run:
     """Open the run in the ledger and in the store."""
-    database = store_identity.admit(places.store, record.job, places.predictions)
+    database = store_identity.admit(workspace.store, record.job, workspace.predictions)
     run_id = ledger.begin(
-        places.predictions, record, lambda run_id: store_identity.claim(places.store, database, run_id)
+        workspace.predictions, record, lambda run_id: store_identity.claim(workspace.store, database, run_id)
     )
     manifest = record.pinned.manifest
     log.info("run %s: model %s version %s", run_id, manifest.name, manifest.version)
@@ -134,10 +136,10 @@ def _counted(run: Run, extracted: Sequence[Shard], pinned: PinnedVersion) -> Run
     return run.model_copy(update=counted)
 
 
-def _nothing_extracted(places: Workspace, job: Job, run: Run) -> None:
+def _nothing_extracted(workspace: Workspace, job: Job, run: Run) -> None:
     message = f"{job.name} {run.score_date}: {job.extract.query} gave no rows"
     if job.gate.on_empty == "skip":
-        ledger.close(places.predictions, run.run_id, "abandoned", message)
+        ledger.close(workspace.predictions, run.run_id, "abandoned", message)
         raise NothingToDo(f"{message}; the job skips empty nights (gate.on_empty)")
     raise ExtractError(
         f"{message}. What was published before stays. Check that the warehouse was loaded, then run the night again; "

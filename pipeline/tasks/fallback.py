@@ -27,11 +27,11 @@ class FallbackError(ScoringError):
     """Nothing could be served in place of a failed run."""
 
 
-def serve(places: Workspace, job: Job, score_date: date, *, trigger: str, reason: str) -> str:
+def serve(workspace: Workspace, job: Job, score_date: date, *, trigger: str, reason: str) -> str:
     """Publish what the job names as its fallback, unless a run of the model is published.
 
     Args:
-        places: folders, store and databases.
+        workspace: folders, store and databases.
         job: what was to be scored.
         score_date: the day whose run failed.
         trigger: what started the run.
@@ -50,14 +50,14 @@ def serve(places: Workspace, job: Job, score_date: date, *, trigger: str, reason
             f'{job.name}.toml: key fallback is "none", so nothing stands in for a night that failed. '
             f'Set fallback = "last_published" or "{PREVIOUS}".'
         )
-    shown = _shown(places.predictions, job, score_date)
+    shown = _shown(workspace.predictions, job, score_date)
     if shown is None or shown["served_by"] != "model":
         trigger = f"{trigger} fallback"
         if job.fallback == "last_published":
-            _serve_last(places, job, score_date, trigger, reason)
+            _serve_last(workspace, job, score_date, trigger, reason)
         else:
-            _score_previous(places, job, score_date, trigger)
-        shown = _shown(places.predictions, job, score_date)
+            _score_previous(workspace, job, score_date, trigger)
+        shown = _shown(workspace.predictions, job, score_date)
     return _describe(job, score_date, shown)
 
 
@@ -69,18 +69,18 @@ def meanwhile(database_url: str, job: Job, score_date: date) -> str:
     return f"{_describe(job, score_date, shown)}."
 
 
-def previous(places: Workspace, job: Job) -> manifest.PinnedVersion:
+def previous(workspace: Workspace, job: Job) -> manifest.PinnedVersion:
     """The version that serves when the champion cannot.
 
     Raises:
         ModelError: there is none.
     """
-    return registry.resolve(places.home, job.model.name, PREVIOUS)
+    return registry.resolve(workspace.home, job.model.name, PREVIOUS)
 
 
-def _serve_last(places: Workspace, job: Job, score_date: date, trigger: str, reason: str) -> None:
+def _serve_last(workspace: Workspace, job: Job, score_date: date, trigger: str, reason: str) -> None:
     values = {"job": job.name, "score_date": score_date, "trigger": trigger, "reason": reason}
-    database = _admitted(places, job)
+    database = _admitted(workspace, job)
 
     def serve_last(connection: sa.Connection) -> None:
         done = connection.execute(sa.text(_SERVE_LAST), values).one()
@@ -88,27 +88,27 @@ def _serve_last(places: Workspace, job: Job, score_date: date, trigger: str, rea
             raise FallbackError(f"{done.refusal}. Put right what failed, and clear the failed task.")
         connection.execute(sa.text("SELECT scoring.summarize(:score_date)"), values)
         if database and connection.execute(sa.text(_NEW), {"run_id": done.served}).scalar_one():
-            store_identity.claim(places.store, database, done.served)
+            store_identity.claim(workspace.store, database, done.served)
             ref = RunRef(job.name, score_date, done.served)
-            receipts.archive(connection, places.store, ref, rejected=None)
+            receipts.archive(connection, workspace.store, ref, rejected=None)
 
-    waiting.patiently(places.predictions, f"serving {job.name} {score_date}", serve_last)
-    receipts.follow(places.predictions, places.store, job.name)
+    waiting.patiently(workspace.predictions, f"serving {job.name} {score_date}", serve_last)
+    receipts.follow(workspace.predictions, workspace.store, job.name)
 
 
-def _admitted(places: Workspace, job: Job) -> store_identity.Database | None:
+def _admitted(workspace: Workspace, job: Job) -> store_identity.Database | None:
     """The database, as its store admits it; None where the store does not answer, which may be why the run failed."""
     try:
-        return store_identity.admit(places.store, job.name, places.predictions)
+        return store_identity.admit(workspace.store, job.name, workspace.predictions)
     except OSError as error:
         log.warning("%s: the store has no record of this fallback, which `rebuild` cannot make again", error)
         return None
 
 
-def _score_previous(places: Workspace, job: Job, score_date: date, trigger: str) -> None:
+def _score_previous(workspace: Workspace, job: Job, score_date: date, trigger: str) -> None:
     try:
         request = RunRequest(trigger=trigger, served_by="champion_previous")
-        score(places, job, score_date, request, pinned=previous(places, job))
+        score(workspace, job, score_date, request, pinned=previous(workspace, job))
     except NothingToDo as nothing:
         # An earlier try has served it, or the day has no rows: the sentence says what is shown.
         log.info("%s", nothing)

@@ -26,7 +26,7 @@ _SQL = statements.load("tasks/log_metrics")
 log = logging.getLogger(__name__)
 
 
-def log_metrics(places: Workspace, job: Job, run: Run, written: Sequence[Written]) -> Verdict:
+def log_metrics(workspace: Workspace, job: Job, run: Run, written: Sequence[Written]) -> Verdict:
     """Compute a run's metrics from its parts, enter them in the ledger, and give the gate's verdict.
 
     Raises:
@@ -35,17 +35,17 @@ def log_metrics(places: Workspace, job: Job, run: Run, written: Sequence[Written
         Superseded: the run was closed or published meanwhile.
     """
     clock = Clock()
-    with ledger.open_run(places.predictions, run.run_id):
+    with ledger.open_run(workspace.predictions, run.run_id):
         summary = ScoreSummary()
         for part in written:
-            for batch in _scores(places, run, part):
+            for batch in _scores(workspace, run, part):
                 summary.add(batch)
-        pinned = registry.pin(places.home, run.model_name, run.model_version, run.model_sha256)
-        profile = run_profile.look(places, pinned, job.drift, run, written)
+        pinned = registry.pin(workspace.home, run.model_name, run.model_version, run.model_sha256)
+        profile = run_profile.look(workspace, pinned, job.drift, run, written)
         unusual = (*profile.findings(job.gate), *model_age.findings(pinned, job.gate, run.score_date))
         verdict = apply_gate(job.gate, run, summary, unusual)
         counts = {**_counts(run, summary), **profile.metrics(), **summary.metrics()}
-        _enter(places.predictions, run, verdict, {**counts, **_costs(run, written, clock)}, profile)
+        _enter(workspace.predictions, run, verdict, {**counts, **_costs(run, written, clock)}, profile)
     for finding in verdict.findings:
         log.warning("%s (%s): %s", finding.check, finding.action, finding.message)
     log.info(
@@ -64,8 +64,8 @@ def read(database_url: str, run_id: int) -> dict[str, float]:
         return {row.metric: row.value for row in rows}
 
 
-def _scores(places: Workspace, run: Run, written: Written) -> Iterator[pa.RecordBatch]:
-    return parts.read(places.store, RunRef.of(run).scored(written.part.number), written.part)
+def _scores(workspace: Workspace, run: Run, written: Written) -> Iterator[pa.RecordBatch]:
+    return parts.read(workspace.store, RunRef.of(run).scored(written.part.number), written.part)
 
 
 def _counts(run: Run, summary: ScoreSummary) -> dict[str, float]:

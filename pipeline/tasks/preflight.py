@@ -43,7 +43,7 @@ class CheckResult:
 
 
 def check(
-    job: Job, places: Workspace, score_date: date, environ: Mapping[str, str] = os.environ
+    job: Job, workspace: Workspace, score_date: date, environ: Mapping[str, str] = os.environ
 ) -> Iterator[CheckResult]:
     """Check a job's model, query, rows and rights, and yield each finding; a failed one ends what depends on it."""
     yield CheckResult("job file", True, f"{job.name}: {job.description}")
@@ -55,25 +55,25 @@ def check(
         yield _find("pool", lambda: dependencies.require_pool(job, environ))
     model: Model | None = None
     try:
-        model, detail = _model(job, places)
+        model, detail = _model(job, workspace)
         yield CheckResult("model", True, detail)
     except _FAILURES as error:
         yield _failed("model", error)
     if model is not None:
-        yield from _of_model(job, places, score_date, model)
+        yield from _of_model(job, workspace, score_date, model)
     if job.fallback == "champion_previous":
-        yield _find("fallback", lambda: _fallback(job, places, score_date))
-    yield _find("predictions database", lambda: _rights(places, job))
+        yield _find("fallback", lambda: _fallback(job, workspace, score_date))
+    yield _find("predictions database", lambda: _rights(workspace, job))
 
 
-def _of_model(job: Job, places: Workspace, score_date: date, model: Model) -> Iterator[CheckResult]:
+def _of_model(job: Job, workspace: Workspace, score_date: date, model: Model) -> Iterator[CheckResult]:
     """Check what needs the job's model."""
-    yield _find("query and rows", lambda: rehearse(places, job, score_date, model))
-    yield _find("reference", lambda: _reference(job, places))
+    yield _find("query and rows", lambda: rehearse(workspace, job, score_date, model))
+    yield _find("reference", lambda: _reference(job, workspace))
     if job.slices:
         yield _find("slices", lambda: _slices(job, model))
     if job.outcomes:
-        yield _find("outcomes", lambda: outcomes.rehearse(places, job, score_date, model.manifest))
+        yield _find("outcomes", lambda: outcomes.rehearse(workspace, job, score_date, model.manifest))
 
 
 def _find(what: str, step: Callable[[], str]) -> CheckResult:
@@ -89,14 +89,14 @@ def _failed(what: str, error: Exception) -> CheckResult:
     )
 
 
-def _fallback(job: Job, places: Workspace, score_date: date) -> str:
-    model, detail = _model(job, places, "champion_previous")
-    return f"{detail}; {rehearse(places, job, score_date, model)}"
+def _fallback(job: Job, workspace: Workspace, score_date: date) -> str:
+    model, detail = _model(job, workspace, "champion_previous")
+    return f"{detail}; {rehearse(workspace, job, score_date, model)}"
 
 
-def _model(job: Job, places: Workspace, alias: str = "") -> tuple[Model, str]:
+def _model(job: Job, workspace: Workspace, alias: str = "") -> tuple[Model, str]:
     """The model that an alias names, loaded, and what was verified of it."""
-    pinned = registry.resolve(places.home, job.model.name, alias or job.model.alias)
+    pinned = registry.resolve(workspace.home, job.model.name, alias or job.model.alias)
     manifest = pinned.manifest
     if manifest.outcome in {column.name for column in manifest.columns}:
         raise CheckError(
@@ -112,8 +112,8 @@ def _model(job: Job, places: Workspace, alias: str = "") -> tuple[Model, str]:
     )
 
 
-def _reference(job: Job, places: Workspace) -> str:
-    return reread(places, job, registry.resolve(places.home, job.model.name, job.model.alias))
+def _reference(job: Job, workspace: Workspace) -> str:
+    return reread(workspace, job, registry.resolve(workspace.home, job.model.name, job.model.alias))
 
 
 def _slices(job: Job, model: Model) -> str:
@@ -129,8 +129,8 @@ def _slices(job: Job, model: Model) -> str:
     return f"by {', '.join(job.slices)}"
 
 
-def _rights(places: Workspace, job: Job) -> str:
-    with postgres.engine(places.predictions).connect() as connection:
+def _rights(workspace: Workspace, job: Job) -> str:
+    with postgres.engine(workspace.predictions).connect() as connection:
         if not connection.execute(
             sa.text("SELECT to_regclass('scoring.scoring_runs') IS NOT NULL")
         ).scalar_one():

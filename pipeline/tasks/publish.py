@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 _AUDITS = SQL / "audit"
 
 
-def publish(places: Workspace, run: Run, verdict: Verdict) -> Publication:
+def publish(workspace: Workspace, run: Run, verdict: Verdict) -> Publication:
     """Audit a written run, apply the gate's verdict, and make it the one that `predictions` shows.
 
     A try that comes after a commit whose answer was lost is told the same again: publication or hold.
@@ -33,42 +33,42 @@ def publish(places: Workspace, run: Run, verdict: Verdict) -> Publication:
         NothingToDo: it was a dry run.
     """
     try:
-        with ledger.open_run(places.predictions, run.run_id):
-            _publish(places, run, verdict)
+        with ledger.open_run(workspace.predictions, run.run_id):
+            _publish(workspace, run, verdict)
     except Superseded:
-        receipts.follow(places.predictions, places.store, run.job)
-        return published(places.predictions, run.run_id)
-    receipts.follow(places.predictions, places.store, run.job)
-    publication = publication_of(places.predictions, row_of(places.predictions, run.run_id))
+        receipts.follow(workspace.predictions, workspace.store, run.job)
+        return published(workspace.predictions, run.run_id)
+    receipts.follow(workspace.predictions, workspace.store, run.job)
+    publication = publication_of(workspace.predictions, row_of(workspace.predictions, run.run_id))
     log.info("run %s published, %s replaced", run.run_id, publication.replaced_run_id or "none")
     return publication
 
 
-def _publish(places: Workspace, run: Run, verdict: Verdict) -> None:
+def _publish(workspace: Workspace, run: Run, verdict: Verdict) -> None:
     # Not part by part, which would make COPY half as slow again.
-    with postgres.engine(places.predictions).begin() as connection:
+    with postgres.engine(workspace.predictions).begin() as connection:
         connection.execute(sa.text(_INDEX), {"score_date": run.score_date})
-    audit(places.predictions, run)
-    store_identity.require(places.store, run.job, store_identity.of(places.predictions))
-    files.remove_temporary(places.store, RunRef.of(run).folder)
+    audit(workspace.predictions, run)
+    store_identity.require(workspace.store, run.job, store_identity.of(workspace.predictions))
+    files.remove_temporary(workspace.store, RunRef.of(run).folder)
     if run.dry_run:
-        ledger.close(places.predictions, run.run_id, "abandoned", "dry run")
+        ledger.close(workspace.predictions, run.run_id, "abandoned", "dry run")
         raise NothingToDo(f"run {run.run_id}: a dry run, {verdict.rows_scored} rows scored and not published")
-    _archive(places, run)
+    _archive(workspace, run)
     if not verdict.passed:
         reason = "; ".join(verdict.reasons)
-        ledger.close(places.predictions, run.run_id, "held", reason)
+        ledger.close(workspace.predictions, run.run_id, "held", reason)
         raise held(run.run_id, run.job, run.score_date, reason)
-    move_pointer(places.predictions, run.run_id)
+    move_pointer(workspace.predictions, run.run_id)
 
 
-def _archive(places: Workspace, run: Run) -> None:
+def _archive(workspace: Workspace, run: Run) -> None:
     """Keep in the store what a lost database could not be made again without."""
     ref, rejected = RunRef.of(run), None
     if run.rows_rejected:
-        rejected = receipts.archive_rejected(places.predictions, places.store, ref)
-    with postgres.engine(places.predictions).connect() as connection:
-        receipts.archive(connection, places.store, ref, rejected)
+        rejected = receipts.archive_rejected(workspace.predictions, workspace.store, ref)
+    with postgres.engine(workspace.predictions).connect() as connection:
+        receipts.archive(connection, workspace.store, ref, rejected)
 
 
 def audit(database_url: str, run: Run) -> None:

@@ -52,7 +52,7 @@ class _Counts:
         self.reasons |= {(violation.column, violation.rule) for violation in checked.violations}
 
 
-def rehearse(places: Workspace, job: Job, score_date: date, model: Model) -> str:
+def rehearse(workspace: Workspace, job: Job, score_date: date, model: Model) -> str:
     """Read, check and score the first rows of a score date, and forecast its run; says what came of it.
 
     Raises:
@@ -61,16 +61,16 @@ def rehearse(places: Workspace, job: Job, score_date: date, model: Model) -> str
         ScoringError: as extraction and scoring raise them.
     """
     interval = dates.interval(score_date, job.zone)
-    text = queries.read(places.home / "sql", job.extract.query)
+    text = queries.read(workspace.home / "sql", job.extract.query)
     query = Query(text, dates.query_values(score_date, job.zone), job.extract.query)
     policy = Policy.of(job, model.manifest.contract, model.manifest.label)
-    repeated = duplicates.find(places.warehouse, query) if policy.unique == "reject" else None
+    repeated = duplicates.find(workspace.warehouse, query) if policy.unique == "reject" else None
     checker = Checker(model.manifest.contract, policy, interval[1].astimezone(job.zone), repeated)
-    counts = _read(places, query, checker, model)
+    counts = _read(workspace, query, checker, model)
     if counts.cost is None:
         raise CheckError(f"{query.file} gives no rows on {score_date}. Name a date that has some: --date.")
     _require_no_future(query, score_date, counts)
-    ahead = _forecast(places, job, query, model, counts.cost)
+    ahead = _forecast(workspace, job, query, model, counts.cost)
     reasons = "; ".join(f"{column}: {rule}" for column, rule in sorted(counts.reasons))
     return (
         f"{counts.rows} rows of {score_date} read and scored, {counts.rejected} would be rejected"
@@ -79,9 +79,9 @@ def rehearse(places: Workspace, job: Job, score_date: date, model: Model) -> str
     )
 
 
-def _read(places: Workspace, query: Query, checker: Checker, model: Model) -> _Counts:
+def _read(workspace: Workspace, query: Query, checker: Checker, model: Model) -> _Counts:
     counts = _Counts()
-    with warehouse.stream(places.warehouse, query) as reader:
+    with warehouse.stream(workspace.warehouse, query) as reader:
         checker.schema(reader.schema, query.file)
         for batch in reader:
             counts.cost = counts.cost or row_cost.measure(partial(score_batch, model), checker, batch)
@@ -104,11 +104,11 @@ def _require_no_future(query: Query, score_date: date, counts: _Counts) -> None:
         )
 
 
-def _forecast(places: Workspace, job: Job, query: Query, model: Model, cost: RowCost) -> Forecast | None:
+def _forecast(workspace: Workspace, job: Job, query: Query, model: Model, cost: RowCost) -> Forecast | None:
     expect = partial(
         capacity.forecast,
         rows_per_part=job.extract.rows_per_part,
         cost=cost,
         threads=scoring_threads(model.manifest),
     )
-    return capacity.look_ahead(places, query, expect)
+    return capacity.look_ahead(workspace, query, expect)

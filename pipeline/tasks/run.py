@@ -29,7 +29,7 @@ Progress = Callable[[str, int, int], None]
 
 
 def score(
-    places: Workspace,
+    workspace: Workspace,
     job: Job,
     score_date: date,
     request: RunRequest,
@@ -40,7 +40,7 @@ def score(
     """Score one job for one score date and publish it.
 
     Args:
-        places: folders, store and databases.
+        workspace: folders, store and databases.
         job: what to score.
         score_date: the day whose rows are scored.
         request: what was asked for.
@@ -50,7 +50,9 @@ def score(
     Raises:
         ScoringError: as the tasks do; `Held` and `NothingToDo` among them.
     """
-    pinned = pinned or registry.resolve(places.home, job.model.name, job.model.alias, request.model_version)
+    pinned = pinned or registry.resolve(
+        workspace.home, job.model.name, job.model.alias, request.model_version
+    )
     with _one_by_one(resources.limit_threads) as scorer:
         loading = scorer.submit(registry.load, pinned)
         scored: list[Future[Scored]] = []
@@ -58,10 +60,12 @@ def score(
         def hand_over(work: PartTask) -> None:
             _require_no_error(scored)  # rows that cannot be scored need not be extracted to their end
             progress("extract and predict", len(scored), 0)
-            scored.append(scorer.submit(lambda: score_part(places, work, pinned, loading.result(), Clock())))
+            scored.append(
+                scorer.submit(lambda: score_part(workspace, work, pinned, loading.result(), Clock()))
+            )
 
         run = extract(
-            places,
+            workspace,
             job,
             score_date,
             request,
@@ -70,24 +74,24 @@ def score(
             stored=hand_over,
         )
         # A write resumes a run that has failed: the failure is noted when no write goes on any more.
-        with ledger.open_run(places.predictions, run.run_id), _one_by_one() as writer:
+        with ledger.open_run(workspace.predictions, run.run_id), _one_by_one() as writer:
             loading.result()
-            done = _write_all(places, writer, scored, progress)
+            done = _write_all(workspace, writer, scored, progress)
     progress("log_metrics", 0, 1)
-    verdict = log_metrics(places, job, run, done)
+    verdict = log_metrics(workspace, job, run, done)
     progress("publish", 0, 1)
-    return publish(places, run, verdict)
+    return publish(workspace, run, verdict)
 
 
 def _write_all(
-    places: Workspace, writer: ThreadPoolExecutor, scored: Sequence[Future[Scored]], progress: Progress
+    workspace: Workspace, writer: ThreadPoolExecutor, scored: Sequence[Future[Scored]], progress: Progress
 ) -> list[Written]:
     """Write each part as soon as it is scored."""
     written: list[Future[Written]] = []
     for number, part in enumerate(scored):
         progress("predict and write", number, len(scored))
         _require_no_error(written)
-        written.append(writer.submit(write, places, part.result()))
+        written.append(writer.submit(write, workspace, part.result()))
     return [part.result() for part in written]
 
 

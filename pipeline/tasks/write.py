@@ -26,7 +26,7 @@ _SQL = statements.load("tasks/write")
 log = logging.getLogger(__name__)
 
 
-def write(places: Workspace, scored: Scored) -> Written:
+def write(workspace: Workspace, scored: Scored) -> Written:
     """Load one part's scores into the run, by COPY. A repeated or concurrent try changes nothing.
 
     Raises:
@@ -37,9 +37,9 @@ def write(places: Workspace, scored: Scored) -> Written:
     clock = Clock()
     ref, number = RunRef.of(scored), scored.part.number
     line = (scored.part.rows, scored.part.sha256, scored.run_id, scored.part.number)
-    with ledger.open_run(places.predictions, scored.run_id):
-        batches = parts.read(places.store, ref.scored(number), scored.part)
-        with postgres.connect(places.predictions) as session, session.cursor() as cursor:
+    with ledger.open_run(workspace.predictions, scored.run_id):
+        batches = parts.read(workspace.store, ref.scored(number), scored.part)
+        with postgres.connect(workspace.predictions) as session, session.cursor() as cursor:
             ledger.write_as(cursor, scored.run_id)
             cursor.execute(_SQL["claim"], line)
             if cursor.fetchall():

@@ -45,28 +45,32 @@ Stage = Callable[[Workspace, Job, date, Json], Any]
 
 # As the tasks of dags/scoring.py: values in and out as JSON.
 STAGES: dict[str, Stage] = {
-    "extract": lambda places, job, day, given: extract(places, job, day, RunRequest(**given)).json_value(),
-    "load_model": lambda places, job, day, given: [
-        work.json_value() for work in load_model(places, Run.read(given["run"]))
+    "extract": lambda workspace, job, day, given: extract(
+        workspace, job, day, RunRequest(**given)
+    ).json_value(),
+    "load_model": lambda workspace, job, day, given: [
+        work.json_value() for work in load_model(workspace, Run.read(given["run"]))
     ],
-    "predict": lambda places, job, day, given: predict(places, PartTask.read(given["work"])).json_value(),
-    "write": lambda places, job, day, given: write(places, Scored.read(given["scored"])).json_value(),
-    "log_metrics": lambda places, job, day, given: log_metrics(
-        places, job, Run.read(given["run"]), [Written.read(part) for part in given["written"]]
+    "predict": lambda workspace, job, day, given: predict(
+        workspace, PartTask.read(given["work"])
     ).json_value(),
-    "publish": lambda places, job, day, given: publish(
-        places, Run.read(given["run"]), Verdict.read(given["verdict"])
+    "write": lambda workspace, job, day, given: write(workspace, Scored.read(given["scored"])).json_value(),
+    "log_metrics": lambda workspace, job, day, given: log_metrics(
+        workspace, job, Run.read(given["run"]), [Written.read(part) for part in given["written"]]
     ).json_value(),
-    "score": lambda places, job, day, given: score(places, job, day, RunRequest(**given)).json_value(),
+    "publish": lambda workspace, job, day, given: publish(
+        workspace, Run.read(given["run"]), Verdict.read(given["verdict"])
+    ).json_value(),
+    "score": lambda workspace, job, day, given: score(workspace, job, day, RunRequest(**given)).json_value(),
 }
 WRITERS: dict[str, dict[str, Stage]] = {"pipeline": STAGES} | {
     name: STAGES
     | {
-        "write": lambda places, job, day, given, writer=writer: writer.write(
-            places, Scored.read(given["scored"])
+        "write": lambda workspace, job, day, given, writer=writer: writer.write(
+            workspace, Scored.read(given["scored"])
         ).json_value(),
-        "publish": lambda places, job, day, given, writer=writer: writer.publish(
-            places, Run.read(given["run"]), Verdict.read(given["verdict"])
+        "publish": lambda workspace, job, day, given, writer=writer: writer.publish(
+            workspace, Run.read(given["run"]), Verdict.read(given["verdict"])
         ).json_value(),
     }
     for name, writer in wrong_writers.WRITERS.items()
@@ -169,14 +173,14 @@ def _run(request: Json, path: Path) -> None:
 
 
 def _tried(request: Json) -> Json:
-    places = Workspace(**{**request["places"], "home": Path(request["places"]["home"])})
+    workspace = Workspace(**{**request["workspace"], "home": Path(request["workspace"]["home"])})
     at = Boundary.read(request["at"]) if request["at"] else None
     stage = WRITERS[request["writer"]][request["stage"]]
     began = time.perf_counter()
     with watched(request["act"], at) as watch:
         try:
-            job = loader.find(places.home / "dags", request["job"])
-            value = stage(places, job, date.fromisoformat(request["score_date"]), request["given"])
+            job = loader.find(workspace.home / "dags", request["job"])
+            value = stage(workspace, job, date.fromisoformat(request["score_date"]), request["given"])
             outcome = {"ended": "done", "value": value}
         except NothingToDo as nothing:
             outcome = {"ended": "skipped", "error": f"{type(nothing).__name__}: {nothing}"}

@@ -104,7 +104,7 @@ class Lane:
     @contextmanager
     def door(self, ordinal: int) -> Iterator[LostAnswer]:
         """A way to the predictions that loses the answer to one commit."""
-        with LostAnswer(self.home.places.predictions, ordinal) as door:
+        with LostAnswer(self.home.workspace.predictions, ordinal) as door:
             yield door
 
     def begin(
@@ -118,7 +118,7 @@ class Lane:
         predictions: str = "",
     ) -> Try:
         """Begin a try of a task; its request is a file that holds everything it is given."""
-        places = self.home.places
+        workspace = self.home.workspace
         request = {
             "stage": stage,
             "writer": self.writer,
@@ -129,11 +129,11 @@ class Lane:
             "at": at.json_value() if at else None,
             "supervised": supervised,
             "stalled": STALLED,
-            "places": {
-                "home": str(places.home),
-                "store": places.store,
-                "warehouse": places.warehouse,
-                "predictions": predictions or places.predictions,
+            "workspace": {
+                "home": str(workspace.home),
+                "store": workspace.store,
+                "warehouse": workspace.warehouse,
+                "predictions": predictions or workspace.predictions,
             },
         }
         path = self.folder / f"{self.next_number():06d}-{stage}.request"

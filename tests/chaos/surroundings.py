@@ -49,7 +49,7 @@ class Night:
 
     Attributes:
         shop: whose job it is.
-        places: where the stages find their surroundings.
+        workspace: where the stages find their surroundings.
         trigger: the DAG run's id.
         day: the score date.
         faults: each fault that a stage was tried again after.
@@ -57,7 +57,7 @@ class Night:
     """
 
     shop: Shop
-    places: Workspace
+    workspace: Workspace
     trigger: str
     day: date = NIGHT
     faults: list[tuple[str, Exception]] = field(default_factory=list)
@@ -81,27 +81,27 @@ class Night:
                 return published
 
     def _next(self) -> Publication | None:
-        stage, places, job = STAGES[self.done], self.places, self.shop.home.read(self.shop.job)
+        stage, workspace, job = STAGES[self.done], self.workspace, self.shop.home.read(self.shop.job)
         self.done += 1
         if stage == "extract":
             self.run = self._tried(
-                stage, lambda: extract(places, job, self.day, RunRequest(trigger=self.trigger))
+                stage, lambda: extract(workspace, job, self.day, RunRequest(trigger=self.trigger))
             )
         assert self.run
         run = self.run
         match stage:
             case "load_model":
-                self.work = self._tried(stage, lambda: load_model(places, run))
+                self.work = self._tried(stage, lambda: load_model(workspace, run))
             case "predict":
-                self.scored = [self._tried(stage, partial(predict, places, part)) for part in self.work]
+                self.scored = [self._tried(stage, partial(predict, workspace, part)) for part in self.work]
             case "write":
-                self.written = [self._tried(stage, partial(write, places, part)) for part in self.scored]
+                self.written = [self._tried(stage, partial(write, workspace, part)) for part in self.scored]
             case "log_metrics":
-                self.verdict = self._tried(stage, lambda: log_metrics(places, job, run, self.written))
+                self.verdict = self._tried(stage, lambda: log_metrics(workspace, job, run, self.written))
             case "publish":
                 assert self.verdict
                 verdict = self.verdict
-                return self._tried(stage, lambda: publish(places, run, verdict))
+                return self._tried(stage, lambda: publish(workspace, run, verdict))
         return None
 
     def _tried(self, stage: str, step: Callable[[], T]) -> T:
@@ -116,10 +116,10 @@ class Night:
         return step()
 
 
-def begin(shop: Shop, places: Workspace | None = None, day: date = NIGHT) -> Night:
+def begin(shop: Shop, workspace: Workspace | None = None, day: date = NIGHT) -> Night:
     """A night whose rows differ from the last one's, ready to run."""
     shop.change("visits = (visits + 1) % 20")
-    night = Night(shop, places or shop.home.places, shop.home.name("trigger"), day)
+    night = Night(shop, workspace or shop.home.workspace, shop.home.name("trigger"), day)
     night.again.set()
     return night
 

@@ -126,11 +126,11 @@ def impatient(address: str, setting: str) -> str:
 def test_a_lock_that_is_not_to_be_had_in_time_is_tried_again(
     shop: Shop, stage: str, connection: str, table: str
 ) -> None:
-    places = shop.home.places
+    workspace = shop.home.workspace
     hurried = replace(
-        places,
-        warehouse=impatient(places.warehouse, "lock_timeout=200ms"),
-        predictions=impatient(places.predictions, "lock_timeout=200ms"),
+        workspace,
+        warehouse=impatient(workspace.warehouse, "lock_timeout=200ms"),
+        predictions=impatient(workspace.predictions, "lock_timeout=200ms"),
     )
     night = begin(shop, hurried)
     night.before(stage)
@@ -172,8 +172,8 @@ def test_a_deadlock_is_tried_again(shop: Shop) -> None:
 
 
 def test_a_serialization_failure_is_tried_again(shop: Shop) -> None:
-    strict = impatient(shop.home.places.predictions, "default_transaction_isolation=repeatable\\ read")
-    night = begin(shop, replace(shop.home.places, predictions=strict))
+    strict = impatient(shop.home.workspace.predictions, "default_transaction_isolation=repeatable\\ read")
+    night = begin(shop, replace(shop.home.workspace, predictions=strict))
     night.before("write")
     assert night.run
     values: dict[str, Any] = {"run_id": night.run.run_id}
@@ -193,8 +193,8 @@ ANALYSTS = ("predictions", "rejections", "scoring_runs", "run_parts", "current_r
 
 
 def test_an_analyst_idle_in_a_transaction_delays_nobody_not_even_a_new_month(shop: Shop) -> None:
-    hurried = impatient(shop.home.places.predictions, "lock_timeout=60s")  # a fault, should it wait
-    night = begin(shop, replace(shop.home.places, predictions=hurried), date(1971, 5, 1))
+    hurried = impatient(shop.home.workspace.predictions, "lock_timeout=60s")  # a fault, should it wait
+    night = begin(shop, replace(shop.home.workspace, predictions=hurried), date(1971, 5, 1))
     month = "SELECT to_regclass('scoring.prediction_rows_197105') IS NOT NULL AS made"
     seen = shop.predictions()
     with postgres.engine(shop.home.server.connections["analyst"]).connect() as idle:
@@ -233,7 +233,7 @@ def read_until(shop: Shop, code: str) -> int:
     shop.home.sql(FAIL, "warehouse_owner")
     read = 0
     with warehouse.stream(
-        shop.home.places.warehouse, Query(MID_STREAM.format(code=code), {}, "q.sql")
+        shop.home.workspace.warehouse, Query(MID_STREAM.format(code=code), {}, "q.sql")
     ) as reader:
         try:
             for batch in reader:
@@ -270,9 +270,9 @@ def test_a_statement_that_takes_too_long_says_what_to_do_and_is_not_tried_again(
     shop: Shop, query: str
 ) -> None:
     seen, written = shop.predictions(), shop.home.path / "sql" / f"{shop.job}.sql"
-    usual, limited = written.read_text(), impatient(shop.home.places.warehouse, "statement_timeout=300ms")
+    usual, limited = written.read_text(), impatient(shop.home.workspace.warehouse, "statement_timeout=300ms")
     shop.query(query)
-    night = begin(shop, replace(shop.home.places, warehouse=limited))
+    night = begin(shop, replace(shop.home.workspace, warehouse=limited))
     remedy = "statement timeout.*It is not tried again.*Make the query faster.*SET statement_timeout"
     with pytest.raises(WarehouseError, match=remedy):
         night.go_on()
@@ -282,7 +282,7 @@ def test_a_statement_that_takes_too_long_says_what_to_do_and_is_not_tried_again(
 
 
 def test_the_session_that_holds_the_shards_snapshot_may_idle(shop: Shop) -> None:
-    short = impatient(shop.home.places.warehouse, "idle_in_transaction_session_timeout=100ms")
+    short = impatient(shop.home.workspace.warehouse, "idle_in_transaction_session_timeout=100ms")
     query = "SELECT pg_sleep(0.3), current_setting('idle_in_transaction_session_timeout') AS limit"
     with warehouse.shared_snapshot(short, "q.sql") as snapshot:
         for _ in range(2):  # it has idled for longer when the second one asks for it
@@ -301,7 +301,7 @@ def test_a_predictions_database_that_refuses_is_not_tried_again(
     uri = {**server.connections, "airflow": server.uri("airflow")}[connection]
     remedy = "Run `python -m pipeline migrate`, and make the connection's role a member of scoring_writer"
     with pytest.raises(LedgerError, match=f"predictions: .*{refusal}.*{remedy}"):
-        begin(shop, replace(shop.home.places, predictions=uri)).go_on()
+        begin(shop, replace(shop.home.workspace, predictions=uri)).go_on()
 
 
 # A server of its own, to be stopped, and filled up where it may have a file system of its own

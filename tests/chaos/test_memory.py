@@ -57,7 +57,7 @@ def score_in_a_child(shop: Shop, spare: int) -> str:
     """Score a new night's first part in a process with so many MB to spare; what it says."""
     night = begin(shop)
     night.before("predict")
-    asked = json.dumps([night.work[0].json_value(), shop.home.places.predictions, spare])
+    asked = json.dumps([night.work[0].json_value(), shop.home.workspace.predictions, spare])
     ended = subprocess.run(
         [sys.executable, "-c", TASK],
         input=asked,

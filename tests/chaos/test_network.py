@@ -58,7 +58,7 @@ def test_a_stream_that_ends_early_is_read_again_from_its_beginning(
 ) -> None:
     seen = shop.predictions()
     proxy.fault, proxy.limit = fault, limit
-    night = begin(shop, replace(shop.home.places, warehouse=through(proxy, "warehouse")))
+    night = begin(shop, replace(shop.home.workspace, warehouse=through(proxy, "warehouse")))
     night.again.clear()
     with ThreadPoolExecutor(1) as thread:
         going = thread.submit(night.go_on)
@@ -78,7 +78,7 @@ def test_a_stream_that_ends_early_is_read_again_from_its_beginning(
 
 def test_a_trickle_is_a_whole_night(shop: Shop, proxy: Proxy) -> None:
     proxy.trickle = 20_000
-    night = begin(shop, replace(shop.home.places, warehouse=through(proxy, "warehouse")))
+    night = begin(shop, replace(shop.home.workspace, warehouse=through(proxy, "warehouse")))
     require_whole(shop, night.go_on())
     assert night.faults == []
 
@@ -87,7 +87,7 @@ def test_a_part_whose_commit_was_not_answered_is_there_once(shop: Shop, proxy: P
     proxy.trigger = b"COPY"
     night = begin(shop)
     night.before("write")
-    night.places = replace(shop.home.places, predictions=through(proxy, "predictions"))
+    night.workspace = replace(shop.home.workspace, predictions=through(proxy, "predictions"))
     night.again.clear()
     with ThreadPoolExecutor(1) as thread:
         going = thread.submit(night.go_on)
@@ -106,7 +106,7 @@ def test_a_publication_whose_commit_was_not_answered_stands(shop: Shop, proxy: P
     proxy.trigger = b"scoring.publish("
     night = begin(shop)
     night.before("publish")
-    night.places = replace(shop.home.places, predictions=through(proxy, "predictions"))
+    night.workspace = replace(shop.home.workspace, predictions=through(proxy, "predictions"))
     published = night.go_on()
     assert proxy.fired == 1
     assert [stage for stage, _ in night.faults] == ["publish"]

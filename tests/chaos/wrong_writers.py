@@ -31,13 +31,13 @@ class Append:
 
     table = "append"
 
-    def write(self, places: Workspace, scored: Scored) -> Written:
-        with adbc.connect(places.predictions) as session, session.cursor() as cursor:
-            postgres.load(cursor, "wrong", self.table, _rows(places, scored).to_reader())
+    def write(self, workspace: Workspace, scored: Scored) -> Written:
+        with adbc.connect(workspace.predictions) as session, session.cursor() as cursor:
+            postgres.load(cursor, "wrong", self.table, _rows(workspace, scored).to_reader())
             session.commit()
         return _written(scored)
 
-    def publish(self, places: Workspace, run: Run, verdict: Verdict) -> Publication:
+    def publish(self, workspace: Workspace, run: Run, verdict: Verdict) -> Publication:
         return _publication(run, verdict)
 
 
@@ -46,20 +46,20 @@ class DeleteInsert:
 
     table = "delete_insert"
 
-    def write(self, places: Workspace, scored: Scored) -> Written:
-        (Path(places.store) / f"{scored.run_id}-{scored.part.number}.json").write_text(
+    def write(self, workspace: Workspace, scored: Scored) -> Written:
+        (Path(workspace.store) / f"{scored.run_id}-{scored.part.number}.json").write_text(
             scored.model_dump_json()
         )
         return _written(scored)
 
-    def publish(self, places: Workspace, run: Run, verdict: Verdict) -> Publication:
-        with adbc.connect(places.predictions, autocommit=True) as session, session.cursor() as cursor:
+    def publish(self, workspace: Workspace, run: Run, verdict: Verdict) -> Publication:
+        with adbc.connect(workspace.predictions, autocommit=True) as session, session.cursor() as cursor:
             cursor.execute(
                 f"DELETE FROM wrong.{self.table} WHERE job = '{run.job}' AND score_date = DATE '{run.score_date}'"
             )
             for part in run.parts:
-                kept = Path(places.store) / f"{run.run_id}-{part.number}.json"
-                rows = _rows(places, Scored.model_validate_json(kept.read_text()))
+                kept = Path(workspace.store) / f"{run.run_id}-{part.number}.json"
+                rows = _rows(workspace, Scored.model_validate_json(kept.read_text()))
                 postgres.load(cursor, "wrong", self.table, rows.to_reader())
         return _publication(run, verdict)
 
@@ -70,9 +70,9 @@ WRITERS: dict[str, Append | DeleteInsert] = {
 }
 
 
-def _rows(places: Workspace, scored: Scored) -> pa.Table:
+def _rows(workspace: Workspace, scored: Scored) -> pa.Table:
     path = RunRef.of(scored).scored(scored.part.number)
-    rows = pa.Table.from_batches(parts.read(places.store, path, scored.part))
+    rows = pa.Table.from_batches(parts.read(workspace.store, path, scored.part))
     constants = {
         "job": pa.scalar(scored.job),
         "score_date": pa.scalar(scored.score_date, pa.date32()),

@@ -54,7 +54,7 @@ def test_a_job_file_that_cannot_be_used_is_a_run_and_one_message(
 ) -> None:
     # Where the file does not say whom to tell, those are told who were before.
     enqueue_and_send(
-        shop.home.places.predictions, "alerts", [web.url], Alert(shop.job, NIGHT, shop.job, "before", "-")
+        shop.home.workspace.predictions, "alerts", [web.url], Alert(shop.job, NIGHT, shop.job, "before", "-")
     )
     shop.configure(old, new)
     for _ in range(2):

@@ -85,7 +85,10 @@ def test_a_publication_tells_its_tables_and_numbers(shop: Shop, backend: Backend
     task = publish(shop)
     run_id = task.execute(context())["run_id"]
     event = tell(backend, task)
-    warehouse, target = (sa.make_url(shop.home.places.warehouse), sa.make_url(shop.home.places.predictions))
+    warehouse, target = (
+        sa.make_url(shop.home.workspace.warehouse),
+        sa.make_url(shop.home.workspace.predictions),
+    )
     [read] = event["inputs"]
     assert read["namespace"] == f"postgres://{warehouse.host or 'localhost'}:{warehouse.port or 5432}"
     assert read["name"] == f"{warehouse.database}.public.{shop.table}"
@@ -138,13 +141,13 @@ def test_other_warehouses_have_names_of_their_own(
     shop: Shop, address: str, namespace: str, name: str
 ) -> None:
     run_id = shop.home.score(shop.job).run_id
-    places = replace(shop.home.places, warehouse=address)
-    [read] = lineage.of_publication(shop.home.read(shop.job), places, run_id).inputs
+    workspace = replace(shop.home.workspace, warehouse=address)
+    [read] = lineage.of_publication(shop.home.read(shop.job), workspace, run_id).inputs
     assert (read.namespace, read.name) == (namespace, name.replace("TABLE", shop.table))
 
 
 def test_a_query_that_nobody_can_take_apart_is_named_itself(shop: Shop) -> None:
     run_id = shop.home.score(shop.job).run_id
     shop.query("SELEC nothing")
-    [read] = lineage.of_publication(shop.home.read(shop.job), shop.home.places, run_id).inputs
+    [read] = lineage.of_publication(shop.home.read(shop.job), shop.home.workspace, run_id).inputs
     assert read.name == f"{shop.job}.sql"

@@ -73,7 +73,7 @@ def context(day: date = NIGHT, **changed: Any) -> dict[str, Any]:
 def publish(shop: Shop, run: Run | None = None) -> Any:
     """The task `publish` after a written run."""
     run = run or shop.extract()
-    verdict = log_metrics(shop.home.places, shop.home.read(shop.job), run, shop.write(run))
+    verdict = log_metrics(shop.home.workspace, shop.home.read(shop.job), run, shop.write(run))
     task: Any = dag(shop).task_dict["publish"]
     task.extracted, task.verdict = run.json_value(), verdict.json_value()
     return task

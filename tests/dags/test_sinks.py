@@ -53,7 +53,7 @@ def waits(shop: Shop) -> list[dict[str, Any]]:
     """The job's messages that have not been sent."""
     return [
         row
-        for row in outbox.newest(shop.home.places.predictions, 100)
+        for row in outbox.newest(shop.home.workspace.predictions, 100)
         if row["job"] == shop.job and row["sent_at"] is None
     ]
 

@@ -41,20 +41,20 @@ class Shop:
     def extract(self, **options: Any) -> Run:
         """A new run, extracted; of a trigger of its own unless told otherwise."""
         asked = {"trigger": self.home.name("trigger"), **request_options(options)}
-        return extract(self.home.places, self.home.read(self.job), NIGHT, RunRequest(**asked), **options)
+        return extract(self.home.workspace, self.home.read(self.job), NIGHT, RunRequest(**asked), **options)
 
     def predict(self, run: Run) -> list[Scored]:
         """A run's parts, scored."""
-        return [predict(self.home.places, work) for work in load_model(self.home.places, run)]
+        return [predict(self.home.workspace, work) for work in load_model(self.home.workspace, run)]
 
     def write(self, run: Run) -> list[Written]:
         """A run's parts, scored and written."""
-        return [write(self.home.places, scored) for scored in self.predict(run)]
+        return [write(self.home.workspace, scored) for scored in self.predict(run)]
 
     def publish(self, run: Run, written: list[Written]) -> Publication:
         """A written run, measured and published."""
-        verdict = log_metrics(self.home.places, self.home.read(self.job), run, written)
-        return publish(self.home.places, run, verdict)
+        verdict = log_metrics(self.home.workspace, self.home.read(self.job), run, written)
+        return publish(self.home.workspace, run, verdict)
 
     def change(self, assignment: str, where: str = "true") -> None:
         """Change the night's rows in the warehouse."""

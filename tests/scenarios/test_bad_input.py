@@ -189,7 +189,7 @@ def test_a_connection_that_is_not_there_is_worth_a_retry(shop: Shop, connection:
     before = shop.predictions()
     there = shop.home.server.connections
     address = {**there, connection: "postgresql://nobody@127.0.0.1:1/nothing"}
-    nowhere = replace(shop.home.places, warehouse=address["warehouse"], predictions=address["predictions"])
+    nowhere = replace(shop.home.workspace, warehouse=address["warehouse"], predictions=address["predictions"])
     with pytest.raises((adbc.OperationalError, sa.exc.OperationalError), match=r"(?i)connection.*refused"):
         score(nowhere, shop.home.read(shop.job), NIGHT, RunRequest(trigger="nowhere"))
     assert shop.predictions().equals(before)

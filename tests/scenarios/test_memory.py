@@ -32,21 +32,21 @@ from pipeline.tasks.write import write
 stage, name, *handed = json.load(sys.stdin)
 resources.limit_threads()
 job = loader.find(workspace.home() / "dags", name)
-places = Workspace(workspace.home(), workspace.store(), {warehouse!r}, {predictions!r})
+site = Workspace(workspace.home(), workspace.store(), {warehouse!r}, {predictions!r})
 match stage:
     case "extract":
-        done = extract(places, job, date.fromisoformat({night!r}), RunRequest(trigger=name)).json_value()
+        done = extract(site, job, date.fromisoformat({night!r}), RunRequest(trigger=name)).json_value()
     case "load_model":
-        done = [work.json_value() for work in load_model(places, Run.read(handed[0]))]
+        done = [work.json_value() for work in load_model(site, Run.read(handed[0]))]
     case "predict":
-        done = [predict(places, PartTask.read(work)).json_value() for work in handed[0]]
+        done = [predict(site, PartTask.read(work)).json_value() for work in handed[0]]
     case "write":
-        done = [write(places, Scored.read(scored)).json_value() for scored in handed[0]]
+        done = [write(site, Scored.read(scored)).json_value() for scored in handed[0]]
     case "log_metrics":
         written = [Written.read(part) for part in handed[1]]
-        done = log_metrics(places, job, Run.read(handed[0]), written).json_value()
+        done = log_metrics(site, job, Run.read(handed[0]), written).json_value()
     case "publish":
-        done = publish(places, Run.read(handed[0]), Verdict.read(handed[1])).json_value()
+        done = publish(site, Run.read(handed[0]), Verdict.read(handed[1])).json_value()
 print(json.dumps([done, Clock().cost().peak_mb]))
 """
 

@@ -79,10 +79,10 @@ def test_a_night_may_have_any_names(home: Home, columns: list[str], others: list
     run_id = home.score(name, day).run_id
     seen = home.predictions(name).query(f"run_id == {run_id}").set_index("entity_id")
     pd.testing.assert_series_equal(seen["score"], scores().sort_index(), check_exact=False, rtol=1e-9)
-    measured = evaluate(home.places, home.read(name), day)
+    measured = evaluate(home.workspace, home.read(name), day)
     assert (measured.metrics["outcomes"], measured.metrics["base_rate"]) == (100, 1)
-    assert reproduce(home.places, run_id).passed
-    page = report(home.places.predictions, home.path, run_id)
+    assert reproduce(home.workspace, run_id).passed
+    page = report(home.workspace.predictions, home.path, run_id)
     assert all(column in page for column in columns[:4])
     janitor = home.server.connections["predictions_janitor"]
     receipt = erase(janitor, home.store, name, "customer-00041", by="ada", reason="asked")

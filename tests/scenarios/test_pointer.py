@@ -165,11 +165,11 @@ def test_a_run_older_than_one_that_was_rolled_back_does_not_publish_by_itself(sh
 def test_the_note_of_a_try_that_broke_off_is_no_reason_against_a_whole_run(shop: Shop) -> None:
     run = shop.extract()
     written = shop.write(run)
-    places = shop.home.places
-    load_model(places, run)
-    log_metrics(places, shop.home.read(shop.job), run, written)
-    ledger.close(places.predictions, run.run_id, "failed", "OperationalError: of another try")
-    assert move_pointer(places.predictions, run.run_id) is None
+    workspace = shop.home.workspace
+    load_model(workspace, run)
+    log_metrics(workspace, shop.home.read(shop.job), run, written)
+    ledger.close(workspace.predictions, run.run_id, "failed", "OperationalError: of another try")
+    assert move_pointer(workspace.predictions, run.run_id) is None
     assert shown(shop) == {run.run_id}
     assert shop.runs()[0]["status_reason"] is None
 
@@ -181,7 +181,7 @@ def test_a_held_run_is_published_in_a_persons_name_only(shop: Shop) -> None:
         publish(shop)
     held = shop.runs()[-1]["run_id"]
     with pytest.raises(Superseded, match=f"run {held} is held"):
-        move_pointer(shop.home.places.predictions, held)
+        move_pointer(shop.home.workspace.predictions, held)
     decide(shop.home.approver, held, approve=True, by="ada", reason="a quiet day")
     assert moves(shop) == [
         (first, None, "publish", None, None),
@@ -191,7 +191,7 @@ def test_a_held_run_is_published_in_a_persons_name_only(shop: Shop) -> None:
 
 def test_the_ledger_is_checked_again_by_who_moves_the_pointer(shop: Shop) -> None:
     run = shop.extract()
-    uri = shop.home.places.predictions
+    uri = shop.home.workspace.predictions
     with pytest.raises(
         PublishError, match=f"run {run.run_id} of {shop.job} 2024-03-01 is not published: .*0 of 3 parts"
     ):
@@ -217,7 +217,7 @@ def test_a_dry_run_is_not_published_whoever_asks(shop: Shop) -> None:
     run = shop.extract(dry_run=True)
     shop.write(run)
     with pytest.raises(PublishError, match="it is a dry run"):
-        move_pointer(shop.home.places.predictions, run.run_id)
+        move_pointer(shop.home.workspace.predictions, run.run_id)
 
 
 # An older model

@@ -86,10 +86,10 @@ def secret(uri: str, **options: str) -> str:
 
 
 def secretly(shop: Shop) -> Workspace:
-    """The shop's places, each with a password."""
+    """The shop's workspace, each with a password."""
     there = shop.home.server.connections
     return replace(
-        shop.home.places, warehouse=secret(there["warehouse"]), predictions=secret(there["predictions"])
+        shop.home.workspace, warehouse=secret(there["warehouse"]), predictions=secret(there["predictions"])
     )
 
 
@@ -105,14 +105,14 @@ def broken(uri: str) -> list[str]:
 
 
 def test_the_password_is_in_every_connection(shop: Shop) -> None:
-    places = secretly(shop)
+    workspace = secretly(shop)
     for address in (
-        places.warehouse,
-        places.predictions,
+        workspace.warehouse,
+        workspace.predictions,
         *broken(shop.home.server.connections["predictions"]),
     ):
         assert CANARY in address
-    assert score(places, shop.home.read(shop.job), NIGHT, RunRequest(trigger="one")).rows_scored == 100
+    assert score(workspace, shop.home.read(shop.job), NIGHT, RunRequest(trigger="one")).rows_scored == 100
 
 
 def test_no_step_of_a_night_tells_its_predictions_password(shop: Shop, witness: Witness) -> None:
@@ -122,18 +122,21 @@ def test_no_step_of_a_night_tells_its_predictions_password(shop: Shop, witness: 
 
     def each(step: Callable[[Workspace], Any]) -> Any:
         """Have a step fail in each bad place; then do it, and hear what it hands on."""
-        for places in bad:
-            witness.refuse(lambda places=places: step(places))  # type: ignore[misc]
+        for leaky in bad:
+            witness.refuse(lambda leaky=leaky: step(leaky))  # type: ignore[misc]
         done = step(good)
         values = done if isinstance(done, list) else [done]
         witness.heard += [json.dumps(value.json_value()) for value in values]
         return done
 
-    run = each(lambda places: extract(places, job, NIGHT, RunRequest(trigger="one")))
+    run = each(lambda workspace: extract(workspace, job, NIGHT, RunRequest(trigger="one")))
     scored = [predict(good, part) for part in load_model(good, run)]
-    written = [each(lambda places: write(places, scored[0])), *(write(good, part) for part in scored[1:])]
-    verdict = each(lambda places: log_metrics(places, job, run, written))
-    each(lambda places: publish(places, run, verdict))
+    written = [
+        each(lambda workspace: write(workspace, scored[0])),
+        *(write(good, part) for part in scored[1:]),
+    ]
+    verdict = each(lambda workspace: log_metrics(workspace, job, run, written))
+    each(lambda workspace: publish(workspace, run, verdict))
     witness.see(shop)
     witness.swear()
 

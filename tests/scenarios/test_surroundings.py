@@ -61,7 +61,7 @@ def the_whole_life_of_a_night(shop: Shop, server: Server) -> None:
     roll_back(home.approver, shop.job, NIGHT, by="ada", reason="after all not")
     assert shop.predictions().equals(before)
     name_outcomes(shop, bought(shop_rows()), keys='column = "bought"')
-    evaluate(home.places, home.read(shop.job), NIGHT)
+    evaluate(home.workspace, home.read(shop.job), NIGHT)
     assert len(analysts_rows(home, "model_quality", shop.job)) == 1
     rejected = [row for row in analysts_rows(home, "rejections", shop.job) if row["run_id"] == first]
     assert sorted(row["rule"] for row in rejected) == ["null", "unique", "unique"]

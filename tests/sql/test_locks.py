@@ -41,14 +41,14 @@ def test_an_analyst_holds_nothing_up(shop: Shop) -> None:
     # Whoever waits for a lock longer than this fails.
     impatient = f"&options={quote('-c lock_timeout=3s')}"
     home, connections = shop.home, shop.home.server.connections
-    places = replace(home.places, predictions=connections["predictions"] + impatient)
+    workspace = replace(home.workspace, predictions=connections["predictions"] + impatient)
     with (
         analyst(shop, KEYS, job=shop.job, day=str(NIGHT)),
         analyst(shop, "SELECT count(*) FROM scoring.predictions"),
     ):
-        first = score(places, home.read(shop.job), NIGHT, RunRequest(trigger="trigger")).run_id
+        first = score(workspace, home.read(shop.job), NIGHT, RunRequest(trigger="trigger")).run_id
         shop.change("visits = visits + 1")
-        second = score(places, home.read(shop.job), NIGHT, RunRequest(trigger="another")).run_id
+        second = score(workspace, home.read(shop.job), NIGHT, RunRequest(trigger="another")).run_id
         approver = home.approver + impatient
         assert roll_back(approver, shop.job, NIGHT, by="ada", reason="wrong") == (first, second)
         home.sql("SELECT scoring.ensure_partition('1988-01-01')", "predictions")
@@ -63,7 +63,7 @@ def test_a_night_that_stays_locked_is_told_with_who_is_in_the_way(
     shop.change("visits = visits + 1")
     second = shop.home.score(shop.job).run_id
     monkeypatch.setattr(waiting, "TURNS", Turns(lock_timeout="50ms", patience=0.2))
-    uri = shop.home.places.predictions
+    uri = shop.home.workspace.predictions
     with postgres.engine(uri).begin() as other:
         other.execute(sa.text("SELECT scoring.lock_night(:job, :day)"), {"job": shop.job, "day": NIGHT})
         pid = other.execute(sa.text("SELECT pg_backend_pid()")).scalar_one()
@@ -84,14 +84,14 @@ def test_a_turn_that_was_in_vain_is_taken_again(shop: Shop) -> None:
             )
         return len(turns)
 
-    assert waiting.patiently(shop.home.places.predictions, "trying", work) == 3
+    assert waiting.patiently(shop.home.workspace.predictions, "trying", work) == 3
 
 
 def test_two_tries_of_one_night_begin_one_after_the_other(shop: Shop) -> None:
     run = shop.extract(trigger="trigger")
     shop.extract(trigger="trigger")
     assert shop.status(run.run_id) == "abandoned"
-    with pytest.raises(ledger.Superseded), ledger.open_run(shop.home.places.predictions, run.run_id):
+    with pytest.raises(ledger.Superseded), ledger.open_run(shop.home.workspace.predictions, run.run_id):
         pass
 
 

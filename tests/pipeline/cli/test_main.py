@@ -181,7 +181,7 @@ def test_a_night_is_rolled_back_in_a_persons_name(shop: Shop, run: Command) -> N
     assert code == 2
     assert "the reason '...' says nothing: it has no letter and no digit" in complained
     # What the pages and messages show to be typed is taken as it stands.
-    [(_, shown), *_] = steps(record(shop.home.places.predictions, second).run)
+    [(_, shown), *_] = steps(record(shop.home.workspace.predictions, second).run)
     code, output, complained = run(*shlex.split(shown)[3:], "--by", "ada")
     assert (code, complained) == (0, "")
 

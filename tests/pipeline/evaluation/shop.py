@@ -59,7 +59,7 @@ def name_outcomes(
 
 def look(shop: Shop, **options: Any) -> Evaluation:
     """Measure the shop's night."""
-    return evaluate(shop.home.places, shop.home.read(shop.job), NIGHT, **options)
+    return evaluate(shop.home.workspace, shop.home.read(shop.job), NIGHT, **options)
 
 
 def kept(shop: Shop, column: str = "", value: str | None = "") -> dict[str, float]:

@@ -139,7 +139,7 @@ def test_only_the_function_writes_and_only_of_published_runs(shop: Shop) -> None
 
 def test_check_tries_the_outcomes_before_the_first_night(shop: Shop) -> None:
     def finding() -> preflight.CheckResult:
-        results = preflight.check(shop.home.read(shop.job), shop.home.places, NIGHT)
+        results = preflight.check(shop.home.read(shop.job), shop.home.workspace, NIGHT)
         return next(one for one in results if one.what == "outcomes")
 
     rows = bought(shop_rows()).astype({"bought": "boolean"})

@@ -66,7 +66,7 @@ def test_forecast_and_reality_stand_side_by_side(shop: Shop) -> None:
 
 def test_check_says_what_a_night_will_take(shop: Shop) -> None:
     shop.home.sql(f"ANALYZE {shop.table}", "warehouse_owner")
-    findings = list(preflight.check(shop.home.read(shop.job), shop.home.places, NIGHT))
+    findings = list(preflight.check(shop.home.read(shop.job), shop.home.workspace, NIGHT))
     (found,) = [finding.detail for finding in findings if finding.what == "query and rows"]
     assert "the night: about 100 rows in 3 parts: " in found
 
@@ -86,7 +86,7 @@ def test_a_night_that_would_not_fit_is_refused_before_it_begins(
     ):
         shop.extract()
     assert shop.status(shop.home.last_run(shop.job)["run_id"]) == "failed"
-    findings = preflight.check(shop.home.read(shop.job), shop.home.places, NIGHT)
+    findings = preflight.check(shop.home.read(shop.job), shop.home.workspace, NIGHT)
     assert [finding.what for finding in findings if not finding.passed] == ["query and rows"]
 
 

@@ -25,7 +25,7 @@ def test_no_more_is_held_than_a_piece(home: Home, monkeypatch: pytest.MonkeyPatc
             texts = [pa.array(["x" * 40] * 500) for _ in range(4)]
             yield pa.RecordBatch.from_arrays([pa.array(range(500)), *texts], schema=REJECTED)
 
-    rejections = Rejections(home.places.predictions, run_id, 0)
+    rejections = Rejections(home.workspace.predictions, run_id, 0)
     rejections.add(reasons())
     rejections.load()
     rows = home.sql(ROWS, run_id=run_id)[0]

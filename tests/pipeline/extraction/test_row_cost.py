@@ -27,7 +27,7 @@ def metrics(shop: Shop, run_id: int) -> dict[str, float]:
 
 def test_a_model_that_may_not_be_loaded_takes_what_it_took_before(shop: Shop) -> None:
     manifest = registry.resolve(shop.home.path, "shop", "champion").manifest
-    uri = shop.home.places.predictions
+    uri = shop.home.workspace.predictions
     first = row_cost.with_last_pace(uri, shop.job, manifest, SAMPLE)
     assert first.score_seconds == SAMPLE.score_seconds + manifest.score_seconds > SAMPLE.score_seconds
     run_id = shop.home.score(shop.job).run_id

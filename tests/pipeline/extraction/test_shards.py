@@ -67,7 +67,7 @@ def test_a_query_that_is_no_shard_is_refused(shop: Shop) -> None:
 
 
 def test_all_shards_read_one_snapshot(shop: Shop) -> None:
-    source = shop.home.places.warehouse
+    source = shop.home.workspace.warehouse
     values: Values = {"score_date": date(2024, 3, 1), "shard": 0, "shards": 1}
     query = SHARD.format(table=shop.table)
     with warehouse.shared_snapshot(source, "q.sql") as snapshot:

@@ -140,19 +140,19 @@ def test_the_probabilities_of_the_classes_are_compared_too(home: Home) -> None:
         model = LogisticRegression(C=strength).fit(rows[["visits"]], rows["visits"] % 3)
         home.model("thirds", model, rows[["visits"]])
         runs.append(home.score(job).run_id)
-    assert compare(home.places, *runs).class_scores_changed == 60
-    assert compare(home.places, runs[1], runs[1]).class_scores_changed == 0
+    assert compare(home.workspace, *runs).class_scores_changed == 60
+    assert compare(home.workspace, runs[1], runs[1]).class_scores_changed == 0
 
 
 def test_a_held_run_is_compared_with_what_is_published(shop: Shop) -> None:
     published = shop.home.score(shop.job)
-    assert with_published(shop.home.places.predictions, published.run_id) is None
+    assert with_published(shop.home.workspace.predictions, published.run_id) is None
     shop.change("visits = visits + 3", "entity_id LIKE '%3'")
     shop.configure("min_rows = 1", "min_rows = 101")
     with pytest.raises(Held):
         shop.home.score(shop.job)
     held = shop.home.last_run(shop.job)["run_id"]
-    difference = with_published(shop.home.places.predictions, held)
+    difference = with_published(shop.home.workspace.predictions, held)
     assert difference is not None
     assert (difference.before.run_id, difference.after.run_id, difference.after.status) == (
         published.run_id,
@@ -166,7 +166,7 @@ def test_a_held_run_of_the_first_night_has_nothing_to_be_compared_with(shop: Sho
     shop.configure("min_rows = 1", "min_rows = 101")
     with pytest.raises(Held):
         shop.home.score(shop.job)
-    assert with_published(shop.home.places.predictions, shop.home.last_run(shop.job)["run_id"]) is None
+    assert with_published(shop.home.workspace.predictions, shop.home.last_run(shop.job)["run_id"]) is None
 
 
 def test_without_its_job_file_a_run_is_compared_all_the_same(shop: Shop) -> None:

@@ -36,7 +36,7 @@ def scored(shop: Shop) -> int:
 
 
 def again(shop: Shop, run_id: int) -> Reproduction:
-    return reproduce(shop.home.places, run_id)
+    return reproduce(shop.home.workspace, run_id)
 
 
 def file(shop: Shop, run_id: int, name: str) -> Path:
@@ -66,7 +66,7 @@ def test_a_model_of_classes_and_one_of_values_are_found_again(home: Home) -> Non
     for name, model in (("thirds", LogisticRegression()), ("value", Ridge())):
         home.model(name, model.fit(rows[["visits"]], outcome), rows[["visits"]])
         run_id = home.score(home.job(f"SELECT * FROM {home.table(rows)}", name)).run_id
-        reproduction = reproduce(home.places, run_id)
+        reproduction = reproduce(home.workspace, run_id)
         assert reproduction.passed
         assert reproduction.equal == {"scored part": 90, "database": 90}
 
@@ -110,15 +110,15 @@ def test_an_erasure_explains_the_last_bits_of_its_part_and_nothing_else(home: Ho
         by="ada",
         reason="ticket 7",
     )
-    outcome = reproduce(home.places, run_id)
+    outcome = reproduce(home.workspace, run_id)
     assert outcome.passed
     assert (outcome.rows, outcome.rounded, outcome.equal) == (99, 78, {"scored part": 60, "database": 60})
-    traced = trace(home.places, run_id, "customer-00042")
+    traced = trace(home.workspace, run_id, "customer-00042")
     assert traced.equal
     assert traced.notes == [
         "the last bits differ: rows of its part were erased since, and were scored together with it"
     ]
-    part = parts_of(run(home.places.predictions, run_id))[1]
+    part = parts_of(run(home.workspace.predictions, run_id))[1]
     then, other = 1.1, Difference(1, "customer-00042", "database", "score", 1.1, 1.1001)
     assert unexplained([replace(other, now=then * (1 + 1e-15)), other], part) == [other]
     assert len(unexplained([replace(other, now=then * (1 + 1e-15))], replace(part, erased=0))) == 1

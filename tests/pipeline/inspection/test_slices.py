@@ -17,7 +17,7 @@ def sliced(shop: Shop, *columns: str) -> None:
 
 
 def diff(shop: Shop, before: int, after: int, top: int = 10) -> Diff:
-    return compare(shop.home.places, before, after, top=top)
+    return compare(shop.home.workspace, before, after, top=top)
 
 
 def test_without_its_parts_a_run_is_compared_all_the_same_but_by_slice(shop: Shop) -> None:

@@ -62,7 +62,7 @@ def test_a_connection_without_addresses_is_refused(job: Job, value: str) -> None
 
 
 def test_a_check_says_all_of_it_and_the_pool_only_where_it_sees_airflows(home: Home, job: Job) -> None:
-    findings = preflight.check(job, home.places, NIGHT, {})
+    findings = preflight.check(job, home.workspace, NIGHT, {})
     by_name = {finding.what: finding for finding in findings}
     assert [name for name in ("alerts", "tracking", "pool") if not by_name[name].passed] == [
         "alerts",

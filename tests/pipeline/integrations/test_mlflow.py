@@ -134,14 +134,14 @@ def mlflow() -> Iterator[Mlflow]:
 def scored(shop: Shop) -> tuple[int, dict[str, float]]:
     """A published run, and its numbers."""
     run_id = shop.home.score(shop.job).run_id
-    return run_id, log_metrics.read(shop.home.places.predictions, run_id)
+    return run_id, log_metrics.read(shop.home.workspace.predictions, run_id)
 
 
 def test_a_run_arrives_once_however_often_it_is_told(home: Home, mlflow: Mlflow) -> None:
     shop = open_shop(home)
     run_id, tags = scored(shop)
     for _ in range(2):
-        track(Server(mlflow.url), home.places.predictions, run_id, tags)
+        track(Server(mlflow.url), home.workspace.predictions, run_id, tags)
     [run] = mlflow.runs
     assert (run["experiment"], run["status"]) == (shop.job, "FINISHED")
     assert run["params"]["model_version"] == "1"
@@ -157,8 +157,8 @@ def test_a_run_arrives_once_however_often_it_is_told(home: Home, mlflow: Mlflow)
 def test_what_the_results_say_later_is_added_to_the_same_run(home: Home, mlflow: Mlflow) -> None:
     shop = open_shop(home)
     run_id, tags = scored(shop)
-    track(Server(mlflow.url), home.places.predictions, run_id, tags)
-    track(Server(mlflow.url), home.places.predictions, run_id, {"outcomes:roc_auc": 0.75})
+    track(Server(mlflow.url), home.workspace.predictions, run_id, tags)
+    track(Server(mlflow.url), home.workspace.predictions, run_id, {"outcomes:roc_auc": 0.75})
     [run] = mlflow.runs
     assert {"outcomes/roc_auc", "rows_scored"} <= {key for key, _, _ in run["metrics"]}
     assert mlflow.calls.count("experiments/create") == 1
@@ -168,7 +168,7 @@ def test_a_run_that_is_held_has_not_ended_there(home: Home, mlflow: Mlflow) -> N
     shop = open_shop(home)
     run = shop.extract()
     shop.home.sql("UPDATE scoring.scoring_runs SET status = 'held' WHERE run_id = :run_id", run_id=run.run_id)
-    track(Server(mlflow.url), home.places.predictions, run.run_id, {})
+    track(Server(mlflow.url), home.workspace.predictions, run.run_id, {})
     assert (mlflow.runs[0]["status"], mlflow.runs[0]["tags"]["scoring.status"]) == ("RUNNING", "held")
 
 
@@ -177,7 +177,7 @@ def test_any_name_and_any_number_of_them_is_taken(home: Home, mlflow: Mlflow) ->
     run_id, _ = scored(shop)
     odd = {"label_share:..": 1.0, "label_share:a/../é": 2.0, "label_share:": 3.0, "x" * 300: 4.0}
     many = {f"business:{number}": float(number) for number in range(1100)}
-    track(Server(mlflow.url), home.places.predictions, run_id, {**odd, **many, "endless": float("inf")})
+    track(Server(mlflow.url), home.workspace.predictions, run_id, {**odd, **many, "endless": float("inf")})
     assert len(mlflow.runs[0]["metrics"]) == 1104
 
 
@@ -194,7 +194,7 @@ def test_it_logs_in_as_the_connection_says(
 ) -> None:
     run = open_shop(home).extract()
     there = server("http", "127.0.0.1", mlflow.server_port, "mlflow", login=login, password=password)
-    track(there, home.places.predictions, run.run_id, {})
+    track(there, home.workspace.predictions, run.run_id, {})
     assert set(mlflow.headers) == {header}
     assert "token" not in repr(there)
     assert "se:cret" not in repr(there)
@@ -209,7 +209,7 @@ def test_the_address_is_that_of_the_connection() -> None:
 
 
 def test_a_server_that_refuses_or_is_gone_is_named(home: Home, mlflow: Mlflow) -> None:
-    run, uri = open_shop(home).extract(), home.places.predictions
+    run, uri = open_shop(home).extract(), home.workspace.predictions
     mlflow.status = 500
     with pytest.raises(TrackingError, match=r"/api/2.0/mlflow/experiments/search: .*no room"):
         track(Server(mlflow.url, "ana", "secret-word"), uri, run.run_id, {})
@@ -227,7 +227,7 @@ def test_a_real_server_takes_it(home: Home) -> None:
     shop = replace(shop, job=name)
     run_id, tags = scored(shop)
     odd = {"label_share:..": 1.0, "label_share:a/../é": 2.0, "x" * 300: 4.0}
-    there = {track(Server(url), home.places.predictions, run_id, tags | odd) for _ in range(2)}
+    there = {track(Server(url), home.workspace.predictions, run_id, tags | odd) for _ in range(2)}
     assert len(there) == 1
     answer = httpx.get(f"{url}/api/2.0/mlflow/runs/get", params={"run_id": there.pop()}).json()["run"]
     assert answer["info"]["status"] == "FINISHED"

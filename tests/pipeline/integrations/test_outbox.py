@@ -40,7 +40,7 @@ def test_a_message_reaches_a_mailbox_and_a_web_hook(
     home: Home, mail: tuple[str, list[EmailMessage]], web: Web
 ) -> None:
     to, (address, inbox) = recipient(home), mail
-    enqueue_and_send(home.places.predictions, to, (address, web.url), alert(home))
+    enqueue_and_send(home.workspace.predictions, to, (address, web.url), alert(home))
     [letter] = inbox
     assert (letter["Subject"], letter["To"]) == ("shop 2024-03-01: held", "team@example.com")
     assert "volume: 3 rows" in letter.as_string()
@@ -49,16 +49,16 @@ def test_a_message_reaches_a_mailbox_and_a_web_hook(
     [row] = kept(home, to)
     assert row["sent_at"] is not None
     assert row["body"] == ""
-    assert not outbox.waiting(home.places.predictions, to)
+    assert not outbox.waiting(home.workspace.predictions, to)
 
 
 def test_a_cause_is_told_once_and_its_repetitions_are_counted(home: Home, web: Web) -> None:
     to = recipient(home)
     for night in range(30):
         enqueue_and_send(
-            home.places.predictions, to, (web.url,), alert(home, score_date=NIGHT + timedelta(days=night))
+            home.workspace.predictions, to, (web.url,), alert(home, score_date=NIGHT + timedelta(days=night))
         )
-    enqueue_and_send(home.places.predictions, to, (web.url,), alert(home, "run 8: held: volume"))
+    enqueue_and_send(home.workspace.predictions, to, (web.url,), alert(home, "run 8: held: volume"))
     assert len(web.got) == 2
     assert [row["repeated"] for row in kept(home, to)] == [29, 0]
 
@@ -66,7 +66,7 @@ def test_a_cause_is_told_once_and_its_repetitions_are_counted(home: Home, web: W
 def test_what_cannot_be_sent_is_kept_and_goes_with_the_next_as_one_message(
     home: Home, mail: tuple[str, list[EmailMessage]], web: Web
 ) -> None:
-    to, (address, inbox), uri = recipient(home), mail, home.places.predictions
+    to, (address, inbox), uri = recipient(home), mail, home.workspace.predictions
     web.status = 500
     for cause in ("first", "second"):
         with pytest.raises(
@@ -87,7 +87,7 @@ def test_what_cannot_be_sent_is_kept_and_goes_with_the_next_as_one_message(
 
 
 def test_after_a_week_a_message_is_stale(home: Home, web: Web) -> None:
-    to, uri = recipient(home), home.places.predictions
+    to, uri = recipient(home), home.workspace.predictions
     web.status = 500
     with pytest.raises(AlertError):
         enqueue_and_send(uri, to, (web.url,), alert(home))
@@ -112,7 +112,7 @@ def test_without_its_database_a_message_is_sent_if_it_may(
 
 def test_an_address_that_cannot_be_used_keeps_no_other_from_its_message(home: Home, web: Web) -> None:
     with pytest.raises(AlertError, match="Apprise cannot use an address"):
-        enqueue_and_send(home.places.predictions, recipient(home), ("nosuch://x", web.url), alert(home))
+        enqueue_and_send(home.workspace.predictions, recipient(home), ("nosuch://x", web.url), alert(home))
     assert len(web.got) == 1
 
 
@@ -139,7 +139,7 @@ def test_an_erasure_takes_the_text_of_messages_that_wait(home: Home, web: Web) -
     for job in (shop.job, "another"):
         with pytest.raises(AlertError):
             enqueue_and_send(
-                home.places.predictions,
+                home.workspace.predictions,
                 to,
                 (web.url,),
                 alert(home, job, job=job, body="customer-00007 twice"),

@@ -49,8 +49,8 @@ def found(receipt: Receipt) -> tuple[int, int, int, int]:
 def left(shop: Shop, entity: str = ENTITY) -> list[str]:
     """Where an entity still is: files, and tables of the database with anything of it in any column."""
     files = [path for path in Path(shop.home.store).rglob("*.parquet*") if path.is_file()]
-    places = [path.name for path in files if f"'{entity}'" in str(pq.read_table(path).to_pydict())]
-    places += [path.name for path in Path(shop.home.store).rglob("*.json") if entity in path.read_text()]
+    workspace = [path.name for path in files if f"'{entity}'" in str(pq.read_table(path).to_pydict())]
+    workspace += [path.name for path in Path(shop.home.store).rglob("*.json") if entity in path.read_text()]
     own = "run_id IN (SELECT run_id FROM scoring.scoring_runs WHERE job = :job)"
     for table in (
         "prediction_rows",
@@ -61,8 +61,8 @@ def left(shop: Shop, entity: str = ENTITY) -> list[str]:
         "feature_metrics",
     ):
         query = f"SELECT FROM scoring.{table} AS found WHERE {own} AND found::text LIKE '%' || :entity || '%'"
-        places += [table] * len(shop.home.sql(query, job=shop.job, entity=entity))
-    return sorted(places)
+        workspace += [table] * len(shop.home.sql(query, job=shop.job, entity=entity))
+    return sorted(workspace)
 
 
 def verified(shop: Shop, run_id: int) -> list[int]:
@@ -71,7 +71,7 @@ def verified(shop: Shop, run_id: int) -> list[int]:
     pinned = registry.resolve(shop.home.path, run["model_name"], "", run["model_version"])
     loaded = registry.load(pinned)
     rows = []
-    for line in history.show(shop.home.places.predictions, run_id)["ledger"]:
+    for line in history.show(shop.home.workspace.predictions, run_id)["ledger"]:
         ref = RunRef(shop.job, NIGHT, run_id)
         part = Part(number=line["part"], rows=0, size=0, sha256=line["input_sha256"])
         work = PartTask(
@@ -81,7 +81,8 @@ def verified(shop: Shop, run_id: int) -> list[int]:
         kept = files.fetch(shop.home.store, ref.scored(line["part"]))
         assert hashlib.sha256(kept).hexdigest() == line["scored_sha256"]
         assert (
-            score_part(shop.home.places, work, pinned, loaded, Clock()).part.sha256 == line["scored_sha256"]
+            score_part(shop.home.workspace, work, pinned, loaded, Clock()).part.sha256
+            == line["scored_sha256"]
         )
         rows.append(
             sum(batch.num_rows for batch in parts.read(shop.home.store, ref.input(line["part"]), part))
@@ -311,7 +312,7 @@ def test_what_cannot_be_is_refused(shop: Shop, entity: str, by: str, reason: str
 def test_an_entity_is_text_and_nothing_else(shop: Shop, entity: str) -> None:
     run = shop.extract()
     reason = f"entities doubled: entity {entity}: 2 rows, a 41b, x41, customer-00007"
-    ledger.close(shop.home.places.predictions, run.run_id, "failed", reason)
+    ledger.close(shop.home.workspace.predictions, run.run_id, "failed", reason)
     age(shop, 2)
     receipt = forget(shop, entity)
     assert found(receipt)[1:] == (0, 0, 0)

@@ -87,7 +87,7 @@ def test_superseded_scores_go_and_published_ones_stay(shop: Shop) -> None:
     assert shop.predictions().equals(before)
     row = shop.runs()[0]
     assert row["expired_at"] <= row["rows_pruned_at"]
-    assert len(history.show(shop.home.places.predictions, old)["ledger"]) == 3  # the ledger is history
+    assert len(history.show(shop.home.workspace.predictions, old)["ledger"]) == 3  # the ledger is history
 
 
 def test_nothing_goes_before_its_time(shop: Shop) -> None:
@@ -163,7 +163,7 @@ def test_an_open_run_stays_for_a_day_and_then_is_abandoned(shop: Shop, status: s
     run = shop.extract()
     written = shop.write(run)
     if status == "failed":
-        ledger.close(shop.home.places.predictions, run.run_id, "failed", "no memory")
+        ledger.close(shop.home.workspace.predictions, run.run_id, "failed", "no memory")
     keep(shop, superseded_days=1, parts_days=1)
     age(shop, 0.9)
     assert prune(shop).gone == ()
@@ -234,7 +234,7 @@ def test_metrics_go_after_the_scores_and_published_runs_keep_theirs(shop: Shop) 
             tell(shop, run, sent)
     kept = metrics(shop, new)
     age(shop, 99)
-    before = verify(shop.home.places.predictions)  # which notices that time was made to pass
+    before = verify(shop.home.workspace.predictions)  # which notices that time was made to pass
     keep(shop, parts_days=1000, rejected_values_days=1000, metrics_days=98)
     # Its metrics are not due while it has its scores.
     assert [item.what for item in prune(shop).gone] == ["scores"]
@@ -251,11 +251,11 @@ def test_metrics_go_after_the_scores_and_published_runs_keep_theirs(shop: Shop) 
     # It is told apart from a run that measured nothing, and stays so.
     page = report(shop.home.server.connections["analyst"], shop.home.path, old)
     assert page.count("The job's retention deleted") == 3
-    assert history.show(shop.home.places.predictions, old)["metrics"] == []
+    assert history.show(shop.home.workspace.predictions, old)["metrics"] == []
     with pytest.raises(sa.exc.ProgrammingError, match=f"the metrics of run {old} had their time"):
         measure(shop, old)
     # Runs were made older and the chain was not: by the chain, the old run expired too early.
-    after = verify(shop.home.places.predictions)
+    after = verify(shop.home.workspace.predictions)
     expired = {
         violation
         for violation in after.violations
@@ -267,7 +267,7 @@ def test_metrics_go_after_the_scores_and_published_runs_keep_theirs(shop: Shop) 
 def test_metrics_of_what_was_never_shown_go_too(shop: Shop) -> None:
     run = shop.extract()
     shop.write(run)
-    ledger.close(shop.home.places.predictions, run.run_id, "failed", "no memory")
+    ledger.close(shop.home.workspace.predictions, run.run_id, "failed", "no memory")
     shop.home.sql("INSERT INTO scoring.run_metrics VALUES (:run, 'rows_scored', 1)", run=run.run_id)
     keep(shop, parts_days=1000, superseded_days=1, metrics_days=1)
     age(shop, 2)

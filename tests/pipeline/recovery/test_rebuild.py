@@ -173,7 +173,7 @@ def rescue(template: Own, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
 
 def live(rescue: Rescue) -> None:
     """All that may happen to nights: a second run, a rollback, an approval, a fallback."""
-    shop, home, uri = rescue.shop, rescue.home, rescue.home.places.predictions
+    shop, home, uri = rescue.shop, rescue.home, rescue.home.workspace.predictions
     home.score(rescue.job, NIGHTS[1])
     shop.change("visits = visits + 1")
     home.score(rescue.job, NIGHTS[1])
@@ -182,7 +182,7 @@ def live(rescue: Rescue) -> None:
     receipts.follow(uri, home.store, rescue.job)
     decide(approver, shop.hold(NIGHTS[2]), approve=True, by="ada", reason="a quiet day")
     shop.configure("retries = 0", 'retries = 0\nfallback = "last_published"')
-    serve(home.places, home.read(rescue.job), NIGHTS[3], trigger="the night", reason="it failed")
+    serve(home.workspace, home.read(rescue.job), NIGHTS[3], trigger="the night", reason="it failed")
 
 
 def test_a_backup_and_the_store_give_back_what_there_was(rescue: Rescue) -> None:
@@ -321,7 +321,7 @@ def test_nothing_of_another_database_is_touched(rescue: Rescue, home: Home) -> N
     other = Rescue(shop, rescue.server)
     shutil.copytree(Path(home.store), Path(rescue.home.store), dirs_exist_ok=True)
     before = files_of(rescue.home.store)
-    mine = rescue.home.places.predictions
+    mine = rescue.home.workspace.predictions
     with pytest.raises(ForeignStore):
         store_identity.admit(rescue.home.store, other.job, mine)
     job = home.read(shop.job)
@@ -357,15 +357,15 @@ def test_what_nobody_wants_back_goes_when_told(rescue: Rescue) -> None:
 
 
 def test_a_number_is_claimed_once(rescue: Rescue) -> None:
-    database = store_identity.of(rescue.home.places.predictions)
+    database = store_identity.of(rescue.home.workspace.predictions)
     with pytest.raises(BehindStore, match=f"has a run {database.last_run_id} of this database already"):
         store_identity.claim(rescue.home.store, database, database.last_run_id)
     store_identity.claim(rescue.home.store, database, 41_999)
     assert store_identity.highest(rescue.home.store, database) == 41_999
-    before = history.runs(rescue.home.places.predictions)
+    before = history.runs(rescue.home.workspace.predictions)
     with pytest.raises(BehindStore, match="has run 41999, and this database has come to run"):
         rescue.home.score(rescue.job, NIGHTS[1])
-    assert history.runs(rescue.home.places.predictions) == before
+    assert history.runs(rescue.home.workspace.predictions) == before
 
 
 def test_a_move_without_a_receipt_is_made_up_for(rescue: Rescue, caplog: pytest.LogCaptureFixture) -> None:
@@ -373,7 +373,7 @@ def test_a_move_without_a_receipt_is_made_up_for(rescue: Rescue, caplog: pytest.
     [first] = moves.rglob("*.json")
     first.unlink()
     with unwritable(first.parent):
-        receipts.follow(rescue.home.places.predictions, rescue.home.store, rescue.job)
+        receipts.follow(rescue.home.workspace.predictions, rescue.home.store, rescue.job)
     assert "the store got no receipt for it" in caplog.text
     rescue.home.score(rescue.job, NIGHTS[1])
     assert first.exists()
@@ -449,7 +449,7 @@ def test_what_the_database_has_not_sealed_is_not_taken(rescue: Rescue) -> None:
     assert [
         "does not have this database's seal" in line and str(NIGHTS[1]) in line for line in done.refused
     ] == [True]
-    assert verify(rescue.home.places.predictions).violations == ()
+    assert verify(rescue.home.workspace.predictions).violations == ()
     assert prune(rescue).gone == ()  # no forged receipt makes anybody forgetful
     assert folder.exists()
     with pytest.raises(sa.exc.ProgrammingError, match="permission denied"):
@@ -480,14 +480,14 @@ def test_a_receipt_and_a_record_speak_of_their_own_night_only(rescue: Rescue) ->
     assert ["speaks of another" in line for line in refused] == [True, True]
     assert [str(day) in line for day, line in zip(NIGHTS, refused, strict=False)] == [True, True]
     assert other.seen() == before
-    assert verify(rescue.home.places.predictions).violations == ()
+    assert verify(rescue.home.workspace.predictions).violations == ()
     [entered] = rescue.home.sql("SELECT kind, by, restored_as FROM scoring.decisions")
     login = rescue.home.sql("SELECT session_user AS login")[0]["login"]
     assert entered == {"kind": "publish", "by": None, "restored_as": login}
 
 
 def test_a_number_that_nobody_gave_stops_no_night(rescue: Rescue) -> None:
-    store, database = rescue.home.store, store_identity.of(rescue.home.places.predictions)
+    store, database = rescue.home.store, store_identity.of(rescue.home.workspace.predictions)
     claims = f"{objects.FOLDER}/runs/{database.database_id}"
     huge = 9_223_372_036_854_775_807
     high = [f"{claims}/{number // 1000}/{number}" for number in (huge, 999_999_999_999_999_999)]
@@ -504,7 +504,7 @@ def test_a_number_that_nobody_gave_stops_no_night(rescue: Rescue) -> None:
     assert rescue.home.sql(sequences) == []
     run = rescue.home.score(rescue.job, NIGHTS[1]).run_id
     assert run == database.last_run_id + 1
-    assert store_identity.highest(store, store_identity.of(rescue.home.places.predictions)) == run
+    assert store_identity.highest(store, store_identity.of(rescue.home.workspace.predictions)) == run
     rescue.begin_anew()
     with pytest.raises(
         RebuildError, match=rf"{high[1]} .*claims run .*Nothing was touched. Remove that file"

@@ -53,7 +53,7 @@ def shop(home: Home) -> Shop:
 
 def checked(shop: Shop) -> CheckResult:
     """What `check` finds of the query's rows."""
-    results = preflight.check(shop.home.read(shop.job), shop.home.places, NIGHT)
+    results = preflight.check(shop.home.read(shop.job), shop.home.workspace, NIGHT)
     return next(finding for finding in results if finding.what == "query and rows")
 
 
@@ -177,7 +177,9 @@ def test_check_refuses_a_model_that_takes_its_outcome(home: Home) -> None:
     path = folder / "manifest.json"
     path.write_text(path.read_text().replace('"outcome": null', '"outcome": "visits"'))
     job = home.job("SELECT 1", "shop")
-    results: dict[str, Any] = {one.what: one for one in preflight.check(home.read(job), home.places, NIGHT)}
+    results: dict[str, Any] = {
+        one.what: one for one in preflight.check(home.read(job), home.workspace, NIGHT)
+    }
     assert not results["model"].passed
     assert (
         "shop version 1 takes its own outcome, 'visits', which nobody knows at night"

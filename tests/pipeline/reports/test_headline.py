@@ -75,7 +75,7 @@ def test_a_failed_night_and_the_scores_that_stand_in_for_it(shop: Shop) -> None:
     assert verdict(shop).sentence == "Failed: no row was scored. Analysts see nothing for this score date."
     assert 'column "nothing" does not exist' in verdict(shop).reasons[0]
     assert steps(run(shop))[0][1] == f"python -m pipeline check {shop.job}"
-    serve(shop.home.places, shop.home.read(shop.job), NEXT, trigger="the night", reason="it failed")
+    serve(shop.home.workspace, shop.home.read(shop.job), NEXT, trigger="the night", reason="it failed")
     assert verdict(shop).level == "warn"
     assert verdict(shop).sentence == (
         f"The run failed, and its fallback shows the scores of {NIGHT} again (run {source}, 1 day old): "
@@ -100,7 +100,7 @@ def test_a_failed_night_and_the_scores_that_stand_in_for_it(shop: Shop) -> None:
 def test_the_scores_of_the_previous_champion(shop: Shop) -> None:
     shop.home.model("shop", *shop_model(seed=1))
     shop.configure('owner = "tests"', 'owner = "tests"\nfallback = "champion_previous"')
-    serve(shop.home.places, shop.home.read(shop.job), NIGHT, trigger="the night", reason="it failed")
+    serve(shop.home.workspace, shop.home.read(shop.job), NIGHT, trigger="the night", reason="it failed")
     assert verdict(shop).level == "warn"
     assert verdict(shop).sentence == (
         "The run failed, and analysts see scores of the champion's predecessor instead: "
@@ -146,7 +146,7 @@ def test_dry_runs(shop: Shop) -> None:
     assert verdict(shop).sentence == f"A dry run: 100 rows scored, 0 rejected. {never}"
     begun = shop.extract(dry_run=True)
     assert verdict(shop).sentence == f"A dry run, not finished: no row is scored yet. {never}"
-    ledger.close(shop.home.places.predictions, begun.run_id, "failed", "out of memory")
+    ledger.close(shop.home.workspace.predictions, begun.run_id, "failed", "out of memory")
     assert verdict(shop) == Headline(
         "bad", f"A dry run that failed: no row was scored. {never}", ("out of memory",)
     )

@@ -16,7 +16,7 @@ def shop(home: Home) -> Shop:
 def test_show_tells_all_of_a_run(shop: Shop) -> None:
     shop.change("channel = NULL", "entity_id IN ('customer-00001', 'customer-00041')")
     done = shop.home.score(shop.job)
-    seen = history.show(shop.home.places.predictions, done.run_id)
+    seen = history.show(shop.home.workspace.predictions, done.run_id)
     assert (seen["job"], seen["status"], seen["rows_scored"]) == (shop.job, "published", 98)
     assert [
         (line["rows_extracted"], line["rows_rejected"], line["rows_scored"]) for line in seen["ledger"]
@@ -32,12 +32,12 @@ def test_show_tells_all_of_a_run(shop: Shop) -> None:
 
 def test_show_of_a_run_that_is_not_there_says_how_to_find_one(shop: Shop) -> None:
     with pytest.raises(LedgerError, match=r"no run 999999999\. `python -m pipeline runs` lists them"):
-        history.show(shop.home.places.predictions, 999_999_999)
+        history.show(shop.home.workspace.predictions, 999_999_999)
 
 
 def test_runs_are_listed_newest_first(shop: Shop) -> None:
     made = [shop.extract().run_id for _ in range(3)]
-    uri = shop.home.places.predictions
+    uri = shop.home.workspace.predictions
     assert [run["run_id"] for run in history.runs(uri, shop.job)] == made[::-1]
     assert [run["run_id"] for run in history.runs(uri, shop.job, limit=1)] == made[-1:]
     assert history.runs(uri, "no_such_job") == []

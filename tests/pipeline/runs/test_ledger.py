@@ -47,7 +47,7 @@ def test_a_try_that_comes_late_does_not_take_over_from_a_later_one(shop: Shop) -
 
 def test_whatever_ends_a_stage_is_noted_in_the_runs_row(shop: Shop) -> None:
     run = shop.extract()
-    with pytest.raises(KeyboardInterrupt), ledger.open_run(shop.home.places.predictions, run.run_id):
+    with pytest.raises(KeyboardInterrupt), ledger.open_run(shop.home.workspace.predictions, run.run_id):
         raise KeyboardInterrupt
     noted = shop.home.last_run(shop.job)
     assert (noted["status"], noted["status_reason"]) == ("failed", "KeyboardInterrupt")
@@ -56,33 +56,33 @@ def test_whatever_ends_a_stage_is_noted_in_the_runs_row(shop: Shop) -> None:
 
 def test_a_failure_is_noted_in_the_runs_row_and_a_retry_resumes_it(shop: Shop) -> None:
     run = shop.extract()
-    work = load_model(shop.home.places, run)
+    work = load_model(shop.home.workspace, run)
     path = Path(shop.home.store) / RunRef.of(run).input(1)
     aside = path.rename(path.with_suffix(".aside"))
     with pytest.raises(PartError, match="is missing") as missing:
-        predict(shop.home.places, work[1])
-    ledger.note_failure(shop.home.places.predictions, run.run_id, f"PartError: {missing.value}")
+        predict(shop.home.workspace, work[1])
+    ledger.note_failure(shop.home.workspace.predictions, run.run_id, f"PartError: {missing.value}")
     failed = shop.home.last_run(shop.job)
     assert failed["status"] == "failed"
     assert failed["status_reason"].startswith("PartError: part ")
     aside.rename(path)
-    write(shop.home.places, predict(shop.home.places, work[1]))
+    write(shop.home.workspace, predict(shop.home.workspace, work[1]))
     resumed = shop.home.last_run(shop.job)
     assert (resumed["status"], resumed["status_reason"]) == ("running", None)
     assert shop.publish(run, shop.write(run)).rows_scored == 100
 
 
 def test_of_tries_that_begin_at_once_the_newest_goes_on(shop: Shop) -> None:
-    places, job = shop.home.places, shop.home.read(shop.job)
+    workspace, job = shop.home.workspace, shop.home.read(shop.job)
     shop.extract()  # so that the month's partition is there, and nothing else makes them wait
-    pinned = registry.resolve(places.home, job.model.name, job.model.alias)
+    pinned = registry.resolve(workspace.home, job.model.name, job.model.alias)
     interval = dates.interval(NIGHT, job.zone)
     record = ledger.RunRecord(
         job.name, NIGHT, interval, RunRequest(trigger="one"), pinned, "query", job.sha256
     )
     with ThreadPoolExecutor(6) as threads:
         tries = list(
-            threads.map(lambda _: ledger.begin(places.predictions, record, lambda run_id: None), range(6))
+            threads.map(lambda _: ledger.begin(workspace.predictions, record, lambda run_id: None), range(6))
         )
     assert [run["run_id"] for run in shop.runs()[1:] if run["status"] == "running"] == [max(tries)]
 
@@ -91,7 +91,7 @@ def test_a_long_reason_is_cut(shop: Shop) -> None:
     run = shop.extract()
     with (
         pytest.raises(MemoryError, match="xxx"),
-        ledger.open_run(shop.home.places.predictions, run.run_id),
+        ledger.open_run(shop.home.workspace.predictions, run.run_id),
     ):
         raise MemoryError("x" * 10_000)
     assert len(shop.home.last_run(shop.job)["status_reason"]) == 2000
@@ -100,10 +100,10 @@ def test_a_long_reason_is_cut(shop: Shop) -> None:
 @pytest.mark.parametrize("status", ["held", "abandoned"])
 def test_work_on_a_closed_run_ends(shop: Shop, status: str) -> None:
     run = shop.extract()
-    ledger.close(shop.home.places.predictions, run.run_id, status, "enough")
+    ledger.close(shop.home.workspace.predictions, run.run_id, status, "enough")
     with (
         pytest.raises(Superseded, match=rf"run {run.run_id} is {status} \(enough\): nothing to do"),
-        ledger.open_run(shop.home.places.predictions, run.run_id),
+        ledger.open_run(shop.home.workspace.predictions, run.run_id),
     ):
         raise AssertionError("the work began")
     assert shop.status(run.run_id) == status
@@ -111,13 +111,13 @@ def test_work_on_a_closed_run_ends(shop: Shop, status: str) -> None:
 
 def test_a_published_run_is_not_closed(shop: Shop) -> None:
     done = shop.home.score(shop.job)
-    ledger.close(shop.home.places.predictions, done.run_id, "failed", "late")
+    ledger.close(shop.home.workspace.predictions, done.run_id, "failed", "late")
     assert shop.status(done.run_id) == "published"
 
 
 def test_work_on_a_run_that_is_not_there_is_refused(shop: Shop) -> None:
     with (
         pytest.raises(LedgerError, match="no run 999999999 in the predictions database"),
-        ledger.open_run(shop.home.places.predictions, 999_999_999),
+        ledger.open_run(shop.home.workspace.predictions, 999_999_999),
     ):
         raise AssertionError("the work began")

@@ -38,7 +38,7 @@ def second(home: Home, shop: Shop) -> Shop:
 
 def stand_in(shop: Shop, day: Any = NEXT, trigger: str = "the night") -> str:
     """Serve the job's fallback for a night."""
-    return serve(shop.home.places, shop.home.read(shop.job), day, trigger=trigger, reason="it failed")
+    return serve(shop.home.workspace, shop.home.read(shop.job), day, trigger=trigger, reason="it failed")
 
 
 def spoil(shop: Shop) -> None:
@@ -79,7 +79,7 @@ def test_scores_that_are_served_again_can_be_reproduced_and_erased(shop: Shop) -
     shop.home.score(shop.job)
     stand_in(shop)
     run_id = shop.runs()[-1]["run_id"]
-    assert reproduce(shop.home.places, run_id).passed
+    assert reproduce(shop.home.workspace, run_id).passed
     janitor, store = shop.home.server.connections["predictions_janitor"], shop.home.store
     receipt = erase(janitor, store, shop.job, "customer-00042", by="ann", reason="asked to be")
     assert (receipt.runs, receipt.prediction_rows) == (2, 2)
@@ -169,7 +169,7 @@ def test_a_predecessor_that_is_missing_is_named_by_the_check(second: Shop) -> No
     job = second.home.read(second.job)
 
     def finding() -> Any:
-        return next(found for found in check(job, second.home.places, NIGHT) if found.what == "fallback")
+        return next(found for found in check(job, second.home.workspace, NIGHT) if found.what == "fallback")
 
     assert finding().passed
     path.write_text(path.read_text().replace("champion_previous", "somebody"))
@@ -181,7 +181,7 @@ def test_a_predecessor_that_is_missing_is_named_by_the_check(second: Shop) -> No
     ("first", "reason"), [("fallback", "is newer and published"), ("own", "of the night itself")]
 )
 def test_the_database_keeps_a_fallback_below_the_night_itself(second: Shop, first: str, reason: str) -> None:
-    pinned = previous(second.home.places, second.home.read(second.job))
+    pinned = previous(second.home.workspace, second.home.read(second.job))
     begun = {"fallback": {"pinned": pinned, "served_by": "champion_previous"}, "own": {}}
     runs = {who: second.extract(**begun[who]) for who in sorted(begun, reverse=first == "own")}
     written = {who: second.write(run) for who, run in runs.items()}

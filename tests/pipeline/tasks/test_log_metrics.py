@@ -103,10 +103,10 @@ def test_a_retry_overwrites(shop: Shop) -> None:
     run = shop.extract()
     written = shop.write(run)
     job = shop.home.read(shop.job)
-    first = log_metrics(shop.home.places, job, run, written)
+    first = log_metrics(shop.home.workspace, job, run, written)
     shop.home.sql("UPDATE scoring.run_metrics SET value = -1 WHERE run_id = :run_id", run_id=run.run_id)
     shop.home.sql("UPDATE scoring.feature_metrics SET value = -1 WHERE run_id = :run_id", run_id=run.run_id)
-    assert log_metrics(shop.home.places, job, run, written) == first
+    assert log_metrics(shop.home.workspace, job, run, written) == first
     assert -1 not in metrics(shop, run.run_id).values()
     query = "SELECT count(*) FROM scoring.feature_metrics WHERE run_id = :run_id AND value = -1"
     assert shop.home.sql(query, run_id=run.run_id) == [{"count": 0}]
@@ -117,7 +117,7 @@ def test_the_metrics_are_of_the_very_bytes_that_were_written(shop: Shop) -> None
     written = shop.write(run)
     other = written[0].model_copy(update={"part": written[0].part.model_copy(update={"sha256": "0" * 64})})
     with pytest.raises(PartError, match="is not what was written"):
-        log_metrics(shop.home.places, shop.home.read(shop.job), run, [other, *written[1:]])
+        log_metrics(shop.home.workspace, shop.home.read(shop.job), run, [other, *written[1:]])
 
 
 def test_what_was_found_is_kept_with_the_run(shop: Shop) -> None:

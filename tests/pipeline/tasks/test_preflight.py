@@ -27,7 +27,7 @@ class Brittle(RegressorMixin, BaseEstimator):
 def findings(shop: Shop, day: Any = NIGHT) -> dict[str, CheckResult]:
     """What was checked, by name."""
     job = shop.home.read(shop.job)
-    return {finding.what: finding for finding in preflight.check(job, shop.home.places, day)}
+    return {finding.what: finding for finding in preflight.check(job, shop.home.workspace, day)}
 
 
 def test_a_good_job_passes_everything(shop: Shop) -> None:

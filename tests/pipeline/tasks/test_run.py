@@ -23,7 +23,7 @@ def test_it_scores_as_the_stages_do_one_by_one(shop: Shop) -> None:
 def test_progress_is_told_stage_by_stage_and_part_by_part(shop: Shop) -> None:
     progress: list[tuple[str, int, int]] = []
     score(
-        shop.home.places,
+        shop.home.workspace,
         shop.home.read(shop.job),
         NIGHT,
         RunRequest(trigger=shop.home.name("trigger")),
@@ -49,7 +49,7 @@ def test_a_part_that_cannot_be_written_ends_the_night_unpublished(shop: Shop) ->
 
     with pytest.raises(PublishError, match="has written part 1 with other scores before"):
         score(
-            shop.home.places,
+            shop.home.workspace,
             shop.home.read(shop.job),
             NIGHT,
             RunRequest(trigger=shop.home.name("trigger")),

@@ -231,7 +231,7 @@ def test_the_database_itself_never_moves_the_pointer_back(shop: Shop) -> None:
 def test_two_writes_of_one_part_at_once_load_it_once(shop: Shop) -> None:
     run = shop.extract()
     scored = shop.predict(run)
-    twice = [partial(write, shop.home.places, scored[0])] * 2
+    twice = [partial(write, shop.home.workspace, scored[0])] * 2
     done = at_once(shop.home, PART_LOCK, twice, run_id=run.run_id)
     assert [type(result) for result in done] == [Written, Written]
     assert shop.rows(run.run_id) == scored[0].part.rows
@@ -253,10 +253,10 @@ def test_a_publish_whose_answer_was_lost_is_told_the_same_again(shop: Shop) -> N
     shop.change("visits = visits + 1")
     run = shop.extract()
     written = shop.write(run)
-    verdict = log_metrics(shop.home.places, shop.home.read(shop.job), run, written)
-    first = publish(shop.home.places, run, verdict)
+    verdict = log_metrics(shop.home.workspace, shop.home.read(shop.job), run, written)
+    first = publish(shop.home.workspace, run, verdict)
     before = shop.runs()
-    assert publish(shop.home.places, run, verdict) == first
+    assert publish(shop.home.workspace, run, verdict) == first
     assert first.replaced_run_id == older.run_id
     assert shop.runs() == before
 
@@ -265,7 +265,7 @@ def test_a_late_look_for_a_twin_is_superseded(shop: Shop) -> None:
     run = shop.extract()
     shop.publish(run, shop.write(run))
     with pytest.raises(Superseded, match="published"):
-        identity.skip_if_published(shop.home.places.predictions, run.run_id)
+        identity.skip_if_published(shop.home.workspace.predictions, run.run_id)
 
 
 def test_of_two_runs_of_the_same_scores_one_is_published(shop: Shop) -> None:
@@ -293,12 +293,12 @@ def test_of_eight_runs_of_the_same_scores_at_once_one_is_published(home: Home) -
 def test_a_publish_that_is_late_is_superseded(shop: Shop) -> None:
     run = shop.extract()
     written = shop.write(run)
-    verdict = log_metrics(shop.home.places, shop.home.read(shop.job), run, written)
-    publish(shop.home.places, run, verdict)
+    verdict = log_metrics(shop.home.workspace, shop.home.read(shop.job), run, written)
+    publish(shop.home.workspace, run, verdict)
     shop.change("visits = visits + 1")
     newer = shop.home.score(shop.job)
     with pytest.raises(Superseded, match=f"run {run.run_id} is superseded"):
-        publish(shop.home.places, run, verdict)
+        publish(shop.home.workspace, run, verdict)
     assert set(shop.predictions()["run_id"]) == {newer.run_id}
 
 
@@ -306,19 +306,19 @@ def test_a_hold_whose_answer_was_lost_is_told_again(home: Home) -> None:
     shop = open_shop(home, gate="min_rows = 101")
     run = shop.extract()
     written = shop.write(run)
-    verdict = log_metrics(shop.home.places, shop.home.read(shop.job), run, written)
+    verdict = log_metrics(shop.home.workspace, shop.home.read(shop.job), run, written)
     for _ in ("heard", "not heard"):
         with pytest.raises(Held, match=f"run {run.run_id} .* is held: 100 rows were scored"):
-            publish(shop.home.places, run, verdict)
+            publish(shop.home.workspace, run, verdict)
 
 
 def test_a_failure_noted_by_another_try_does_not_keep_an_audited_run_from_being_published(shop: Shop) -> None:
     run = shop.extract()
-    log_metrics(shop.home.places, shop.home.read(shop.job), run, shop.write(run))
+    log_metrics(shop.home.workspace, shop.home.read(shop.job), run, shop.write(run))
     ledger.close(
-        shop.home.places.predictions, run.run_id, "failed", "a try that woke up without a connection"
+        shop.home.workspace.predictions, run.run_id, "failed", "a try that woke up without a connection"
     )
-    assert move_pointer(shop.home.places.predictions, run.run_id) is None
+    assert move_pointer(shop.home.workspace.predictions, run.run_id) is None
     assert shop.status(run.run_id) == "published"
 
 
@@ -334,7 +334,7 @@ def test_metrics_that_come_late_change_nothing(shop: Shop) -> None:
             return iter(written)
 
     with pytest.raises(Superseded, match=f"run {run.run_id} is published"):
-        log_metrics(shop.home.places, shop.home.read(shop.job), run, Meanwhile())
+        log_metrics(shop.home.workspace, shop.home.read(shop.job), run, Meanwhile())
 
 
 def test_a_try_that_stands_still_does_not_keep_the_next_one_waiting(
@@ -342,7 +342,7 @@ def test_a_try_that_stands_still_does_not_keep_the_next_one_waiting(
 ) -> None:
     monkeypatch.setattr(postgres, "STALLED", "200ms")
     run = shop.extract(trigger="of the night")
-    still = postgres.engine(shop.home.places.predictions).connect()
+    still = postgres.engine(shop.home.workspace.predictions).connect()
     still.execute(
         sa.text("SELECT FROM scoring.scoring_runs WHERE run_id = :run_id FOR SHARE"), {"run_id": run.run_id}
     )
@@ -379,22 +379,22 @@ def test_a_part_written_twice_is_a_no_op(shop: Shop) -> None:
     run = shop.extract()
     scored = shop.predict(run)
     for _ in range(2):
-        written = [write(shop.home.places, part) for part in scored]
+        written = [write(shop.home.workspace, part) for part in scored]
     assert shop.rows(run.run_id) == 100
     assert shop.publish(run, written).rows_scored == 100
 
 
 def test_a_part_written_again_with_other_scores_is_refused(shop: Shop) -> None:
     run = shop.extract()
-    work = load_model(shop.home.places, run)
-    write(shop.home.places, predict(shop.home.places, work[0]))
+    work = load_model(shop.home.workspace, run)
+    write(shop.home.workspace, predict(shop.home.workspace, work[0]))
     shop.home.model("other", *shop_model(seed=7))
     other = load(resolve(shop.home.path, "other", "champion"))
     with pytest.raises(PublishError, match=f"run {run.run_id} has written part 0 with other scores before"):
         write(
-            shop.home.places,
+            shop.home.workspace,
             score_part(
-                shop.home.places, work[0], resolve(shop.home.path, "shop", "champion"), other, Clock()
+                shop.home.workspace, work[0], resolve(shop.home.path, "shop", "champion"), other, Clock()
             ),
         )
     assert shop.rows(run.run_id) == work[0].part.rows
@@ -403,10 +403,10 @@ def test_a_part_written_again_with_other_scores_is_refused(shop: Shop) -> None:
 def test_a_run_taken_over_can_neither_write_nor_publish(shop: Shop) -> None:
     old = shop.extract(trigger="one")
     scored = shop.predict(old)
-    written = [write(shop.home.places, scored[0])]
+    written = [write(shop.home.workspace, scored[0])]
     new = shop.extract(trigger="one")
     with pytest.raises(Superseded, match=f"run {old.run_id} is abandoned .taken over by run {new.run_id}"):
-        write(shop.home.places, scored[1])
+        write(shop.home.workspace, scored[1])
     with pytest.raises(Superseded, match="taken over"):
         shop.publish(old, written)
     assert shop.rows(old.run_id) == scored[0].part.rows
@@ -417,7 +417,7 @@ def test_a_run_taken_over_while_it_extracts_ends_there(shop: Shop) -> None:
     old = shop.extract(trigger="one")
     shop.extract(trigger="one")
     with pytest.raises(Superseded, match="taken over"):
-        ledger.extracted(shop.home.places.predictions, old.run_id, [PartRecord(99, 1, 0, "digest")])
+        ledger.extracted(shop.home.workspace.predictions, old.run_id, [PartRecord(99, 1, 0, "digest")])
 
 
 def test_another_trigger_takes_nothing_over(shop: Shop) -> None:
@@ -437,8 +437,8 @@ def test_a_published_run_is_not_taken_over(shop: Shop) -> None:
 def test_stages_that_resume_a_failed_run_at_once_do_not_block_each_other(shop: Shop) -> None:
     run = shop.extract()
     scored = shop.predict(run)
-    ledger.close(shop.home.places.predictions, run.run_id, "failed", "the disk was full")
-    tasks = [partial(write, shop.home.places, part) for part in scored]
+    ledger.close(shop.home.workspace.predictions, run.run_id, "failed", "the disk was full")
+    tasks = [partial(write, shop.home.workspace, part) for part in scored]
     lock = "SELECT 1 FROM scoring.scoring_runs WHERE run_id = :run_id FOR UPDATE"
     done = at_once(shop.home, lock, tasks, run_id=run.run_id)
     assert {type(result) for result in done} == {Written}
@@ -480,7 +480,7 @@ def test_the_audit_finds_rows_of_a_part_that_the_ledger_does_not_have(shop: Shop
 def test_a_run_with_an_unwritten_part_is_not_published(shop: Shop) -> None:
     run = shop.extract()
     scored = shop.predict(run)
-    written = [write(shop.home.places, part) for part in scored[:2]]
+    written = [write(shop.home.workspace, part) for part in scored[:2]]
     with pytest.raises(PublishError, match="parts unfinished: part 2: 20 extracted, none scored, 0 rejected"):
         shop.publish(run, written)
     assert shop.predictions().empty

@@ -22,7 +22,7 @@ def rated_job(home: Home, rated: str, read: pd.DataFrame) -> str:
 
 def finding(home: Home, job: str) -> CheckResult:
     """What `check` says of the reference."""
-    findings = preflight.check(home.read(job), home.places, LAST)
+    findings = preflight.check(home.read(job), home.workspace, LAST)
     return next(each for each in findings if each.what == "reference")
 
 
