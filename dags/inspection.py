@@ -11,7 +11,7 @@ from typing import Any
 
 from airflow.sdk import DAG, CronTriggerTimetable, task
 
-from orchestration import inspection
+from orchestration import broken
 
 FOLDER = Path(__file__).parent
 
@@ -28,13 +28,13 @@ with DAG(
     default_args={
         "retries": 1,
         "retry_delay": timedelta(minutes=1),
-        "pre_execute": lambda context: inspection.keep_needed(FOLDER),
+        "pre_execute": lambda context: broken.keep_needed(FOLDER),
     },
 ):
 
     @task
     def inspect(**context: Any) -> list[str]:
         """Look at every file, and note and tell what cannot be used."""
-        return inspection.inspect(FOLDER, Path(__file__), context)
+        return broken.inspect(FOLDER, Path(__file__), context)
 
     inspect()

@@ -5,7 +5,7 @@ import re
 
 from tests.home import NIGHT
 from tests.pipeline.cli.command import Command
-from tests.pipeline.maintenance.test_retention import age
+from tests.pipeline.maintenance.aging import age
 from tests.pipeline.shop import Shop
 
 
