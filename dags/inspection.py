@@ -1,8 +1,8 @@
 """Every quarter of an hour: can the job files, and the files that make DAGs of them, be used?
 
-Where one cannot, no night is scored, and none of its own tasks could say so. This DAG notes a failed run for every day
-of it, which the page "Scoring" shows, and tells people once: those whom the file names, else those who got the job's
-messages before, else those of the other jobs.
+Where one cannot, nothing is scored, and no task of its own could say so. This DAG notes a failed run for every such day;
+the page "Scoring" shows it. People are notified once: those whom the file names, else those who got the job's messages
+before, else those of the other jobs.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -17,7 +17,7 @@ FOLDER = Path(__file__).parent
 
 with DAG(
     dag_id="scoring-inspection",  # a job's name has no hyphen
-    description="Notes and tells which job files and DAG files cannot be used",
+    description="Finds job files and DAG files that cannot be used, and notifies people",
     doc_md=__doc__,
     schedule=CronTriggerTimetable("*/15 * * * *", timezone="UTC"),
     start_date=datetime(2024, 1, 1, tzinfo=UTC),
@@ -34,7 +34,7 @@ with DAG(
 
     @task
     def inspect(**context: Any) -> list[str]:
-        """Look at every file, and note and tell what cannot be used."""
+        """Read every file, note those that cannot be used, and notify people."""
         return broken.inspect(FOLDER, Path(__file__), context)
 
     inspect()

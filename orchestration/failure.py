@@ -157,7 +157,7 @@ def _log(job: Job, context: Mapping[str, Any], day: date, error: str) -> None:
         log.error("%s", line)
     log.error(
         "What was published before stays. Put right what is said above, then clear the task %s and those after it: "
-        "the night goes on from there.",
+        "the run goes on from there.",
         failed,
     )
 

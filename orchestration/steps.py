@@ -85,7 +85,7 @@ def fallback(job: Job, context: Mapping[str, Any]) -> None:
         with credentials.hidden():  # the job may have another model score
             served = serve(workspace, job, day, trigger=trigger, reason=f"{trigger} failed")
     raise failure.Served(
-        f"{served}. The night itself failed: put right what its failed task says, and clear that task."
+        f"{served}. The run itself failed: put right what its failed task says, and clear that task."
     )
 
 

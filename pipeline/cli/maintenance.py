@@ -112,7 +112,7 @@ def _print_receipt(receipt: "Receipt") -> None:
         soft_wrap=True,
     )
     out.print(
-        "The next night scores this entity again unless the warehouse has forgotten it too.", soft_wrap=True
+        "The next run scores this entity again unless the warehouse has forgotten it too.", soft_wrap=True
     )
 
 

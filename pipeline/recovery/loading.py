@@ -34,7 +34,7 @@ _WIPE = {
 
 
 class RestoreError(ScoringError):
-    """A night that cannot be made again, and why."""
+    """A score date that cannot be made again, and why."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ class Loader:
         if rows != expected:
             raise RestoreError(
                 f"{self.archived.name}: {file.path} has {rows} rows, and its ledger says {expected}. "
-                "Score the night again."
+                "Score that date again."
             )
         return rows
 

@@ -30,7 +30,7 @@ class Rebuilt:
 
     Attributes:
         runs: what was made again.
-        refused: nights that could not be, each with its reason.
+        refused: score dates that could not be, each with its reason.
         notes: what a person has to know or to do.
     """
 
@@ -56,7 +56,7 @@ def rebuild(
         job: the job's name.
         between: the first and the last score date.
         adopt: make a new and empty database the owner of the store's runs, and believe what lies there.
-        progress: called with each night before it is made again.
+        progress: called with each score date before it is made again.
 
     Raises:
         RebuildError: the store is another database's, or nobody's.

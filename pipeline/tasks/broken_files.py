@@ -111,7 +111,7 @@ def message(broken: Broken, page: str) -> outbox.Alert:
     """
     body = [
         plain(broken.reason),
-        "Until that is put right no night of it is scored. What was published before stays.",
+        "Until that is put right, no day of the job is scored. What was published before stays.",
         f"Seen by: {page}",
         *([f"Owner: {broken.owner}"] if broken.owner else []),
     ]

@@ -60,7 +60,7 @@ def test_no_message_fails_a_night_and_the_next_night_sends_it(
 ) -> None:
     web.status = 503
     dag(shop).default_args["on_failure_callback"]({**context(), "exception": ScoringError("gone")})
-    assert "the night goes on without it" in caplog.text
+    assert "the run goes on without it" in caplog.text
     assert "secret-word" not in caplog.text
     web.status = 200
     publish(shop).execute(context(NIGHT + timedelta(days=1), run_id="the next"))
@@ -74,4 +74,4 @@ def test_a_connection_that_is_missing_is_told_of_and_fails_nothing(
     shop.configure("min_rows = 1", "min_rows = 1000")
     with pytest.raises(AirflowFailException, match="is held"):
         publish(shop).execute(context(run_type="backfill"))
-    assert "notify_held: the night goes on without it" in caplog.text
+    assert "notify_held: the run goes on without it" in caplog.text

@@ -73,7 +73,7 @@ def test_an_erasure_prints_its_receipt_and_what_it_cannot_do(shop: Shop, run: Co
     code, output, _ = run(*asked)
     assert code == 0
     assert re.fullmatch(
-        rf"erasure \d+ in {shop.job}: 1 rows of predictions, 0 rejected rows, 1 parts, in 1 runs The next night "
+        rf"erasure \d+ in {shop.job}: 1 rows of predictions, 0 rejected rows, 1 parts, in 1 runs The next run "
         "scores this entity again unless the warehouse has forgotten it too.",
         output,
     )

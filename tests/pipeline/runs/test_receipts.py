@@ -71,7 +71,7 @@ def test_what_throws_away_asks_first_whose_the_store_is_and_whether_all_of_it_is
             store / RunRef(shop.job, NIGHT, run).folder, store / RunRef(shop.job, NIGHT, lost).folder
         )
         folder = f"{objects.FOLDER}/moves/{shop.job}/{NIGHT}"
-        objects.put(shop.home.store, f"{folder}/20240301T000000000000Z-{lost}.json", "{}", secret)
+        objects.put(shop.home.store, f"{folder}/20240301T000000000000-{lost}.json", "{}", secret)
         assert receipts.moves_by_day(shop.home.store, shop.job, [])[NIGHT]
         with pytest.raises(
             BehindStore, match=f"published runs of {shop.job} that this database does not know"
