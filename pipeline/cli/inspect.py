@@ -109,8 +109,8 @@ def _print_reproduction(reproduction: Reproduction) -> None:
         )
     if reproduction.rounded:
         _say(
-            f"{reproduction.rounded} values differ in their last bits. Rows of their parts were erased since, and the last "
-            "bits may depend on how many rows are scored together"
+            f"{reproduction.rounded} values differ in their last bits. Rows of their parts were erased since, and the "
+            "last bits may depend on how many rows are scored together"
         )
     if reproduction.notes:
         _say(f"not as it was then: {', '.join(map(str, reproduction.notes))}")
