@@ -1,8 +1,8 @@
 """Every quarter of an hour: can the job files, and the files that make DAGs of them, be used?
 
 Where one cannot, nothing is scored, and no task of its own can say so. This DAG notes a failed run for every such day,
-which the page "Scoring" shows. People are notified once: those whom the file names, else those who got the job's messages
-before, else those of the other jobs.
+which the page "Scoring" shows. It notifies people once: those whom the file names, else those who got the job's
+messages before, else those of the other jobs.
 """
 
 from datetime import UTC, datetime, timedelta

@@ -114,7 +114,7 @@ def prune(context: Mapping[str, Any]) -> Json:
     folder = workspace.home() / "dags"
     usable, broken = loader.read_all(folder)
     for error in broken:
-        log.warning("%s\nWhat that job has stays.", error)
+        log.warning("%s\nNothing of that job was removed.", error)
     try:
         filed = [path.stem for path in loader.files(folder)]
         gone = removed_jobs.connections(_janitor, workspace.store(), usable, filed)

@@ -142,7 +142,7 @@ class Loader:
         try:
             file = self.archived.rejected(part["sha256"])
         except PartError as error:
-            self.notes.append(f"made again without rejected rows: {error}")
+            self.notes.append(f"{self.archived.name} was made again without its rejected rows: {error}")
             return {"rejected_pruned_at": self.archived.run["status_since"]}
         batches = parts.read(self.archived.store, file.path, file)
         rows = _rejected_rows(self.archived.run["run_id"], batches)

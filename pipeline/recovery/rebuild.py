@@ -121,10 +121,10 @@ def _restore_erasures(
                     )
             except (KeyError, TypeError, ValueError, sa.exc.DataError, sa.exc.IntegrityError) as error:
                 reason = str(getattr(error, "orig", error)).splitlines()[0]
-                notes.append(f"{path} in {store} was left out: {reason}. Remove it, or have it looked at.")
+                notes.append(f"{path} in {store} was left out: {reason}. Remove it, or find out who writes there.")
                 continue
             if came_back:
                 notes.append(
-                    f"erasure {number} of {job[0]} ({erasure['reason']}) is younger than the backup. Its "
-                    "rows are gone again where the parts are kept. Scores whose parts have gone came back: erase again."
+                    f"erasure {number} of {job[0]} ({erasure['reason']}) is younger than the backup. Its rows "
+                    "were removed again where their parts are archived. Scores without parts came back: erase again."
                 )

@@ -64,7 +64,7 @@ def test_a_prune_of_all_jobs_leaves_alone_what_it_cannot_read(shop: Shop, run: C
     code, output, complained = run("prune")
     assert (code, output.count("parts")) == (2, 1)
     assert "broken.toml: not a TOML file" in complained
-    assert complained.endswith("What that job has stays.")
+    assert complained.endswith("Nothing of that job was removed.")
 
 
 def test_an_erasure_prints_its_receipt_and_what_it_cannot_do(shop: Shop, run: Command) -> None:

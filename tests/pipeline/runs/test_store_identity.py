@@ -40,7 +40,7 @@ def test_a_number_is_claimed_once(shop: Shop) -> None:
     store_identity.claim(shop.home.store, database, ahead)
     assert store_identity.highest(shop.home.store, database) == ahead
     before = history.runs(shop.home.workspace.predictions, shop.job)
-    with pytest.raises(BehindStore, match=f"has run {ahead}, and this database has come to run"):
+    with pytest.raises(BehindStore, match=f"has run {ahead}, and the last run of this database is"):
         shop.home.score(shop.job)
     assert history.runs(shop.home.workspace.predictions, shop.job) == before
 
@@ -79,7 +79,7 @@ def test_a_claim_that_the_database_did_not_seal_counts_for_nothing(
     assert "do not have this database's seal" in caplog.text
     store_identity.require_current(store, HERE)
     store_identity.claim(store, HERE, 9_000)
-    with pytest.raises(BehindStore, match="has run 9000, and this database has come to run 7 only"):
+    with pytest.raises(BehindStore, match="has run 9000, and the last run of this database is 7"):
         store_identity.require_current(store, HERE)
 
 
