@@ -56,7 +56,11 @@ def prune(
         err.print(reason, highlight=False, markup=False, soft_wrap=True)
     for error in broken:
         err.print(
-            f"{error}\nNothing of that job was removed.", style="red", highlight=False, markup=False, soft_wrap=True
+            f"{error}\nNothing of that job was removed.",
+            style="red",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
         )
     if broken:
         raise typer.Exit(USAGE)

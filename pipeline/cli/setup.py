@@ -52,7 +52,7 @@ def register(
         Path, typer.Option(help="Parquet sample of the training rows, in the trained dtypes.")
     ],
     alias: Annotated[str | None, typer.Option(help="Point this alias at the new version.")] = None,
-    outcome: Annotated[str | None, typer.Option(help="The reference's column with the real result.")] = None,
+    outcome: Annotated[str | None, typer.Option(help="The reference's column with the outcome.")] = None,
     planned: Annotated[
         list[str] | None,
         typer.Option(help="A timestamp that is known in advance and may be in the future; may be repeated."),

@@ -121,7 +121,9 @@ def _restore_erasures(
                     )
             except (KeyError, TypeError, ValueError, sa.exc.DataError, sa.exc.IntegrityError) as error:
                 reason = str(getattr(error, "orig", error)).splitlines()[0]
-                notes.append(f"{path} in {store} was left out: {reason}. Remove it, or find out who writes there.")
+                notes.append(
+                    f"{path} in {store} was left out: {reason}. Remove it, or find out who writes there."
+                )
                 continue
             if came_back:
                 notes.append(

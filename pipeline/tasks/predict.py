@@ -1,6 +1,6 @@
 """A part becomes a scored part.
 
-A model's pickle runs code, so nothing here knows a database or profiles at the ledger: a run that was closed meanwhile is
+A model's pickle runs code, so nothing here knows a database or looks at the ledger: a run that was closed meanwhile is
 scored in vain, and `write` changes nothing.
 """
 
