@@ -15,7 +15,7 @@ import typer
 
 from pipeline.cli import analysts, evaluate, inspect, maintenance, recovery, runs, score, setup
 from pipeline.cli.console import FAILED, HELD, USAGE, err, fail
-from pipeline.cli.interruption import Interrupted, interruptible
+from pipeline.runtime.interruption import Interrupted, interruptible
 from pipeline.databases import postgres_errors
 from pipeline.errors import NothingToDo, ScoringError, UsageError, named, unwritable
 from pipeline.runs.publications import Held

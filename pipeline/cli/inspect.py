@@ -139,7 +139,7 @@ def _print_trace(found: Trace) -> None:
         "part": found.part,
         "model": f"{run['model_name']} version {run['model_version']}, SHA-256 {run['model_sha256']}",
         "query": f"{found.query_file or 'file is gone'}, SHA-256 {run['query_sha256']}",
-        "code": run["code_version"],
+        "code": _code(run),
         "job file": run["job_sha256"],
         "input": run["input_sha256"],
         "libraries": ", ".join(f"{name} {version}" for name, version in run["library_versions"].items()),
@@ -161,6 +161,12 @@ def _print_trace(found: Trace) -> None:
         _say(f"\n{found.query.rstrip()}")
     elif found.query_file:
         _say(f"{found.query_file} has changed since: find the text of that digest in git")
+
+
+def _code(run: dict[str, Any]) -> str:
+    """The digest of the code that scored, and the version that it was of; runs before 0.1.0 name none."""
+    version = run["pipeline_version"]
+    return run["code_version"] + (f", version {version}" if version else "")
 
 
 def _said(found: Trace) -> str:

@@ -37,6 +37,7 @@ INDIFFERENT = (
     "runs",
     "runtime",
     "training",
+    "version",
 )
 
 
