@@ -16,4 +16,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Refuse: going back would lose which version scored."""
-    raise NotImplementedError("an older version of the product runs on this schema as it is; nothing is to be undone")
+    raise NotImplementedError(
+        "an older version of the product runs on this schema as it is; nothing is to be undone"
+    )

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 import pytest
 
 from pipeline import __main__ as command_line
-from pipeline.runtime.interruption import Interrupted, interruptible
 from pipeline.databases import warehouse
 from pipeline.databases.queries import Query
 from pipeline.embedded.server import Embedded
+from pipeline.runtime.interruption import Interrupted, interruptible
 from tests.home import Home
 from tests.pipeline.shop import open_shop
 
