@@ -40,6 +40,7 @@ for command in (
     setup.check,
     analysts.grant_analyst,
     analysts.revoke_analyst,
+    analysts.export,
     score.score,
     runs.runs,
     runs.show,
