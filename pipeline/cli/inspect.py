@@ -174,7 +174,7 @@ def _print_trace(trace: Trace) -> None:
 def _code(run: dict[str, Any]) -> str:
     """The digest of the code that scored, and the version that it was of; runs before 0.1.0 name none."""
     version = run["pipeline_version"]
-    return run["code_version"] + (f", version {version}" if version else "")
+    return f"{run['code_version']}, version {version}" if version else str(run["code_version"])
 
 
 def _outcome_text(trace: Trace) -> str:

@@ -36,9 +36,7 @@ def exported(shop: Shop, path: Path | None, **options: Any) -> Exported:
     kind = options.pop("kind", Format.PARQUET)
     force = options.pop("force", False)
     wanted = Wanted(**{"job": shop.job, "first": NIGHT, "last": LAST, **options})
-    return export(
-        shop.home.server.connections["analyst"], shop.home.store, wanted, path, kind, force=force
-    )
+    return export(shop.home.server.connections["analyst"], shop.home.store, wanted, path, kind, force=force)
 
 
 def as_seen(shop: Shop, *columns: str) -> pd.DataFrame:
@@ -141,8 +139,8 @@ def test_a_formula_is_told_of_and_disarmed_where_that_is_asked_for(home: Home, t
     assert '"=1+1"' in (tmp_path / "f.csv").read_text()
     exported(shop, tmp_path / "f.csv", kind=Format.CSV, spreadsheet=True, force=True)
     text = (tmp_path / "f.csv").read_text()
-    assert "\"'=1+1\"" in text
-    assert "\"'-5\"" in text
+    assert '"\'=1+1"' in text
+    assert '"\'-5"' in text
     assert '"plain"' in text
     assert exported(shop, tmp_path / "f.parquet", spreadsheet=True).formulas == set()
     assert set(read(tmp_path / "f.parquet")["entity_id"]) == {"=1+1", "plain", "-5"}
@@ -165,7 +163,9 @@ def test_a_file_that_is_there_stays_unless_force_is_given(shop: Shop, tmp_path: 
 def test_an_empty_range_is_refused_and_leaves_no_file(shop: Shop, tmp_path: Path) -> None:
     path = tmp_path / "none.parquet"
     day = date(2023, 1, 1)
-    with pytest.raises(ExportError, match=r"nothing of .* is published from 2023-01-01 to 2023-01-01, or this"):
+    with pytest.raises(
+        ExportError, match=r"nothing of .* is published from 2023-01-01 to 2023-01-01, or this"
+    ):
         exported(shop, path, first=day, last=day)
     assert not path.exists()
 
