@@ -147,7 +147,7 @@ def _print_trace(trace: Trace) -> None:
         "part": trace.part,
         "model": f"{run['model_name']} version {run['model_version']}, SHA-256 {run['model_sha256']}",
         "query": f"{trace.query_file or 'file is gone'}, SHA-256 {run['query_sha256']}",
-        "code": run["code_version"],
+        "code": _code(run),
         "job file": run["job_sha256"],
         "input": run["input_sha256"],
         "libraries": ", ".join(f"{name} {version}" for name, version in run["library_versions"].items()),
@@ -169,6 +169,12 @@ def _print_trace(trace: Trace) -> None:
         _say(f"\n{trace.query.rstrip()}")
     elif trace.query_file:
         _say(f"{trace.query_file} has changed since: find the text of that digest in git")
+
+
+def _code(run: dict[str, Any]) -> str:
+    """The digest of the code that scored, and the version that it was of; runs before 0.1.0 name none."""
+    version = run["pipeline_version"]
+    return f"{run['code_version']}, version {version}" if version else str(run["code_version"])
 
 
 def _outcome_text(trace: Trace) -> str:

@@ -19,11 +19,13 @@ def migrate() -> None:
     r"""Bring the predictions database to this checkout's schema and \[retention] (connection predictions_owner)."""
     from pipeline.maintenance import retention_days
     from pipeline.provisioning.migrate import migrate as upgrade
+    from pipeline.registration import class_names
 
     uri = context.connection("predictions_owner")
     out.print(f"predictions database at revision {upgrade(uri)}")
     usable, broken = loader.read_all(context.dags())
     retention_days.enter(uri, usable)
+    class_names.enter(uri, workspace.home())
     for error in broken:
         err.print(
             f"{error}\nIts [retention] stays as it was.",

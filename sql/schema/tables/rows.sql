@@ -15,6 +15,16 @@ CREATE TABLE scoring.prediction_rows (
 ) PARTITION BY RANGE (score_date);
 COMMENT ON TABLE scoring.prediction_rows IS
     'Scores of every run, published or not. Append-only; analysts read the view `predictions`.';
+COMMENT ON COLUMN scoring.prediction_rows.score_date IS 'The day whose rows were scored.';
+COMMENT ON COLUMN scoring.prediction_rows.run_id IS 'The run that wrote the row, as in `scoring_runs`.';
+COMMENT ON COLUMN scoring.prediction_rows.part IS
+    'The number of the run''s part that has the row, as in `run_parts`.';
+COMMENT ON COLUMN scoring.prediction_rows.entity_id IS 'What was scored, as the job''s query names it.';
+COMMENT ON COLUMN scoring.prediction_rows.score IS
+    'Binary: probability of the positive class. Multiclass: probability of the label. Regression: the value.';
+COMMENT ON COLUMN scoring.prediction_rows.label IS 'The predicted class; null for a regression.';
+COMMENT ON COLUMN scoring.prediction_rows.class_scores IS
+    'Multiclass: a probability for every class, in the order of `model_classes`.';
 
 -- A look-up of one entity reads a hundredth of a run: Bloom filters with room for all the rows of their pages.
 -- `n_distinct_per_range` is a share of the 291 rows that a page can hold at most; our shortest rows come to some 120.
@@ -48,8 +58,15 @@ CREATE TABLE scoring.rejected_rows (
     value       text
 ) WITH (autovacuum_vacuum_threshold = 0, autovacuum_vacuum_scale_factor = 0);
 CREATE INDEX rejected_rows_by_run ON scoring.rejected_rows USING brin (run_id);
-COMMENT ON TABLE scoring.rejected_rows IS
-    'Every rule that every rejected row broke. row_number counts the rows of the query''s result from 0.';
+COMMENT ON TABLE scoring.rejected_rows IS 'Every rule that every rejected row broke.';
+COMMENT ON COLUMN scoring.rejected_rows.run_id IS 'The run, as in `scoring_runs`.';
+COMMENT ON COLUMN scoring.rejected_rows.part IS 'The number of the part whose rows it was read with.';
+COMMENT ON COLUMN scoring.rejected_rows.row_number IS
+    'Which row of the query''s result it was, counted from 0.';
+COMMENT ON COLUMN scoring.rejected_rows.entity_id IS 'Which entity the row named; null where it named none.';
+COMMENT ON COLUMN scoring.rejected_rows.column_name IS 'The column whose value broke the rule.';
+COMMENT ON COLUMN scoring.rejected_rows.rule IS 'The rule of the contract that was broken.';
+COMMENT ON COLUMN scoring.rejected_rows.value IS 'The value, as text, until clean-up removes it.';
 
 -- A setting could be changed between two rows by whoever inserts them. currval() of a sequence is a number that the
 -- session remembers too, and only the sequence's owner can change it. Of its 63 bits the lower 20 are the score date, in
@@ -66,3 +83,5 @@ CREATE TABLE scoring.writers (
 );
 COMMENT ON TABLE scoring.writers IS
     'Which run each open transaction writes. Rows that others can see are of transactions that have ended.';
+COMMENT ON COLUMN scoring.writers.transaction IS 'The number of the transaction.';
+COMMENT ON COLUMN scoring.writers.run_id IS 'The run whose rows it writes.';

@@ -17,6 +17,7 @@ from pipeline.store.parts import PartError
 from pipeline.tasks.load_model import load_model
 from pipeline.tasks.predict import predict
 from pipeline.tasks.write import write
+from pipeline.version import VERSION
 from tests.home import NIGHT
 from tests.pipeline.shop import Shop
 
@@ -29,6 +30,7 @@ def test_a_run_names_all_that_it_was_made_of(shop: Shop) -> None:
     assert (run["model_name"], run["model_version"], run["model_sha256"]) == ("shop", 1, pinned.sha256)
     assert run["job_sha256"] == shop.home.read(shop.job).sha256
     assert run["code_version"] == code_version.code_version()
+    assert run["pipeline_version"] == VERSION
     assert run["library_versions"] == requirements.library_versions()
     assert (run["interval_end"] - run["interval_start"]).total_seconds() == 24 * 3600
     assert run["idempotency_key"]
