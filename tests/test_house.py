@@ -25,12 +25,19 @@ ELSEWHERE = {
     "local/metadata_database.py": "tests/e2e/test_airflow.py",  # which it is made for
     "local/rest.py": "tests/e2e/test_nights.py",  # asks a real Airflow
     "pipeline/cli/analysts.py": "tests/pipeline/provisioning/test_analysts.py",  # types its commands
+    "pipeline/exports/files.py": "tests/pipeline/exports/test_export.py",  # reads the files
+    "pipeline/exports/slices.py": "tests/pipeline/exports/test_export.py",  # which they are cut into
+    "pipeline/registration/class_names.py": "tests/sql/test_classes.py",  # reads them by the view
+    "pipeline/scaffolding/containers.py": "tests/pipeline/scaffolding/test_repository.py",  # lays them out
+    "pipeline/scaffolding/dotenv.py": "tests/local/test_dotenv.py",  # writes it
+    "pipeline/scaffolding/product_file.py": "tests/pipeline/scaffolding/test_repository.py",  # runs one
     "plugins/scoring_numbers.py": "tests/deploy/test_numbers.py",  # asks a server of its own
     "plugins/scoring_pages.py": "tests/e2e/test_pages.py",  # looks at them in a browser
 }
 NO_PROMISE = {
     "pipeline/project.py": "constants",
     "pipeline/store/schemas.py": "a constant",
+    "pipeline/version.py": "constants",
 }
 
 # A room of programs for one machine, which nothing imports: no part of the house.
