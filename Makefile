@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help .venv demo up down psql test test-quick chaos bench bench-contract bench-drift bench-peers lint lock pins sbom
+.PHONY: help .venv demo up down psql test test-quick chaos bench bench-contract bench-drift bench-peers lint lock pins sbom wheel
 
 PY := .venv/bin/python
 STAMP := .venv/made-from-requirements
@@ -64,6 +64,9 @@ sbom: $(STAMP) ## what production installs, as CycloneDX, in .local/sbom.json
 	@mkdir -p .local
 	@.venv/bin/cyclonedx-py requirements --output-reproducible --output-file .local/sbom.json requirements.txt
 
+wheel: $(STAMP) ## the package, in dist/
+	@$(PY) -m hatchling build --target wheel
+
 .venv: $(STAMP) ## the Python environment, from hashed requirements (PYTHON=python3.12)
 	@:
 
@@ -89,4 +92,8 @@ $(STAMP): requirements-dev.txt
 	else \
 	  $(PY) -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.txt; \
 	fi
+	@# The command `scoring`, of this checkout; last, for `uv pip sync` removes what no lock names.
+	@if command -v uv > /dev/null; then installer="uv pip install --quiet --python $(PY)"; \
+	else installer="$(PY) -m pip install -qq --disable-pip-version-check"; fi; \
+	$$installer --no-deps --no-index --no-build-isolation --editable .
 	@touch $@
