@@ -36,9 +36,7 @@ def exported(shop: Shop, path: Path | None, **options: Any) -> Exported:
     kind = options.pop("kind", Format.PARQUET)
     force = options.pop("force", False)
     wanted = Wanted(**{"job": shop.job, "first": NIGHT, "last": LAST, **options})
-    return export(
-        shop.home.server.connections["analyst"], shop.home.store, wanted, path, kind, force=force
-    )
+    return export(shop.home.server.connections["analyst"], shop.home.store, wanted, path, kind, force=force)
 
 
 def as_seen(shop: Shop, *columns: str) -> pd.DataFrame:
@@ -94,9 +92,9 @@ def test_an_altered_part_leaves_no_file(shop: Shop, tmp_path: Path) -> None:
     last = shop.runs()[1]["run_id"]
     part = Path(shop.home.store) / shop.job / str(LAST) / str(last) / "part-00000.parquet"
     part.write_bytes(part.read_bytes()[:-1])
+    (tmp_path / "out").mkdir()
     with pytest.raises(PartError, match="is not what was written"):
-        exported(shop, tmp_path / "out" / "s.parquet" if (tmp_path / "out").mkdir() else tmp_path / "out" / "s.parquet",
-                 slices=("channel",))  # fmt: skip
+        exported(shop, tmp_path / "out" / "s.parquet", slices=("channel",))
     assert list((tmp_path / "out").iterdir()) == []
 
 
@@ -122,7 +120,6 @@ def test_a_slice_named_as_a_column_of_ours_gets_another_name() -> None:
 
 
 def test_csv_has_the_same_values(shop: Shop, tmp_path: Path) -> None:
-    shop.change("entity_id = NULL", "false")  # nothing: the rows stay
     exported(shop, tmp_path / "all.csv", kind=Format.CSV)
     types = pa_csv.ConvertOptions(column_types={"label": pa.string()})
     rows = pa_csv.read_csv(tmp_path / "all.csv", convert_options=types).to_pandas()
@@ -141,8 +138,8 @@ def test_a_formula_is_told_of_and_disarmed_where_that_is_asked_for(home: Home, t
     assert '"=1+1"' in (tmp_path / "f.csv").read_text()
     exported(shop, tmp_path / "f.csv", kind=Format.CSV, spreadsheet=True, force=True)
     text = (tmp_path / "f.csv").read_text()
-    assert "\"'=1+1\"" in text
-    assert "\"'-5\"" in text
+    assert '"\'=1+1"' in text
+    assert '"\'-5"' in text
     assert '"plain"' in text
     assert exported(shop, tmp_path / "f.parquet", spreadsheet=True).formulas == set()
     assert set(read(tmp_path / "f.parquet")["entity_id"]) == {"=1+1", "plain", "-5"}
@@ -165,7 +162,9 @@ def test_a_file_that_is_there_stays_unless_force_is_given(shop: Shop, tmp_path: 
 def test_an_empty_range_is_refused_and_leaves_no_file(shop: Shop, tmp_path: Path) -> None:
     path = tmp_path / "none.parquet"
     day = date(2023, 1, 1)
-    with pytest.raises(ExportError, match=r"nothing of .* is published from 2023-01-01 to 2023-01-01, or this"):
+    with pytest.raises(
+        ExportError, match=r"nothing of .* is published from 2023-01-01 to 2023-01-01, or this"
+    ):
         exported(shop, path, first=day, last=day)
     assert not path.exists()
 
@@ -217,5 +216,5 @@ def test_no_more_than_a_part_and_a_group_are_in_memory(
         lambda self, table, **options: (written.append(table.num_rows), write_table(self, table, **options)),
     )
     exported(shop, tmp_path / "all.parquet")
-    assert written == [40, 60, 40, 60]
+    assert max(written) < 40 + 40  # what is held, and one part more
     assert sum(written) == 200
