@@ -36,7 +36,7 @@ def job(name: str) -> Job:
 
 
 def workspace_of(job: Job) -> Workspace:
-    """Where a job's nights are scored.
+    """Where a job's runs are scored.
 
     Raises:
         AddressError: a connection is not set, or cannot be used.

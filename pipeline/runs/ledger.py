@@ -19,6 +19,7 @@ from pipeline.model.manifest import Manifest, PinnedVersion
 from pipeline.model.requirements import library_versions
 from pipeline.payloads import RunRequest
 from pipeline.runs.code_version import code_version
+from pipeline.version import VERSION
 
 _SQL = statements.load("runs/ledger")
 
@@ -86,6 +87,7 @@ def begin(database_url: str, record: RunRecord, claim: Callable[[int], None]) ->
         "model_version": record.pinned.manifest.version,
         "model_sha256": record.pinned.sha256,
         "code_version": code_version(),
+        "pipeline_version": VERSION,
         "query_sha256": record.query_sha256,
         "job_sha256": record.job_sha256,
         "library_versions": json.dumps(library_versions()),

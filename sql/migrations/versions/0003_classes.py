@@ -11,7 +11,7 @@ from alembic import op
 from pipeline.project import SQL
 
 revision = "0003"
-down_revision = "0001"
+down_revision = "0002"
 
 _COMMENT = re.compile(
     r"^COMMENT ON (TABLE|VIEW|COLUMN|FUNCTION|SEQUENCE) (scoring\.\S+)\s+IS\b.*?;$", re.MULTILINE | re.DOTALL

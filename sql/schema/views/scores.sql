@@ -1,15 +1,15 @@
 -- The scores of published runs.
 --
 -- Run by run and not as a plain join, which would read every month's rows of every job and then throw them away: a
--- count of one night among 30 of a million rows took 2.0 s, and takes 0.15 s so. Nor may a run be read that is not
+-- count of one day among 30 of a million rows took 2.0 s, and takes 0.15 s so. Nor may a run be read that is not
 -- shown: a condition of whoever asks is tested on a row before the view's own where it can leak nothing by itself, and
--- EXPLAIN ANALYZE counts those rows all the same. From a join that reads a night's rows at once it would say, score by
+-- EXPLAIN ANALYZE counts those rows all the same. From a join that reads a run's rows at once it would say, score by
 -- score, what an unpublished run holds. So each scan is by the number of a run that may be seen.
 --
 -- The empty WITH keeps the planner from making a join of it all the same, and lets a condition on entity_id through to
 -- the index, as OFFSET 0 would not. The date stands in both: given as a constant it leaves one month to plan for; else
 -- it leaves one to read. A row belongs to its run by the run's number alone, and what the pointer says of job and run is
--- the ledger's: comparing the name of the job in each of a night's million rows took an eighth of the time of an
+-- the ledger's: comparing the name of the job in each of a run's million rows took an eighth of the time of an
 -- analyst's aggregate.
 
 CREATE OR REPLACE VIEW scoring.predictions WITH (security_barrier) AS
@@ -91,7 +91,7 @@ SELECT latest.job, latest.score_date, rows.entity_id, rows.score, rows.label, ro
        runs.model_name, runs.model_version, runs.scored_at, runs.run_id, runs.served_by, runs.staleness_days,
        rows.part
 FROM (
-    -- Where it is day already, the next day has begun. A night that was scored ahead would hide those before it.
+    -- Where it is day already, the next day has begun. A day that was scored ahead would hide those before it.
     SELECT DISTINCT ON (job) job, score_date, run_id FROM scoring.current_runs
     WHERE score_date <= (now() AT TIME ZONE 'UTC')::date + 1 ORDER BY job, score_date DESC
 ) AS latest
