@@ -46,6 +46,11 @@ class DagRun:
         return self.state in FINISHED or self.tasks["decide"] == WAITS
 
     @property
+    def written(self) -> bool:
+        """Whether all of its scores are written, or none will be."""
+        return self.settled or self.tasks["write"].startswith(("done", "skipped"))
+
+    @property
     def published(self) -> bool:
         """Whether its task `publish` has published something, also before the run ends."""
         return self.tasks["publish"] == "done"
@@ -56,8 +61,8 @@ def run(
 ) -> None:
     """Score some dates, and measure the outcomes of what was published; wait for the end.
 
-    A date is scored when the one before is published or held: so runs get their numbers in this order, and each is
-    compared with the same run before it, on any machine.
+    A date is begun when the scores of the one before are written: so runs get their numbers in this order on any
+    machine, and each finds the one before published when it looks for the last run, four tasks later.
 
     Args:
         airflow: a ready Airflow.
@@ -69,24 +74,22 @@ def run(
     Raises:
         LocalError: a run failed, or the DAG is not there; the message holds what was logged last.
     """
-    runs: list[DagRun] = []
     outcomes = f"{job}-outcomes"
     with airflow.rest() as rest:
         for dag_id in (job, outcomes):
             await_dag(airflow, rest, dag_id)
             _clear_away(rest, dag_id, [*score_dates, *measure])
-        measured = [_trigger(rest, outcomes, score_date) for score_date in measure]
-        for score_date in score_dates:
-            name = _trigger(rest, job, score_date)
-            runs.append(DagRun(score_date, name, "queued", 0.0, dict.fromkeys(TASKS, "")))
-            for latest in _watched(airflow, rest, job, runs, show):
-                if latest.tasks["publish"] in ("done", "skipped") or latest.settled:
-                    break
-            if runs[-1].published:
-                measured.append(_trigger(rest, outcomes, score_date))
+        runs: list[DagRun] = []
+        measured = {score_date: _trigger(rest, outcomes, score_date) for score_date in measure}
+        waiting = list(score_dates)
         for _ in _watched(airflow, rest, job, runs, show):
-            pass
-        for name in measured:
+            for one in runs:
+                if one.published and one.score_date not in measured:
+                    measured[one.score_date] = _trigger(rest, outcomes, one.score_date)
+            if waiting and (not runs or runs[-1].written):
+                name = _trigger(rest, job, waiting[0])
+                runs.append(DagRun(waiting.pop(0), name, "queued", 0.0, dict.fromkeys(TASKS, "")))
+        for name in measured.values():
             if rest.wait(outcomes, name, DONE_SECONDS)["state"] == "failed":
                 raise LocalError(_explain(rest, outcomes, name))
 
@@ -124,8 +127,8 @@ def _clear_away(rest: Rest, dag_id: str, score_dates: Sequence[date]) -> None:
                 rest.fail(dag_id, left["dag_run_id"])
 
 
-def _watched(airflow: Airflow, rest: Rest, job: str, runs: list[DagRun], show: Show) -> Iterator[DagRun]:
-    """Bring the runs that go on up to date, again and again until all are settled; gives the latest each time."""
+def _watched(airflow: Airflow, rest: Rest, job: str, runs: list[DagRun], show: Show) -> Iterator[None]:
+    """Bring the runs that go on up to date, again and again until all are settled; the caller may add some."""
     deadline = time.monotonic() + DONE_SECONDS
     while True:
         airflow.check()
@@ -135,7 +138,7 @@ def _watched(airflow: Airflow, rest: Rest, job: str, runs: list[DagRun], show: S
             if runs[number].state == "failed":
                 raise LocalError(f"{one.score_date} failed.\n{_explain(rest, job, one.name)}")
         show(runs)
-        yield runs[-1]
+        yield
         if all(one.settled for one in runs):
             return
         if time.monotonic() > deadline:
