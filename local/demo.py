@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
@@ -23,6 +23,9 @@ from pipeline.embedded import server as server
 from pipeline.embedded.server import Embedded
 from pipeline.project import ROOT
 
+# An unpaused DAG begins with the night that was due last, which would take the demo's first number.
+_UNSCHEDULED = {"AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "False"}
+
 console = Console()
 
 
@@ -37,7 +40,7 @@ def demo(place: Place, asked: str | None) -> None:
     if story.is_told(there):
         seed.prepare(place, embedded, console.print)
     else:
-        with _set_up(place, asked) as (airflow, _):
+        with _set_up(place, asked, settings=_UNSCHEDULED) as (airflow, _):
             missing = story.missing(there)
             console.print(
                 f"the scheduler scores {len(missing)} dates of {seed.JOB}, and measures their outcomes"
@@ -106,7 +109,7 @@ def psql(place: Place, arguments: Sequence[str]) -> int:
 
 @contextlib.contextmanager
 def _set_up(
-    place: Place, asked: str | None, *, triggerer: bool = False
+    place: Place, asked: str | None, *, triggerer: bool = False, settings: Mapping[str, str] | None = None
 ) -> Iterator[tuple[Airflow, Embedded]]:
     with console.status("") as status, ThreadPoolExecutor(max_workers=1) as aside:
 
@@ -119,7 +122,9 @@ def _set_up(
         embedded = seed.server(place, tell)
         # Making Airflow's database and starting Airflow keep one core busy for 20 s; the set-up fits beside it.
         prepared = aside.submit(seed.prepare, place, embedded, tell)
-        with started(place, embedded, port=asked, triggerer=triggerer, tell=tell) as airflow:
+        with started(
+            place, embedded, port=asked, triggerer=triggerer, settings=settings, tell=tell
+        ) as airflow:
             prepared.result()
             status.update(f"starting Airflow on {airflow.url}")
             airflow.ready()

@@ -58,7 +58,7 @@ def command(home: Path, *arguments: str, module: str = "local") -> subprocess.Po
 
 def finish(process: subprocess.Popen[str]) -> str:
     """What a command printed, when it succeeded."""
-    output, _ = process.communicate(timeout=600)
+    output, _ = process.communicate(timeout=900)
     assert process.returncode == 0, output
     return output
 
@@ -97,7 +97,7 @@ def test_a_demo_that_was_killed_is_cleared_away_and_the_next_one_works(checkout:
     assert [line[:15] for line in told] == [
         *(f"  {number}  {day}" for number, day in enumerate([*SCORED, "2013-11-28"], start=1))
     ]
-    assert all("published as usual" in line and " 0.7" in line for line in told[:3])
+    assert all(re.search(r" 0  0\.\d{3}  .+published as usual", line) for line in told[:3])
     assert "published, but unusual: precip" in " ".join(told[3].split())
     assert "held: 634 rows were scored, and gate.min_rows is 650" in " ".join(told[4].split())
     page = re.search(r"^  (/.+/reports/run-4\.html)$", output, re.MULTILINE)
