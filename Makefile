@@ -12,7 +12,7 @@ PORT_OPTION = $(if $(PORT),--port $(PORT))
 help: ## list the targets
 	@awk -F ':.*## ' '/^[.a-z]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
-demo: $(STAMP) ## three nights of real flights under a real scheduler, then ten predictions
+demo: $(STAMP) ## five real score dates under a real scheduler, and what became of each
 	@$(PY) -m local demo $(PORT_OPTION)
 
 up: $(STAMP) ## Airflow in the foreground until Ctrl-C (PORT=8080)
