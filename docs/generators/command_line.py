@@ -48,14 +48,19 @@ def _flat(group: TyperGroup, prefix: str) -> Iterator[tuple[str, TyperCommand]]:
 
 
 def _first(command: TyperCommand) -> str:
-    return inspect.cleandoc(command.help or "").split("\n\n")[0]
+    return _help(command).split("\n\n")[0]
+
+
+def _help(command: TyperCommand) -> str:
+    # Rich takes a word in brackets for its own, unless a backslash says otherwise.
+    return inspect.cleandoc(command.help or "").replace("\\[", "[")
 
 
 def _section(name: str, command: TyperCommand) -> str:
     arguments = [one for one in command.params if isinstance(one, TyperArgument)]
     options = [one for one in command.params if isinstance(one, TyperOption) and not one.hidden]
     usage = " ".join(["scoring", name, *(["[OPTIONS]"] if options else []), *map(_usage, arguments)])
-    pieces = [f"## scoring {name}", f"```text\n{usage}\n```", inspect.cleandoc(command.help or "")]
+    pieces = [f"## scoring {name}", f"```text\n{usage}\n```", _help(command)]
     if arguments:
         rows = [[f"`{_metavar(one)}`", sentence(one.help or ""), _default(one)] for one in arguments]
         pieces.append(table(["Argument", "Meaning", "Default"], rows))
@@ -98,6 +103,6 @@ def _default(parameter: TyperArgument | TyperOption) -> str:
     default = parameter.default
     if isinstance(parameter, TyperOption) and parameter.is_flag:
         return "off" if not default else "on"
-    if default is None or default in ((), []):
+    if default is None or default in ((), [], ""):
         return "none"
     return "looked up" if callable(default) else f"`{default}`"

@@ -9,6 +9,9 @@ from docs.generators.markdown import page, sentence, table
 from pipeline.config.contract_section import RulesSection
 from pipeline.config.job import Job
 from pipeline.config.loader import section_of
+from pipeline.contract import policy
+
+IDENTIFIER = Job.model_json_schema()["properties"]["name"]["pattern"]
 
 # The file gives them, and nobody writes them.
 _NOT_WRITTEN = ("name", "sha256")
@@ -22,8 +25,8 @@ _BOUNDS = {
     "exclusiveMaximum": "below {}",
     "maxLength": "at most {} characters",
     "maxItems": "at most {} of them",
-    "pattern": "matches `{}`",
 }
+_PATTERNS = {IDENTIFIER: "word of small letters, digits and _"}
 _TYPES = {"integer": "whole number", "number": "number", "string": "text", "boolean": "true or false"}
 
 
@@ -69,6 +72,7 @@ def _default(schema: Mapping[str, Any], name: str) -> str:
     if name in schema.get("required", ()):
         return "required"
     default = schema["properties"][name].get("default")
+    default = policy.DEFAULTS.get(name) if default is None else default
     return "none" if default is None else f"`{_toml(default)}`"
 
 
@@ -86,6 +90,7 @@ def _type(item: Mapping[str, Any]) -> str:
     if item.get("type") == "array":
         return "; ".join([f"list of {_type(item['items'])}", *_bounds(item)])
     kind = "date" if item.get("format") == "date" else _TYPES[item["type"]]
+    kind = _PATTERNS.get(item.get("pattern", ""), kind)
     return "; ".join([kind, *_bounds(item)])
 
 

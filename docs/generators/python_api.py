@@ -57,7 +57,7 @@ def _section(thing: Callable[..., Any]) -> str:
     pieces = _HEADS.split(text)
     parts = [f"### {thing.__name__}", f"```python\n{_signature(thing, name)}\n```", pieces[0].strip()]
     for head, body in zip(pieces[1::2], pieces[2::2], strict=True):
-        parts.append(f"**{head}**\n\n" + "\n".join(_items(inspect.cleandoc(body))))
+        parts.append(f"**{head}**\n\n{_body(head, inspect.cleandoc(body))}")
     return "\n\n".join(parts)
 
 
@@ -90,8 +90,12 @@ def _parameters(signature: inspect.Signature) -> Iterator[Any]:
         )
 
 
+def _body(head: str, body: str) -> str:
+    return body if head in ("Returns", "Yields") else "\n".join(_items(body))
+
+
 def _items(body: str) -> Iterator[str]:
-    """Lines of a list: an item for each name, or the text as it is."""
+    """Lines of a list, an item for each name."""
     for item in re.split(r"\n(?=\S)", body):
         text = cell(item).replace("\\|", "|")
         named = _ITEM.match(text)

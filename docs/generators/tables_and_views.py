@@ -10,8 +10,8 @@ from docs.generators.markdown import page, sentence, table
 from pipeline.databases import postgres
 
 _INTRODUCTION = """Everything in schema `scoring` of the predictions database, as `COMMENT ON` says it there; \
-psql's `\\d+` prints the same. Analysts read the views and tables of the first part. The others are for the roles named. \
-[Query the scores](../how-to/analysts.md) has examples."""
+psql's `\\d+` prints the same. Analysts read the views and tables of the first part. The others are for the \
+roles named. [Query the scores](../how-to/analysts.md) has examples."""
 
 # Partitions have what their table has; what extensions brought has its own documents.
 _RELATIONS = """

@@ -13,35 +13,34 @@ class RulesSection(Section):
 
     type: Action | None = Field(
         default=None,
-        description="a value with no exact form in the trained type, such as 12.5 for an integer: reject unless given; "
+        description="a value with no exact form in the trained type, such as 12.5 for an integer; "
         "loosened, it is taken as missing",
     )
     null: Action | None = Field(
         default=None,
-        description="a missing value, NaN too: reject unless given, warn where training saw some; loosened only where "
-        "the model scores a missing value",
+        description="a missing value, NaN too; where training saw some, warn unless given; loosened only where the model "
+        "scores a missing value",
     )
     finite: Action | None = Field(
         default=None,
-        description="an infinite number or time: reject unless given; loosened, it is taken as missing",
+        description="an infinite number or time; loosened, it is taken as missing",
     )
     unknown_category: Action | None = Field(
         default=None,
-        description="a text that training never saw, in a column of at most 1000 texts: warn unless given; loosened "
+        description="a text that training never saw, in a column of at most 1000 texts; loosened "
         "only where the model scores it",
     )
     out_of_range: Action | None = Field(
         default=None,
-        description="a number outside of the trained range, or a time before the first of training: warn unless given",
+        description="a number outside of the trained range, or a time before the first of training",
     )
     too_long: Action | None = Field(
         default=None,
-        description="a free text more than ten times as long as the longest of training: warn unless given",
+        description="a free text more than ten times as long as the longest of training",
     )
     future: Action | None = Field(
         default=None,
-        description="a time after the end of the score date, unless the model was registered with --planned COLUMN: "
-        "reject unless given",
+        description="a time after the end of the score date, unless the model was registered with --planned COLUMN",
     )
 
     @property
