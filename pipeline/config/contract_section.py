@@ -18,8 +18,8 @@ class RulesSection(Section):
     )
     null: Action | None = Field(
         default=None,
-        description="a missing value, NaN too; where training saw some, warn unless given; loosened only where the model "
-        "scores a missing value",
+        description="a missing value, NaN too; where training saw some, warn unless given; loosened only where the "
+        "model scores a missing value",
     )
     finite: Action | None = Field(
         default=None,
