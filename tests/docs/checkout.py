@@ -1,7 +1,7 @@
 """A checkout as a fresh `make demo` leaves it, and copies of it, one for each page."""
 
-import os
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,7 +10,6 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from pipeline.config import loader
 from pipeline.embedded.server import CONNECTIONS, Embedded
 from tests.docs.pages import ROOT
 from tests.docs.terminal import Terminal, environment, programs
@@ -42,7 +41,7 @@ class Demo:
     def copy(self, folder: Path, name: str) -> Iterator[Terminal]:
         """A terminal in a copy of the checkout, with a copy of the predictions database."""
         shutil.copytree(self.folder / "checkout", folder / "checkout", symlinks=True)
-        with _database(self.server, name, _TEMPLATE):
+        with _roles(self.server), _database(self.server, name, _TEMPLATE):
             yield _terminal(self.server, folder, name)
 
 
@@ -80,8 +79,7 @@ def _lay_out(checkout: Path) -> None:
         shutil.copytree(ROOT / name, checkout / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in _LINKED:
         (checkout / name).symlink_to(ROOT / name)
-    (checkout / ".venv").symlink_to(Path(os.sys.prefix))
-    loader.find(checkout / "dags", JOB)
+    (checkout / ".venv").symlink_to(Path(sys.prefix))
 
 
 def _terminal(server: Embedded, folder: Path, database: str) -> Terminal:
@@ -92,6 +90,7 @@ def _terminal(server: Embedded, folder: Path, database: str) -> Terminal:
     }
     environ = environment(
         programs(folder / "programs"),
+        server.binaries,
         SCORING_HOME=str(checkout),
         SCORING_STORE=str(checkout / ".local" / "store"),
         **connections,
@@ -120,6 +119,19 @@ def _database(server: Embedded, name: str, template: str) -> Iterator[None]:
             yield
         finally:
             session.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(database))
+
+
+@contextmanager
+def _roles(server: Embedded) -> Iterator[None]:
+    """Drop the roles that a page makes: a server has them for all of its databases."""
+    text = "SELECT rolname FROM pg_roles"
+    with psycopg.connect(server.uri("postgres"), autocommit=True) as session:
+        before = set(session.execute(text))
+        try:
+            yield
+        finally:
+            for (name,) in set(session.execute(text)) - before:
+                session.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
 
 
 def _disconnect(server: Embedded, name: str) -> None:

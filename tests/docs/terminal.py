@@ -84,10 +84,10 @@ def programs(folder: Path) -> Path:
     return folder
 
 
-def environment(programs: Path, **variables: str) -> dict[str, str]:
+def environment(*programs: Path, **variables: str) -> dict[str, str]:
     """The variables of a terminal whose reader has activated .venv, and nothing of the tests' own."""
     bare = {name: os.environ[name] for name in ("HOME", "LANG", "TMPDIR", "USER") if name in os.environ}
-    path = f"{programs}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+    path = ":".join([*map(str, programs), str(Path(sys.executable).parent), os.environ["PATH"]])
     return {**bare, "PATH": path, "PYTHONPATH": str(ROOT), **variables}
 
 
