@@ -11,7 +11,7 @@ from docs.generators.markdown import page, sentence, table
 from pipeline.config.contract_section import RULES
 
 # A word in capitals stands for a text of the job: a class, a slice, a column of a query.
-_PLACEHOLDER = re.compile(r"\b[A-Z]{2,}\b")
+_PLACEHOLDER = re.compile(r"(?<![A-Za-z])[A-Z]{2,}(?![A-Za-z])")
 
 RUN = {
     "rows_extracted": "rows that the query gave",
