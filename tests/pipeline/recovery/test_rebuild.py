@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -36,6 +35,7 @@ from pipeline.runs.store_identity import BehindStore, ForeignStore
 from pipeline.store import files, objects
 from pipeline.store.layout import RunRef
 from pipeline.tasks.fallback import serve
+from tests import pages
 from tests.home import NIGHT, Home
 from tests.pipeline.shop import Shop, locked, open_shop
 from tests.scenarios.test_store import reach, s3
@@ -43,7 +43,6 @@ from tests.scenarios.test_store import reach, s3
 __all__ = ["s3"]
 
 ROOT = Path(__file__).resolve().parents[3]
-PAGE = ROOT / "docs" / "recovery.md"
 NIGHTS = [NIGHT + timedelta(days=number) for number in range(4)]
 
 
@@ -91,12 +90,13 @@ class Rescue:
 
     def page(self, heading: str) -> str:
         """Type the commands of a section of the recovery page into a shell."""
-        section = PAGE.read_text().split(f"## {heading}\n")[1].split("\n## ")[0]
-        commands = "\n".join(re.findall(r"^```console\n(.*?)^```", section, re.MULTILINE | re.DOTALL))
+        commands = (
+            f'scoring() {{ "{sys.executable}" -m pipeline "$@"; }}\n{pages.commands(pages.RECOVERY, heading)}'
+        )
         path = f"{self.server.binaries}:{Path(sys.executable).parent}:{os.environ['PATH']}"
         environ = {**os.environ, **self.home.environment, "PYTHONPATH": str(ROOT), "PATH": path}
         done = subprocess.run(
-            ["bash", "-euc", commands.replace(".venv/bin/python", sys.executable)],
+            ["bash", "-euc", commands],
             cwd=self.home.path, env=environ, capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert done.returncode == 0, f"{commands}\n{done.stdout}{done.stderr}"
@@ -186,7 +186,7 @@ def live(rescue: Rescue) -> None:
 
 
 def test_a_backup_and_the_store_give_back_what_there_was(rescue: Rescue) -> None:
-    rescue.page("Back up")
+    rescue.page("Back up every day")
     live(rescue)
     before = rescue.seen()
     rescue.lose()
@@ -218,7 +218,7 @@ def test_the_store_alone_gives_back_every_night(rescue: Rescue) -> None:
             refused()
     with pytest.raises(RebuildError, match="add --adopt-store"):
         rescue.rebuild()
-    rescue.page("Rebuild without a backup")
+    rescue.page("Restore without a backup")
     assert rescue.seen() == before
     rescue.home.score(rescue.job, NIGHTS[3])
 
