@@ -18,7 +18,7 @@ from pipeline.provisioning.migrate import migrate
 from pipeline.recovery.rebuild import rebuild
 from tests import pages
 from tests.home import Home
-from tests.pipeline.recovery.test_rebuild import NIGHTS, Own, Rescue
+from tests.pipeline.recovery.rescue import NIGHTS, Own, Rescue
 from tests.pipeline.shop import open_shop
 
 # Postgres refuses to run as root.

@@ -1,4 +1,4 @@
-"""pipeline/cli/interruption.py: a signal that ends a command is said, on the terminal and in the run's row."""
+"""pipeline/runtime/interruption.py: a signal that ends a command is said, on the terminal and in the run's row."""
 
 import os
 import signal
@@ -10,10 +10,10 @@ from collections.abc import Iterator
 import pytest
 
 from pipeline import __main__ as command_line
-from pipeline.cli.interruption import Interrupted, interruptible
 from pipeline.databases import warehouse
 from pipeline.databases.queries import Query
 from pipeline.embedded.server import Embedded
+from pipeline.runtime.interruption import Interrupted, interruptible
 from tests.home import Home
 from tests.pipeline.shop import open_shop
 
