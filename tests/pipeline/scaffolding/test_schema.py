@@ -70,7 +70,9 @@ def test_a_key_that_is_missing_is_named() -> None:
 def test_every_key_of_a_job_file_is_explained() -> None:
     assert set(SCHEMA["properties"]) == set(Job.model_fields) - {"name", "sha256"}
     sections = [SCHEMA, *SCHEMA["$defs"].values()]
-    keys = {name: key for section in sections for name, key in section["properties"].items() if "$ref" not in key}
+    keys = {
+        name: key for section in sections for name, key in section["properties"].items() if "$ref" not in key
+    }
     assert len(keys) > 40
     assert [name for name, key in keys.items() if not key.get("description")] == []
 
