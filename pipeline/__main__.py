@@ -40,6 +40,8 @@ for command in (
     setup.check,
     analysts.grant_analyst,
     analysts.revoke_analyst,
+    analysts.export,
+    analysts.dsn,
     score.score,
     runs.runs,
     runs.show,

@@ -24,6 +24,7 @@ INDIFFERENT = (
     "embedded",
     "errors",
     "evaluation",
+    "exports",
     "inspection",
     "integrations",
     "maintenance",

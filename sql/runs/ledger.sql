@@ -10,6 +10,10 @@ VALUES (
     :served_by, :triggered_by, :pipeline_version)
 RETURNING run_id
 
+-- name: classes
+-- Enters the names of a model's classes, unless they are there.
+INSERT INTO scoring.model_classes (model_sha256, classes) VALUES (:model_sha256, :classes) ON CONFLICT DO NOTHING
+
 -- name: later
 -- The run on which a later try of the same trigger is at work.
 -- A try that stood still before it began a run would else take over from the one that was started in its place. Once

@@ -25,7 +25,7 @@ FUNCTIONS = (
 READ = {
     "predictions", "latest_predictions", "past_predictions", "rejections", "findings", "drift_history", "model_quality",
     "my_jobs", "scoring_runs", "run_parts", "current_runs", "publications", "run_metrics", "feature_metrics",
-    "profiles", "outcome_metrics",
+    "profiles", "outcome_metrics", "model_classes", "class_probabilities",
 }  # fmt: skip
 # All that ANALYZE keeps of what analysts' queries read. EXPLAIN shows it, of rows that they may not see as well.
 PLANNED_BY = {
@@ -108,6 +108,21 @@ QUESTIONS = {
           AND NOT (relrowsecurity AND EXISTS (
               SELECT FROM pg_policy WHERE polrelid = c.oid AND NOT polpermissive AND polcmd IN ('r', '*')
                 AND to_regrole('scoring_job_analyst')::oid = ANY (polroles)))""",
+    "tables, views, columns and functions without a comment": f"""
+        SELECT c.oid::regclass::text FROM pg_class AS c
+        WHERE relnamespace = 'scoring'::regnamespace AND relkind IN ('r', 'p', 'v', 'm') AND NOT relispartition
+          AND coalesce(obj_description(c.oid, 'pg_class'), '') = ''
+        UNION ALL
+        SELECT c.oid::regclass || '.' || attname FROM pg_class AS c JOIN pg_attribute ON attrelid = c.oid
+        WHERE relnamespace = 'scoring'::regnamespace AND relkind IN ('r', 'p', 'v', 'm') AND NOT relispartition
+          AND attnum > 0 AND NOT attisdropped AND coalesce(col_description(c.oid, attnum), '') = ''
+        UNION ALL
+        SELECT name FROM {FUNCTIONS} AS f WHERE coalesce(obj_description(f.oid, 'pg_proc'), '') = ''""",
+    "comments with a sentence of 25 words or more": """
+        SELECT description FROM pg_description JOIN pg_class AS c ON c.oid = objoid AND classoid = 'pg_class'::regclass,
+            regexp_split_to_table(description, '[.;:]\\s') AS sentence
+        WHERE relnamespace = 'scoring'::regnamespace
+          AND cardinality(regexp_split_to_array(btrim(sentence), '\\s+')) >= 25""",
     "what an analyst may do to a table, view or sequence but read it": """
         SELECT c.oid::regclass || ' ' || privilege FROM pg_class AS c,
             unnest(ARRAY['INSERT', 'UPDATE', 'REFERENCES']) AS privilege

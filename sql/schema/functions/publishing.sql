@@ -1,4 +1,4 @@
--- What moves the pointer: publishing, approving, rejecting, rolling back, and the fallback of a night that failed.
+-- What moves the pointer: publishing, approving, rejecting, rolling back, and the fallback of a run that failed.
 
 CREATE FUNCTION scoring.admit(
     run_id bigint, who text, reason text, OUT outcome text, OUT replaced bigint, OUT said text)
