@@ -40,5 +40,7 @@ def test_elsewhere_a_wheel_has_none_and_says_what_to_do(
     monkeypatch.chdir(repository)
     assert workspace.home() == repository
     monkeypatch.chdir(repository.parent)
-    with pytest.raises(HomeError, match="no folder here or above it holds dags/, sql/ and models/.* SCORING_HOME"):
+    with pytest.raises(
+        HomeError, match="no folder here or above it holds dags/, sql/ and models/.* SCORING_HOME"
+    ):
         workspace.home()

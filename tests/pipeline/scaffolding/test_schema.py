@@ -44,7 +44,7 @@ def test_a_job_file_that_can_be_read_is_one(tmp_path: Path, text: str) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "error"),
     [
-        ("schedule", "shedule", "'shedule' was unexpected"),
+        ("schedule =", "shedule =", "'shedule' was unexpected"),
         ("start_date = 2024-01-01", "start_date = 20240101", "20240101 is not of type 'string'"),
         ("start_date = 2024-01-01", 'start_date = "soon"', "'soon' is not a 'date'"),
         ("[gate]\nmin_rows = 1", '[gate]\nmin_rows = "1"', "'1' is not of type 'integer'"),
@@ -70,7 +70,9 @@ def test_a_key_that_is_missing_is_named() -> None:
 def test_every_key_of_a_job_file_is_explained() -> None:
     assert set(SCHEMA["properties"]) == set(Job.model_fields) - {"name", "sha256"}
     sections = [SCHEMA, *SCHEMA["$defs"].values()]
-    keys = {name: key for section in sections for name, key in section["properties"].items() if "$ref" not in key}
+    keys = {
+        name: key for section in sections for name, key in section["properties"].items() if "$ref" not in key
+    }
     assert len(keys) > 40
     assert [name for name, key in keys.items() if not key.get("description")] == []
 
