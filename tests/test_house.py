@@ -24,7 +24,6 @@ ELSEWHERE = {
     "local/airflow.py": "tests/e2e/test_airflow.py",  # starts a real Airflow
     "local/metadata_database.py": "tests/e2e/test_airflow.py",  # which it is made for
     "local/rest.py": "tests/e2e/test_nights.py",  # asks a real Airflow
-    "pipeline/cli/analysts.py": "tests/pipeline/provisioning/test_analysts.py",  # types its commands
     "plugins/scoring_numbers.py": "tests/deploy/test_numbers.py",  # asks a server of its own
     "plugins/scoring_pages.py": "tests/e2e/test_pages.py",  # looks at them in a browser
 }

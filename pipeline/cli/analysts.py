@@ -22,6 +22,28 @@ if TYPE_CHECKING:
 
 Role = Annotated[str, typer.Argument(metavar="ROLE", help="A login of the predictions database, or a group.")]
 
+From = Annotated[str, typer.Argument(metavar="FROM", help="The first score date, YYYY-MM-DD.")]
+To = Annotated[
+    str | None, typer.Argument(metavar="TO", help="The last score date; the first one unless given.")
+]
+Kind = Annotated[Format, typer.Option("--format", help="What to write.")]
+Target = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        metavar="FILE",
+        help="Where to write it; unless given JOB_FROM_TO.parquet here, or for CSV the standard output.",
+        show_default=False,
+    ),
+]
+Force = Annotated[bool, typer.Option("--force", help="Replace a file that is there.")]
+Spreadsheet = Annotated[
+    bool,
+    typer.Option(
+        "--spreadsheet", help="In CSV, put ' before text that a spreadsheet would run as a formula."
+    ),
+]
+
 
 def grant_analyst(
     role: Role,
@@ -53,27 +75,12 @@ def revoke_analyst(
 
 def export(
     name: JobName,
-    first: Annotated[str, typer.Argument(metavar="FROM", help="The first score date, YYYY-MM-DD.")],
-    last: Annotated[
-        str | None, typer.Argument(metavar="TO", help="The last score date; the first one unless given.")
-    ] = None,
-    kind: Annotated[Format, typer.Option("--format", help="What to write.")] = Format.PARQUET,
-    target: Annotated[
-        Path | None,
-        typer.Option(
-            "--out",
-            metavar="FILE",
-            help="Where to write it; unless given JOB_FROM_TO.parquet here, or for CSV the standard output.",
-            show_default=False,
-        ),
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
-    spreadsheet: Annotated[
-        bool,
-        typer.Option(
-            "--spreadsheet", help="In CSV, put ' before text that a spreadsheet would run as a formula."
-        ),
-    ] = False,
+    first: From,
+    last: To = None,
+    kind: Kind = Format.PARQUET,
+    target: Target = None,
+    force: Force = False,
+    spreadsheet: Spreadsheet = False,
 ) -> None:
     """Write published predictions of a range of score dates as Parquet or CSV, with the job's slices.
 

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from pipeline.plain_text import visible
 
@@ -34,14 +34,15 @@ class Command(TyperCommand):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.help = escape(self.help) if self.help else None
+        # A paragraph of a docstring is one line, which the terminal breaks.
+        self.help = escape(re.sub(r"(?<!\n)\n(?!\n)", " ", self.help)) if self.help else None
         for param in self.params:
             if getattr(param, "help", None):
                 param.help = escape(param.help)  # type: ignore[attr-defined]
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Its arguments and options, among which `--help` comes last."""
-        return _untyped(super().get_params(ctx))
+        return _labelled(super().get_params(ctx), ctx)
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """What is typed after its name: an argument without brackets is needed."""
@@ -53,14 +54,18 @@ class Commands(TyperGroup):
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Its options."""
-        return _untyped(super().get_params(ctx))
+        return _labelled(super().get_params(ctx), ctx)
 
 
-def _untyped(params: list[Any]) -> list[Any]:
-    """Parameters, of which no switch is shown with a type."""
+# What an option takes, in place of Python's name for it.
+_LABELS = {"<str>": "TEXT", "<list[str]>": "TEXT", "<path>": "FILE", "<int range>": "N", "<float range>": "X"}
+
+
+def _labelled(params: list[Any], ctx: Any) -> list[Any]:
+    """Parameters whose options say what they take; a switch takes nothing."""
     for param in params:
-        if getattr(param, "is_flag", False):
-            param.metavar = ""
+        if isinstance(param, TyperOption) and param.metavar is None:
+            param.metavar = "" if param.is_flag else _LABELS.get(str(param.display_type_rich(ctx=ctx)))
     return params
 
 
