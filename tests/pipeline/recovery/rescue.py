@@ -1,7 +1,6 @@
 """A shop with a database of its own, which may be lost and made again."""
 
 import os
-import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -19,11 +18,11 @@ from pipeline.recovery.rebuild import Rebuilt, rebuild
 from pipeline.runs import receipts
 from pipeline.runs.decisions import decide, roll_back
 from pipeline.tasks.fallback import serve
+from tests import pages
 from tests.home import NIGHT
 from tests.pipeline.shop import Shop
 
 ROOT = Path(__file__).resolve().parents[3]
-PAGE = ROOT / "docs" / "recovery.md"
 NIGHTS = [NIGHT + timedelta(days=number) for number in range(4)]
 _RUNS = "SELECT run_id FROM scoring.scoring_runs WHERE job = :job AND published_at IS NOT NULL"
 SEEN = {
@@ -91,12 +90,13 @@ class Rescue:
 
     def page(self, heading: str) -> str:
         """Type the commands of a section of the recovery page into a shell."""
-        section = PAGE.read_text().split(f"## {heading}\n")[1].split("\n## ")[0]
-        commands = "\n".join(re.findall(r"^```console\n(.*?)^```", section, re.MULTILINE | re.DOTALL))
+        commands = (
+            f'scoring() {{ "{sys.executable}" -m pipeline "$@"; }}\n{pages.commands(pages.RECOVERY, heading)}'
+        )
         path = f"{self.server.binaries}:{Path(sys.executable).parent}:{os.environ['PATH']}"
         environ = {**os.environ, **self.home.environment, "PYTHONPATH": str(ROOT), "PATH": path}
         done = subprocess.run(
-            ["bash", "-euc", commands.replace(".venv/bin/python", sys.executable)],
+            ["bash", "-euc", commands],
             cwd=self.home.path, env=environ, capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert done.returncode == 0, f"{commands}\n{done.stdout}{done.stderr}"

@@ -21,7 +21,7 @@ __all__ = ["s3"]
 
 
 def test_a_backup_and_the_store_give_back_what_there_was(rescue: Rescue) -> None:
-    rescue.page("Back up")
+    rescue.page("Back up every day")
     live(rescue)
     before = rescue.seen()
     rescue.lose()
@@ -53,7 +53,7 @@ def test_the_store_alone_gives_back_every_night(rescue: Rescue) -> None:
             refused()
     with pytest.raises(RebuildError, match="add --adopt-store"):
         rescue.rebuild()
-    rescue.page("Rebuild without a backup")
+    rescue.page("Restore without a backup")
     assert rescue.seen() == before
     rescue.home.score(rescue.job, NIGHTS[3])
 
