@@ -24,11 +24,6 @@ ELSEWHERE = {
     "local/airflow.py": "tests/e2e/test_airflow.py",  # starts a real Airflow
     "local/metadata_database.py": "tests/e2e/test_airflow.py",  # which it is made for
     "local/rest.py": "tests/e2e/test_nights.py",  # asks a real Airflow
-    "local/tcp.py": "tests/pipeline/embedded/test_door.py",  # the door that it opens
-    "pipeline/cli/analysts.py": "tests/pipeline/provisioning/test_analysts.py",  # types its commands
-    "pipeline/exports/files.py": "tests/pipeline/exports/test_export.py",  # reads the files
-    "pipeline/exports/slices.py": "tests/pipeline/exports/test_export.py",  # which they are cut into
-    "pipeline/registration/class_names.py": "tests/sql/test_classes.py",  # reads them by the view
     "pipeline/scaffolding/containers.py": "tests/pipeline/scaffolding/test_repository.py",  # lays them out
     "pipeline/scaffolding/dotenv.py": "tests/local/test_dotenv.py",  # writes it
     "pipeline/scaffolding/product_file.py": "tests/pipeline/scaffolding/test_repository.py",  # runs one

@@ -21,7 +21,12 @@ if TYPE_CHECKING:
     from pipeline.exports.export import Exported
 
 Role = Annotated[str, typer.Argument(metavar="ROLE", help="A login of the predictions database, or a group.")]
-ExportFile = Annotated[
+From = Annotated[str, typer.Argument(metavar="FROM", help="The first score date, YYYY-MM-DD.")]
+To = Annotated[
+    str | None, typer.Argument(metavar="TO", help="The last score date; the first one unless given.")
+]
+Kind = Annotated[Format, typer.Option("--format", help="What to write.")]
+Target = Annotated[
     Path | None,
     typer.Option(
         "--out",
@@ -30,6 +35,7 @@ ExportFile = Annotated[
         show_default=False,
     ),
 ]
+Force = Annotated[bool, typer.Option("--force", help="Replace a file that is there.")]
 Spreadsheet = Annotated[
     bool,
     typer.Option(
@@ -68,13 +74,11 @@ def revoke_analyst(
 
 def export(
     name: JobName,
-    first: Annotated[str, typer.Argument(metavar="FROM", help="The first score date, YYYY-MM-DD.")],
-    last: Annotated[
-        str | None, typer.Argument(metavar="TO", help="The last score date; the first one unless given.")
-    ] = None,
-    kind: Annotated[Format, typer.Option("--format", help="What to write.")] = Format.PARQUET,
-    target: ExportFile = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    first: From,
+    last: To = None,
+    kind: Kind = Format.PARQUET,
+    target: Target = None,
+    force: Force = False,
     spreadsheet: Spreadsheet = False,
 ) -> None:
     """Write published predictions of a range of score dates as Parquet or CSV, with the job's slices.

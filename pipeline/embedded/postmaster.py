@@ -59,7 +59,7 @@ class Postmaster:
 
     @property
     def port(self) -> int:
-        """The number that its socket is named after; it listens there, too, where it `listens`."""
+        """The number that its socket is named after, and its port where it `listens`."""
         line = self.processes.pid_file()[3:4]
         return int(line[0]) if line and line[0].isdecimal() else surroundings.PORT
 

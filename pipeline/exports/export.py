@@ -12,25 +12,17 @@ import sqlalchemy as sa
 
 from pipeline.databases import postgres, statements
 from pipeline.databases.queries import Query
-from pipeline.errors import ScoringError
-from pipeline.exports import files
+from pipeline.exports import columns, files
+from pipeline.exports.columns import ExportError
 from pipeline.exports.files import Format
 from pipeline.exports.slices import Slices
 
 _SQL = statements.load("exports/predictions")
-_BEFORE = [("job", pa.string()), ("score_date", pa.date32()), ("entity_id", pa.string()), ("score", pa.float64()),
-           ("label", pa.string())]  # fmt: skip
-_AFTER = [("model_version", pa.int32()), ("run_id", pa.int64()), ("scored_at", pa.timestamp("us", tz="UTC")),
-          ("served_by", pa.string()), ("staleness_days", pa.int32())]  # fmt: skip
 # What a spreadsheet takes for a formula.
 _FORMULA = "^[=+\\-@\t\r]"
 
 # Is called with the rows that are written, and those in all.
 Progress = Callable[[int, int], None]
-
-
-class ExportError(ScoringError):
-    """Predictions that cannot be exported."""
 
 
 @dataclass(frozen=True)
@@ -104,16 +96,16 @@ def export(
             f"it. See which runs there are: scoring runs {wanted.job}"
         )
     classes = list(dict.fromkeys(name for run in runs for name in run["classes"] or ()))
-    schema = _schema(wanted.slices, classes)
+    schema = columns.schema(wanted.slices, classes)
     total = sum(map(_expected, runs))
     done = Exported(dates=len(runs))
     with files.opened(path, kind, schema, force=force) as target:
         for run in runs:
             before = done.rows
             for batch in _batches(database_url, store, wanted, run, classes, done):
-                columns = [column.cast(field.type) for column, field in zip(batch, schema, strict=True)]
-                target.write(_guarded(pa.record_batch(columns, schema), wanted, kind, done))
-                done.rows += len(columns[0])
+                cast = [column.cast(field.type) for column, field in zip(batch, schema, strict=True)]
+                target.write(_guarded(pa.record_batch(cast, schema), wanted, kind, done))
+                done.rows += len(cast[0])
                 progress(done.rows, total)
             if done.rows == before and _expected(run):
                 raise ExportError(
@@ -137,19 +129,6 @@ def _expected(run: dict[str, Any]) -> int:
     return sum(line["rows_scored"] - line["rows_erased"] for line in run["ledger"])
 
 
-def _schema(slices: Sequence[str], classes: Sequence[str]) -> pa.Schema:
-    """The columns: a slice or class whose name another column has gets an underscore more."""
-    taken = {name for name, _ in (*_BEFORE, *_AFTER)}
-    named = []
-    for name, kind in [*((name, pa.string()) for name in slices),
-                       *((f"probability_{name}", pa.float64()) for name in classes)]:  # fmt: skip
-        while name.lower() in taken:
-            name += "_"
-        taken.add(name.lower())
-        named.append((name, kind))
-    return pa.schema([*_BEFORE, *named, *_AFTER])
-
-
 def _batches(
     database_url: str, store: str, wanted: Wanted, run: dict[str, Any], classes: Sequence[str], done: Exported
 ) -> Iterator[list[pa.Array]]:
@@ -163,8 +142,8 @@ def _batches(
                 yield [
                     _constant(run["job"], rows), _constant(run["score_date"], rows),
                     *(rows[name] for name in ("entity_id", "score", "label")),
-                    *sliced, *_probabilities(run, rows["class_scores"], classes),
-                    *(_constant(run[name], rows) for name, _ in _AFTER),
+                    *sliced, *columns.probabilities(run, rows["class_scores"], classes),
+                    *(_constant(run[name], rows) for name, _ in columns.AFTER),
                 ]  # fmt: skip
     done.notes += slices.notes
 
@@ -180,32 +159,18 @@ def _constant(value: object, rows: pa.RecordBatch) -> pa.Array:
     return pa.repeat(pa.scalar(value), rows.num_rows)
 
 
-def _probabilities(run: dict[str, Any], scores: pa.Array, classes: Sequence[str]) -> list[pa.Array]:
-    """One column a class; null where the run's model has not the class."""
-    own = run["classes"] or ()
-    if not own and scores.null_count < len(scores):
-        raise ExportError(
-            f"run {run['run_id']} of {run['score_date']} has probabilities of classes without a name. "
-            "Enter the names of registered models: scoring migrate"
-        )
-    return [
-        pc.list_element(scores, own.index(name)) if name in own else pa.nulls(len(scores), pa.float64())
-        for name in classes
-    ]
-
-
 def _guarded(batch: pa.RecordBatch, wanted: Wanted, kind: Format, done: Exported) -> pa.RecordBatch:
     """In CSV, note the text that a spreadsheet would run as a formula, and disarm it where that is asked for."""
     if kind is not Format.CSV:
         return batch
-    columns = batch.columns
+    arrays = batch.columns
     for number, name in enumerate(batch.schema.names):
-        if not pa.types.is_string(columns[number].type):
+        if not pa.types.is_string(arrays[number].type):
             continue
-        formula = pc.fill_null(pc.match_substring_regex(columns[number], _FORMULA), False)
+        formula = pc.fill_null(pc.match_substring_regex(arrays[number], _FORMULA), False)
         if pc.any(formula).as_py():
             done.formulas.add(name)
             if wanted.spreadsheet:
-                disarmed = pc.binary_join_element_wise("'", columns[number], "")
-                columns[number] = pc.if_else(formula, disarmed, columns[number])
-    return pa.record_batch(columns, batch.schema)
+                disarmed = pc.binary_join_element_wise("'", arrays[number], "")
+                arrays[number] = pc.if_else(formula, disarmed, arrays[number])
+    return pa.record_batch(arrays, batch.schema)

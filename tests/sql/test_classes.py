@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
-from pipeline.registration import class_names
 from tests.home import Home
 from tests.pipeline.shop import Shop, open_shop
 from tests.sql.test_walls import thirds
@@ -41,18 +40,6 @@ def test_a_model_of_two_classes_has_none(home: Home) -> None:
     shop = open_shop(home)
     home.score(shop.job)
     assert home.sql(VIEW, "analyst", job=shop.job) == []
-
-
-def test_names_that_are_missing_are_entered_from_the_registered_models(shop: Shop) -> None:
-    shop.home.score(shop.job)
-    sha256 = shop.home.last_run(shop.job)["model_sha256"]
-    shop.home.sql("DELETE FROM scoring.model_classes WHERE model_sha256 = :sha256", sha256=sha256)
-    assert {row["class"] for row in shop.home.sql(VIEW, "analyst", job=shop.job)} == {None}
-    (shop.home.path / "models" / "broken").mkdir()
-    (shop.home.path / "models" / "broken" / "versions.toml").write_text("?")
-    class_names.enter(shop.home.server.connections["predictions_owner"], shop.home.path)
-    rows = shop.home.sql(VIEW, "analyst", job=shop.job)
-    assert {row["class"] for row in rows} == {"high", "low", "middle"}
 
 
 @pytest.mark.parametrize("statement", ["UPDATE scoring.model_classes SET classes = '{a,b}'",

@@ -150,10 +150,3 @@ def test_the_address_stays_and_is_for_its_user_alone(tmp_path: Path) -> None:
     assert (moved.password, moved.port == made.port) == (made.password, False)
     assert door.address(tmp_path) == moved
     assert len(str(moved.port)) == len(str(made.port)) == 4
-
-
-def test_a_server_of_somebody_elses_gets_no_way_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AIRFLOW_CONN_PREDICTIONS", "postgres://them@db.example.org/theirs")
-    with tcp.opened(Place.of(tmp_path, tmp_path)) as sentence:
-        assert "on a server of yours" in sentence
-    assert list(tmp_path.iterdir()) == []

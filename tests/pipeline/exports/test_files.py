@@ -1,0 +1,61 @@
+"""pipeline/exports/files.py: a file is whole or not there, and replaces another only where that is asked for."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline.exports import export as exporting
+from pipeline.exports.files import FileError, Format
+from tests.pipeline.exports.exported import exported, read
+from tests.pipeline.shop import Shop
+
+
+def test_a_file_that_is_there_stays_unless_force_is_given(shop: Shop, tmp_path: Path) -> None:
+    path = tmp_path / "all.parquet"
+    path.write_text("mine")
+    with pytest.raises(FileError, match=r"all\.parquet is there already\. Replace it with --force"):
+        exported(shop, path)
+    assert path.read_text() == "mine"
+    exported(shop, path, force=True)
+    assert len(read(path)) == 200
+    with pytest.raises(FileError, match="is a folder"):
+        exported(shop, tmp_path, force=True)
+    with pytest.raises(FileError, match=r"cannot be written: No such file or directory\. Name another"):
+        exported(shop, tmp_path / "nowhere" / "all.parquet")
+
+
+def test_no_more_than_a_part_and_a_group_are_in_memory(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bounded by construction: batches come part by part, and a group is written as soon as it is full."""
+    monkeypatch.setattr("pipeline.exports.files.GROUP_ROWS", 40)
+    written: list[int] = []
+    write_table = pq.ParquetWriter.write_table
+    monkeypatch.setattr(
+        pq.ParquetWriter,
+        "write_table",
+        lambda self, table, **options: (written.append(table.num_rows), write_table(self, table, **options)),
+    )
+    exported(shop, tmp_path / "all.parquet")
+    assert max(written) < 40 + 40  # what is held, and one part more
+    assert sum(written) == 200
+
+
+@pytest.mark.parametrize("kind", Format)
+def test_an_interruption_leaves_nothing_behind(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: Format
+) -> None:
+    batches = exporting._batches
+
+    def interrupted(*arguments: Any) -> Iterator[Any]:
+        yield from batches(*arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(exporting, "_batches", interrupted)
+    (tmp_path / "out").mkdir()
+    with pytest.raises(KeyboardInterrupt):
+        exported(shop, tmp_path / "out" / "all", kind=kind)
+    assert list((tmp_path / "out").iterdir()) == []
