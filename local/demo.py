@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from local import credentials, dag_runs, lock, port, processes, seed, story
+from local import credentials, dag_runs, lock, port, processes, seed, story, tcp
 from local.airflow import Airflow, started
 from local.airflow_environment import ANALYST, Place
 from local.dag_runs import WAITS, DagRun
@@ -67,11 +67,13 @@ def demo(place: Place, asked: str | None) -> None:
 def up(place: Place, asked: str | None) -> None:
     """Keep Airflow running until Ctrl-C."""
     # Nothing here needs the triggerer. The home page of the web UI calls an Airflow without one unhealthy.
-    with _set_up(place, asked, triggerer=True) as (airflow, _):
+    with tcp.opened(place) as connecting, _set_up(place, asked, triggerer=True) as (airflow, _):
         with airflow.rest() as rest, contextlib.suppress(LocalError):
             # A job file that cannot be read is shown by the web UI.
             dag_runs.await_dag(airflow, rest, seed.JOB)
-        console.print(f"Airflow is at {_address(airflow)}\nCtrl-C stops it.", soft_wrap=True)
+        console.print(f"Airflow is at {_address(airflow)}", soft_wrap=True)
+        console.print(connecting, markup=False, highlight=False, soft_wrap=True)
+        console.print("Ctrl-C stops it.")
         with contextlib.suppress(KeyboardInterrupt):
             while True:
                 airflow.check()
