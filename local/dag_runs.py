@@ -134,7 +134,7 @@ def _watched(airflow: Airflow, rest: Rest, job: str, runs: list[DagRun], show: S
         airflow.check()
         for number, one in enumerate(runs):
             if not one.settled:
-                runs[number] = _now(one, rest.run(job, one.name), rest.tasks(job, one.name))
+                runs[number] = _now(rest, job, one)
             if runs[number].state == "failed":
                 raise LocalError(f"{one.score_date} failed.\n{_explain(rest, job, one.name)}")
         show(runs)
@@ -143,17 +143,25 @@ def _watched(airflow: Airflow, rest: Rest, job: str, runs: list[DagRun], show: S
             return
         if time.monotonic() > deadline:
             raise LocalError(f"the runs have not ended after {DONE_SECONDS} s. Logs: {airflow.place.logs}")
-        time.sleep(0.25)
+        time.sleep(0.4)
 
 
-def _now(one: DagRun, run: Json, tasks: list[Json]) -> DagRun:
-    begin, end = (_time(run[key]) if run[key] else None for key in ("start_date", "end_date"))
-    return replace(
-        one,
-        state=run["state"],
-        seconds=((end or datetime.now(UTC)) - begin).total_seconds() if begin else 0.0,
-        tasks={name: _words([task["state"] for task in tasks if task["task_id"] == name]) for name in TASKS},
-    )
+def _now(rest: Rest, job: str, one: DagRun) -> DagRun:
+    """A run as far as it has come; each question costs the api-server time that the tasks need."""
+    tasks = rest.tasks(job, one.name)
+    words = {name: _words([task["state"] for task in tasks if task["task_id"] == name]) for name in TASKS}
+    over = words["publish"] in ("done", "skipped", "failed", "upstream failed")
+    state = str(rest.run(job, one.name)["state"]) if over else "running"
+    return replace(one, state=state, seconds=_seconds(tasks, ended=state in FINISHED), tasks=words)
+
+
+def _seconds(tasks: Sequence[Json], *, ended: bool) -> float:
+    """From the start of the first task to the end of the last, or until now."""
+    begun = [_time(task["start_date"]) for task in tasks if task["start_date"]]
+    if not begun:
+        return 0.0
+    ends = [_time(task["end_date"]) for task in tasks if task["end_date"]]
+    return ((max(ends) if ended and ends else datetime.now(UTC)) - min(begun)).total_seconds()
 
 
 def _words(states: list[str | None]) -> str:

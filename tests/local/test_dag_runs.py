@@ -4,10 +4,8 @@ from datetime import date
 
 import pytest
 
-from local.dag_runs import WAITS, DagRun, _now, _words
+from local.dag_runs import TASKS, WAITS, DagRun, _seconds, _words
 from local.rest import Json
-
-QUEUED = DagRun(date(2013, 7, 1), "manual", "queued", 0.0, {})
 
 
 @pytest.mark.parametrize(
@@ -32,25 +30,35 @@ def test_a_task_is_as_far_as_its_copies(states: list[str | None], words: str) ->
     assert _words(states) == words
 
 
-def test_a_run_that_has_ended_is_settled_and_has_taken_its_time() -> None:
-    run: Json = {
-        "state": "success",
-        "start_date": "2026-01-01T00:00:00Z",
-        "end_date": "2026-01-01T00:00:07.5Z",
-    }
-    now = _now(QUEUED, run, [{"task_id": "publish", "state": "success"}])
-    assert (now.settled, now.published, now.seconds) == (True, True, 7.5)
-    assert (now.tasks["publish"], now.tasks["extract"]) == ("done", "")
+def test_a_run_takes_from_the_start_of_its_first_task_to_the_end_of_its_last() -> None:
+    tasks: list[Json] = [
+        {"start_date": "2026-01-01T00:00:03Z", "end_date": "2026-01-01T00:00:07.5Z"},
+        {"start_date": "2026-01-01T00:00:00Z", "end_date": "2026-01-01T00:00:02Z"},
+        {"start_date": None, "end_date": None},
+    ]
+    assert _seconds(tasks, ended=True) == 7.5
+    assert _seconds(tasks, ended=False) > 7.5
 
 
 def test_a_run_that_has_not_started_has_taken_no_time() -> None:
-    now = _now(QUEUED, {"state": "queued", "start_date": None, "end_date": None}, [])
-    assert (now.settled, now.published, now.seconds) == (False, False, 0)
+    assert _seconds([{"start_date": None, "end_date": None}], ended=False) == 0
 
 
-def test_a_held_run_is_settled_while_its_task_waits_for_a_person() -> None:
-    run: Json = {"state": "running", "start_date": "2026-01-01T00:00:00Z", "end_date": None}
-    tasks = [{"task_id": "publish", "state": "skipped"}, {"task_id": "decide", "state": "awaiting_input"}]
-    now = _now(QUEUED, run, tasks)
-    assert (now.settled, now.published) == (True, False)
-    assert not _now(QUEUED, run, tasks[:1]).settled
+@pytest.mark.parametrize(
+    ("state", "tasks", "facts"),
+    [
+        ("running", {}, (False, False, False)),
+        ("running", {"write": "running 1/2"}, (False, False, False)),
+        ("running", {"write": "done 2"}, (False, True, False)),
+        ("running", {"write": "done", "publish": "done"}, (False, True, True)),
+        ("success", {"write": "done", "publish": "done", "decide": "skipped"}, (True, True, True)),
+        ("success", {"write": "skipped", "publish": "skipped"}, (True, True, False)),
+        ("running", {"write": "done", "publish": "skipped"}, (False, True, False)),
+        ("running", {"write": "done", "publish": "skipped", "decide": WAITS}, (True, True, False)),
+    ],
+)
+def test_a_run_is_settled_when_it_has_ended_or_waits_for_a_person(
+    state: str, tasks: dict[str, str], facts: tuple[bool, bool, bool]
+) -> None:
+    run = DagRun(date(2013, 7, 1), "manual", state, 0.0, {**dict.fromkeys(TASKS, ""), **tasks})
+    assert (run.settled, run.written, run.published) == facts
