@@ -41,6 +41,7 @@ for command in (
     analysts.grant_analyst,
     analysts.revoke_analyst,
     analysts.export,
+    analysts.dsn,
     score.score,
     runs.runs,
     runs.show,

@@ -33,7 +33,7 @@ SERVERS = frozenset({"server", "real_server", "postgres_folder"})
 
 
 # Their worker loads the sample once, which takes some ten seconds; each of theirs would.
-ON_SAMPLE = ("tests/models/test_train.py", "tests/sql/test_flight_delay.py", "tests/test_readme.py")
+ON_SAMPLE = ("tests/models/test_train.py", "tests/sql/test_flight_delay.py", "tests/docs/test_pages.py")
 
 
 def together(nodeid: str) -> str:

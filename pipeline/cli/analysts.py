@@ -11,6 +11,7 @@ from pipeline.cli import context
 from pipeline.cli.console import FAILED, err, out, progress_bar
 from pipeline.cli.context import JobName
 from pipeline.config import dates, workspace
+from pipeline.embedded import door
 from pipeline.errors import UsageError
 from pipeline.exports.files import Format
 from pipeline.provisioning import analysts
@@ -102,6 +103,25 @@ def export(
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(FAILED) from None
     _print_exported(exported, path, wanted.spreadsheet, (between[1] - between[0]).days + 1)
+
+
+def dsn() -> None:
+    """Print the connection string of an analyst, for psql, pandas and BI tools.
+
+    It is the one in SCORING_ANALYST, else that of the embedded database, which takes it while `make up` runs.
+    """
+    if uri := os.environ.get(context.ANALYST):
+        print(uri)
+        return
+    if os.environ.get("AIRFLOW_CONN_PREDICTIONS"):
+        raise UsageError(
+            "no login of an analyst: AIRFLOW_CONN_PREDICTIONS is the pipeline's, which writes. "
+            "Set SCORING_ANALYST=postgresql://user:password@host:5432/database"
+        )
+    folder = workspace.home() / ".local"
+    print(door.address(folder).uri)
+    if not door.is_open(folder):
+        err.print("Nothing answers there now. Start it: make up", markup=False, highlight=False)
 
 
 def _print_exported(done: "Exported", path: Path | None, spreadsheet: bool, days: int) -> None:

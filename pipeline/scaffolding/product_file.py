@@ -1,6 +1,7 @@
 """A DAG file or a plugin of a team's repository that runs the product's: an upgrade of the package is one of both."""
 
 import os
+import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
@@ -23,5 +24,6 @@ def run(name: str, here: str) -> dict[str, Any]:
         raise ImportError(f"{path} is no Python file")
     module = module_from_spec(spec)
     module.__file__ = here
+    sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return {key: value for key, value in vars(module).items() if not key.startswith("__")}

@@ -32,4 +32,9 @@ def _without_null(value: Any) -> Any:
     if {"type": "null"} in kinds:
         [other] = [kind for kind in kinds if kind != {"type": "null"}]
         value = {**{key: one for key, one in value.items() if key not in ("anyOf", "default")}, **other}
-    return {key: _without_null(one) for key, one in value.items()}
+    # The default of a section is that of its keys.
+    return {
+        key: _without_null(one)
+        for key, one in value.items()
+        if not (key == "default" and isinstance(one, dict))
+    }

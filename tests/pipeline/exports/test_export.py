@@ -92,9 +92,9 @@ def test_an_altered_part_leaves_no_file(shop: Shop, tmp_path: Path) -> None:
     last = shop.runs()[1]["run_id"]
     part = Path(shop.home.store) / shop.job / str(LAST) / str(last) / "part-00000.parquet"
     part.write_bytes(part.read_bytes()[:-1])
+    (tmp_path / "out").mkdir()
     with pytest.raises(PartError, match="is not what was written"):
-        exported(shop, tmp_path / "out" / "s.parquet" if (tmp_path / "out").mkdir() else tmp_path / "out" / "s.parquet",
-                 slices=("channel",))  # fmt: skip
+        exported(shop, tmp_path / "out" / "s.parquet", slices=("channel",))
     assert list((tmp_path / "out").iterdir()) == []
 
 
@@ -120,7 +120,6 @@ def test_a_slice_named_as_a_column_of_ours_gets_another_name() -> None:
 
 
 def test_csv_has_the_same_values(shop: Shop, tmp_path: Path) -> None:
-    shop.change("entity_id = NULL", "false")  # nothing: the rows stay
     exported(shop, tmp_path / "all.csv", kind=Format.CSV)
     types = pa_csv.ConvertOptions(column_types={"label": pa.string()})
     rows = pa_csv.read_csv(tmp_path / "all.csv", convert_options=types).to_pandas()
@@ -217,5 +216,5 @@ def test_no_more_than_a_part_and_a_group_are_in_memory(
         lambda self, table, **options: (written.append(table.num_rows), write_table(self, table, **options)),
     )
     exported(shop, tmp_path / "all.parquet")
-    assert written == [40, 60, 40, 60]
+    assert max(written) < 40 + 40  # what is held, and one part more
     assert sum(written) == 200
