@@ -14,7 +14,7 @@ import sqlalchemy as sa
 import typer
 
 from pipeline.cli import analysts, evaluate, inspect, maintenance, new, recovery, runs, score, setup
-from pipeline.cli.console import FAILED, HELD, USAGE, err, fail
+from pipeline.cli.console import FAILED, HELD, USAGE, Command, Commands, err, fail
 from pipeline.databases import postgres_errors
 from pipeline.errors import NothingToDo, ScoringError, UsageError, named, unwritable
 from pipeline.runs.publications import Held
@@ -23,6 +23,7 @@ from pipeline.runtime.interruption import Interrupted, interruptible
 
 app = typer.Typer(
     help="Nightly batch scoring: the same functions as the DAGs, without Airflow.",
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -59,7 +60,7 @@ for command in (
     maintenance.erase,
     recovery.rebuild,
 ):
-    app.command()(command)
+    app.command(cls=Command)(command)
 
 
 def main() -> None:

@@ -8,7 +8,9 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from typer.core import TyperCommand, TyperGroup
 
 from pipeline.plain_text import visible
 
@@ -36,6 +38,42 @@ class _Terminal(Console):
 
 
 out, err = _Terminal(), _Terminal(stderr=True)
+
+
+class Command(TyperCommand):
+    """A command whose help is shown as it was written: no `[word]` is markup, and a switch takes no `<bool>`."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.help = escape(self.help) if self.help else None
+        for param in self.params:
+            if getattr(param, "help", None):
+                param.help = escape(param.help)  # type: ignore[attr-defined]
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Its arguments and options, among which `--help` comes last."""
+        return _untyped(super().get_params(ctx))
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """What is typed after its name: an argument without brackets is needed."""
+        return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
+
+
+class Commands(TyperGroup):
+    """A group of commands."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Its options."""
+        return _untyped(super().get_params(ctx))
+
+
+def _untyped(params: list[Any]) -> list[Any]:
+    """Parameters, of which no switch is shown with a type."""
+    for param in params:
+        if getattr(param, "is_flag", False):
+            param.metavar = ""
+    return params
+
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 

@@ -1,18 +1,32 @@
 """The command that compares a score date's scores with their outcomes."""
 
-from pipeline.cli import context
+from datetime import date
+
+from pipeline.cli import context, ranges
 from pipeline.cli.console import AsJson, err, out, print_json, print_table
 from pipeline.cli.context import JobName
-from pipeline.cli.score import ScoreDate
+from pipeline.cli.score import First, Last
 from pipeline.config import dates
+from pipeline.config.job import Job
+from pipeline.errors import UsageError
+from pipeline.tasks.date_range import days_of, walk
 
 
-def outcomes(name: JobName, date: ScoreDate, as_json: AsJson = False) -> None:
-    """Compare a score date's published scores with their outcomes; again, where outcomes have come since."""
+def outcomes(name: JobName, first: First, last: Last = None, as_json: AsJson = False) -> None:
+    """Compare the published scores of a score date, or of each of a range, with their outcomes.
+
+    What was measured before is measured again: outcomes may have come since. In a range, a date that fails stops
+    none of the others. It ends with 1 where a date failed.
+    """
     from pipeline.evaluation.outcomes import evaluate
 
-    job = context.job(name)
-    done = evaluate(context.workspace_of(job), job, dates.parse(date))
+    job, between = context.job(name), dates.parse_range(first, last)
+    if last is not None:
+        if as_json:
+            raise UsageError("--json is for one score date. Leave it out, or name one date.")
+        _measure_range(job, between)
+        return
+    done = evaluate(context.workspace_of(job), job, between[0])
     if as_json:
         print_json(done.json_value())
         return
@@ -29,3 +43,17 @@ def outcomes(name: JobName, date: ScoreDate, as_json: AsJson = False) -> None:
         err.print(
             f"groups differ more than chance allows: {alarm}", style="red", markup=False, soft_wrap=True
         )
+
+
+def _measure_range(job: Job, between: tuple[date, date]) -> None:
+    from pipeline.evaluation.outcomes import evaluate
+
+    workspace, days = context.workspace_of(job), days_of(*between)
+
+    def work(day: date) -> dict[str, object]:
+        done = evaluate(workspace, job, day)
+        alarms = f"{len(done.alarms)} alarms" if done.alarms else ""
+        return {"run": done.run_id, "entities": done.entities, "outcomes": round(done.metrics["outcomes"]),
+                "groups": alarms}  # fmt: skip
+
+    ranges.show(walk(days, work, {}), days, "measured", ("run", "entities", "outcomes", "groups"))

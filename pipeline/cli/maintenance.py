@@ -32,7 +32,7 @@ def prune(
     after_restore: AfterRestore = False,
     as_json: AsJson = False,
 ) -> None:
-    r"""Throw away what has had its time, by each job's \[retention], of removed ones too (as predictions_janitor)."""
+    """Throw away what has had its time, by each job's [retention], of removed ones too (as predictions_janitor)."""
     from pipeline.maintenance import removed_jobs, retention
 
     jobs, broken = loader.read_all(context.dags())

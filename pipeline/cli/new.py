@@ -6,13 +6,13 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.console import out
+from pipeline.cli.console import Command, Commands, out
 from pipeline.config import workspace
 from pipeline.runs.code_version import code_version
 from pipeline.scaffolding import job_files, repository
 from pipeline.version import NAME, VERSION
 
-new = typer.Typer(help="Write the first files of something.", no_args_is_help=True)
+new = typer.Typer(cls=Commands, help="Write the first files of something.", no_args_is_help=True)
 
 
 def _version(asked: bool) -> None:
@@ -45,7 +45,7 @@ def init(
     )
 
 
-@new.command()
+@new.command(cls=Command)
 def job(
     name: Annotated[
         str,

@@ -1,25 +1,33 @@
 """Commands that score a date, and decide on its runs."""
 
 import os
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from getpass import getuser
 from typing import Annotated
 
 import sqlalchemy as sa
 import typer
 
-from pipeline.cli import context
+from pipeline.cli import context, ranges
 from pipeline.cli.console import FAILED, err, fail, out, progress_bar
 from pipeline.cli.context import JobName
 from pipeline.cli.inspect import print_diff
 from pipeline.cli.runs import RunId
 from pipeline.config import dates, workspace
 from pipeline.config.fields import LAST_RUN, LAST_VERSION
+from pipeline.config.job import Job
 from pipeline.errors import NothingToDo, ScoringError, UsageError
 from pipeline.inspection.diff import with_published
 from pipeline.payloads import RunRequest
 from pipeline.runs import decisions, receipts
 
+First = Annotated[
+    str, typer.Argument(metavar="FROM", help="The score date, or the first of a range, YYYY-MM-DD.")
+]
+Last = Annotated[
+    str | None,
+    typer.Argument(metavar="TO", help="The last score date of the range, which is worked on, too."),
+]
 ScoreDate = Annotated[str, typer.Argument(metavar="DATE", help="The score date, YYYY-MM-DD.")]
 By = Annotated[str, typer.Option("--by", help="Who decides.", default_factory=lambda: _me())]
 Reason = Annotated[str, typer.Option("--reason", help="Why; kept with the run.")]
@@ -27,7 +35,8 @@ Reason = Annotated[str, typer.Option("--reason", help="Why; kept with the run.")
 
 def score(
     name: JobName,
-    date: ScoreDate,
+    first: First,
+    last: Last = None,
     model_version: Annotated[
         int | None,
         typer.Option(
@@ -37,19 +46,38 @@ def score(
         ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Everything but publish.")] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Of a range, score the dates again, too, that are published.")
+    ] = False,
 ) -> None:
-    """Score one job for one score date, and publish it."""
-    from pipeline.tasks.run import score as score_night
+    """Score one job for one score date, or for each of a range, and publish it.
 
-    job, day = context.job(name), dates.parse(date)
-    trigger = f"command line {datetime.now(UTC).isoformat(timespec='microseconds')} {os.getpid()}"
+    In a range, dates that are published are skipped, and one that fails stops none of the others. It ends with 1 where
+    a date failed, else with 3 where one is held.
+    """
+    job, (day, end) = context.job(name), dates.parse_range(first, last)
+    request = RunRequest(
+        trigger=f"command line {datetime.now(UTC).isoformat(timespec='microseconds')} {os.getpid()}",
+        triggered_by=_user(),
+        model_version=model_version,
+        dry_run=dry_run,
+    )
+    if last is None:
+        _score_one(job, day, request)
+    else:
+        ranges.score(context.workspace_of(job), job, (day, end), request, again)
+
+
+def _score_one(job: Job, day: date, request: RunRequest) -> None:
+    from pipeline.tasks.run import score as score_date
+
     with progress_bar() as bar:
         task = bar.add_task("", total=None)
-        done = score_night(
+        done = score_date(
             context.workspace_of(job),
             job,
             day,
-            RunRequest(trigger=trigger, triggered_by=_user(), model_version=model_version, dry_run=dry_run),
+            request,
             progress=lambda name, done, total: bar.update(
                 task, description=name, completed=done, total=total or None
             ),

@@ -16,7 +16,7 @@ from pipeline.text_files import TextError, decoded
 
 
 def migrate() -> None:
-    r"""Bring the predictions database to this checkout's schema and \[retention] (connection predictions_owner)."""
+    """Bring the predictions database to this checkout's schema and [retention] (connection predictions_owner)."""
     from pipeline.maintenance import retention_days
     from pipeline.provisioning.migrate import migrate as upgrade
     from pipeline.registration import class_names

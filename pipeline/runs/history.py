@@ -1,5 +1,6 @@
 """What the ledger knows of runs, for people to read."""
 
+from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
@@ -27,6 +28,22 @@ def runs(database_url: str, job: str | None = None, limit: int = 50) -> list[dic
             dict(row)
             for row in connection.execute(sa.text(_SQL["runs"]), {"job": job, "limit": limit}).mappings()
         ]
+
+
+def published(database_url: str, job: str, first: date, last: date) -> dict[date, int]:
+    """The score dates of a range for which a run is published that is no fallback's: score date -> run."""
+    values = {"job": job, "first": first, "last": last}
+    with engine(database_url).connect() as connection:
+        rows = connection.execute(sa.text(_SQL["published"]), values)
+        return {row.score_date: row.run_id for row in rows}
+
+
+def triggered(database_url: str, job: str, score_date: date, trigger: str) -> dict[str, Any]:
+    """Number and counts of the newest run of a trigger; empty where it began none."""
+    values = {"job": job, "score_date": score_date, "trigger": trigger}
+    with engine(database_url).connect() as connection:
+        row = connection.execute(sa.text(_SQL["triggered"]), values).mappings().one_or_none()
+        return dict(row) if row else {}
 
 
 def show(database_url: str, run_id: int) -> dict[str, Any]:

@@ -2,6 +2,17 @@
 -- The newest runs first, of one job or of all.
 SELECT * FROM scoring.scoring_runs WHERE CAST(:job AS text) IS NULL OR job = :job ORDER BY run_id DESC LIMIT :limit
 
+-- name: published
+-- The score dates of a range for which a run of the job's own model is published, with its number.
+SELECT run.score_date, run.run_id FROM scoring.current_runs AS current
+JOIN scoring.scoring_runs AS run ON run.run_id = current.run_id
+WHERE current.job = :job AND current.score_date BETWEEN :first AND :last AND run.served_by = 'model'
+
+-- name: triggered
+-- The newest run of a trigger and score date.
+SELECT run_id, rows_scored, rows_rejected FROM scoring.scoring_runs
+WHERE job = :job AND score_date = :score_date AND trigger = :trigger ORDER BY run_id DESC LIMIT 1
+
 -- name: ledger
 -- The parts of a run.
 SELECT part, rows_extracted, rows_rejected, rows_scored, rows_erased, input_sha256, scored_sha256, written_at

@@ -46,7 +46,7 @@ from tests.pipeline.shop import Shop
         ),
         (spoil_nothing, ("check", "JOB", "--date", "2024-02-30"), 2, "score date '2024-02-30' is not a date"),
         (spoil_nothing, ("score", "nothing", "2024-03-01"), 2, "no job 'nothing' in"),
-        (spoil_nothing, ("score", "JOB"), 2, "Missing argument 'DATE'"),
+        (spoil_nothing, ("score", "JOB"), 2, "Missing argument 'FROM'"),
         (spoil_nothing, ("score", "JOB", "2024-03-01", "--now"), 2, "No such option: --now"),
         (spoil_nothing, ("scores",), 2, "No such command 'scores'"),
         (spoil_nothing, ("show", "999999999"), 2, "no run 999999999. `python -m pipeline runs` lists them"),
