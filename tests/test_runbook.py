@@ -1,6 +1,10 @@
-"""docs/how-to/runbook.md: whoever is on call finds every message, every finding and every kind of failure there."""
+"""docs/how-to/runbook.md: whoever is on call finds every message, every finding and every kind of failure there.
+
+And what a page of docs/how-to/ quotes as a message is one that there is.
+"""
 
 import ast
+import re
 from collections.abc import Iterator
 from datetime import date
 from importlib import import_module
@@ -91,3 +95,63 @@ def test_the_kinds_of_failures_are_found(needed: type[ScoringError]) -> None:
 def test_the_runbook_has_every_kind_of_failure() -> None:
     text = RUNBOOK.read_text()
     assert {kind for kind in kinds() - NO_FAILURES if f"`{kind}`" not in text} == set()
+
+
+# Columns of tables that quote messages.
+QUOTING = ("title", "kind", "message", "you see", "says", "reason", "check")
+# What Postgres and Python say themselves.
+FOREIGN = {
+    "permission denied",
+    "conflict with recovery",
+    "certificate verify failed",
+    "No module named 'pipeline'",
+}
+
+
+def corpus() -> str:
+    """Every text of the code, in small letters and spaces; a value that is put in is one space."""
+    found = [path.stem for path in (ROOT / "sql" / "audit").glob("*.sql")]
+    for folder in ("pipeline", "orchestration", "deploy", "local", "plugins"):
+        for path in (ROOT / folder).rglob("*.py"):
+            for node in nodes(path):
+                if isinstance(node, ast.JoinedStr):
+                    parts = (part.value if isinstance(part, ast.Constant) else " " for part in node.values)
+                    found.append("".join(map(str, parts)))
+                elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    found.append(node.value)
+    found += [path.read_text() for path in (ROOT / "sql" / "schema").rglob("*.sql")]
+    return squashed("\n".join(found))
+
+
+def squashed(text: str) -> str:
+    return " ".join(re.sub(r"%\d?\$?[sI]|[^a-z]+", " ", text.lower()).split())
+
+
+def quotes(page: Path) -> Iterator[str]:
+    """The messages that the tables of a page quote."""
+    header: list[str] = []
+    for line in page.read_text().splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")] if line.startswith("|") else []
+        if not header or not cells:
+            header = cells
+        elif header[0] in QUOTING:
+            for cell, heading in zip(cells, header, strict=True):
+                if heading in QUOTING:
+                    yield from (quote for quote in re.findall(r"`([^`]+)`", cell) if " " in quote)
+
+
+def is_said(quote: str, texts: str) -> bool:
+    """Whether each piece between values is in the code; the first and the last word may be a value, too."""
+    for piece in re.split(r"\.\.\.|\b[A-Z_]+\b|[^A-Za-z_ ]+", quote):
+        words = squashed(piece).split()
+        if len(words) > 1 and not any(" ".join(kept) in texts for kept in (words, words[1:], words[:-1])):
+            return False
+    return True
+
+
+def test_a_message_that_a_page_quotes_is_one_that_there_is() -> None:
+    texts, found = corpus(), []
+    for page in sorted(pages.HOW_TO.glob("*.md")):
+        found += [(page.name, quote) for quote in quotes(page)]
+    assert len(found) > 80
+    assert [each for each in found if each[1] not in FOREIGN and not is_said(each[1], texts)] == []
