@@ -3,16 +3,18 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help .venv demo up down psql test test-quick chaos bench bench-contract bench-drift bench-peers lint lock pins sbom
+.PHONY: help .venv demo up down psql test test-quick chaos bench bench-contract bench-drift bench-peers lint docs lock pins sbom \
+  wheel
 
 PY := .venv/bin/python
 STAMP := .venv/made-from-requirements
+DOCS_STAMP := .local/docs-venv/made-from-requirements
 PORT_OPTION = $(if $(PORT),--port $(PORT))
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[.a-z]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
-demo: $(STAMP) ## three nights of real flights under a real scheduler, then ten predictions
+demo: $(STAMP) ## five real score dates under a real scheduler, and what became of each
 	@$(PY) -m local demo $(PORT_OPTION)
 
 up: $(STAMP) ## Airflow in the foreground until Ctrl-C (PORT=8080)
@@ -51,11 +53,15 @@ lint: $(STAMP) ## style, types, and which room imports which
 	@.venv/bin/lint-imports --no-cache
 	@.venv/bin/mypy
 
+docs: $(STAMP) $(DOCS_STAMP) ## the documentation site in .local/site; a broken link is an error
+	@$(PY) -m docs.generators
+
 COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock"
 
-lock: ## pin both requirements again, with hashes (needs uv)
+lock: ## pin all requirements again, with hashes (needs uv)
 	$(COMPILE) requirements.in -o requirements.txt
 	$(COMPILE) requirements-dev.in --constraint requirements.txt -o requirements-dev.txt
+	$(COMPILE) docs/requirements.in -o docs/requirements.txt
 
 pins: ## pin the containers' images by digest (needs docker-buildx and the registry)
 	@python3 -m local.pins
@@ -63,6 +69,9 @@ pins: ## pin the containers' images by digest (needs docker-buildx and the regis
 sbom: $(STAMP) ## what production installs, as CycloneDX, in .local/sbom.json
 	@mkdir -p .local
 	@.venv/bin/cyclonedx-py requirements --output-reproducible --output-file .local/sbom.json requirements.txt
+
+wheel: $(STAMP) ## the package, in dist/
+	@$(PY) -m hatchling build --target wheel
 
 .venv: $(STAMP) ## the Python environment, from hashed requirements (PYTHON=python3.12)
 	@:
@@ -88,5 +97,21 @@ $(STAMP): requirements-dev.txt
 	  uv pip sync --quiet --python $(PY) --require-hashes --compile-bytecode requirements-dev.txt; \
 	else \
 	  $(PY) -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.txt; \
+	fi
+	@# The command `scoring`, of this checkout; last, for `uv pip sync` removes what no lock names.
+	@if command -v uv > /dev/null; then installer="uv pip install --quiet --python $(PY)"; \
+	else installer="$(PY) -m pip install -qq --disable-pip-version-check"; fi; \
+	$$installer --no-deps --no-index --no-build-isolation --editable .
+	@touch $@
+
+# The site's own environment: nothing of it is installed beside the pipeline.
+$(DOCS_STAMP): docs/requirements.txt | $(STAMP)
+	@rm -rf .local/docs-venv && mkdir -p .local
+	@if command -v uv > /dev/null; then \
+	  uv venv --quiet --python $(PY) .local/docs-venv && \
+	  uv pip sync --quiet --python .local/docs-venv/bin/python --require-hashes docs/requirements.txt; \
+	else \
+	  $(PY) -m venv .local/docs-venv && .local/docs-venv/bin/python -m pip install -qq \
+	    --disable-pip-version-check --no-deps --require-hashes -r docs/requirements.txt; \
 	fi
 	@touch $@

@@ -22,8 +22,9 @@ LONGEST = (
     "tests/pipeline/recovery/test_rebuild.py",
     "tests/pipeline/evaluation/test_outcomes.py",
     "tests/pipeline/maintenance/test_retention.py",
-    "tests/pipeline/tasks/test_write.py",
+    "tests/pipeline/tasks/test_publish.py",
     "tests/pipeline/cli/test_main.py",
+    "tests/pipeline/cli/test_score.py",
     "tests/scenarios/test_pointer.py",
 )
 
@@ -32,7 +33,7 @@ SERVERS = frozenset({"server", "real_server", "postgres_folder"})
 
 
 # Their worker loads the sample once, which takes some ten seconds; each of theirs would.
-ON_SAMPLE = ("tests/models/test_train.py", "tests/sql/test_flight_delay.py", "tests/test_readme.py")
+ON_SAMPLE = ("tests/models/test_train.py", "tests/sql/test_flight_delay.py", "tests/docs/test_pages.py")
 
 
 def together(nodeid: str) -> str:

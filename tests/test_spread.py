@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
     [
         ("tests/e2e/test_airflow.py::test_a", "tests/e2e"),
         ("tests/e2e/test_nights.py::test_b[x::y]", "tests/e2e"),
-        ("tests/test_readme.py::test_e", SAMPLE),
+        ("tests/docs/test_pages.py::test_e", SAMPLE),
         ("tests/test_compose.py::TestRunning::test_c", "tests/test_compose.py"),
         ("tests/pipeline/tasks/test_write.py::test_d", "tests/pipeline/tasks/test_write.py"),
     ],

@@ -15,13 +15,24 @@ from pipeline.plain_text import visible
 # How a command ends, other than with 0.
 FAILED, USAGE, HELD = 1, 2, 3
 
+# The same in words, for the reference.
+EXIT_CODES = {
+    0: "Done. What was asked for is there; also where nothing had to be done.",
+    FAILED: "Failed, or a check found a difference. Nothing was published; what was published before stays.",
+    USAGE: "Wrong usage or configuration. Correct what the message names, and type the command again.",
+    HELD: "Held. The run's gate found something, and a person has to approve or reject it.",
+    129: "Ended by SIGHUP: the terminal was closed. The run is failed; type the command again.",
+    130: "Ended by SIGINT, which Ctrl-C sends. The run is failed; type the command again.",
+    143: "Ended by SIGTERM. The run is failed; type the command again.",
+}
+
 
 class _Terminal(Console):
     """A terminal that data gives no commands: what the database keeps may hold any character."""
 
     def print(self, *objects: Any, **options: Any) -> None:
         """Print as Rich does, with every control character named."""
-        super().print(*(visible(one) if isinstance(one, str) else one for one in objects), **options)
+        super().print(*(visible(value) if isinstance(value, str) else value for value in objects), **options)
 
 
 out, err = _Terminal(), _Terminal(stderr=True)

@@ -12,25 +12,36 @@ class RulesSection(Section):
     """What becomes of a row with a value that breaks a rule of the contract."""
 
     type: Action | None = Field(
-        default=None, description="no exact form in the trained type; loosened: taken as missing"
+        default=None,
+        description="a value with no exact form in the trained type, such as 12.5 for an integer; "
+        "loosened, it is taken as missing",
     )
     null: Action | None = Field(
-        default=None, description="missing; loosened only where the model scores a missing value"
+        default=None,
+        description="a missing value, NaN too; where training saw some, warn unless given; loosened only where the "
+        "model scores a missing value",
     )
     finite: Action | None = Field(
-        default=None, description="an infinite number or time; loosened: taken as missing"
+        default=None,
+        description="an infinite number or time; loosened, it is taken as missing",
     )
     unknown_category: Action | None = Field(
         default=None,
-        description="a category that training never saw; loosened only where the model scores it",
+        description="a text that training never saw, in a column of at most 1000 texts; loosened "
+        "only where the model scores it",
     )
     out_of_range: Action | None = Field(
-        default=None, description="a number outside of the trained range, a time before the first of training"
+        default=None,
+        description="a number outside of the trained range, or a time before the first of training",
     )
     too_long: Action | None = Field(
-        default=None, description="a free text more than ten times as long as the longest of training"
+        default=None,
+        description="a free text more than ten times as long as the longest of training",
     )
-    future: Action | None = Field(default=None, description="a time after the end of the score date")
+    future: Action | None = Field(
+        default=None,
+        description="a time after the end of the score date, unless the model was registered with --planned COLUMN",
+    )
 
     @property
     def overrides(self) -> dict[str, Action]:
@@ -46,7 +57,7 @@ class ContractSection(RulesSection):
 
     unique: Literal["refuse", "reject"] = Field(
         default="refuse",
-        description="an entity that comes twice: the run is refused, or all rows of that entity are rejected",
+        description="an entity that comes twice: refuse the run, or reject all rows of that entity",
     )
     keep_values: bool = Field(
         default=True,

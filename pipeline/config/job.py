@@ -59,9 +59,12 @@ class Job(Section):
     timezone: Annotated[str, AfterValidator(check_timezone)] = Field(
         default="UTC", description="IANA time zone of the schedule"
     )
-    start_date: ScheduleDate = Field(description="first day that is scheduled")
+    start_date: ScheduleDate = Field(
+        description="first day that is scheduled; a run triggered for an earlier logical date does nothing"
+    )
     end_date: ScheduleDate | None = Field(
-        default=None, description="last day that is scheduled; leave it out where there is none"
+        default=None,
+        description="last day that is scheduled, also for runs that are triggered; leave it out where there is none",
     )
     catchup: bool = Field(
         default=False, description="whether Airflow makes up for the runs missed since start_date"
@@ -93,8 +96,8 @@ class Job(Section):
         default=(),
         max_length=10,
         strict=False,
-        description="list of features by whose values two runs are compared, and scores with outcomes, such as "
-        '["carrier"]',
+        description="list of features by whose values diff splits the difference of two runs, and outcomes its "
+        'metrics, such as ["carrier"]',
     )
     fallback: Literal["none", "last_published", "champion_previous"] = Field(
         default="none",
@@ -134,7 +137,7 @@ class Job(Section):
         slices = [name.lower() for name in info.data.get("slices", ())]
         if outcomes and outcomes.business and len(set(slices)) < len(slices):
             raise ValueError(
-                "business reads slices without capitals, and two of these are the same then. Take one out"
+                "business reads slices in lower case, where two of these are the same. Take one out"
             )
         apart = [name for name in info.data.get("slices", ()) if name.lower() in BUSINESS_COLUMNS]
         if outcomes and outcomes.business and apart:

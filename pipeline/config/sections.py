@@ -39,14 +39,15 @@ class ExtractSection(Section):
         default=1,
         ge=1,
         le=64,
-        description="Postgres only: connections that read the query at a time, each its own :shard of :shards",
+        description="connections that read the query at a time, each its own :shard of :shards; more than one on "
+        "Postgres only",
     )
 
 
 class ModelSection(Section):
     """Which model scores."""
 
-    name: Identifier = Field(description="folder below models/")
+    name: Identifier = Field(description="folder of the model below models/")
     alias: Identifier = Field(default="champion", description="alias in the model's versions.toml")
 
 
@@ -65,24 +66,36 @@ class GateSection(Section):
     max_rejected_fraction: Fraction = Field(
         default=0.05, description="the largest share of rejected rows that is nothing unusual"
     )
-    rejected_fraction: Response = Field(default="hold", description="a larger share of rejected rows")
+    rejected_fraction: Response = Field(
+        default="hold",
+        description="what follows from a larger share of rejected rows: warn publishes and notifies, hold holds the "
+        "run",
+    )
     constant_score: Response = Field(
-        default="hold", description="every row of a run of at least 20 has the very same score"
+        default="hold",
+        description="what follows where every row of a run of at least 20 has the very same score",
     )
     drift: Response = Field(
         default="warn",
-        description="features that are unusual beside the training days, or the last run's again",
+        description="what follows from features that are unusual beside the training days, or are the last run's again",
     )
-    score_drift: Response = Field(default="warn", description="scores that are")
-    volume: Response = Field(default="warn", description="a number of rows that is, for such a weekday")
+    score_drift: Response = Field(
+        default="warn", description="what follows from scores that are unusual beside the training days"
+    )
+    volume: Response = Field(
+        default="warn", description="what follows from a number of rows that is unusual for such a weekday"
+    )
     max_model_age_days: Days | None = Field(
         default=None,
         description="days from a model's last training day (else its registration) to the score date that are "
         "nothing unusual; leave it out where age does not matter",
     )
-    model_age: Response = Field(default="warn", description="a model that is older")
+    model_age: Response = Field(
+        default="warn", description="what follows from a model that is older than max_model_age_days"
+    )
     on_empty: Literal["skip", "fail"] = Field(
-        default="fail", description="a run without rows: end quietly, or fail"
+        default="fail",
+        description="what becomes of a run without rows: skip ends quietly, fail fails; what was published stays",
     )
     decide_within_hours: float = Field(
         default=12,
@@ -118,7 +131,8 @@ class AlertsSection(Section):
     """Who is notified of a run that failed, is held, or was published with something unusual."""
 
     to: Identifier | None = Field(
-        default=None, description="id of an Apprise connection, which holds the addresses; without it nobody"
+        default=None,
+        description="id of the Apprise connection with the addresses to notify; leave it out to notify nobody",
     )
 
 
@@ -138,16 +152,19 @@ class DriftSection(Section):
         default=0.05,
         gt=0,
         le=0.5,
-        description="share of runs like the training days in which anything is called unusual by chance",
+        description="share of runs like the training days in which anything is called unusual by chance; a rate of "
+        "0.01 needs at least 199 training days",
     )
 
 
 class RetentionSection(Section):
     """For how many days a run's things are kept; nothing goes that is open, or younger than a day."""
 
-    parts_days: Days = Field(default=30, description="days that a run's parts are kept in the store")
+    parts_days: Days = Field(
+        default=30, description="days that a run's parts are kept in the store; an abandoned run's one day"
+    )
     rejected_values_days: Days = Field(
-        default=30, description="days that rejected rows are kept, with values"
+        default=30, description="days that rejected rows are kept, with their values"
     )
     superseded_days: Days = Field(
         default=90, description="days that the scores of superseded, abandoned and failed runs are kept"
@@ -157,7 +174,8 @@ class RetentionSection(Section):
     )
     metrics_days: Days | None = Field(
         default=None,
-        description="days that metrics of runs whose scores have gone are kept; leave it out to keep them for ever",
+        description="days that the metrics, profiles and outcome metrics of a run whose scores have gone are kept; "
+        "leave it out to keep them for ever",
     )
 
 
@@ -172,13 +190,15 @@ class OutcomesSection(Section):
     )
     column: Column | None = Field(
         default=None,
-        description="the query's column with the outcome; named as in training, unless given",
+        description="the query's column with the outcome; named as the model's --outcome, unless given",
     )
     business: Annotated[str, AfterValidator(check_query)] | None = Field(
-        default=None, description="SQL file below sql/ whose only row has figures of the job's own"
+        default=None, description="SQL file below sql/ whose only row has metrics of the job's own"
     )
     min_group: int = Field(
-        default=30, ge=2, description="groups of a slice with fewer outcomes are marked, and never compared"
+        default=30,
+        ge=2,
+        description="groups of a slice with fewer outcomes are marked small, and never compared",
     )
     gap: float = Field(
         default=0.1,

@@ -20,7 +20,7 @@ def test_rules_may_be_set_for_all_columns_and_of_one(tmp_path: Path) -> None:
         (
             "[gate]",
             "[contract]\nnull = 'drop'\n[gate]",
-            "key 'contract.null' = 'drop': Input should be 'reject', 'warn' or 'ignore'. It is: missing; loosened only",
+            "key 'contract.null' = 'drop': Input should be 'reject', 'warn' or 'ignore'. It is: a missing value",
         ),
         (
             "[gate]",
