@@ -3,7 +3,8 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help .venv demo up down psql test test-quick chaos bench bench-contract bench-drift bench-peers lint docs lock pins sbom
+.PHONY: help .venv demo up down psql test test-quick chaos bench bench-contract bench-drift bench-peers lint docs lock pins sbom \
+  wheel
 
 PY := .venv/bin/python
 STAMP := .venv/made-from-requirements
@@ -13,7 +14,7 @@ PORT_OPTION = $(if $(PORT),--port $(PORT))
 help: ## list the targets
 	@awk -F ':.*## ' '/^[.a-z]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
-demo: $(STAMP) ## three nights of real flights under a real scheduler, then ten predictions
+demo: $(STAMP) ## five real score dates under a real scheduler, and what became of each
 	@$(PY) -m local demo $(PORT_OPTION)
 
 up: $(STAMP) ## Airflow in the foreground until Ctrl-C (PORT=8080)
@@ -69,6 +70,9 @@ sbom: $(STAMP) ## what production installs, as CycloneDX, in .local/sbom.json
 	@mkdir -p .local
 	@.venv/bin/cyclonedx-py requirements --output-reproducible --output-file .local/sbom.json requirements.txt
 
+wheel: $(STAMP) ## the package, in dist/
+	@$(PY) -m hatchling build --target wheel
+
 .venv: $(STAMP) ## the Python environment, from hashed requirements (PYTHON=python3.12)
 	@:
 
@@ -94,6 +98,10 @@ $(STAMP): requirements-dev.txt
 	else \
 	  $(PY) -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.txt; \
 	fi
+	@# The command `scoring`, of this checkout; last, for `uv pip sync` removes what no lock names.
+	@if command -v uv > /dev/null; then installer="uv pip install --quiet --python $(PY)"; \
+	else installer="$(PY) -m pip install -qq --disable-pip-version-check"; fi; \
+	$$installer --no-deps --no-index --no-build-isolation --editable .
 	@touch $@
 
 # The site's own environment: nothing of it is installed beside the pipeline.

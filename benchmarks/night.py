@@ -10,7 +10,7 @@ from statistics import median
 from time import perf_counter
 
 from benchmarks.ground import ROOT, join
-from local import backfill
+from local import dag_runs
 from local.airflow import started
 from local.airflow_environment import Place
 from local.rest import Rest
@@ -40,7 +40,7 @@ def main() -> None:
     with started(Place.of(HOME), server, settings=settings) as airflow:
         airflow.ready()
         with airflow.rest() as rest:
-            backfill.await_dag(airflow, rest, JOB)
+            dag_runs.await_dag(airflow, rest, JOB)
             rest.unpause(JOB)
             seconds = [_night(rest, day) for day in DAYS]
     print(f"a night takes {median(seconds[1:]):.1f} s from trigger to publication; each: {seconds}")

@@ -1,6 +1,8 @@
 """What one night costs its readers: `python -m benchmarks.walls [--rows N] [--beside N]`.
 
-An analyst asks for one entity, and for a mean score and labels of a day. Pairs are asked in turn; ratios are printed:
+An analyst asks for one entity, and for a mean score and labels of a day. Pairs are asked in turn; ratios are printed,
+by the clock and, where one reader asks, of the processor time of the whole server. The two differ where a plain join
+takes idle cores as parallel workers and the wall, which reads run by run, cannot:
 
 - through a plain join of the tables, as the view was before it was a wall, and through `scoring.predictions`;
 - of a night that is alone in its month, and of the same night beside other runs of so many rows in all; once more by
@@ -9,6 +11,7 @@ An analyst asks for one entity, and for a mean score and labels of a day. Pairs 
 """
 
 import argparse
+import contextlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
@@ -17,6 +20,7 @@ from itertools import chain
 from statistics import median
 from time import perf_counter
 
+import psutil
 import sqlalchemy as sa
 
 from benchmarks import crowd
@@ -28,6 +32,7 @@ from pipeline.runtime import resources
 from pipeline.tasks.run import score
 
 _LOOK_UPS, _DAYS, _WRITES, _ANALYSTS = 300, 15, 5, 8
+_ROUNDS = 3
 _ROLE = "bench_reader"
 _PLAIN = """
 DROP SCHEMA IF EXISTS plain CASCADE;
@@ -112,11 +117,32 @@ def _compare(ground: Ground, role: str, ways: Sequence[tuple[str, Way]], readers
 
             return _in_turn(times, [partial(ask, way) for _, way in ways])
 
+    def processor(query: str, times: int, way: Way, _: int) -> float:
+        began = _server_processor(ground)
+        with postgres.engine(address).connect() as session:
+            for number in range(times):
+                values = {"night": way[1], "entity": entities[number % len(entities)]}
+                session.execute(sa.text(query.format(way[0])), values).one()
+        return _server_processor(ground) - began
+
     for what, query, times in (("look-up", _LOOK_UP, _LOOK_UPS), ("day", _DAY, _DAYS)):
         with ThreadPoolExecutor(readers) as pool:
             asked = pool.map(partial(read, query), [max(times // readers, 3)] * readers)
             seconds = list(chain.from_iterable(asked))
         _tell(f"{readers} x {role}, {what}", [name for name, _ in ways], seconds)
+        if readers == 1:
+            used = _in_turn(_ROUNDS, [partial(processor, query, times, way) for _, way in ways])
+            _tell(f"{times} {what}s, processor", [name for name, _ in ways], used)
+
+
+def _server_processor(ground: Ground) -> float:
+    """Seconds of processor that the server's processes have used, those that have ended included."""
+    postmaster = psutil.Process(int((ground.server.data / "postmaster.pid").read_text().split()[0]))
+    seconds = sum(postmaster.cpu_times()[:4])
+    for process in postmaster.children():
+        with contextlib.suppress(psutil.NoSuchProcess):  # it ends meanwhile: its parent counts it from now on
+            seconds += sum(process.cpu_times()[:2])
+    return seconds
 
 
 def _compare_writing(ground: Ground) -> None:

@@ -1,4 +1,4 @@
-"""Every job file that names its outcomes has a second DAG, which measures each night when its results are known.
+"""Every job file that names its outcomes has a second DAG, which evaluates each score date once its outcomes are known.
 
 scoring.py shows a job file that cannot be used; it is passed over here.
 """
@@ -18,11 +18,12 @@ from pipeline.config.job import Job, JobError
 from pipeline.config.sections import OutcomesSection
 
 PAGE = """
-Holds the published scores of **{job.name}** against the real results of `sql/{outcomes.query}`, {outcomes.delay_days}
-days after the score date, for **{job.owner}**.
+Compares the published scores of **{job.name}** with the outcomes of `sql/{outcomes.query}`, {outcomes.delay_days} days
+after the score date, for **{job.owner}**.
 
-Writes `scoring.outcome_metrics`. Every day at the hours of the job's schedule; a day of which no night is published is
-skipped. Measuring again replaces what was measured: clear the task, or `python -m pipeline outcomes {job.name} DATE`.
+Writes `scoring.outcome_metrics`. Runs every day at the hours of the job's schedule. A score date without a published
+run is skipped. Evaluating again replaces what was measured: clear the task, or run
+`python -m pipeline outcomes {job.name} DATE`.
 """
 
 
@@ -46,7 +47,7 @@ def build(job: Job, outcomes: OutcomesSection) -> DAG:
 
         @task
         def measure(**context: Any) -> dict[str, Any]:
-            """Join the night's published scores with the real results, and keep what that says of the model."""
+            """Join the score date's published scores with their outcomes, and keep what that says of the model."""
             return steps.measure(job, context, days)
 
         measure()
@@ -56,7 +57,7 @@ def build(job: Job, outcomes: OutcomesSection) -> DAG:
         format="date",
         pattern=SCORE_DATES,
         title="Score date",
-        description=f"The night to measure. Blank: {days} days before the day on which this run is due, in "
+        description=f"The score date to evaluate. Blank: {days} days before the day on which this run is due, in "
         f"{job.timezone}.",
     )
     return dag

@@ -1,8 +1,8 @@
-"""Once a day what has had its time goes, as each job's `[retention]` says.
+"""Once a day this removes what has had its time, as each job's `[retention]` says.
 
-Scores of runs that nobody reads any more, rejected rows, parts, and what killed tries left in the store. What is
-published and in date stays, and so does a run that is still open. Neither readers nor a night wait for it; what is in
-use is left for the next day. `python -m pipeline prune --dry-run` lists what would go.
+These are scores of runs that nobody reads any more, rejected rows, parts, and what killed tries left in the store. What
+is published and in date stays, and so does an open run. Neither readers nor runs wait for it. What is in use is left
+for the next day. `python -m pipeline prune --dry-run` lists what would go.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -14,7 +14,7 @@ from orchestration import credentials, steps
 
 with DAG(
     dag_id="scoring-retention",  # a job's name has no hyphen
-    description="Throws away what has had its time: superseded scores, rejected rows, parts",
+    description="Removes what has had its time: superseded scores, rejected rows, parts",
     doc_md=__doc__,
     schedule=CronTriggerTimetable("30 12 * * *", timezone="UTC"),
     start_date=datetime(2024, 1, 1, tzinfo=UTC),
@@ -26,7 +26,7 @@ with DAG(
             False,
             type="boolean",
             title="Dry run",
-            description="Say in the log what would go, and touch nothing.",
+            description="Log what would go, and touch nothing.",
         )
     },
     default_args={
@@ -40,7 +40,7 @@ with DAG(
 
     @task
     def prune(**context: Any) -> dict[str, Any]:
-        """Throw away what is due of every job, and say in the log what went."""
+        """Remove what is due of every job, and log what went."""
         return steps.prune(context)
 
     prune()

@@ -24,15 +24,15 @@ Scores model **{job.model.name}** (alias `{job.model.alias}`) on `sql/{job.extra
 
 extract → load_model → predict (one per part) → write (one per part) → log_metrics → publish (→ decide)
 
-A model runs in load_model and predict, whose workers have no database: what fails there is noted by note_failure, and
-so is what was killed.
+The model runs in load_model and predict, whose workers have no database. What fails or is killed there is noted by
+note_failure.
 
-Analysts keep the last published night until the last step, which moves one pointer. A night that fails its gate is
-held: the task `decide` waits for {job.gate.decide_within_hours:g} hours until somebody approves or rejects it, under
-Required Actions. To score another day, trigger the DAG and fill in `score_date`.
+Analysts keep what was published before until the last step, which moves one pointer. A run that fails its gate is held:
+the task `decide` waits for {job.gate.decide_within_hours:g} hours until somebody approves or rejects it, under Required
+Actions. To score another day, trigger the DAG and fill in `score_date`.
 
-The tasks take slots of the pool `{job.pool}`. Tasks that stay *scheduled* wait for a free slot there; or Airflow has no
-such pool, and somebody has to make it, under Admin, Pools.
+The tasks take slots of the pool `{job.pool}`. Tasks that stay *scheduled* wait for a free slot there. Where Airflow has
+no such pool, make it under Admin, Pools.
 """
 
 
@@ -72,7 +72,7 @@ def score(job: Job) -> list[Any]:
 
     @task
     def extract(**context: Any) -> Json:
-        """Stream the night's rows into parts; reject those that break the model's contract."""
+        """Stream the score date's rows into parts; reject those that break the model's contract."""
         return steps.extract(job, context)
 
     @task(**apart)
@@ -92,7 +92,7 @@ def score(job: Job) -> list[Any]:
 
     @task
     def log_metrics(run: Json, written: list[Json]) -> Json:
-        """Count what the run looked like, and hold it against the gate."""
+        """Profile the run, and apply the gate to it."""
         return steps.log_metrics(job, run, written)
 
     run: Any = extract()
@@ -118,7 +118,7 @@ def note(job: Job) -> Any:
 
     @task(trigger_rule=TriggerRule.ONE_FAILED)
     def note_failure(**context: Any) -> None:
-        """Note why a task failed that could not do so itself, having no database or being killed; tell people."""
+        """Note why a task failed that could not do so itself, having no database or being killed; notify people."""
         steps.note_failure(job, context)
 
     return note_failure()
@@ -129,7 +129,7 @@ def serve_fallback(job: Job) -> Any:
 
     @task(trigger_rule=TriggerRule.ONE_FAILED, on_failure_callback=report_fallback(job))
     def fallback(**context: Any) -> None:
-        """Serve what the job names in place of a night that failed, marked as such; stays red all the same."""
+        """Serve what the job names in place of a run that failed, marked as such; stays red all the same."""
         steps.fallback(job, context)
 
     return fallback()

@@ -25,7 +25,7 @@ Port = Annotated[str | None, typer.Option(help="Port of the web UI; else 8080, o
 
 @app.command()
 def demo(port: Port = None) -> None:
-    """Run three nights of real flights under a real scheduler, and show the predictions."""
+    """Score five dates of real flights under a real scheduler, and tell what became of each."""
     commands.demo(_place(), port)
 
 

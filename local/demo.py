@@ -1,75 +1,79 @@
-"""The commands: a demonstration from nothing to predictions, and the same Airflow in the foreground."""
+"""The commands: a demonstration from nothing to a story of five runs, and the same Airflow in the foreground."""
 
 import contextlib
 import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
-from datetime import date, timedelta
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 
 import psutil
-import sqlalchemy as sa
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from local import backfill, credentials, lock, port, processes, seed
+from local import credentials, dag_runs, lock, port, processes, seed, story, tcp
 from local.airflow import Airflow, started
 from local.airflow_environment import ANALYST, Place
-from local.backfill import Night
+from local.dag_runs import WAITS, DagRun
 from local.processes import LocalError
-from local.rest import FINISHED
-from pipeline.config import loader
-from pipeline.databases.postgres import engine
 from pipeline.embedded import server as server
 from pipeline.embedded.server import Embedded
+from pipeline.project import ROOT
 
-DAYS = [date(2013, 7, 1) + timedelta(days=number) for number in range(3)]
-
-_RUNS = """
-SELECT score_date, run_id AS run, model_version AS model, rows_extracted AS extracted, rows_rejected AS rejected,
-       rows_scored AS scored, to_char(published_at, 'YYYY-MM-DD HH24:MI') AS published
-FROM scoring.scoring_runs
-WHERE job = :job AND score_date BETWEEN :first AND :last AND status = 'published'
-ORDER BY score_date
-"""
-_PREDICTIONS = """
-SELECT score_date, entity_id, round(score::numeric, 4) AS score, label, model_version AS model, run_id AS run
-FROM scoring.predictions
-WHERE job = :job AND score_date = :last
-ORDER BY scoring.predictions.score DESC, entity_id
-LIMIT 10
-"""
+# An unpaused DAG begins with the night that was due last, which would take the demo's first number.
+_UNSCHEDULED = {"AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "False"}
 
 console = Console()
 
 
 def demo(place: Place, asked: str | None) -> None:
-    """Run three nights under a real scheduler, and show what analysts see."""
+    """Score five dates under a real scheduler, measure their outcomes, and tell what became of each."""
     begun = time.monotonic()
-    with _set_up(place, asked) as (airflow, embedded):
-        job = loader.find(place.dags, seed.JOB)
-        console.print(f"the scheduler runs {len(DAYS)} nights of {job.name}")
-        with _board() as show:
-            backfill.run(airflow, job.name, DAYS, job.zone, show)
-        values = {"job": job.name, "first": DAYS[0], "last": DAYS[-1]}
-        _print("Published runs", seed.reader(embedded), _RUNS, values)
-        _print("Ten predictions", seed.reader(embedded), _PREDICTIONS, values)
-        address, again = _address(airflow), _again(airflow.url)
-    console.print(f"Done in {time.monotonic() - begun:.0f} s; nothing is left running. Look around:")
-    console.print(f"  {again}   Airflow at {address}", soft_wrap=True)
-    console.print("  make psql".ljust(len(again) + 2), "  SELECT * FROM predictions LIMIT 10;")
+    embedded = seed.server(place, lambda _: None)
+    reader, up = seed.reader(embedded), "make up"
+    there = story.read(reader, seed.JOB)
+    if there:
+        console.print(f"{len(there)} of {len(story.SCORE_DATES)} score dates are here already")
+    if story.is_told(there):
+        seed.prepare(place, embedded, console.print)
+    else:
+        with _set_up(place, asked, settings=_UNSCHEDULED) as (airflow, _):
+            missing = story.missing(there)
+            console.print(
+                f"the scheduler scores {len(missing)} dates of {seed.JOB}, and measures their outcomes"
+            )
+            with _board() as show:
+                dag_runs.run(airflow, seed.JOB, missing, show, measure=story.unmeasured(there))
+            up = f"{_again(airflow.url)}   Airflow at {_address(airflow)}"
+    chapters = story.read(reader, seed.JOB)
+    if not chapters:
+        raise LocalError("The database holds no run. Look into the logs of the runs.")
+    console.print(story.table(chapters))
+    run_id = story.most_unusual(chapters)
+    report = story.write_report(seed.pages(embedded), place.home, place.folder / "reports", run_id)
+    console.print(
+        f"Report of run {run_id}, to open in a browser:\n  {report}", soft_wrap=True, highlight=False
+    )
+    _print_commands(chapters)
+    console.print(
+        f"Done in {time.monotonic() - begun:.0f} s; nothing is left running. Look around:\n  {up}",
+        soft_wrap=True,
+    )
 
 
 def up(place: Place, asked: str | None) -> None:
     """Keep Airflow running until Ctrl-C."""
     # Nothing here needs the triggerer. The home page of the web UI calls an Airflow without one unhealthy.
-    with _set_up(place, asked, triggerer=True) as (airflow, _):
+    with tcp.opened(place) as connecting, _set_up(place, asked, triggerer=True) as (airflow, _):
         with airflow.rest() as rest, contextlib.suppress(LocalError):
             # A job file that cannot be read is shown by the web UI.
-            backfill.await_dag(airflow, rest, seed.JOB)
-        console.print(f"Airflow is at {_address(airflow)}\nCtrl-C stops it.", soft_wrap=True)
+            dag_runs.await_dag(airflow, rest, seed.JOB)
+        console.print(f"Airflow is at {_address(airflow)}", soft_wrap=True)
+        console.print(connecting, markup=False, highlight=False, soft_wrap=True)
+        console.print("Ctrl-C stops it.")
         with contextlib.suppress(KeyboardInterrupt):
             while True:
                 airflow.check()
@@ -107,9 +111,9 @@ def psql(place: Place, arguments: Sequence[str]) -> int:
 
 @contextlib.contextmanager
 def _set_up(
-    place: Place, asked: str | None, *, triggerer: bool = False
+    place: Place, asked: str | None, *, triggerer: bool = False, settings: Mapping[str, str] | None = None
 ) -> Iterator[tuple[Airflow, Embedded]]:
-    with console.status("") as status:
+    with console.status("") as status, ThreadPoolExecutor(max_workers=1) as aside:
 
         def tell(line: str) -> None:
             if line.startswith(("starting", "loading")):
@@ -118,9 +122,12 @@ def _set_up(
                 console.print(line)
 
         embedded = seed.server(place, tell)
-        with started(place, embedded, port=asked, triggerer=triggerer, tell=tell) as airflow:
-            # Airflow's start keeps one core busy for 15 s; the set-up fits beside it.
-            seed.prepare(place, embedded, tell)
+        # Making Airflow's database and starting Airflow keep one core busy for 20 s; the set-up fits beside it.
+        prepared = aside.submit(seed.prepare, place, embedded, tell)
+        with started(
+            place, embedded, port=asked, triggerer=triggerer, settings=settings, tell=tell
+        ) as airflow:
+            prepared.result()
             status.update(f"starting Airflow on {airflow.url}")
             airflow.ready()
             status.stop()
@@ -128,46 +135,44 @@ def _set_up(
 
 
 @contextlib.contextmanager
-def _board() -> Iterator[Callable[[list[Night]], None]]:
-    """Show nights as they go: a live table, or lines where there is no terminal."""
+def _board() -> Iterator[Callable[[Sequence[DagRun]], None]]:
+    """Show runs as they go: a live table, or a line each where there is no terminal."""
     if console.is_terminal:
         with Live(console=console, auto_refresh=False) as live:
-            yield lambda nights: live.update(_progress(nights), refresh=True)
+            yield lambda runs: live.update(_progress(runs), refresh=True)
         return
     printed: set[date] = set()
 
-    def tell(nights: list[Night]) -> None:
-        for night in nights:
-            if night.state in FINISHED and night.day not in printed:
-                printed.add(night.day)
-                console.print(_line(night))
+    def tell(runs: Sequence[DagRun]) -> None:
+        for one in runs:
+            if one.settled and one.score_date not in printed:
+                printed.add(one.score_date)
+                console.print(_line(one))
 
     yield tell
 
 
-def _progress(nights: list[Night]) -> Table:
-    table = Table("night", box=None, header_style="bold")
-    for name in (*backfill.TASKS, "seconds"):
-        table.add_column(name, min_width=11)
-    for night in nights:
-        table.add_row(str(night.day), *night.tasks.values(), f"{night.seconds:.1f}")
+def _progress(runs: Sequence[DagRun]) -> Table:
+    table = Table("score date", box=None, header_style="bold")
+    for name in (*dag_runs.TASKS, "seconds"):
+        table.add_column(name, min_width=7)
+    for one in runs:
+        table.add_row(str(one.score_date), *one.tasks.values(), f"{one.seconds:.1f}")
     return table
 
 
-def _line(night: Night) -> str:
-    skipped = " (published already)" if night.tasks["publish"] == "skipped" else ""
-    return f"{night.day}: {night.state} in {night.seconds:.1f} s{skipped}"
+def _line(one: DagRun) -> str:
+    if one.tasks["decide"] == WAITS:
+        return f"{one.score_date}: waits for a decision after {one.seconds:.1f} s"
+    return f"{one.score_date}: {'published' if one.published else one.state} in {one.seconds:.1f} s"
 
 
-def _print(title: str, uri: str, query: str, values: dict[str, object]) -> None:
-    with engine(uri).connect() as session:
-        rows = session.execute(sa.text(query), values).mappings().all()
-    if not rows:
-        raise LocalError(f"{title}: the database holds none. Look into the logs of the runs.")
-    table = Table(*rows[0], title=title, title_justify="left", box=None, header_style="bold")
-    for row in rows:
-        table.add_row(*("" if value is None else str(value) for value in row.values()))
-    console.print(table)
+def _print_commands(chapters: Sequence[story.Chapter]) -> None:
+    lines = {f".venv/bin/scoring {line}": shows for line, shows in story.commands(chapters, seed.JOB).items()}
+    console.print(f"Try, in {ROOT}:", soft_wrap=True, highlight=False)
+    width = min(max(map(len, lines)), 60)
+    for line, shows in lines.items():
+        console.print(f"  {line:{width}}  [dim]# {shows}[/dim]", soft_wrap=True, highlight=False)
 
 
 def _again(url: str) -> str:

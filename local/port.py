@@ -3,8 +3,9 @@
 import socket
 
 from local.processes import LocalError
+from pipeline.embedded.door import is_free
+from pipeline.embedded.surroundings import HOST
 
-HOST = "127.0.0.1"
 USUAL = 8080
 
 
@@ -27,15 +28,3 @@ def choose(asked: str | None) -> int:
     with socket.socket() as any_port:
         any_port.bind((HOST, 0))
         return int(any_port.getsockname()[1])
-
-
-def is_free(port: int) -> bool:
-    """Whether a server could listen on the loopback's port."""
-    with socket.socket() as probe:
-        # As servers do, so that a port whose last connections are still dying away counts as free.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-        return True

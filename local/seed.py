@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Mapping
 
-from local.airflow_environment import ANALYST, Place
+from local.airflow_environment import ANALYST, PAGES, Place
 from pipeline.config import loader
 from pipeline.databases import connections
 from pipeline.embedded import server as embedded
@@ -59,3 +59,12 @@ def reader(running: Embedded, environ: Mapping[str, str] = os.environ) -> str:
     if uri := environ.get("AIRFLOW_CONN_PREDICTIONS"):
         return connections.postgres(uri, "predictions")
     return running.connections["analyst"]
+
+
+def pages(running: Embedded, environ: Mapping[str, str] = os.environ) -> str:
+    """Address that the web UI's pages read with."""
+    if uri := environ.get(PAGES):
+        return connections.postgres(uri, PAGES)
+    return (
+        reader(running, environ) if environ.get("AIRFLOW_CONN_PREDICTIONS") else running.connections["pages"]
+    )

@@ -17,7 +17,7 @@ def task_defaults(job: Job, days_back: int | None = None) -> dict[str, Any]:
 
     Args:
         job: whose DAG it is.
-        days_back: days from the night that the DAG looks at to the day it is due, where not the job's own.
+        days_back: days from the score date to the day on which the DAG is due, where not the job's own.
     """
     return {
         "owner": job.owner,

@@ -45,7 +45,7 @@ class Decide(Announce):
             retries=max(kwargs["job"].retries, _TRIES),
             retry_delay=_FIRST_LOOK,
             retry_exponential_backoff=False,
-            # After a `publish` that was skipped, and not after a night without rows, which skips all of them.
+            # After a `publish` that was skipped, and not after a run without rows, which skips all of them.
             trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
             **kwargs,
         )

@@ -81,7 +81,7 @@ def note(job: Job, context: Mapping[str, Any]) -> None:
     left = _left(context, task)
     # A task without connections can tell nobody: what its model's pickle has left of that is not believed.
     if left.get("told") and credentials.TASKS[task].connections:
-        raise AirflowSkipException(f"{task} has failed, and has told of it itself")
+        raise AirflowSkipException(f"{task} failed, and has notified people itself")
     day = day_of(job, context)
     _note(job, context, day, task, str(left["kept"])[:_LONGEST], None)
     notify.notify_noted(job, context, day, task, str(left["error"])[:_LONGEST], str(left["kind"])[:100])
@@ -157,7 +157,7 @@ def _log(job: Job, context: Mapping[str, Any], day: date, error: str) -> None:
         log.error("%s", line)
     log.error(
         "What was published before stays. Put right what is said above, then clear the task %s and those after it: "
-        "the night goes on from there.",
+        "the run goes on from there.",
         failed,
     )
 

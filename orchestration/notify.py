@@ -28,7 +28,7 @@ def harmless(notify: Callable[Given, None]) -> Callable[Given, bool]:
         try:
             notify(*args, **kwargs)
         except Exception as error:
-            log.exception("%s: the night goes on without it: %s", notify.__name__, error)
+            log.exception("%s: the run goes on without it: %s", notify.__name__, error)
             return False
         return True
 
@@ -42,7 +42,7 @@ def notify_held(
     """Notify people of a run that waits for them."""
     from pipeline.integrations import messages
 
-    _send(job, messages.held(_night(job, context), run, verdict, meanwhile, form))
+    _send(job, messages.held(_subject(job, context), run, verdict, meanwhile, form))
 
 
 @harmless
@@ -52,7 +52,7 @@ def notify_waiting(
     """Remind people of a run that waits for them."""
     from pipeline.integrations import messages
 
-    _send(job, messages.waiting(_night(job, context), run, deadline, form))
+    _send(job, messages.waiting(_subject(job, context), run, deadline, form))
 
 
 @harmless
@@ -60,7 +60,7 @@ def notify_refused(job: Job, context: Mapping[str, Any], run: "HeldRun", refusal
     """Notify people that an answer does not count."""
     from pipeline.integrations import messages
 
-    _send(job, messages.refused(_night(job, context), run, refusal, form))
+    _send(job, messages.refused(_subject(job, context), run, refusal, form))
 
 
 @harmless
@@ -72,7 +72,7 @@ def notify_published(job: Job, context: Mapping[str, Any], run: "Run", verdict: 
     from pipeline.integrations import messages, outbox
 
     if verdict.findings and verdict.passed:
-        _send(job, messages.unusual(_night(job, context), run, verdict))
+        _send(job, messages.unusual(_subject(job, context), run, verdict))
     elif job.alerts.to is not None and outbox.waiting(uri := workspace_of(job).predictions, job.alerts.to):
         outbox.send(uri, job.alerts.to, addresses(job.alerts.to))
 
@@ -87,7 +87,7 @@ def notify_failure(job: Job, context: Mapping[str, Any], day: date, error: str) 
     if not isinstance(cause, Held | Rejected):
         # Where nothing can be kept, nobody knows what was told before: of many mapped tasks the first one tells.
         first = (ti.map_index or 0) <= 0
-        alert = messages.failed(_night(job, context, day), ti.task_id, error, type(cause).__name__)
+        alert = messages.failed(_subject(job, context, day), ti.task_id, error, type(cause).__name__)
         _send(job, alert, unkept=first)
 
 
@@ -96,9 +96,9 @@ def notify_noted(job: Job, context: Mapping[str, Any], day: date, task: str, err
     """Notify people that another task of the same DAG run failed for good, which could not tell them."""
     from pipeline.integrations import messages
 
-    night = _night(job, context, day)
-    failed = f"{night.task.partition('/tasks/')[0]}/tasks/{task}"
-    _send(job, messages.failed(replace(night, task=failed), task, error, kind))
+    subject = _subject(job, context, day)
+    failed = f"{subject.task.partition('/tasks/')[0]}/tasks/{task}"
+    _send(job, messages.failed(replace(subject, task=failed), task, error, kind))
 
 
 @harmless
@@ -107,23 +107,23 @@ def notify_fallback(job: Job, context: Mapping[str, Any], day: date, text: str, 
     from pipeline.integrations import messages
 
     name = type(cause_of(context.get("exception"))).__name__
-    alert = messages.stood_in(_night(job, context, day), text, None if served else name)
+    alert = messages.stood_in(_subject(job, context, day), text, None if served else name)
     _send(job, alert, unkept=True)
 
 
 @harmless
 def notify_outcomes(job: Job, context: Mapping[str, Any], measured: "Evaluation") -> None:
-    """Notify people of what the real results give cause for alarm about, if anything."""
+    """Notify people of gaps between groups that the outcomes show, if any."""
     from pipeline.integrations import messages
 
     for alarm in measured.alarms:
         log.warning("groups differ more than chance allows: %s", alarm)
     if measured.alarms:
-        night = _night(job, context, measured.score_date)
+        subject = _subject(job, context, measured.score_date)
         # The DAG run that measured has scored nothing, and no report of its own.
-        web = night.task.partition("/dags/")[0]
+        web = subject.task.partition("/dags/")[0]
         report = f"{web}/scoring/dags/{job.name}/reports/{measured.run_id}"
-        _send(job, messages.unlike(replace(night, report=report), measured))
+        _send(job, messages.unlike(replace(subject, report=report), measured))
 
 
 def _send(job: Job, alert: "Alert", *, unkept: bool = False) -> None:
@@ -150,7 +150,7 @@ def addresses(name: str) -> tuple[str, ...]:
     return outbox.addresses(extra, name)
 
 
-def _night(job: Job, context: Mapping[str, Any], day: date | None = None) -> "Subject":
+def _subject(job: Job, context: Mapping[str, Any], day: date | None = None) -> "Subject":
     from pipeline.integrations.messages import Subject
 
     run, task = context["dag_run"], context["ti"].log_url

@@ -62,7 +62,7 @@ def of_publication(job: Job, workspace: Workspace, run_id: int) -> "OperatorLine
 
 
 def _column(metrics: Mapping[str, float]) -> Any:
-    """The score's figures; a night without rows has none."""
+    """The score's figures; a run without rows has none."""
     from openlineage.client.facet_v2 import data_quality_metrics_dataset
 
     rows = metrics["rows_scored"]

@@ -112,12 +112,12 @@ class Publish(Announce):
 
         if self.job.fallback == "none":
             return "Analysts keep what they have."
-        night, trigger = run.score_date, context["dag_run"].run_id
+        day, trigger = run.score_date, context["dag_run"].run_id
         try:
             reason = f"run {run.run_id} is held"
             workspace = workspace_of(self.job, warehouse=True)
             with credentials.hidden():  # the job may have another model score
-                served = serve(workspace, self.job, night, trigger=trigger, reason=reason)
+                served = serve(workspace, self.job, day, trigger=trigger, reason=reason)
             log.warning("%s", served)
             return f"{served}."
         except ScoringError as error:
@@ -126,6 +126,6 @@ class Publish(Announce):
 
 
 def _waits(context: Context) -> bool:
-    """A backfill does not wait: a few held nights would hold all the others up. Clearing the task asks all the same."""
+    """A backfill does not wait: a few held runs would hold all the others up. Clearing the task asks all the same."""
     run = context["dag_run"]
     return run.run_type != "backfill" or bool(run.clear_number)

@@ -85,7 +85,7 @@ def fallback(job: Job, context: Mapping[str, Any]) -> None:
         with credentials.hidden():  # the job may have another model score
             served = serve(workspace, job, day, trigger=trigger, reason=f"{trigger} failed")
     raise failure.Served(
-        f"{served}. The night itself failed: put right what its failed task says, and clear that task."
+        f"{served}. The run itself failed: put right what its failed task says, and clear that task."
     )
 
 
@@ -114,7 +114,7 @@ def prune(context: Mapping[str, Any]) -> Json:
     folder = workspace.home() / "dags"
     usable, broken = loader.read_all(folder)
     for error in broken:
-        log.warning("%s\nWhat that job has stays.", error)
+        log.warning("%s\nNothing of that job was removed.", error)
     try:
         filed = [path.stem for path in loader.files(folder)]
         gone = removed_jobs.connections(_janitor, workspace.store(), usable, filed)

@@ -13,13 +13,13 @@ import adbc_driver_manager.dbapi as adbc
 import sqlalchemy as sa
 import typer
 
-from pipeline.cli import analysts, evaluate, inspect, maintenance, recovery, runs, score, setup
+from pipeline.cli import analysts, evaluate, inspect, maintenance, new, recovery, runs, score, setup
 from pipeline.cli.console import FAILED, HELD, USAGE, err, fail
-from pipeline.cli.interruption import Interrupted, interruptible
 from pipeline.databases import postgres_errors
 from pipeline.errors import NothingToDo, ScoringError, UsageError, named, unwritable
 from pipeline.runs.publications import Held
 from pipeline.runtime import resources
+from pipeline.runtime.interruption import Interrupted, interruptible
 
 app = typer.Typer(
     help="Nightly batch scoring: the same functions as the DAGs, without Airflow.",
@@ -27,7 +27,11 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.callback()(new.program)
+app.add_typer(new.new, name="new")
 for command in (
+    new.init,
+    new.schema,
     setup.migrate,
     setup.sample,
     setup.register,
@@ -36,6 +40,8 @@ for command in (
     setup.check,
     analysts.grant_analyst,
     analysts.revoke_analyst,
+    analysts.export,
+    analysts.dsn,
     score.score,
     runs.runs,
     runs.show,

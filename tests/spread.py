@@ -22,8 +22,9 @@ LONGEST = (
     "tests/pipeline/recovery/test_rebuild.py",
     "tests/pipeline/evaluation/test_outcomes.py",
     "tests/pipeline/maintenance/test_retention.py",
-    "tests/pipeline/tasks/test_write.py",
+    "tests/pipeline/tasks/test_publish.py",
     "tests/pipeline/cli/test_main.py",
+    "tests/pipeline/cli/test_score.py",
     "tests/scenarios/test_pointer.py",
 )
 

@@ -32,7 +32,7 @@ class _Terminal(Console):
 
     def print(self, *objects: Any, **options: Any) -> None:
         """Print as Rich does, with every control character named."""
-        super().print(*(visible(one) if isinstance(one, str) else one for one in objects), **options)
+        super().print(*(visible(value) if isinstance(value, str) else value for value in objects), **options)
 
 
 out, err = _Terminal(), _Terminal(stderr=True)

@@ -17,6 +17,9 @@ JobName = Annotated[
     str, typer.Argument(metavar="JOB", help="Name of a job: its file in dags/ without .toml.")
 ]
 
+# Names the login of an analyst, as libpq's URI.
+ANALYST = "SCORING_ANALYST"
+
 
 def dags() -> Path:
     """The folder of the job files."""
@@ -33,7 +36,7 @@ def job(name: str) -> Job:
 
 
 def workspace_of(job: Job) -> Workspace:
-    """Where a job's nights are scored.
+    """Where a job's runs are scored.
 
     Raises:
         AddressError: a connection is not set, or cannot be used.
@@ -57,6 +60,24 @@ def connection(conn_id: str) -> str:
         AddressError: it is not set, or cannot be used.
     """
     return connections.postgres(_uri(conn_id), conn_id)
+
+
+def analyst(conn_id: str) -> str:
+    """Address of a predictions database as an analyst, else as the pipeline, whose login reads it as well.
+
+    `SCORING_ANALYST` is the login of an analyst. The web server would give a connection of Airflow's to every task.
+
+    Args:
+        conn_id: the connection that a job writes with.
+
+    Raises:
+        AddressError: it is not set, or cannot be used.
+    """
+    if conn_id != "predictions":
+        return connection(conn_id)
+    if uri := os.environ.get(ANALYST):
+        return connections.postgres(uri, ANALYST)
+    return connection("predictions" if "AIRFLOW_CONN_PREDICTIONS" in os.environ else "analyst")
 
 
 def _warehouse(conn_id: str) -> str:

@@ -1,4 +1,4 @@
-"""The command that holds a night's scores against what happened."""
+"""The command that compares a score date's scores with their outcomes."""
 
 from pipeline.cli import context
 from pipeline.cli.console import AsJson, err, out, print_json, print_table

@@ -32,23 +32,23 @@ def diff(
         print_json(asdict(difference))
         return
     print_diff(difference)
-    for column in dict.fromkeys(one.column for one in difference.slices):
+    for column in dict.fromkeys(row.column for row in difference.slices):
         _say(f"\nby {column}")
-        rows = [asdict(one) for one in difference.slices if one.column == column]
+        rows = [asdict(row) for row in difference.slices if row.column == column]
         print_table([{column: row.pop("value"), **_without(row, "column")} for row in rows])
     for note in difference.notes:
         _say(note)
 
 
-def print_diff(found: Diff) -> None:
+def print_diff(difference: Diff) -> None:
     """Print what differs between two runs, without slices."""
-    for side, word in ((found.before, "from"), (found.after, "to")):
-        _say(f"{word:4} run {side.run_id} of {found.job} {side.score_date}, {side.status}")
-    for sentence in found.sentences():
+    for side, word in ((difference.before, "from"), (difference.after, "to")):
+        _say(f"{word:4} run {side.run_id} of {difference.job} {side.score_date}, {side.status}")
+    for sentence in difference.sentences():
         _say(sentence)
-    if found.largest:
+    if difference.largest:
         _say("\nlargest changes")
-        print_table([{**asdict(one), "change": one.after - one.before} for one in found.largest])
+        print_table([{**asdict(row), "change": row.after - row.before} for row in difference.largest])
 
 
 def reproduce(
@@ -90,25 +90,31 @@ def reproduce(
         raise typer.Exit(FAILED)
 
 
-def _print_reproduction(found: Reproduction) -> None:
-    _say(f"run {found.run_id} of {found.job} {found.score_date}: {found.rows} rows scored again")
-    for where, equal in found.equal.items():
+def _print_reproduction(reproduction: Reproduction) -> None:
+    _say(
+        f"run {reproduction.run_id} of {reproduction.job} {reproduction.score_date}: "
+        f"{reproduction.rows} rows scored again"
+    )
+    for where, equal in reproduction.equal.items():
         _say(f"{where:12} {equal} rows equal, bit for bit")
-    for problem in found.problems:
+    for problem in reproduction.problems:
         err.print(problem, style="red", highlight=False, markup=False, soft_wrap=True)
-    if found.differences:
-        _say(f"\n{found.differing} values differ, such as")
+    if reproduction.differences:
+        _say(f"\n{reproduction.differing} values differ, such as")
         print_table(
-            [{**asdict(one), "then": _exact(one.then), "now": _exact(one.now)} for one in found.differences]
+            [
+                {**asdict(row), "then": _exact(row.then), "now": _exact(row.now)}
+                for row in reproduction.differences
+            ]
         )
-    if found.rounded:
+    if reproduction.rounded:
         _say(
-            f"{found.rounded} values differ in their last bits: rows of their parts were erased since, and on how many "
-            "rows are scored together the last bits may depend"
+            f"{reproduction.rounded} values differ in their last bits. Rows of their parts were erased since, and the "
+            "last bits may depend on how many rows are scored together"
         )
-    if found.notes:
-        _say(f"not as it was then: {', '.join(map(str, found.notes))}")
-    _say("reproduced" if found.passed else "NOT reproduced")
+    if reproduction.notes:
+        _say(f"not as it was then: {', '.join(map(str, reproduction.notes))}")
+    _say("reproduced" if reproduction.passed else "NOT reproduced")
 
 
 def _explain(run_id: int, entity: str, against: int | None, as_json: bool) -> None:
@@ -117,29 +123,31 @@ def _explain(run_id: int, entity: str, against: int | None, as_json: bool) -> No
     other = trace(workspace, against, entity) if against is not None else None
     moved = changes(other, provenance) if other else []
     if as_json:
-        compared = {"against": asdict(other), "changes": [asdict(one) for one in moved]} if other else {}
+        compared = (
+            {"against": asdict(other), "changes": [asdict(change) for change in moved]} if other else {}
+        )
         print_json({**asdict(provenance), **compared})
     else:
         _print_trace(provenance)
         if other:
-            _say(f"\nagainst run {against}: {_said(other)} there, {_said(provenance)} here")
-            print_table([asdict(one) for one in moved] or [{"what": "nothing changed"}])
+            _say(f"\nagainst run {against}: {_outcome_text(other)} there, {_outcome_text(provenance)} here")
+            print_table([asdict(change) for change in moved] or [{"what": "nothing changed"}])
     if provenance.equal is False or (provenance.kept and provenance.equal is None):
         raise typer.Exit(FAILED)
 
 
-def _print_trace(found: Trace) -> None:
-    run = found.run
-    _say(f"{found.entity_id} in run {run['run_id']} of {run['job']} {run['score_date']}, {run['status']}")
+def _print_trace(trace: Trace) -> None:
+    run = trace.run
+    _say(f"{trace.entity_id} in run {run['run_id']} of {run['job']} {run['score_date']}, {run['status']}")
     document = {
-        "score": _said(found),
-        "today": f"{_said_score(found.again)}, {'equal' if found.equal else 'NOT equal'}"
-        if found.again
+        "score": _outcome_text(trace),
+        "today": f"{_score_text(trace.again)}, {'equal' if trace.equal else 'NOT equal'}"
+        if trace.again
         else None,
-        "part": found.part,
+        "part": trace.part,
         "model": f"{run['model_name']} version {run['model_version']}, SHA-256 {run['model_sha256']}",
-        "query": f"{found.query_file or 'file is gone'}, SHA-256 {run['query_sha256']}",
-        "code": run["code_version"],
+        "query": f"{trace.query_file or 'file is gone'}, SHA-256 {run['query_sha256']}",
+        "code": _code(run),
         "job file": run["job_sha256"],
         "input": run["input_sha256"],
         "libraries": ", ".join(f"{name} {version}" for name, version in run["library_versions"].items()),
@@ -147,29 +155,35 @@ def _print_trace(found: Trace) -> None:
     for name, value in document.items():
         if value is not None:
             _say(f"{name:10} {value}")
-    for note in found.notes:
+    for note in trace.notes:
         err.print(note, style="red", highlight=False, markup=False, soft_wrap=True)
-    if found.inputs:
+    if trace.inputs:
         _say("\ninputs, as the model got them")
         print_table(
             [
-                {"column": name, "value": _exact(one.value), "dtype": one.dtype}
-                for name, one in found.inputs.items()
+                {"column": name, "value": _exact(value.value), "dtype": value.dtype}
+                for name, value in trace.inputs.items()
             ]
         )
-    if found.query:
-        _say(f"\n{found.query.rstrip()}")
-    elif found.query_file:
-        _say(f"{found.query_file} has changed since: find the text of that digest in git")
+    if trace.query:
+        _say(f"\n{trace.query.rstrip()}")
+    elif trace.query_file:
+        _say(f"{trace.query_file} has changed since: find the text of that digest in git")
 
 
-def _said(found: Trace) -> str:
-    if found.kept:
-        return _said_score(found.kept)
-    return "rejected: " + ", ".join(f"{one.column_name} {one.rule}" for one in found.rejected)
+def _code(run: dict[str, Any]) -> str:
+    """The digest of the code that scored, and the version that it was of; runs before 0.1.0 name none."""
+    version = run["pipeline_version"]
+    return f"{run['code_version']}, version {version}" if version else str(run["code_version"])
 
 
-def _said_score(score: Score) -> str:
+def _outcome_text(trace: Trace) -> str:
+    if trace.kept:
+        return _score_text(trace.kept)
+    return "rejected: " + ", ".join(f"{row.column_name} {row.rule}" for row in trace.rejected)
+
+
+def _score_text(score: Score) -> str:
     return _exact(score.score) + (f", label {score.label}" if score.label is not None else "")
 
 

@@ -56,7 +56,11 @@ def prune(
         err.print(reason, highlight=False, markup=False, soft_wrap=True)
     for error in broken:
         err.print(
-            f"{error}\nWhat that job has stays.", style="red", highlight=False, markup=False, soft_wrap=True
+            f"{error}\nNothing of that job was removed.",
+            style="red",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
         )
     if broken:
         raise typer.Exit(USAGE)
@@ -112,7 +116,7 @@ def _print_receipt(receipt: "Receipt") -> None:
         soft_wrap=True,
     )
     out.print(
-        "The next night scores this entity again unless the warehouse has forgotten it too.", soft_wrap=True
+        "The next run scores this entity again unless the warehouse has forgotten it too.", soft_wrap=True
     )
 
 

@@ -1,4 +1,4 @@
-"""Commands that score a night, and decide on one."""
+"""Commands that score a date, and decide on its runs."""
 
 import os
 from datetime import UTC, datetime
@@ -92,7 +92,7 @@ def rollback(
         ),
     ] = None,
 ) -> None:
-    """Show a run again that was published before, in your name; later nights publish on top as usual."""
+    """Show a run again that was published before, in your name; later runs publish on top as usual."""
     day = dates.parse(date)
     decisions.require_decider(context.job(name), by)
     approver = context.approver()
@@ -102,7 +102,7 @@ def rollback(
 
 
 def fallback(name: JobName, date: ScoreDate, reason: Reason, by: By) -> None:
-    """Serve what the job's `fallback` names for a night that failed, marked as such in every row."""
+    """Serve what the job's `fallback` names for a run that failed, marked as such in every row."""
     from pipeline.tasks.fallback import serve
 
     job = context.job(name)

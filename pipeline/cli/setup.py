@@ -19,11 +19,13 @@ def migrate() -> None:
     r"""Bring the predictions database to this checkout's schema and \[retention] (connection predictions_owner)."""
     from pipeline.maintenance import retention_days
     from pipeline.provisioning.migrate import migrate as upgrade
+    from pipeline.registration import class_names
 
     uri = context.connection("predictions_owner")
     out.print(f"predictions database at revision {upgrade(uri)}")
     usable, broken = loader.read_all(context.dags())
     retention_days.enter(uri, usable)
+    class_names.enter(uri, workspace.home())
     for error in broken:
         err.print(
             f"{error}\nIts [retention] stays as it was.",
@@ -52,7 +54,7 @@ def register(
         Path, typer.Option(help="Parquet sample of the training rows, in the trained dtypes.")
     ],
     alias: Annotated[str | None, typer.Option(help="Point this alias at the new version.")] = None,
-    outcome: Annotated[str | None, typer.Option(help="The reference's column with the real result.")] = None,
+    outcome: Annotated[str | None, typer.Option(help="The reference's column with the outcome.")] = None,
     planned: Annotated[
         list[str] | None,
         typer.Option(help="A timestamp that is known in advance and may be in the future; may be repeated."),
@@ -69,11 +71,11 @@ def register(
     card: Annotated[Path | None, typer.Option(help="The model card, Markdown.")] = None,
     nights: Annotated[
         Path | None,
-        typer.Option(help="Parquet of the training rows, whole nights, to profile; else the reference."),
+        typer.Option(help="Parquet of the training rows, whole days, to profile; else the reference."),
     ] = None,
     night_column: Annotated[str | None, typer.Option(help="Their column with the day of each row.")] = None,
     score_column: Annotated[
-        str | None, typer.Option(help="Their column with scores of models that had not seen the row's night.")
+        str | None, typer.Option(help="Their column with scores of models that had not seen the row's day.")
     ] = None,
 ) -> None:
     """Take a trained scikit-learn model into the store as its next version."""
@@ -145,7 +147,7 @@ def check(
         str, typer.Option(help="Score date whose rows are tried, YYYY-MM-DD.", show_default=False)
     ] = "",
 ) -> None:
-    """Check a job before its first night: file, model, query, real rows, rights. Writes nothing."""
+    """Check a job before its first run: file, model, query, real rows, rights. Writes nothing."""
     from pipeline.tasks.preflight import check as findings
 
     job = context.job(name)

@@ -80,6 +80,18 @@ def parse(text: str) -> date:
     return _bounded(day)
 
 
+def parse_range(first: str, last: str | None) -> tuple[date, date]:
+    """Read the first and the last date of a range, which is of one date where no last one is named.
+
+    Raises:
+        DateError: one is not a date in ISO form or out of bounds, or the last one is before the first.
+    """
+    between = parse(first), parse(last or first)
+    if between[1] < between[0]:
+        raise DateError(f"{last} is before {first}. Give the first score date first.")
+    return between
+
+
 def parse_or_none(text: str) -> date | None:
     """The score date of a name in the store; None where the name is no date."""
     try:

@@ -137,7 +137,7 @@ class Job(Section):
         slices = [name.lower() for name in info.data.get("slices", ())]
         if outcomes and outcomes.business and len(set(slices)) < len(slices):
             raise ValueError(
-                "business reads slices without capitals, and two of these are the same then. Take one out"
+                "business reads slices in lower case, where two of these are the same. Take one out"
             )
         apart = [name for name in info.data.get("slices", ()) if name.lower() in BUSINESS_COLUMNS]
         if outcomes and outcomes.business and apart:

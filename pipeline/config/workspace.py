@@ -6,11 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from pipeline import project
 from pipeline.config.job import Job
-from pipeline.project import ROOT
+from pipeline.errors import UsageError
 
 # A connection id -> its database_url.
 Lookup = Callable[[str], str]
+
+
+class HomeError(UsageError):
+    """No folder that holds a team's jobs."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +61,21 @@ class Workspace(Files):
 
 
 def home() -> Path:
-    """The folder that holds dags/, sql/ and models/: `SCORING_HOME`, else this checkout."""
-    return Path(os.environ.get("SCORING_HOME") or ROOT)
+    """The folder that holds dags/, sql/ and models/: `SCORING_HOME`, else the one around here, else this checkout.
+
+    Raises:
+        HomeError: there is none, as where the package was installed from a wheel and runs elsewhere.
+    """
+    try:
+        here = Path.cwd()
+    except OSError:  # it was removed, or may not be read
+        here = None
+    if (folder := project.find_home(os.environ, here)) is None:
+        raise HomeError(
+            f"{here} is not in a repository of jobs: no folder here or above it holds dags/, sql/ and models/. Change "
+            "into yours, or name it in SCORING_HOME. `scoring init FOLDER` lays out a new one."
+        )
+    return folder
 
 
 def store() -> str:

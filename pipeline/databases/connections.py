@@ -76,7 +76,7 @@ def warehouse(uri: str, name: str) -> str:
 def _warehouse(uri: str, name: str) -> str:
     parts = _split(uri, name)
     if not parts.scheme:
-        raise AddressError(f"connection {name!r}: is not a URL. {_remedy(name)}")
+        raise AddressError(f"connection {name!r}: not a URL. {_remedy(name)}")
     if parts.scheme in POSTGRES:
         return _postgres(uri, name)
     if parts.scheme in FILES:

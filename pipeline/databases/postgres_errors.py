@@ -18,7 +18,7 @@ from pipeline.errors import ScoringError
 _PASSING = ("08", "25P03", "40", "53", "55", "57P", "58", "XX")
 
 _TOO_LATE = (
-    "It is not tried again, for it would take as long. Make the query faster or the night smaller, or give the role "
+    "It is not tried again, for it would take as long. Make the query faster or its rows fewer, or give the role "
     "more time: ALTER ROLE ... SET statement_timeout."
 )
 # What an error says of a connection -> what to do.

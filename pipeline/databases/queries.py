@@ -113,19 +113,19 @@ def _names(clause: sa.TextClause) -> set[str]:
 def count(query: Query) -> Query:
     """A query that counts the rows of another, as column `counted`."""
     inner = lexer.trimmed(query.text)
-    return query.with_text(f"SELECT count(*) AS counted FROM (\n{inner}\n) AS night")  # noqa: S608 - the job's own
+    return query.with_text(f"SELECT count(*) AS counted FROM (\n{inner}\n) AS run_rows")  # noqa: S608 - the job's own
 
 
 def empty(query: Query) -> Query:
     """A query that has another's columns and no row."""
     inner = lexer.trimmed(query.text)
-    return query.with_text(f"SELECT * FROM (\n{inner}\n) AS night WHERE 1 = 0")  # noqa: S608 - the job's own
+    return query.with_text(f"SELECT * FROM (\n{inner}\n) AS run_rows WHERE 1 = 0")  # noqa: S608 - the job's own
 
 
 def duplicates(query: Query, name: str) -> Query:
     """A query for the values of a column that come more than once in another query, each as often as it comes."""
     inner = lexer.trimmed(query.text)
-    times = f"SELECT {name}, count(*) OVER (PARTITION BY {name}) AS times FROM (\n{inner}\n) AS night"  # noqa: S608
+    times = f"SELECT {name}, count(*) OVER (PARTITION BY {name}) AS times FROM (\n{inner}\n) AS run_rows"  # noqa: S608
     return query.with_text(f"SELECT {name} FROM ({times}) AS counted WHERE times > 1 AND {name} IS NOT NULL")  # noqa: S608
 
 

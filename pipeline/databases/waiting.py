@@ -64,7 +64,7 @@ def patiently(
                 raise
             if time.monotonic() > deadline:
                 raise Busy(
-                    f"{action}: a lock was not to be had for {turns.patience:.0f} seconds, and nothing was changed. "
+                    f"{action}: no lock was free for {turns.patience:.0f} seconds, so nothing was changed. "
                     f"Sessions with a transaction open: {_open_transactions(database_url)}. "
                     "Wait until they have ended, or end them (pg_terminate_backend), and try again."
                 ) from error

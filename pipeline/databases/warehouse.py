@@ -1,4 +1,4 @@
-"""The database that a night's rows come from: whatever it is, its rows stream as Arrow of the same types."""
+"""The database that a run's rows come from: whatever it is, its rows stream as Arrow of the same types."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -55,7 +55,7 @@ def shared_snapshot(address: str, origin: str) -> Iterator[str]:
     """
     if not has_snapshots(address):
         raise WarehouseError(
-            f"{origin}: only Postgres shows several connections the same snapshot, so a night cannot be split into "
+            f"{origin}: only Postgres shows several connections the same snapshot, so a run cannot be split into "
             "shards here. Set extract.shards = 1 in the job file."
         )
     with postgres.exported_snapshot(address, origin) as name:

@@ -95,6 +95,12 @@ def leave(folder: Path) -> list[int]:
     return others
 
 
+def others(folder: Path) -> list[int]:
+    """The other processes that use the server. Called inside of the gate."""
+    users = {int(path.name.partition("-")[0]): path for path in sorted(folder.glob("*-*"))}
+    return [user for user, path in users.items() if user != os.getpid() and is_locked(path)]
+
+
 def _own(folder: Path) -> IO[str] | None:
     pid, file = _uses.get(folder, (0, None))
     return file if pid == os.getpid() else None

@@ -57,8 +57,22 @@ class Postmaster:
         """Whether any process of it lives."""
         return is_locked(self.run / "server")
 
-    def start(self) -> None:
+    @property
+    def port(self) -> int:
+        """The number that its socket is named after; it listens there, too, where it `listens`."""
+        line = self.processes.pid_file()[3:4]
+        return int(line[0]) if line and line[0].isdecimal() else surroundings.PORT
+
+    @property
+    def listens(self) -> bool:
+        """Whether it listens on its port of the loopback."""
+        return self.processes.pid_file()[5:6] == [surroundings.HOST]
+
+    def start(self, port: int | None = None) -> None:
         """Have it run: made where there is none, started where it is stopped, awaited where it is starting.
+
+        Args:
+            port: of the loopback, for it to listen on where it has to be started; nobody is let in there.
 
         Raises:
             EmbeddedError: it does not come up; the message holds the end of its log.
@@ -72,7 +86,7 @@ class Postmaster:
                     raise EmbeddedError(
                         f"The embedded Postgres in {self.data} did not start.\n{self._tail()}"
                     )
-                self._launch(user)
+                self._launch(user, port)
                 launched = True
             elif self.processes.pid_file() and self.processes.postmaster() is None:
                 # Its postmaster was killed. What is left serves nobody new, and ends sooner or later.
@@ -100,7 +114,16 @@ class Postmaster:
                 return
         raise EmbeddedError(f"The embedded Postgres in {self.data} could not be stopped.\n{self._tail()}")
 
-    def _launch(self, user: Account) -> None:
+    def admit(self, rules: str = "") -> None:
+        """Say who may log in, beside the user who made the server, from now on.
+
+        Args:
+            rules: lines of pg_hba.conf.
+        """
+        self._write("pg_hba.conf", _RULES + rules, surroundings.account())
+        self.processes.signal(signal.SIGHUP)
+
+    def _launch(self, user: Account, port: int | None) -> None:
         self.outside.make(self.data, user)
         if not (self.data / "PG_VERSION").exists():
             # A server whose folder was removed under it.
@@ -113,7 +136,7 @@ class Postmaster:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             processes.children.append(
                 subprocess.Popen(
-                    self._command(user),
+                    self._command(user, port),
                     cwd=self.data,
                     env=cluster.ENVIRONMENT,
                     stdin=subprocess.DEVNULL,
@@ -126,10 +149,11 @@ class Postmaster:
                 )
             )
 
-    def _command(self, user: Account) -> list[str]:
+    def _command(self, user: Account, port: int | None) -> list[str]:
         directory = "." if self.socket == self.data else f'"{self.socket}"'
         settings = {
-            "listen_addresses": "",
+            "listen_addresses": surroundings.HOST if port else "",
+            "port": str(port or surroundings.PORT),
             "unix_socket_directories": directory,
             "unix_socket_permissions": "0700",
             "cluster_name": self.processes.title,

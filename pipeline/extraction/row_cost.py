@@ -64,7 +64,7 @@ def measure(
 
     Args:
         score: scores rows that the contract accepts.
-        checker: holds rows against the contract.
+        checker: checks rows against the contract.
         batch: the rows.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Walks the chain of decisions, and holds what it says against the runs, their ledgers and the receipts.
+"""Walks the chain of decisions, and compares what it says with the runs, their ledgers and the receipts.
 
 The database seals each entry when it is made (`scoring.seal_decision`). Here the same hashes are computed again, apart
 from it: whoever alters an entry, a run or a ledger afterwards, be it the owner, does not find them equal.

@@ -142,10 +142,14 @@ def _end(run: Mapping[str, Any]) -> dict[str, Any]:
     return {"status": status} | ({"end_time": _milliseconds(ended)} if ended and status != "RUNNING" else {})
 
 
+_PARAMS = (
+    "run_id", "job", "score_date", "model_name", "model_version", "model_sha256", "code_version", "pipeline_version",
+)  # fmt: skip
+
+
 def _params(run: Mapping[str, Any]) -> list[dict[str, str]]:
     """What made the scores; MLflow lets no parameter change."""
-    names = ("run_id", "job", "score_date", "model_name", "model_version", "model_sha256", "code_version")
-    return [{"key": name, "value": str(run[name])} for name in names]
+    return [{"key": name, "value": str(run[name])} for name in _PARAMS if run[name] is not None]
 
 
 def _tags(run: Mapping[str, Any]) -> list[dict[str, str]]:

@@ -42,7 +42,7 @@ def call(connection: sa.Connection, query: str, **values: Any) -> Any:
 
 
 def retry(connection: sa.Connection, query: str, **values: Any) -> Any:
-    """The same, and None also where a lock was not to be had in time."""
+    """The same, and None also where no lock was free in time."""
     try:
         return call(connection, query, **values)
     except sa.exc.OperationalError as error:

@@ -77,7 +77,7 @@ def prune(
     dry_run: bool = False,
     after_restore: bool = False,
 ) -> Pruned:
-    """Throw away what is due, in short transactions for which neither readers nor a night wait.
+    """Throw away what is due, in short transactions for which neither readers nor runs wait.
 
     Args:
         address: gives the address of a connection: of a job's predictions database as a member of `scoring_janitor`,

@@ -33,9 +33,9 @@ def require_empty(connection: sa.Connection, whose: str, adopt: bool) -> None:
         )
     if not adopt:
         raise RebuildError(
-            f"{whose}, which is not this one. Where that database is lost, and this one is to stand in its place, "
-            "add --adopt-store: nothing that lies in the store can be proved then. Else set SCORING_STORE to this "
-            "database's own store."
+            f"{whose}, which is not this one. If that database is lost and this one takes its place, add "
+            "--adopt-store: nothing in the store can be proved then. Else set SCORING_STORE to this database's own "
+            "store."
         )
 
 

@@ -1,4 +1,4 @@
-"""What the store has of a night: its receipts, its runs' records, and their files once they are proved to be theirs.
+"""What the store has of a score date: its receipts, its runs' records, and their files once they are proved theirs.
 
 Receipts and records count only where the database has sealed them, and where they speak of what their paths name.
 """
@@ -23,17 +23,19 @@ LINES = ("run_parts", "run_metrics", "feature_metrics", "profiles")
 _REMEDY = "Restore the file from a copy of the store, or remove it, and find out who writes there."
 
 
-def moves(store: str, secret: bytes, night: tuple[str, date], paths: Sequence[tuple[int, str]]) -> list[Row]:
-    """The receipts of a night's moves.
+def moves(
+    store: str, secret: bytes, job_and_day: tuple[str, date], paths: Sequence[tuple[int, str]]
+) -> list[Row]:
+    """The receipts of a score date's moves.
 
     Args:
         store: where runs keep their parts.
         secret: the database's key.
-        night: the job's name, and the score date.
+        job_and_day: the job's name, and the score date.
         paths: the run and the file of each.
 
     Raises:
-        PartError: one is damaged, or somebody else's, or speaks of another night or run than its name.
+        PartError: one is damaged, or somebody else's, or speaks of another score date or run than its name.
     """
     moves = []
     for run_id, path in paths:
@@ -45,7 +47,7 @@ def moves(store: str, secret: bytes, night: tuple[str, date], paths: Sequence[tu
         numbers = {run["run_id"] for run in runs}
         if (
             any(
-                (row["job"], row["score_date"]) != (night[0], night[1].isoformat())
+                (row["job"], row["score_date"]) != (job_and_day[0], job_and_day[1].isoformat())
                 for row in [publication, *runs]
             )
             or any(run["status"] not in ("published", "superseded") for run in runs)
@@ -53,7 +55,7 @@ def moves(store: str, secret: bytes, night: tuple[str, date], paths: Sequence[tu
             or publication["run_id"] != run_id
             or not {run_id, publication["replaced_run_id"]} - {None} <= numbers
         ):
-            raise PartError(f"{path} in {store} speaks of another night or run than its name. {_REMEDY}")
+            raise PartError(f"{path} in {store} speaks of another score date or run than its name. {_REMEDY}")
         moves.append(move)
     return moves
 
@@ -98,7 +100,7 @@ class Archived:
         if value is None:
             raise PartError(
                 f"{self.name}: its record {path} is missing from {self.store}. Its files have had their time "
-                "(retention.parts_days), or the store has lost them. Score the night again."
+                "(retention.parts_days), or the store has lost them. Score that date again."
             )
         record: Row = json.loads(value)
         of = ("job", "score_date", "run_id")
@@ -192,12 +194,12 @@ class Archived:
         """The digest that a file has, and the erasures that rewrote it since it had the given one."""
         actual = self._digest(path)
         if actual is None:
-            raise PartError(f"{self.name}: {path} is missing from {self.store}. Score the night again.")
+            raise PartError(f"{self.name}: {path} is missing from {self.store}. Score that date again.")
         erasures = erasures_between(self._notes, kind, part, sha256, actual)
         if erasures is None:
             raise PartError(
                 f"{self.name}: {path} in {self.store} is not what was published: SHA-256 {actual}, expected {sha256}. "
-                "Restore it from a copy of the store, or score the night again."
+                "Restore it from a copy of the store, or score that date again."
             )
         return actual, erasures
 

@@ -34,7 +34,7 @@ _WIPE = {
 
 
 class RestoreError(ScoringError):
-    """A night that cannot be made again, and why."""
+    """A score date that cannot be made again, and why."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ class Loader:
         if rows != expected:
             raise RestoreError(
                 f"{self.archived.name}: {file.path} has {rows} rows, and its ledger says {expected}. "
-                "Score the night again."
+                "Score that date again."
             )
         return rows
 
@@ -142,7 +142,7 @@ class Loader:
         try:
             file = self.archived.rejected(part["sha256"])
         except PartError as error:
-            self.notes.append(f"made again without rejected rows: {error}")
+            self.notes.append(f"{self.archived.name} was made again without its rejected rows: {error}")
             return {"rejected_pruned_at": self.archived.run["status_since"]}
         batches = parts.read(self.archived.store, file.path, file)
         rows = _rejected_rows(self.archived.run["run_id"], batches)

@@ -30,7 +30,7 @@ class Rebuilt:
 
     Attributes:
         runs: what was made again.
-        refused: nights that could not be, each with its reason.
+        refused: score dates that could not be, each with its reason.
         notes: what a person has to know or to do.
     """
 
@@ -56,7 +56,7 @@ def rebuild(
         job: the job's name.
         between: the first and the last score date.
         adopt: make a new and empty database the owner of the store's runs, and believe what lies there.
-        progress: called with each night before it is made again.
+        progress: called with each score date before it is made again.
 
     Raises:
         RebuildError: the store is another database's, or nobody's.
@@ -121,10 +121,12 @@ def _restore_erasures(
                     )
             except (KeyError, TypeError, ValueError, sa.exc.DataError, sa.exc.IntegrityError) as error:
                 reason = str(getattr(error, "orig", error)).splitlines()[0]
-                notes.append(f"{path} in {store} was left out: {reason}. Remove it, or have it looked at.")
+                notes.append(
+                    f"{path} in {store} was left out: {reason}. Remove it, or find out who writes there."
+                )
                 continue
             if came_back:
                 notes.append(
-                    f"erasure {number} of {job[0]} ({erasure['reason']}) is younger than the backup. Its "
-                    "rows are gone again where the parts are kept. Scores whose parts have gone came back: erase again."
+                    f"erasure {number} of {job[0]} ({erasure['reason']}) is younger than the backup. Its rows "
+                    "were removed again where their parts are archived. Scores without parts came back: erase again."
                 )

@@ -1,4 +1,4 @@
-"""One night is made again from the store, in one transaction: whole, or not at all.
+"""One score date is made again from the store, in one transaction: whole, or not at all.
 
 The record of each of its runs, the scored parts and the rejected rows say what the database lacks; which run is shown
 says the last receipt, unless the database has a later move of its own. A run that the database knows as published keeps
@@ -63,7 +63,7 @@ class ScoreDate:
     notes: list[str]
 
     def make(self, paths: list[tuple[int, str]]) -> list[Item]:
-        """Make again what the database lacks of the night; returns the runs that changed.
+        """Make again what the database lacks of the score date; returns the runs that changed.
 
         Args:
             paths: its receipts, in order.
@@ -94,7 +94,7 @@ class ScoreDate:
         return done
 
     def _runs(self, cursor: adbc.Cursor, moves: list[Row]) -> list[Row]:
-        """The night's runs as they are to be: of two receipts the later counts, and of all moves the last."""
+        """The score date's runs as they are to be: of two receipts the later counts, and of all moves the last."""
         runs = {run["run_id"]: run for move in moves for run in move["runs"]}
         entered = value(cursor, _SQL["last_move"], self.job, self.day.isoformat())
         publications = [move["publication"] for move in moves] + ([entered] if entered else [])
@@ -103,11 +103,11 @@ class ScoreDate:
             if run["status"] == "published" and run["run_id"] != last["run_id"]:
                 reason = f"replaced by run {last['run_id']}"
                 run.update(status="superseded", status_reason=reason, status_since=last["published_at"])
-        # One published run a night: the one that takes over comes last.
+        # One published run a score date: the one that takes over comes last.
         return sorted(runs.values(), key=lambda run: (run["status"] == "published", run["run_id"]))
 
     def _advance(self, cursor: adbc.Cursor, highest: int) -> None:
-        """Let new runs begin above the night's: a claim may be lost."""
+        """Let new runs begin above the score date's: a claim may be lost."""
         last = value(cursor, _SQL["last_run"])
         if highest > last + AHEAD:
             raise RestoreError(
@@ -122,8 +122,8 @@ class ScoreDate:
         current = value(cursor, _CURRENT, run["run_id"])
         if current is None:
             return self._load(cursor, run)
-        night = ("job", "score_date")
-        if any(current[column] != run[column] for column in night) or (
+        of = ("job", "score_date")
+        if any(current[column] != run[column] for column in of) or (
             _moment(current["started_at"]) != _moment(run["started_at"])
         ):
             raise RestoreError(
@@ -169,8 +169,8 @@ def _move(cursor: adbc.Cursor, publication: Row) -> bool:
 
 
 @contextmanager
-def _making_sense(night: str) -> Iterator[None]:
-    """Name the night of which the store has what is no receipt or record, or what the database refuses.
+def _making_sense(name: str) -> Iterator[None]:
+    """Name the score date of which the store has what is no receipt or record, or what the database refuses.
 
     What the database has sealed makes sense. What was adopted without a proof need not.
     """
@@ -186,8 +186,8 @@ def _making_sense(night: str) -> Iterator[None]:
     else:
         return
     raise RestoreError(
-        f"{night}: what the store has of it makes no sense: {reason}. Restore its receipts and records from a copy of "
-        "the store, or score the night again."
+        f"{name}: what the store has of it makes no sense: {reason}. Restore its receipts and records from a copy of "
+        "the store, or score that date again."
     )
 
 

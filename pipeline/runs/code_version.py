@@ -2,7 +2,7 @@
 
 import hashlib
 
-from pipeline.project import ROOT
+from pipeline.project import PACKAGE
 
 # Rooms and modules of `pipeline` on which a score, or the rows that get one, depends. Code elsewhere may change, and a
 # score date that is scored again still gives the same run.
@@ -24,6 +24,7 @@ INDIFFERENT = (
     "embedded",
     "errors",
     "evaluation",
+    "exports",
     "inspection",
     "integrations",
     "maintenance",
@@ -36,16 +37,17 @@ INDIFFERENT = (
     "reports",
     "runs",
     "runtime",
+    "scaffolding",
     "training",
+    "version",
 )
 
 
 def code_version() -> str:
     """Digest of the source of the decisive rooms, whatever their depth: also where there is no git."""
     digest = hashlib.sha256()
-    package = ROOT / "pipeline"
-    for file in sorted(package.rglob("*.py")):
-        path = file.relative_to(package)
+    for file in sorted(PACKAGE.rglob("*.py")):
+        path = file.relative_to(PACKAGE)
         if path.parts[0].removesuffix(".py") in DECISIVE:
             digest.update(path.as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
     return digest.hexdigest()[:16]

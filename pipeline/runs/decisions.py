@@ -158,7 +158,7 @@ def _require_named(by: str, reason: str) -> None:
         if not any(map(str.isalnum, text)):  # what is invisible names nobody
             raise LedgerError(
                 f"the {what} {text!r} says nothing: it has no letter and no digit. "
-                'No decision is kept without who took it and why: --by NAME --reason "WHY"'
+                'A decision needs a name and a reason: --by NAME --reason "WHY"'
             )
 
 

@@ -12,6 +12,7 @@ from pipeline.databases.postgres_errors import remedy
 from pipeline.errors import ScoringError, named
 from pipeline.model.requirements import library_versions
 from pipeline.runs import code_version, ledger
+from pipeline.version import VERSION
 
 _SQL = statements.load("runs/failures")
 
@@ -67,6 +68,7 @@ def note(database_url: str, failure: Failure, *, begin: bool) -> int | None:
         "interval_start": failure.interval[0],
         "interval_end": failure.interval[1],
         "code_version": code_version.code_version(),
+        "pipeline_version": VERSION,
         "library_versions": json.dumps(library_versions()),
     }
     del values["interval"]

@@ -15,10 +15,11 @@ from pipeline.databases.postgres import bound, engine
 from pipeline.databases.postgres_errors import translated_errors
 from pipeline.databases.waiting import patiently
 from pipeline.errors import NothingToDo, UsageError, kept_text
-from pipeline.model.manifest import PinnedVersion
+from pipeline.model.manifest import Manifest, PinnedVersion
 from pipeline.model.requirements import library_versions
 from pipeline.payloads import RunRequest
 from pipeline.runs.code_version import code_version
+from pipeline.version import VERSION
 
 _SQL = statements.load("runs/ledger")
 
@@ -86,10 +87,12 @@ def begin(database_url: str, record: RunRecord, claim: Callable[[int], None]) ->
         "model_version": record.pinned.manifest.version,
         "model_sha256": record.pinned.sha256,
         "code_version": code_version(),
+        "pipeline_version": VERSION,
         "query_sha256": record.query_sha256,
         "job_sha256": record.job_sha256,
         "library_versions": json.dumps(library_versions()),
         "model_named": record.request.model_named,
+        "classes": class_names(record.pinned.manifest),
         **record.request.model_dump(exclude={"model_version"}),
     }
     with refusing():
@@ -180,10 +183,23 @@ def _begin(connection: sa.Connection, values: Mapping[str, Any], claim: Callable
         raise Superseded(
             f"try {later.attempt} of {values['trigger']} is at work on run {later.run_id}: nothing to do"
         )
+    enter_classes(connection, values["model_sha256"], values["classes"])
     run_id: int = connection.execute(sa.text(_SQL["begin"]), values).scalar_one()
     connection.execute(sa.text(_SQL["take_over"]), {**values, "run_id": run_id})
     claim(run_id)
     return run_id
+
+
+def class_names(manifest: Manifest) -> list[str]:
+    """What the numbers in `class_scores` are probabilities of, in their order; none but for multiclass models."""
+    return list(manifest.classes) if manifest.task == "multiclass" else []
+
+
+def enter_classes(connection: sa.Connection, model_sha256: str, classes: Sequence[str]) -> None:
+    """Enter the names of a multiclass model's classes, by which analysts read its probabilities."""
+    if classes:
+        values = {"model_sha256": model_sha256, "classes": list(classes)}
+        connection.execute(sa.text(_SQL["classes"]), values)
 
 
 def refusing() -> AbstractContextManager[None]:

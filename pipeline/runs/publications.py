@@ -117,9 +117,9 @@ def resolve(done: sa.Row[Any]) -> int | None:
     if done.outcome == "ended":
         raise Superseded(done.said)
     if done.outcome == "overtaken":
-        raise Superseded(f"{done.night} is not published: {done.said}")
+        raise Superseded(f"{done.run} is not published: {done.said}")
     if done.outcome == "refused":
-        raise PublishError(f"{done.night} is not published: {done.said}")
+        raise PublishError(f"{done.run} is not published: {done.said}")
     return None if done.replaced is None else int(done.replaced)
 
 

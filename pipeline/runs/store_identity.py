@@ -170,7 +170,7 @@ def require_current(store: str, database: Database) -> None:
     last = highest(store, database)
     if last > database.last_run_id:
         raise BehindStore(
-            f"the store {store} has run {last}, and this database has come to run {database.last_run_id} only: it was "
+            f"the store {store} has run {last}, and the last run of this database is {database.last_run_id}: it was "
             "restored from a backup. Nothing was touched. Bring back what is missing: python -m pipeline rebuild. "
             "Where it is not wanted: prune or erase with --after-restore."
         )

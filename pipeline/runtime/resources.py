@@ -63,7 +63,7 @@ def limit_threads() -> None:
         UsageError: SCORING_TASKS is no positive number.
     """
     pa.set_cpu_count(share())
-    # What Arrow's own allocator keeps for later grows with the night; the system's stays flat at the same speed.
+    # What Arrow's own allocator keeps for later grows with the run; the system's stays flat at the same speed.
     pa.set_memory_pool(pa.system_memory_pool())
     # For libraries that are loaded with the model, and then for those that are loaded already.
     os.environ.update(dict.fromkeys(_THREADS, "1"))

@@ -77,7 +77,7 @@ def note(database_url: str, broken: Broken) -> int | None:
     """Note a failed run of the day, where none of the day is published; returns its number."""
     values = {"job": broken.job, "score_date": broken.score_date}
     with engine(database_url).connect() as connection:
-        if connection.execute(sa.text(_PUBLISHED), values).first():
+        if connection.execute(sa.text(_PUBLISHED), values).scalar_one():
             return None
     return failures.note(
         database_url,
@@ -111,7 +111,7 @@ def message(broken: Broken, page: str) -> outbox.Alert:
     """
     body = [
         plain(broken.reason),
-        "Until that is put right no night of it is scored. What was published before stays.",
+        "Until that is put right, no day of the job is scored. What was published before stays.",
         f"Seen by: {page}",
         *([f"Owner: {broken.owner}"] if broken.owner else []),
     ]
@@ -159,4 +159,4 @@ def _mark(reason: str) -> str:
     return hashlib.sha256(reason.encode()).hexdigest()[:12]
 
 
-_PUBLISHED = "SELECT FROM scoring.current_runs WHERE job = :job AND score_date = :score_date"
+_PUBLISHED = "SELECT EXISTS (SELECT FROM scoring.current_runs WHERE job = :job AND score_date = :score_date)"

@@ -140,8 +140,8 @@ def _nothing_extracted(workspace: Workspace, job: Job, run: Run) -> None:
     message = f"{job.name} {run.score_date}: {job.extract.query} gave no rows"
     if job.gate.on_empty == "skip":
         ledger.close(workspace.predictions, run.run_id, "abandoned", message)
-        raise NothingToDo(f"{message}; the job skips empty nights (gate.on_empty)")
+        raise NothingToDo(f"{message}; the job skips days without rows (gate.on_empty)")
     raise ExtractError(
-        f"{message}. What was published before stays. Check that the warehouse was loaded, then run the night again; "
-        'set gate.on_empty = "skip" in the job file if empty nights are normal.'
+        f"{message}. What was published before stays. Check that the warehouse was loaded, and score the day again. "
+        'If days without rows are normal, set gate.on_empty = "skip" in the job file.'
     )

@@ -47,7 +47,7 @@ def serve(workspace: Workspace, job: Job, score_date: date, *, trigger: str, rea
     """
     if job.fallback == "none":
         raise UsageError(
-            f'{job.name}.toml: key fallback is "none", so nothing stands in for a night that failed. '
+            f'{job.name}.toml: key fallback is "none", so nothing stands in for a run that failed. '
             f'Set fallback = "last_published" or "{PREVIOUS}".'
         )
     shown = _shown(workspace.predictions, job, score_date)
@@ -125,7 +125,7 @@ def _describe(job: Job, score_date: date, shown: sa.RowMapping | None) -> str:
         return f"{job.name} {score_date}: nothing is published"
     what = f"{job.name} {score_date}: analysts see run {shown['run_id']}"
     if shown["served_by"] == "model":
-        return f"{what}, which the night itself published before"
+        return f"{what}, which its own run published before"
     if shown["served_by"] == "last_published":
         days = shown["staleness_days"]
         return (

@@ -41,7 +41,7 @@ def predict(files: Files, work: PartTask) -> Scored:
 def score_part(files: Files, work: PartTask, pinned: PinnedVersion, loaded: Model, clock: Clock) -> Scored:
     """What `predict` does, with a model that is loaded already."""
     ref, number = RunRef.of(work), work.part.number
-    writer, looks = parts.PartWriter(SCORE_SCHEMA), parts.PartWriter(PROFILE_SCHEMA)
+    writer, profiles = parts.PartWriter(SCORE_SCHEMA), parts.PartWriter(PROFILE_SCHEMA)
     bins = references.load(pinned).bins
     profile = Profile.of(bins)
     progress = Progress(log, f"part {work.part.number}: scored", work.part.rows)
@@ -53,13 +53,13 @@ def score_part(files: Files, work: PartTask, pinned: PinnedVersion, loaded: Mode
             progress.add(scores.num_rows)
     except MemoryError as error:
         raise MemoryError(
-            f"part {work.part.number} of {work.job} {work.score_date}, {work.part.rows} rows: the memory does not "
-            f"suffice to score it: {error}. Lower extract.rows_per_part in the job file (a batch has "
+            f"part {work.part.number} of {work.job} {work.score_date}, {work.part.rows} rows: there is not enough "
+            f"memory to score it: {error}. Lower extract.rows_per_part in the job file (a batch has "
             f"{parts.ROWS_PER_GROUP} rows at most), let fewer tasks share the machine, or give it more memory."
         ) from error
     part = writer.save(files.store, ref.scored(number), number)
-    looks.write(profile.batch())
-    kept = looks.save(files.store, ref.profile(number), number)
+    profiles.write(profile.batch())
+    kept = profiles.save(files.store, ref.profile(number), number)
     resources.give_back()
     log.info("part %s: %s rows scored", part.number, part.rows)
     return Scored(

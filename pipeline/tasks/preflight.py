@@ -101,7 +101,7 @@ def _model(job: Job, workspace: Workspace, alias: str = "") -> tuple[Model, str]
     if manifest.outcome in {column.name for column in manifest.columns}:
         raise CheckError(
             f"{manifest.name} version {manifest.version} takes its own outcome, {manifest.outcome!r}, which nobody "
-            "knows at night. Train without it, and register again."
+            "knows when a run begins. Train without it, and register again."
         )
     model = registry.load(pinned)
     registry.reference(pinned)

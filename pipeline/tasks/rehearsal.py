@@ -75,7 +75,7 @@ def rehearse(workspace: Workspace, job: Job, score_date: date, model: Model) -> 
     return (
         f"{counts.rows} rows of {score_date} read and scored, {counts.rejected} would be rejected"
         f"{f' ({reasons})' if reasons else ''}; "
-        f"the night: {ahead or 'how many rows, nobody knows before they are read'}"
+        f"the run: {ahead or 'how many rows, nobody knows before they are read'}"
     )
 
 
@@ -98,9 +98,9 @@ def _read(workspace: Workspace, query: Query, checker: Checker, model: Model) ->
 def _require_no_future(query: Query, score_date: date, counts: _Counts) -> None:
     if future := [column for column, rule in sorted(counts.reasons) if rule == "future"]:
         raise CheckError(
-            f"{query.file}: {', '.join(future)}: times after the end of {score_date}, which nobody knows at "
-            "night. Train without them; or, where they are known in advance, register the model with --planned, or say "
-            f'contract.columns.{future[0]}.future = "warn".'
+            f"{query.file}: {', '.join(future)}: times after the end of {score_date}, which nobody knows "
+            "when the run begins. Train without them. If they are known in advance, register the model with --planned, "
+            f'or set contract.columns.{future[0]}.future = "warn".'
         )
 
 

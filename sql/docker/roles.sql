@@ -27,7 +27,7 @@ ALTER ROLE scoring_owner LOGIN NOCREATEROLE;
 ALTER ROLE scoring_pipeline LOGIN;
 ALTER ROLE approver LOGIN;
 ALTER ROLE janitor LOGIN;
--- Analysts leave connections to the nights.
+-- Analysts leave connections to the runs.
 ALTER ROLE analyst LOGIN CONNECTION LIMIT 40;
 ALTER ROLE pages LOGIN CONNECTION LIMIT 20;
 -- What they decide or erase holds up every publication until it is committed.

@@ -8,4 +8,4 @@ SELECT
 FROM (
     SELECT score, late, status, row_number() OVER (ORDER BY score DESC, entity_id) AS rank, count(*) OVER () / 10 AS tenth
     FROM scores LEFT JOIN results USING (entity_id)
-) AS night
+) AS run

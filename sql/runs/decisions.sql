@@ -6,7 +6,7 @@ FROM scoring.scoring_runs WHERE run_id = :run_id
 
 -- name: approve
 -- Publishes a held run in the name of a person, and says what came of it.
-SELECT done.*, format('run %s of %s %s', run.run_id, run.job, run.score_date) AS night
+SELECT done.*, format('run %s of %s %s', run.run_id, run.job, run.score_date) AS run
 FROM scoring.approve(:run_id, :by, :reason) AS done
 LEFT JOIN scoring.scoring_runs AS run ON run.run_id = :run_id
 

@@ -8,8 +8,9 @@ ORDER BY run_id DESC LIMIT 1
 -- Enters a run that never began, and gives its number.
 INSERT INTO scoring.scoring_runs (
     job, score_date, trigger, triggered_by, attempt, dry_run, interval_start, interval_end, model_name, code_version,
-    job_sha256, library_versions)
+    job_sha256, library_versions, pipeline_version)
 VALUES (
     :job, :score_date, :trigger, :triggered_by, coalesce(:attempt, 1), :dry_run, :interval_start, :interval_end,
-    :model_name, :code_version, :job_sha256, CAST(:library_versions AS jsonb))
+    :model_name, :code_version, :job_sha256, CAST(:library_versions AS jsonb),
+    :pipeline_version)
 RETURNING run_id

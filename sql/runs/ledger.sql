@@ -2,12 +2,17 @@
 -- Opens a run, and gives its number.
 INSERT INTO scoring.scoring_runs (
     job, score_date, trigger, dry_run, interval_start, interval_end, model_name, model_version, model_sha256,
-    code_version, query_sha256, job_sha256, library_versions, model_named, attempt, served_by, triggered_by)
+    code_version, query_sha256, job_sha256, library_versions, model_named, attempt, served_by, triggered_by,
+    pipeline_version)
 VALUES (
     :job, :score_date, :trigger, :dry_run, :interval_start, :interval_end, :model_name, :model_version, :model_sha256,
     :code_version, :query_sha256, :job_sha256, CAST(:library_versions AS jsonb), :model_named, :attempt,
-    :served_by, :triggered_by)
+    :served_by, :triggered_by, :pipeline_version)
 RETURNING run_id
+
+-- name: classes
+-- Enters the names of a model's classes, unless they are there.
+INSERT INTO scoring.model_classes (model_sha256, classes) VALUES (:model_sha256, :classes) ON CONFLICT DO NOTHING
 
 -- name: later
 -- The run on which a later try of the same trigger is at work.

@@ -1,6 +1,6 @@
 -- name: publish
 -- Moves the pointer to a run, and says what came of it.
-SELECT done.*, format('run %s of %s %s', run.run_id, run.job, run.score_date) AS night
+SELECT done.*, format('run %s of %s %s', run.run_id, run.job, run.score_date) AS run
 FROM scoring.publish(:run_id) AS done
 LEFT JOIN scoring.scoring_runs AS run ON run.run_id = :run_id
 

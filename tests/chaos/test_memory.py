@@ -46,7 +46,7 @@ def test_a_part_that_does_not_fit_says_what_to_lower_and_then_fits(home: Home) -
     shop.configure("rows_per_part = 40", "rows_per_part = 4000")
     output = score_in_a_child(shop, spare=80)
     assert "MemoryError: part 0 of job_" in output
-    assert "4000 rows: the memory does not suffice to score it" in output
+    assert "4000 rows: there is not enough memory to score it" in output
     assert "Lower extract.rows_per_part in the job file" in output
     shop.configure("rows_per_part = 4000", "rows_per_part = 400")
     assert score_in_a_child(shop, spare=80) == ""

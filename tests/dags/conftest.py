@@ -1,10 +1,14 @@
-"""What operators say to Airflow's supervisor is kept, and nothing is answered."""
+"""A job whose DAG can be read; and what operators say to Airflow's supervisor is kept, and nothing is answered."""
 
+import shutil
 from typing import Any
 
 import pytest
 from airflow.sdk.execution_time import task_runner
 from airflow.sdk.execution_time.comms import MaskSecret
+
+from tests.dags.bag import ROOT
+from tests.home import Home
 
 
 class Supervisor:
@@ -26,3 +30,10 @@ def supervisor(monkeypatch: pytest.MonkeyPatch) -> Supervisor:
     made = Supervisor()
     monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", made, raising=False)
     return made
+
+
+@pytest.fixture
+def job(home: Home) -> str:
+    """A job whose DAG can be looked at."""
+    shutil.copy(ROOT / "dags" / "scoring.py", home.path / "dags")
+    return home.job("SELECT 1", "shop")

@@ -186,7 +186,7 @@ def test_a_failure_before_there_is_a_run_is_a_run_and_a_message(
     assert message in str(error).splitlines()
     assert "clear the task extract" in last
     # Told once: what stands in for tasks that cannot tell has nothing to do.
-    with pytest.raises(AirflowSkipException, match="has told of it itself"):
+    with pytest.raises(AirflowSkipException, match="has notified people itself"):
         note(shop.home.read(shop.job), noting_of(shop, {"extract": "failed"}, left))
     assert len(web.got) == len(shop.runs()) == 1
 

@@ -180,7 +180,7 @@ def test_the_nights_of_a_backfill_that_is_measured_have_one_message(unfair: Shop
 def test_no_message_fails_what_was_measured(unfair: Shop, web: Web, caplog: pytest.LogCaptureFixture) -> None:
     web.status = 503
     assert measure(outcomes_of(unfair.home, unfair.job), None, "2024-03-01")["alarms"]
-    assert "notify_outcomes: the night goes on without it" in caplog.text
+    assert "notify_outcomes: the run goes on without it" in caplog.text
     web.status = 200
     measure(outcomes_of(unfair.home, unfair.job), None, "2024-03-01")
     assert [posted["title"] for posted in web.got] == [f"{unfair.job} 2024-03-01: groups fare differently"]

@@ -9,7 +9,7 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG
 
 from tests.home import Home
-from tests.pipeline.maintenance.test_retention import age, enter
+from tests.pipeline.maintenance.aging import age, enter
 from tests.pipeline.shop import open_shop
 
 ROOT = Path(__file__).resolve().parents[2]

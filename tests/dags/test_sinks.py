@@ -71,7 +71,7 @@ def test_a_night_is_published_with_every_sink_down(
         run_id = night(shop)
     assert shop.status(run_id) == "published"
     assert len(shop.predictions()) == 90
-    assert "_track: the night goes on without it" in caplog.text
+    assert "_track: the run goes on without it" in caplog.text
     assert f"http://127.0.0.1:{ports[2]}/api/2.0/mlflow/experiments/search: ConnectError" in caplog.text
     [kept] = waits(shop)
     assert kept["title"] == f"{shop.job} 2024-03-01: published, with something unusual"

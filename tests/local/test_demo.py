@@ -1,10 +1,13 @@
-"""`make demo`, as a person meets it: from nothing, after a crash, with nothing left behind, and in odd surroundings.
+"""`make demo`, as a person meets it: after a crash, again, with nothing left behind, and in odd surroundings.
 
 The checkout lies in a folder that is closed to others, under a path of 150 bytes with spaces and an umlaut. Its user
 has no HOME, a umask of 077, another time zone, and no language.
 """
 
+import json
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -21,6 +24,8 @@ pytestmark = pytest.mark.airflow
 
 ROOT = Path(__file__).resolve().parents[2]
 
+SCORED = ["2013-07-01", "2013-07-02", "2013-07-03", "2013-11-27"]
+
 
 @pytest.fixture
 def checkout(postgres_folder: Callable[[], Path]) -> Iterator[Path]:
@@ -36,12 +41,12 @@ def checkout(postgres_folder: Callable[[], Path]) -> Iterator[Path]:
     server.stop(home / ".local")
 
 
-def command(home: Path, name: str) -> subprocess.Popen[str]:
-    """Start `python -m local` as the Makefile does, for another home."""
+def command(home: Path, *arguments: str, module: str = "local") -> subprocess.Popen[str]:
+    """Start `python -m local` as the Makefile does, or `python -m pipeline`, for another home."""
     left_out = ("AIRFLOW", "SCORING", "HOME", "XDG_", "LC_")
     environ = {key: value for key, value in os.environ.items() if not key.startswith(left_out)}
     return subprocess.Popen(
-        [sys.executable, "-m", "local", name],
+        [sys.executable, "-m", module, *arguments],
         cwd=ROOT,
         env={**environ, "SCORING_HOME": str(home), "LANG": "C", "TZ": "Asia/Tokyo"},
         umask=0o077,
@@ -53,7 +58,7 @@ def command(home: Path, name: str) -> subprocess.Popen[str]:
 
 def finish(process: subprocess.Popen[str]) -> str:
     """What a command printed, when it succeeded."""
-    output, _ = process.communicate(timeout=600)
+    output, _ = process.communicate(timeout=900)
     assert process.returncode == 0, output
     return output
 
@@ -82,11 +87,46 @@ def test_a_demo_that_was_killed_is_cleared_away_and_the_next_one_works(checkout:
     assert not server.is_running(folder)
 
     output = finish(command(checkout, "demo"))
-    assert [f"2013-07-0{day}: success" in output for day in (1, 2, 3)] == [True] * 3
-    assert output.count("\n 2013-07-03  ") == 11  # one row of the runs, ten of the predictions
+    assert [day for day in SCORED if f"{day}: published in" in output] == SCORED
+    assert "2013-11-28: waits for a decision after" in output
     assert "http://127.0.0.1:" in output
     assert "user admin, password" in output
     assert not marked(folder)
     assert not server.is_running(folder)
+    told = story(output)
+    assert [line[:15] for line in told] == [
+        *(f"  {number}  {day}" for number, day in enumerate([*SCORED, "2013-11-28"], start=1))
+    ]
+    assert all(re.search(r" 0  0\.\d{3}  .+published as usual", line) for line in told[:3])
+    assert "published, but unusual: precip" in " ".join(told[3].split())
+    assert "held: 634 rows were scored, and gate.min_rows is 650" in " ".join(told[4].split())
+    page = re.search(r"^  (/.+/reports/run-4\.html)$", output, re.MULTILINE)
+    assert page
+    assert "precip" in Path(page[1]).read_text(encoding="utf-8")
+
+    output = finish(command(checkout, "demo"))
+    assert "5 of 5 score dates are here already" in output
+    assert "http://" not in output  # no Airflow had to be started
+    assert story(output) == told
+
+    lines = re.findall(r"^  \.venv/bin/scoring (.+?) +# ", output, re.MULTILINE)
+    assert [line.split()[0] for line in lines] == ["runs", "diff", "reproduce", "show", "approve"]
+    for line in lines:
+        finish(command(checkout, *shlex.split(line), module="pipeline"))
+    listed = finish(command(checkout, "runs", "flight_delay", "--json", module="pipeline"))
+    assert [(run["run_id"], run["status"]) for run in json.loads(listed)] == [
+        (number, "published") for number in (5, 4, 3, 2, 1)
+    ]
 
     assert "nothing was left" in finish(command(checkout, "down"))
+
+
+def story(output: str) -> list[str]:
+    """The rows of the table of score dates, each with the lines that its verdict takes."""
+    rows: list[str] = []
+    for line in output.partition("verdict")[2].partition("\nReport")[0].splitlines()[1:]:
+        if line[:5].strip():
+            rows.append(line)
+        else:
+            rows[-1] += line
+    return rows

@@ -178,7 +178,7 @@ def test_an_empty_night_ends_quietly_where_the_job_says_so(shop: Shop) -> None:
     before = shop.predictions()
     shop.configure("min_rows = 1", 'on_empty = "skip"')
     shop.query("SELECT * FROM {table} WHERE false")
-    with pytest.raises(NothingToDo, match=r"gave no rows; the job skips empty nights \(gate.on_empty\)"):
+    with pytest.raises(NothingToDo, match=r"gave no rows; the job skips days without rows \(gate.on_empty\)"):
         shop.home.score(shop.job)
     assert shop.home.last_run(shop.job)["status"] == "abandoned"
     assert shop.predictions().equals(before)

@@ -1,4 +1,4 @@
-"""A task's memory does not grow with the night: ten times the rows, the same peak."""
+"""A task's memory does not grow with the run: ten times the rows, the same peak."""
 
 import json
 import os

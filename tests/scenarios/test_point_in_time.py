@@ -1,7 +1,6 @@
-"""docs/recovery.md: a server goes back to a point in time, and what was published after it comes from the store."""
+"""The page on backups: a server goes back to a point in time, and what was published after it comes from the store."""
 
 import os
-import re
 import shutil
 import subprocess
 import tempfile
@@ -17,8 +16,9 @@ from pipeline.embedded import server as embedded
 from pipeline.embedded.server import Embedded
 from pipeline.provisioning.migrate import migrate
 from pipeline.recovery.rebuild import rebuild
+from tests import pages
 from tests.home import Home
-from tests.pipeline.recovery.test_rebuild import NIGHTS, PAGE, Own, Rescue
+from tests.pipeline.recovery.rescue import NIGHTS, Own, Rescue
 from tests.pipeline.shop import open_shop
 
 # Postgres refuses to run as root.
@@ -49,11 +49,6 @@ class Cluster:
             typed.seek(0)
             assert done.returncode == 0, f"{commands}\n{typed.read()}"
 
-    def page(self, heading: str, language: str = "console") -> str:
-        """The blocks of a section of the page in a language."""
-        section = PAGE.read_text().split(f"## {heading}\n")[1].split("\n## ")[0]
-        return "\n".join(re.findall(rf"^```{language}\n(.*?)^```", section, re.MULTILINE | re.DOTALL))
-
 
 @pytest.fixture
 def cluster(server: Embedded) -> Iterator[Cluster]:
@@ -62,7 +57,7 @@ def cluster(server: Embedded) -> Iterator[Cluster]:
         Path(folder).chmod(0o755)
         made = Cluster(Path(folder), server.binaries)
         made.type("initdb --pgdata=data --auth=trust --username=postgres --encoding=UTF8 --no-sync")
-        configuration = made.page("Back up for a point in time", "ini")
+        configuration = pages.blocks(pages.RECOVERY, "Back up for a point in time", "ini")
         with (made.folder / "data" / "postgresql.conf").open("a") as file:
             file.write(f"{configuration}listen_addresses = ''\nunix_socket_directories = '{folder}/socket'\n")
         made.type("pg_ctl --pgdata=data --log=data/log --wait start")
@@ -84,7 +79,7 @@ def test_a_server_goes_back_to_a_point_in_time_and_the_store_gives_the_rest(
     shop = open_shop(home)
     home.score(shop.job, NIGHTS[0])
     cluster.variables["SERVER_OWNER"] = running.uri("postgres")
-    cluster.type(cluster.page("Back up for a point in time"))
+    cluster.type(pages.commands(pages.RECOVERY, "Back up for a point in time"))
     home.score(shop.job, NIGHTS[1])
     cluster.variables["UNTIL"] = str(home.sql("SELECT clock_timestamp()::text AS now")[0]["now"])
     home.score(shop.job, NIGHTS[2])
@@ -92,7 +87,7 @@ def test_a_server_goes_back_to_a_point_in_time_and_the_store_gives_the_rest(
     before = rescue.seen()
     wait_for_archive(running)
     cluster.type("pg_ctl --pgdata=data --mode=immediate --wait stop && rm -r data")
-    cluster.type(cluster.page("Restore a point in time"))
+    cluster.type(pages.commands(pages.RECOVERY, "Restore a point in time"))
     wait_for(running, "SELECT NOT pg_is_in_recovery()")
     assert {row["score_date"] for row in home.sql(_NIGHTS, job=shop.job)} == {NIGHTS[0], NIGHTS[1]}
     [item] = rebuild(owner, home.store, shop.job).runs

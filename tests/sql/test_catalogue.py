@@ -25,18 +25,18 @@ FUNCTIONS = (
 READ = {
     "predictions", "latest_predictions", "past_predictions", "rejections", "findings", "drift_history", "model_quality",
     "my_jobs", "scoring_runs", "run_parts", "current_runs", "publications", "run_metrics", "feature_metrics",
-    "profiles", "outcome_metrics",
+    "profiles", "outcome_metrics", "model_classes", "class_probabilities",
 }  # fmt: skip
 # All that ANALYZE keeps of what analysts' queries read. EXPLAIN shows it, of rows that they may not see as well.
 PLANNED_BY = {
     "attempt", "code_version", "column_name", "dry_run", "expired_at", "extracted_at", "feature", "idempotency_key",
     "input_sha256", "input_sha256_next", "interval_end", "interval_start", "job", "job_sha256", "kind",
     "library_versions", "measured_at", "metric", "metrics_pruned_at", "model_name", "model_named", "model_sha256",
-    "model_version", "part", "parts", "parts_pruned_at", "published_at", "query_sha256", "rejected_pruned_at",
-    "replaced_run_id", "row_number", "rows_erased", "rows_extracted", "rows_pruned_at", "rows_rejected",
-    "rows_scored", "rule", "run_id", "score_date", "scored_at", "scored_sha256", "scored_sha256_next", "served_by",
-    "slice_column", "source_run_id", "staleness_days", "started_at", "status", "status_since", "bin", "trigger",
-    "written_at",
+    "model_version", "part", "parts", "parts_pruned_at", "pipeline_version", "published_at", "query_sha256",
+    "rejected_pruned_at", "replaced_run_id", "row_number", "rows_erased", "rows_extracted", "rows_pruned_at",
+    "rows_rejected", "rows_scored", "rule", "run_id", "score_date", "scored_at", "scored_sha256", "scored_sha256_next",
+    "served_by", "slice_column", "source_run_id", "staleness_days", "started_at", "status", "status_since", "bin",
+    "trigger", "written_at",
 }  # fmt: skip
 
 QUESTIONS = {
@@ -108,6 +108,21 @@ QUESTIONS = {
           AND NOT (relrowsecurity AND EXISTS (
               SELECT FROM pg_policy WHERE polrelid = c.oid AND NOT polpermissive AND polcmd IN ('r', '*')
                 AND to_regrole('scoring_job_analyst')::oid = ANY (polroles)))""",
+    "tables, views, columns and functions without a comment": f"""
+        SELECT c.oid::regclass::text FROM pg_class AS c
+        WHERE relnamespace = 'scoring'::regnamespace AND relkind IN ('r', 'p', 'v', 'm') AND NOT relispartition
+          AND coalesce(obj_description(c.oid, 'pg_class'), '') = ''
+        UNION ALL
+        SELECT c.oid::regclass || '.' || attname FROM pg_class AS c JOIN pg_attribute ON attrelid = c.oid
+        WHERE relnamespace = 'scoring'::regnamespace AND relkind IN ('r', 'p', 'v', 'm') AND NOT relispartition
+          AND attnum > 0 AND NOT attisdropped AND coalesce(col_description(c.oid, attnum), '') = ''
+        UNION ALL
+        SELECT name FROM {FUNCTIONS} AS f WHERE coalesce(obj_description(f.oid, 'pg_proc'), '') = ''""",
+    "comments with a sentence of 25 words or more": """
+        SELECT description FROM pg_description JOIN pg_class AS c ON c.oid = objoid AND classoid = 'pg_class'::regclass,
+            regexp_split_to_table(description, '[.;:]\\s') AS sentence
+        WHERE relnamespace = 'scoring'::regnamespace
+          AND cardinality(regexp_split_to_array(btrim(sentence), '\\s+')) >= 25""",
     "what an analyst may do to a table, view or sequence but read it": """
         SELECT c.oid::regclass || ' ' || privilege FROM pg_class AS c,
             unnest(ARRAY['INSERT', 'UPDATE', 'REFERENCES']) AS privilege

@@ -6,10 +6,14 @@ from contextlib import contextmanager
 from typing import Any, LiteralString
 
 import numpy as np
+import pandas as pd
 import psycopg
 import pytest
 import sqlalchemy as sa
 from psycopg import sql
+from sklearn.compose import make_column_transformer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
 
 from pipeline.databases import connections
 from pipeline.embedded.server import Embedded
@@ -21,6 +25,8 @@ from tests.pipeline.shop import Shop, open_shop
 from tests.sql.test_catalogue import READ
 
 SCORES = ("predictions", "latest_predictions", "past_predictions")
+# View -> its number that nobody may learn of a run that is not shown.
+NUMBER = {**dict.fromkeys(SCORES, "score"), "class_probabilities": "probability", "rejections": "row_number"}
 # How a planner may be talked into reading hidden rows first.
 PLANS: dict[str, tuple[LiteralString, ...]] = {
     "as it likes": (),
@@ -39,6 +45,14 @@ ERASED, SECRET = "customer-00031", "secret-%"
 _numbers = itertools.count(1)
 
 
+def thirds(seed: int = 0) -> tuple[Any, pd.DataFrame]:
+    """A multiclass model of the shop's rows, and its reference."""
+    reference = shop_rows(400, seed)[["amount", "visits", "channel", "member"]]
+    often = pd.cut(reference["visits"], [-1, 6, 13, 19], labels=["low", "middle", "high"]).astype(str)
+    columns = make_column_transformer(("passthrough", ["visits", "member"]), ("drop", ["amount", "channel"]))
+    return make_pipeline(columns, LogisticRegression(max_iter=1000)).fit(reference, often), reference
+
+
 @pytest.fixture(scope="module")
 def shop(server: Embedded, tmp_path_factory: pytest.TempPathFactory) -> Shop:
     """A job with a published night, from which an entity was erased, and after it runs that nobody may look at.
@@ -47,6 +61,7 @@ def shop(server: Embedded, tmp_path_factory: pytest.TempPathFactory) -> Shop:
     published night did not, is called secret.
     """
     home = Home(tmp_path_factory.mktemp("home"), server)
+    home.model("shop", *thirds())
     rows = shop_rows()
     rows.loc[7, "entity_id"] = None  # is rejected, as is the next
     rows.loc[50, "amount"] = np.inf
@@ -74,6 +89,8 @@ def other(shop: Shop) -> Shop:
     rows = shop_rows(seed=1)
     rows.loc[3, "amount"] = np.inf  # is rejected
     other = open_shop(shop.home, rows)
+    shop.home.model("other", *thirds(seed=1))
+    other.configure('name = "shop"', 'name = "other"')
     shop.home.score(other.job)
     other.change("visits = visits + 1")
     other.hold()
@@ -202,8 +219,8 @@ def test_an_erasure_still_takes_the_text_of_unsent_messages(home: Home) -> None:
 
 def seen(session: psycopg.Connection[Any], view: str, job: str) -> dict[str, set[float]]:
     """What a view shows of a job: entity -> scores."""
-    score = "score" if view in SCORES else "0"
-    rows = session.execute(f"SELECT entity_id, {score} FROM scoring.{view} WHERE job = %s".encode(), [job])
+    number = "0" if view == "rejections" else NUMBER[view]
+    rows = session.execute(f"SELECT entity_id, {number} FROM scoring.{view} WHERE job = %s".encode(), [job])
     shown: dict[str, set[float]] = {}
     for entity, number in rows:
         shown.setdefault(entity, set()).add(number)
@@ -211,11 +228,11 @@ def seen(session: psycopg.Connection[Any], view: str, job: str) -> dict[str, set
 
 
 @pytest.mark.parametrize("plan", PLANS)
-@pytest.mark.parametrize("view", [*SCORES, "rejections"])
+@pytest.mark.parametrize("view", NUMBER)
 def test_no_error_tells_of_a_row_that_is_not_shown(
     shop: Shop, other: Shop, view: str, plan: str, maker: Login
 ) -> None:
-    score = "score" if view in SCORES else "row_number"
+    score = NUMBER[view]
     with maker.session(*PLANS[plan]) as session:
         shown = [entity for entity in seen(session, view, shop.job) if entity]
         others = [entity for entity in seen(session, view, other.job) if entity]
@@ -232,11 +249,11 @@ def test_no_error_tells_of_a_row_that_is_not_shown(
 
 
 @pytest.mark.parametrize("plan", PLANS)
-@pytest.mark.parametrize("view", [*SCORES, "rejections"])
+@pytest.mark.parametrize("view", NUMBER)
 def test_no_function_or_operator_is_shown_a_row_that_the_view_does_not_show(
     shop: Shop, maker: Login, view: str, plan: str
 ) -> None:
-    score = "score" if view in SCORES else "row_number"
+    score = NUMBER[view]
     met: list[str] = []
     with maker.session(*PLANS[plan]) as session:
         session.add_notice_handler(lambda notice: met.append(str(notice.message_primary)))
@@ -277,7 +294,7 @@ def explained(
 @pytest.mark.parametrize("view", SCORES)
 def test_explain_analyze_counts_no_row_that_is_not_shown(shop: Shop, view: str, plan: str) -> None:
     query = f"SELECT * FROM scoring.{view} WHERE job = %s AND score_date = %s AND "
-    conditions = ["score > 0.25", "score > 0.5", "score > 0.75", "label = 'true'", "entity_id > 'secret-'",
+    conditions = ["score > 0.25", "score > 0.5", "score > 0.75", "label = 'high'", "entity_id > 'secret-'",
                   "entity_id = 'secret-customer-00001'", f"entity_id = '{ERASED}'"]  # fmt: skip
     with Login(shop.home.server, "analyst").session(*PLANS[plan]) as session:
         for condition in conditions:
@@ -292,6 +309,18 @@ def test_explain_analyze_counts_no_row_that_is_not_shown(shop: Shop, view: str, 
             assert counted_rows == pytest.approx(rows, rel=0, abs=rounding), condition
 
 
+@pytest.mark.parametrize("plan", PLANS)
+def test_explain_analyze_says_nothing_of_probabilities(shop: Shop, plan: str) -> None:
+    """Whichever number is asked for, the published run's rows are counted, and no other's."""
+    query = "SELECT * FROM scoring.class_probabilities WHERE job = %s AND score_date = %s AND "
+    conditions = {"probability > 0.01": 97, "probability > 0.99": 97, "class = 'high'": 97,
+                  "entity_id = 'secret-customer-00001'": 0, f"entity_id = '{ERASED}'": 0}  # fmt: skip
+    with Login(shop.home.server, "analyst").session(*PLANS[plan]) as session:
+        for condition, rows in conditions.items():
+            counted = explained(session, "ANALYZE", query + condition, shop.job, NIGHT)
+            assert sum(node["Actual Rows"] * node["Actual Loops"] for node in counted) == rows, condition
+
+
 @pytest.mark.parametrize("view", SCORES)
 @pytest.mark.parametrize(
     "pair",
@@ -299,7 +328,7 @@ def test_explain_analyze_counts_no_row_that_is_not_shown(shop: Shop, view: str, 
         ("score > 0.01", "score > 0.99"),
         ("entity_id = 'customer-00001'", "entity_id = 'nobody'"),
         ("entity_id > 'customer-'", "entity_id > 'z'"),
-        ("label = 'true'", "label = 'no class'"),
+        ("label = 'high'", "label = 'no class'"),
     ],
 )
 def test_explain_expects_as_many_rows_whatever_is_asked(shop: Shop, view: str, pair: tuple[str, str]) -> None:
@@ -338,12 +367,12 @@ def jobs_in(login: Login, relation: str, home: Home) -> set[str]:
         "SELECT array_agg(attname::text) AS names FROM pg_attribute WHERE attrelid = CAST(:name AS regclass)",
         name=f"scoring.{relation}",
     )
-    column = "job" if "job" in columns["names"] else "run_id"
+    column = next(name for name in ("job", "run_id", "model_sha256") if name in columns["names"])
     rows = [value for (value,) in login.rows(f"SELECT DISTINCT {column} FROM scoring.{relation}")]
     if column == "job":
         return set(rows)
-    query = "SELECT DISTINCT job FROM scoring.scoring_runs WHERE run_id = ANY (:runs)"
-    return {row["job"] for row in home.sql(query, runs=rows)}
+    query = f"SELECT DISTINCT job FROM scoring.scoring_runs WHERE {column} = ANY (:seen)"
+    return {row["job"] for row in home.sql(query, seen=rows)}
 
 
 @pytest.fixture

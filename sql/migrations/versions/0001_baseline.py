@@ -1,6 +1,7 @@
 """The whole schema `scoring`, from the files of sql/schema by kind.
 
-From the first release on those files stay as they are, and a revision after this one says what changes.
+Those files say what the newest revision leaves. A later revision brings a database there that was made by earlier ones,
+and finds nothing to do in one that was made from them.
 """
 
 from alembic import op
@@ -18,6 +19,7 @@ FILES = (
     "tables/runs",
     "tables/publications",
     "tables/rows",
+    "tables/classes",
     "tables/metrics",
     "tables/retention",
     "tables/decisions",
@@ -38,6 +40,7 @@ FILES = (
     "functions/restore",
     "views/analysts",
     "views/scores",
+    "views/classes",
     "views/runs",
     "views/monitoring",
     "policies",

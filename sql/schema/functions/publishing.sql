@@ -1,4 +1,4 @@
--- What moves the pointer: publishing, approving, rejecting, rolling back, and the fallback of a night that failed.
+-- What moves the pointer: publishing, approving, rejecting, rolling back, and the fallback of a run that failed.
 
 CREATE FUNCTION scoring.admit(
     run_id bigint, who text, reason text, OUT outcome text, OUT replaced bigint, OUT said text)
@@ -183,14 +183,14 @@ BEGIN
         job, score_date, trigger, dry_run, interval_start, interval_end, idempotency_key, model_name, model_version,
         model_sha256, model_named, code_version, query_sha256, job_sha256, input_sha256, library_versions, parts,
         rows_extracted, rows_rejected, rows_scored, extracted_at, scored_at, parts_pruned_at, served_by, source_run_id,
-        staleness_days)
+        staleness_days, pipeline_version)
     VALUES (
         last.job, $2, $3, false, last.interval_start, last.interval_end,
         encode(sha256(convert_to(format('%s served again as %s', last.run_id, night), 'UTF8')), 'hex'),
         last.model_name, last.model_version, last.model_sha256, true, last.code_version, last.query_sha256,
         last.job_sha256, last.input_sha256, last.library_versions, last.parts, last.rows_extracted, last.rows_rejected,
         last.rows_scored, last.extracted_at, last.scored_at, now(), 'last_published', last.run_id,
-        $2 - last.score_date)
+        $2 - last.score_date, last.pipeline_version)
     RETURNING scoring_runs.run_id INTO served;
     INSERT INTO scoring.run_parts (run_id, part, rows_extracted, rows_rejected, rows_erased, input_sha256,
                                    rows_scored, scored_sha256, written_at)

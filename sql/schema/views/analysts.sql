@@ -7,4 +7,4 @@ WHERE to_regrole(quote_ident(granted.role)) = granted.role_id
       AND pg_has_role(to_regrole(quote_ident(granted.role)), 'USAGE');
 COMMENT ON VIEW scoring.my_jobs IS
     'The jobs that whoever asks reads by name. Members of scoring_analyst read every job, and need none here.';
-COMMENT ON COLUMN scoring.my_jobs.job IS 'The job.';
+COMMENT ON COLUMN scoring.my_jobs.job IS 'A job that whoever asks reads by name.';

@@ -29,27 +29,28 @@ CROSS JOIN LATERAL (
 WHERE (SELECT pg_has_role('scoring_analyst', 'USAGE') OR NOT pg_has_role('scoring_job_analyst', 'USAGE'))
       OR current.job IN (SELECT mine.job FROM scoring.my_jobs AS mine);
 COMMENT ON VIEW scoring.drift_history IS
-    'How far each published night was from its model''s training nights: one row a feature, one for the score and one '
-    'for the number of rows. Numbers are null where a run did not measure them.';
-COMMENT ON COLUMN scoring.drift_history.job IS 'The job.';
-COMMENT ON COLUMN scoring.drift_history.score_date IS 'The night.';
+    'How far each published run was from the days that its model was trained on: one row a feature, one for the '
+    'score, one for the number of rows.';
+COMMENT ON COLUMN scoring.drift_history.job IS 'The job''s name.';
+COMMENT ON COLUMN scoring.drift_history.score_date IS 'The score date.';
 COMMENT ON COLUMN scoring.drift_history.run_id IS 'The run, as in `scoring_runs`.';
 COMMENT ON COLUMN scoring.drift_history.model_name IS 'The model of that run.';
 COMMENT ON COLUMN scoring.drift_history.model_version IS 'Its registered version.';
-COMMENT ON COLUMN scoring.drift_history.kind IS 'feature, score or rows.';
+COMMENT ON COLUMN scoring.drift_history.kind IS '`feature`, `score` or `rows`.';
 COMMENT ON COLUMN scoring.drift_history.feature IS 'The feature; null for the score and the rows.';
 COMMENT ON COLUMN scoring.drift_history.unusualness IS
-    'The distance to the training nights, or the change since the last night where that says more, on the scale on '
-    'which 1 is the limit that the job''s false_alarm_rate sets for the night as a whole.';
+    'The distance to the training days, or the change since the last date where that is greater. At 1 it reaches '
+    'the limit that false_alarm_rate sets.';
 COMMENT ON COLUMN scoring.drift_history.unusual IS
     'Whether it is beyond the limit; null where it was not measured.';
-COMMENT ON COLUMN scoring.drift_history.psi IS 'Population stability index against the training nights.';
-COMMENT ON COLUMN scoring.drift_history.psi_last_night IS 'The same against the last night published before.';
+COMMENT ON COLUMN scoring.drift_history.psi IS 'Population stability index against the training days.';
+COMMENT ON COLUMN scoring.drift_history.psi_last_night IS
+    'The same index against the last date that was published before.';
 COMMENT ON COLUMN scoring.drift_history.missing_share IS 'The share of the extracted rows without a value.';
 COMMENT ON COLUMN scoring.drift_history.unknown_category_share IS
     'The share of the extracted rows with a text that training never saw.';
 COMMENT ON COLUMN scoring.drift_history.change_last_night IS
-    'By how many bins the rows moved on average since the last night published before; between categories every move '
+    'By how many bins the rows moved on average since the last published date; between categories every move '
     'counts 1.';
 
 CREATE VIEW scoring.model_quality WITH (security_barrier) AS
@@ -82,29 +83,28 @@ CROSS JOIN LATERAL (
 WHERE (SELECT pg_has_role('scoring_analyst', 'USAGE') OR NOT pg_has_role('scoring_job_analyst', 'USAGE'))
       OR current.job IN (SELECT mine.job FROM scoring.my_jobs AS mine);
 COMMENT ON VIEW scoring.model_quality IS
-    'How the published scores of every night fared against the real results: one row for all entities (slice_column is '
-    'empty), and one for each group of the job''s slices. Further figures are in `outcome_metrics`.';
-COMMENT ON COLUMN scoring.model_quality.job IS 'The job.';
-COMMENT ON COLUMN scoring.model_quality.score_date IS 'The night whose scores were held against the results.';
+    'How published scores compare with their outcomes: one row for all entities, where slice_column is empty, and'
+    ' one for each group of the job''s slices.';
+COMMENT ON COLUMN scoring.model_quality.job IS 'The job''s name.';
+COMMENT ON COLUMN scoring.model_quality.score_date IS 'The score date whose scores were compared.';
 COMMENT ON COLUMN scoring.model_quality.run_id IS 'The run, as in `scoring_runs`.';
 COMMENT ON COLUMN scoring.model_quality.model_name IS 'The model of that run.';
 COMMENT ON COLUMN scoring.model_quality.model_version IS 'Its registered version.';
 COMMENT ON COLUMN scoring.model_quality.served_by IS
-    'model, or the fallback that stands in for a night that failed.';
+    '`model`, or the fallback that stands in for a run that failed.';
 COMMENT ON COLUMN scoring.model_quality.slice_column IS
     'The feature that makes the groups; empty for all entities.';
 COMMENT ON COLUMN scoring.model_quality.slice_value IS 'Its value; null where it is missing.';
-COMMENT ON COLUMN scoring.model_quality.outcomes IS 'Entities whose result was known when it was measured.';
-COMMENT ON COLUMN scoring.model_quality.coverage IS
-    'The share of the scored entities whose result was known.';
+COMMENT ON COLUMN scoring.model_quality.outcomes IS 'Entities whose outcome was known when it was measured.';
+COMMENT ON COLUMN scoring.model_quality.coverage IS 'The share of the scored entities whose outcome was known.';
 COMMENT ON COLUMN scoring.model_quality.roc_auc IS
     'Binary models: how often an entity of the positive class is scored above another; null without both.';
 COMMENT ON COLUMN scoring.model_quality.average_precision IS
     'Binary models: the area under precision against recall.';
 COMMENT ON COLUMN scoring.model_quality.log_loss IS
-    'Classifiers: the mean of minus the logarithm of what was said of the real class.';
+    'Classifiers: the mean of minus the logarithm of the probability that the real class got.';
 COMMENT ON COLUMN scoring.model_quality.brier IS
-    'Binary models: the mean squared difference of score and result.';
+    'Binary models: the mean squared difference of score and outcome.';
 COMMENT ON COLUMN scoring.model_quality.calibration_error IS
     'Binary models: how far predicted and real rates lie apart on average, over ten bins of the score.';
 COMMENT ON COLUMN scoring.model_quality.accuracy IS 'Classifiers: the share of right labels.';
@@ -114,5 +114,5 @@ COMMENT ON COLUMN scoring.model_quality.recall IS
     'Binary models: the share of the real ones that were called positive.';
 COMMENT ON COLUMN scoring.model_quality.mae IS 'Regressions: the mean absolute error.';
 COMMENT ON COLUMN scoring.model_quality.rmse IS 'Regressions: the root of the mean squared error.';
-COMMENT ON COLUMN scoring.model_quality.bias IS 'Regressions: the mean of score less result.';
-COMMENT ON COLUMN scoring.model_quality.measured_at IS 'When the results were read.';
+COMMENT ON COLUMN scoring.model_quality.bias IS 'Regressions: the mean of score less outcome.';
+COMMENT ON COLUMN scoring.model_quality.measured_at IS 'When the outcomes were read.';

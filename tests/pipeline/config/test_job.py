@@ -59,7 +59,7 @@ def test_a_job_cannot_be_changed(tmp_path: Path) -> None:
         (
             'slices = ["carrier", "origin"]',
             'slices = ["carrier", "Carrier"]',
-            "business reads slices without capitals, and two of these are the same then",
+            "business reads slices in lower case, where two of these are the same",
         ),
         (
             'slices = ["carrier", "origin"]',

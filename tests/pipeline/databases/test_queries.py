@@ -87,7 +87,7 @@ def test_a_parameter_is_one_in_code_and_nowhere_else(pieces: list[str]) -> None:
 def test_whatever_ends_a_query_is_not_of_it(pieces: list[str]) -> None:
     end = "".join(pieces)
     query = queries.count(Query(f"SELECT ';' AS a{end}", {}, "q.sql"))
-    inner = query.text.removeprefix("SELECT count(*) AS counted FROM (\n").removesuffix("\n) AS night")
+    inner = query.text.removeprefix("SELECT count(*) AS counted FROM (\n").removesuffix("\n) AS run_rows")
     # Without a semicolon there is nothing to take away.
     if not any(";" in span.text for span in lexer.split(end) if span.kind == "code"):
         assert inner == f"SELECT ';' AS a{end}".rstrip()

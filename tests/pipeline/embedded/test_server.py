@@ -2,7 +2,6 @@
 
 import os
 import signal
-import stat
 import subprocess
 import sys
 import time
@@ -107,10 +106,6 @@ def test_two_folders_are_two_servers(server: Embedded, other: Embedded) -> None:
     assert ask(server.uri("postgres"), mark) != ask(other.uri("postgres"), mark)
 
 
-def test_the_server_listens_on_no_port(server: Embedded) -> None:
-    assert ask(server.uri("postgres"), "SELECT current_setting('listen_addresses')") == [""]
-
-
 @pytest.mark.parametrize("name", embedded.CONNECTIONS)
 def test_every_connection_of_a_fresh_server_works(other: Embedded, name: str) -> None:
     role, database = embedded.CONNECTIONS[name]
@@ -209,29 +204,7 @@ def test_an_unconfigured_connection_is_the_embedded_servers(server: Embedded) ->
     assert embedded.connection("analyst", server.data.parent, {}) == server.connections["analyst"]
 
 
-def test_a_server_that_cannot_start_says_so(tmp_path: Path) -> None:
-    data = tmp_path / "postgres"
-    data.mkdir(mode=0o700)
-    (data / "PG_VERSION").write_text("18\n")
-    os.chown(data, surroundings.account().uid, -1)
-    with pytest.raises(
-        EmbeddedError, match=rf"(?s)The embedded Postgres in {data} did not start.*postgresql.conf"
-    ):
-        embedded.start(tmp_path)
-    assert embedded.stop(tmp_path) == []
-
-
 # Who may come in
-
-
-def test_the_server_is_closed_to_every_other_user(server: Embedded) -> None:
-    rules = (server.data / "pg_hba.conf").read_text().splitlines()
-    assert [rule for rule in rules if not rule.startswith("#")] == [
-        "local all,replication all peer map=owner"
-    ]
-    assert stat.S_IMODE(server.data.stat().st_mode) == 0o700
-    assert stat.S_IMODE((server.socket / surroundings.SOCKET).stat().st_mode) == 0o700
-    assert stat.S_IMODE((server.data.parent / "postgres.run").stat().st_mode) == 0o700
 
 
 def test_a_caller_who_gets_to_the_socket_is_asked_who_he_is(other: Embedded) -> None:

@@ -13,7 +13,7 @@ from pipeline.evaluation.outcomes import OutcomeError
 from pipeline.tasks import preflight
 from tests.home import NIGHT, Home, shop_rows
 from tests.pipeline.evaluation.shop import BY, bought, kept, look, name_outcomes
-from tests.pipeline.maintenance.test_retention import age, prune
+from tests.pipeline.maintenance.aging import age, prune
 from tests.pipeline.shop import Shop, open_shop
 
 

@@ -68,7 +68,7 @@ def test_check_says_what_a_night_will_take(shop: Shop) -> None:
     shop.home.sql(f"ANALYZE {shop.table}", "warehouse_owner")
     findings = list(preflight.check(shop.home.read(shop.job), shop.home.workspace, NIGHT))
     (found,) = [finding.detail for finding in findings if finding.what == "query and rows"]
-    assert "the night: about 100 rows in 3 parts: " in found
+    assert "the run: about 100 rows in 3 parts: " in found
 
 
 @pytest.mark.parametrize(

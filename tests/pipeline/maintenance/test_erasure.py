@@ -29,7 +29,7 @@ from pipeline.store.layout import RunRef
 from pipeline.store.parts import PartError, PartWriter
 from pipeline.tasks.predict import score_part
 from tests.home import NIGHT
-from tests.pipeline.maintenance.test_retention import age
+from tests.pipeline.maintenance.aging import age
 from tests.pipeline.shop import Shop
 
 ENTITY = "customer-00041"  # in part 1

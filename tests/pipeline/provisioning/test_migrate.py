@@ -1,5 +1,6 @@
 """pipeline/provisioning/migrate.py: any number of migrations leave one schema, which explains itself."""
 
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -7,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 
@@ -15,6 +17,7 @@ from pipeline.databases.waiting import Busy, Turns
 from pipeline.embedded.server import Embedded
 from pipeline.project import SQL
 from pipeline.provisioning.migrate import RevisionError, migrate
+from tests.sql.catalogue import catalogue
 
 
 def rows(uri: str, query: str) -> list[Any]:
@@ -52,18 +55,18 @@ def test_migrations_at_once_make_one_schema(fresh: str) -> None:
 
 @pytest.fixture
 def second(fresh: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The empty database at the baseline, and after it a revision that changes what analysts read."""
-    migrate(fresh)
+    """The empty database at the newest revision, and after it one that changes what analysts read."""
+    newest = migrate(fresh)
     shutil.copytree(SQL / "migrations", tmp_path / "migrations", ignore=shutil.ignore_patterns("__pycache__"))
-    (tmp_path / "migrations" / "versions" / "0002_second.py").write_text(SECOND)
+    (tmp_path / "migrations" / "versions" / "9999_next.py").write_text(NEXT.format(newest=newest))
     monkeypatch.setattr("pipeline.provisioning.migrate.MIGRATIONS", tmp_path / "migrations")
     return fresh
 
 
-SECOND = """
+NEXT = """
 from alembic import op
 
-revision, down_revision = "0002", "0001"
+revision, down_revision = "9999", "{newest}"
 
 
 def upgrade() -> None:
@@ -71,10 +74,39 @@ def upgrade() -> None:
 """
 
 
-def test_a_second_revision_adds_to_the_baseline(second: str) -> None:
-    assert migrate(second) == "0002"
-    assert rows(second, "SELECT version_num FROM scoring.alembic_version") == ["0002"]
+def test_a_later_revision_adds_to_what_is_there(second: str) -> None:
+    assert migrate(second) == "9999"
+    assert rows(second, "SELECT version_num FROM scoring.alembic_version") == ["9999"]
     assert rows(second, "SELECT more FROM scoring.current_runs") == []
+
+
+def test_a_database_of_the_baseline_gets_what_a_new_one_has(fresh: str, server: Embedded) -> None:
+    migrate(fresh)
+    with psycopg.connect(server.uri("to_migrate")) as session:
+        expected = catalogue(session)
+    # As the first baseline left it: no column, no right to it, and a function that does not name it.
+    with postgres.engine(fresh).begin() as connection:
+        function = connection.exec_driver_sql(FUNCTION).scalar_one()
+        older = function.replace(", pipeline_version)", ")").replace(", last.pipeline_version)", ")")
+        assert older != function
+        connection.exec_driver_sql(older, execution_options={"no_parameters": True})
+        connection.exec_driver_sql("ALTER TABLE scoring.scoring_runs DROP COLUMN pipeline_version")
+        connection.exec_driver_sql("UPDATE scoring.alembic_version SET version_num = '0001'")
+    migrate(fresh)
+    with psycopg.connect(server.uri("to_migrate")) as session:
+        assert unnumbered(catalogue(session)) == unnumbered(expected)
+
+
+FUNCTION = "SELECT pg_get_functiondef('scoring.serve_last_published'::regproc)"
+
+
+def unnumbered(lines: set[str]) -> set[str]:
+    """A catalogue in which the column has no number: a dropped column leaves its own behind."""
+    return {
+        re.sub(r"\| \d+ \| pipeline_version", "| pipeline_version", line)
+        for line in lines
+        if "pg.dropped" not in line
+    }
 
 
 @pytest.mark.parametrize(
@@ -122,7 +154,7 @@ def test_behind_a_migration_that_an_idle_reader_holds_up_others_read_on(
         finally:
             idle.close()
         assert migrating.result(120)
-    assert rows(second, "SELECT version_num FROM scoring.alembic_version") == ["0002"]
+    assert rows(second, "SELECT version_num FROM scoring.alembic_version") == ["9999"]
 
 
 WAITING = """
@@ -136,13 +168,14 @@ def test_a_migration_that_is_held_up_for_long_says_by_whom(
     monkeypatch.setattr(
         "pipeline.provisioning.migrate.TURNS", Turns(lock_timeout="50ms", pause=0.05, patience=0.5)
     )
+    before = rows(second, "SELECT version_num FROM scoring.alembic_version")
     with postgres.engine(server.uri("to_migrate", "analyst")).connect() as idle:
         idle.execute(sa.text("SELECT count(*) FROM scoring.predictions"))
         with pytest.raises(
             Busy, match=r"migrating the predictions database: a lock was not .*\d+ \(analyst\)"
         ):
             migrate(second)
-    assert rows(second, "SELECT version_num FROM scoring.alembic_version") == ["0001"]
+    assert rows(second, "SELECT version_num FROM scoring.alembic_version") == before
 
 
 def test_a_published_score_is_not_migrated_away(second: str) -> None:

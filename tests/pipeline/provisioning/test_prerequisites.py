@@ -7,10 +7,10 @@ import pytest
 import sqlalchemy as sa
 
 from pipeline.databases import postgres
-from pipeline.project import ROOT
 from pipeline.provisioning import prerequisites
 from pipeline.provisioning.migrate import migrate
 from pipeline.provisioning.prerequisites import PrerequisiteError
+from tests import pages
 from tests.servers import Server
 
 
@@ -97,7 +97,7 @@ def test_every_role_that_has_rights_is_looked_for(bare: Server) -> None:
 
 
 def test_the_page_for_administrators_makes_all_that_is_looked_for() -> None:
-    page = (ROOT / "docs" / "postgres.md").read_text()
+    page = (pages.HOW_TO / "postgres.md").read_text()
     for role in prerequisites.ROLES:
         assert f"CREATE ROLE {role} NOLOGIN;" in page
-    assert f"is a PostgreSQL {prerequisites.OLDEST}, " in page
+    assert f"PostgreSQL {prerequisites.OLDEST}, " in page

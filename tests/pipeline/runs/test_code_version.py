@@ -13,7 +13,7 @@ from pipeline.runs.code_version import DECISIVE, INDIFFERENT
 ROOMS = sorted(
     path.stem
     for path in (ROOT / "pipeline").iterdir()
-    if not path.name.startswith("__") or path.stem == "__main__"
+    if path.suffix in ("", ".py") and (not path.name.startswith("__") or path.stem == "__main__")
 )
 
 
@@ -21,7 +21,7 @@ ROOMS = sorted(
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the project's code, which is taken for the project."""
     copytree(ROOT / "pipeline", tmp_path / "pipeline", ignore=ignore_patterns("__pycache__"))
-    monkeypatch.setattr(code_version, "ROOT", tmp_path)
+    monkeypatch.setattr(code_version, "PACKAGE", tmp_path / "pipeline")
     return tmp_path
 
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from pipeline.runs import ledger
+from pipeline.runs import identity, ledger
+from pipeline.runs.ledger import Superseded
 from tests.home import Home, shop_model
 from tests.pipeline.shop import Shop, open_shop
 
@@ -29,3 +30,10 @@ def test_another_model_version_is_another_key(shop: Shop) -> None:
     shop.home.model("shop", *shop_model(seed=3))
     done = shop.home.score(shop.job)
     assert (done.model_version, done.replaced_run_id) == (2, first.run_id)
+
+
+def test_a_late_look_for_a_twin_is_superseded(shop: Shop) -> None:
+    run = shop.extract()
+    shop.publish(run, shop.write(run))
+    with pytest.raises(Superseded, match="published"):
+        identity.skip_if_published(shop.home.workspace.predictions, run.run_id)

@@ -4,17 +4,20 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from pipeline.config import dates
+from pipeline.databases import postgres
 from pipeline.model import registry, requirements
 from pipeline.payloads import RunRequest
 from pipeline.runs import code_version, ledger
-from pipeline.runs.ledger import LedgerError, Superseded
+from pipeline.runs.ledger import LedgerError, PartRecord, Superseded
 from pipeline.store.layout import RunRef
 from pipeline.store.parts import PartError
 from pipeline.tasks.load_model import load_model
 from pipeline.tasks.predict import predict
 from pipeline.tasks.write import write
+from pipeline.version import VERSION
 from tests.home import NIGHT
 from tests.pipeline.shop import Shop
 
@@ -27,6 +30,7 @@ def test_a_run_names_all_that_it_was_made_of(shop: Shop) -> None:
     assert (run["model_name"], run["model_version"], run["model_sha256"]) == ("shop", 1, pinned.sha256)
     assert run["job_sha256"] == shop.home.read(shop.job).sha256
     assert run["code_version"] == code_version.code_version()
+    assert run["pipeline_version"] == VERSION
     assert run["library_versions"] == requirements.library_versions()
     assert (run["interval_end"] - run["interval_start"]).total_seconds() == 24 * 3600
     assert run["idempotency_key"]
@@ -121,3 +125,39 @@ def test_work_on_a_run_that_is_not_there_is_refused(shop: Shop) -> None:
         ledger.open_run(shop.home.workspace.predictions, 999_999_999),
     ):
         raise AssertionError("the work began")
+
+
+def test_a_try_that_stands_still_does_not_keep_the_next_one_waiting(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "STALLED", "200ms")
+    run = shop.extract(trigger="of the night")
+    still = postgres.engine(shop.home.workspace.predictions).connect()
+    still.execute(
+        sa.text("SELECT FROM scoring.scoring_runs WHERE run_id = :run_id FOR SHARE"), {"run_id": run.run_id}
+    )
+    again = shop.extract(trigger="of the night")
+    with pytest.raises(sa.exc.DBAPIError):
+        still.commit()
+    assert (shop.status(run.run_id), shop.status(again.run_id)) == ("abandoned", "running")
+
+
+def test_a_run_taken_over_while_it_extracts_ends_there(shop: Shop) -> None:
+    old = shop.extract(trigger="one")
+    shop.extract(trigger="one")
+    with pytest.raises(Superseded, match="taken over"):
+        ledger.extracted(shop.home.workspace.predictions, old.run_id, [PartRecord(99, 1, 0, "digest")])
+
+
+def test_another_trigger_takes_nothing_over(shop: Shop) -> None:
+    one = shop.extract(trigger="one")
+    shop.extract(trigger="two")
+    assert shop.status(one.run_id) == "running"
+
+
+def test_a_published_run_is_not_taken_over(shop: Shop) -> None:
+    first = shop.home.score(shop.job, trigger="one")
+    shop.change("visits = visits + 1")
+    shop.extract(trigger="one")
+    assert shop.status(first.run_id) == "published"
+    assert len(shop.predictions()) == 100

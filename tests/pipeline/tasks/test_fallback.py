@@ -1,4 +1,4 @@
-"""pipeline/tasks/fallback.py: what stands in for a night that failed, and that nobody takes it for the night itself."""
+"""pipeline/tasks/fallback.py: what stands in for a run that failed, and that nobody takes it for the night itself."""
 
 from datetime import timedelta
 from typing import Any
@@ -121,7 +121,7 @@ def test_a_night_that_is_published_stays_when_its_rescoring_fails(shop: Shop) ->
     good = shop.home.score(shop.job, NEXT)
     shop.change("visits = visits + 1")
     shop.hold(NEXT)
-    assert f"analysts see run {good.run_id}, which the night itself published before" in stand_in(shop)
+    assert f"analysts see run {good.run_id}, which its own run published before" in stand_in(shop)
     assert set(seen(shop, NEXT)["run_id"]) == {good.run_id}
 
 

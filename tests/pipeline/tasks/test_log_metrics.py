@@ -1,5 +1,6 @@
 """pipeline/tasks/log_metrics.py: what a run looked like, the same however its rows were batched."""
 
+from collections.abc import Iterator
 from math import isclose
 from time import perf_counter
 
@@ -7,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.payloads import Cost
+from pipeline.payloads import Cost, Written
+from pipeline.runs.ledger import Superseded
 from pipeline.runs.publications import Held
 from pipeline.runtime.clock import by_the_clock
 from pipeline.store.parts import PartError
@@ -141,3 +143,18 @@ def test_what_was_found_is_kept_with_the_run(shop: Shop) -> None:
             "message": "10 of 100 rows were rejected (10.0%), and gate.max_rejected_fraction is 0.05",
         },
     ]
+
+
+def test_metrics_that_come_late_change_nothing(shop: Shop) -> None:
+    run = shop.extract()
+    written = shop.write(run)
+
+    class Meanwhile(list[Written]):
+        """The run is published by another try while this one reads its parts."""
+
+        def __iter__(self) -> Iterator[Written]:
+            shop.publish(run, written)
+            return iter(written)
+
+    with pytest.raises(Superseded, match=f"run {run.run_id} is published"):
+        log_metrics(shop.home.workspace, shop.home.read(shop.job), run, Meanwhile())

@@ -2,26 +2,11 @@
 
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-import pandas as pd
-from sklearn.base import BaseEstimator, RegressorMixin
-
 from pipeline.maintenance import retention_days
-from pipeline.tasks import preflight, rehearsal
+from pipeline.tasks import preflight
 from pipeline.tasks.preflight import CheckResult
-from tests.home import NIGHT, Home, shop_rows
+from tests.home import NIGHT
 from tests.pipeline.shop import Shop
-
-
-class Brittle(RegressorMixin, BaseEstimator):
-    """A regressor that fails on what its reference did not have."""
-
-    def predict(self, frame: pd.DataFrame) -> npt.NDArray[np.float64]:
-        """Nothing for many visits."""
-        if (frame["visits"] > 50).any():
-            raise IndexError("visits beyond the table")
-        return frame["visits"].to_numpy(dtype=np.float64)
 
 
 def findings(shop: Shop, day: Any = NIGHT) -> dict[str, CheckResult]:
@@ -61,34 +46,6 @@ def test_a_slice_is_a_feature_of_the_model(shop: Shop) -> None:
         "column 'membr' is no feature of model shop version 1, and parts keep nothing else. Did you mean 'member'? "
         "Name some of: amount, visits, channel, member."
     )
-
-
-def test_a_model_that_fails_on_real_rows_is_a_finding(home: Home) -> None:
-    reference = shop_rows()[["visits"]]
-    home.model("brittle", Brittle(), reference)
-    job = home.job(f"SELECT entity_id, 99 AS visits FROM {home.table(shop_rows(3))}", "brittle")
-    results = findings(Shop(home, job, ""))["query and rows"]
-    assert not results.passed
-    assert (
-        "failed on rows customer-00000, customer-00001, customer-00002: IndexError: visits beyond the table"
-        in results.detail
-    )
-
-
-def test_rows_that_would_be_rejected_are_counted_with_their_reasons(shop: Shop) -> None:
-    shop.change("channel = NULL, visits = NULL", "entity_id < 'customer-00003'")
-    results = findings(shop)["query and rows"]
-    assert results.passed
-    sentence = "100 rows of 2024-03-01 read and scored, 3 would be rejected (channel: null; visits: null); "
-    assert results.detail.startswith(sentence)
-
-
-def test_a_large_night_is_only_sampled(shop: Shop) -> None:
-    shop.query(
-        "SELECT many.number::text AS entity_id, amount, visits, channel, member FROM {table},"
-        " generate_series(1, 300) AS many (number)"
-    )
-    assert f"{rehearsal.SAMPLE_ROWS} rows of" in findings(shop)["query and rows"].detail
 
 
 def test_a_model_that_may_not_be_loaded_ends_what_needs_it(shop: Shop) -> None:

@@ -1,0 +1,61 @@
+"""pipeline/cli/runs.py: runs are listed and shown, and a report is written where it is asked for."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tests.home import NIGHT
+from tests.pipeline.cli.command import Command
+from tests.pipeline.shop import Shop
+
+
+def test_a_report_is_written_where_it_is_asked_for(shop: Shop, run: Command, tmp_path: Path) -> None:
+    number = str(shop.home.score(shop.job).run_id)
+    for path in (tmp_path / "r.html", tmp_path / "r.html"):  # again over the first
+        assert run("report", number, "--out", str(path))[:2] == (0, f"wrote {path}")
+        assert f"{shop.job}, 2024-03-01" in path.read_text()
+
+
+def test_what_is_wrong_with_a_report_is_named(shop: Shop, run: Command, tmp_path: Path) -> None:
+    number = str(shop.home.score(shop.job).run_id)
+    file = tmp_path / "file"
+    file.write_text("")
+    for path, why in (
+        (tmp_path / "nowhere" / "r.html", "No such file or directory"),
+        (tmp_path, "Is a directory"),
+        (file / "r.html", "Not a directory"),
+    ):
+        code, output, complained = run("report", number, "--out", str(path))
+        assert (code, output) == (2, "")
+        assert complained == f"{path} cannot be written: {why}. Name another file: --out FILE."
+    unwritten = tmp_path / "unwritten.html"
+    code, _, complained = run("report", "99999999", "--out", str(unwritten))
+    assert code == 2
+    assert complained == "no run 99999999. `python -m pipeline runs` lists them."
+    assert not unwritten.exists()
+    assert run("report", "one")[0] == 2
+
+
+def test_runs_are_listed(shop: Shop, run: Command) -> None:
+    run("score", shop.job, NIGHT)
+    code, output, _ = run("runs", shop.job, "--json")
+    [found] = json.loads(output)
+    assert code == 0
+    assert (found["status"], found["score_date"], found["rows_scored"]) == ("published", "2024-03-01", 100)
+    assert json.loads(run("runs", "no_such_job", "--json")[1]) == []
+    assert run("runs", "no_such_job")[1] == "none yet"
+
+
+def test_a_run_is_shown(shop: Shop, run: Command) -> None:
+    shop.change("channel = NULL", "entity_id = 'customer-00001'")
+    run("score", shop.job, NIGHT)
+    run_id = shop.home.last_run(shop.job)["run_id"]
+    code, output, _ = run("show", run_id, "--json")
+    document: dict[str, Any] = json.loads(output)
+    assert code == 0
+    assert (document["run_id"], document["model_name"], len(document["ledger"])) == (run_id, "shop", 3)
+    assert document["rejected"] == [{"column_name": "channel", "rule": "null", "rows": 1}]
+    code, output, _ = run("show", run_id)
+    assert code == 0
+    for word in ("model_sha256", document["model_sha256"], "ledger", "metrics", "features", "rejected"):
+        assert word in output

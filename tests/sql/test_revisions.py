@@ -1,0 +1,53 @@
+"""sql/migrations: an older database gets what a new one has."""
+
+from collections.abc import Callable
+
+import psycopg
+
+from pipeline.project import SQL
+from pipeline.provisioning import migrate
+from tests.servers import Server
+from tests.sql.catalogue import catalogue
+
+# What a database of the baseline had, and had not.
+OLDER = """
+DROP VIEW scoring.class_probabilities, scoring.predictions, scoring.past_predictions, scoring.latest_predictions;
+DROP TABLE scoring.model_classes;
+COMMENT ON COLUMN scoring.scoring_runs.job IS NULL;
+COMMENT ON TABLE scoring.publications IS 'an older word';
+"""
+RIGHTS = """
+GRANT SELECT ON scoring.predictions, scoring.latest_predictions TO scoring_writer, scoring_job_analyst;
+GRANT SELECT ON scoring.past_predictions TO scoring_job_analyst;
+UPDATE scoring.alembic_version SET version_num = '0001';
+"""
+
+
+def older_views() -> str:
+    """The views of scores before they had the number of a row's part."""
+    text = (SQL / "schema" / "views" / "scores.sql").read_text()
+    statements = [one for one in text.split(";\n") if not one.strip().startswith("COMMENT")]
+    older = ";\n".join(statements).replace(",\n       rows.part", "").replace(", one.part", "")
+    assert "part\n" not in older
+    return older
+
+
+def test_a_database_of_the_baseline_becomes_what_a_new_one_is(real_server: Callable[[int], Server]) -> None:
+    server = real_server(18)
+    with server.superuser() as session:
+        for database in ("older", "newer"):
+            session.execute(f"CREATE DATABASE {database} OWNER scoring_owner")
+    try:
+        migrate.migrate(server.uri("newer", "scoring_owner"))
+        migrate.migrate(server.uri("older", "scoring_owner"))
+        with psycopg.connect(server.uri("older", "scoring_owner")) as session:
+            for statements in (OLDER, older_views(), RIGHTS):
+                session.execute(statements.encode())
+        migrate.migrate(server.uri("older", "scoring_owner"))
+        with server.superuser("older") as older, server.superuser("newer") as newer:
+            difference = catalogue(older) ^ catalogue(newer)
+        assert sorted(difference) == []
+    finally:
+        with server.superuser() as session:
+            for database in ("older", "newer"):
+                session.execute(f"DROP DATABASE {database} WITH (FORCE)")

@@ -1,0 +1,93 @@
+"""docs/how-to/runbook.md: whoever is on call finds every message, every finding and every kind of failure there."""
+
+import ast
+from collections.abc import Iterator
+from datetime import date
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import NothingToDo, ScoringError, UsageError
+from pipeline.integrations import messages
+from pipeline.project import ROOT
+from pipeline.tasks import broken_files
+from tests import pages
+
+RUNBOOK = pages.HOW_TO / "runbook.md"
+# Roots of other kinds, and what ends a run that needs nobody; a held run has a message.
+NO_FAILURES = {"ScoringError", "NothingToDo", "Superseded", "Held"}
+
+
+def nodes(path: Path) -> Iterator[ast.AST]:
+    return ast.walk(ast.parse(path.read_text()))
+
+
+def titles() -> set[str]:
+    """How the title of each message goes on after the job and the score date, as far as it is always the same."""
+    found = set()
+    for node in nodes(Path(messages.__file__)):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "_alert":
+            found |= set(texts(node.args[1]))
+        elif isinstance(node, ast.Assign) and "title" in ast.unparse(node.targets[0]).split(",")[0]:
+            first = node.value.elts[0] if isinstance(node.value, ast.Tuple) else node.value
+            found |= set(texts(first))
+    return found
+
+
+def texts(node: ast.AST) -> Iterator[str]:
+    """The text of a literal, or what a formatted one begins with."""
+    if isinstance(node, ast.JoinedStr):
+        node = node.values[0]
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value.strip()
+
+
+def checks() -> set[str]:
+    """The checks that a finding may be of."""
+    return {
+        keyword.value.value
+        for path in (ROOT / "pipeline").rglob("*.py")
+        for node in nodes(path)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "Finding"
+        for keyword in node.keywords
+        if keyword.arg == "check" and isinstance(keyword.value, ast.Constant)
+    }
+
+
+def kinds() -> set[str]:
+    """Every kind of error of ours, by which the reason of a failed run begins."""
+    for path in sorted((ROOT / "pipeline").rglob("*.py")):
+        if path.name != "__main__.py":
+            import_module(".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"))
+    below, found = [ScoringError], set()
+    while below:
+        kind = below.pop()
+        found.add(kind.__name__)
+        below += [each for each in kind.__subclasses__() if each.__module__.startswith("pipeline.")]
+    return found
+
+
+def test_the_runbook_has_every_title_of_a_message() -> None:
+    broken = broken_files.Broken("shop", "shop.toml", "no reason", "0" * 64, date(2024, 3, 1))
+    known = titles() | {broken_files.message(broken, "http://airflow").title.partition("shop.toml ")[2]}
+    assert len(known) >= 9, known
+    text = RUNBOOK.read_text()
+    assert {title for title in known if title not in text} == set()
+
+
+def test_the_runbook_has_every_check_of_the_gate() -> None:
+    known = checks()
+    assert {"min_rows", "drift"} <= known
+    text = RUNBOOK.read_text()
+    assert {check for check in known if f"| `{check}`" not in text} == set()
+
+
+@pytest.mark.parametrize("needed", [ScoringError, UsageError, NothingToDo])
+def test_the_kinds_of_failures_are_found(needed: type[ScoringError]) -> None:
+    assert needed.__name__ in kinds()
+
+
+def test_the_runbook_has_every_kind_of_failure() -> None:
+    text = RUNBOOK.read_text()
+    assert {kind for kind in kinds() - NO_FAILURES if f"`{kind}`" not in text} == set()
