@@ -24,17 +24,25 @@ ELSEWHERE = {
     "local/airflow.py": "tests/e2e/test_airflow.py",  # starts a real Airflow
     "local/metadata_database.py": "tests/e2e/test_airflow.py",  # which it is made for
     "local/rest.py": "tests/e2e/test_nights.py",  # asks a real Airflow
+    "local/tcp.py": "tests/pipeline/embedded/test_door.py",  # the door that it opens
     "pipeline/cli/analysts.py": "tests/pipeline/provisioning/test_analysts.py",  # types its commands
+    "pipeline/exports/files.py": "tests/pipeline/exports/test_export.py",  # reads the files
+    "pipeline/exports/slices.py": "tests/pipeline/exports/test_export.py",  # which they are cut into
+    "pipeline/registration/class_names.py": "tests/sql/test_classes.py",  # reads them by the view
+    "pipeline/scaffolding/containers.py": "tests/pipeline/scaffolding/test_repository.py",  # lays them out
+    "pipeline/scaffolding/dotenv.py": "tests/local/test_dotenv.py",  # writes it
+    "pipeline/scaffolding/product_file.py": "tests/pipeline/scaffolding/test_repository.py",  # runs one
     "plugins/scoring_numbers.py": "tests/deploy/test_numbers.py",  # asks a server of its own
     "plugins/scoring_pages.py": "tests/e2e/test_pages.py",  # looks at them in a browser
 }
 NO_PROMISE = {
     "pipeline/project.py": "constants",
     "pipeline/store/schemas.py": "a constant",
+    "pipeline/version.py": "constants",
 }
 
 # A room of programs for one machine, which nothing imports: no part of the house.
-WIDE = {"local": 15}
+WIDE = {"local": 16}
 MOST_FILES, MOST_LINES, MANY_LINES, MOST_LONG_FILES = 12, 250, 200, 10
 MOST_FUNCTION_LINES, MOST_PARAMETERS = 40, 7
 # A Typer command: its parameters are the options that a person types, and its lines their help.

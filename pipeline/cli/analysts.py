@@ -21,6 +21,21 @@ if TYPE_CHECKING:
     from pipeline.exports.export import Exported
 
 Role = Annotated[str, typer.Argument(metavar="ROLE", help="A login of the predictions database, or a group.")]
+ExportFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        metavar="FILE",
+        help="Where to write it; unless given JOB_FROM_TO.parquet here, or for CSV the standard output.",
+        show_default=False,
+    ),
+]
+Spreadsheet = Annotated[
+    bool,
+    typer.Option(
+        "--spreadsheet", help="In CSV, put ' before text that a spreadsheet would run as a formula."
+    ),
+]
 
 
 def grant_analyst(
@@ -58,22 +73,9 @@ def export(
         str | None, typer.Argument(metavar="TO", help="The last score date; the first one unless given.")
     ] = None,
     kind: Annotated[Format, typer.Option("--format", help="What to write.")] = Format.PARQUET,
-    target: Annotated[
-        Path | None,
-        typer.Option(
-            "--out",
-            metavar="FILE",
-            help="Where to write it; unless given JOB_FROM_TO.parquet here, or for CSV the standard output.",
-            show_default=False,
-        ),
-    ] = None,
+    target: ExportFile = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
-    spreadsheet: Annotated[
-        bool,
-        typer.Option(
-            "--spreadsheet", help="In CSV, put ' before text that a spreadsheet would run as a formula."
-        ),
-    ] = False,
+    spreadsheet: Spreadsheet = False,
 ) -> None:
     """Write published predictions of a range of score dates as Parquet or CSV, with the job's slices.
 

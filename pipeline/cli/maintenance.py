@@ -12,6 +12,7 @@ from pipeline.config import loader, workspace
 
 if TYPE_CHECKING:
     from pipeline.maintenance.erasure import Receipt
+    from pipeline.maintenance.retention import Pruned
 
 AfterRestore = Annotated[
     bool,
@@ -44,6 +45,15 @@ def prune(
     pruned = retention.prune(
         context.janitor, workspace.store(), jobs, gone, dry_run=dry_run, after_restore=after_restore
     )
+    _print_pruned(pruned, as_json)
+    for error in broken:
+        sentence = f"{error}\nNothing of that job was removed."
+        err.print(sentence, style="red", highlight=False, markup=False, soft_wrap=True)
+    if broken:
+        raise typer.Exit(USAGE)
+
+
+def _print_pruned(pruned: "Pruned", as_json: bool) -> None:
     if as_json:
         print_json([asdict(item) for item in pruned.gone])
     elif pruned.gone:
@@ -54,16 +64,6 @@ def prune(
         out.print("nothing is due")
     for reason in pruned.postponed:
         err.print(reason, highlight=False, markup=False, soft_wrap=True)
-    for error in broken:
-        err.print(
-            f"{error}\nNothing of that job was removed.",
-            style="red",
-            highlight=False,
-            markup=False,
-            soft_wrap=True,
-        )
-    if broken:
-        raise typer.Exit(USAGE)
 
 
 def erase(

@@ -162,12 +162,8 @@ class Postmaster:
             "scoring.folder": str(self.data),  # for whoever looks at the list of processes
         }
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-        return [
-            str(self.outside.programs() / "postgres"),
-            "-D",
-            surroundings.path_for(self.data, user),
-            *options,
-        ]
+        program = str(self.outside.programs() / "postgres")
+        return [program, "-D", surroundings.path_for(self.data, user), *options]
 
     def _require_ours(self, user: Account) -> None:
         if self.data.exists() and (owner := self.data.stat().st_uid) != user.uid:

@@ -174,13 +174,12 @@ def _find(store: str, part: ArchivedPart, entity_id: str) -> tuple[pa.RecordBatc
             return batch, place
     raise PartError(
         f"part {part.input.path} does not hold {entity_id!r}, though the database has a score of it in that part. "
-        f"Find out what changed the database: python -m pipeline reproduce RUN"
+        "Find out what changed the database: python -m pipeline reproduce RUN"
     )
 
 
 def _unknown(workspace: Workspace, values: dict[str, Any]) -> str:
-    run_id, entity_id = values["run_id"], values["entity_id"]
-    problem = f"run {run_id} has neither scored nor rejected entity {entity_id!r}. "
+    problem = f"run {values['run_id']} has neither scored nor rejected entity {values['entity_id']!r}. "
     others = [row["run_id"] for row in _rows(workspace.predictions, _SQL["others"], values)]
     if others:
         return (

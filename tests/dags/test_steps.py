@@ -21,7 +21,7 @@ def carried(value: Any) -> Any:
 
 def test_tasks_hand_json_to_one_another(shop: Shop) -> None:
     job = shop.home.read(shop.job)
-    run = carried(steps.extract(job, context()))
+    run = carried(steps.extract(job, context(conf={})))
     assert (run["job"], run["score_date"], len(run["parts"])) == (shop.job, "2024-03-01", 3)
     scored = [carried(steps.predict(part)) for part in carried(steps.load_model(run))]
     written = [carried(steps.write(job, part)) for part in scored]
@@ -30,7 +30,7 @@ def test_tasks_hand_json_to_one_another(shop: Shop) -> None:
 
 
 def test_a_stage_that_refuses_fails_for_good(shop: Shop) -> None:
-    run = steps.extract(shop.home.read(shop.job), context())
+    run = steps.extract(shop.home.read(shop.job), context(conf={}))
     (shop.home.path / "models" / "shop" / "1" / "model.joblib").write_bytes(b"")
     with pytest.raises(AirflowFailException, match="is not the registered model"):
         steps.load_model(carried(run))

@@ -44,7 +44,7 @@ def test_a_job_file_that_can_be_read_is_one(tmp_path: Path, text: str) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "error"),
     [
-        ("schedule", "shedule", "'shedule' was unexpected"),
+        ("schedule =", "shedule =", "'shedule' was unexpected"),
         ("start_date = 2024-01-01", "start_date = 20240101", "20240101 is not of type 'string'"),
         ("start_date = 2024-01-01", 'start_date = "soon"', "'soon' is not a 'date'"),
         ("[gate]\nmin_rows = 1", '[gate]\nmin_rows = "1"', "'1' is not of type 'integer'"),
