@@ -92,6 +92,7 @@ def _terminal(server: Embedded, folder: Path, database: str) -> Terminal:
     environ = environment(
         programs(folder / "programs"),
         server.binaries,
+        SCORING_ANALYST=connections["AIRFLOW_CONN_ANALYST"],
         **connections,
     )
     return Terminal(checkout, environ)
