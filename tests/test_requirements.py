@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-SLIM, ALL = "requirements.txt", "requirements-dev.txt"
+SLIM, ALL, SITE = "requirements.txt", "requirements-dev.txt", "docs/requirements.txt"
 
 
 @cache
@@ -43,12 +43,13 @@ class TestLocks:
     def test_each_has_what_its_list_asks_for(self) -> None:
         assert wanted("requirements.in") <= pins(SLIM).keys()
         assert wanted("requirements-dev.in") <= pins(ALL).keys()
+        assert wanted("docs/requirements.in") <= pins(SITE).keys()
 
     def test_production_has_nothing_of_tests_and_demo(self) -> None:
         # Airflow itself needs PyYAML.
         assert wanted("requirements-dev.in") & pins(SLIM).keys() == {"pyyaml"}
 
-    @pytest.mark.parametrize("file", [SLIM, ALL])
+    @pytest.mark.parametrize("file", [SLIM, ALL, SITE])
     def test_every_package_has_hashes_and_no_registry_is_named(self, file: str) -> None:
         text = (ROOT / file).read_text()
         assert "://" not in text

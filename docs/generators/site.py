@@ -1,5 +1,6 @@
 """The site: a copy of docs/ with the generated reference, built by Zensical, and then looked over link by link."""
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -8,8 +9,10 @@ from docs.generators import links
 
 ROOT = Path(__file__).resolve().parents[2]
 
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+
 # Of docs/, what is no page and no picture of the site.
-_NO_PAGES = shutil.ignore_patterns("generators", "__init__.py", "__pycache__", "requirements.*")
+_NO_PAGES = shutil.ignore_patterns("generators", "*.py", "__pycache__", "requirements.*")
 
 
 class SiteError(RuntimeError):
@@ -39,7 +42,7 @@ def build(folder: Path, zensical: Path) -> Path:
     )
     if ended.returncode != 0:
         # What follows is how Zensical itself ended, which says nothing of the page.
-        raise SiteError(ended.stdout.partition("Traceback")[0].rstrip())
+        raise SiteError(_COLOURS.sub("", ended.stdout.partition("Traceback")[0]).rstrip())
     if problems := links.broken(site):
         raise SiteError("\n".join(problems))
     return site

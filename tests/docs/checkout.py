@@ -10,13 +10,14 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+from local.story import SCORE_DATES
 from pipeline.embedded.server import CONNECTIONS, Embedded
 from tests.docs.pages import ROOT
 from tests.docs.terminal import Terminal, environment, programs
 
 JOB = "flight_delay"
 # Score date of each run, in the order in which the demo scores them; the last one is held.
-DAYS = ("2013-07-01", "2013-07-02", "2013-07-03", "2013-11-27", "2013-11-28")
+DAYS = tuple(map(str, SCORE_DATES))
 HELD_CODE = 3
 
 _TEMPLATE = "docs_demo"
@@ -91,8 +92,7 @@ def _terminal(server: Embedded, folder: Path, database: str) -> Terminal:
     environ = environment(
         programs(folder / "programs"),
         server.binaries,
-        SCORING_HOME=str(checkout),
-        SCORING_STORE=str(checkout / ".local" / "store"),
+        SCORING_ANALYST=connections["AIRFLOW_CONN_ANALYST"],
         **connections,
     )
     return Terminal(checkout, environ)

@@ -1,7 +1,7 @@
 """A page of the documentation as its reader takes it: what is typed, what it prints, which files are written.
 
-The conventions stand in CONTRIBUTING.md: in a ```console block a line that begins with `$ ` is typed, and the lines
-after it are what it prints; `...` stands for any text, alone on a line for any lines. A block with a title is a file.
+In a ```console block a line that begins with `$ ` is typed, and the lines after it are what it prints; `...` stands for
+any text, alone on a line for any lines. A block with a title is a file.
 A block after `<!-- not run: REASON -->` is read and not run. ```sql without a title is asked as an analyst.
 """
 

@@ -45,6 +45,9 @@ class Terminal:
         with (
             mock.patch.dict(os.environ, self.environ, clear=True),
             mock.patch.object(sys, "argv", ["scoring", *arguments]),
+            mock.patch.object(
+                sys.modules["__main__"], "__package__", None
+            ),  # else its name is `python -m pytest`
             _working_in(self.folder),
             contextlib.redirect_stdout(printed),
             contextlib.redirect_stderr(printed),

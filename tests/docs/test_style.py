@@ -1,5 +1,7 @@
 """How README.md and docs/ read: short sentences, and a README of a few minutes."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.docs import pages
@@ -10,7 +12,7 @@ LONGEST_README = 150
 
 
 @pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(pages.ROOT)) for page in PAGES])
-def test_no_sentence_is_long(page: pages.Path) -> None:
+def test_no_sentence_is_long(page: Path) -> None:
     long = [one for one in pages.sentences(page) if pages.words(one) > LONGEST_SENTENCE]
     assert not long, "\n".join(f"{pages.words(one)} words: {one}" for one in long)
 
@@ -19,7 +21,7 @@ def test_the_readme_is_read_in_five_minutes() -> None:
     assert len((pages.ROOT / "README.md").read_text().splitlines()) <= LONGEST_README
 
 
-def test_sentences_are_counted_as_a_reader_counts_them(tmp_path: pages.Path) -> None:
+def test_sentences_are_counted_as_a_reader_counts_them(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(
         "# A title\n\nOne two three. `code is one` [a link](of/many/words.md), e.g. this one.\n"
