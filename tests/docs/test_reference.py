@@ -60,7 +60,7 @@ def test_every_command_argument_and_option_has_a_meaning() -> None:
         [section] = [one for one in page.split("\n## ") if one.startswith(f"scoring {name}\n")]
         assert f"(#{command_line.anchor(name)})" in page
         for parameter in command.params:
-            assert parameter.help, f"{name}: {parameter.name} has no help"
+            assert getattr(parameter, "help", None), f"{name}: {parameter.name} has no help"
             assert (parameter.metavar or "").strip("[]") in section
             assert all(f"`{option}" in section or f", {option}" in section for option in parameter.opts[:1]
                        if option.startswith("-"))  # fmt: skip
@@ -145,7 +145,10 @@ def test_every_metric_of_every_kind_of_model_is_described(task: Task) -> None:
         label=None if task == "regression" else (scores > 0.5).astype(np.int64),
         class_scores=both if task == "multiclass" else None,
     )
-    groups = {name: labelled.where(outcome == value) for value, name in enumerate(classes or ("no", "yes"))}
+    names = classes or ("no", "yes")
+    groups: dict[str | None, LabelledScores] = {
+        name: labelled.where(outcome == value) for value, name in enumerate(names)
+    }
     gaps = dict(_gaps(fairness.gaps({"carrier": groups}, OutcomesSection(query="x.sql", delay_days=1))))
     left = {*figures(labelled), *gaps}
     assert not [name for name in left if not metrics.documented(name, metrics.OUTCOME)]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 from airflow.dag_processing.dagbag import DagBag
-from airflow.plugins_manager import is_valid_plugin
+from airflow.plugins_manager import is_valid_plugin  # type: ignore[attr-defined]
 
 from pipeline.project import ROOT
 from pipeline.scaffolding import job_files, product_file, repository
