@@ -20,7 +20,7 @@ FILES = (
 SAMPLE = "sql/flight_delay/"
 
 
-class ProductFiles(BuildHookInterface[Any]):  # type: ignore[misc]  # hatchling is not installed beside mypy
+class ProductFiles(BuildHookInterface[Any]):
     """Adds the files to a wheel; an editable install reads those of its checkout."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
