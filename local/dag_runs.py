@@ -175,7 +175,7 @@ def _words(states: list[str | None]) -> str:
     if done == len(states) > 0:
         return "skipped" if set(states) == {"skipped"} else f"done {done}" if done > 1 else "done"
     if done or "running" in states:
-        return f"running {done}/{len(states)}" if len(states) > 1 else "running"
+        return f"{done}/{len(states)}" if len(states) > 1 else "running"
     return "queued" if "queued" in states else ""
 
 

@@ -153,9 +153,9 @@ def _board() -> Iterator[Callable[[Sequence[DagRun]], None]]:
 
 
 def _progress(runs: Sequence[DagRun]) -> Table:
-    table = Table("score date", box=None, header_style="bold")
-    for name in (*dag_runs.TASKS, "seconds"):
-        table.add_column(name, min_width=7)
+    table = Table(box=None, header_style="bold", padding=(0, 1, 0, 0))  # 80 columns take it
+    for name in ("score date", *dag_runs.TASKS, "seconds"):
+        table.add_column(name, min_width=min(len(name), 7), no_wrap=True)
     for one in runs:
         table.add_row(str(one.score_date), *one.tasks.values(), f"{one.seconds:.1f}")
     return table

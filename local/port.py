@@ -6,6 +6,8 @@ from local.processes import LocalError
 from pipeline.embedded.door import is_free
 from pipeline.embedded.surroundings import HOST
 
+__all__ = ["HOST", "USUAL", "choose", "is_free"]
+
 USUAL = 8080
 
 

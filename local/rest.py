@@ -112,12 +112,6 @@ class Rest:
         body = {"dag_id": dag_id, "from_date": first.isoformat(), "to_date": last.isoformat(), **options}
         return int(self.call("POST", "/backfills", body)["id"])
 
-    def cancel_backfills(self, dag_id: str) -> None:
-        """Cancel the backfills of a DAG that have not ended. Runs that they have started go on."""
-        for backfill in self.call("GET", "/backfills", dag_id=dag_id)["backfills"]:
-            if backfill["completed_at"] is None:
-                self.call("PUT", f"/backfills/{backfill['id']}/cancel")
-
     def fail(self, dag_id: str, run_id: str) -> None:
         """Mark a run, and what runs of it, as failed."""
         self.call("PATCH", f"/dags/{_id(dag_id)}/dagRuns/{_id(run_id)}", {"state": "failed"})

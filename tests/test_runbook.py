@@ -50,7 +50,7 @@ def texts(node: ast.AST) -> Iterator[str]:
 def checks() -> set[str]:
     """The checks that a finding may be of."""
     return {
-        keyword.value.value
+        str(keyword.value.value)
         for path in (ROOT / "pipeline").rglob("*.py")
         for node in nodes(path)
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "Finding"

@@ -94,7 +94,8 @@ def _kind(annotation: Any) -> str:
         return "|".join(map(str, get_args(annotation)))
     if isinstance(annotation, type) and issubclass(annotation, Enum):
         return "|".join(str(one.value) for one in annotation)
-    return {int: "NUMBER", float: "NUMBER", str: "TEXT"}.get(annotation, annotation.__name__.upper())
+    words: dict[Any, str] = {int: "NUMBER", float: "NUMBER", str: "TEXT"}
+    return words.get(annotation) or str(annotation.__name__).upper()
 
 
 def _default(parameter: TyperArgument | TyperOption) -> str:

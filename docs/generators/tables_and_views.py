@@ -73,7 +73,7 @@ def relations(database_url: str) -> list[Relation]:
             row["comment"],
             row["readers"],
             row["for_analysts"],
-            [column for column in columns if column["relation"] == row["name"]],
+            [dict(column) for column in columns if column["relation"] == row["name"]],
         )
         for row in found
     ]

@@ -115,11 +115,7 @@ class Postmaster:
         raise EmbeddedError(f"The embedded Postgres in {self.data} could not be stopped.\n{self._tail()}")
 
     def admit(self, rules: str = "") -> None:
-        """Say who may log in, beside the user who made the server, from now on.
-
-        Args:
-            rules: lines of pg_hba.conf.
-        """
+        """From now on let in whom the rules name, which are lines of pg_hba.conf, beside the server's own user."""
         self._write("pg_hba.conf", _RULES + rules, surroundings.account())
         self.processes.signal(signal.SIGHUP)
 

@@ -80,5 +80,6 @@ def test_a_command_of_ours_runs_here_and_what_needs_a_shell_runs_there(tmp_path:
     (tmp_path / "dags").mkdir()
     code, output = terminal.run("scoring check nothing  # a job that is not there")
     assert (code, output) == (2, f"no job 'nothing' in {tmp_path / 'dags'}. Known: none yet.\n")
+    assert terminal.run("scoring check nothing && scoring jobs") == (2, output)
     assert terminal.run("scoring check nothing 2>&1 | cat") == (0, output)
     assert terminal.run("scoring check")[1].startswith("Usage: scoring check [OPTIONS] ")

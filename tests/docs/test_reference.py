@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from typer.core import TyperArgument, TyperOption
 
 from docs.generators import (
     command_line,
@@ -60,6 +61,7 @@ def test_every_command_argument_and_option_has_a_meaning() -> None:
         [section] = [one for one in page.split("\n## ") if one.startswith(f"scoring {name}\n")]
         assert f"(#{command_line.anchor(name)})" in page
         for parameter in command.params:
+            assert isinstance(parameter, TyperArgument | TyperOption)
             assert parameter.help, f"{name}: {parameter.name} has no help"
             assert (parameter.metavar or "").strip("[]") in section
             assert all(f"`{option}" in section or f", {option}" in section for option in parameter.opts[:1]
@@ -145,7 +147,9 @@ def test_every_metric_of_every_kind_of_model_is_described(task: Task) -> None:
         label=None if task == "regression" else (scores > 0.5).astype(np.int64),
         class_scores=both if task == "multiclass" else None,
     )
-    groups = {name: labelled.where(outcome == value) for value, name in enumerate(classes or ("no", "yes"))}
+    groups: dict[str | None, LabelledScores] = {
+        name: labelled.where(outcome == value) for value, name in enumerate(classes or ("no", "yes"))
+    }
     gaps = dict(_gaps(fairness.gaps({"carrier": groups}, OutcomesSection(query="x.sql", delay_days=1))))
     left = {*figures(labelled), *gaps}
     assert not [name for name in left if not metrics.documented(name, metrics.OUTCOME)]

@@ -27,7 +27,7 @@ def test_a_key_that_nobody_knows_is_refused() -> None:
     with pytest.raises(ValidationError, match="Extra inputs are not permitted"):
         Run.read({**RUN.json_value(), "rows": 3})
     with pytest.raises(ValidationError, match="frozen"):
-        RUN.job = "other"  # type: ignore[misc]
+        RUN.job = "other"
 
 
 def test_a_part_is_scored_with_the_model_that_its_run_was_pinned_to() -> None:

@@ -71,7 +71,9 @@ def cluster(server: Embedded) -> Iterator[Cluster]:
 def test_a_server_goes_back_to_a_point_in_time_and_the_store_gives_the_rest(
     cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    running = Own(cluster.folder / "socket", cluster.binaries, cluster.folder / "data", "predictions")
+    running = Own(
+        cluster.folder / "socket", cluster.binaries, cluster.folder / "data", database="predictions"
+    )
     embedded._prepare(running)
     owner = connections.postgres(running.connections["predictions_owner"], "predictions_owner")
     migrate(owner)

@@ -26,7 +26,7 @@ def test_each_entity_has_a_row_for_each_class(shop: Shop) -> None:
     ]  # fmt: skip
     assert [row["class"] for row in rows] == ["high", "low", "middle"] * 100
     assert {row["run_id"] for row in rows} == {run.run_id}
-    best = {}
+    best: dict[str, tuple[float, str]] = {}
     for row in rows:
         best[row["entity_id"]] = max(best.get(row["entity_id"], (0, "")), (row["probability"], row["class"]))
     seen = shop.predictions()

@@ -29,8 +29,8 @@ def upgrade() -> None:
     """Make what is missing, and enter the comments of all that is there."""
     connection = op.get_bind()
     if connection.execute(sa.text("SELECT to_regclass('scoring.model_classes') IS NULL")).scalar_one():
-        for file in ("tables/classes", "views/scores", "views/classes"):
-            _run(connection, (SQL / "schema" / f"{file}.sql").read_text(encoding="utf-8"))
+        for name in ("tables/classes", "views/scores", "views/classes"):
+            _run(connection, (SQL / "schema" / f"{name}.sql").read_text(encoding="utf-8"))
     for file in sorted((SQL / "schema").rglob("*.sql")):
         for statement in _COMMENT.finditer(file.read_text(encoding="utf-8")):
             # A later revision makes what is not there yet, and enters its comment.

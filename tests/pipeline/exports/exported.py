@@ -30,4 +30,5 @@ def as_seen(shop: Shop, *columns: str) -> pd.DataFrame:
 
 def read(path: Path) -> pd.DataFrame:
     """An exported file in the same order."""
-    return pq.read_table(path).to_pandas().sort_values(["score_date", "entity_id"]).reset_index(drop=True)
+    rows: pd.DataFrame = pq.read_table(path).to_pandas()
+    return rows.sort_values(["score_date", "entity_id"]).reset_index(drop=True)

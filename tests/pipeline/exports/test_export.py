@@ -10,7 +10,7 @@ import pyarrow.csv as pa_csv
 import pytest
 
 from pipeline.exports import export as exporting
-from pipeline.exports.export import ExportError
+from pipeline.exports.columns import ExportError
 from pipeline.exports.files import Format
 from tests.home import NIGHT, Home, shop_rows
 from tests.pipeline.exports.exported import LAST, as_seen, exported, read

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -34,11 +35,12 @@ def test_no_more_than_a_part_and_a_group_are_in_memory(
     monkeypatch.setattr("pipeline.exports.files.GROUP_ROWS", 40)
     written: list[int] = []
     write_table = pq.ParquetWriter.write_table
-    monkeypatch.setattr(
-        pq.ParquetWriter,
-        "write_table",
-        lambda self, table, **options: (written.append(table.num_rows), write_table(self, table, **options)),
-    )
+
+    def count(self: pq.ParquetWriter, table: pa.Table, **options: Any) -> None:
+        written.append(table.num_rows)
+        write_table(self, table, **options)
+
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", count)
     exported(shop, tmp_path / "all.parquet")
     assert max(written) < 40 + 40  # what is held, and one part more
     assert sum(written) == 200

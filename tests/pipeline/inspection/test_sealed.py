@@ -17,7 +17,7 @@ def test_values_are_one_text_as_the_database_has_it(chain: Base, values: list[st
 
 
 def test_no_two_lists_of_values_are_the_same_text() -> None:
-    lists = [["a", "b"], ["a,1:b"], ["ab"], ["a", None], ["a", "-"], ["a", ""], ["a"]]
+    lists: list[list[str | None]] = [["a", "b"], ["a,1:b"], ["ab"], ["a", None], ["a", "-"], ["a", ""], ["a"]]
     assert len({sha256(netstrings(values)) for values in lists}) == len(lists)
 
 

@@ -22,4 +22,5 @@ def test_a_job_of_which_the_database_has_no_run_is_not_there(shop: Shop) -> None
 
 
 def test_an_empty_store_asks_no_database(shop: Shop) -> None:
-    assert removed_jobs.connections({}.__getitem__, shop.home.store, [], []) == {}
+    nobody: dict[str, str] = {}
+    assert removed_jobs.connections(nobody.__getitem__, shop.home.store, [], []) == {}

@@ -18,7 +18,7 @@ from tests.pipeline.shop import open_shop
 @pytest.fixture(scope="session")
 def template(server: Embedded) -> Iterator[Own]:
     """A server with a migrated database, from which others are made."""
-    own = Own(server.socket, server.binaries, server.data, f"rescue_{os.getpid()}_template")
+    own = Own(server.socket, server.binaries, server.data, database=f"rescue_{os.getpid()}_template")
     create(own)
     migrate(connections.postgres(own.connections["predictions_owner"], "predictions_owner"))
     yield own

@@ -32,7 +32,8 @@ def test_a_note_is_read_as_it_was_written_under_the_databases_seal(shop: Shop) -
     with postgres.engine(shop.home.workspace.predictions).connect() as connection:
         erasures.note(connection, shop.home.store, shop.job, 7, FIRST)
         secret = store_identity.read(connection).secret
-    assert erasures.notes(shop.home.store, shop.job, secret, aside := []) == {7: [FIRST]}
+    aside: list[str] = []
+    assert erasures.notes(shop.home.store, shop.job, secret, aside) == {7: [FIRST]}
     assert aside == []
 
 

@@ -41,7 +41,7 @@ def warehouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A DuckDB file of customers and what they did."""
     random = np.random.default_rng(1)
     visits = random.integers(0, 20, DAYS * CUSTOMERS)
-    channel = random.choice(["web", "shop", None], DAYS * CUSTOMERS)
+    channel = random.choice(np.array(["web", "shop", None], dtype=object), DAYS * CUSTOMERS)
     rows = pd.DataFrame(
         {
             "customer": np.tile(np.arange(CUSTOMERS), DAYS),
