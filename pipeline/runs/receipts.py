@@ -10,6 +10,7 @@ import json
 import logging
 import re
 from datetime import date
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -141,9 +142,9 @@ def require_own(connection: sa.Connection, store: str, job: str, *, after_restor
     store_identity.require(store, job, database)
     if after_restore:
         return
-    store_identity.require_current(store, database)
-    known = set(connection.execute(sa.text(_KNOWN), {"job": job}).scalars())
-    unknown = {folder.run_id for folder in folders.folders(store, job)} - known
+    store_identity.require_current(store, partial(store_identity.read, connection))
+    there = {folder.run_id for folder in folders.folders(store, job)}
+    unknown = there - set(connection.execute(sa.text(_KNOWN), {"job": job}).scalars())
     forgotten = sorted(
         {
             run_id

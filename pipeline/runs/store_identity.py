@@ -10,9 +10,10 @@ With its identity the database has a key, which seals what it writes into the st
 import json
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -161,16 +162,23 @@ def require_sealed(store: str, job: str, database: Database) -> None:
         )
 
 
-def require_current(store: str, database: Database) -> None:
+def require_current(store: str, ask: Callable[[], Database]) -> None:
     """Go on only where the database knows of every run number that was claimed in the store.
+
+    Args:
+        store: where runs keep their parts.
+        ask: reads the database.
 
     Raises:
         BehindStore: the store has higher ones.
     """
-    last = highest(store, database)
-    if last > database.last_run_id:
+    last = highest(store, ask())
+    # Another run may begin meanwhile. Its number is claimed after the database has given it: asked after the store, the
+    # database knows of every claim that was there.
+    known = ask().last_run_id
+    if last > known:
         raise BehindStore(
-            f"the store {store} has run {last}, and the last run of this database is {database.last_run_id}: it was "
+            f"the store {store} has run {last}, and the last run of this database is {known}: it was "
             "restored from a backup. Nothing was touched. Bring back what is missing: python -m pipeline rebuild. "
             "Where it is not wanted: prune or erase with --after-restore."
         )
@@ -187,11 +195,11 @@ def admit(store: str, job: str, database_url: str) -> Database:
     with ledger.refusing(), postgres.engine(database_url).connect() as connection:
         database = read(connection)
         if owner(store, job) is None:
-            known = set(connection.execute(sa.text(_KNOWN), {"job": job}).scalars())
-            if {folder.run_id for folder in folders.folders(store, job)} <= known:
+            there = {folder.run_id for folder in folders.folders(store, job)}
+            if there <= set(connection.execute(sa.text(_KNOWN), {"job": job}).scalars()):
                 _take(store, job, database)
-    require(store, job, database)
-    require_current(store, database)
+        require(store, job, database)
+        require_current(store, partial(read, connection))
     return database
 
 

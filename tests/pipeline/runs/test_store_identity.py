@@ -1,7 +1,9 @@
 """pipeline/runs/store_identity.py: nothing is written into a store for a database that it does not belong to."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -11,6 +13,7 @@ from pipeline.runs import history, store_identity
 from pipeline.runs.store_identity import BehindStore, Database, ForeignStore
 from pipeline.store import objects
 from pipeline.store.parts import PartError
+from tests.home import NIGHT
 from tests.pipeline.shop import Shop
 
 HERE = Database(str(uuid4()), 7, b"a key")
@@ -45,9 +48,23 @@ def test_a_number_is_claimed_once(shop: Shop) -> None:
     assert history.runs(shop.home.workspace.predictions, shop.job) == before
 
 
+def test_a_run_that_begins_meanwhile_is_no_backup(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is given its number after the database was asked, and claims it before the store is."""
+    listed = store_identity.claims
+
+    def claims(store: str, database_id: str) -> Iterator[tuple[int, str]]:
+        monkeypatch.setattr(store_identity, "claims", listed)
+        shop.home.score(shop.job, NIGHT + timedelta(days=1))
+        return listed(store, database_id)
+
+    monkeypatch.setattr(store_identity, "claims", claims)
+    shop.home.score(shop.job)
+    assert len(history.runs(shop.home.workspace.predictions, shop.job)) == 2
+
+
 def test_a_store_without_runs_of_the_job_is_anybodys(tmp_path: Path) -> None:
     store_identity.require(str(tmp_path), "job", HERE)
-    store_identity.require_current(str(tmp_path), HERE)
+    store_identity.require_current(str(tmp_path), lambda: HERE)
 
 
 def test_the_runs_of_another_database_are_refused_and_a_seal_that_is_not_ours(tmp_path: Path) -> None:
@@ -77,10 +94,10 @@ def test_a_claim_that_the_database_did_not_seal_counts_for_nothing(
     assert store_identity.highest(store, HERE) == 7
     assert "1 claims of run numbers" in caplog.text
     assert "do not have this database's seal" in caplog.text
-    store_identity.require_current(store, HERE)
+    store_identity.require_current(store, lambda: HERE)
     store_identity.claim(store, HERE, 9_000)
     with pytest.raises(BehindStore, match="has run 9000, and the last run of this database is 7"):
-        store_identity.require_current(store, HERE)
+        store_identity.require_current(store, lambda: HERE)
 
 
 def test_the_key_is_never_printed() -> None:
