@@ -50,7 +50,7 @@ def test_who_is_in_the_way_is_named_and_nothing_is_changed(home: Home, table: st
         other.execute(sa.text(locking(table)))
         pid = other.execute(sa.text("SELECT pg_backend_pid()")).scalar_one()
         with pytest.raises(
-            Busy, match=rf"filling it: a lock was not .* 0 seconds.*{pid} \(warehouse_owner\).*try again"
+            Busy, match=rf"filling it: no lock was free for 0 seconds.*{pid} \(warehouse_owner\).*try again"
         ):
             waiting.patiently(url, "filling it", work, SHORT)
     assert home.sql(f"SELECT x FROM public.{table}", "warehouse_owner") == []

@@ -172,7 +172,7 @@ def test_a_migration_that_is_held_up_for_long_says_by_whom(
     with postgres.engine(server.uri("to_migrate", "analyst")).connect() as idle:
         idle.execute(sa.text("SELECT count(*) FROM scoring.predictions"))
         with pytest.raises(
-            Busy, match=r"migrating the predictions database: a lock was not .*\d+ \(analyst\)"
+            Busy, match=r"migrating the predictions database: no lock was free .*\d+ \(analyst\)"
         ):
             migrate(second)
     assert rows(second, "SELECT version_num FROM scoring.alembic_version") == before
