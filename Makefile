@@ -1,5 +1,5 @@
 # `make` lists the targets. Everything that they write is in .venv and .local of this checkout, but for a folder in /tmp
-# while the embedded Postgres runs, where it needs one (README.md).
+# while the embedded Postgres runs, where it needs one (docs/concepts/runs.md).
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
