@@ -172,7 +172,7 @@ def test_a_held_night_is_rejected_in_airflow(waiting: Waiting) -> None:
         if task["task_id"] == "decide"
     ]
     assert task["state"] == "failed"
-    # Airflow may lose an answer that comes in the moment of a pause, which costs a try. The rejection is the last one's.
+    # Airflow may lose an answer that comes in the moment of a pause: that costs a try. The rejection ends the last one.
     logs = [
         "\n".join(waiting.rest.log(waiting.patient, waiting.runs[REJECTED], "decide", number))
         for number in range(1, task["try_number"] + 1)
