@@ -15,7 +15,7 @@ import pytest
 from pipeline.errors import NothingToDo, ScoringError, UsageError
 from pipeline.integrations import messages
 from pipeline.project import ROOT
-from pipeline.tasks import broken_files
+from pipeline.punctuality import broken_files
 from tests import pages
 
 RUNBOOK = pages.HOW_TO / "runbook.md"
