@@ -1,4 +1,4 @@
-"""Signs of life of a watch: a URL that is asked and a file that is touched after each look, for who watches the watch."""
+"""Signs of life of a watch, for whoever watches the watch: a URL that is asked, a file that is touched."""
 
 import logging
 import os

@@ -97,7 +97,7 @@ def _noting(faults: list[str], subject: str) -> Iterator[None]:
         yield
     except (ScoringError, sa.exc.SQLAlchemyError) as error:
         reason = named(error, str(error).splitlines()[0])
-        log.error("%s cannot be watched: %s: %s", subject, type(error).__name__, reason)
+        log.error("%s: %s: %s", subject, type(error).__name__, reason)
         faults.append(subject)
 
 
@@ -106,15 +106,12 @@ def send(outboxes: Iterable[tuple[str, str]], addresses: Addresses) -> bool:
 
     A message that is not sent now is kept, and sent by the next look.
     """
-    sent = True
+    faults: list[str] = []
     for url, recipient in sorted(outboxes):
-        try:
+        with _noting(faults, recipient):
             if outbox.waiting(url, recipient):
                 outbox.send(url, recipient, addresses(recipient))
-        except ScoringError as error:
-            log.error("%s", error)
-            sent = False
-    return sent
+    return not faults
 
 
 def _look_at(url: str, job: Job, now: datetime) -> list[Late]:

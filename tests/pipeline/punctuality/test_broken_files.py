@@ -1,4 +1,4 @@
-"""pipeline/punctuality/broken_files.py: a file that cannot be used is a failed run a day, and a message to whom it names."""
+"""pipeline/punctuality/broken_files.py: a file that cannot be used is a failed run a day, and a message."""
 
 from dataclasses import replace
 from pathlib import Path
