@@ -149,8 +149,8 @@ def _note_due(
     """Enter the score dates that fell due since the last look."""
     last = connection.execute(sa.text(_SQL["last_due"]), {"job": job.name}).scalar_one()
     begin = max(due.since(job, first), now - due.WINDOW, *([last] if last else []))
-    for one in due.due_dates(job, promise, begin, now):
-        connection.execute(sa.text(_SQL["due"]), {"job": job.name, **asdict(one)})
+    if owed := [{"job": job.name, **asdict(one)} for one in due.due_dates(job, promise, begin, now)]:
+        connection.execute(sa.text(_SQL["due"]), owed)
 
 
 def _dates(connection: sa.Connection, job: Job, now: datetime) -> list[DueDate]:

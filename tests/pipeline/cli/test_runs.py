@@ -77,7 +77,7 @@ def test_watch_looks_once_and_ends_with_1_where_something_is_late(
     start = f"{datetime.now(UTC).date() - timedelta(days=2)}"
     text = re.sub(r"start_date = \S+", f"start_date = {start}\ncatchup = true", file.read_text())
     file.write_text(f"{text}\n[promise]\nwithin_hours = 0.01\n".replace('"0 2 * * *"', '"0 0 * * *"'))
-    code, output, complained = run("watch", "--once")
+    code, output, _ = run("watch", "--once")
     assert code == 1
     assert f"{shop.job} {start} missing" in output
 

@@ -34,10 +34,10 @@ to = "{to}"
 published_by = "07:00"
 """
 RUN = """
-INSERT INTO scoring.scoring_runs (job, score_date, status, status_reason, trigger, dry_run, interval_start,
-    interval_end, code_version, job_sha256, library_versions, idempotency_key, model_name, model_version, model_sha256,
-    query_sha256, rows_extracted, rows_scored, rows_rejected, started_at, published_at, served_by, source_run_id, staleness_days,
-    decided_by)
+INSERT INTO scoring.scoring_runs (
+    job, score_date, status, status_reason, trigger, dry_run, interval_start, interval_end, code_version, job_sha256,
+    library_versions, idempotency_key, model_name, model_version, model_sha256, query_sha256, rows_extracted,
+    rows_scored, rows_rejected, started_at, published_at, served_by, source_run_id, staleness_days, decided_by)
 VALUES (:job, :day, :status, :reason, 'test', false, :at, CAST(:at AS timestamptz) + interval '1 day',
     'c', 'j', '{}', gen_random_uuid()::text, 'any', 1, 's', 'q', 1, 1, 0, :at, :published_at, :served_by, NULL, 0,
     :decided_by)
