@@ -44,7 +44,8 @@ BEGIN
         EXECUTE format('GRANT CONNECT ON DATABASE %I TO scoring_watcher', current_database());
     END IF;
 END $$;
-GRANT SELECT ON scoring.scoring_runs, scoring.watched_jobs, scoring.due_dates, scoring.alerts TO scoring_watcher;
+GRANT SELECT ON scoring.watched_jobs, scoring.due_dates, scoring.alerts TO scoring_watcher;
+GRANT SELECT (run_id, job, dry_run, started_at, status_reason) ON scoring.scoring_runs TO scoring_watcher;
 GRANT INSERT ON scoring.watched_jobs, scoring.alerts TO scoring_watcher;
 GRANT INSERT (job, score_date, due_at, promised_at) ON scoring.due_dates TO scoring_watcher;
 GRANT UPDATE (since, withdrawn_at, broken_since) ON scoring.watched_jobs TO scoring_watcher;
