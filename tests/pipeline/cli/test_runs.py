@@ -3,13 +3,13 @@
 import json
 import re
 import signal
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pipeline.cli import runs
 from tests.home import NIGHT, Home
 from tests.pipeline.cli.command import Command
 from tests.pipeline.shop import Shop, open_shop
@@ -85,7 +85,7 @@ def test_watch_looks_once_and_ends_with_1_where_something_is_late(
 def test_watch_ends_with_0_when_it_is_asked_to(
     home: Home, run: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runs.time, "sleep", lambda _: signal.raise_signal(signal.SIGTERM))
+    monkeypatch.setattr(time, "sleep", lambda _: signal.raise_signal(signal.SIGTERM))
     code, output, complained = run("watch", "--every", "5")
     assert (code, complained) == (0, "")
     assert f"watching {home.path}/dags, every 5 s" in output

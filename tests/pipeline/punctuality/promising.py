@@ -101,9 +101,7 @@ class Promising:
         """A run as it would stand in the database."""
         self.runs([day], status, at=at, reason=reason, served_by=served_by, decided_by=decided_by)
 
-    def runs(
-        self, days: Sequence[date], status: str, *, at: datetime | None = None, **values: Any
-    ) -> list[int]:
+    def runs(self, days: Sequence[date], status: str, *, at: datetime | None = None, **values: Any) -> None:
         """One run a day, begun when it is due unless told otherwise."""
         given = {"reason": None, "served_by": "model", "decided_by": None, **values}
         rows = []

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.config import dates, loader
-from pipeline.config.job import Job
+from pipeline.config.job import Job, JobError
 from pipeline.config.sections import PromiseSection
 from pipeline.punctuality import due
 from tests.pipeline.config.test_dates import CRONS, INSTANTS, ZONES
@@ -102,7 +102,7 @@ def test_a_promise_is_one_of_two(section: str, tmp_path: Path) -> None:
         f'description = "d"\nowner = "o"\nschedule = "0 2 * * *"\nstart_date = 2024-01-01\nextract.query = "a.sql"\n'
         f'model.name = "m"\n[promise]\n{section}\n'
     )
-    with pytest.raises(loader.JobError, match=r"key 'promise'.*Name one of them"):
+    with pytest.raises(JobError, match=r"key 'promise'.*Name one of them"):
         loader.read(file)
 
 
