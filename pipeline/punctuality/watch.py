@@ -185,6 +185,8 @@ def _note_broken(url: str, broken: Broken, others: Sequence[Job], now: datetime)
     with engine(url).begin() as connection:
         is_new = connection.execute(sa.text(_SQL["broken"]), {"job": broken.job, "now": now}).first()
         recipients = broken_files.recipients_in(connection, broken, others)
+        if is_new:
+            log.warning("%s cannot be used: %s", broken.file, broken.reason)
         for recipient in recipients if is_new else ():
             outbox.enqueue(connection, recipient, broken_files.message(broken))
     return recipients
