@@ -236,22 +236,6 @@ def test_a_date_without_rows_that_the_job_skips_is_done(real: tuple[Shop, Promis
     assert job.titles() == []
 
 
-def test_a_promise_that_is_taken_out_of_the_file_is_withdrawn(job: Promising) -> None:
-    job.look(SEVEN)
-    job.file.write_text(job.file.read_text().partition("[promise]")[0])
-    assert job.look(SEVEN + timedelta(hours=1)).late == ()
-    assert job.status(DAY) == "withdrawn"
-    assert len(job.titles()) == 1
-
-
-def test_catchup_owes_from_the_start(home: Home, web: Web) -> None:
-    job = Promising(home, web, more="catchup = true")
-    job.file.write_text(job.file.read_text().replace("2020-01-01", "2024-03-10"))
-    late = job.look(SEVEN).late
-    assert [one.score_date.day for one in late if one.score_date] == [10, 11, 12]
-    assert len(job.titles()) == 1
-
-
 def test_a_database_that_is_gone_is_said_and_the_look_is_not_complete(
     job: Promising, caplog: pytest.LogCaptureFixture
 ) -> None:
