@@ -18,6 +18,8 @@ ROOT = Path(__file__).resolve().parents[1]
 TASK_CONNECTIONS = ("warehouse", "predictions", "predictions_approver", "predictions_janitor")
 # What the web server's pages read with.
 PAGES, ANALYST = "SCORING_PAGES", "SCORING_ANALYST"
+# What the watch has, and nothing of Airflow's.
+WATCHER, HEARTBEAT = "AIRFLOW_CONN_PREDICTIONS_WATCHER", "SCORING_HEARTBEAT"
 _PREDICTIONS = "AIRFLOW_CONN_PREDICTIONS"
 _OWNERS = ("AIRFLOW_CONN_WAREHOUSE_OWNER", "AIRFLOW_CONN_PREDICTIONS_OWNER")
 
@@ -170,5 +172,24 @@ def of_component(name: str, environ: Mapping[str, str]) -> dict[str, str]:
     }
 
 
+def of_watch(
+    place: Place, embedded: Embedded, environ: Mapping[str, str] = os.environ
+) -> dict[str, str] | None:
+    """What `scoring watch` gets beside Airflow: its own login, and whatever addresses messages go to.
+
+    Returns:
+        None where the predictions are in a real database, of which no login of the watch is named.
+    """
+    if environ.get(_PREDICTIONS) and not environ.get(WATCHER):
+        return None
+    others = {f"AIRFLOW_CONN_{conn_id.upper()}" for conn_id in TASK_CONNECTIONS} | {*_OWNERS, PAGES, ANALYST}
+    return {
+        **{name: value for name, value in environ.items() if name not in others},
+        WATCHER: environ.get(WATCHER) or embedded.connections["predictions_watcher"],
+        "PYTHONPATH": str(ROOT),
+        "SCORING_HOME": str(place.home),
+    }
+
+
 def _foreign(name: str) -> bool:
-    return name.startswith("AIRFLOW__") or name in (*_OWNERS, PAGES, ANALYST)
+    return name.startswith("AIRFLOW__") or name in (*_OWNERS, PAGES, ANALYST, WATCHER, HEARTBEAT)

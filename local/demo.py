@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +17,7 @@ from rich.table import Table
 
 from local import credentials, dag_runs, lock, port, processes, seed, story, tcp
 from local.airflow import Airflow, started
-from local.airflow_environment import ANALYST, Place
+from local.airflow_environment import ANALYST, WATCHER, Place, of_watch
 from local.dag_runs import WAITS, DagRun
 from local.processes import LocalError
 from pipeline.embedded import server as server
@@ -71,7 +72,8 @@ def demo(place: Place, asked: str | None) -> None:
 def up(place: Place, asked: str | None) -> None:
     """Keep Airflow running until Ctrl-C."""
     # Nothing here needs the triggerer. The home page of the web UI calls an Airflow without one unhealthy.
-    with tcp.opened(place) as connecting, _set_up(place, asked, triggerer=True) as (airflow, _):
+    with tcp.opened(place) as connecting, _set_up(place, asked, triggerer=True) as (airflow, embedded):
+        watching = _watch(place, embedded)
         with airflow.rest() as rest, contextlib.suppress(LocalError):
             # A job file that cannot be read is shown by the web UI.
             dag_runs.await_dag(airflow, rest, seed.JOB)
@@ -81,7 +83,18 @@ def up(place: Place, asked: str | None) -> None:
         with contextlib.suppress(KeyboardInterrupt):
             while True:
                 airflow.check()
+                if watching:
+                    watching.check()
                 time.sleep(1)
+
+
+def _watch(place: Place, embedded: Embedded) -> processes.Child | None:
+    """Watch the promises of the job files beside Airflow, and stop with it."""
+    if (environ := of_watch(place, embedded)) is None:
+        console.print(f"No promise is watched. Set {WATCHER}, with a member of scoring_watcher.")
+        return None
+    command = [sys.executable, "-m", "pipeline", "watch"]
+    return processes.spawn("watch", command, environ, place.folder, place.logs / "watch.log")
 
 
 def down(place: Place) -> None:

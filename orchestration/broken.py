@@ -20,7 +20,7 @@ from pipeline.config import loader
 from pipeline.config.job import Job, JobError
 
 if TYPE_CHECKING:
-    from pipeline.tasks.broken_files import Broken
+    from pipeline.punctuality.broken_files import Broken
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ def dag_of(path: Path, build: Callable[[Job], DAG]) -> DAG:
 
 def keep_needed(folder: Path) -> None:
     """Drop every credential but those with which failed runs of the folder's jobs are noted, and people notified."""
-    from pipeline.tasks import broken_files
+    from pipeline.punctuality import broken_files
 
     credentials.keep_needed("inspect", also=broken_files.named(*broken_files.read_all(folder)))
 
@@ -72,7 +72,7 @@ def inspect(folder: Path, here: Path, context: Mapping[str, Any]) -> list[str]:
     Returns:
         the files that cannot be used.
     """
-    from pipeline.tasks import broken_files
+    from pipeline.punctuality import broken_files
 
     usable, unusable = broken_files.read_all(folder)
     for file, reason in _import_errors(folder, here):
@@ -100,7 +100,7 @@ def _import_errors(folder: Path, here: Path) -> Iterator[tuple[str, str]]:
 
 @notify.harmless
 def _note(broken: "Broken") -> None:
-    from pipeline.tasks import broken_files
+    from pipeline.punctuality import broken_files
 
     broken_files.note(_predictions(broken), broken)
 
@@ -108,7 +108,7 @@ def _note(broken: "Broken") -> None:
 @notify.harmless
 def _notify(broken: "Broken", others: list[Job], page: str) -> None:
     from pipeline.integrations import outbox
-    from pipeline.tasks import broken_files
+    from pipeline.punctuality import broken_files
 
     uri = _predictions(broken)
     message = broken_files.message(broken, page)

@@ -20,7 +20,7 @@ _CONNECTION, _VARIABLE, _SETTING = "AIRFLOW_CONN_", "AIRFLOW_VAR_", "AIRFLOW__"
 # Variables that somebody may have set beside Airflow's. A model's task needs the store's own credentials, and the
 # public key of signatures.
 _SECRET = re.compile(
-    r"PASS(WORD|WD|PHRASE|FILE)?\b|PASSWORD|SECRET|TOKEN|PRIVATE|SIGNING_KEY|_DSN\b|SCORING_(ANALYST|PAGES)"
+    r"PASS(WORD|WD|PHRASE|FILE)?\b|PASSWORD|SECRET|TOKEN|PRIVATE|SIGNING_KEY|_DSN\b|SCORING_(ANALYST|PAGES|HEARTBEAT)"
 )
 _OF_THE_STORE = ("AWS_", "AZURE_", "GOOGLE_", "FSSPEC_")
 # Where a secrets backend keeps connections, a task that has some asks it.

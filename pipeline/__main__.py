@@ -48,6 +48,7 @@ for command in (
     runs.show,
     runs.report,
     runs.alerts,
+    runs.watch,
     inspect.diff,
     inspect.reproduce,
     inspect.verify,

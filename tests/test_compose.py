@@ -58,6 +58,7 @@ LOGINS = {
     "PAGES_PASSWORD",
     "APPROVER_PASSWORD",
     "JANITOR_PASSWORD",
+    "WATCHER_PASSWORD",
 } | WORKERS
 HOLDERS = {
     "postgres": {"POSTGRES_PASSWORD"},
@@ -73,6 +74,7 @@ HOLDERS = {
     "airflow-worker-model": {"REDIS_PASSWORD"},
     "airflow-worker-approver": {"REDIS_PASSWORD", "APPROVER_PASSWORD"} | WORKERS,
     "airflow-worker-janitor": {"REDIS_PASSWORD", "JANITOR_PASSWORD"},
+    "watch": {"WATCHER_PASSWORD"},
     "sample": {"WAREHOUSE_OWNER_PASSWORD"},
     "analyst": {"ANALYST_PASSWORD"},
 }

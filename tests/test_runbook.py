@@ -15,7 +15,7 @@ import pytest
 from pipeline.errors import NothingToDo, ScoringError, UsageError
 from pipeline.integrations import messages
 from pipeline.project import ROOT
-from pipeline.tasks import broken_files
+from pipeline.punctuality import broken_files
 from tests import pages
 
 RUNBOOK = pages.HOW_TO / "runbook.md"
@@ -72,10 +72,18 @@ def kinds() -> set[str]:
     return found
 
 
+def promises() -> set[str]:
+    """The same of the messages about promises."""
+    from pipeline.punctuality import messages
+
+    return {*messages.TITLES.values(), messages.ALL_CLEAR, messages.MENDED}
+
+
 def test_the_runbook_has_every_title_of_a_message() -> None:
     broken = broken_files.Broken("shop", "shop.toml", "no reason", "0" * 64, date(2024, 3, 1))
     known = titles() | {broken_files.message(broken, "http://airflow").title.partition("shop.toml ")[2]}
     assert len(known) >= 9, known
+    known |= promises()
     text = RUNBOOK.read_text()
     assert {title for title in known if title not in text} == set()
 

@@ -93,6 +93,15 @@ def janitor(conn_id: str) -> str:
     return _beside(conn_id, "_JANITOR", "a login that is a member of scoring_janitor")
 
 
+def watcher(conn_id: str) -> str:
+    """Address of a predictions database, as the role that watches promises.
+
+    Raises:
+        AddressError: it is not set, or cannot be used.
+    """
+    return _beside(f"{conn_id}_watcher", "_WATCHER", "a login that is a member of scoring_watcher")
+
+
 def approver() -> str:
     """Address of the predictions database, as the role that decides.
 

@@ -1,18 +1,27 @@
 """Commands that look at runs."""
 
 import json
+import os
+import time
+from contextlib import suppress
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from pipeline.cli import context
-from pipeline.cli.console import AsJson, out, print_json, print_table
+from pipeline.cli.console import FAILED, AsJson, out, print_json, print_table
 from pipeline.config import workspace
 from pipeline.config.fields import LAST_RUN
 from pipeline.errors import UsageError
+from pipeline.integrations import dependencies
 from pipeline.integrations.outbox import newest
+from pipeline.punctuality import heartbeat
+from pipeline.punctuality.watch import Seen, look, send
 from pipeline.runs import history
+from pipeline.runtime.interruption import Interrupted
 
 RunId = Annotated[
     int, typer.Argument(metavar="RUN", min=1, max=LAST_RUN, help="A run's id, as `runs` lists it.")
@@ -90,3 +99,41 @@ def alerts(
     headings = {"raised_at": "raised", "title": "message", "recipient": "to", "sent_at": "sent",
                 "repeated": "repeated", "tries": "tries", "last_error": "why not"}  # fmt: skip
     print_table([{heading: row[column] for column, heading in headings.items()} for row in rows])
+
+
+def watch(
+    once: Annotated[
+        bool, typer.Option("--once", help="Look once, and end with 1 if anything is late.")
+    ] = False,
+    every: Annotated[float, typer.Option(min=1, max=3600, help="Seconds between two looks.")] = 30,
+    beat: Annotated[
+        Path | None, typer.Option(help="Touch this file after each complete look.", show_default=False)
+    ] = None,
+) -> None:
+    """Watch every job's [promise], and notify people of what is not kept (as predictions_watcher).
+
+    It needs the predictions database and the job files, and no Airflow. SCORING_HEARTBEAT is a URL that is asked after
+    each complete look.
+    """
+    address = heartbeat.url()
+    if once:
+        seen = _look(address, beat)
+        print_table([asdict(late) for late in seen.late]) if seen.late else out.print("every promise is kept")
+        if seen.late or not seen.complete:
+            raise typer.Exit(FAILED)
+        return
+    out.print(f"watching {context.dags()}, every {every:g} s; Ctrl-C ends it", markup=False, soft_wrap=True)
+    with suppress(Interrupted):  # the way to end it
+        while True:
+            _look(address, beat)
+            time.sleep(every)
+
+
+def _look(address: str | None, beat: Path | None) -> Seen:
+    seen = look(context.dags(), context.watcher, datetime.now(UTC))
+    sent = send(seen.outboxes, lambda name: dependencies.addresses(name, os.environ))
+    if seen.complete and beat:
+        heartbeat.touch(beat)
+    if seen.complete and address:
+        heartbeat.ping(address)
+    return seen if sent else replace(seen, complete=False)

@@ -1,5 +1,6 @@
 """The one rule for dates: which day a run scores, and when that day begins and ends."""
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -63,6 +64,37 @@ def _scheduled_day(due: datetime, zone: ZoneInfo, schedule: str) -> date:
     comes = skipped.replace(tzinfo=zone).astimezone(UTC).astimezone(zone).replace(tzinfo=None)
     meant = skipped != comes == clock and croniter.match(schedule, skipped)
     return skipped.date() if meant else clock.date()
+
+
+def due_times(schedule: str, zone: ZoneInfo, after: datetime, until: datetime) -> Iterator[datetime]:
+    """The instants (UTC) at which Airflow holds a schedule to be due, after one instant and until another.
+
+    As its CronTriggerTimetable has them when the clocks change: a time that they skip comes as much later, one that
+    comes twice counts the second time, and a schedule of every hour goes by the hours that pass.
+    """
+    # From before, for the two times of an hour that comes twice are told apart by what was due before.
+    due = _next_due(schedule, zone, after - timedelta(days=2))
+    while due <= until:
+        if due > after:
+            yield due
+        due = _next_due(schedule, zone, due)
+
+
+def _next_due(schedule: str, zone: ZoneInfo, before: datetime) -> datetime:
+    clock = before.astimezone(zone).replace(tzinfo=None)
+    cron = croniter(schedule, clock)
+    upcoming: datetime = cron.get_next(datetime)
+    if cron.expanded[1] == ["*"]:
+        return before.astimezone(UTC) + (upcoming - clock)
+    return instant(upcoming, zone)
+
+
+def instant(clock: datetime, zone: ZoneInfo) -> datetime:
+    """The instant (UTC) of a local time: the second of two; where there is none, as much later as the clocks skip."""
+    second = clock.replace(tzinfo=zone, fold=1).astimezone(UTC)
+    if second.astimezone(zone).replace(tzinfo=None) == clock:
+        return second
+    return clock.replace(tzinfo=zone, fold=0).astimezone(UTC)
 
 
 def parse(text: str) -> date:

@@ -32,6 +32,7 @@ from pipeline.config.sections import (
     GateSection,
     ModelSection,
     OutcomesSection,
+    PromiseSection,
     RetentionSection,
     Section,
     TrackingSection,
@@ -114,6 +115,7 @@ class Job(Section):
     tracking: TrackingSection = TrackingSection()
     retention: RetentionSection = RetentionSection()
     outcomes: OutcomesSection | None = None
+    promise: PromiseSection | None = None
     sha256: str = Field(description="digest of the job file, kept with every run")
 
     @field_validator("end_date")

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic import ValidationInfo as Info
 
 from pipeline.config.fields import (
@@ -134,6 +134,28 @@ class AlertsSection(Section):
         default=None,
         description="id of the Apprise connection with the addresses to notify; leave it out to notify nobody",
     )
+
+
+class PromiseSection(Section):
+    """When a score date is published at the latest; `scoring watch` notifies people where it is not."""
+
+    published_by: Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")] | None = Field(
+        default=None,
+        description='the time of day, in the job\'s time zone, by which a score date is published, such as "07:00": '
+        "the first one after it is due",
+    )
+    within_hours: float | None = Field(
+        default=None,
+        gt=0,
+        le=720,
+        description="in place of published_by, for jobs that run at other times: hours after a score date is due",
+    )
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> "PromiseSection":
+        if (self.published_by is None) == (self.within_hours is None):
+            raise ValueError("names both or neither of published_by and within_hours. Name one of them")
+        return self
 
 
 class TrackingSection(Section):

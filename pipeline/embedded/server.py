@@ -34,6 +34,7 @@ CONNECTIONS = {
     "predictions": ("scoring_pipeline", "predictions"),
     "predictions_approver": ("approver", "predictions"),
     "predictions_janitor": ("janitor", "predictions"),
+    "predictions_watcher": ("watcher", "predictions"),
     "predictions_owner": ("scoring_owner", "predictions"),
     "analyst": ("analyst", "predictions"),
     "pages": ("pages", "predictions"),

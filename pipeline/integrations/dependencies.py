@@ -30,9 +30,19 @@ def require_alerts(job: Job, environ: Mapping[str, str]) -> str:
         UsageError: it has no addresses.
     """
     name = job.alerts.to or ""
-    value = _connection(f"alerts.to = {name!r}", name, f"'{_APPRISE}'", "nobody gets a message", environ)
-    urls = outbox.addresses(_extra(value), name)
+    urls = addresses(name, environ)
     return f"messages go to {len(urls)} {'address' if len(urls) == 1 else 'addresses'} of connection {name!r}"
+
+
+def addresses(name: str, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """The addresses of an Apprise connection, from the environment.
+
+    Raises:
+        DependencyError: there is no such connection.
+        UsageError: it has no addresses.
+    """
+    value = _connection(f"alerts.to = {name!r}", name, f"'{_APPRISE}'", "nobody gets a message", environ)
+    return outbox.addresses(_extra(value), name)
 
 
 def require_tracking(job: Job, environ: Mapping[str, str]) -> str:

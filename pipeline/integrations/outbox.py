@@ -80,15 +80,20 @@ def enqueue_and_send(
     """
     try:
         with postgres.engine(database_url).begin() as connection:
-            repeated = connection.execute(sa.text(_SQL["enqueue"]), {**asdict(alert), "recipient": recipient})
-            if repeated.scalar_one():
-                log.info("this cause was reported before, and is only counted: %s", alert.title)
+            enqueue(connection, recipient, alert)
     except sa.exc.OperationalError as error:
         log.error("the message cannot be entered: %s", named(error, str(error).partition("\n")[0]))
         for url in urls if unkept else ():
             deliver(url, [(alert.title, alert.body)])
         return
     send(database_url, recipient, urls)
+
+
+def enqueue(connection: sa.Connection, recipient: str, alert: Alert) -> None:
+    """Keep a message in the caller's transaction, for `send` to send; a repeated cause is only counted."""
+    repeated = connection.execute(sa.text(_SQL["enqueue"]), {**asdict(alert), "recipient": recipient})
+    if repeated.scalar_one():
+        log.info("this cause was reported before, and is only counted: %s", alert.title)
 
 
 def waiting(database_url: str, recipient: str) -> bool:

@@ -9,7 +9,14 @@ _SQL = statements.load("provisioning/prerequisites")
 # The oldest major version that the tests run on.
 OLDEST = 15
 # Roles without a login, whose members may do one thing each. sql/schema/grants.sql gives them their rights.
-ROLES = ("scoring_writer", "scoring_approver", "scoring_janitor", "scoring_job_analyst", "scoring_analyst")
+ROLES = (
+    "scoring_writer",
+    "scoring_approver",
+    "scoring_janitor",
+    "scoring_watcher",
+    "scoring_job_analyst",
+    "scoring_analyst",
+)
 
 
 class PrerequisiteError(UsageError):

@@ -65,7 +65,13 @@ def overview(predictions: str, jobs: Sequence[str], link: Link) -> str:
     lanes.sort(key=lambda lane: (_LEVELS.index(lane.level), lane.job))
     counted = ((sum(lane.level == level for lane in lanes), calendars.WORDS[level]) for level in _LEVELS)
     counts = ", ".join(f"{count} {word}" for count, word in counted if count)
-    return render.page("overview.html.jinja", lanes=lanes, counts=counts, legend=calendars.LEGEND)
+    return render.page(
+        "overview.html.jinja",
+        lanes=lanes,
+        counts=counts,
+        legend=calendars.LEGEND,
+        promises=[(promise, _PROMISED[promise.status]) for promise in queries.promises(predictions, jobs)],
+    )
 
 
 def _lane(days: list[DaySummary], link: Link) -> Lane:
@@ -113,6 +119,20 @@ def _sentence(day: DaySummary) -> str:
     return f"{day.score_date}: {state}{rows}{unusual}{held}{failed}"
 
 
+# What the view `punctuality` says, for a reader.
+_PROMISED = {
+    "published": "published in time",
+    "published_late": "published late",
+    "empty": "no rows, which the job skips",
+    "due": "not published yet",
+    "late": "late: its run is not over",
+    "missing": "missing: no run has begun",
+    "skipped": "skipped by an outage",
+    "held": "held: a person decides",
+    "failed": "its run failed",
+    "rejected": "its run was rejected",
+    "fallback": "a fallback is served",
+}
 # Those first that need attention.
 _LEVELS = ("bad", "warn", "none", "good")
 _VALUES: dict[str, Callable[[DaySummary], float | None]] = {

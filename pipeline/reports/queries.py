@@ -140,6 +140,30 @@ def days(database_url: str, jobs: Sequence[str]) -> list[DaySummary]:
         return _days(connection, jobs, None)
 
 
+@dataclass(frozen=True)
+class Promise:
+    """A score date that fell due, and what became of it: a row of the view `punctuality`.
+
+    Attributes:
+        is_late: whether the promise is not kept, and its time has passed.
+    """
+
+    job: str
+    score_date: date
+    promised_at: datetime
+    published_at: datetime | None
+    status: str
+    run_id: int | None
+    is_late: bool
+
+
+def promises(database_url: str, jobs: Sequence[str]) -> list[Promise]:
+    """Of some jobs, those with a promise: what is late, and then the last score date that fell due of each."""
+    with _snapshot(database_url) as connection:
+        rows = connection.execute(sa.text(_SQL["promises"]), {"jobs": list(jobs)}).mappings()
+        return [Promise(**row) for row in rows]
+
+
 def run_of(database_url: str, job: str, trigger: str) -> int | None:
     """The last run of a job that was started by `trigger`, such as an Airflow DAG run's id; None if there is none."""
     with _snapshot(database_url) as connection:

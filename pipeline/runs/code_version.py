@@ -32,6 +32,7 @@ INDIFFERENT = (
     "plain_text",
     "project",
     "provisioning",
+    "punctuality",
     "recovery",
     "registration",
     "reports",

@@ -13,6 +13,7 @@
 \getenv scoring_pipeline_password SCORING_PIPELINE_PASSWORD
 \getenv approver_password APPROVER_PASSWORD
 \getenv janitor_password JANITOR_PASSWORD
+\getenv watcher_password WATCHER_PASSWORD
 \getenv analyst_password ANALYST_PASSWORD
 \getenv pages_password PAGES_PASSWORD
 
@@ -31,5 +32,6 @@ ALTER ROLE scoring_owner PASSWORD :'scoring_owner_password';
 ALTER ROLE scoring_pipeline PASSWORD :'scoring_pipeline_password';
 ALTER ROLE approver PASSWORD :'approver_password';
 ALTER ROLE janitor PASSWORD :'janitor_password';
+ALTER ROLE watcher PASSWORD :'watcher_password';
 ALTER ROLE analyst PASSWORD :'analyst_password';
 ALTER ROLE pages PASSWORD :'pages_password';

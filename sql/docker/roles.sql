@@ -14,7 +14,8 @@ SELECT to_regrole('analyst') IS NULL AS first_time \gset
 SELECT format('CREATE ROLE %I', name)
 FROM unnest(ARRAY[
     'airflow', 'warehouse_owner', 'warehouse_reader', 'scoring_owner', 'scoring_pipeline', 'approver', 'janitor',
-    'analyst', 'pages', 'scoring_writer', 'scoring_approver', 'scoring_janitor', 'scoring_job_analyst', 'scoring_analyst'
+    'watcher', 'analyst', 'pages', 'scoring_writer', 'scoring_approver', 'scoring_janitor', 'scoring_watcher',
+    'scoring_job_analyst', 'scoring_analyst'
 ]) AS name
 WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name)
 \gexec
@@ -27,6 +28,7 @@ ALTER ROLE scoring_owner LOGIN NOCREATEROLE;
 ALTER ROLE scoring_pipeline LOGIN;
 ALTER ROLE approver LOGIN;
 ALTER ROLE janitor LOGIN;
+ALTER ROLE watcher LOGIN CONNECTION LIMIT 20;
 -- Analysts leave connections to the runs.
 ALTER ROLE analyst LOGIN CONNECTION LIMIT 40;
 ALTER ROLE pages LOGIN CONNECTION LIMIT 20;
@@ -38,6 +40,7 @@ ALTER ROLE janitor SET idle_in_transaction_session_timeout = '5min';
 GRANT scoring_writer TO scoring_pipeline;
 GRANT scoring_approver TO approver;
 GRANT scoring_janitor TO janitor;
+GRANT scoring_watcher TO watcher;
 -- Airflow says who may see which job's pages.
 GRANT scoring_analyst TO pages;
 -- `grant-analyst` and `revoke-analyst` give it and take it away, as the owner.
@@ -57,7 +60,7 @@ WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = name)
 
 REVOKE ALL ON DATABASE airflow, warehouse, predictions, postgres, template1 FROM PUBLIC;
 GRANT CONNECT ON DATABASE warehouse TO warehouse_reader;
-GRANT CONNECT ON DATABASE predictions TO scoring_pipeline, approver, janitor, analyst, pages;
+GRANT CONNECT ON DATABASE predictions TO scoring_pipeline, approver, janitor, watcher, analyst, pages;
 
 -- Postgres lets every role store large objects, and write into the server's own log of changes.
 SELECT string_agg(format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC;', oid::regprocedure), ' ') AS revoke_all

@@ -57,3 +57,18 @@ LEFT JOIN scoring.outcome_metrics AS rmse
   ON rmse.run_id = tries.run_id AND rmse.slice_column = '' AND rmse.metric = 'rmse'
 WHERE tries.place = 1
 ORDER BY tries.job, tries.score_date
+
+-- name: promises
+-- Of each job with a promise, the last score date that fell due, and those of the last weeks that are not kept.
+SELECT recent.job, recent.score_date, recent.promised_at, recent.published_at, recent.status, recent.run_id,
+       recent.status IN ('late', 'missing', 'skipped', 'held', 'failed', 'rejected', 'fallback')
+           AND now() > recent.promised_at AS is_late
+FROM (
+    SELECT seen.*, row_number() OVER (PARTITION BY seen.job ORDER BY seen.due_at DESC) AS place
+    FROM scoring.punctuality AS seen
+    WHERE seen.job = ANY(:jobs) AND seen.due_at > now() - interval '35 days' AND seen.status <> 'withdrawn'
+) AS recent
+WHERE recent.place = 1
+      OR recent.status IN ('late', 'missing', 'skipped', 'held', 'failed', 'rejected', 'fallback')
+          AND now() > recent.promised_at
+ORDER BY is_late DESC, recent.job, recent.promised_at

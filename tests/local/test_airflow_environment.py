@@ -102,6 +102,26 @@ def test_the_embedded_janitor_and_pages_do_not_go_with_a_real_database(
     assert made(place, fake, AIRFLOW_CONN_PREDICTIONS=mine, **{name: mine})[name] == mine
 
 
+def test_the_watch_has_its_own_login_and_airflow_has_nothing_of_it(place: Place, fake: Embedded) -> None:
+    given = {
+        "AIRFLOW_CONN_ALERTS": "{}",
+        "SCORING_HEARTBEAT": "https://example.org/secret",
+        "HOME": "/home/me",
+    }
+    roles = {
+        "AIRFLOW_CONN_WAREHOUSE": "postgres://x@y/z",
+        "AIRFLOW_CONN_PREDICTIONS_OWNER": "postgres://x@y/z",
+    }
+    environ = airflow_environment.of_watch(place, fake, {**given, **roles})
+    assert environ is not None
+    assert environ["AIRFLOW_CONN_PREDICTIONS_WATCHER"] == fake.connections["predictions_watcher"]
+    assert given.items() <= environ.items()
+    assert not roles.keys() & environ.keys()
+    assert "SCORING_HEARTBEAT" not in made(place, fake, **given)
+    mine = {"AIRFLOW_CONN_PREDICTIONS": "postgres://me@db.example.org/predictions"}
+    assert airflow_environment.of_watch(place, fake, mine) is None
+
+
 def test_settings_of_another_airflow_are_dropped(place: Place, fake: Embedded) -> None:
     environ = made(
         place, fake, AIRFLOW__CORE__LOAD_EXAMPLES="True", AIRFLOW__SENTRY__SENTRY_ON="True", HOME="/home/me"

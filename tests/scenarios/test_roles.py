@@ -245,6 +245,31 @@ def test_an_analyst_reads_no_unpublished_row_and_writes_nothing(night: Shop, sta
 @pytest.mark.parametrize(
     "statement",
     [
+        "SELECT * FROM scoring.predictions",
+        "SELECT * FROM scoring.prediction_rows",
+        "SELECT * FROM scoring.rejected_rows",
+        "SELECT findings FROM scoring.scoring_runs",
+        "INSERT INTO scoring.scoring_runs (job, score_date) VALUES ('job', '2024-03-01')",
+        f"UPDATE scoring.scoring_runs SET status = 'failed' WHERE {RUN}",
+        "UPDATE scoring.alerts SET title = 'mine'",
+        "DELETE FROM scoring.alerts",
+        "DELETE FROM scoring.due_dates",
+        "UPDATE scoring.due_dates SET promised_at = now()",
+        "SELECT scoring.publish(1)",
+        "SELECT scoring.lock_night('job', '2024-03-01')",
+        "CREATE TABLE scoring.mine (x int)",
+        "CREATE TEMPORARY TABLE mine (x int)",
+        "SET ROLE scoring_writer",
+    ],
+)
+def test_the_watch_reads_when_runs_ended_and_nothing_of_the_data(night: Shop, statement: str) -> None:
+    with pytest.raises(sa.exc.DatabaseError, match=r"permission denied|must be owner"):
+        night.home.sql(statement, "predictions_watcher")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
         "SELECT scoring.publish(1)",
         "SELECT scoring.write_as(1)",
         "SELECT scoring.admit(1, 'ada', 'mine')",

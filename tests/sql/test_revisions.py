@@ -13,6 +13,12 @@ from tests.sql.catalogue import catalogue
 OLDER = """
 DROP VIEW scoring.class_probabilities, scoring.predictions, scoring.past_predictions, scoring.latest_predictions;
 DROP TABLE scoring.model_classes;
+DROP VIEW scoring.punctuality;
+DROP TABLE scoring.due_dates, scoring.watched_jobs;
+REVOKE ALL ON scoring.scoring_runs, scoring.alerts FROM scoring_watcher;
+REVOKE ALL ON FUNCTION scoring.require_date FROM scoring_watcher;
+REVOKE ALL ON SCHEMA scoring FROM scoring_watcher;
+REVOKE ALL ON DATABASE older FROM scoring_watcher;
 COMMENT ON COLUMN scoring.scoring_runs.job IS NULL;
 COMMENT ON TABLE scoring.publications IS 'an older word';
 """

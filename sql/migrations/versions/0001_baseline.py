@@ -46,6 +46,8 @@ FILES = (
     "policies",
     "triggers",
     "grants",
+    "tables/promises",
+    "views/punctuality",
     "settings",
 )
 

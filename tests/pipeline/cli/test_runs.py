@@ -1,12 +1,18 @@
 """pipeline/cli/runs.py: runs are listed and shown, and a report is written where it is asked for."""
 
 import json
+import re
+import signal
+import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from tests.home import NIGHT
+import pytest
+
+from tests.home import NIGHT, Home
 from tests.pipeline.cli.command import Command
-from tests.pipeline.shop import Shop
+from tests.pipeline.shop import Shop, open_shop
 
 
 def test_a_report_is_written_where_it_is_asked_for(shop: Shop, run: Command, tmp_path: Path) -> None:
@@ -59,3 +65,37 @@ def test_a_run_is_shown(shop: Shop, run: Command) -> None:
     assert code == 0
     for word in ("model_sha256", document["model_sha256"], "ledger", "metrics", "features", "rejected"):
         assert word in output
+
+
+def test_watch_looks_once_and_ends_with_1_where_something_is_late(
+    home: Home, run: Command, tmp_path: Path
+) -> None:
+    shop, beat = open_shop(home), tmp_path / "beat"
+    assert run("watch", "--once", "--beat", beat)[:2] == (0, "every promise is kept")
+    assert beat.exists()
+    file = home.path / "dags" / f"{shop.job}.toml"
+    start = f"{datetime.now(UTC).date() - timedelta(days=2)}"
+    text = re.sub(r"start_date = \S+", f"start_date = {start}\ncatchup = true", file.read_text())
+    file.write_text(f"{text}\n[promise]\nwithin_hours = 0.01\n".replace('"0 2 * * *"', '"0 0 * * *"'))
+    code, output, _ = run("watch", "--once")
+    assert code == 1
+    assert f"{shop.job} {start} missing" in output
+
+
+def test_watch_ends_with_0_when_it_is_asked_to(
+    home: Home, run: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _: signal.raise_signal(signal.SIGTERM))
+    code, output, complained = run("watch", "--every", "5")
+    assert (code, complained) == (0, "")
+    assert f"watching {home.path}/dags, every 5 s" in output
+
+
+def test_watch_refuses_a_heartbeat_that_is_no_address(
+    home: Home, run: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SCORING_HEARTBEAT", "my-secret")
+    code, _, complained = run("watch", "--once")
+    assert code == 2
+    assert "SCORING_HEARTBEAT is no web address" in complained
+    assert "my-secret" not in complained

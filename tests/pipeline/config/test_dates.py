@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, available_timezones
 import pytest
 from airflow.timetables.base import DataInterval, TimeRestriction
 from airflow.timetables.trigger import CronTriggerTimetable
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pendulum import DateTime, instance
 from pendulum import datetime as instant
@@ -20,6 +20,10 @@ NEW_YORK = ZoneInfo("America/New_York")
 ZONES = st.sampled_from(
     ["America/New_York", "Europe/Berlin", "Australia/Lord_Howe", "Asia/Kolkata", "UTC"]
 ).map(ZoneInfo)
+CRONS = [
+    "0 2 * * *", "30 2 * * *", "30 1 * * *", "30 2,3 * * *", "15 */6 * * *", "30 * * * *", "*/20 * * * *",
+    "0 7 * * 1-5", "0 3 29 2 *", "0 3 31 12 *", "0 0 1 * 1", "30 23 * * *", "0 0 * * *",
+]  # fmt: skip
 DAYS = st.dates(date(2000, 1, 1), date(2024, 12, 31))
 INSTANTS = st.datetimes(datetime(2000, 1, 2), datetime(2024, 12, 30), timezones=st.just(UTC))  # noqa: DTZ001
 
@@ -222,3 +226,41 @@ def test_a_day_out_of_bounds_is_refused_at_every_entrance(text: str) -> None:
 def test_a_night_of_long_ago_or_of_the_next_year_is_no_mistake(days: int) -> None:
     day = datetime.now(UTC).date() + timedelta(days=days)
     assert dates.parse(day.isoformat()) == day
+
+
+@settings(max_examples=40)
+@given(INSTANTS, st.integers(0, 20), st.sampled_from(CRONS), ZONES)
+def test_what_is_due_is_what_airflow_holds_to_be_due(
+    after: datetime, days: int, schedule: str, zone: ZoneInfo
+) -> None:
+    until = after + timedelta(days=days)
+    timetable = CronTriggerTimetable(schedule, timezone=str(zone))
+    expected, due = [], timetable._get_next(instance(after - timedelta(days=5)))
+    while due <= until:
+        expected += [due] if due > after else []
+        due = timetable._get_next(due)
+    assert list(dates.due_times(schedule, zone, after, until)) == expected
+
+
+@pytest.mark.parametrize(
+    ("schedule", "day", "utc"),
+    [
+        ("30 2 * * *", date(2024, 3, 31), "01:30"),  # skipped: half past three, summer time
+        ("30 2 * * *", date(2024, 10, 27), "01:30"),  # comes twice: the second time
+        ("0 2 * * *", date(2024, 12, 31), "01:00"),
+        ("0 2 29 2 *", date(2024, 2, 29), "01:00"),
+    ],
+)
+def test_a_day_is_due_once_when_the_clocks_change(schedule: str, day: date, utc: str) -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    start, end = dates.interval(day, berlin)
+    [due] = dates.due_times(schedule, berlin, start, end)
+    assert f"{due:%H:%M}" == utc
+    assert dates.score_date(None, due, due, berlin, 0, schedule) == day
+
+
+def test_instants_of_local_times() -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    assert dates.instant(datetime(2024, 7, 1, 7), berlin) == datetime(2024, 7, 1, 5, tzinfo=UTC)  # noqa: DTZ001
+    assert dates.instant(datetime(2024, 3, 31, 2, 30), berlin) == datetime(2024, 3, 31, 1, 30, tzinfo=UTC)  # noqa: DTZ001
+    assert dates.instant(datetime(2024, 10, 27, 2, 30), berlin) == datetime(2024, 10, 27, 1, 30, tzinfo=UTC)  # noqa: DTZ001

@@ -132,6 +132,7 @@ def test_the_roles_have_the_rights_of_their_names_only(other: Embedded) -> None:
         "scoring_owner in scoring_analyst",
         "scoring_owner in scoring_job_analyst",
         "scoring_pipeline in scoring_writer",
+        "watcher in scoring_watcher",
     ]
     assert ask(other.uri("postgres"), members) == expected
     powerful = "SELECT rolname FROM pg_roles WHERE rolsuper OR rolcreaterole OR rolcreatedb OR rolbypassrls ORDER BY 1"
@@ -143,6 +144,7 @@ def test_the_roles_have_the_rights_of_their_names_only(other: Embedded) -> None:
         "scoring_approver",
         "scoring_janitor",
         "scoring_job_analyst",
+        "scoring_watcher",
         "scoring_writer",
     ]
     assert ask(other.uri("postgres"), no_login) == groups

@@ -1,6 +1,6 @@
 """pipeline/reports/overview.py: the jobs that one may see, each with its nights as green, amber and red."""
 
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,8 +13,12 @@ from pipeline.reports.report import report
 from pipeline.runs.decisions import decide
 from pipeline.runs.publications import Held
 from tests.home import NIGHT, Home
+from tests.pipeline.punctuality.promising import Promising
 from tests.pipeline.reports.test_report import Page
 from tests.pipeline.shop import open_shop
+from tests.sinks import Web, web
+
+__all__ = ["web"]
 
 
 def days(*numbers: int) -> list[Any]:
@@ -120,3 +124,23 @@ def test_a_published_night_whose_rescore_failed_is_amber_until_one_succeeds(home
     shop.change("visits = visits + 1", "entity_id = 'customer-00001'")
     home.score(shop.job)
     assert [night.level for night in queries.days(uri, [shop.job])] == ["good"]
+
+
+def test_what_is_late_comes_first_also_of_a_job_that_never_ran(home: Home, web: Web) -> None:
+    late, punctual, unseen = (Promising(home, web) for _ in range(3))
+    today = datetime.now(UTC).replace(hour=8, minute=0, second=0, microsecond=0) - timedelta(days=1)
+    for job in (late, punctual, unseen):
+        job.look_only(today - timedelta(days=1))
+    punctual.run(date(today.year, today.month, today.day), "published")
+    for job in (late, punctual, unseen):
+        job.look_only(today)
+    uri = home.server.connections["pages"]
+    seen = queries.promises(uri, [late.name, punctual.name])
+    assert [(one.job, one.status, one.is_late) for one in seen] == [
+        (late.name, "missing", True),
+        (punctual.name, "published", False),
+    ]
+    page = overview(uri, [late.name, punctual.name], lambda _: "")
+    assert page.index("<h2>Promises</h2>") < page.index("<strong>missing: no run has begun</strong>")
+    assert "published in time" in page
+    assert unseen.name not in page

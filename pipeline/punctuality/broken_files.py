@@ -21,7 +21,7 @@ from pipeline.plain_text import plain
 from pipeline.runs import failures
 from pipeline.text_files import decoded
 
-_SQL = statements.load("tasks/broken_files")
+_SQL = statements.load("punctuality/broken_files")
 
 _UTC = ZoneInfo("UTC")
 
@@ -95,24 +95,29 @@ def note(database_url: str, broken: Broken) -> int | None:
 
 def recipients(database_url: str, broken: Broken, others: Iterable[Job]) -> list[str]:
     """Who gets the message: whom the file names, else who got the job's before, else who gets those of other jobs."""
+    with engine(database_url).connect() as connection:
+        return recipients_in(connection, broken, others)
+
+
+def recipients_in(connection: sa.Connection, broken: Broken, others: Iterable[Job]) -> list[str]:
+    """The same, in the caller's transaction."""
     if broken.recipient:
         return [broken.recipient]
-    with engine(database_url).connect() as connection:
-        before = connection.execute(sa.text(_SQL["before"]), {"job": broken.job}).scalars().all()
+    before = connection.execute(sa.text(_SQL["before"]), {"job": broken.job}).scalars().all()
     return list(before) or sorted({job.alerts.to for job in others if job.alerts.to})
 
 
-def message(broken: Broken, page: str) -> outbox.Alert:
+def message(broken: Broken, page: str | None = None) -> outbox.Alert:
     """The message, of which a recipient gets one for each cause, however many jobs it is about.
 
     Args:
         broken: what cannot be used.
-        page: address of the task that saw it, with its log.
+        page: address of the task that saw it, with its log; None where a watch did.
     """
     body = [
         plain(broken.reason),
         "Until that is put right, no day of the job is scored. What was published before stays.",
-        f"Seen by: {page}",
+        *([f"Seen by: {page}"] if page else []),
         *([f"Owner: {broken.owner}"] if broken.owner else []),
     ]
     return outbox.Alert(

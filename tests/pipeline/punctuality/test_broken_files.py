@@ -1,12 +1,12 @@
-"""pipeline/tasks/broken_files.py: a file that cannot be used is a failed run a day, and a message to whom it names."""
+"""pipeline/punctuality/broken_files.py: a file that cannot be used is a failed run a day, and a message."""
 
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from pipeline.tasks import broken_files
-from pipeline.tasks.broken_files import Broken
+from pipeline.punctuality import broken_files
+from pipeline.punctuality.broken_files import Broken
 from tests.home import NIGHT
 from tests.pipeline.shop import Shop
 

@@ -1,0 +1,95 @@
+"""The texts of messages about promises: what was promised, what became of it, and the command that puts it right."""
+
+from datetime import datetime, timedelta
+
+from pipeline.config.job import Job
+from pipeline.integrations.outbox import Alert
+from pipeline.plain_text import line
+from pipeline.punctuality.incidents import DueDate, News
+
+# Cause -> how the title goes on after the job and the score date; then what happened, and what to do.
+TITLES = {
+    "late": "late: its run is not over",
+    "missing": "missing: no run has begun",
+    "skipped": "skipped by an outage",
+    "held": "not published in time: its run is held",
+    "failed": "not published in time: its run failed",
+    "rejected": "not published in time: its run was rejected",
+    "fallback": "not published in time: a fallback is served",
+}
+ALL_CLEAR = "published: all clear"
+MENDED = "the job file can be used again: all clear"
+_BECAME = {
+    "late": "Its run has begun and is not over.",
+    "missing": "No run has begun: the scheduler does not run, the DAG is paused, or its tasks wait.",
+    "skipped": "No run has begun, and later score dates have one: Airflow does not make up for what it missed.",
+    "held": "Its run was written, and waits for a decision.",
+    "failed": "Its last run failed.",
+    "rejected": "Its run was held, and rejected.",
+    "fallback": "Its run failed, and analysts see what the job file's fallback serves.",
+}
+
+
+def lapse(job: Job, news: News) -> Alert:
+    """A promise is not kept."""
+    cause = news.cause or ""
+    last = news.dates[-1]
+    reason = [f"Run {last.run_id}: {line(last.reason)}"] if last.reason and last.run_id else []
+    body = [f"{_promised(job, news.dates)} {_BECAME[cause]}", *reason, _remedy(job, cause, news.dates)]
+    return _alert(job, news, TITLES[cause], cause, body)
+
+
+def all_clear(job: Job, news: News) -> Alert:
+    """All score dates of an incident are published."""
+    became = [f"{one.score_date}: {'published' if one.status != 'empty' else 'no rows, which the job skips'}"
+              for one in news.dates]  # fmt: skip
+    return _alert(job, news, ALL_CLEAR, "all clear", ["\n".join(became), "Nothing is to be done."])
+
+
+def mended(job: Job, since: datetime, now: datetime) -> Alert:
+    """A job file can be used again, and no score date fell due meanwhile."""
+    return Alert(
+        job=job.name,
+        score_date=now.astimezone(job.zone).date() - timedelta(days=job.days_back),
+        cause=f"{job.name} broken since {since:%Y-%m-%d %H:%M:%S}: mended",
+        title=f"{job.name}: {MENDED}",
+        body=f"{job.name}.toml can be used again. No score date fell due meanwhile.\n\nOwner: {job.owner}",
+    )
+
+
+def _alert(job: Job, news: News, event: str, cause: str, body: list[str]) -> Alert:
+    first = news.dates[0].score_date
+    return Alert(
+        job=job.name,
+        score_date=first,
+        cause=f"{job.name} {news.incident}: promise: {cause}",
+        title=f"{job.name} {first}: {event}",
+        body="\n\n".join([*body, f"Owner: {job.owner}"]),
+        run_id=news.dates[0].run_id,
+    )
+
+
+def _promised(job: Job, dates: tuple[DueDate, ...]) -> str:
+    first, last = dates[0], dates[-1]
+    until = f"{last.promised_at.astimezone(job.zone):%Y-%m-%d %H:%M} {job.timezone}"
+    if len(dates) == 1:
+        return f"Score date {first.score_date} of {job.name} was promised by {until}."
+    listed = ", ".join(str(one.score_date) for one in dates)
+    return f"{len(dates)} score dates of {job.name} were promised, the last by {until}: {listed}."
+
+
+def _remedy(job: Job, cause: str, dates: tuple[DueDate, ...]) -> str:
+    first, last = dates[0].score_date, dates[-1].score_date
+    score = f"scoring score {job.name} {first}" + (f" {last}" if last != first else "")
+    due = [day + timedelta(days=job.days_back) for day in (first, last)]
+    backfill = f"airflow backfill create --dag-id {job.name} --from-date {due[0]} --to-date {due[1]}"
+    held = f"scoring show {dates[-1].run_id}"
+    return {
+        "late": f"See how far it is: scoring runs {job.name}",
+        "missing": f"Start the scheduler, and unpause the DAG {job.name}. Or score it now: {score}",
+        "skipped": f"Score what was missed: {score}\nOr in Airflow: {backfill}",
+        "held": f'Look at it: {held}\nThen approve or reject it: scoring approve {dates[-1].run_id} --reason "WHY"',
+        "failed": f"Put right what the reason says, then clear the failed task, or: {score}",
+        "rejected": f"Put right what it was rejected for, then: {score}",
+        "fallback": f"Put right why its run failed, then: {score}" + (" --again" if last != first else ""),
+    }[cause]
