@@ -11,7 +11,7 @@ from pipeline.config.job import Job
 from pipeline.config.workspace import Workspace
 from pipeline.databases import postgres, statements
 from pipeline.model import registry
-from pipeline.monitoring import model_age, run_profile
+from pipeline.monitoring import run_profile, training_days
 from pipeline.monitoring.gate import apply_gate
 from pipeline.monitoring.run_profile import RunProfile
 from pipeline.monitoring.score_summary import ScoreSummary
@@ -42,7 +42,7 @@ def log_metrics(workspace: Workspace, job: Job, run: Run, written: Sequence[Writ
                 summary.add(batch)
         pinned = registry.pin(workspace.home, run.model_name, run.model_version, run.model_sha256)
         profile = run_profile.look(workspace, pinned, job.drift, run, written)
-        unusual = (*profile.findings(job.gate), *model_age.findings(pinned, job.gate, run.score_date))
+        unusual = (*profile.findings(job.gate), *training_days.findings(pinned, job.gate, run.score_date))
         verdict = apply_gate(job.gate, run, summary, unusual)
         counts = {**_counts(run, summary), **profile.metrics(), **summary.metrics()}
         _enter(workspace.predictions, run, verdict, {**counts, **_costs(run, written, clock)}, profile)
