@@ -19,7 +19,10 @@ Metrics = dict[tuple[str, str | None, str], float]
 
 Codes = npt.NDArray[np.int64]
 
-_IN_SAMPLE = "the model was trained on this score date: its figures do not say how good it is on new days, and no gap is an alarm"
+_IN_SAMPLE = (
+    "the model was trained on this score date: its figures do not say how good it is on new days, "
+    "and no gap is an alarm"
+)
 
 
 @dataclass(frozen=True)
