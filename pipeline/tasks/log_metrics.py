@@ -17,6 +17,7 @@ from pipeline.monitoring.run_profile import RunProfile
 from pipeline.monitoring.score_summary import ScoreSummary
 from pipeline.payloads import Run, Verdict, Written
 from pipeline.runs import ledger
+from pipeline.runs.code_version import require_same
 from pipeline.runtime.clock import Clock, by_the_clock
 from pipeline.store import parts
 from pipeline.store.layout import RunRef
@@ -30,12 +31,14 @@ def log_metrics(workspace: Workspace, job: Job, run: Run, written: Sequence[Writ
     """Compute a run's metrics from its parts, enter them in the ledger, and give the gate's verdict.
 
     Raises:
+        DeploymentError: another deployment came since the run began.
         PartError: a scored part is missing or altered.
         ModelError: the model or its reference is not as it was when the run began.
         Superseded: the run was closed or published meanwhile.
     """
     clock = Clock()
     with ledger.open_run(workspace.predictions, run.run_id):
+        require_same(workspace, job, run)
         summary = ScoreSummary()
         for part in written:
             for batch in _scores(workspace, run, part):
