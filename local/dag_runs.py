@@ -143,7 +143,7 @@ def _watched(airflow: Airflow, rest: Rest, job: str, runs: list[DagRun], show: S
             return
         if time.monotonic() > deadline:
             raise LocalError(f"the runs have not ended after {DONE_SECONDS} s. Logs: {airflow.place.logs}")
-        time.sleep(0.4)
+        time.sleep(0.7)
 
 
 def _now(rest: Rest, job: str, one: DagRun) -> DagRun:

@@ -171,9 +171,14 @@ def test_a_held_night_is_rejected_in_airflow(waiting: Waiting) -> None:
         for task in waiting.rest.tasks(waiting.patient, waiting.runs[REJECTED])
         if task["task_id"] == "decide"
     ]
-    assert (task["state"], task["try_number"] <= 2) == ("failed", True)  # three would be all of its tries
-    log = "\n".join(waiting.rest.log(waiting.patient, waiting.runs[REJECTED], "decide"))
-    assert "was rejected by admin: half the shops are missing" in log
+    assert task["state"] == "failed"
+    # Airflow may lose an answer that comes in the moment of a pause: that costs a try. The rejection ends the last one.
+    logs = [
+        "\n".join(waiting.rest.log(waiting.patient, waiting.runs[REJECTED], "decide", number))
+        for number in range(1, task["try_number"] + 1)
+    ]
+    rejections = ["was rejected by admin: half the shops are missing" in log for log in logs]
+    assert rejections == [False] * (len(logs) - 1) + [True]
 
 
 def test_a_decision_on_the_command_line_is_noticed(waiting: Waiting) -> None:

@@ -67,7 +67,9 @@ def test_a_night_that_stays_locked_is_told_with_who_is_in_the_way(
     with postgres.engine(uri).begin() as other:
         other.execute(sa.text("SELECT scoring.lock_night(:job, :day)"), {"job": shop.job, "day": NIGHT})
         pid = other.execute(sa.text("SELECT pg_backend_pid()")).scalar_one()
-        refusal = f"rolling back {shop.job} {NIGHT}: no lock was free .*{pid} \\(scoring_pipeline\\).*try again"
+        refusal = (
+            f"rolling back {shop.job} {NIGHT}: no lock was free .*{pid} \\(scoring_pipeline\\).*try again"
+        )
         with pytest.raises(Busy, match=refusal):
             roll_back(shop.home.approver, shop.job, NIGHT, by="ada", reason="wrong")
     assert roll_back(shop.home.approver, shop.job, NIGHT, by="ada", reason="wrong") == (first, second)

@@ -7,9 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 
-import click
 import pytest
-import typer
 
 from pipeline import __main__ as command_line
 from pipeline.runtime import resources
@@ -144,49 +142,6 @@ def test_a_file_that_cannot_be_written_is_a_sentence(run: Command, monkeypatch: 
 
 
 # Help
-
-TOP = typer.main.get_command(command_line.app)
-COMMANDS: dict[str, click.Command] = dict(TOP.commands)  # type: ignore[attr-defined]
-
-
-def test_the_commands_are_those_of_the_manual() -> None:
-    assert set(COMMANDS) == {
-        "grant-analyst",
-        "migrate",
-        "rebuild",
-        "revoke-analyst",
-        "sample",
-        "register",
-        "sign",
-        "jobs",
-        "alerts",
-        "check",
-        "score",
-        "runs",
-        "show",
-        "report",
-        "diff",
-        "reproduce",
-        "verify",
-        "approve",
-        "reject",
-        "rollback",
-        "fallback",
-        "outcomes",
-        "prune",
-        "erase",
-    }
-
-
-@pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_and_every_option_has_help(name: str, run: Command) -> None:
-    assert COMMANDS[name].help
-    for parameter in COMMANDS[name].params:
-        if parameter.name != "help":
-            assert getattr(parameter, "help", None), f"{name} {parameter.name} has no help"
-    code, output, _ = run(name, "--help")
-    assert code == 0
-    assert f"pipeline {name} [OPTIONS]" in output
 
 
 def test_help_has_every_commands_first_line_whole_and_every_word_in_brackets(run: Command) -> None:
