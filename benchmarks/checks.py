@@ -27,7 +27,7 @@ from pipeline.monitoring.day_over_day import PreviousRun
 from pipeline.monitoring.profile import SCORE, Profile
 from pipeline.monitoring.run_profile import RunProfile
 from pipeline.monitoring.score_summary import ScoreSummary
-from pipeline.payloads import Cost, Run
+from pipeline.payloads import Cost, Deployment, Run
 from pipeline.store.schemas import SCORE_SCHEMA
 
 RATE = 0.05
@@ -166,6 +166,7 @@ def _run(rows: int, rejected: int, day: date) -> Run:
         model_name="benchmark",
         model_version=1,
         model_sha256="",
+        deployment=Deployment(code_version="", pipeline_version="", job_sha256="", query_sha256=""),
         parts=(),
         rows_extracted=rows,
         rows_rejected=rejected,

@@ -77,15 +77,15 @@ def stages(ground: Ground) -> Seconds:
     laps = Laps()
     run = extract(workspace, job, NIGHT, RunRequest(trigger="benchmark"))
     laps.end("extract")
-    work = load_model(workspace, run)
+    work = load_model(workspace, job, run)
     laps.end("load_model")
-    scored = [predict(workspace, piece) for piece in work]
+    scored = [predict(workspace, job, piece) for piece in work]
     laps.end("predict")
-    written = [write(workspace, part) for part in scored]
+    written = [write(workspace, job, part) for part in scored]
     laps.end("write")
     verdict = log_metrics(workspace, job, run, written)
     laps.end("log_metrics")
-    publish(workspace, run, verdict)
+    publish(workspace, job, run, verdict)
     laps.end("publish")
     return laps.seconds
 

@@ -99,14 +99,15 @@ def _again(ground: Ground) -> tuple[list[tuple[str, float]], float]:
     begin("extract")
     run = extract(ground.workspace, ground.job, NIGHT, RunRequest(trigger="under readers"))
     begin("predict")
-    scored = [predict(ground.workspace, work) for work in load_model(ground.workspace, run)]
+    pieces = load_model(ground.workspace, ground.job, run)
+    scored = [predict(ground.workspace, ground.job, work) for work in pieces]
     begin("write")
-    written = [write(ground.workspace, part) for part in scored]
+    written = [write(ground.workspace, ground.job, part) for part in scored]
     begin("log_metrics")
     verdict = log_metrics(ground.workspace, ground.job, run, written)
     begin("publish")
     with _timed("scoring.publish(") as seconds:
-        publish(ground.workspace, run, verdict)
+        publish(ground.workspace, ground.job, run, verdict)
     begin("nothing")
     sleep(_QUIET)
     return stages, seconds[0]

@@ -78,12 +78,12 @@ def score(job: Job) -> list[Any]:
     @task(**apart)
     def load_model(run: Json) -> list[Json]:
         """Verify the pinned model, and hand out the parts to score with it."""
-        return steps.load_model(run)
+        return steps.load_model(job, run)
 
     @task(**apart)
     def predict(work: Json) -> Json:
         """Score one part."""
-        return steps.predict(work)
+        return steps.predict(job, work)
 
     @task
     def write(scored: Json) -> Json:

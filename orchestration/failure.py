@@ -15,7 +15,7 @@ from orchestration import credentials, notify
 from orchestration.context import cause_of, score_date, workspace_of
 from pipeline.config import dates
 from pipeline.config.job import Job
-from pipeline.errors import ScoringError, kept_text
+from pipeline.errors import ScoringError, kept_text, task_to_clear
 
 log = logging.getLogger(__name__)
 
@@ -157,8 +157,9 @@ def _log(job: Job, context: Mapping[str, Any], day: date, error: str) -> None:
         log.error("%s", line)
     log.error(
         "What was published before stays. Put right what is said above, then clear the task %s and those after it: "
-        "the run goes on from there.",
-        failed,
+        "%s.",
+        (again := task_to_clear(error, failed)),
+        "the run goes on from there" if again == failed else "a new run begins",
     )
 
 

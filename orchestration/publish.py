@@ -76,10 +76,10 @@ class Publish(Announce):
         from pipeline.runs.publications import Held
         from pipeline.tasks.publish import publish
 
-        run, verdict = self._handed()
         with outcome():
+            run, verdict = self._handed()
             try:
-                publication = publish(workspace_of(self.job), run, verdict)
+                publication = publish(workspace_of(self.job), self.job, run, verdict)
             except Held as held:
                 self._hold(context, held)
             except NothingToDo:
@@ -92,8 +92,9 @@ class Publish(Announce):
 
     def _handed(self) -> "tuple[Run, Verdict]":
         from pipeline.payloads import Run, Verdict
+        from pipeline.runs.code_version import read
 
-        return Run.read(self.extracted), Verdict.read(self.verdict)
+        return read(Run, self.extracted), read(Verdict, self.verdict)
 
     def _hold(self, context: Context, held: ScoringError) -> None:
         run, verdict = self._handed()

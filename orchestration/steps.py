@@ -30,22 +30,24 @@ def extract(job: Job, context: Mapping[str, Any]) -> Json:
         return extract(workspace, job, day, request_of(context)).json_value()
 
 
-def load_model(run: Json) -> list[Json]:
+def load_model(job: Job, run: Json) -> list[Json]:
     """Verify a run's model; returns the parts to score with it."""
     from pipeline.payloads import Run
+    from pipeline.runs.code_version import read
     from pipeline.tasks.load_model import load_model
 
     with outcome():
-        return [part.json_value() for part in load_model(workspace.files(), Run.read(run))]
+        return [part.json_value() for part in load_model(workspace.files(), job, read(Run, run))]
 
 
-def predict(part: Json) -> Json:
+def predict(job: Job, part: Json) -> Json:
     """Score one part; returns the scored part."""
     from pipeline.payloads import PartTask
+    from pipeline.runs.code_version import read
     from pipeline.tasks.predict import predict
 
     with outcome():
-        return predict(workspace.files(), PartTask.read(part)).json_value()
+        return predict(workspace.files(), job, read(PartTask, part)).json_value()
 
 
 def note_failure(job: Job, context: Mapping[str, Any]) -> None:
@@ -57,20 +59,22 @@ def note_failure(job: Job, context: Mapping[str, Any]) -> None:
 def write(job: Job, scored: Json) -> Json:
     """Write one scored part; returns the written part."""
     from pipeline.payloads import Scored
+    from pipeline.runs.code_version import read
     from pipeline.tasks.write import write
 
     with outcome():
-        return write(workspace_of(job), Scored.read(scored)).json_value()
+        return write(workspace_of(job), job, read(Scored, scored)).json_value()
 
 
 def log_metrics(job: Job, run: Json, written: list[Json]) -> Json:
     """Measure a run; returns the gate's verdict."""
     from pipeline.payloads import Run, Written
+    from pipeline.runs.code_version import read
     from pipeline.tasks.log_metrics import log_metrics
 
     with outcome():
-        parts = [Written.read(part) for part in written]
-        return log_metrics(workspace_of(job), job, Run.read(run), parts).json_value()
+        parts = [read(Written, part) for part in written]
+        return log_metrics(workspace_of(job), job, read(Run, run), parts).json_value()
 
 
 def fallback(job: Job, context: Mapping[str, Any]) -> None:

@@ -1,9 +1,11 @@
 """The root of every error that this project raises on purpose."""
 
 import errno
+import re
 from collections.abc import Iterable
 
 _DATABASE = "Database: "
+_NEW_RUN = re.compile(r"[Cc]lear (the task )?`extract`")
 _UNWRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT}
 
 
@@ -40,6 +42,11 @@ def kept_text(error: BaseException) -> str:
     for part in getattr(error, "private", ()):
         text = text.replace(part, "[see the log]")
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def task_to_clear(text: str, failed: str) -> str:
+    """The task that a failed run goes on from: `extract` where the error's text asks for a new run."""
+    return "extract" if _NEW_RUN.search(text) else failed
 
 
 def at(error: BaseException, database: str) -> None:

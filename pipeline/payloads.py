@@ -82,6 +82,18 @@ class Part(Value):
     sha256: str
 
 
+class Deployment(Value):
+    """What is deployed where a run begins, beside its model; each task of the run goes on with this alone.
+
+    The code has a digest of what decides a score, and the product's version; the query is its text.
+    """
+
+    code_version: str
+    pipeline_version: str
+    job_sha256: str
+    query_sha256: str
+
+
 class PartTask(Value):
     """A part to be scored, and the model version that scores it."""
 
@@ -91,6 +103,7 @@ class PartTask(Value):
     model_name: str
     model_version: int
     model_sha256: str
+    deployment: Deployment
     part: Part
 
 
@@ -104,6 +117,7 @@ class Run(Value):
     model_name: str
     model_version: int
     model_sha256: str
+    deployment: Deployment
     parts: tuple[Part, ...]
     rows_extracted: int
     rows_rejected: int
@@ -123,6 +137,7 @@ class Scored(Value):
     run_id: int
     job: str
     score_date: date
+    deployment: Deployment
     part: Part
     profile: Part | None = None
     cost: Cost

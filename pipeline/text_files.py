@@ -14,6 +14,15 @@ class TextError(ValueError):
     """Bytes that are no text in UTF-8."""
 
 
+def lines(content: bytes) -> str:
+    """The text of a file's bytes, each line of it ended by a line feed alone.
+
+    Raises:
+        TextError: they are no UTF-8.
+    """
+    return decoded(content).replace("\r\n", "\n").replace("\r", "\n")
+
+
 def decoded(content: bytes) -> str:
     """The text of a file's bytes, without a byte order mark (BOM) before it.
 

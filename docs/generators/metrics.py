@@ -67,6 +67,8 @@ OUTCOME = {
     "coverage": "share of the entities with an outcome",
     "entities": "entities of the run with a score; of all together",
     "outcomes_unscored": "rows of the outcomes query for entities without a score; of all together",
+    "in_sample": "1 where the model was trained on the score date, else 0; of all together, and of no run whose model "
+    "has unknown training days",
     "small": "1 for a group with fewer outcomes than `outcomes.min_group`, which is never compared; else 0",
     "log_loss": "logarithmic loss (binary, multiclass)",
     "brier": "Brier score (binary)",

@@ -93,6 +93,9 @@ class GateSection(Section):
     model_age: Response = Field(
         default="warn", description="what follows from a model that is older than max_model_age_days"
     )
+    in_sample: Response = Field(
+        default="warn", description="what follows from a score date on which the model was trained"
+    )
     on_empty: Literal["skip", "fail"] = Field(
         default="fail",
         description="what becomes of a run without rows: skip ends quietly, fail fails; what was published stays",

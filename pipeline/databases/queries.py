@@ -12,7 +12,7 @@ from sqlalchemy.engine.default import DefaultDialect
 
 from pipeline.databases import lexer
 from pipeline.errors import ScoringError
-from pipeline.text_files import TextError, decoded
+from pipeline.text_files import TextError, lines
 
 Value = date | datetime | int
 Values = Mapping[str, Value]
@@ -145,7 +145,7 @@ def read(folder: Path, name: str) -> str:
             f"{name}: no such query in {folder}. Put the SQL file there, or correct the job file."
         )
     try:
-        text = decoded(path.read_bytes()).replace("\r\n", "\n").replace("\r", "\n")
+        text = lines(path.read_bytes())
     except TextError as error:
         raise WarehouseError(f"{name}: not a text file: {error}") from error
     _statement(text, name)

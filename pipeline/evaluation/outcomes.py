@@ -60,8 +60,11 @@ def evaluate(workspace: Workspace, job: Job, score_date: date, *, most: int = MA
     sample = scored_sample.read(workspace.predictions, workspace.store, run, entities, job.slices, most)
     outcomes = _outcomes(workspace, job, rule, score_date, pinned, sample)
     labelled = scored_sample.labelled(sample, pinned.manifest, outcomes.values)
-    evaluated = performance.evaluate(labelled, sample.groups, pinned, rule)
+    in_sample = pinned.manifest.trained_on(score_date)
+    evaluated = performance.evaluate(labelled, sample.groups, pinned, rule, in_sample=bool(in_sample))
     counts = {"entities": float(entities)}
+    if in_sample is not None:
+        counts["in_sample"] = float(in_sample)
     if sample.weight == 1:  # of a sample nobody knows which of the others were scored
         counts["outcomes_unscored"] = float(outcomes.unscored)
     metrics = evaluated.metrics | performance.overall(counts)

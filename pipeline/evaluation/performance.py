@@ -1,7 +1,7 @@
 """The metrics of a run: of all its entities, of every group of its slices, and beside those of the baselines."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,11 @@ from pipeline.runs.archive import MAX_SLICE_VALUES
 Metrics = dict[tuple[str, str | None, str], float]
 
 Codes = npt.NDArray[np.int64]
+
+_IN_SAMPLE = (
+    "the model was trained on this score date: its figures do not say how good it is on new days, "
+    "and no gap is an alarm"
+)
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,12 @@ def overall(values: Mapping[str, float]) -> Metrics:
 
 
 def evaluate(
-    labelled: LabelledScores, groups: pa.Table, pinned: PinnedVersion, rule: OutcomesSection
+    labelled: LabelledScores,
+    groups: pa.Table,
+    pinned: PinnedVersion,
+    rule: OutcomesSection,
+    *,
+    in_sample: bool = False,
 ) -> Performance:
     """Compute every metric of a run.
 
@@ -50,6 +60,8 @@ def evaluate(
         groups: for each of them its values in the job's slices, as text.
         pinned: the model that scored them.
         rule: what the job says of groups.
+        in_sample: whether the model was trained on the score date. Its gaps are then no alarm: a model fits what it
+            has seen.
 
     Raises:
         ModelError: the model's reference is missing or altered.
@@ -73,6 +85,9 @@ def evaluate(
             of_group = {**_coverage(has[codes == code]), **_group(compared[column][name], group, rule)}
             metrics |= {(column, name, metric): value for metric, value in of_group.items()}
     gaps = fairness.gaps(compared, rule)
+    if in_sample:
+        gaps = [replace(gap, alarm=False) for gap in gaps]
+        notes.append(_IN_SAMPLE)
     metrics |= overall(dict(_gaps(gaps)))
     return Performance(
         {key: value for key, value in metrics.items() if np.isfinite(value)}, gaps, tuple(notes)

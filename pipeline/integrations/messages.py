@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from pipeline.config.job import Job
+from pipeline.errors import task_to_clear
 from pipeline.integrations.outbox import Alert
 from pipeline.payloads import Finding, HeldRun, Run, Verdict
 from pipeline.plain_text import line, plain
@@ -119,7 +120,7 @@ def failed(subject: Subject, task: str, error: str, kind: str) -> Alert:
     body = [
         plain(error),
         "What was published before stays. Correct what the message says, then clear the task "
-        f"{task} and those after it: {subject.task}",
+        f"{task_to_clear(error, task)} and those after it: {subject.task}",
         f"Its report: {subject.report}",
     ]
     cause = f"failed: {task}: {kind}" if subject.backfill else "failed"

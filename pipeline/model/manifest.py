@@ -63,6 +63,12 @@ class Manifest(BaseModel):
         """The model's name and version, as messages give them."""
         return f"{self.name} version {self.version}"
 
+    def trained_on(self, day: date) -> bool | None:
+        """Whether a day lies among the training days; None where they are unknown."""
+        if self.training_start is None or self.training_end is None:
+            return None
+        return self.training_start <= day <= self.training_end
+
     @property
     def contract(self) -> Contract:
         """The columns that the model takes."""

@@ -37,8 +37,8 @@ class DaySummary:
         started_at: when it began.
         score_mean: of the run's scores, where it came that far.
         findings: how many things its gate found unusual.
-        roc_auc: of a binary model, once its outcomes are known.
-        rmse: of a regression, once its outcomes are known.
+        roc_auc: of a binary model, once its outcomes are known; None where it was trained on that day.
+        rmse: of a regression, likewise.
     """
 
     job: str

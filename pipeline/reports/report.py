@@ -64,6 +64,7 @@ def report(predictions: str, home: Path, run_id: int, link: Callable[[int], str]
         features=_features(record, reference),
         reference=reference,
         outcomes=_outcomes(record.outcomes),
+        in_sample=bool(record.outcomes.get("in_sample")),
         gaps=_gaps(record.outcomes),
         histories=_histories(record),
         card=card(home, record.run["model_name"], record.run["model_version"])
@@ -126,6 +127,11 @@ def _histories(record: Record) -> list[tuple[str, Markup]]:
     return drawn
 
 
+def _trend(record: Record, metric: str) -> float | None:
+    """A figure of the outcomes; None where the model was trained on that day."""
+    return None if record.outcomes.get("in_sample") else record.outcomes.get(metric)
+
+
 def by_day(
     days: Sequence[DaySummary], last: date, value: Callable[[DaySummary], float | None]
 ) -> dict[date, float | None]:
@@ -153,9 +159,9 @@ _VALUES: dict[str, tuple[Callable[[DaySummary], float | None], Callable[[Record]
     "Mean score": (lambda day: day.score_mean, lambda record: record.metrics.get("score_mean")),
     "ROC AUC, once the outcomes were known": (
         lambda day: day.roc_auc,
-        lambda record: record.outcomes.get("roc_auc"),
+        lambda record: _trend(record, "roc_auc"),
     ),
-    "RMSE, once the outcomes were known": (lambda day: day.rmse, lambda record: record.outcomes.get("rmse")),
+    "RMSE, once the outcomes were known": (lambda day: day.rmse, lambda record: _trend(record, "rmse")),
 }
 _OUTCOMES = {
     "outcomes": "Outcomes known",

@@ -17,9 +17,7 @@ from pipeline.databases.waiting import patiently
 from pipeline.errors import NothingToDo, UsageError, kept_text
 from pipeline.model.manifest import Manifest, PinnedVersion
 from pipeline.model.requirements import library_versions
-from pipeline.payloads import RunRequest
-from pipeline.runs.code_version import code_version
-from pipeline.version import VERSION
+from pipeline.payloads import Deployment, RunRequest
 
 _SQL = statements.load("runs/ledger")
 
@@ -42,8 +40,7 @@ class RunRecord:
         interval: when that day begins and ends.
         request: what was asked for.
         pinned: the model version.
-        query_sha256: digest of the query's text.
-        job_sha256: digest of the job file.
+        deployment: the code, the job file and the query.
     """
 
     job: str
@@ -51,8 +48,7 @@ class RunRecord:
     interval: tuple[datetime, datetime]
     request: RunRequest
     pinned: PinnedVersion
-    query_sha256: str
-    job_sha256: str
+    deployment: Deployment
 
 
 @dataclass(frozen=True)
@@ -86,13 +82,10 @@ def begin(database_url: str, record: RunRecord, claim: Callable[[int], None]) ->
         "model_name": record.pinned.manifest.name,
         "model_version": record.pinned.manifest.version,
         "model_sha256": record.pinned.sha256,
-        "code_version": code_version(),
-        "pipeline_version": VERSION,
-        "query_sha256": record.query_sha256,
-        "job_sha256": record.job_sha256,
         "library_versions": json.dumps(library_versions()),
         "model_named": record.request.model_named,
         "classes": class_names(record.pinned.manifest),
+        **record.deployment.model_dump(),
         **record.request.model_dump(exclude={"model_version"}),
     }
     with refusing():

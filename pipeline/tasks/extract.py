@@ -1,6 +1,5 @@
 """The rows of a score date become parts, and rejected rows with their reasons."""
 
-import hashlib
 import logging
 from collections.abc import Callable, Sequence
 from datetime import date
@@ -19,7 +18,7 @@ from pipeline.model import registry
 from pipeline.model.loaded_model import Model
 from pipeline.model.manifest import PinnedVersion
 from pipeline.payloads import PartTask, Run, RunRequest
-from pipeline.runs import identity, ledger, store_identity
+from pipeline.runs import code_version, identity, ledger, store_identity
 from pipeline.runtime.clock import Clock
 
 log = logging.getLogger(__name__)
@@ -76,8 +75,7 @@ def extract(
         interval=interval,
         request=request,
         pinned=pinned,
-        query_sha256=hashlib.sha256(query.text.encode()).hexdigest(),
-        job_sha256=job.sha256,
+        deployment=code_version.deployment(job, query.text),
     )
     run = _begin(workspace, record, clock)
     extraction = Extraction(workspace, job, run, query, policy, pinned, load, stored)
@@ -108,6 +106,7 @@ def _begin(workspace: Workspace, record: ledger.RunRecord, clock: Clock) -> Run:
         model_name=manifest.name,
         model_version=manifest.version,
         model_sha256=record.pinned.sha256,
+        deployment=record.deployment,
         parts=(),
         rows_extracted=0,
         rows_rejected=0,

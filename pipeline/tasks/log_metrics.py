@@ -11,12 +11,13 @@ from pipeline.config.job import Job
 from pipeline.config.workspace import Workspace
 from pipeline.databases import postgres, statements
 from pipeline.model import registry
-from pipeline.monitoring import model_age, run_profile
+from pipeline.monitoring import run_profile, training_days
 from pipeline.monitoring.gate import apply_gate
 from pipeline.monitoring.run_profile import RunProfile
 from pipeline.monitoring.score_summary import ScoreSummary
 from pipeline.payloads import Run, Verdict, Written
 from pipeline.runs import ledger
+from pipeline.runs.code_version import require_same
 from pipeline.runtime.clock import Clock, by_the_clock
 from pipeline.store import parts
 from pipeline.store.layout import RunRef
@@ -30,19 +31,21 @@ def log_metrics(workspace: Workspace, job: Job, run: Run, written: Sequence[Writ
     """Compute a run's metrics from its parts, enter them in the ledger, and give the gate's verdict.
 
     Raises:
+        DeploymentError: another deployment came since the run began.
         PartError: a scored part is missing or altered.
         ModelError: the model or its reference is not as it was when the run began.
         Superseded: the run was closed or published meanwhile.
     """
     clock = Clock()
     with ledger.open_run(workspace.predictions, run.run_id):
+        require_same(workspace, job, run)
         summary = ScoreSummary()
         for part in written:
             for batch in _scores(workspace, run, part):
                 summary.add(batch)
         pinned = registry.pin(workspace.home, run.model_name, run.model_version, run.model_sha256)
         profile = run_profile.look(workspace, pinned, job.drift, run, written)
-        unusual = (*profile.findings(job.gate), *model_age.findings(pinned, job.gate, run.score_date))
+        unusual = (*profile.findings(job.gate), *training_days.findings(pinned, job.gate, run.score_date))
         verdict = apply_gate(job.gate, run, summary, unusual)
         counts = {**_counts(run, summary), **profile.metrics(), **summary.metrics()}
         _enter(workspace.predictions, run, verdict, {**counts, **_costs(run, written, clock)}, profile)

@@ -6,6 +6,7 @@ scored in vain, and `write` changes nothing.
 
 import logging
 
+from pipeline.config.job import Job
 from pipeline.config.workspace import Files
 from pipeline.model import registry
 from pipeline.model.loaded_model import Model
@@ -14,6 +15,7 @@ from pipeline.model.scoring import scored_batches
 from pipeline.monitoring import references
 from pipeline.monitoring.profile import PROFILE_SCHEMA, SCORE, Profile
 from pipeline.payloads import PartTask, Scored
+from pipeline.runs.code_version import require_same
 from pipeline.runtime import resources
 from pipeline.runtime.clock import Clock
 from pipeline.runtime.progress import Progress
@@ -24,16 +26,18 @@ from pipeline.store.schemas import SCORE_SCHEMA
 log = logging.getLogger(__name__)
 
 
-def predict(files: Files, work: PartTask) -> Scored:
+def predict(files: Files, job: Job, work: PartTask) -> Scored:
     """Score one part, batch by batch, into a file beside it.
 
     Raises:
+        DeploymentError: another deployment came since the run began.
         ModelError: the model may not be used.
         PartError: the part is missing or altered.
         PredictError: the model failed, or gave rows no finite score; the rows are named.
         MemoryError: there is too little of it; worth a retry, for other tasks may have taken it.
     """
     clock = Clock()
+    require_same(files, job, work)
     pinned = registry.pin(files.home, work.model_name, work.model_version, work.model_sha256)
     return score_part(files, work, pinned, registry.load(pinned), clock)
 
@@ -66,6 +70,7 @@ def score_part(files: Files, work: PartTask, pinned: PinnedVersion, loaded: Mode
         run_id=work.run_id,
         job=work.job,
         score_date=work.score_date,
+        deployment=work.deployment,
         part=part,
         profile=kept,
         cost=clock.cost(),

@@ -4,12 +4,14 @@ import logging
 
 import sqlalchemy as sa
 
+from pipeline.config.job import Job
 from pipeline.config.workspace import Workspace
 from pipeline.databases import postgres
 from pipeline.errors import NothingToDo
 from pipeline.payloads import Publication, Run, Verdict
 from pipeline.project import SQL
 from pipeline.runs import ledger, receipts, store_identity
+from pipeline.runs.code_version import require_same
 from pipeline.runs.ledger import Superseded
 from pipeline.runs.publications import PublishError, held, move_pointer, publication_of, published, row_of
 from pipeline.store import files
@@ -20,12 +22,13 @@ log = logging.getLogger(__name__)
 _AUDITS = SQL / "audit"
 
 
-def publish(workspace: Workspace, run: Run, verdict: Verdict) -> Publication:
+def publish(workspace: Workspace, job: Job, run: Run, verdict: Verdict) -> Publication:
     """Audit a written run, apply the gate's verdict, and make it the one that `predictions` shows.
 
     A try that comes after a commit whose answer was lost is told the same again: publication or hold.
 
     Raises:
+        DeploymentError: another deployment came since the run began.
         PublishError: the audit found rows missing, doubled or unaccounted for; they are named.
         Held: the gate did not pass; a person decides.
         Rejected: one has decided against it.
@@ -34,6 +37,7 @@ def publish(workspace: Workspace, run: Run, verdict: Verdict) -> Publication:
     """
     try:
         with ledger.open_run(workspace.predictions, run.run_id):
+            require_same(workspace, job, run)
             _publish(workspace, run, verdict)
     except Superseded:
         receipts.follow(workspace.predictions, workspace.store, run.job)

@@ -76,22 +76,26 @@ def score(
         # A write resumes a run that has failed: the failure is noted when no write goes on any more.
         with ledger.open_run(workspace.predictions, run.run_id), _one_by_one() as writer:
             loading.result()
-            done = _write_all(workspace, writer, scored, progress)
+            done = _write_all(workspace, job, writer, scored, progress)
     progress("log_metrics", 0, 1)
     verdict = log_metrics(workspace, job, run, done)
     progress("publish", 0, 1)
-    return publish(workspace, run, verdict)
+    return publish(workspace, job, run, verdict)
 
 
 def _write_all(
-    workspace: Workspace, writer: ThreadPoolExecutor, scored: Sequence[Future[Scored]], progress: Progress
+    workspace: Workspace,
+    job: Job,
+    writer: ThreadPoolExecutor,
+    scored: Sequence[Future[Scored]],
+    progress: Progress,
 ) -> list[Written]:
     """Write each part as soon as it is scored."""
     written: list[Future[Written]] = []
     for number, part in enumerate(scored):
         progress("predict and write", number, len(scored))
         _require_no_error(written)
-        written.append(writer.submit(write, workspace, part.result()))
+        written.append(writer.submit(write, workspace, job, part.result()))
     return [part.result() for part in written]
 
 

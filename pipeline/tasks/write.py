@@ -10,11 +10,13 @@ from typing import Any
 
 import pyarrow as pa
 
+from pipeline.config.job import Job
 from pipeline.config.workspace import Workspace
 from pipeline.databases import postgres, statements
 from pipeline.payloads import Scored, Written
 from pipeline.runs import ledger
 from pipeline.runs.archive import as_rows
+from pipeline.runs.code_version import require_same
 from pipeline.runs.publications import PublishError
 from pipeline.runtime.clock import Clock
 from pipeline.runtime.progress import Progress
@@ -26,10 +28,11 @@ _SQL = statements.load("tasks/write")
 log = logging.getLogger(__name__)
 
 
-def write(workspace: Workspace, scored: Scored) -> Written:
+def write(workspace: Workspace, job: Job, scored: Scored) -> Written:
     """Load one part's scores into the run, by COPY. A repeated or concurrent try changes nothing.
 
     Raises:
+        DeploymentError: another deployment came since the run began.
         PartError: the scored part is missing or altered.
         PublishError: the part was written before with other scores.
         Superseded: the run was closed or published meanwhile.
@@ -38,6 +41,7 @@ def write(workspace: Workspace, scored: Scored) -> Written:
     ref, number = RunRef.of(scored), scored.part.number
     line = (scored.part.rows, scored.part.sha256, scored.run_id, scored.part.number)
     with ledger.open_run(workspace.predictions, scored.run_id):
+        require_same(workspace, job, scored)
         batches = parts.read(workspace.store, ref.scored(number), scored.part)
         with postgres.connect(workspace.predictions) as session, session.cursor() as cursor:
             ledger.write_as(cursor, scored.run_id)

@@ -28,7 +28,8 @@ WHERE job = :job AND trigger = :trigger
 ORDER BY run_id DESC LIMIT 1
 
 -- name: days
--- The last score dates of some jobs: of each the run that analysts see, else its last try.
+-- The last score dates of some jobs: of each the run that analysts see, else its last try. Figures of a date on which
+-- the model was trained are no part of a trend.
 WITH span AS (
     -- A score date that was abandoned, as one without rows, is no reason to lose the last that was not out of sight.
     SELECT job, coalesce(CAST(:until AS date), max(score_date) FILTER (WHERE status <> 'abandoned'), max(score_date))
@@ -48,13 +49,16 @@ SELECT tries.job, tries.score_date, tries.run_id, tries.status, tries.status_rea
        tries.staleness_days, tries.rows_scored, tries.rows_rejected, tries.shown, tries.held_run_id,
        CASE WHEN tries.last_failed_run_id > tries.run_id THEN tries.last_failed_run_id END AS failed_run_id,
        tries.decided_by, tries.started_at,
-       score.value AS score_mean, jsonb_array_length(tries.findings) AS findings, auc.value AS roc_auc,
-       rmse.value AS rmse
+       score.value AS score_mean, jsonb_array_length(tries.findings) AS findings,
+       CASE WHEN seen.value > 0 THEN NULL ELSE auc.value END AS roc_auc,
+       CASE WHEN seen.value > 0 THEN NULL ELSE rmse.value END AS rmse
 FROM tries LEFT JOIN scoring.run_metrics AS score ON score.run_id = tries.run_id AND score.metric = 'score_mean'
 LEFT JOIN scoring.outcome_metrics AS auc
   ON auc.run_id = tries.run_id AND auc.slice_column = '' AND auc.metric = 'roc_auc'
 LEFT JOIN scoring.outcome_metrics AS rmse
   ON rmse.run_id = tries.run_id AND rmse.slice_column = '' AND rmse.metric = 'rmse'
+LEFT JOIN scoring.outcome_metrics AS seen
+  ON seen.run_id = tries.run_id AND seen.slice_column = '' AND seen.metric = 'in_sample'
 WHERE tries.place = 1
 ORDER BY tries.job, tries.score_date
 

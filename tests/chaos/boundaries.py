@@ -1,7 +1,7 @@
 """Durable boundaries: the calls after which a stage's work outlives it, wrapped from outside while one try runs.
 
 The pipeline knows nothing of this. A child counts the boundaries that it comes by, so that a census of an undisturbed
-night lists them all, and does at one of them what it was told to: dies, or stands still.
+night lists them all, and does at one of them what it was told to: dies, stands still, or deploys something else.
 """
 
 import os
@@ -65,12 +65,14 @@ class Watch:
     """Counts boundaries, and acts at one of them.
 
     Attributes:
-        act: kill or stop.
+        act: kill, stop or deploy.
         at: where to act; nowhere when None.
+        deploy: changes what is deployed.
     """
 
     act: str
     at: Boundary | None
+    deploy: Callable[[], None]
 
     def __post_init__(self) -> None:
         self.seen: list[Boundary] = []
@@ -94,14 +96,18 @@ class Watch:
 
     def _pass(self, boundary: Boundary) -> None:
         self.seen.append(boundary)
-        if boundary == self.at:
+        if boundary != self.at:
+            return
+        if self.act == "deploy":
+            self.deploy()
+        else:
             os.kill(os.getpid(), SIGNALS[self.act])
 
 
 @contextmanager
-def watched(act: str, at: Boundary | None) -> Iterator[Watch]:
+def watched(act: str, at: Boundary | None, deploy: Callable[[], None]) -> Iterator[Watch]:
     """Within the block, every durable boundary of this process is counted, and one of them acted at."""
-    watch, patches = Watch(act, at), []
+    watch, patches = Watch(act, at, deploy), []
     try:
         for kind, holder, name in WRAPPED:
             patches.append(patch.object(holder, name, watch.around(kind, getattr(holder, name))))

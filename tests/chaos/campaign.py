@@ -147,7 +147,11 @@ def run_trial(lane: Lane, trial: Trial) -> Result:
     nights = [Night(lane, trial.plan, trial.wakes) for _ in range(trial.triggers)]
     ended, wrong = _through(nights, trial)
     sights = lane.watch()
-    harms = (*invariants.of_reads(sights, before, wanted), *invariants.of_night(lane, wanted))
+    harms = (
+        *invariants.of_reads(sights, before, wanted),
+        *invariants.of_night(lane, wanted),
+        *(invariants.of_deployments(lane, nights) if lane.writer == "pipeline" else ()),
+    )
     wrong += [text for night in nights for text in night.wrong]
     fired = [one for night in nights for one in night.fired]
     if trial.triggers > 1:

@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ from pipeline.tasks.predict import predict
 from pipeline.tasks.publish import publish
 from pipeline.tasks.run import score
 from pipeline.tasks.write import write
-from tests.chaos import wrong_writers
+from tests.chaos import deployments, wrong_writers
 from tests.chaos.boundaries import Boundary, watched
 from tests.chaos.tries import ROOT
 
@@ -49,17 +50,19 @@ STAGES: dict[str, Stage] = {
         workspace, job, day, RunRequest(**given)
     ).json_value(),
     "load_model": lambda workspace, job, day, given: [
-        work.json_value() for work in load_model(workspace, Run.read(given["run"]))
+        work.json_value() for work in load_model(workspace, job, Run.read(given["run"]))
     ],
     "predict": lambda workspace, job, day, given: predict(
-        workspace, PartTask.read(given["work"])
+        workspace, job, PartTask.read(given["work"])
     ).json_value(),
-    "write": lambda workspace, job, day, given: write(workspace, Scored.read(given["scored"])).json_value(),
+    "write": lambda workspace, job, day, given: write(
+        workspace, job, Scored.read(given["scored"])
+    ).json_value(),
     "log_metrics": lambda workspace, job, day, given: log_metrics(
         workspace, job, Run.read(given["run"]), [Written.read(part) for part in given["written"]]
     ).json_value(),
     "publish": lambda workspace, job, day, given: publish(
-        workspace, Run.read(given["run"]), Verdict.read(given["verdict"])
+        workspace, job, Run.read(given["run"]), Verdict.read(given["verdict"])
     ).json_value(),
     "score": lambda workspace, job, day, given: score(workspace, job, day, RunRequest(**given)).json_value(),
 }
@@ -176,8 +179,11 @@ def _tried(request: Json) -> Json:
     workspace = Workspace(**{**request["workspace"], "home": Path(request["workspace"]["home"])})
     at = Boundary.read(request["at"]) if request["at"] else None
     stage = WRITERS[request["writer"]][request["stage"]]
+    deployments.use(workspace.home, compares=request["compares"])
     began = time.perf_counter()
-    with watched(request["act"], at) as watch:
+    found = deployments.deployed(workspace.home, request["job"])
+    deploy = partial(deployments.deploy, workspace.home, request["job"], request["what"])
+    with watched(request["act"], at, deploy) as watch:
         try:
             job = loader.find(workspace.home / "dags", request["job"])
             value = stage(workspace, job, date.fromisoformat(request["score_date"]), request["given"])
@@ -189,7 +195,7 @@ def _tried(request: Json) -> Json:
         except Exception as error:  # noqa: BLE001  worth a retry, whatever it is
             outcome = {"ended": "error", "error": f"{type(error).__name__}: {error}"}
     seen = [boundary.json_value() for boundary in watch.seen]
-    return {**outcome, "seconds": time.perf_counter() - began, "seen": seen}
+    return {**outcome, "seconds": time.perf_counter() - began, "seen": seen, "found": found}
 
 
 if __name__ == "__main__":

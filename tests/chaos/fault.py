@@ -11,7 +11,7 @@ class Fault:
 
     Attributes:
         kind: its name in the campaign's table.
-        at: the boundary where the try is killed or stopped.
+        at: the boundary where the try is killed or stopped, or something else is deployed.
         fraction: when it is killed: this part of the time that an undisturbed try takes.
         tries: how many tries begin at once.
         ordinal: which commit's answer is lost.

@@ -7,10 +7,11 @@ from pathlib import Path
 import psycopg
 
 from pipeline.store.layout import RunRef
-from tests.chaos.lane import Edition, Lane
+from tests.chaos.lane import Edition, Json, Lane
+from tests.chaos.night import Night
 from tests.chaos.readers import Sight, look
 
-KINDS = ("lost", "doubled", "stale", "torn", "untidy")
+KINDS = ("lost", "doubled", "stale", "torn", "mixed", "untidy")
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class Harm:
     """Something that should not be.
 
     Attributes:
-        kind: lost, doubled, stale, torn; untidy is what harms no analyst, as a file that is left over.
+        kind: lost, doubled, stale, torn, mixed (of two deployments); untidy harms no analyst, as a file left over.
         count: how many; reads where it is torn.
         text: what was seen.
     """
@@ -69,6 +70,28 @@ def of_night(lane: Lane, wanted: Edition) -> Iterator[Harm]:
         yield from _of_store(lane)
 
 
+def of_deployments(lane: Lane, nights: Sequence[Night]) -> Iterator[Harm]:
+    """Whether the published run was worked on where anything else was deployed than its row names."""
+    for run in lane.sql(_DEPLOYED):
+        number, recorded = run.pop("run_id"), run
+        mixed = [
+            f"{stage} found {outcome.found}"
+            for night in nights
+            for stage, given, outcome in night.finished
+            if _run_of(stage, given, outcome.value) == number and outcome.found != recorded
+        ]
+        if mixed:
+            yield Harm("mixed", len(mixed), f"run {number} is of {recorded}: {'; '.join(mixed)}")
+
+
+def _run_of(stage: str, given: Json, value: Json) -> int:
+    """The run that a task worked on."""
+    if stage in ("extract", "score"):
+        return int(value["run_id"])
+    [handed] = [given[name] for name in ("run", "work", "scored") if name in given]
+    return int(handed["run_id"])
+
+
 def seen(lane: Lane) -> Sight:
     """The lane's night, as a reader sees it now."""
     with psycopg.connect(lane.home.server.connections["analyst"]) as session:
@@ -96,6 +119,10 @@ def _of_store(lane: Lane) -> Iterator[Harm]:
             yield Harm("untidy", len(left), f"left in the folder of run {run['run_id']}: {left}")
 
 
+_DEPLOYED = """
+SELECT run_id, code_version, job_sha256, query_sha256
+FROM scoring.scoring_runs WHERE job = :job AND score_date = :day AND status = 'published'
+"""
 _PUBLISHED = """
 SELECT run.run_id, run.rows_extracted, run.rows_rejected, run.rows_scored, current.run_id IS NOT NULL AS current
 FROM scoring.scoring_runs AS run LEFT JOIN scoring.current_runs AS current USING (job, score_date, run_id)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from tests.chaos import wrong_writers
+from tests.chaos import deployments, wrong_writers
 from tests.chaos.boundaries import Boundary
 from tests.chaos.lost_answer import LostAnswer
 from tests.chaos.readers import Reader, Sight
@@ -56,6 +56,7 @@ class Lane:
         reader: who watches the night.
         writer: pipeline, or the name of a wrong writer.
         editions: by name; filled by the census.
+        compares: whether its tasks compare what is deployed with what their run began with.
         usual: how long an undisturbed try of a stage takes, in seconds; filled by the census.
     """
 
@@ -69,6 +70,7 @@ class Lane:
     day: date = FIRST_DAY
     published: bool = False
     edition: str = ""
+    compares: bool = True
 
     def __post_init__(self) -> None:
         self._numbers = itertools.count(1)
@@ -126,6 +128,8 @@ class Lane:
             "score_date": self.day.isoformat(),
             "given": given,
             "act": act,
+            "what": deployments.KINDS[self.next_number() % len(deployments.KINDS)],
+            "compares": self.compares,
             "at": at.json_value() if at else None,
             "supervised": supervised,
             "stalled": STALLED,
@@ -170,6 +174,7 @@ def opened(home: Home, children: Children, writer: str = "pipeline") -> Iterator
         gate="min_rows = 1\nmax_rejected_fraction = 0.2",
         name=job,
     )
+    deployments.prepare(home.path)
     with Reader(home.server.connections["analyst"]) as reader:
         yield Lane(home, job, children, reader, writer)
 

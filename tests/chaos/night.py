@@ -12,6 +12,7 @@ from tests.chaos.lane import Lane
 from tests.chaos.tries import PATIENCE_SECONDS, HarnessError, Outcome, Try
 
 MAX_TRIES = 16
+MAX_CLEARED = 40
 
 # How a try ends whose transaction was cut off while it stood still.
 _CUT_OFF = re.compile("idle-in-transaction|connection", re.IGNORECASE)
@@ -50,8 +51,19 @@ class Night:
 
     def run(self) -> str:
         """Run the tasks until the night is published or ends; returns how the last task ended."""
+        return self._cleared(self._run)
+
+    def _cleared(self, run: Callable[[int], str]) -> str:
+        """Run the night, and clear `extract` as often as its message says so."""
+        for attempt in range(1, MAX_CLEARED):
+            ended = run(attempt)
+            if "DeploymentError" not in ended:
+                break
+        return ended
+
+    def _run(self, attempt: int) -> str:
         try:
-            run = self.single("extract", {"trigger": self.trigger})
+            run = self.single("extract", {"trigger": self.trigger, "attempt": attempt})
             work = self.single("load_model", {"run": run})
             scored = self.mapped("predict", [{"work": one} for one in work])
             written = self.mapped("write", [{"scored": one} for one in scored])
@@ -63,6 +75,9 @@ class Night:
 
     def score(self) -> str:
         """The whole night in one process, started again by a person until it has ended well."""
+        return self._cleared(self._score)
+
+    def _score(self, attempt: int) -> str:
         try:
             self.single("score", {})
         except TaskEnded as ended:
@@ -96,7 +111,10 @@ class Night:
         last = "killed"
         for _ in range(MAX_TRIES):
             waiting = self.plan.get(name, [])
-            outcome = self._try(stage, given, waiting.pop(0) if waiting else None)
+            fault = waiting.pop(0) if waiting else None
+            outcome = self._try(stage, given, fault)
+            if fault and fault.kind == "deploy" and outcome and fault.at not in outcome.seen:
+                waiting.insert(0, fault)  # it was refused before it came there
             if outcome is not None and outcome.ended == "done":
                 self.finished.append((stage, given, outcome))
                 return outcome.value
@@ -117,6 +135,7 @@ class Night:
             "zombie": self._stopped,
             "tries at once": self._at_once,
             "answer lost": self._answer_lost,
+            "deploy": self._deployed,
         }
         return suffered[fault.kind](stage, given, fault)
 
@@ -139,6 +158,15 @@ class Night:
         if one.killed:
             self._happened(fault, stage)
         return one.outcome()
+
+    def _deployed(self, stage: str, given: Json, fault: Fault) -> Outcome | None:
+        """Something else is deployed while the try is on; it goes on, or is refused."""
+        one = self._begin(stage, given, act="deploy", at=fault.at)
+        one.wait()
+        outcome = one.outcome()
+        if outcome is not None and fault.at in outcome.seen:
+            self._happened(fault, stage)
+        return outcome
 
     def _killed_after(self, stage: str, given: Json, fault: Fault) -> Outcome | None:
         one = self._begin(stage, given)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from tests.chaos.campaign import Result
 
-HARMS = ("lost", "doubled", "stale", "torn")
+HARMS = ("lost", "doubled", "stale", "torn", "mixed")
 KILLS = ("kill at boundary", "kill at random", "supervisor killed")
 STALE_TRIES = (
     "zombie",

@@ -91,17 +91,21 @@ class Night:
         run = self.run
         match stage:
             case "load_model":
-                self.work = self._tried(stage, lambda: load_model(workspace, run))
+                self.work = self._tried(stage, lambda: load_model(workspace, job, run))
             case "predict":
-                self.scored = [self._tried(stage, partial(predict, workspace, part)) for part in self.work]
+                self.scored = [
+                    self._tried(stage, partial(predict, workspace, job, part)) for part in self.work
+                ]
             case "write":
-                self.written = [self._tried(stage, partial(write, workspace, part)) for part in self.scored]
+                self.written = [
+                    self._tried(stage, partial(write, workspace, job, part)) for part in self.scored
+                ]
             case "log_metrics":
                 self.verdict = self._tried(stage, lambda: log_metrics(workspace, job, run, self.written))
             case "publish":
                 assert self.verdict
                 verdict = self.verdict
-                return self._tried(stage, lambda: publish(workspace, run, verdict))
+                return self._tried(stage, lambda: publish(workspace, job, run, verdict))
         return None
 
     def _tried(self, stage: str, step: Callable[[], T]) -> T:

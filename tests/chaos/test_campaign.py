@@ -25,11 +25,14 @@ SHORT = (
     "supervisor killed",
     "5 tries of every task at once",
     "2 scores at once",
+    "deploy, stages",
+    "deploy, score",
     "two triggers at once",
     "every task delivered again",
 )
 FAULTS = {
     "answer lost",
+    "deploy",
     "kill at boundary",
     "kill at random",
     "redelivered",
@@ -108,6 +111,14 @@ def test_a_stage_was_killed_in_every_durable_state_that_it_has(
 
 def test_every_kind_of_fault_has_happened(results: list[Result]) -> None:
     assert {one.fault.kind for result in results for one in result.fired} == FAULTS
+
+
+def test_tasks_that_do_not_compare_what_is_deployed_are_caught(server: Embedded, children: Children) -> None:
+    with campaign(server, children, lanes=1) as lanes:
+        lanes.lanes[0].compares = False
+        cards = [card for card in deck(lanes.census) if card[0].startswith("deploy, stages")]
+        [result] = lanes.run([trial(cards, 0)])
+    assert result.counted("mixed"), result
 
 
 @pytest.mark.parametrize("writer", wrong_writers.WRITERS)

@@ -15,7 +15,7 @@ from tests.pipeline.shop import Shop
 # A task's process, of which no more may be had than it has already, and so many MB.
 TASK = """
 import json, resource, sys
-from pipeline.config import workspace
+from pipeline.config import loader, workspace
 from pipeline.config.workspace import Workspace
 from pipeline.model import registry
 from pipeline.payloads import PartTask
@@ -29,7 +29,7 @@ registry.load(registry.resolve(where.home, work.model_name, "", work.model_versi
 held = next(int(line.split()[1]) * 1024 for line in open("/proc/self/status") if line.startswith("VmSize"))
 resource.setrlimit(resource.RLIMIT_AS, (held + spare * 1_000_000,) * 2)
 try:
-    predict(where, work)
+    predict(where, loader.find(where.home / "dags", work.job), work)
 except MemoryError as error:
     print("MemoryError:", error)
 """

@@ -66,11 +66,11 @@ def test_a_part_that_is_damaged_or_gone_is_found_by_whoever_reads_it(shop: Shop,
 
 def read_by(stage: str, night: Night) -> None:
     """Have a stage read the second part."""
-    workspace = night.workspace
+    workspace, job = night.workspace, night.shop.home.read(night.shop.job)
     if stage == "predict":
-        predict(workspace, night.work[1])
+        predict(workspace, job, night.work[1])
     elif stage == "write":
-        write(workspace, night.scored[1])
+        write(workspace, job, night.scored[1])
     else:
         assert night.run
         shop = night.shop

@@ -82,6 +82,9 @@ def deck(census: Census, kills: Census | None = None) -> list[Card]:
         *[("random kills", _at_random)] * 6,
         *[("random kills, score", _score_at_random)] * 4,
         *[("supervisor killed", _orphans)] * 2,
+        *_deployments(stages),
+        # One process compares where its stages begin: between two of its commits it makes no difference when.
+        *_deployments({"score": [point for point in census["score"] if point.kind in ("commit", "flip")]}),
         *_at_once(2),
         *_at_once(5),
         *[("two triggers at once", lambda chance: Trial(0, "", {}, triggers=2))] * 2,
@@ -130,6 +133,21 @@ def _everywhere(kind: str, census: Census) -> Iterator[Card]:
                 plan[task] = [_fault(kind, at) for at in (*ordinary, *last[night : night + 1])]
         where = "score" if "score" in census else "stages"
         yield f"{kind}, {where} {night + 1}/{nights}", _of(plan, where == "score")
+
+
+def _deployments(census: Census) -> Iterator[Card]:
+    """Nights in which something else is deployed during every task once, until each boundary has had its turn."""
+    points = {stage: distinct(points) for stage, points in census.items() if points}
+    nights = max(ceil(len(points[stage]) / len(_tasks(stage))) for stage in points)
+    where = "score" if "score" in census else "stages"
+    for night in range(nights):
+        plan: Plan = {}
+        for stage, boundaries in points.items():
+            tasks = _tasks(stage)
+            for number, task in enumerate(tasks):
+                at = boundaries[(night * len(tasks) + number) % len(boundaries)]
+                plan[task] = [Fault("deploy", at=at)]
+        yield f"deploy, {where} {night + 1}/{nights}", _of(plan, where == "score")
 
 
 def _last(points: Sequence[Boundary]) -> list[Boundary]:

@@ -36,11 +36,13 @@ class Outcome:
         error: of any other: the error's type and message.
         seconds: how long the stage took.
         seen: the durable boundaries that it came by.
+        found: what was deployed when it began.
     """
 
     ended: str
     seconds: float
     seen: tuple[Boundary, ...]
+    found: Json
     value: Any = None
     error: str = ""
 

@@ -67,6 +67,21 @@ def test_a_runs_numbers_leave_by_airflows_stats(shop: Shop) -> None:
     assert f"airflow.scoring.{shop.job}.outcomes_skill_base_rate:0.2|g" in lines
 
 
+def test_figures_of_a_date_that_the_model_has_seen_are_no_gauge(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: dict[str, float] = {}
+    counted: list[str] = []
+    monkeypatch.setattr(exporters, "send_gauge", sent.__setitem__)
+    monkeypatch.setattr(exporters, "send_count", counted.append)
+    done = measured(shop, 1)
+    job = shop.home.read(shop.job)
+    exporters.send_outcomes(job, done.model_copy(update={"metrics": {**done.metrics, "in_sample": 1.0}}))
+    assert (sent, counted) == ({}, [f"scoring.{shop.job}.measured"])
+    exporters.send_outcomes(job, done.model_copy(update={"metrics": {**done.metrics, "in_sample": 0.0}}))
+    assert sent[f"scoring.{shop.job}.outcomes:outcomes"] == 90
+
+
 @pytest.fixture
 def tracked(shop: Shop, mlflow: Mlflow, monkeypatch: pytest.MonkeyPatch) -> Shop:
     """A job whose numbers go to an MLflow server."""

@@ -16,6 +16,7 @@ from airflow.sdk.exceptions import (
 from airflow.sdk.execution_time.comms import ErrorResponse
 from sqlalchemy.exc import DBAPIError
 
+from orchestration import steps
 from orchestration.callbacks import hand_over_failure
 from orchestration.failure import note
 from pipeline.model.scoring import PredictError
@@ -75,6 +76,28 @@ def test_a_failed_prediction_is_noted_and_told_as_text(shop: Shop, web: Web) -> 
     assert posted["title"] == f"{shop.job} 2024-03-01: failed in predict"
     assert "failed on row hxxp[://]evil[.]example/login: poison" in posted["message"]
     assert "http://airflow/dags/shop/runs/nightly/tasks/predict\n" in posted["message"]
+
+
+def test_after_a_deployment_log_and_message_name_the_task_that_begins_a_new_run(
+    shop: Shop, web: Web, caplog: pytest.LogCaptureFixture
+) -> None:
+    job = shop.home.read(shop.job)
+    run = shop.extract(trigger="nightly")
+    shop.configure("a test job", "the same job, told otherwise")
+    with pytest.raises(AirflowFailException) as refused:
+        steps.load_model(shop.home.read(shop.job), run.json_value())
+    with caplog.at_level(logging.ERROR, "orchestration"):
+        left = failing(shop, "load_model", refused.value)
+    assert (
+        caplog.records[-1]
+        .getMessage()
+        .endswith("then clear the task extract and those after it: a new run begins.")
+    )
+    note(job, noting(run, {"load_model": "failed"}, left))
+    assert shop.home.last_run(shop.job)["status_reason"].startswith("DeploymentError: run ")
+    [posted] = web.got
+    assert posted["title"] == f"{shop.job} 2024-03-01: failed in load_model"
+    assert "clear the task extract and those after it: " in posted["message"]
 
 
 def test_a_task_that_was_killed_is_told_of_all_the_same(shop: Shop, web: Web) -> None:

@@ -23,17 +23,18 @@ def test_tasks_hand_json_to_one_another(shop: Shop) -> None:
     job = shop.home.read(shop.job)
     run = carried(steps.extract(job, context(conf={})))
     assert (run["job"], run["score_date"], len(run["parts"])) == (shop.job, "2024-03-01", 3)
-    scored = [carried(steps.predict(part)) for part in carried(steps.load_model(run))]
+    scored = [carried(steps.predict(job, part)) for part in carried(steps.load_model(job, run))]
     written = [carried(steps.write(job, part)) for part in scored]
     verdict = carried(steps.log_metrics(job, run, written))
     assert verdict == {"findings": [], "rows_scored": 100}
 
 
 def test_a_stage_that_refuses_fails_for_good(shop: Shop) -> None:
-    run = steps.extract(shop.home.read(shop.job), context(conf={}))
+    job = shop.home.read(shop.job)
+    run = steps.extract(job, context(conf={}))
     (shop.home.path / "models" / "shop" / "1" / "model.joblib").write_bytes(b"")
     with pytest.raises(AirflowFailException, match="is not the registered model"):
-        steps.load_model(carried(run))
+        steps.load_model(job, carried(run))
 
 
 def test_a_fallback_ends_as_failed_and_a_dry_run_has_none(shop: Shop) -> None:

@@ -45,16 +45,18 @@ class Shop:
 
     def predict(self, run: Run) -> list[Scored]:
         """A run's parts, scored."""
-        return [predict(self.home.workspace, work) for work in load_model(self.home.workspace, run)]
+        workspace, job = self.home.workspace, self.home.read(self.job)
+        return [predict(workspace, job, work) for work in load_model(workspace, job, run)]
 
     def write(self, run: Run) -> list[Written]:
         """A run's parts, scored and written."""
-        return [write(self.home.workspace, scored) for scored in self.predict(run)]
+        return [write(self.home.workspace, self.home.read(self.job), scored) for scored in self.predict(run)]
 
     def publish(self, run: Run, written: list[Written]) -> Publication:
         """A written run, measured and published."""
-        verdict = log_metrics(self.home.workspace, self.home.read(self.job), run, written)
-        return publish(self.home.workspace, run, verdict)
+        job = self.home.read(self.job)
+        verdict = log_metrics(self.home.workspace, job, run, written)
+        return publish(self.home.workspace, job, run, verdict)
 
     def change(self, assignment: str, where: str = "true") -> None:
         """Change the night's rows in the warehouse."""

@@ -2,7 +2,7 @@
 
 import errno
 
-from pipeline.errors import ScoringError, at, database_of, kept_text, named, unwritable
+from pipeline.errors import ScoringError, at, database_of, kept_text, named, task_to_clear, unwritable
 
 
 def test_what_is_kept_of_an_error_names_no_entity() -> None:
@@ -29,3 +29,9 @@ def test_a_file_that_cannot_be_written_says_what_to_do() -> None:
     assert str(unwritable(full)).startswith("/srv/store/part: No space left on device. Make it writable")
     assert unwritable(OSError(errno.ENOENT, "No such file", "/srv/x")) is None
     assert unwritable(OSError(errno.EACCES, "Permission denied")) is None
+
+
+def test_the_task_to_clear_is_extract_where_the_error_asks_for_a_new_run() -> None:
+    assert task_to_clear("Deployed in mid-run: clear `extract`, and a new run begins", "write") == "extract"
+    assert task_to_clear("the file is damaged. Clear the task `extract`.", "predict") == "extract"
+    assert task_to_clear("extract gave no rows. Load the warehouse.", "write") == "write"

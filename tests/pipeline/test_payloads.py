@@ -6,14 +6,15 @@ from datetime import date
 import pytest
 from pydantic import ValidationError
 
-from pipeline.payloads import Cost, Finding, Part, PartTask, Run, RunRequest, Verdict
+from pipeline.payloads import Cost, Deployment, Finding, Part, PartTask, Run, RunRequest, Verdict
 
 COST = Cost(seconds=1.5, peak_mb=100)
 PART = Part(number=0, rows=2, size=10, sha256="a" * 64)
+DEPLOYED = Deployment(code_version="c", pipeline_version="0.1.0", job_sha256="d" * 64, query_sha256="e" * 64)
 RUN = Run(
     run_id=7, job="job", score_date=date(2024, 3, 1), dry_run=False, model_name="m", model_version=1,
-    model_sha256="b" * 64, parts=(PART,), rows_extracted=3, rows_rejected=1, features={"x": {"nulls": 0.5}},
-    forecast={}, cost=COST,
+    model_sha256="b" * 64, deployment=DEPLOYED, parts=(PART,), rows_extracted=3, rows_rejected=1,
+    features={"x": {"nulls": 0.5}}, forecast={}, cost=COST,
 )  # fmt: skip
 
 
@@ -34,7 +35,7 @@ def test_a_part_is_scored_with_the_model_that_its_run_was_pinned_to() -> None:
     task = RUN.work(PART)
     assert task == PartTask(
         run_id=7, job="job", score_date=date(2024, 3, 1), model_name="m", model_version=1,
-        model_sha256="b" * 64, part=PART,
+        model_sha256="b" * 64, deployment=DEPLOYED, part=PART,
     )  # fmt: skip
 
 

@@ -37,16 +37,16 @@ match stage:
     case "extract":
         done = extract(site, job, date.fromisoformat({night!r}), RunRequest(trigger=name)).json_value()
     case "load_model":
-        done = [work.json_value() for work in load_model(site, Run.read(handed[0]))]
+        done = [work.json_value() for work in load_model(site, job, Run.read(handed[0]))]
     case "predict":
-        done = [predict(site, PartTask.read(work)).json_value() for work in handed[0]]
+        done = [predict(site, job, PartTask.read(work)).json_value() for work in handed[0]]
     case "write":
-        done = [write(site, Scored.read(scored)).json_value() for scored in handed[0]]
+        done = [write(site, job, Scored.read(scored)).json_value() for scored in handed[0]]
     case "log_metrics":
         written = [Written.read(part) for part in handed[1]]
         done = log_metrics(site, job, Run.read(handed[0]), written).json_value()
     case "publish":
-        done = publish(site, Run.read(handed[0]), Verdict.read(handed[1])).json_value()
+        done = publish(site, job, Run.read(handed[0]), Verdict.read(handed[1])).json_value()
 print(json.dumps([done, Clock().cost().peak_mb]))
 """
 

@@ -165,9 +165,9 @@ def test_a_run_older_than_one_that_was_rolled_back_does_not_publish_by_itself(sh
 def test_the_note_of_a_try_that_broke_off_is_no_reason_against_a_whole_run(shop: Shop) -> None:
     run = shop.extract()
     written = shop.write(run)
-    workspace = shop.home.workspace
-    load_model(workspace, run)
-    log_metrics(workspace, shop.home.read(shop.job), run, written)
+    workspace, job = shop.home.workspace, shop.home.read(shop.job)
+    load_model(workspace, job, run)
+    log_metrics(workspace, job, run, written)
     ledger.close(workspace.predictions, run.run_id, "failed", "OperationalError: of another try")
     assert move_pointer(workspace.predictions, run.run_id) is None
     assert shown(shop) == {run.run_id}

@@ -130,13 +130,13 @@ def test_no_step_of_a_night_tells_its_predictions_password(shop: Shop, witness: 
         return done
 
     run = each(lambda workspace: extract(workspace, job, NIGHT, RunRequest(trigger="one")))
-    scored = [predict(good, part) for part in load_model(good, run)]
+    scored = [predict(good, job, part) for part in load_model(good, job, run)]
     written = [
-        each(lambda workspace: write(workspace, scored[0])),
-        *(write(good, part) for part in scored[1:]),
+        each(lambda workspace: write(workspace, job, scored[0])),
+        *(write(good, job, part) for part in scored[1:]),
     ]
     verdict = each(lambda workspace: log_metrics(workspace, job, run, written))
-    each(lambda workspace: publish(workspace, run, verdict))
+    each(lambda workspace: publish(workspace, job, run, verdict))
     witness.see(shop)
     witness.swear()
 

@@ -1,5 +1,6 @@
 """sql/migrations: an older database gets what a new one has."""
 
+import re
 from collections.abc import Callable
 
 import psycopg
@@ -21,10 +22,12 @@ REVOKE ALL ON SCHEMA scoring FROM scoring_watcher;
 REVOKE ALL ON DATABASE older FROM scoring_watcher;
 COMMENT ON COLUMN scoring.scoring_runs.job IS NULL;
 COMMENT ON TABLE scoring.publications IS 'an older word';
+DROP VIEW scoring.model_quality;
 """
 RIGHTS = """
 GRANT SELECT ON scoring.predictions, scoring.latest_predictions TO scoring_writer, scoring_job_analyst;
 GRANT SELECT ON scoring.past_predictions TO scoring_job_analyst;
+GRANT SELECT ON scoring.model_quality TO scoring_writer, scoring_job_analyst;
 UPDATE scoring.alembic_version SET version_num = '0001';
 """
 
@@ -38,6 +41,15 @@ def older_views() -> str:
     return older
 
 
+def older_quality() -> str:
+    """The view of how scores fared before it said which dates the model had seen."""
+    text = (SQL / "schema" / "views" / "monitoring.sql").read_text()
+    [view] = [one for one in text.split(";\n") if "CREATE VIEW scoring.model_quality" in one]
+    older = re.sub(r",\n       \(SELECT seen\.value.*?AS in_sample", "", view, flags=re.DOTALL)
+    assert "in_sample" not in older
+    return older
+
+
 def test_a_database_of_the_baseline_becomes_what_a_new_one_is(real_server: Callable[[int], Server]) -> None:
     server = real_server(18)
     with server.superuser() as session:
@@ -47,7 +59,7 @@ def test_a_database_of_the_baseline_becomes_what_a_new_one_is(real_server: Calla
         migrate.migrate(server.uri("newer", "scoring_owner"))
         migrate.migrate(server.uri("older", "scoring_owner"))
         with psycopg.connect(server.uri("older", "scoring_owner")) as session:
-            for statements in (OLDER, older_views(), RIGHTS):
+            for statements in (OLDER, older_views(), older_quality(), RIGHTS):
                 session.execute(statements.encode())
         migrate.migrate(server.uri("older", "scoring_owner"))
         with server.superuser("older") as older, server.superuser("newer") as newer:

@@ -57,7 +57,9 @@ CREATE VIEW scoring.model_quality WITH (security_barrier) AS
 SELECT runs.job, runs.score_date, runs.run_id, runs.model_name, runs.model_version, runs.served_by,
        found.slice_column, found.slice_value, found.outcomes, found.coverage, found.roc_auc, found.average_precision,
        found.log_loss, found.brier, found.calibration_error, found.accuracy, found."precision", found.recall,
-       found.mae, found.rmse, found.bias, found.measured_at
+       found.mae, found.rmse, found.bias, found.measured_at,
+       (SELECT seen.value > 0 FROM scoring.outcome_metrics AS seen
+        WHERE seen.run_id = runs.run_id AND seen.slice_column = '' AND seen.metric = 'in_sample') AS in_sample
 FROM scoring.current_runs AS current
 JOIN scoring.scoring_runs AS runs ON runs.run_id = current.run_id
 CROSS JOIN LATERAL (
@@ -116,3 +118,6 @@ COMMENT ON COLUMN scoring.model_quality.mae IS 'Regressions: the mean absolute e
 COMMENT ON COLUMN scoring.model_quality.rmse IS 'Regressions: the root of the mean squared error.';
 COMMENT ON COLUMN scoring.model_quality.bias IS 'Regressions: the mean of score less outcome.';
 COMMENT ON COLUMN scoring.model_quality.measured_at IS 'When the outcomes were read.';
+COMMENT ON COLUMN scoring.model_quality.in_sample IS
+    'Whether the model was trained on the score date, so that its figures are too good; null where its training days '
+    'are unknown.';

@@ -1,5 +1,7 @@
 """Published scores are evaluated with outcomes, which come late, twice, wrong or not at all."""
 
+from datetime import date, timedelta
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,7 +13,7 @@ from pipeline.errors import NothingToDo
 from pipeline.evaluation.custom_metrics import CustomMetricError
 from pipeline.evaluation.outcomes import OutcomeError
 from pipeline.tasks import preflight
-from tests.home import NIGHT, Home, shop_rows
+from tests.home import NIGHT, Home, shop_model, shop_rows
 from tests.pipeline.evaluation.shop import BY, bought, kept, look, name_outcomes
 from tests.pipeline.maintenance.aging import age, prune
 from tests.pipeline.shop import Shop, open_shop
@@ -100,14 +102,7 @@ def test_business_figures_that_fail_leave_what_was_measured(shop: Shop) -> None:
 
 
 def test_a_group_that_is_overlooked_is_told_once(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
-    rows = shop_rows()
-    late = shop.predictions().set_index("entity_id")["label"][rows["entity_id"]].to_numpy() == "true"
-    name_outcomes(
-        shop,
-        rows[["entity_id"]].assign(bought=np.where(rows["member"], late, ~late)),
-        keys="min_group = 10",
-        slices=BY,
-    )
+    overlooked(shop)
     done = look(shop)
     assert done.metrics["recall_gap_alarm:member"] == 1
     assert done.metrics["alarms"] == len(done.alarms)
@@ -153,3 +148,36 @@ def test_check_tries_the_outcomes_before_the_first_night(shop: Shop) -> None:
     name_outcomes(shop, rows.rename(columns={"bought": "purchased"}))
     assert "column 'bought', the outcome, is missing" in finding().detail
     assert kept(shop) == {}
+
+
+def overlooked(shop: Shop) -> None:
+    """Outcomes that every member's score fits, and no other's: a gap that no chance makes."""
+    rows = shop_rows()
+    late = shop.predictions().set_index("entity_id")["label"][rows["entity_id"]].to_numpy() == "true"
+    outcomes = rows[["entity_id"]].assign(bought=np.where(rows["member"], late, ~late))
+    name_outcomes(shop, outcomes, keys="min_group = 10", slices=BY)
+
+
+@pytest.mark.parametrize(("last", "seen"), [(NIGHT, True), (NIGHT - timedelta(days=1), False)])
+def test_a_date_that_the_model_was_trained_on_is_marked_and_raises_no_alarm(
+    home: Home, last: date, *, seen: bool
+) -> None:
+    model, reference = shop_model()
+    home.model("shop", model, reference, outcome="bought", training_window=(NIGHT - timedelta(days=60), last))
+    shop = open_shop(home, shop_rows())
+    home.score(shop.job)
+    overlooked(shop)
+    done = look(shop)
+    assert done.metrics["in_sample"] == seen
+    assert done.metrics["recall_gap:member"] > 0.5
+    assert (done.metrics["recall_gap_alarm:member"], bool(done.alarms)) == (not seen, not seen)
+    assert any("was trained on this score date" in note for note in done.notes) == seen
+    query = "SELECT DISTINCT in_sample FROM scoring.model_quality WHERE job = :job"
+    assert home.sql(query, "analyst", job=shop.job) == [{"in_sample": seen}]
+
+
+def test_where_nobody_knows_the_training_days_nothing_is_said_of_them(shop: Shop) -> None:
+    name_outcomes(shop, bought(shop_rows()))
+    assert "in_sample" not in look(shop).metrics
+    query = "SELECT in_sample FROM scoring.model_quality WHERE job = :job"
+    assert shop.home.sql(query, "analyst", job=shop.job) == [{"in_sample": None}]

@@ -19,7 +19,7 @@ from pipeline.errors import NothingToDo
 from pipeline.maintenance import erasure as erasing
 from pipeline.maintenance.erasure import EraseError, Receipt, erase
 from pipeline.model import registry
-from pipeline.payloads import Part, PartTask
+from pipeline.payloads import Deployment, Part, PartTask
 from pipeline.runs import history, ledger
 from pipeline.runs.decisions import decide, roll_back
 from pipeline.runs.publications import PublishError
@@ -77,6 +77,7 @@ def verified(shop: Shop, run_id: int) -> list[int]:
         work = PartTask(
             run_id=run_id, job=shop.job, score_date=NIGHT, model_name=run["model_name"],
             model_version=run["model_version"], model_sha256=run["model_sha256"], part=part,
+            deployment=Deployment(**{name: run[name] for name in Deployment.model_fields}),
         )  # fmt: skip
         kept = files.fetch(shop.home.store, ref.scored(line["part"]))
         assert hashlib.sha256(kept).hexdigest() == line["scored_sha256"]

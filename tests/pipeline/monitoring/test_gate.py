@@ -7,7 +7,7 @@ import pytest
 from pipeline.config.sections import GateSection
 from pipeline.monitoring.gate import apply_gate
 from pipeline.monitoring.score_summary import ScoreSummary
-from pipeline.payloads import Cost, Finding, Run
+from pipeline.payloads import Cost, Deployment, Finding, Run
 from tests.pipeline.monitoring.test_score_summary import batch
 
 
@@ -78,6 +78,7 @@ def counted(scored: int, rejected: int) -> Run:
         model_name="shop",
         model_version=1,
         model_sha256="",
+        deployment=Deployment(code_version="c", pipeline_version="0", job_sha256="j", query_sha256="q"),
         parts=(),
         rows_extracted=scored + rejected,
         rows_rejected=rejected,

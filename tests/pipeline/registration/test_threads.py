@@ -111,11 +111,11 @@ def test_a_part_is_the_same_to_the_last_byte_by_however_many_threads(
     shop = open_shop(home, ROWS.assign(entity_id=[f"e{place}" for place in range(400)]))
     shop.configure("rows_per_part = 40", "rows_per_part = 400")
     monkeypatch.setattr(parts, "ROWS_PER_GROUP", 30)
-    (work,) = load_model(home.workspace, shop.extract())
+    (work,) = load_model(home.workspace, home.read(shop.job), shop.extract())
     scored = []
     for processors in (1, 2, 5):
         monkeypatch.setattr(joblib, "cpu_count", lambda processors=processors: processors)
-        scored.append(predict(home.workspace, work))
+        scored.append(predict(home.workspace, home.read(shop.job), work))
     assert len({part.part.sha256 for part in scored}) == 1
     assert len({part.profile.sha256 for part in scored if part.profile}) == 1
 

@@ -17,6 +17,7 @@ from sklearn.pipeline import make_pipeline
 from typer.testing import CliRunner
 
 from pipeline.__main__ import app
+from pipeline.reports import queries
 from pipeline.reports import report as reports
 from pipeline.runs.decisions import decide, roll_back
 from pipeline.runs.publications import Held
@@ -162,6 +163,20 @@ def test_what_became_of_it_once_somebody_knows(shop: Shop) -> None:
     assert "ROC AUC 0.75 " in page.said
     assert "0.5 " not in page.said.split(" Outcomes ")[1].split("The last weeks")[0]
     assert f"least 0.75, most 0.75, 0.75 on {NIGHT}." in page.said
+
+
+def test_figures_of_a_date_that_the_model_has_seen_say_so_and_are_no_trend(shop: Shop) -> None:
+    run_id = shop.home.score(shop.job).run_id
+    statement = """SELECT scoring.replace_outcomes(:run_id, ARRAY['', ''], ARRAY['', ''],
+        ARRAY['roc_auc', 'in_sample'], ARRAY[0.75, :seen])"""
+    for seen in (0, 1):
+        shop.home.sql(statement, run_id=run_id, seen=seen)
+        text = Page(report(shop.home, run_id)).said
+        assert "0.75" in text
+        assert ("In sample: the model was trained on this score date." in text) == bool(seen)
+        assert ("ROC AUC, once the outcomes were known" in text) != bool(seen)
+        [day] = queries.days(shop.home.server.connections["analyst"], [shop.job])
+        assert day.roc_auc == (None if seen else 0.75)
 
 
 def test_features_stand_beside_the_training_data_the_most_unusual_first(shop: Shop) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.runs import identity, ledger
+from pipeline.runs import code_version, identity
 from pipeline.runs.ledger import Superseded
 from tests.home import Home, shop_model
 from tests.pipeline.shop import Shop, open_shop
@@ -15,7 +15,7 @@ def shop(home: Home) -> Shop:
 
 def test_other_code_is_another_key(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     first = shop.home.score(shop.job)
-    monkeypatch.setattr(ledger, "code_version", lambda: "another")
+    monkeypatch.setattr(code_version, "code_version", lambda: "another")
     assert shop.home.score(shop.job).replaced_run_id == first.run_id
 
 

@@ -60,17 +60,18 @@ def test_whatever_ends_a_stage_is_noted_in_the_runs_row(shop: Shop) -> None:
 
 def test_a_failure_is_noted_in_the_runs_row_and_a_retry_resumes_it(shop: Shop) -> None:
     run = shop.extract()
-    work = load_model(shop.home.workspace, run)
+    work = load_model(shop.home.workspace, shop.home.read(shop.job), run)
     path = Path(shop.home.store) / RunRef.of(run).input(1)
     aside = path.rename(path.with_suffix(".aside"))
     with pytest.raises(PartError, match="is missing") as missing:
-        predict(shop.home.workspace, work[1])
+        predict(shop.home.workspace, shop.home.read(shop.job), work[1])
     ledger.note_failure(shop.home.workspace.predictions, run.run_id, f"PartError: {missing.value}")
     failed = shop.home.last_run(shop.job)
     assert failed["status"] == "failed"
     assert failed["status_reason"].startswith("PartError: part ")
     aside.rename(path)
-    write(shop.home.workspace, predict(shop.home.workspace, work[1]))
+    workspace, job = shop.home.workspace, shop.home.read(shop.job)
+    write(workspace, job, predict(workspace, job, work[1]))
     resumed = shop.home.last_run(shop.job)
     assert (resumed["status"], resumed["status_reason"]) == ("running", None)
     assert shop.publish(run, shop.write(run)).rows_scored == 100
@@ -82,7 +83,7 @@ def test_of_tries_that_begin_at_once_the_newest_goes_on(shop: Shop) -> None:
     pinned = registry.resolve(workspace.home, job.model.name, job.model.alias)
     interval = dates.interval(NIGHT, job.zone)
     record = ledger.RunRecord(
-        job.name, NIGHT, interval, RunRequest(trigger="one"), pinned, "query", job.sha256
+        job.name, NIGHT, interval, RunRequest(trigger="one"), pinned, code_version.deployment(job, "query")
     )
     with ThreadPoolExecutor(6) as threads:
         tries = list(

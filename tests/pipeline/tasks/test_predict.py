@@ -76,19 +76,19 @@ def test_a_score_that_is_not_finite_fails_naming_the_rows(shop: Shop, worst: flo
     shop.change("visits = 3")
     shop.change("visits = 19", "entity_id IN ('customer-00003', 'customer-00008')")
     run = shop.extract()
-    work = load_model(shop.home.workspace, run)[0]
+    work = load_model(shop.home.workspace, shop.home.read(shop.job), run)[0]
     with pytest.raises(PredictError, match=r"2 rows got no usable score.*customer-00003, customer-00008\.$"):
         score_part(shop.home.workspace, work, pinned(shop), spoilt(shop, Spoilt(worst)), Clock())
 
 
 def test_probabilities_beyond_one_fail_naming_the_rows(shop: Shop) -> None:
-    work = load_model(shop.home.workspace, shop.extract())[0]
+    work = load_model(shop.home.workspace, shop.home.read(shop.job), shop.extract())[0]
     with pytest.raises(PredictError, match=r"40 rows got no usable score.*customer-00000, customer-00001"):
         score_part(shop.home.workspace, work, pinned(shop), spoilt(shop, Overconfident(), "binary"), Clock())
 
 
 def test_a_model_that_raises_fails_naming_the_rows(shop: Shop) -> None:
-    work = load_model(shop.home.workspace, shop.extract())[1]
+    work = load_model(shop.home.workspace, shop.home.read(shop.job), shop.extract())[1]
     first = ", ".join(f"customer-0004{number}" for number in range(5))
     with pytest.raises(PredictError, match=f"failed on rows {first} and more: KeyError: 'gone'"):
         score_part(shop.home.workspace, work, pinned(shop), spoilt(shop, Spoilt(KeyError("gone"))), Clock())
@@ -108,7 +108,7 @@ def test_a_model_that_raises_fails_naming_the_rows(shop: Shop) -> None:
 def test_a_row_that_makes_the_model_raise_is_named_alone(shop: Shop, poisoned: list[str], named: str) -> None:
     shop.change("visits = 3")
     shop.change("visits = 19", "entity_id IN ('" + "', '".join(poisoned) + "')")
-    work = load_model(shop.home.workspace, shop.extract())[1]
+    work = load_model(shop.home.workspace, shop.home.read(shop.job), shop.extract())[1]
     with pytest.raises(
         PredictError, match=f"failed on {named}: ValueError: poison. .*leave them out in the query"
     ):
@@ -117,7 +117,7 @@ def test_a_row_that_makes_the_model_raise_is_named_alone(shop: Shop, poisoned: l
 
 def test_rows_that_only_fail_together_are_named_from_first_to_last(shop: Shop) -> None:
     shop.change("visits = 19")
-    work = load_model(shop.home.workspace, shop.extract())[1]
+    work = load_model(shop.home.workspace, shop.home.read(shop.job), shop.extract())[1]
     with pytest.raises(
         PredictError, match="failed on rows customer-00040 to customer-00079 taken together: Value"
     ):
@@ -129,7 +129,7 @@ def test_scores_of_another_shape_are_refused(shop: Shop) -> None:
         def predict_proba(self, frame: pd.DataFrame) -> Any:
             return np.ones((len(frame), 1))
 
-    work = load_model(shop.home.workspace, shop.extract())[0]
+    work = load_model(shop.home.workspace, shop.home.read(shop.job), shop.extract())[0]
     with pytest.raises(ModelError, match=r"scores of shape \(40, 1\), expected \(40, 2\)"):
         score_part(shop.home.workspace, work, pinned(shop), spoilt(shop, Narrow(), "binary"), Clock())
 

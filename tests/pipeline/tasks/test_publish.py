@@ -159,9 +159,9 @@ def test_a_publish_whose_answer_was_lost_is_told_the_same_again(shop: Shop) -> N
     run = shop.extract()
     written = shop.write(run)
     verdict = log_metrics(shop.home.workspace, shop.home.read(shop.job), run, written)
-    first = publish(shop.home.workspace, run, verdict)
+    first = publish(shop.home.workspace, shop.home.read(shop.job), run, verdict)
     before = shop.runs()
-    assert publish(shop.home.workspace, run, verdict) == first
+    assert publish(shop.home.workspace, shop.home.read(shop.job), run, verdict) == first
     assert first.replaced_run_id == older.run_id
     assert shop.runs() == before
 
@@ -192,11 +192,11 @@ def test_a_publish_that_is_late_is_superseded(shop: Shop) -> None:
     run = shop.extract()
     written = shop.write(run)
     verdict = log_metrics(shop.home.workspace, shop.home.read(shop.job), run, written)
-    publish(shop.home.workspace, run, verdict)
+    publish(shop.home.workspace, shop.home.read(shop.job), run, verdict)
     shop.change("visits = visits + 1")
     newer = shop.home.score(shop.job)
     with pytest.raises(Superseded, match=f"run {run.run_id} is superseded"):
-        publish(shop.home.workspace, run, verdict)
+        publish(shop.home.workspace, shop.home.read(shop.job), run, verdict)
     assert set(shop.predictions()["run_id"]) == {newer.run_id}
 
 
@@ -207,7 +207,7 @@ def test_a_hold_whose_answer_was_lost_is_told_again(home: Home) -> None:
     verdict = log_metrics(shop.home.workspace, shop.home.read(shop.job), run, written)
     for _ in ("heard", "not heard"):
         with pytest.raises(Held, match=f"run {run.run_id} .* is held: 100 rows were scored"):
-            publish(shop.home.workspace, run, verdict)
+            publish(shop.home.workspace, shop.home.read(shop.job), run, verdict)
 
 
 def test_what_a_killed_try_left_unfinished_is_gone_when_the_run_is_published(shop: Shop) -> None:
@@ -253,7 +253,7 @@ def test_the_audit_finds_rows_of_a_part_that_the_ledger_does_not_have(shop: Shop
 def test_a_run_with_an_unwritten_part_is_not_published(shop: Shop) -> None:
     run = shop.extract()
     scored = shop.predict(run)
-    written = [write(shop.home.workspace, part) for part in scored[:2]]
+    written = [write(shop.home.workspace, shop.home.read(shop.job), part) for part in scored[:2]]
     with pytest.raises(PublishError, match="parts unfinished: part 2: 20 extracted, none scored, 0 rejected"):
         shop.publish(run, written)
     assert shop.predictions().empty
