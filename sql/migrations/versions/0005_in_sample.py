@@ -6,7 +6,7 @@ from alembic import op
 from pipeline.project import SQL
 
 revision = "0005"
-down_revision = "0003"
+down_revision = "0004"
 
 _THERE = """
 SELECT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'scoring.model_quality'::regclass AND attname = 'in_sample')
