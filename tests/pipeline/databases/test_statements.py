@@ -29,7 +29,12 @@ def asked(module: Path) -> set[str]:
     }
 
 
-MODULES = [path for path in (ROOT / "pipeline").rglob("*.py") if path.stem != "statements"]
+MODULES = [
+    path
+    for room in ("pipeline", "local")
+    for path in (ROOT / room).rglob("*.py")
+    if path.stem != "statements"
+]
 FILES = sorted({file for path in MODULES for file in READ.findall(path.read_text())})
 WITH_NAMES = sorted(
     path.relative_to(SQL).with_suffix("").as_posix()
