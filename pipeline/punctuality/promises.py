@@ -16,7 +16,7 @@ from pipeline.punctuality.incidents import BROKEN, DueDate, decide
 
 log = logging.getLogger(__name__)
 
-_SQL = statements.load("punctuality/watch")
+_SQL = statements.load("punctuality/promises")
 
 
 @dataclass(frozen=True)
