@@ -72,7 +72,9 @@ def test_a_time_of_the_future_is_refused_by_check_and_holds_the_night(shop: Shop
     shop.change("called = '2024-03-02 05:00:00.000001Z'", ONE)
     results = checked(shop)
     assert not results.passed
-    assert "called: times after the end of 2024-03-01, which nobody knows when the run begins" in results.detail
+    assert (
+        "called: times after the end of 2024-03-01, which nobody knows when the run begins" in results.detail
+    )
     with pytest.raises(
         Held, match=r"1 of 40 rows were rejected \(2.5%\), and gate.max_rejected_fraction is 0.0"
     ):
