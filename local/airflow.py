@@ -9,7 +9,7 @@ from local import credentials, lock, port
 from local.airflow_environment import Place, environment, of_component
 from local.metadata_database import Tell, command, migrate
 from local.processes import Child, LocalError, spawn, stop, tail
-from local.rest import Rest
+from local.rest import Rest, SilentError
 from pipeline.embedded.server import Embedded
 
 READY_SECONDS = 180
@@ -127,7 +127,10 @@ class Airflow:
         if not self._server.listens(self._port):
             # Whoever answers there is not ours.
             return ["api-server"]
-        health = rest.health()
+        try:
+            health = rest.health()
+        except SilentError:  # it listens already, and is too busy with its own start to answer in time
+            return ["api-server"]
         beats = {
             "scheduler": health["scheduler"]["latest_scheduler_heartbeat"],
             "dag-processor": health["dag_processor"]["latest_dag_processor_heartbeat"],

@@ -17,6 +17,10 @@ FINISHED = frozenset({"success", "failed"})
 Json = dict[str, Any]
 
 
+class SilentError(LocalError):
+    """An api-server that does not answer, or not in time."""
+
+
 class Rest:
     """One logged-in user of one Airflow.
 
@@ -172,7 +176,7 @@ class Rest:
         try:
             return self._http.request(method, path, json=body, params=params)
         except httpx.TransportError as error:
-            raise LocalError(f"{self.url} does not answer: {error}") from error
+            raise SilentError(f"{self.url} does not answer: {error}") from error
 
 
 def _id(text: str) -> str:

@@ -21,7 +21,7 @@ def opened(place: Place) -> Iterator[str]:
         address = door.keep(place.folder, listening)
     with server.tcp(place.folder, running, address.password) as listens:
         if listens:
-            yield f"pandas and BI tools read the predictions at {address.uri}"
+            yield f"pandas and BI tools read scoring.predictions at {address.uri}"
         else:
             yield (
                 "Another process uses the database, which therefore listens on no port. For a connection string of "

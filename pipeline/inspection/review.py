@@ -58,8 +58,8 @@ def describe(database_url: str, job: Job, run: HeldRun, meanwhile: str, report: 
             f"{line(meanwhile)} Approve publishes run {run.run_id}, and Reject abandons it. "
             f"After {job.gate.decide_within_hours:g} hours it is {TIMED_OUT[job.gate.on_timeout]}.",
             *_who(job),
-            f"On the command line: `python -m pipeline show {run.run_id}`, "
-            f'`approve {run.run_id} --reason "WHY"`, `reject {run.run_id} --reason "WHY"`.',
+            f"On the command line: `scoring show {run.run_id}`, "
+            f'`scoring approve {run.run_id} --reason "WHY"`, `scoring reject {run.run_id} --reason "WHY"`.',
         ]
     )
 

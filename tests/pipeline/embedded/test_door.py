@@ -134,7 +134,7 @@ def test_a_server_that_another_process_uses_is_not_restarted(folder: Path) -> No
                 "Another process uses the database, which therefore listens on no port."
             )
     with tcp.opened(place) as sentence:  # it has ended
-        assert sentence == f"pandas and BI tools read the predictions at {door.address(folder).uri}"
+        assert sentence == f"pandas and BI tools read scoring.predictions at {door.address(folder).uri}"
 
 
 def test_the_address_stays_and_is_for_its_user_alone(tmp_path: Path) -> None:

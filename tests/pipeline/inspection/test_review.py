@@ -26,7 +26,7 @@ def test_a_first_run_that_is_held_has_nothing_to_be_compared_with(shop: Shop) ->
     assert "Held because\n\n- min_rows: 100 rows were scored, and gate.min_rows is 1000" in text
     assert f"No run of {shop.job} is published yet, so there is nothing to compare it with." in text
     assert "Analysts keep what they have. Approve publishes" in text
-    assert f'`approve {run_id} --reason "WHY"`' in text
+    assert f'`scoring approve {run_id} --reason "WHY"`' in text
     assert "may decide" not in text
 
 
