@@ -217,7 +217,7 @@ class Stack:
         if self.encrypted:
             certificates.make(self.certificates)
             shutil.copy(ROOT / "sql/docker/pg_hba.conf", self._database)
-        for volume in ("auth", "logs", "store"):
+        for volume in ("airflow", "auth", "logs", "store"):  # as the image has them
             (self.folder / "var/lib/scoring" / volume).mkdir(mode=0o700, parents=True)
 
     def _environ(self, service: Service, name: str) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """A file of rows, written aside and renamed when it is whole: what is interrupted leaves nothing behind."""
 
 import os
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -96,6 +97,9 @@ def opened(path: Path | None, kind: Format, schema: pa.Schema, *, force: bool = 
     aside = path.with_name(f".{path.name}.{uuid4().hex[:12]}.tmp")
     try:
         with _explained(path):
+            # What replaces a file is read by the same people.
+            mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o666
+            os.close(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode))
             writer: Rows = (_Parquet if kind is Format.PARQUET else _Csv)(aside, schema)
         try:
             yield writer
@@ -113,6 +117,8 @@ def opened(path: Path | None, kind: Format, schema: pa.Schema, *, force: bool = 
 def _require_new(path: Path, force: bool) -> None:
     if path.is_dir():
         raise FileError(f"{path} is a folder. Name a file: --out FILE.")
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        raise FileError(f"{path} is a link or a device, and no file. Name a file: --out FILE.")
     if path.exists() and not force:
         raise FileError(
             f"{path} is there already. Replace it with --force, or name another file: --out FILE."

@@ -143,7 +143,11 @@ def _of_file(path: Path, reason: str) -> Broken:
         content = path.read_bytes() if path.is_file() else b""
         settings = tomllib.loads(decoded(content))
     broken = Broken(
-        path.stem, path.name, reason, hashlib.sha256(content).hexdigest(), datetime.now(UTC).date()
+        _readable(path.stem),
+        _readable(path.name),
+        _readable(reason),
+        hashlib.sha256(content).hexdigest(),
+        datetime.now(UTC).date(),
     )
     return replace(
         broken,
@@ -151,6 +155,11 @@ def _of_file(path: Path, reason: str) -> Broken:
         recipient=_word(settings, "alerts", "to"),
         owner=str(settings.get("owner", "")),
     )
+
+
+def _readable(text: str) -> str:
+    """Without the bytes of a file's name that are no UTF-8, which no database or terminal takes."""
+    return text.encode(errors="replace").decode()
 
 
 def _word(settings: dict[str, Any], section: str, key: str) -> str | None:

@@ -78,7 +78,7 @@ def _note_due(
     connection: sa.Connection, job: Job, promise: PromiseSection, first: datetime, now: datetime
 ) -> None:
     """Enter the score dates that fell due since the last look."""
-    last = connection.execute(sa.text(_SQL["last_due"]), {"job": job.name}).scalar_one()
+    last = connection.execute(sa.text(_SQL["last_due"]), {"job": job.name, "now": now}).scalar_one()
     begin = max(due.since(job, first), now - due.WINDOW, *([last] if last else []))
     if owed := [{"job": job.name, **asdict(one)} for one in due.due_dates(job, promise, begin, now)]:
         connection.execute(sa.text(_SQL["due"]), owed)

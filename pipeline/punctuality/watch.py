@@ -57,6 +57,10 @@ def look(folder: Path, database: Lookup, now: datetime) -> Seen:
     late: list[Late] = []
     outboxes: set[tuple[str, str]] = set()
     faults: list[str] = []
+    if not usable and not broken:
+        # A volume that is not mounted is no sign that every promise is kept, nor that they are withdrawn.
+        log.error("%s: no job file is there. Set SCORING_HOME to the folder that holds dags/.", folder)
+        return Seen((), frozenset(), complete=False)
     for job in usable:
         with _noting(faults, job.name):
             url = database(job.write.connection)
@@ -67,8 +71,7 @@ def look(folder: Path, database: Lookup, now: datetime) -> Seen:
         with _noting(faults, file.job):
             url = database(file.predictions)
             outboxes |= {(url, recipient) for recipient in _note_broken(url, file, usable, now)}
-    with _noting(faults, str(folder)):
-        _withdraw(usable, broken, database, now)
+    _withdraw(usable, broken, database, now, faults)
     return Seen(tuple(late), frozenset(outboxes), complete=not faults)
 
 
@@ -76,7 +79,7 @@ def look(folder: Path, database: Lookup, now: datetime) -> Seen:
 def _noting(faults: list[str], subject: str) -> Iterator[None]:
     try:
         yield
-    except (ScoringError, sa.exc.SQLAlchemyError) as error:
+    except (ScoringError, sa.exc.SQLAlchemyError, UnicodeError) as error:
         reason = named(error, str(error).splitlines()[0])
         log.error("%s: %s: %s", subject, type(error).__name__, reason)
         faults.append(subject)
@@ -106,10 +109,12 @@ def _note_broken(url: str, broken: Broken, others: Sequence[Job], now: datetime)
     return recipients
 
 
-def _withdraw(usable: Sequence[Job], broken: Sequence[Broken], database: Lookup, now: datetime) -> None:
+def _withdraw(
+    usable: Sequence[Job], broken: Sequence[Broken], database: Lookup, now: datetime, faults: list[str]
+) -> None:
     """Note the promises that are gone, in each of the databases that the job files name."""
     promising = [job.name for job in usable if job.promise] + [file.job for file in broken]
     connections = {job.write.connection for job in usable} | {file.predictions for file in broken}
-    for url in sorted({database(conn_id) for conn_id in connections}):
-        with engine(url).begin() as connection:
+    for conn_id in sorted(connections):
+        with _noting(faults, conn_id), engine(database(conn_id)).begin() as connection:
             connection.execute(sa.text(_SQL["withdrawn"]), {"jobs": promising, "now": now})

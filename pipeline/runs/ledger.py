@@ -189,10 +189,19 @@ def class_names(manifest: Manifest) -> list[str]:
 
 
 def enter_classes(connection: sa.Connection, model_sha256: str, classes: Sequence[str]) -> None:
-    """Enter the names of a multiclass model's classes, by which analysts read its probabilities."""
+    """Enter the names of a multiclass model's classes, by which analysts read its probabilities.
+
+    Raises:
+        LedgerError: other names are there.
+    """
     if classes:
         values = {"model_sha256": model_sha256, "classes": list(classes)}
         connection.execute(sa.text(_SQL["classes"]), values)
+        if connection.execute(sa.text(_SQL["classes_of"]), values).scalar_one() != list(classes):
+            raise LedgerError(
+                f"scoring.model_classes has other class names for the model {model_sha256} than its manifest. Find out "
+                "who entered them; delete that row as the schema's owner, and run `scoring migrate`."
+            )
 
 
 def refusing() -> AbstractContextManager[None]:

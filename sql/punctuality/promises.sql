@@ -19,8 +19,8 @@ WHERE job = :job AND (since IS NULL OR withdrawn_at IS NOT NULL)
 UPDATE scoring.watched_jobs SET broken_since = NULL WHERE job = :job AND broken_since IS NOT NULL
 
 -- name: last_due
--- When the job's last score date that is noted was due.
-SELECT max(due_at) FROM scoring.due_dates WHERE job = :job
+-- When the job's last score date that is noted was due; what a clock that went ahead has noted does not count.
+SELECT max(due_at) FROM scoring.due_dates WHERE job = :job AND due_at <= :now
 
 -- name: due
 -- Enters a score date that fell due; what it was promised at that moment stays.

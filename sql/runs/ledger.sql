@@ -14,6 +14,10 @@ RETURNING run_id
 -- Enters the names of a model's classes, unless they are there.
 INSERT INTO scoring.model_classes (model_sha256, classes) VALUES (:model_sha256, :classes) ON CONFLICT DO NOTHING
 
+-- name: classes_of
+-- The names of a model's classes.
+SELECT classes FROM scoring.model_classes WHERE model_sha256 = :model_sha256
+
 -- name: later
 -- The run on which a later try of the same trigger is at work.
 -- A try that stood still before it began a run would else take over from the one that was started in its place. Once

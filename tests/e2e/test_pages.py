@@ -1,5 +1,6 @@
 """The pages in Airflow's web UI: for those only who may see the DAG, and in a real browser."""
 
+import contextlib
 import json
 import os
 import re
@@ -24,7 +25,7 @@ from tests.e2e.test_nights import asked_job, ready, states, wait
 from tests.home import Home, shop_rows
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Locator, Page
+    from playwright.sync_api import Browser, Page
 
 pytestmark = pytest.mark.airflow
 
@@ -182,11 +183,10 @@ def held(nights_home: Home, airflow: Airflow, rest: Rest, night: tuple[str, str]
 def test_a_held_night_is_approved_with_the_report_at_hand(
     nights_home: Home, airflow: Airflow, rest: Rest, held: tuple[str, str], page: "Page"
 ) -> None:
+    from playwright.sync_api import Error
+
     name, run_id = held
     here, frame = f"{airflow.url}/dags/{name}/runs/{quote(run_id)}", page.frame_locator("iframe")
-
-    def decide() -> set[str]:
-        return states(rest, name, run_id)["decide"]
 
     page.goto(here)
     page.get_by_role("link", name="Report").click()
@@ -199,15 +199,29 @@ def test_a_held_night_is_approved_with_the_report_at_hand(
     )
     sentence.wait_for()
     opened.value.close()
-    decision = {"awaiting_input"}
-    # Airflow may lose an answer that comes in the moment of a pause; then the task asks again.
-    while decision != {"success"}:
-        answerable_form(page, f"{here}/tasks/decide/required_actions", airflow).fill("a new shop")
-        page.get_by_role("button", name="Approve", exact=True).click()
-        wait(lambda: decide() in ({"success"}, {"up_for_retry"}, {"failed"}), "an answer", airflow)
-        decision = decide()
-        assert decision != {"failed"}
-        wait(lambda: decide() in ({"success"}, {"awaiting_input"}), "the next question", airflow)
+
+    def approved() -> bool:
+        """Whether the task has an approval; else the form is opened again, and answered where it takes an answer.
+
+        It takes none while the task looks for a decision, and Airflow may lose one that comes in the moment of a pause.
+        """
+        state = states(rest, name, run_id)["decide"]
+        assert state != {"failed"}
+        if state == {"success"}:
+            return True
+        page.goto(f"{here}/tasks/decide/required_actions")
+        reason, approve = (
+            page.locator("input[name=element_reason]"),
+            page.get_by_role("button", name="Approve", exact=True),
+        )
+        with contextlib.suppress(Error):  # it has just been disabled
+            reason.wait_for()
+            if reason.is_enabled():
+                reason.fill("a new shop", timeout=10_000)
+                approve.click(timeout=10_000)
+        return False
+
+    wait(approved, "an approval", airflow)
     assert rest.wait(name, run_id)["state"] == "success"
     query = "SELECT * FROM scoring.scoring_runs WHERE job = :job AND trigger = :trigger"
     [run] = nights_home.sql(query, job=name, trigger=run_id)
@@ -216,20 +230,6 @@ def test_a_held_night_is_approved_with_the_report_at_hand(
     assert nights_home.sql(query, "analyst", job=name, day=DAY) == [{"run_id": run["run_id"]}]
     page.goto(f"{here}/plugin/report")
     frame.get_by_text("Held, and then approved by admin: 100 rows scored, 0 rejected.").wait_for()
-
-
-def answerable_form(page: "Page", url: str, airflow: Airflow) -> "Locator":
-    """The field of the reason. A page that was opened while the task looked for a decision takes no answer: it is
-    opened again, as Airflow's page does not do so by itself."""
-    reason = page.locator("input[name=element_reason]")
-
-    def takes_an_answer() -> bool:
-        page.goto(url)
-        reason.wait_for()
-        return reason.is_enabled()
-
-    wait(takes_an_answer, "a form that takes an answer", airflow)
-    return reason
 
 
 @pytest.mark.browser

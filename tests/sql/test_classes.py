@@ -1,9 +1,12 @@
 """sql/schema/views/classes.sql: the probabilities of multiclass models by the names of their classes."""
 
+import json
+
 import numpy as np
 import pytest
 import sqlalchemy as sa
 
+from pipeline.runs.ledger import LedgerError
 from tests.home import Home
 from tests.pipeline.shop import Shop, open_shop
 from tests.sql.test_walls import thirds
@@ -34,6 +37,18 @@ def test_each_entity_has_a_row_for_each_class(shop: Shop) -> None:
         entity: label for entity, (_, label) in best.items()
     }
     np.testing.assert_allclose(np.reshape([row["probability"] for row in rows], (-1, 3)).sum(axis=1), 1)
+
+
+def test_names_that_somebody_else_entered_before_are_noticed(shop: Shop) -> None:
+    manifest = json.loads((shop.home.path / "models" / "shop" / "1" / "manifest.json").read_text())
+    values = {"sha": manifest["sha256"], "names": ["a", "b", "c"]}
+    statement = "INSERT INTO scoring.model_classes VALUES (:sha, :names) RETURNING 1"
+    shop.home.sql(statement, "predictions", **values)
+    with pytest.raises(LedgerError, match="has other class names for the model .* than its manifest"):
+        shop.home.score(shop.job)
+    shop.home.sql(
+        "DELETE FROM scoring.model_classes WHERE model_sha256 = :sha RETURNING 1", sha=values["sha"]
+    )
 
 
 def test_a_model_of_two_classes_has_none(home: Home) -> None:

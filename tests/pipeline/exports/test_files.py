@@ -22,6 +22,13 @@ def test_a_file_that_is_there_stays_unless_force_is_given(shop: Shop, tmp_path: 
     assert path.read_text() == "mine"
     exported(shop, path, force=True)
     assert len(read(path)) == 200
+    path.chmod(0o600)
+    exported(shop, path, force=True)
+    assert path.stat().st_mode & 0o777 == 0o600  # who could not read it cannot read what replaces it
+    (tmp_path / "link.parquet").symlink_to(tmp_path / "gone")
+    for name in ("link.parquet", "/dev/null"):
+        with pytest.raises(FileError, match="is a link or a device, and no file"):
+            exported(shop, tmp_path / name, force=True)
     with pytest.raises(FileError, match="is a folder"):
         exported(shop, tmp_path, force=True)
     with pytest.raises(FileError, match=r"cannot be written: No such file or directory\. Name another"):

@@ -55,7 +55,9 @@ def test_a_url_is_asked_for(monitor: Monitor, caplog: pytest.LogCaptureFixture) 
 def test_one_that_refuses_or_is_not_there_is_named_by_its_host(
     monitor: Monitor, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monitor.status = 404
+    for monitor.status in (302, 404):
+        assert not heartbeat.ping(f"http://127.0.0.1:{monitor.server_port}/{SECRET}")
+    assert not heartbeat.ping(f"https://hc..example/{SECRET}")
     assert not heartbeat.ping(f"http://127.0.0.1:{monitor.server_port}/{SECRET}")
     assert not heartbeat.ping(f"http://user:{SECRET}@127.0.0.1:{free_ports(1)[0]}/{SECRET}")
     assert "the heartbeat at 127.0.0.1 answered 404" in caplog.text

@@ -1,8 +1,10 @@
 """pipeline/punctuality/watch.py: whatever keeps a score date from being published, somebody knows, once."""
 
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -242,3 +244,27 @@ def test_a_database_that_is_gone_is_said_and_the_look_is_not_complete(
     seen = look(job.home.path / "dags", lambda _: "postgresql://watcher@127.0.0.1:1/gone", SEVEN)
     assert not seen.complete
     assert "127.0.0.1" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["dags", "nowhere"])
+def test_a_folder_without_job_files_is_no_kept_promise(
+    job: Promising, tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    (tmp_path / "dags").mkdir()
+    assert not look(
+        tmp_path / name, lambda _: job.home.server.connections["predictions_watcher"], SEVEN
+    ).complete
+    assert "no job file is there" in caplog.text
+
+
+def test_a_clock_that_went_ahead_hides_nothing(job: Promising) -> None:
+    job.look_only(SEVEN + timedelta(days=200))
+    job.look_only(SEVEN + timedelta(days=1))
+    assert job.status(DAY) == "missing"
+
+
+def test_a_file_whose_name_is_no_text_is_broken_and_the_others_are_looked_at(job: Promising) -> None:
+    with open(os.fsencode(job.home.path / "dags") + b"/bad\xff.toml", "w"):
+        pass
+    seen = job.look_only(SEVEN)
+    assert {("bad?", "broken"), (job.name, "missing")} <= {(late.job, late.status) for late in seen.late}
