@@ -39,7 +39,9 @@ def test_each_entity_has_a_row_for_each_class(shop: Shop) -> None:
     np.testing.assert_allclose(np.reshape([row["probability"] for row in rows], (-1, 3)).sum(axis=1), 1)
 
 
-def test_names_that_somebody_else_entered_before_are_noticed(shop: Shop) -> None:
+def test_names_that_somebody_else_entered_before_are_noticed(home: Home) -> None:
+    home.model("shop", *thirds(seed=77))
+    shop = open_shop(home)
     manifest = json.loads((shop.home.path / "models" / "shop" / "1" / "manifest.json").read_text())
     values = {"sha": manifest["sha256"], "names": ["a", "b", "c"]}
     statement = "INSERT INTO scoring.model_classes VALUES (:sha, :names) RETURNING 1"
