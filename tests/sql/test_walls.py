@@ -391,7 +391,7 @@ def measured(shop: Shop, other: Shop) -> Home:
     return shop.home
 
 
-@pytest.mark.parametrize("relation", sorted(READ - {"my_jobs"}))
+@pytest.mark.parametrize("relation", sorted(READ - {"my_jobs", "punctuality"}))  # nothing is promised here
 def test_a_role_reads_the_jobs_that_it_was_granted(
     measured: Home, shop: Shop, other: Shop, relation: str, stranger: Login
 ) -> None:
