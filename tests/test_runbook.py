@@ -29,14 +29,14 @@ def nodes(path: Path) -> Iterator[ast.AST]:
 
 def titles() -> set[str]:
     """How the title of each message goes on after the job and the score date, as far as it is always the same."""
-    found = set()
+    titles = set()
     for node in nodes(Path(messages.__file__)):
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "_alert":
-            found |= set(texts(node.args[1]))
+            titles |= set(texts(node.args[1]))
         elif isinstance(node, ast.Assign) and "title" in ast.unparse(node.targets[0]).split(",")[0]:
             first = node.value.elts[0] if isinstance(node.value, ast.Tuple) else node.value
-            found |= set(texts(first))
-    return found
+            titles |= set(texts(first))
+    return titles
 
 
 def texts(node: ast.AST) -> Iterator[str]:
@@ -64,12 +64,12 @@ def kinds() -> set[str]:
     for path in sorted((ROOT / "pipeline").rglob("*.py")):
         if path.name != "__main__.py":
             import_module(".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"))
-    below, found = [ScoringError], set()
+    below, names = [ScoringError], set()
     while below:
         kind = below.pop()
-        found.add(kind.__name__)
+        names.add(kind.__name__)
         below += [each for each in kind.__subclasses__() if each.__module__.startswith("pipeline.")]
-    return found
+    return names
 
 
 def promises() -> set[str]:
@@ -118,17 +118,17 @@ FOREIGN = {
 
 def corpus() -> str:
     """Every text of the code, in small letters and spaces; a value that is put in is one space."""
-    found = [path.stem for path in (ROOT / "sql" / "audit").glob("*.sql")]
+    sources = [path.stem for path in (ROOT / "sql" / "audit").glob("*.sql")]
     for folder in ("pipeline", "orchestration", "deploy", "local", "plugins"):
         for path in (ROOT / folder).rglob("*.py"):
             for node in nodes(path):
                 if isinstance(node, ast.JoinedStr):
                     parts = (part.value if isinstance(part, ast.Constant) else " " for part in node.values)
-                    found.append("".join(map(str, parts)))
+                    sources.append("".join(map(str, parts)))
                 elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-                    found.append(node.value)
-    found += [path.read_text() for path in (ROOT / "sql" / "schema").rglob("*.sql")]
-    return squashed("\n".join(found))
+                    sources.append(node.value)
+    sources += [path.read_text() for path in (ROOT / "sql" / "schema").rglob("*.sql")]
+    return squashed("\n".join(sources))
 
 
 def squashed(text: str) -> str:
@@ -158,8 +158,8 @@ def is_said(quote: str, texts: str) -> bool:
 
 
 def test_a_message_that_a_page_quotes_is_one_that_there_is() -> None:
-    texts, found = corpus(), []
+    texts, quoted = corpus(), []
     for page in sorted(pages.HOW_TO.glob("*.md")):
-        found += [(page.name, quote) for quote in quotes(page)]
-    assert len(found) > 80
-    assert [each for each in found if each[1] not in FOREIGN and not is_said(each[1], texts)] == []
+        quoted += [(page.name, quote) for quote in quotes(page)]
+    assert len(quoted) > 80
+    assert [each for each in quoted if each[1] not in FOREIGN and not is_said(each[1], texts)] == []

@@ -26,12 +26,12 @@ def commands() -> dict[str, TyperCommand]:
 
 def render() -> str:
     """The page."""
-    found = commands()
+    entries = commands()
     overview = table(
         ["Command", "What it does"],
-        [[f"[`{name}`](#{anchor(name)})", _first(command)] for name, command in found.items()],
+        [[f"[`{name}`](#{anchor(name)})", _first(command)] for name, command in entries.items()],
     )
-    return page("Command line", _INTRODUCTION, [overview, *map(_section, found, found.values())])
+    return page("Command line", _INTRODUCTION, [overview, *map(_section, entries, entries.values())])
 
 
 def anchor(name: str) -> str:

@@ -65,7 +65,7 @@ class Relation:
 def relations(database_url: str) -> list[Relation]:
     """Every table and view of a predictions database."""
     with postgres.engine(database_url).connect() as connection:
-        found = connection.execute(sa.text(_RELATIONS)).mappings().all()
+        rows = connection.execute(sa.text(_RELATIONS)).mappings().all()
         columns = connection.execute(sa.text(_COLUMNS)).mappings().all()
     return [
         Relation(
@@ -76,20 +76,20 @@ def relations(database_url: str) -> list[Relation]:
             row["for_analysts"],
             [dict(column) for column in columns if column["relation"] == row["name"]],
         )
-        for row in found
+        for row in rows
     ]
 
 
 def render(database_url: str) -> str:
     """The page, of a migrated database."""
-    found = relations(database_url)
-    return page("Tables and views", _INTRODUCTION, _sections(found))
+    listed = relations(database_url)
+    return page("Tables and views", _INTRODUCTION, _sections(listed))
 
 
-def _sections(found: Sequence[Relation]) -> Iterator[str]:
+def _sections(listed: Sequence[Relation]) -> Iterator[str]:
     for title, chosen in (
-        ("For analysts", [one for one in found if one.for_analysts]),
-        ("For the other roles", [one for one in found if not one.for_analysts]),
+        ("For analysts", [one for one in listed if one.for_analysts]),
+        ("For the other roles", [one for one in listed if not one.for_analysts]),
     ):
         rows = [[f"[`{one.name}`](#{one.name})", sentence(one.comment)] for one in chosen]
         yield f"## {title}\n\n" + table(["Name", "What it holds"], rows)

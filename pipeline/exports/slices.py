@@ -37,14 +37,14 @@ class Slices:
             self._number, self._rows = part, self._read(part)
         if not self._rows.num_rows:
             return [pa.nulls(len(entities), pa.string()) for _ in self._columns]
-        found = pc.index_in(entities, self._rows[ENTITY].combine_chunks())
-        return [self._column(name, found) for name in self._columns]
+        positions = pc.index_in(entities, self._rows[ENTITY].combine_chunks())
+        return [self._column(name, positions) for name in self._columns]
 
-    def _column(self, name: str, found: pa.Array) -> pa.Array:
+    def _column(self, name: str, positions: pa.Array) -> pa.Array:
         if name not in self._rows.column_names:
             self._note(f"its model does not take {name!r}, which is empty")
-            return pa.nulls(len(found), pa.string())
-        return pc.cast(self._rows[name].take(found).combine_chunks(), pa.string())
+            return pa.nulls(len(positions), pa.string())
+        return pc.cast(self._rows[name].take(positions).combine_chunks(), pa.string())
 
     def _read(self, number: int) -> pa.Table:
         part = self._parts[number]

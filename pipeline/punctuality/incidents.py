@@ -85,11 +85,11 @@ def decide(dates: Sequence[DueDate], now: datetime) -> Decision:
     for incident in sorted({one.incident for one in joined if one.incident}):
         members = [one for one in joined if one.incident == incident]
         if any(one.lapse(now) or _is_open(one, now) for one in members):
-            told = {cause for one in members for cause in one.told}
-            for cause in _causes(members, told, now):
+            causes = {cause for one in members for cause in one.told}
+            for cause in _causes(members, causes, now):
                 news.append(News(incident, cause, tuple(one for one in members if one.lapse(now) == cause)))
-                told.add(cause)
-            members = [replace(one, told=tuple(sorted(told))) for one in members]
+                causes.add(cause)
+            members = [replace(one, told=tuple(sorted(causes))) for one in members]
         else:
             # Not weeks later, where its first date was never published and is nobody's alarm any more.
             if members[0].score_date == incident:
@@ -116,11 +116,11 @@ def _is_open(one: DueDate, now: datetime) -> bool:
     return one.status not in ("published", "published_late", "empty", "withdrawn") and now <= one.promised_at
 
 
-def _causes(members: Sequence[DueDate], told: set[str], now: datetime) -> list[str]:
-    quiet = _QUIET | ({"missing"} if BROKEN in told else set())
+def _causes(members: Sequence[DueDate], known: set[str], now: datetime) -> list[str]:
+    quiet = _QUIET | ({"missing"} if BROKEN in known else set())
     causes: list[str] = []
     for cause in LAPSES:
-        is_news = cause not in told and not (cause in quiet and (told or causes))
+        is_news = cause not in known and not (cause in quiet and (known or causes))
         if is_news and any(one.lapse(now) == cause for one in members):
             causes.append(cause)
     return causes

@@ -61,8 +61,12 @@ def look_at(url: str, job: Job, now: datetime) -> list[Late]:
         decision = decide(dates, now)
         for before, after in zip(dates, decision.dates, strict=True):
             if before != after:
-                told = {"incident": after.incident, "told": list(after.told), "score_date": after.score_date}
-                connection.execute(sa.text(_SQL["tell"]), {**told, "job": job.name})
+                notice = {
+                    "incident": after.incident,
+                    "told": list(after.told),
+                    "score_date": after.score_date,
+                }
+                connection.execute(sa.text(_SQL["tell"]), {**notice, "job": job.name})
         for news in decision.news:
             _enqueue(
                 connection, job, messages.lapse(job, news) if news.cause else messages.all_clear(job, news)
@@ -99,9 +103,9 @@ def _after_mending(
         _enqueue(connection, job, messages.mended(job, broken_since, now))
         return dates
     first = missed[0].score_date
-    told = {"incident": first, "told": [BROKEN]}
+    notice = {"incident": first, "told": [BROKEN]}
     for one in missed:
-        connection.execute(sa.text(_SQL["tell"]), {**told, "job": job.name, "score_date": one.score_date})
+        connection.execute(sa.text(_SQL["tell"]), {**notice, "job": job.name, "score_date": one.score_date})
     return _dates(connection, job, now)
 
 

@@ -181,7 +181,7 @@ def _tried(request: Json) -> Json:
     stage = WRITERS[request["writer"]][request["stage"]]
     deployments.use(workspace.home, compares=request["compares"])
     began = time.perf_counter()
-    found = deployments.deployed(workspace.home, request["job"])
+    deployed = deployments.deployed(workspace.home, request["job"])
     deploy = partial(deployments.deploy, workspace.home, request["job"], request["what"])
     with watched(request["act"], at, deploy) as watch:
         try:
@@ -195,7 +195,7 @@ def _tried(request: Json) -> Json:
         except Exception as error:  # noqa: BLE001  worth a retry, whatever it is
             outcome = {"ended": "error", "error": f"{type(error).__name__}: {error}"}
     seen = [boundary.json_value() for boundary in watch.seen]
-    return {**outcome, "seconds": time.perf_counter() - began, "seen": seen, "found": found}
+    return {**outcome, "seconds": time.perf_counter() - began, "seen": seen, "found": deployed}
 
 
 if __name__ == "__main__":

@@ -66,10 +66,10 @@ def pages(root: Path = ROOT) -> list[Path]:
 def blocks(page: Path, root: Path = ROOT) -> list[Block]:
     """The fenced blocks of a page, in order."""
     text = page.read_text(encoding="utf-8")
-    found = []
+    listed = []
     for match in _BLOCK.finditer(text):
         title, not_run = _TITLE.search(match["info"]), _NOT_RUN.search(text[: match.start()])
-        found.append(
+        listed.append(
             Block(
                 page=str(page.relative_to(root)),
                 line=text.count("\n", 0, match.start()) + 1,
@@ -79,7 +79,7 @@ def blocks(page: Path, root: Path = ROOT) -> list[Block]:
                 not_run=not_run[1] if not_run else "",
             )
         )
-    return found
+    return listed
 
 
 def typed(block: Block) -> list[Typed]:

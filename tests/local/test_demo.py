@@ -93,13 +93,13 @@ def test_a_demo_that_was_killed_is_cleared_away_and_the_next_one_works(checkout:
     assert "user admin, password" in output
     assert not marked(folder)
     assert not server.is_running(folder)
-    told = story(output)
-    assert [line[:15] for line in told] == [
+    lines = story(output)
+    assert [line[:15] for line in lines] == [
         *(f"  {number}  {day}" for number, day in enumerate([*SCORED, "2013-11-28"], start=1))
     ]
-    assert all(re.search(r" 0  0\.\d{3}  .+published as usual", line) for line in told[:3])
-    assert "published, but unusual: precip" in " ".join(told[3].split())
-    assert "held: 634 rows were scored, and gate.min_rows is 650" in " ".join(told[4].split())
+    assert all(re.search(r" 0  0\.\d{3}  .+published as usual", line) for line in lines[:3])
+    assert "published, but unusual: precip" in " ".join(lines[3].split())
+    assert "held: 634 rows were scored, and gate.min_rows is 650" in " ".join(lines[4].split())
     page = re.search(r"^  (/.+/reports/run-4\.html)$", output, re.MULTILINE)
     assert page
     assert "precip" in Path(page[1]).read_text(encoding="utf-8")
@@ -107,7 +107,7 @@ def test_a_demo_that_was_killed_is_cleared_away_and_the_next_one_works(checkout:
     output = finish(command(checkout, "demo"))
     assert "5 of 5 score dates are here already" in output
     assert "http://" not in output  # no Airflow had to be started
-    assert story(output) == told
+    assert story(output) == lines
 
     lines = re.findall(r"^  \.venv/bin/scoring (.+?) +# ", output, re.MULTILINE)
     assert [line.split()[0] for line in lines] == ["runs", "diff", "reproduce", "show", "approve"]

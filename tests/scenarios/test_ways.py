@@ -137,7 +137,7 @@ class Way:
 
     def text(self, column: str) -> str:
         if self.name.startswith("sqlite"):
-            return f"CASE typeof({column}) WHEN 'real' THEN printf('%!.17g', {column}) ELSE CAST({column} AS text) END"
+            return f"CASE typeof({column}) WHEN 'real' THEN printf('%!.20g', {column}) ELSE CAST({column} AS text) END"
         return f"CAST({column} AS {'varchar' if self.name == 'duckdb' else 'text'})"
 
 

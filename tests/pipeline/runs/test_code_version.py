@@ -117,7 +117,7 @@ def test_no_task_goes_on_with_a_run_after_a_deployment(shop: Shop, project: Path
     change, words = DEPLOYMENTS[what]
     change(shop, project)
     now = shop.home.read(shop.job)
-    said = rf"run {run.run_id} of .* began with {re.escape(words.format(job=shop.job))}.* clear `extract`"
+    refusal = rf"run {run.run_id} of .* began with {re.escape(words.format(job=shop.job))}.* clear `extract`"
     tasks: list[Callable[[], object]] = [
         lambda: load_model(workspace, now, run),
         lambda: predict(workspace, now, work[0]),
@@ -126,7 +126,7 @@ def test_no_task_goes_on_with_a_run_after_a_deployment(shop: Shop, project: Path
         lambda: publish(workspace, now, run, verdict),
     ]
     for task in tasks:
-        with pytest.raises(DeploymentError, match=said):
+        with pytest.raises(DeploymentError, match=refusal):
             task()
     last = shop.home.last_run(shop.job)
     assert (last["status"], last["status_reason"].split(":")[0]) == ("failed", "DeploymentError")
