@@ -119,8 +119,6 @@ class Airflow:
                     )
                 time.sleep(0.1)
             self.check()
-            # The execution API builds itself at its first request, which takes longer than a task would wait.
-            rest.warm_up()
 
     def _missing(self, rest: Rest) -> list[str]:
         """Components without a heartbeat of this start; those of an earlier one do not count."""

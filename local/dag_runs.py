@@ -88,6 +88,8 @@ def run(
                     measured[one.score_date] = _trigger(rest, outcomes, one.score_date)
             if waiting and (not runs or runs[-1].written):
                 name = _trigger(rest, job, waiting[0])
+                if not runs:  # while the scheduler loads what its first task needs
+                    rest.warm_up()
                 runs.append(DagRun(waiting.pop(0), name, "queued", 0.0, dict.fromkeys(TASKS, "")))
         for name in measured.values():
             if rest.wait(outcomes, name, DONE_SECONDS)["state"] == "failed":
@@ -143,7 +145,7 @@ def _watched(airflow: Airflow, rest: Rest, job: str, runs: list[DagRun], show: S
             return
         if time.monotonic() > deadline:
             raise LocalError(f"the runs have not ended after {DONE_SECONDS} s. Logs: {airflow.place.logs}")
-        time.sleep(0.7)
+        time.sleep(1)
 
 
 def _now(rest: Rest, job: str, one: DagRun) -> DagRun:

@@ -114,7 +114,8 @@ def stack(
     folder = tmp_path_factory.mktemp("stack")
     running = Stack(folder, alone, binaries or server.binaries, settings=IMPATIENT, files=files)
     job = running.folder / "opt/scoring/dags" / f"{JOB}.toml"
-    job.write_text(job.read_text().replace("retries = 3", "retries = 3\nretry_delay_seconds = 1"))
+    text = job.read_text().replace("retries = 3", "retries = 3\nretry_delay_seconds = 1")
+    job.write_text(text.replace("rows_per_part = 1000", "rows_per_part = 500"))
     try:
         running.up("sample", scale={"airflow-worker-model": 2})
         yield running
@@ -534,7 +535,7 @@ class TestRunning:
             boxes[name].kill()
         for name in ("airflow-dag-processor-1", "airflow-triggerer-1"):
             boxes[name].process.terminate()
-            boxes[name].process.wait(30)
+            boxes[name].process.wait(180)  # a dag-processor first waits for the files that it reads
         gone = {
             "airflow-worker-model-2",
             "airflow-scheduler-1",

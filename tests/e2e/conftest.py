@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from local.airflow import Airflow, started
-from local.airflow_environment import Place
+from local.airflow_environment import FROZEN, Place
 from local.rest import Rest
 from pipeline.embedded.server import Embedded
 from tests.home import Home, shop_model
@@ -33,6 +33,7 @@ def airflow(nights_home: Home, server: Embedded) -> Iterator[Airflow]:
     # A test run that is terminated stops what it started, as one that is interrupted does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     settings = {
+        **FROZEN,
         "SCORING_STORE": nights_home.store,
         "AIRFLOW_CONN_WAREHOUSE": server.connections["warehouse"],
         "AIRFLOW_CONN_PREDICTIONS": server.connections["predictions"],
@@ -45,6 +46,8 @@ def airflow(nights_home: Home, server: Embedded) -> Iterator[Airflow]:
     [port] = free_ports(1)
     with started(Place.of(nights_home.path), server, port=str(port), settings=settings) as running:
         running.ready()
+        with running.rest() as client:
+            client.warm_up()
         yield running
 
 

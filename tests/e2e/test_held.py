@@ -139,8 +139,9 @@ def test_a_held_night_is_approved_in_airflow(waiting: Waiting) -> None:
     assert waiting.seen(APPROVED) == 80
     ended = states(waiting.rest, waiting.patient, waiting.runs[APPROVED])
     assert (ended["publish"], ended["decide"]) == ({"skipped"}, {"success"})
-    [event] = waiting.rest.asset_events(source_dag_id=waiting.patient, source_run_id=waiting.runs[APPROVED])
-    assert event["extra"]["run_id"] == run["run_id"]
+    # At least one: where Airflow lost an answer, the next try of `decide` tells of it once more.
+    events = waiting.rest.asset_events(source_dag_id=waiting.patient, source_run_id=waiting.runs[APPROVED])
+    assert {event["extra"]["run_id"] for event in events} == {run["run_id"]}
 
 
 def test_people_are_told_once_of_each_held_night(waiting: Waiting, airflow: Airflow) -> None:
