@@ -13,6 +13,7 @@ from typing import Any
 from pipeline.config.job import Job
 from pipeline.config.workspace import Workspace
 from pipeline.model import registry
+from pipeline.model.failing import Tolerance
 from pipeline.model.manifest import PinnedVersion
 from pipeline.payloads import PartTask, Publication, RunRequest, Scored, Written
 from pipeline.runs import ledger
@@ -60,8 +61,11 @@ def score(
         def hand_over(work: PartTask) -> None:
             _require_no_error(scored)  # rows that cannot be scored need not be extracted to their end
             progress("extract and predict", len(scored), 0)
+            tolerance = Tolerance.of(job, work.part.rows)
             scored.append(
-                scorer.submit(lambda: score_part(workspace, work, pinned, loading.result(), Clock()))
+                scorer.submit(
+                    lambda: score_part(workspace, work, pinned, loading.result(), Clock(), tolerance)
+                )
             )
 
         run = extract(
