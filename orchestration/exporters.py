@@ -11,7 +11,7 @@ from orchestration.notify import harmless
 from pipeline.config.job import Job
 
 if TYPE_CHECKING:
-    from pipeline.late_data.recheck import Recheck
+    from pipeline.late_data.result import Recheck
     from pipeline.payloads import Evaluation
 
 

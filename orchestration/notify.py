@@ -13,7 +13,7 @@ from pipeline.config.job import Job
 if TYPE_CHECKING:
     from pipeline.integrations.messages import Subject
     from pipeline.integrations.outbox import Alert
-    from pipeline.late_data.recheck import Recheck
+    from pipeline.late_data.result import Recheck
     from pipeline.payloads import Evaluation, HeldRun, Run, Verdict
 
 log = logging.getLogger(__name__)

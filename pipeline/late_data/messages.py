@@ -4,7 +4,7 @@ from datetime import date
 
 from pipeline.config.job import Job
 from pipeline.integrations.outbox import Alert
-from pipeline.late_data.recheck import Recheck
+from pipeline.late_data.result import Recheck
 from pipeline.payloads import Finding
 from pipeline.plain_text import line
 

@@ -68,11 +68,7 @@ def score_part(
             rejected.add(scored)
             progress.add(scored.rows.num_rows)
     except MemoryError as error:
-        raise MemoryError(
-            f"part {work.part.number} of {work.job} {work.score_date}, {work.part.rows} rows: there is not enough "
-            f"memory to score it: {error}. Lower extract.rows_per_part in the job file (a batch has "
-            f"{parts.ROWS_PER_GROUP} rows at most), let fewer tasks share the machine, or give it more memory."
-        ) from error
+        raise MemoryError(_too_little(work, error)) from error
     part = writer.save(files.store, ref.scored(number), number)
     profiles.write(profile.batch())
     kept = profiles.save(files.store, ref.profile(number), number)
@@ -88,6 +84,14 @@ def score_part(
         profile=kept,
         rejected=refused,
         cost=clock.cost(),
+    )
+
+
+def _too_little(work: PartTask, error: MemoryError) -> str:
+    return (
+        f"part {work.part.number} of {work.job} {work.score_date}, {work.part.rows} rows: there is not enough memory "
+        f"to score it: {error}. Lower extract.rows_per_part in the job file (a batch has {parts.ROWS_PER_GROUP} rows at "
+        "most), let fewer tasks share the machine, or give it more memory."
     )
 
 

@@ -4,11 +4,9 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-import pytest
-
 from pipeline.config.job import Job
 from pipeline.late_data import messages
-from pipeline.late_data.recheck import Recheck
+from pipeline.late_data.result import Recheck
 from tests.pipeline.punctuality.test_due import job
 
 DONE = Recheck(
@@ -51,10 +49,3 @@ def test_the_same_difference_is_told_once_and_another_one_again() -> None:
     assert message(DONE).cause == same != other
     causes = {message(replace(DONE, run_id=run), backfill=date(2024, 3, 9)).cause for run in (7, 8)}
     assert len(causes) == 1
-
-
-@pytest.mark.parametrize("columns", [0, 3, 30])
-def test_a_finding_names_ten_columns_at_most(columns: int) -> None:
-    text = str(replace(DONE, columns={f"column_{number:02d}": 30 - number for number in range(columns)}))
-    assert text.count("column_") == min(columns, 10)
-    assert ("and others" in text) == (columns > 10)

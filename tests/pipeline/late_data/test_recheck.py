@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from pipeline.errors import NothingToDo
-from pipeline.late_data.recheck import Recheck, RecheckError, recheck
+from pipeline.late_data.recheck import RecheckError, recheck
+from pipeline.late_data.result import Recheck
 from pipeline.maintenance.erasure import erase
 from pipeline.tasks.fallback import serve
 from tests.home import NIGHT, Home, shop_rows
