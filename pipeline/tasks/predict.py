@@ -90,8 +90,8 @@ def score_part(
 def _too_little(work: PartTask, error: MemoryError) -> str:
     return (
         f"part {work.part.number} of {work.job} {work.score_date}, {work.part.rows} rows: there is not enough memory "
-        f"to score it: {error}. Lower extract.rows_per_part in the job file (a batch has {parts.ROWS_PER_GROUP} rows at "
-        "most), let fewer tasks share the machine, or give it more memory."
+        f"to score it: {error}. Lower extract.rows_per_part in the job file (a batch has "
+        f"{parts.ROWS_PER_GROUP} rows at most), let fewer tasks share the machine, or give it more memory."
     )
 
 
