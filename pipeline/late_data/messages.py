@@ -28,6 +28,10 @@ def late(job: Job, done: Recheck, finding: Finding, backfill: date | None, repor
         f"Its report: {report}",
         f"Owner: {job.owner}",
     ]
+    if backfill:
+        body.insert(
+            -1, "This is one run of a backfill. Others of the same cause get no message of their own."
+        )
     counts = f"{done.rows_new} new, {done.rows_gone} gone, {done.rows_changed} changed"
     which = f"{job.name}, backfill, {backfill}: late data" if backfill else f"run {done.run_id}: {counts}"
     return Alert(

@@ -176,7 +176,7 @@ def _enter(database_url: str, done: Recheck) -> None:
         "doubled": done.entities_doubled,
         "columns": json.dumps(done.columns),
     }
-    remedy = "Run `python -m pipeline migrate`, and make the connection's role a member of scoring_writer."
+    remedy = "Run `scoring migrate`, and make the connection's role a member of scoring_writer."
     with postgres_errors.translated_errors("predictions", RecheckError, {"42": remedy}):
         waiting.patiently(
             database_url,

@@ -49,3 +49,4 @@ def test_the_same_difference_is_told_once_and_another_one_again() -> None:
     assert message(DONE).cause == same != other
     causes = {message(replace(DONE, run_id=run), backfill=date(2024, 3, 9)).cause for run in (7, 8)}
     assert len(causes) == 1
+    assert "one run of a backfill" in message(DONE, backfill=date(2024, 3, 9)).body
