@@ -346,17 +346,13 @@ def test_the_command_writes_it(shop: Shop, tmp_path: Path, monkeypatch: pytest.M
 
 def test_late_data_stand_on_the_page_of_the_run_that_analysts_see(shop: Shop) -> None:
     run_id = shop.home.score(shop.job).run_id
-    analyst = shop.home.server.connections["analyst"]
-    assert "Late data" not in reports.report(analyst, shop.home.path, run_id)
+    assert "Late data" not in report(shop.home, run_id)
     recheck(shop.home.workspace, shop.home.read(shop.job), NIGHT)
-    assert (
-        "No row had changed, gone or come since."
-        in Page(reports.report(analyst, shop.home.path, run_id)).text
-    )
+    assert "No row had changed, gone or come since." in Page(report(shop.home, run_id)).said
     shop.change("visits = visits + 1, amount = 1", "entity_id < 'customer-00007'")
     shop.change("visits = visits + 1", "entity_id = 'customer-00008'")
     recheck(shop.home.workspace, shop.home.read(shop.job), NIGHT)
-    text = Page(reports.report(analyst, shop.home.path, run_id)).text
+    text = Page(report(shop.home, run_id)).said
     assert "gave 100 rows. 8 changed, 0 gone, 0 new." in text
     assert f"scoring score {shop.job} {NIGHT}" in text
     assert text.index("visits 8") < text.index("amount 7")
