@@ -7,6 +7,7 @@ model: it is cut, and shown without a control character, and without what looks 
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import Self
 
 import pyarrow as pa
@@ -70,7 +71,7 @@ class Tolerance:
         if job.contract.model_error == "fail":
             return None
         share = min(job.gate.max_rejected_fraction, _MOST)
-        return cls(max(1, int(share * rows)), job.contract.keep_values)
+        return cls(max(1, ceil(round(share * rows, 6))), job.contract.keep_values)
 
 
 def find(loaded: Model, batch: pa.RecordBatch, error: Exception, place: int = 0) -> Iterator[Failure]:
