@@ -63,7 +63,8 @@ class Digester:
         hashed = pd.util.hash_array(texts, hash_key=self.text_key, categorize=False)
         # Null comes last, where an index of -1 finds it.
         known = np.append(hashed, np.uint64(self.null))
-        return known[encoded.indices.fill_null(-1).to_numpy()]
+        digests: Digests = known[encoded.indices.fill_null(-1).to_numpy()]
+        return digests
 
 
 def _bits(column: pa.Array) -> Digests:
@@ -75,4 +76,5 @@ def _bits(column: pa.Array) -> Digests:
     elif pa.types.is_float16(column.type):
         column = column.cast(pa.float32())
     numbers = column.fill_null(0).to_numpy(zero_copy_only=False)
-    return numbers.view(f"u{numbers.itemsize}").astype(np.uint64)
+    digests: Digests = numbers.view(f"u{numbers.itemsize}").astype(np.uint64)
+    return digests

@@ -124,6 +124,7 @@ def record(database_url: str, run_id: int) -> Record:
         profiles: dict[str, dict[str, int]] = {}
         for profile in connection.execute(sa.text(_SQL["profiles"]), values):
             profiles.setdefault(profile.column_name, {})[profile.label] = profile.rows
+        late = connection.execute(sa.text(_SQL["late"]), values).mappings().one_or_none()
         return Record(
             run=dict(run),
             parts=details["ledger"],
@@ -133,7 +134,7 @@ def record(database_url: str, run_id: int) -> Record:
             rejected=details["rejected"],
             outcomes={row["metric"]: row["value"] for row in details["outcomes"]},
             days=_days(connection, [run["job"]], run["score_date"]),
-            late=connection.execute(sa.text(_SQL["late"]), values).mappings().one_or_none(),
+            late=dict(late) if late else None,
         )
 
 
