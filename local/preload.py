@@ -2,8 +2,8 @@
 
 import sys
 
-# 2.5 s of imports; a first demo's nights took 40 s, with these 15 s. Not `pipeline` itself, so that an edit of it counts
-# from the next task on.
+# 2.5 s of imports. A first demo's nights took 40 s, with these 15 s. Not `pipeline` itself: an edit of it counts from
+# the next task on.
 _LIBRARIES = (
     "airflow.dag_processing.dagbag",
     "airflow.executors.local_executor",
