@@ -62,7 +62,7 @@ class ContractSection(RulesSection):
     model_error: Literal["fail", "reject"] = Field(
         default="fail",
         description="rows on which the model itself raises: fail the run, or reject these rows and score the others; "
-        "of a part no larger share than gate.max_rejected_fraction, and never more than half",
+        "of a part no larger share than gate.max_rejected_fraction, and never more than half or 10,000",
     )
     keep_values: bool = Field(
         default=True,

@@ -24,6 +24,8 @@ COLUMN, RULE = "(model)", "model_error"
 
 # However much the gate lets pass: a model that raises on more than half of the rows is broken, and not its rows.
 _MOST = 0.5
+# And however large a part is: each costs some thirty calls of the model.
+MOST_ROWS = 10_000
 # A password in an address, and what is named as one.
 _IN_ADDRESS = re.compile(r"(?<=://)[^\s/]*(?=@)")
 _NAMED = re.compile(
@@ -71,7 +73,7 @@ class Tolerance:
         if job.contract.model_error == "fail":
             return None
         share = min(job.gate.max_rejected_fraction, _MOST)
-        return cls(max(1, ceil(round(share * rows, 6))), job.contract.keep_values)
+        return cls(min(MOST_ROWS, max(1, ceil(round(share * rows, 6)))), job.contract.keep_values)
 
 
 def find(loaded: Model, batch: pa.RecordBatch, error: Exception, place: int = 0) -> Iterator[Failure]:

@@ -162,10 +162,10 @@ def _require_few(loaded: Model, failures: Sequence[Failure], tolerance: Toleranc
     if len(failures) > tolerance.rows:
         first, names = failures[0], ", ".join(failure.entity for failure in failures[:NAMED])
         raise PredictError(
-            f"model {loaded.manifest.label} failed on more than {tolerance.rows} rows of a part, which is as many as "
-            f"gate.max_rejected_fraction lets it, the first {names}: {first.kind}: {first.text}. Rejecting rows was "
-            "given up. Train a model that takes them, or correct the rows; if so many bad rows are usual, raise "
-            "gate.max_rejected_fraction.",
+            f"model {loaded.manifest.label} failed on more than {tolerance.rows} rows of a part, and no more are "
+            f"rejected (gate.max_rejected_fraction, and {failing.MOST_ROWS} at most), the first {names}: {first.kind}: "
+            f"{first.text}. Rejecting rows was given up. Train a model that takes them, or correct the rows; if so many "
+            "bad rows are usual, raise gate.max_rejected_fraction.",
             private=[names, first.text],
         )
 
