@@ -12,6 +12,7 @@ from typing import Any
 
 from pipeline.config.job import Job
 from pipeline.config.workspace import Workspace
+from pipeline.extraction import readiness
 from pipeline.model import registry
 from pipeline.model.manifest import PinnedVersion
 from pipeline.payloads import PartTask, Publication, RunRequest, Scored, Written
@@ -37,7 +38,7 @@ def score(
     pinned: PinnedVersion | None = None,
     progress: Progress = lambda task, done, total: None,
 ) -> Publication:
-    """Score one job for one score date and publish it.
+    """Score one job for one score date and publish it; a job with [ready] is asked once whether its source is ready.
 
     Args:
         workspace: folders, store and databases.
@@ -50,6 +51,7 @@ def score(
     Raises:
         ScoringError: as the tasks do; `Held` and `NothingToDo` among them.
     """
+    request = readiness.once(workspace, job, score_date, request)
     pinned = pinned or registry.resolve(
         workspace.home, job.model.name, job.model.alias, request.model_version
     )
