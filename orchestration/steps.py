@@ -45,16 +45,11 @@ def ready(job: Job, section: ReadySection, context: Mapping[str, Any]) -> Json:
         until = now if run.run_type == "backfill" else due.wait_until(job, section, day, began)
         seen = readiness.look(workspace, job, section, day).model_copy(update={"seconds": waited})
         if seen.ready or now >= until:
+            log.info("%s %s: %s", job.name, day, readiness.describe(section, seen))
             return readiness.resolve(job, section, day, seen).json_value()
         again = min(now + readiness.pause(waited), until)
-    looks = [at.isoformat(timespec="seconds") for at in (again, until)]
-    log.info(
-        "%s %s: %s says not yet. It is asked again at %s, and no later than %s",
-        job.name,
-        day,
-        section.query,
-        *looks,
-    )
+    said = f"{section.query} says not yet, and is asked again at {again:%H:%M:%S} UTC"
+    log.info("%s %s: %s; the run waits until %s", job.name, day, said, until.isoformat(timespec="seconds"))
     raise AirflowRescheduleException(again)
 
 

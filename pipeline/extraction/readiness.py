@@ -4,7 +4,6 @@ A run that begins too early would publish a part of a day. It begins after a loo
 of itself that it did not wait long enough.
 """
 
-import logging
 from collections.abc import Iterator
 from datetime import date, timedelta
 from itertools import islice
@@ -22,8 +21,6 @@ from pipeline.databases.queries import Query
 from pipeline.errors import ScoringError
 from pipeline.payloads import Finding, Readiness, Run, RunRequest
 from pipeline.runs import code_version
-
-log = logging.getLogger(__name__)
 
 # Between two looks: a while, then ever longer with the time that has passed, and never so long that it matters.
 _FIRST_PAUSE, _LATER_PAUSES, _LONGEST_PAUSE = timedelta(seconds=15), 0.05, timedelta(minutes=5)
@@ -86,13 +83,12 @@ def resolve(job: Job, ready: ReadySection, score_date: date, seen: Readiness) ->
     Raises:
         NotReady: the rows are not complete, and the job says to score no others.
     """
-    what = f"{job.name} {score_date}: {describe(ready, seen)}"
     if not seen.ready and ready.on_timeout == "fail":
         raise NotReady(
-            f"{what}. What was published before stays. Once the rows are loaded, clear the task `ready`; on the "
-            "command line, score the day again. To score such a day all the same, set ready.on_timeout."
+            f"{job.name} {score_date}: {describe(ready, seen)}. What was published before stays. Once the rows are "
+            "loaded, clear the task `ready`; on the command line, score the day again. To score such a day all the "
+            "same, set ready.on_timeout."
         )
-    log.log(logging.INFO if seen.ready else logging.WARNING, "%s", what)
     return seen
 
 
@@ -131,7 +127,7 @@ def metrics(run: Run) -> dict[str, float]:
 
 def _answer(address: str, query: Query, score_date: date) -> bool:
     with warehouse.stream(address, query) as reader:
-        names = reader.schema.names
+        names, columns = reader.schema.names, reader.schema
         if len(names) != 1:
             raise ReadinessError(
                 f"{query.file}: {len(names)} columns: {', '.join(names) or 'none'}. Select one: a boolean, whether the "
@@ -143,7 +139,7 @@ def _answer(address: str, query: Query, score_date: date) -> bool:
             f"{query.file}: more than one row on {score_date}. Aggregate to one row with one boolean, such as "
             "bool_and(loaded)."
         )
-    return bool(values) and _boolean(values[0], reader.schema.field(0), address, query.file)
+    return bool(values) and _boolean(values[0], columns.field(0), address, query.file)
 
 
 def _boolean(value: pa.Scalar, field: pa.Field, address: str, origin: str) -> bool:
