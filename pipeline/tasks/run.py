@@ -52,9 +52,7 @@ def score(
         ScoringError: as the tasks do; `Held` and `NothingToDo` among them.
     """
     request = readiness.once(workspace, job, score_date, request)
-    pinned = pinned or registry.resolve(
-        workspace.home, job.model.name, job.model.alias, request.model_version
-    )
+    pinned = pinned or _pinned(workspace, job, request)
     with _one_by_one(resources.limit_threads) as scorer:
         loading = scorer.submit(registry.load, pinned)
         scored: list[Future[Scored]] = []
@@ -83,6 +81,10 @@ def score(
     verdict = log_metrics(workspace, job, run, done)
     progress("publish", 0, 1)
     return publish(workspace, job, run, verdict)
+
+
+def _pinned(workspace: Workspace, job: Job, request: RunRequest) -> PinnedVersion:
+    return registry.resolve(workspace.home, job.model.name, job.model.alias, request.model_version)
 
 
 def _write_all(

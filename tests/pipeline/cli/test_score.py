@@ -73,7 +73,7 @@ def test_a_source_is_asked_once_and_what_it_says_is_shown(
 def test_of_a_range_each_date_is_asked_for(home: Home, run: Command) -> None:
     loading = open_loading(home)
     loading.done()
-    ended, output, complained = run("score", loading.shop.job, NIGHT, "2024-03-02")
+    ended, _, complained = run("score", loading.shop.job, NIGHT, "2024-03-02")
     assert ended == 1
     assert f"2024-03-01: {READY}" in complained
     assert "2024-03-02: the source is not ready" in complained
