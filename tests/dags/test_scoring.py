@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import ParamValidationError
-from airflow.serialization.serialized_objects import SerializedDAG
+from airflow.serialization.serialized_objects import DagSerialization
 
 from orchestration.credentials import TASKS
 from pipeline.config.dates import DateError, parse
@@ -84,7 +84,7 @@ def test_assets_begin_a_run_beside_the_schedule(home: Home, job: str) -> None:
     alone = load(home).dags[job].timetable
     assert type(alone).__name__ == "CronTriggerTimetable"
     dag = waiting(home, job, 'wait_hours = 1\nassets = ["orders", "customers"]')["dag"]
-    both = SerializedDAG.from_dict(SerializedDAG.to_dict(dag)).timetable
+    both = DagSerialization.from_dict(DagSerialization.to_dict(dag)).timetable
     assert both.summary == f"Asset or {both.timetable.summary}"
     assert both.timetable.summary == "0 2 * * *"
     names = [one.name for one in dag.timetable.asset_condition.objects]
