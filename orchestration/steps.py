@@ -50,7 +50,7 @@ def ready(job: Job, section: ReadySection, context: Mapping[str, Any]) -> Json:
         again = min(now + readiness.pause(waited), until)
     said = f"{section.query} says not yet, and is asked again at {again:%H:%M:%S} UTC"
     log.info("%s %s: %s; the run waits until %s", job.name, day, said, until.isoformat(timespec="seconds"))
-    raise AirflowRescheduleException(again)
+    raise AirflowRescheduleException(again)  # type: ignore[no-untyped-call]
 
 
 def extract(job: Job, context: Mapping[str, Any], seen: Json | None = None) -> Json:

@@ -84,7 +84,7 @@ def test_assets_begin_a_run_beside_the_schedule(home: Home, job: str) -> None:
     alone = load(home).dags[job].timetable
     assert type(alone).__name__ == "CronTriggerTimetable"
     dag = waiting(home, job, 'wait_hours = 1\nassets = ["orders", "customers"]')["dag"]
-    both = DagSerialization.from_dict(DagSerialization.to_dict(dag)).timetable
+    both: Any = DagSerialization.from_dict(DagSerialization.to_dict(dag)).timetable
     assert both.summary == f"Asset or {both.timetable.summary}"
     assert both.timetable.summary == "0 2 * * *"
     names = [one.name for one in dag.timetable.asset_condition.objects]
