@@ -234,3 +234,6 @@ class OutcomesSection(Section):
     false_alarm_rate: Fraction = Field(
         default=0.05, description="share of runs that may have an alarm where all groups are alike"
     )
+    quality_alarm_rate: Fraction = Field(
+        default=0.05, description="share of years that may have a quality alarm where the model is no worse"
+    )

@@ -17,8 +17,9 @@ from pipeline.contract.contract import ENTITY
 from pipeline.databases import postgres, postgres_errors, queries, statements, waiting
 from pipeline.databases.queries import Values
 from pipeline.errors import NothingToDo, ScoringError
-from pipeline.evaluation import custom_metrics, ground_truth, performance, scored_sample
+from pipeline.evaluation import custom_metrics, ground_truth, performance, quality_alarm, scored_sample
 from pipeline.evaluation.ground_truth import Outcomes
+from pipeline.evaluation.quality_alarm import Quality
 from pipeline.evaluation.scored_sample import ScoredSample
 from pipeline.model import registry
 from pipeline.model.manifest import Manifest, PinnedVersion
@@ -28,6 +29,8 @@ from pipeline.runs import archive
 log = logging.getLogger(__name__)
 
 _SQL = statements.load("evaluation/outcomes")
+
+_REMEDY = "Run `python -m pipeline migrate`, and make the connection's role a member of scoring_writer."
 
 # As many entities fit into half a gigabyte; of a larger run a sample is evaluated.
 MAX_ROWS = 1_000_000
@@ -70,6 +73,8 @@ def evaluate(workspace: Workspace, job: Job, score_date: date, *, most: int = MA
     metrics = evaluated.metrics | performance.overall(counts)
     metrics |= performance.overall(_business(workspace, rule, run, sample.table, outcomes.rows))
     _enter(workspace.predictions, run["run_id"], metrics)
+    quality = _quality(workspace.predictions, job.name, pinned, run["run_id"], rule)
+    metrics |= performance.overall(quality.metrics)
     evaluation = Evaluation(
         run_id=run["run_id"],
         job=job.name,
@@ -78,6 +83,7 @@ def evaluate(workspace: Workspace, job: Job, score_date: date, *, most: int = MA
         metrics={metric: value for (column, _, metric), value in metrics.items() if not column},
         alarms=tuple(str(gap) for gap in evaluated.gaps if gap.alarm),
         notes=(*sample.notes, *evaluated.notes),
+        quality=quality.sentence,
     )
     _log(evaluation)
     return evaluation
@@ -168,14 +174,20 @@ def _enter(database_url: str, run_id: int, metrics: performance.Metrics) -> None
         "values": list(values),
         "metrics": list(names),
     }
-    remedy = "Run `python -m pipeline migrate`, and make the connection's role a member of scoring_writer."
     arrays["numbers"] = list(metrics.values())
-    with postgres_errors.translated_errors("predictions", OutcomeError, {"42": remedy}):
+    with postgres_errors.translated_errors("predictions", OutcomeError, {"42": _REMEDY}):
         waiting.patiently(
             database_url,
             f"entering the outcomes of run {run_id}",
             lambda connection: connection.execute(sa.text(_SQL["enter"]), arrays),
         )
+
+
+def _quality(
+    database_url: str, job: str, pinned: PinnedVersion, run_id: int, rule: OutcomesSection
+) -> Quality:
+    with postgres_errors.translated_errors("predictions", OutcomeError, {"42": _REMEDY}):
+        return quality_alarm.update(database_url, job, pinned, run_id, rule.quality_alarm_rate)
 
 
 def _log(evaluation: Evaluation) -> None:
@@ -186,5 +198,5 @@ def _log(evaluation: Evaluation) -> None:
         counts["outcomes"],
         counts["sampled"],
     )
-    for note in evaluation.notes:
+    for note in (*evaluation.notes, evaluation.quality):
         log.info("%s", note)

@@ -48,6 +48,7 @@ FILES = (
     "grants",
     "tables/promises",
     "views/punctuality",
+    "tables/quality",
     "settings",
 )
 

@@ -1,4 +1,4 @@
-"""pipeline/evaluation/outcome_values.py: a class in any type, and the name of one that the model does not have."""
+"""pipeline.model.outcome_values.py: a class in any type, and the name of one that the model does not have."""
 
 from decimal import Decimal
 
@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline.evaluation import outcome_values
-from pipeline.evaluation.outcome_values import OutcomesQueryError
+from pipeline.model import outcome_values
+from pipeline.model.outcome_values import OutcomesQueryError
 from tests.home import Home, shop_model, shop_rows
 from tests.pipeline.evaluation.shop import bought, look, name_outcomes
 from tests.pipeline.shop import Shop
