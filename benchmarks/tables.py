@@ -122,6 +122,13 @@ def _nights(rows: pd.DataFrame, outcome: "pd.Series[bool]") -> Nights:
         scores: Floats = model.predict_proba(found[features])[:, 1]
         return scores
 
+    nights = known["night"].to_numpy()
+    became = {night: outcome[rows.index][rows["night"] == night].to_numpy(np.float64) for night in days}
+
+    def actual(night: date, found: pd.DataFrame) -> Floats:
+        # By the number at the end of each entity's name.
+        return became[night][found["entity_id"].str.rpartition("-")[2].astype(int)]
+
     return Nights(
         manifest,
         reference,
@@ -130,6 +137,8 @@ def _nights(rows: pd.DataFrame, outcome: "pd.Series[bool]") -> Nights:
         score,
         GateSection(),
         faults(known[features]),
+        actual=actual,
+        unseen={night: (became[night], unseen[nights == night, 1]) for night in reference.training_days},
     )
 
 

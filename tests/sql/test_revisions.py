@@ -23,6 +23,8 @@ REVOKE ALL ON DATABASE older FROM scoring_watcher;
 COMMENT ON COLUMN scoring.scoring_runs.job IS NULL;
 COMMENT ON TABLE scoring.publications IS 'an older word';
 DROP VIEW scoring.model_quality;
+DROP FUNCTION scoring.enter_quality;
+DROP TABLE scoring.quality_incidents;
 """
 RIGHTS = """
 GRANT SELECT ON scoring.predictions, scoring.latest_predictions TO scoring_writer, scoring_job_analyst;
@@ -46,7 +48,10 @@ def older_quality() -> str:
     text = (SQL / "schema" / "views" / "monitoring.sql").read_text()
     [view] = [one for one in text.split(";\n") if "CREATE VIEW scoring.model_quality" in one]
     older = re.sub(r",\n       \(SELECT seen\.value.*?AS in_sample", "", view, flags=re.DOTALL)
+    older = older.replace(",\n       found.quality_evidence, found.quality_alarm", "")
+    older = re.sub(r"\n +\w+\(one\.value[^\n]*\n?[^\n]*AS quality_\w+,", "", older)
     assert "in_sample" not in older
+    assert "quality" not in older.replace("model_quality", "")
     return older
 
 
