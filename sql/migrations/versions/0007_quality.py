@@ -12,7 +12,8 @@ revision = "0007"
 down_revision = "0005"
 
 _COLUMN = """
-SELECT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'scoring.model_quality'::regclass AND attname = 'quality_alarm')
+SELECT EXISTS (SELECT FROM pg_attribute
+               WHERE attrelid = 'scoring.model_quality'::regclass AND attname = 'quality_alarm')
 """
 _TABLE = "SELECT to_regclass('scoring.quality_incidents') IS NOT NULL"
 
