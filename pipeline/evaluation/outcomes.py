@@ -19,7 +19,6 @@ from pipeline.databases.queries import Values
 from pipeline.errors import NothingToDo, ScoringError
 from pipeline.evaluation import custom_metrics, ground_truth, performance, quality_alarm, scored_sample
 from pipeline.evaluation.ground_truth import Outcomes
-from pipeline.evaluation.quality_alarm import Quality
 from pipeline.evaluation.scored_sample import ScoredSample
 from pipeline.model import registry
 from pipeline.model.manifest import Manifest, PinnedVersion
@@ -73,7 +72,9 @@ def evaluate(workspace: Workspace, job: Job, score_date: date, *, most: int = MA
     metrics = evaluated.metrics | performance.overall(counts)
     metrics |= performance.overall(_business(workspace, rule, run, sample.table, outcomes.rows))
     _enter(workspace.predictions, run["run_id"], metrics)
-    quality = _quality(workspace.predictions, job.name, pinned, run["run_id"], rule)
+    rate = rule.quality_alarm_rate
+    with postgres_errors.translated_errors("predictions", OutcomeError, {"42": _REMEDY}):
+        quality = quality_alarm.update(workspace.predictions, job.name, pinned, run["run_id"], rate)
     metrics |= performance.overall(quality.metrics)
     evaluation = Evaluation(
         run_id=run["run_id"],
@@ -181,13 +182,6 @@ def _enter(database_url: str, run_id: int, metrics: performance.Metrics) -> None
             f"entering the outcomes of run {run_id}",
             lambda connection: connection.execute(sa.text(_SQL["enter"]), arrays),
         )
-
-
-def _quality(
-    database_url: str, job: str, pinned: PinnedVersion, run_id: int, rule: OutcomesSection
-) -> Quality:
-    with postgres_errors.translated_errors("predictions", OutcomeError, {"42": _REMEDY}):
-        return quality_alarm.update(database_url, job, pinned, run_id, rule.quality_alarm_rate)
 
 
 def _log(evaluation: Evaluation) -> None:

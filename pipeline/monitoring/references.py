@@ -29,8 +29,7 @@ FILE = "profile.json"
 
 # Fewer days say too little of what days are like.
 ENOUGH_DAYS = 30
-# A day with fewer outcomes says too little of how good the scores were.
-LEAST_OUTCOMES = 30
+LEAST_OUTCOMES = 30  # of a day that says how good the scores were
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,9 +76,8 @@ class Reference:
             for name, rows in self.counts.items()
         )
         text = f'{{\n  "nights": {days},\n  "bins": [\n    {bins}\n  ],\n  "counts": {{\n    {counts}\n  }}'
-        if self.losses:
-            losses = {day.isoformat(): round(loss, 6) for day, loss in sorted(self.losses.items())}
-            text += f',\n  "losses": {json.dumps(losses)}'
+        losses = {day.isoformat(): round(loss, 6) for day, loss in sorted(self.losses.items())}
+        text += f',\n  "losses": {json.dumps(losses)}' if losses else ""
         text += "\n}\n"
         return text.encode()
 
@@ -99,14 +97,12 @@ def load(pinned: PinnedVersion) -> Reference:
     Raises:
         ModelError: a file of the version is missing or altered.
     """
-    expected = pinned.manifest.profile_sha256
-    if expected is None:
+    if (expected := pinned.manifest.profile_sha256) is None:
         rows = pd.read_parquet(io.BytesIO(registry.reference(pinned)))
         return build(rows.set_axis(rows.columns.map(str), axis="columns"), pinned.manifest)
     path = pinned.folder / FILE
     content = files.read_once(path)
-    digest = hashlib.sha256(content).hexdigest()
-    if digest != expected:
+    if (digest := hashlib.sha256(content).hexdigest()) != expected:
         raise ModelError(
             f"{path} is not what was registered: its SHA-256 is {digest}, the manifest's is {expected}. "
             "Restore it from git."
