@@ -1,5 +1,6 @@
-"""The texts of messages about quality: the outcomes of a job are worse than in training, and that it is over."""
+"""The texts about quality: a job is worse than its model was in training, and that it is over."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -61,3 +62,20 @@ def alert(subject: Subject, incident: Incident, rate: float) -> Alert:
         title=f"{job} {subject.score_date}: {title}",
         body="\n\n".join([*body, f"Look at it: {subject.report}", f"Owner: {subject.job.owner}"]),
     )
+
+
+def sentence(outcomes: Mapping[str, float]) -> str | None:
+    """What the outcomes until this date say of the model; None where they say nothing, or were not measured."""
+    evidence = outcomes.get("quality_evidence")
+    if outcomes.get("quality_reference"):
+        return "This score date is one of the first, which say what is ordinary: later ones are compared with it."
+    if evidence is None:
+        return None
+    if outcomes.get("quality_alarm"):
+        return "The outcomes until this score date are worse than those of training: the quality alarm is on."
+    return f"The outcomes until this score date are as in training: the evidence is at {evidence:.2f} of its limit."
+
+
+def alarm_of(outcomes: Mapping[str, float]) -> str | None:
+    """The same, only where the alarm is on."""
+    return sentence(outcomes) if outcomes.get("quality_alarm") else None

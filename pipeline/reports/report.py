@@ -10,8 +10,9 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from pipeline.integrations import quality_messages
 from pipeline.monitoring.references import Reference
-from pipeline.reports import charts, histograms, quality, queries, render
+from pipeline.reports import charts, histograms, queries, render
 from pipeline.reports.headline import describe
 from pipeline.reports.model_card import card
 from pipeline.reports.next_steps import steps, urgent
@@ -66,7 +67,7 @@ def report(predictions: str, home: Path, run_id: int, link: Callable[[int], str]
         outcomes=_outcomes(record.outcomes),
         in_sample=bool(record.outcomes.get("in_sample")),
         gaps=_gaps(record.outcomes),
-        quality=quality.sentence(record.outcomes),
+        quality=quality_messages.sentence(record.outcomes),
         histories=_histories(record),
         card=card(home, record.run["model_name"], record.run["model_version"])
         if record.run["model_version"]

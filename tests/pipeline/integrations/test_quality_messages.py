@@ -3,6 +3,8 @@
 from datetime import date
 from typing import Any
 
+import pytest
+
 from pipeline.integrations import quality_messages
 from pipeline.integrations.messages import Subject
 from pipeline.integrations.quality_messages import Incident
@@ -48,3 +50,25 @@ def test_an_incident_has_two_causes_and_another_one_has_others() -> None:
     every = (incident(), incident(DAY), incident(began_on=date(2024, 5, 1)))
     causes = {quality_messages.alert(subject(), one, 0.05).cause for one in every}
     assert len(causes) == 3
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "expected"),
+    [
+        ({}, None),
+        ({"roc_auc": 0.7}, None),
+        ({"quality_reference": 1.0}, "one of the first, which say what is ordinary"),
+        (
+            {"quality_evidence": 0.25, "quality_alarm": 0.0},
+            "as in training: the evidence is at 0.25 of its limit",
+        ),
+        (
+            {"quality_evidence": 1.2, "quality_alarm": 1.0},
+            "worse than those of training: the quality alarm is on",
+        ),
+    ],
+)
+def test_every_state_has_its_sentence(outcomes: dict[str, float], expected: str | None) -> None:
+    sentence = quality_messages.sentence(outcomes)
+    assert sentence is None if expected is None else expected in str(sentence)
+    assert quality_messages.alarm_of(outcomes) == (sentence if outcomes.get("quality_alarm") else None)
