@@ -13,8 +13,8 @@ from tests.pipeline.shop import Shop
 _RUN = """
 INSERT INTO scoring.scoring_runs OVERRIDING SYSTEM VALUE
 SELECT made.* FROM (SELECT nextval('scoring.scoring_runs_run_id_seq') AS next_id) AS next,
-     (SELECT * FROM scoring.scoring_runs WHERE job = :job ORDER BY run_id LIMIT 1) AS run,
-     LATERAL jsonb_populate_record(run, jsonb_build_object(
+     (SELECT to_jsonb(runs) AS run FROM scoring.scoring_runs AS runs WHERE job = :job ORDER BY run_id LIMIT 1) AS runs,
+     LATERAL jsonb_populate_record(CAST(NULL AS scoring.scoring_runs), run || jsonb_build_object(
          'run_id', next_id, 'score_date', CAST(:day AS text), 'trigger', 'copy ' || next_id,
          'idempotency_key', 'copy ' || next_id, 'model_version', CAST(:version AS integer))) AS made
 RETURNING run_id
