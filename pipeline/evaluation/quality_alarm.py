@@ -73,7 +73,7 @@ def update(database_url: str, job: str, pinned: PinnedVersion, run_id: int, rate
         losses = [1 - day["skill"] for day in days]
         first = 0 if trained else FIRST_DAYS
         enough = len(losses) >= first
-        ordinary = Ordinary.of(trained or losses[:first]) if enough else None
+        ordinary = _ordinary(trained, losses[:first]) if enough else None
         states = e_detector.follow(ordinary, losses[first:], rate) if ordinary else []
         metrics = [_metrics(None)] * (len(days) - len(states)) + [_metrics(state) for state in states]
         _enter(connection, job, days, metrics)
@@ -115,6 +115,11 @@ def _training_losses(pinned: PinnedVersion) -> list[float]:
         return []
     losses = list(references.load(pinned).losses.values())
     return losses if len(losses) >= references.ENOUGH_DAYS else []
+
+
+def _ordinary(trained: Sequence[float], first: Sequence[float]) -> Ordinary:
+    """What is ordinary: by training's days, else by the first that were measured, with as much doubt."""
+    return Ordinary.of(trained) if trained else Ordinary.of(first, e_detector.FIRST_ERRORS)
 
 
 def _metrics(state: State | None) -> dict[str, float]:

@@ -32,9 +32,9 @@ def test_hardly_a_year_of_ordinary_days_has_an_alarm() -> None:
 
 def test_what_the_gamblers_have_grows_by_one_a_day_where_the_model_is_no_worse() -> None:
     # Two days of which the mean is what ordinary days have at most: nobody wins, whatever he stakes.
-    had = np.full((2, 6), 7.0)
+    had = np.full((2, 4), 7.0)
     places = np.array([0.0, 2 * ORDINARY.most])
-    assert e_detector.bet(had, places, ORDINARY).mean(axis=0) == pytest.approx(np.full(6, 8.0))
+    assert e_detector.bet(had, places, ORDINARY).mean(axis=0) == pytest.approx(np.full(4, 8.0))
 
 
 def test_a_worse_model_is_found_and_it_is_over_once() -> None:
