@@ -69,7 +69,8 @@ def update(database_url: str, job: str, pinned: PinnedVersion, run_id: int, rate
         values = {"job": job, "model_name": pinned.manifest.name, "model_version": pinned.manifest.version}
         connection.execute(sa.text(_SQL["lock"]), values)
         query = sa.text(_SQL["days"])
-        days = connection.execute(query, {**values, "least": LEAST_OUTCOMES}).mappings().all()
+        rows = connection.execute(query, {**values, "least": LEAST_OUTCOMES}).mappings()
+        days: list[Day] = [dict(row) for row in rows]
         losses = [1 - day["skill"] for day in days]
         first = 0 if trained else FIRST_DAYS
         enough = len(losses) >= first

@@ -35,7 +35,8 @@ def test_a_days_loss_is_what_evaluation_says_of_a_run() -> None:
     rows = training()
     found = day_losses(rows, rows.iloc[::2], manifest(), *COLUMNS)
     base = rows["late"].iloc[::2].mean()
-    for day, group in rows.groupby("day"):
+    for day in found:
+        group = rows[rows["day"] == day]
         outcome, score = group["late"].to_numpy(float), group["unseen"].to_numpy()
         labelled = LabelledScores("binary", ("False", "True"), outcome, score, None, None)
         other = LabelledScores("binary", ("False", "True"), outcome, np.full(len(group), base), None, None)
