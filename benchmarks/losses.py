@@ -72,9 +72,10 @@ def flights_unseen(nights: Nights) -> dict[date, tuple[Floats, Floats]]:
     # As training reads them: a column without a gap is whole numbers in one window and not in another.
     rows = rows.astype({"plane_year": "float64", "seats": "float64"})
     scored = arrived(out_of_fold(rows.assign(late=rows["late"].map({1.0: True, 0.0: False}))))
+    by_day = {day: scored[scored["score_date"] == day] for day in nights.before}
     return {
         day: (night["late"].to_numpy(np.float64), night["out_of_fold"].to_numpy())
-        for day, night in scored.groupby("score_date")
+        for day, night in by_day.items()
     }
 
 

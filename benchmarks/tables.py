@@ -134,7 +134,8 @@ def _nights(rows: pd.DataFrame, outcome: "pd.Series[bool]") -> Nights:
 
     def actual(night: date, found: pd.DataFrame) -> Floats:
         # By the number at the end of each entity's name.
-        return became[night][found["entity_id"].str.rpartition("-")[2].astype(int)]
+        known: Floats = became[night][found["entity_id"].str.rpartition("-")[2].astype(int)]
+        return known
 
     return Nights(
         manifest,
