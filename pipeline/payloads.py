@@ -223,6 +223,7 @@ class Evaluation(Value):
         metrics: figures of all of them together.
         alarms: gaps between groups that are large and no chance, in words.
         notes: what could not be measured, and why.
+        quality: how its days so far compare with those of training, in a sentence.
     """
 
     run_id: int
@@ -232,6 +233,7 @@ class Evaluation(Value):
     metrics: dict[str, float]
     alarms: tuple[str, ...]
     notes: tuple[str, ...]
+    quality: str = ""
 
 
 @dataclass(frozen=True)
