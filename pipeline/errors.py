@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 
 _DATABASE = "Database: "
-_NEW_RUN = re.compile(r"[Cc]lear (the task )?`extract`")
+_FROM = re.compile(r"[Cc]lear (?:the task )?`(extract|ready)`")
 _UNWRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT}
 
 
@@ -45,8 +45,9 @@ def kept_text(error: BaseException) -> str:
 
 
 def task_to_clear(text: str, failed: str) -> str:
-    """The task that a failed run goes on from: `extract` where the error's text asks for a new run."""
-    return "extract" if _NEW_RUN.search(text) else failed
+    """The task that a failed run goes on from: `extract` or `ready` where the error's text asks for a new run."""
+    named = _FROM.search(text)
+    return named[1] if named else failed
 
 
 def at(error: BaseException, database: str) -> None:

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from pipeline.config.job import Job
 from pipeline.config.workspace import Workspace
 from pipeline.databases import postgres, statements
+from pipeline.extraction import readiness
 from pipeline.model import registry
 from pipeline.monitoring import run_profile, training_days
 from pipeline.monitoring.gate import apply_gate
@@ -47,7 +48,11 @@ def log_metrics(workspace: Workspace, job: Job, run: Run, written: Sequence[Writ
                 summary.add(batch)
         pinned = registry.pin(workspace.home, run.model_name, run.model_version, run.model_sha256)
         profile = run_profile.look(workspace, pinned, job.drift, run, written)
-        unusual = (*profile.findings(job.gate), *training_days.findings(pinned, job.gate, run.score_date))
+        unusual = (
+            *readiness.findings(job, run),
+            *profile.findings(job.gate),
+            *training_days.findings(pinned, job.gate, run.score_date),
+        )
         verdict = apply_gate(job.gate, run, summary, unusual)
         counts = {**_counts(run, summary), **profile.metrics(), "rows_failed": failed, **summary.metrics()}
         _enter(workspace.predictions, run, verdict, {**counts, **_costs(run, written, clock)}, profile)
@@ -79,7 +84,7 @@ def _counts(run: Run, summary: ScoreSummary) -> dict[str, float]:
         "rows_rejected": run.rows_rejected,
         "rows_scored": summary.rows,
     }
-    return {**rows, "parts": len(run.parts), **run.forecast, **summary.metrics()}
+    return {**rows, "parts": len(run.parts), **run.forecast, **readiness.metrics(run), **summary.metrics()}
 
 
 def _costs(run: Run, written: Sequence[Written], clock: Clock) -> dict[str, float]:

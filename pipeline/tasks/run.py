@@ -12,6 +12,7 @@ from typing import Any
 
 from pipeline.config.job import Job
 from pipeline.config.workspace import Workspace
+from pipeline.extraction import readiness
 from pipeline.model import registry
 from pipeline.model.failing import Tolerance
 from pipeline.model.loaded_model import Model
@@ -39,7 +40,7 @@ def score(
     pinned: PinnedVersion | None = None,
     progress: Progress = lambda task, done, total: None,
 ) -> Publication:
-    """Score one job for one score date and publish it.
+    """Score one job for one score date and publish it; a job with [ready] is asked once whether its source is ready.
 
     Args:
         workspace: folders, store and databases.
@@ -52,9 +53,8 @@ def score(
     Raises:
         ScoringError: as the tasks do; `Held` and `NothingToDo` among them.
     """
-    pinned = pinned or registry.resolve(
-        workspace.home, job.model.name, job.model.alias, request.model_version
-    )
+    request = readiness.once(workspace, job, score_date, request)
+    pinned = pinned or _pinned(workspace, job, request)
     with _one_by_one(resources.limit_threads) as scorer:
         loading = scorer.submit(registry.load, pinned)
         scored: list[Future[Scored]] = []
@@ -89,6 +89,10 @@ def _predict(
     """Score a part by the model that is loaded once for all."""
     tolerance = Tolerance.of(job, work.part.rows)
     return score_part(workspace, work, pinned, loading.result(), Clock(), tolerance)
+
+
+def _pinned(workspace: Workspace, job: Job, request: RunRequest) -> PinnedVersion:
+    return registry.resolve(workspace.home, job.model.name, job.model.alias, request.model_version)
 
 
 def _write_all(

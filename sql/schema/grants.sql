@@ -35,8 +35,8 @@ GRANT SELECT ON scoring.alembic_version, scoring.identity, scoring.scoring_runs,
 GRANT SELECT ON SEQUENCE scoring.scoring_runs_run_id_seq, scoring.writing TO scoring_writer;
 GRANT INSERT (job, score_date, trigger, triggered_by, attempt, dry_run, interval_start, interval_end, served_by,
               idempotency_key, model_name, model_version, model_sha256, model_named, code_version, query_sha256,
-              job_sha256, input_sha256, library_versions, pipeline_version, parts, rows_extracted, rows_rejected,
-              rows_scored)
+              job_sha256, input_sha256, library_versions, pipeline_version, ready_sha256, parts, rows_extracted,
+              rows_rejected, rows_scored)
     ON scoring.scoring_runs TO scoring_writer;
 GRANT UPDATE (status, status_reason, idempotency_key, input_sha256, parts, rows_extracted, rows_rejected, rows_scored,
               extracted_at, scored_at, findings) ON scoring.scoring_runs TO scoring_writer;

@@ -53,6 +53,7 @@ CREATE TABLE scoring.scoring_runs (
     decided_as         text,
     metrics_pruned_at  timestamptz,
     pipeline_version   text,
+    ready_sha256       text,
     CHECK (status NOT IN ('published', 'superseded')
            OR (idempotency_key IS NOT NULL AND published_at IS NOT NULL AND rows_scored IS NOT NULL
                AND rows_extracted = rows_scored + rows_rejected AND NOT dry_run)),
@@ -130,6 +131,8 @@ COMMENT ON COLUMN scoring.scoring_runs.metrics_pruned_at IS
     'When its metrics, profiles and outcomes went, and the messages about it that had been sent.';
 COMMENT ON COLUMN scoring.scoring_runs.pipeline_version IS
     'Version of the product that scored; null of runs before 0.1.0, which did not note it.';
+COMMENT ON COLUMN scoring.scoring_runs.ready_sha256 IS
+    'SHA-256 of the text of the job''s ready query; null where it has none.';
 
 CREATE TABLE scoring.run_parts (
     run_id             bigint  NOT NULL REFERENCES scoring.scoring_runs,
