@@ -164,8 +164,8 @@ def _require_few(loaded: Model, failures: Sequence[Failure], tolerance: Toleranc
         raise PredictError(
             f"model {loaded.manifest.label} failed on more than {tolerance.rows} rows of a part, and no more are "
             f"rejected (gate.max_rejected_fraction, and {failing.MOST_ROWS} at most), the first {names}: {first.kind}: "
-            f"{first.text}. Rejecting rows was given up. Train a model that takes them, or correct the rows; if so many "
-            "bad rows are usual, raise gate.max_rejected_fraction.",
+            f"{first.text}. Rejecting rows was given up. Train a model that takes them, or correct the rows; if so "
+            "many bad rows are usual, raise gate.max_rejected_fraction.",
             private=[names, first.text],
         )
 
