@@ -5,7 +5,7 @@ Heavy imports stay inside the functions: Airflow reads the DAG files again and a
 
 import logging
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from airflow.sdk import Connection
@@ -150,7 +150,23 @@ def measure(job: Job, context: Mapping[str, Any], days: int) -> Json:
         measured = evaluate(workspace_of(job, warehouse=True), job, score_date(job, context, days))
     exporters.send_outcomes(job, measured)
     notify.notify_outcomes(job, context, measured)
+    if job.outcomes and job.outcomes.recheck:
+        _recheck(job, context, measured.score_date)
     return measured.json_value()
+
+
+def _recheck(job: Job, context: Mapping[str, Any], day: date) -> None:
+    """Hold a published run against its source, once more; that it cannot be is no reason to measure again."""
+    from pipeline.late_data.recheck import RecheckError, recheck
+
+    with outcome():
+        try:
+            done = recheck(workspace_of(job, warehouse=True), job, day)
+        except RecheckError as error:
+            log.warning("%s", error)
+            return
+    exporters.send_late(job, done)
+    notify.notify_late(job, context, done)
 
 
 def prune(context: Mapping[str, Any]) -> Json:

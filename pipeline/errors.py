@@ -39,7 +39,7 @@ def kept_text(error: BaseException) -> str:
     A database's own error shows the row that it refused below its first line.
     """
     text = str(error) if isinstance(error, ScoringError) else named(error, str(error).partition("\n")[0])
-    for part in getattr(error, "private", ()):
+    for part in filter(None, getattr(error, "private", ())):
         text = text.replace(part, "[see the log]")
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 

@@ -147,7 +147,7 @@ class Run(Value):
 
 
 class Scored(Value):
-    """A part's scores: a Parquet file beside the part, and another one with the profile of its rows and scores."""
+    """A part's scores: a file beside the part, one with the profile of its rows and scores, one of rows rejected."""
 
     run_id: int
     job: str
@@ -155,6 +155,7 @@ class Scored(Value):
     deployment: Deployment
     part: Part
     profile: Part | None = None
+    rejected: Part | None = None
     cost: Cost
 
 
@@ -164,6 +165,7 @@ class Written(Value):
     run_id: int
     part: Part
     profile: Part | None = None
+    rejected: int = 0
     predict: Cost
     write: Cost
 

@@ -15,7 +15,8 @@ _PLACEHOLDER = re.compile(r"(?<![A-Za-z])[A-Z]{2,}(?![A-Za-z])")
 
 RUN = {
     "rows_extracted": "rows that the query gave",
-    "rows_rejected": "rows that the contract rejected",
+    "rows_rejected": "rows that were rejected, by the contract or because the model itself raised",
+    "rows_failed": "of these, rows on which the model itself raised",
     "rows_scored": "rows with a score",
     "parts": "parts that the rows were cut into",
     "forecast_rows": "rows that were expected before the run",

@@ -92,6 +92,7 @@ class Record:
         rejected: column, rule and how many rows broke it.
         outcomes: how its scores compare with their outcomes, over all entities; empty while there are none.
         days: its job's score dates until its own.
+        late: how its source differed when it was last read again; None where it was not.
     """
 
     run: Row
@@ -102,6 +103,7 @@ class Record:
     rejected: Sequence[Row]
     outcomes: Mapping[str, float]
     days: Sequence[DaySummary]
+    late: Row | None = None
 
 
 def record(database_url: str, run_id: int) -> Record:
@@ -122,6 +124,7 @@ def record(database_url: str, run_id: int) -> Record:
         profiles: dict[str, dict[str, int]] = {}
         for profile in connection.execute(sa.text(_SQL["profiles"]), values):
             profiles.setdefault(profile.column_name, {})[profile.label] = profile.rows
+        late = connection.execute(sa.text(_SQL["late"]), values).mappings().one_or_none()
         return Record(
             run=dict(run),
             parts=details["ledger"],
@@ -131,6 +134,7 @@ def record(database_url: str, run_id: int) -> Record:
             rejected=details["rejected"],
             outcomes={row["metric"]: row["value"] for row in details["outcomes"]},
             days=_days(connection, [run["job"]], run["score_date"]),
+            late=dict(late) if late else None,
         )
 
 

@@ -66,6 +66,7 @@ def report(predictions: str, home: Path, run_id: int, link: Callable[[int], str]
         outcomes=_outcomes(record.outcomes),
         in_sample=bool(record.outcomes.get("in_sample")),
         gaps=_gaps(record.outcomes),
+        late=record.late,
         histories=_histories(record),
         card=card(home, record.run["model_name"], record.run["model_version"])
         if record.run["model_version"]

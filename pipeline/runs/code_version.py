@@ -43,6 +43,7 @@ INDIFFERENT = (
     "exports",
     "inspection",
     "integrations",
+    "late_data",
     "maintenance",
     "monitoring",
     "plain_text",

@@ -40,6 +40,8 @@ def log_metrics(workspace: Workspace, job: Job, run: Run, written: Sequence[Writ
     clock = Clock()
     with ledger.open_run(workspace.predictions, run.run_id):
         require_same(workspace, job, run)
+        failed = sum(part.rejected for part in written)
+        run = run.model_copy(update={"rows_rejected": run.rows_rejected + failed})
         summary = ScoreSummary()
         for part in written:
             for batch in _scores(workspace, run, part):
@@ -52,7 +54,7 @@ def log_metrics(workspace: Workspace, job: Job, run: Run, written: Sequence[Writ
             *training_days.findings(pinned, job.gate, run.score_date),
         )
         verdict = apply_gate(job.gate, run, summary, unusual)
-        counts = {**_counts(run, summary), **profile.metrics(), **summary.metrics()}
+        counts = {**_counts(run, summary), **profile.metrics(), "rows_failed": failed, **summary.metrics()}
         _enter(workspace.predictions, run, verdict, {**counts, **_costs(run, written, clock)}, profile)
     for finding in verdict.findings:
         log.warning("%s (%s): %s", finding.check, finding.action, finding.message)

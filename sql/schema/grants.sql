@@ -48,8 +48,8 @@ GRANT UPDATE (label, count) ON scoring.profiles TO scoring_writer;
 -- What a message was about stays; how it was sent is noted, and its text goes with that.
 GRANT UPDATE (body, repeated, reached, tries, sent_at, last_error) ON scoring.alerts TO scoring_writer;
 GRANT EXECUTE ON FUNCTION scoring.acts_as_owner, scoring.require_date, scoring.lock_night, scoring.write_as,
-    scoring.ensure_partition, scoring.summarize, scoring.analyze, scoring.older_model, scoring.publish,
-    scoring.serve_last_published, scoring.replace_outcomes TO scoring_writer;
+    scoring.claim_part, scoring.ensure_partition, scoring.summarize, scoring.analyze, scoring.older_model,
+    scoring.publish, scoring.serve_last_published, scoring.replace_outcomes TO scoring_writer;
 
 -- Whoever decides on a held run, or rolls back.
 GRANT SELECT ON scoring.identity, scoring.scoring_runs, scoring.run_parts, scoring.current_runs, scoring.publications,

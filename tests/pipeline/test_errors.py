@@ -11,6 +11,7 @@ def test_what_is_kept_of_an_error_names_no_entity() -> None:
     assert "ada" in str(error)
     assert kept_text(ValueError("duplicate key\nDETAIL: Key (ada) exists")) == "ValueError: duplicate key"
     assert kept_text(MemoryError()) == "MemoryError"
+    assert kept_text(ScoringError("failed: ", private=[""])) == "ScoringError: failed: "
 
 
 def test_an_error_names_the_first_database_that_was_noted() -> None:
