@@ -10,6 +10,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from pipeline.integrations import quality_messages
 from pipeline.monitoring.references import Reference
 from pipeline.reports import charts, histograms, queries, render
 from pipeline.reports.headline import describe
@@ -67,6 +68,7 @@ def report(predictions: str, home: Path, run_id: int, link: Callable[[int], str]
         in_sample=bool(record.outcomes.get("in_sample")),
         gaps=_gaps(record.outcomes),
         late=record.late,
+        quality=quality_messages.sentence(record.outcomes),
         histories=_histories(record),
         card=card(home, record.run["model_name"], record.run["model_version"])
         if record.run["model_version"]
@@ -172,6 +174,7 @@ _OUTCOMES = {
     "average_precision": "Average precision",
     "log_loss": "Log loss",
     "skill:base_rate": "Share of the base rate's loss that the model saves",
+    "quality_evidence": "Evidence that the model is worse than in training (its limit is 1)",
     "brier": "Brier score",
     "calibration_error": "Calibration error",
     "accuracy": "Accuracy",
