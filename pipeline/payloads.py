@@ -39,8 +39,7 @@ class RunRequest(Value):
     Attributes:
         trigger: what starts the run: an Airflow DAG run's id, or the command line. A new try of the same trigger takes
             over from the old one.
-        attempt: which try of the trigger this is, as the trigger counts them; an earlier one that comes late changes
-            nothing.
+        attempt: which try of the trigger this is, by its own count; an earlier one that comes late changes nothing.
         model_version: a registered version to use instead of the job's alias, because a person named it.
         dry_run: whether the run is never to be published.
         served_by: `model`, or the fallback that stands in for a run that failed.
