@@ -26,7 +26,7 @@ ServedBy = Literal["model", "last_published", "champion_previous"]
 
 
 class Readiness(Value):
-    """What was seen of a run's source before it began, after a wait; the digest is of the query that says so."""
+    """Whether the rows of a run's source were complete before it began, after so long a wait, by which query."""
 
     ready: bool
     seconds: float

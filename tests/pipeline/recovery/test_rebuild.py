@@ -32,9 +32,7 @@ def test_a_backup_and_the_store_give_back_what_there_was(rescue: Rescue) -> None
         lambda: prune(rescue),
         lambda: forget(rescue),
     ):
-        with pytest.raises(
-            BehindStore, match="restored from a backup. Nothing was touched.*scoring rebuild"
-        ):
+        with pytest.raises(BehindStore, match="restored from a backup. Nothing was touched.*scoring rebuild"):
             refused()
     rescue.page("Rebuild what the backup lacks")
     assert rescue.seen() == before
