@@ -11,10 +11,12 @@ import sqlalchemy as sa
 from pipeline.databases import statements
 from pipeline.databases.postgres import engine
 from pipeline.errors import UsageError
+from pipeline.reports import alarms
+from pipeline.reports.alarms import Alarm, Promise
 from pipeline.runs import history
 
 # What a page looks back on. Weeks, so that a weekday stands beside its like.
-DAYS = 6 * 7
+DAYS = 26 * 7
 
 Row = Mapping[str, Any]
 
@@ -35,10 +37,12 @@ class DaySummary:
         failed_run_id: a later run of that score date, which was to take its place and failed.
         decided_by: who approved or rejected it.
         started_at: when it began.
+        trigger: what started the run, or the one that waits for a person.
+        model_name: its model.
+        model_version: the model's version.
         score_mean: of the run's scores, where it came that far.
-        findings: how many things its gate found unusual.
-        roc_auc: of a binary model, once its outcomes are known; None where it was trained on that day.
-        rmse: of a regression, likewise.
+        findings: what its gate found unusual.
+        outcomes: figures of its outcomes, once they are known, and their alarms.
     """
 
     job: str
@@ -55,21 +59,32 @@ class DaySummary:
     failed_run_id: int | None
     decided_by: str | None
     started_at: datetime
+    trigger: str
+    model_name: str | None
+    model_version: int | None
     score_mean: float | None
-    findings: int
-    roc_auc: float | None
-    rmse: float | None
+    findings: Sequence[Mapping[str, str]]
+    outcomes: Mapping[str, float]
 
     @property
     def level(self) -> str:
         """As a traffic light: good, warn, bad; none where there is nothing to show."""
         if self.held_run_id is not None:
             return "warn"
-        if self.shown and (self.findings or self.served_by != "model" or self.failed_run_id):
+        if self.shown and (self.alarms or self.served_by != "model" or self.failed_run_id):
             return "warn"
         if self.shown:
             return "good"
         return "bad" if self.status == "failed" or self.rejected else "none"
+
+    @property
+    def alarms(self) -> list[Alarm]:
+        """What its gate and its outcomes ask to look at."""
+        return [*alarms.of_findings(self.findings), *alarms.of_outcomes(self.outcomes)]
+
+    def figure(self, metric: str) -> float | None:
+        """A figure of its outcomes; None where the model was trained on that day, or there is none."""
+        return None if self.outcomes.get("in_sample") else self.outcomes.get(metric)
 
     @property
     def rejected(self) -> bool:
@@ -91,6 +106,7 @@ class Record:
         profiles: column -> bin -> rows in it; the score's column is empty. Old runs have none.
         rejected: column, rule and how many rows broke it.
         outcomes: how its scores compare with their outcomes, over all entities; empty while there are none.
+        promise: what became of the promise of its score date; None where there is none.
         days: its job's score dates until its own.
     """
 
@@ -101,6 +117,7 @@ class Record:
     profiles: Mapping[str, Mapping[str, int]]
     rejected: Sequence[Row]
     outcomes: Mapping[str, float]
+    promise: Promise | None
     days: Sequence[DaySummary]
 
 
@@ -130,6 +147,7 @@ def record(database_url: str, run_id: int) -> Record:
             profiles=profiles,
             rejected=details["rejected"],
             outcomes={row["metric"]: row["value"] for row in details["outcomes"]},
+            promise=_promise(connection, run["job"], run["score_date"]),
             days=_days(connection, [run["job"]], run["score_date"]),
         )
 
@@ -140,27 +158,10 @@ def days(database_url: str, jobs: Sequence[str]) -> list[DaySummary]:
         return _days(connection, jobs, None)
 
 
-@dataclass(frozen=True)
-class Promise:
-    """A score date that fell due, and what became of it: a row of the view `punctuality`.
-
-    Attributes:
-        is_late: whether the promise is not kept, and its time has passed.
-    """
-
-    job: str
-    score_date: date
-    promised_at: datetime
-    published_at: datetime | None
-    status: str
-    run_id: int | None
-    is_late: bool
-
-
 def promises(database_url: str, jobs: Sequence[str]) -> list[Promise]:
-    """Of some jobs, those with a promise: what is late, and then the last score date that fell due of each."""
+    """The score dates of some jobs that fell due within the time that a page looks back on, by job and due date."""
     with _snapshot(database_url) as connection:
-        rows = connection.execute(sa.text(_SQL["promises"]), {"jobs": list(jobs)}).mappings()
+        rows = connection.execute(sa.text(_SQL["promises"]), {"jobs": list(jobs), "days": DAYS}).mappings()
         return [Promise(**row) for row in rows]
 
 
@@ -185,6 +186,12 @@ def _snapshot(database_url: str) -> Iterator[sa.Connection]:
         # A page that takes longer is not waited for, and must not keep the database busy.
         connection.execute(sa.text("SET LOCAL statement_timeout = '30s'"))
         yield connection
+
+
+def _promise(connection: sa.Connection, job: str, score_date: date) -> Promise | None:
+    values = {"job": job, "score_date": score_date}
+    row = connection.execute(sa.text(_SQL["promise"]), values).mappings().one_or_none()
+    return Promise(**row) if row else None
 
 
 def _days(connection: sa.Connection, jobs: Sequence[str], until: date | None) -> list[DaySummary]:

@@ -11,10 +11,12 @@ from pathlib import Path
 from markupsafe import Markup
 
 from pipeline.monitoring.references import Reference
-from pipeline.reports import charts, histograms, queries, render
+from pipeline.reports import queries, render
 from pipeline.reports.headline import describe
+from pipeline.reports.links import Links
 from pipeline.reports.model_card import card
 from pipeline.reports.next_steps import steps, urgent
+from pipeline.reports.pictures import charts, histograms, histories
 from pipeline.reports.queries import DaySummary, Record
 from pipeline.reports.render import MOST_PICTURES
 
@@ -34,14 +36,14 @@ class Feature:
     picture: Markup | None
 
 
-def report(predictions: str, home: Path, run_id: int, link: Callable[[int], str] | None = None) -> str:
+def report(predictions: str, home: Path, run_id: int, links: Links | None = None) -> str:
     """Write the report of a run: one HTML file that needs nothing else.
 
     Args:
         predictions: address of the predictions database, as any role that may read the views.
         home: the folder that holds models/, for the model's card.
         run_id: the run.
-        link: where another run's report is; None where the page stands alone.
+        links: where other pages are; None where the page stands alone.
 
     Raises:
         NoSuchRun: there is none of that number.
@@ -54,8 +56,10 @@ def report(predictions: str, home: Path, run_id: int, link: Callable[[int], str]
     return render.page(
         "report.html.jinja",
         run=record.run,
-        headline=describe(record.run),
-        shown=link(shown) if link and (shown := record.run["shown_run_id"]) not in (None, run_id) else None,
+        headline=describe(record),
+        shown=links.report(record.run["job"], shown)
+        if links and (shown := record.run["shown_run_id"]) not in (None, run_id)
+        else None,
         parts=record.parts,
         metrics=record.metrics,
         labels=sorted(((name.removeprefix(_SHARE), share) for name, share in shares.items()), key=_by_share),
@@ -123,7 +127,7 @@ def _histories(record: Record) -> list[tuple[str, Markup]]:
         # Whatever else there is of the same day, this run's page has this run's value, or none.
         values[at] = own(record)
         if any(number is not None for number in values.values()):
-            drawn.append((caption, charts.history(f"{caption}, day by day", values, at)))
+            drawn.append((caption, histories.history(f"{caption}, day by day", values, at)))
     return drawn
 
 
@@ -158,10 +162,13 @@ _VALUES: dict[str, tuple[Callable[[DaySummary], float | None], Callable[[Record]
     "Rows rejected": (lambda day: day.rows_rejected, lambda record: record.run["rows_rejected"]),
     "Mean score": (lambda day: day.score_mean, lambda record: record.metrics.get("score_mean")),
     "ROC AUC, once the outcomes were known": (
-        lambda day: day.roc_auc,
+        lambda day: day.figure("roc_auc"),
         lambda record: _trend(record, "roc_auc"),
     ),
-    "RMSE, once the outcomes were known": (lambda day: day.rmse, lambda record: _trend(record, "rmse")),
+    "RMSE, once the outcomes were known": (
+        lambda day: day.figure("rmse"),
+        lambda record: _trend(record, "rmse"),
+    ),
 }
 _OUTCOMES = {
     "outcomes": "Outcomes known",

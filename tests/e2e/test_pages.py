@@ -10,7 +10,7 @@ from datetime import date
 from html import unescape
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import quote
+from urllib.parse import quote, unquote, urlencode
 
 import httpx
 import pytest
@@ -19,6 +19,7 @@ from local.airflow import Airflow
 from local.rest import Rest
 from pipeline.embedded.server import Embedded
 from pipeline.integrations.dependencies import DependencyError, require_pool
+from pipeline.reports.links import Links
 from pipeline.reports.overview import overview
 from pipeline.reports.report import report
 from tests.e2e.test_nights import asked_job, ready, states, wait
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.airflow
 
 DAY = "2024-09-02"
+LINKS = Links("#", lambda job, run_id: "#", lambda job, trigger: "#", lambda job, trigger: "#")
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +72,9 @@ def test_every_page_needs_a_login_and_the_right_to_see_the_dag(
     scoring, *reports = paths(nights_home, night)
     for path in (scoring, *reports):
         assert get(airflow, None, path).status_code == 401
+        browser = httpx.get(f"{airflow.url}{path}", headers={"Accept": "text/html"}, trust_env=False)
+        assert browser.status_code == 302
+        assert browser.headers["Location"].endswith(f"/auth/login?{urlencode({'next': unquote(path)})}")
         assert night[0] not in get(airflow, None, path).text
         response = get(airflow, "ana", path)
         assert (response.status_code, night[0] in response.text) == (200, True)
@@ -250,7 +255,7 @@ def test_pages_fit_a_phone_and_fetch_nothing(
     nights_home: Home, night: tuple[str, str], browser: "Browser", tmp_path: Path, width: int
 ) -> None:
     analyst, run_id = nights_home.server.connections["analyst"], nights_home.last_run(night[0])["run_id"]
-    texts = report(analyst, nights_home.path, run_id), overview(analyst, [night[0]], lambda _: "#")
+    texts = report(analyst, nights_home.path, run_id), overview(analyst, [night[0]], LINKS)
     for number, text in enumerate(texts):
         path = tmp_path / f"{number}.html"
         path.write_text(text)

@@ -7,8 +7,8 @@ from email.message import EmailMessage
 import pytest
 
 from pipeline.integrations import messages
-from pipeline.integrations.messages import Subject
 from pipeline.integrations.outbox import Alert, deliver
+from pipeline.integrations.subject import Subject
 from pipeline.payloads import Evaluation, Finding, Verdict
 from tests.home import NIGHT, Home
 from tests.pipeline.shop import open_shop

@@ -176,7 +176,7 @@ def test_figures_of_a_date_that_the_model_has_seen_say_so_and_are_no_trend(shop:
         assert ("In sample: the model was trained on this score date." in text) == bool(seen)
         assert ("ROC AUC, once the outcomes were known" in text) != bool(seen)
         [day] = queries.days(shop.home.server.connections["analyst"], [shop.job])
-        assert day.roc_auc == (None if seen else 0.75)
+        assert day.figure("roc_auc") == (None if seen else 0.75)
 
 
 def test_features_stand_beside_the_training_data_the_most_unusual_first(shop: Shop) -> None:
