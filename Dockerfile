@@ -21,6 +21,8 @@ COPY orchestration /opt/scoring/orchestration
 COPY dags /opt/scoring/dags
 COPY plugins /opt/scoring/plugins
 COPY deploy /opt/scoring/deploy
+# The code runs where it lies, so no package brings the command.
+RUN printf '#!/bin/sh\nexec python -m pipeline "$@"\n' > /usr/local/bin/scoring && chmod 755 /usr/local/bin/scoring
 # A checkout may be closed to others; the image's user is one of them.
 RUN chmod --recursive a+rX /opt/scoring && python -m compileall -q /opt/scoring
 

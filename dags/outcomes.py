@@ -23,7 +23,7 @@ after the score date, for **{job.owner}**.
 
 Writes `scoring.outcome_metrics`. Runs every day at the hours of the job's schedule. A score date without a published
 run is skipped. Evaluating again replaces what was measured: clear the task, or run
-`python -m pipeline outcomes {job.name} DATE`.
+`scoring outcomes {job.name} DATE`.
 """
 
 

@@ -2,7 +2,7 @@
 
 These are scores of runs that nobody reads any more, rejected rows, parts, and what killed tries left in the store. What
 is published and in date stays, and so does an open run. Neither readers nor runs wait for it. What is in use is left
-for the next day. `python -m pipeline prune --dry-run` lists what would go.
+for the next day. `scoring prune --dry-run` lists what would go.
 """
 
 from datetime import UTC, datetime, timedelta

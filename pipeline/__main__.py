@@ -96,7 +96,7 @@ def _exits() -> Iterator[None]:
         # UNDEFINED_TABLE, UNDEFINED_FUNCTION, INVALID_SCHEMA_NAME
         unmade = getattr(getattr(error, "orig", None), "sqlstate", "") in ("42P01", "42883", "3F000")
         remedy = postgres_errors.remedy(error) or "Nothing was published; try again."
-        remedy = "Run: python -m pipeline migrate" if unmade else remedy
+        remedy = "Run: scoring migrate" if unmade else remedy
         fail(f"{type(error).__name__}: {named(error, str(error).splitlines()[0])}. {remedy}", FAILED)
 
 

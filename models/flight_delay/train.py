@@ -49,7 +49,7 @@ def main() -> None:
     try:
         nights, afterwards = read_nights(TRAINING), read(AFTERWARDS)
     except ScoringError as error:
-        sys.exit(f"{error}\nIs the sample loaded? python -m pipeline sample")
+        sys.exit(f"{error}\nIs the sample loaded? scoring sample")
     folder = train(arrived(nights), afterwards, nights)
     card = (folder / "MODEL_CARD.md").read_text(encoding="utf-8")
     print(f"{card}\nregistered {folder}. Review and commit models/flight_delay.")

@@ -63,7 +63,7 @@ def job(
         _say(f"wrote {home / file}")
     _say(
         "\nNext:\n"
-        "  1. Fill in the names in capitals in these files.\n"
+        "  1. Fill in the names in capitals in the job file, the queries and the script.\n"
         "  2. Name your warehouse: export AIRFLOW_CONN_WAREHOUSE=postgres://user:password@host:5432/database\n"
         "     or duckdb:////folder/file.duckdb, or sqlite:////folder/file.db\n"
         "  3. scoring migrate\n"

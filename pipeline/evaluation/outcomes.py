@@ -168,7 +168,7 @@ def _enter(database_url: str, run_id: int, metrics: performance.Metrics) -> None
         "values": list(values),
         "metrics": list(names),
     }
-    remedy = "Run `python -m pipeline migrate`, and make the connection's role a member of scoring_writer."
+    remedy = "Run `scoring migrate`, and make the connection's role a member of scoring_writer."
     arrays["numbers"] = list(metrics.values())
     with postgres_errors.translated_errors("predictions", OutcomeError, {"42": remedy}):
         waiting.patiently(

@@ -191,7 +191,7 @@ def _side(row: dict[str, Any], entities: int, mean: float | None) -> Side:
     if row["rows_scored"] and not entities:
         raise CompareError(
             f"run {row['run_id']} scored {row['rows_scored']} rows, and none of them is left in the database. "
-            f"Compare runs that still have their scores: python -m pipeline runs {row['job']}"
+            f"Compare runs that still have their scores: scoring runs {row['job']}"
         )
     return Side(row["run_id"], row["score_date"], row["status"], entities, mean)
 

@@ -174,7 +174,7 @@ def _find(store: str, part: ArchivedPart, entity_id: str) -> tuple[pa.RecordBatc
             return batch, place
     raise PartError(
         f"part {part.input.path} does not hold {entity_id!r}, though the database has a score of it in that part. "
-        "Find out what changed the database: python -m pipeline reproduce RUN"
+        "Find out what changed the database: scoring reproduce RUN"
     )
 
 

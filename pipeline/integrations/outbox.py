@@ -135,7 +135,7 @@ def send(database_url: str, recipient: str, urls: Sequence[str]) -> None:
     if failures:
         raise AlertError(
             f"{'; '.join(failures.values())}. {len(rows)} message(s) for {recipient!r} wait, and are sent with "
-            "the next one. See `python -m pipeline alerts`."
+            "the next one. See `scoring alerts`."
         )
 
 

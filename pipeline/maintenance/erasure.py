@@ -69,7 +69,7 @@ def erase(
     with janitor.session(uri) as session:
         runs = session.execute(sa.text(_SQL["runs"]), {"job": job}).all()
         if not runs:
-            raise EraseError(f"job {job!r} has no run. `python -m pipeline runs` lists the jobs that have.")
+            raise EraseError(f"job {job!r} has no run. `scoring runs` lists the jobs that have.")
         receipts.require_own(session, store, job, after_restore=after_restore)
         kept = {folder.run_id for folder in folders.folders(store, job)}
         for run in runs:

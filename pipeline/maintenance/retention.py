@@ -1,7 +1,7 @@
 """What has had its time goes: scores that nobody reads any more, their metrics, rejected rows, parts, leftover files.
 
 Each job's `[retention]` says how long, once the owner of the predictions database has entered it there
-(`retention_days`, by `python -m pipeline migrate`): who prunes chooses no days. What is published and in date stays,
+(`retention_days`, by `scoring migrate`): who prunes chooses no days. What is published and in date stays,
 and so does a run that is still open. The database holds these rules itself, so that a prune cannot race a publish. The
 next prune goes on where one was killed.
 """

@@ -26,7 +26,7 @@ def enter(database_url: str, jobs: Sequence[Job]) -> None:
 def difference(session: sa.Connection, job: str, file: RetentionSection | None) -> str | None:
     """Where a job's file, if it has one, says other days than the database, by whose days it is pruned."""
     row = session.execute(sa.text(_SQL["entered"]), {"job": job}).mappings().one_or_none()
-    remedy = "Run `python -m pipeline migrate` as the owner."
+    remedy = "Run `scoring migrate` as the owner."
     if row is None:
         first = "" if file else "Bring its file back. "
         return f"{job}: the database has no [retention] of it, so nothing of it goes. {first}{remedy}"

@@ -90,7 +90,7 @@ def versions(home: Path, name: str) -> tuple[dict[int, str], dict[str, int]]:
         models = sorted(file.parent.name for file in (home / "models").glob("*/versions.toml"))
         raise ModelError(
             f"no model {name!r} in {home / 'models'}: known are {', '.join(models) or 'none'}. "
-            f"Register it: python -m pipeline register {name} model.joblib --reference reference.parquet"
+            f"Register it: scoring register {name} model.joblib --reference reference.parquet"
         )
     files.require_no_link(path.parent)
     content = files.read_once(path)

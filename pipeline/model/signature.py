@@ -194,6 +194,6 @@ def _public(path: Path) -> ec.EllipticCurvePublicKey:
 def _remedy(origin: Path) -> str:
     name, version = origin.parts[-3:-1]
     return (
-        f"Whoever holds the private key looks at the version and signs it: {SIGN_KEY}=signing.pem python -m pipeline "
+        f"Whoever holds the private key looks at the version and signs it: {SIGN_KEY}=signing.pem scoring "
         f"sign {name} {version}"
     )

@@ -125,6 +125,4 @@ def _translated_errors() -> AbstractContextManager[None]:
         "Ask as the predictions database's owner (connection predictions_owner), to whom a superuser has granted it: "
         "GRANT scoring_analyst, scoring_job_analyst TO OWNER WITH ADMIN OPTION"
     )
-    return translated_errors(
-        "predictions", AnalystError, {"42501": owner, "42": "Run `python -m pipeline migrate`."}
-    )
+    return translated_errors("predictions", AnalystError, {"42501": owner, "42": "Run `scoring migrate`."})

@@ -64,6 +64,6 @@ def _require_revision(connection: sa.Connection, script: ScriptDirectory) -> Non
     raise RevisionError(
         f"the predictions database is at revision {revision}, which this checkout does not have. A newer checkout made "
         "it: migrate with that one. Or it is older than the baseline, which was never released: make a new database, "
-        "migrate it, and run `python -m pipeline rebuild`, which publishes again what the store has "
+        "migrate it, and run `scoring rebuild`, which publishes again what the store has "
         "(docs/how-to/back-up-and-restore.md)."
     )

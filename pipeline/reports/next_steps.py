@@ -16,7 +16,7 @@ def steps(run: Row) -> list[Step]:
         *(instead if shown not in (None, run["run_id"]) else []),
         ("Print all that the database has of this run:", f"show {run['run_id']}"),
     ]
-    return [(sentence, f"python -m pipeline {command}") for sentence, command in every]
+    return [(sentence, f"scoring {command}") for sentence, command in every]
 
 
 def urgent(run: Row) -> bool:

@@ -131,7 +131,7 @@ def record(database_url: str, run_id: int) -> Record:
     with _snapshot(database_url) as connection:
         run = connection.execute(sa.text(_SQL["run"]), values).mappings().one_or_none()
         if run is None:
-            raise NoSuchRun(f"no run {run_id}. `python -m pipeline runs` lists them.")
+            raise NoSuchRun(f"no run {run_id}. `scoring runs` lists them.")
         details = history.details(connection, run_id, analyst=True)
         features: dict[str, dict[str, float]] = {}
         for row in details["features"]:

@@ -63,7 +63,7 @@ def run(database_url: str, run_id: int) -> dict[str, Any]:
     if row["rows_scored"] is None or row["status"] in ("running", "failed"):
         raise LedgerError(
             f"run {run_id} of {row['job']} {row['score_date']} is {row['status']}, and was not scored to its "
-            f"end. Take one that was: python -m pipeline runs {row['job']}"
+            f"end. Take one that was: scoring runs {row['job']}"
         )
     return row
 

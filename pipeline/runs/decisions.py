@@ -80,7 +80,7 @@ def trigger_of(approver_url: str, run_id: int) -> Trigger:
     with _refusals(), postgres.engine(approver_url).connect() as connection:
         row = connection.execute(sa.text(_SQL["trigger"]), {"run_id": run_id}).mappings().one_or_none()
     if row is None:
-        raise LedgerError(f"no run {run_id}. `python -m pipeline runs` lists them.")
+        raise LedgerError(f"no run {run_id}. `scoring runs` lists them.")
     return Trigger(**row)
 
 
@@ -149,7 +149,7 @@ def roll_back(
             lambda connection: connection.execute(sa.text(_ROLL_BACK), values).one(),
         )
     if done.refusal is not None:
-        raise LedgerError(f"{done.refusal}. `python -m pipeline runs {job}` lists them.")
+        raise LedgerError(f"{done.refusal}. `scoring runs {job}` lists them.")
     return int(done.shown), int(done.replaced)
 
 

@@ -55,7 +55,7 @@ def show(database_url: str, run_id: int) -> dict[str, Any]:
     with engine(database_url).connect() as connection:
         row = connection.execute(sa.text(_RUN), {"run_id": run_id}).mappings().one_or_none()
         if row is None:
-            raise LedgerError(f"no run {run_id}. `python -m pipeline runs` lists them.")
+            raise LedgerError(f"no run {run_id}. `scoring runs` lists them.")
         return {**row, **details(connection, run_id)}
 
 

@@ -206,7 +206,7 @@ def enter_classes(connection: sa.Connection, model_sha256: str, classes: Sequenc
 
 def refusing() -> AbstractContextManager[None]:
     """Turn the predictions database's refusals into a LedgerError with the remedy."""
-    remedy = "Run `python -m pipeline migrate`, and make the connection's role a member of scoring_writer."
+    remedy = "Run `scoring migrate`, and make the connection's role a member of scoring_writer."
     return translated_errors("predictions", LedgerError, {"3F": remedy, "42": remedy})
 
 

@@ -77,8 +77,8 @@ def held(run_id: int, job: str, score_date: date, reason: str) -> Held:
     """Why a run is not published, and what to do."""
     return Held(
         f"run {run_id} of {job} {score_date} is held: {reason}. Analysts keep what they had. "
-        f"Look at it: python -m pipeline show {run_id}; then approve or reject: "
-        f'python -m pipeline approve {run_id} --by NAME --reason "WHY"'
+        f"Look at it: scoring show {run_id}; then approve or reject: "
+        f'scoring approve {run_id} --by NAME --reason "WHY"'
     )
 
 
@@ -113,7 +113,7 @@ def resolve(done: sa.Row[Any]) -> int | None:
         NotHeld: it was to be decided on, and is not held.
     """
     if done.outcome == "not held":
-        raise NotHeld(f"{done.said}. `python -m pipeline runs` shows which are.")
+        raise NotHeld(f"{done.said}. `scoring runs` shows which are.")
     if done.outcome == "ended":
         raise Superseded(done.said)
     if done.outcome == "overtaken":

@@ -157,7 +157,7 @@ def require_own(connection: sa.Connection, store: str, job: str, *, after_restor
         raise BehindStore(
             f"the store {store} holds published runs of {job} that this database does not know: "
             f"{', '.join(map(str, forgotten[:10]))}. It was restored from a backup. Nothing was touched. Bring them "
-            f"back: python -m pipeline rebuild {job}. Where they are not wanted, repeat this with --after-restore."
+            f"back: scoring rebuild {job}. Where they are not wanted, repeat this with --after-restore."
         )
 
 

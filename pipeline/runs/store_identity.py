@@ -144,7 +144,7 @@ def require(store: str, job: str, database: Database) -> None:
         raise ForeignStore(
             f"the runs of {job} in the store {store} belong to {whose}, and this is database {database.database_id}. "
             "Nothing was touched. Set SCORING_STORE to this database's own store. Or, where the other database is "
-            f"lost and this one is new and empty: python -m pipeline rebuild {job} --adopt-store"
+            f"lost and this one is new and empty: scoring rebuild {job} --adopt-store"
         )
     require_sealed(store, job, database)
 
@@ -179,7 +179,7 @@ def require_current(store: str, ask: Callable[[], Database]) -> None:
     if last > known:
         raise BehindStore(
             f"the store {store} has run {last}, and the last run of this database is {known}: it was "
-            "restored from a backup. Nothing was touched. Bring back what is missing: python -m pipeline rebuild. "
+            "restored from a backup. Nothing was touched. Bring back what is missing: scoring rebuild. "
             "Where it is not wanted: prune or erase with --after-restore."
         )
 
@@ -218,7 +218,7 @@ def claim(store: str, database: Database, run_id: int) -> None:
             return
         raise BehindStore(
             f"the store {store} has a run {run_id} of this database already, which was restored from a backup. "
-            "Nothing was touched. Bring back what is missing: python -m pipeline rebuild"
+            "Nothing was touched. Bring back what is missing: scoring rebuild"
         ) from None
 
 

@@ -32,8 +32,14 @@ def write(home: Path, texts: Mapping[str, str]) -> None:
         texts: path below it -> text.
 
     Raises:
-        ScaffoldError: one of them is there already.
+        ScaffoldError: one of them is there already, or a file lies where one of their folders belongs.
     """
+    folders = {folder for name in texts for folder in (home / name).parents}
+    if blocking := sorted(str(folder) for folder in folders if folder.exists() and not folder.is_dir()):
+        raise ScaffoldError(
+            f"{blocking[0]} is a file, and a folder belongs there. Nothing was written. Move it away, or choose "
+            "another name."
+        )
     if there := [name for name in texts if (home / name).exists()]:
         raise ScaffoldError(
             f"{', '.join(there)} in {home}: there already. Nothing was written. Choose another name, or move them away."

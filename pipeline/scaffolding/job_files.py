@@ -38,9 +38,9 @@ def make(home: Path, name: str, today: date) -> list[str]:
         f"sql/{name}/outcomes.sql": files.rendered("job/outcomes.sql", name=name),
         f"models/{name}/train.py": files.rendered("job/train.py", name=name),
     }
-    files.write(home, texts)
     if not (home / FILE).exists():  # the job file's first line names it
-        files.write(home, {FILE: schema_text()})
+        texts[FILE] = schema_text()
+    files.write(home, texts)
     return [*texts]
 
 

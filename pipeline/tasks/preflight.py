@@ -134,7 +134,7 @@ def _rights(workspace: Workspace, job: Job) -> str:
         if not connection.execute(
             sa.text("SELECT to_regclass('scoring.scoring_runs') IS NOT NULL")
         ).scalar_one():
-            raise CheckError("it has no schema `scoring`. Run: python -m pipeline migrate")
+            raise CheckError("it has no schema `scoring`. Run: scoring migrate")
         lacking = connection.execute(sa.text(_SQL["lacking"])).scalar_one()
         if lacking:
             raise CheckError(f"the role lacks {lacking}. GRANT scoring_writer TO it, as the owner.")

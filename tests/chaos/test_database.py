@@ -299,7 +299,7 @@ def test_a_predictions_database_that_refuses_is_not_tried_again(
 ) -> None:
     server = shop.home.server
     uri = {**server.connections, "airflow": server.uri("airflow")}[connection]
-    remedy = "Run `python -m pipeline migrate`, and make the connection's role a member of scoring_writer"
+    remedy = "Run `scoring migrate`, and make the connection's role a member of scoring_writer"
     with pytest.raises(LedgerError, match=f"predictions: .*{refusal}.*{remedy}"):
         begin(shop, replace(shop.home.workspace, predictions=uri)).go_on()
 

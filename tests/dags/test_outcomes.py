@@ -95,7 +95,7 @@ def test_it_is_due_every_day_at_the_jobs_hour_as_late_as_the_job_says(home: Home
     assert dag.end_date.astimezone(zone).date() == date(2025, 1, 3)
     assert list(dag.task_dict) == ["measure"]
     assert list(dag.params) == ["score_date"]
-    assert f"python -m pipeline outcomes {job} DATE" in str(dag.doc_md)
+    assert f"scoring outcomes {job} DATE" in str(dag.doc_md)
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ def test_each_step_goes_one_run_further_back_and_any_run_can_be_named(shop: Shop
     with pytest.raises(
         LedgerError,
         match=f"{shop.job} 2024-03-01: no run was published before run {first}. Run {first} is published; "
-        f"runs published before: {third}, {second}. `python -m pipeline runs {shop.job}` lists them",
+        f"runs published before: {third}, {second}. `scoring runs {shop.job}` lists them",
     ):
         back(shop)
     assert back(shop, to=third) == (third, first)

@@ -47,7 +47,7 @@ from tests.pipeline.shop import Shop
         (spoil_nothing, ("score", "JOB"), 2, "Missing argument 'FROM'"),
         (spoil_nothing, ("score", "JOB", "2024-03-01", "--now"), 2, "No such option: --now"),
         (spoil_nothing, ("scores",), 2, "No such command 'scores'"),
-        (spoil_nothing, ("show", "999999999"), 2, "no run 999999999. `python -m pipeline runs` lists them"),
+        (spoil_nothing, ("show", "999999999"), 2, "no run 999999999. `scoring runs` lists them"),
         (spoil_nothing, ("show", "first"), 2, "Invalid value for 'RUN': Input should be a valid integer"),
         (spoil_nothing, ("approve", "999999999", "--reason", "x"), 2, "no run 999999999"),
         (
@@ -111,11 +111,11 @@ def test_a_database_without_the_schema_says_how_to_make_it(
     monkeypatch.setenv("AIRFLOW_CONN_PREDICTIONS", shop.home.server.uri("postgres"))
     code, _, complained = run("runs")
     assert code == 1
-    assert 'relation "scoring.scoring_runs" does not exist. Run: python -m pipeline migrate' in complained
+    assert 'relation "scoring.scoring_runs" does not exist. Run: scoring migrate' in complained
     code, _, complained = run("score", shop.job, NIGHT)
     assert code == 2
     assert 'relation "scoring.identity" does not exist' in complained
-    assert "Run `python -m pipeline migrate`" in complained
+    assert "Run `scoring migrate`" in complained
 
 
 def test_the_program_ends_as_its_function_does(shop: Shop) -> None:

@@ -37,7 +37,7 @@ def test_what_is_wrong_with_a_report_is_named(shop: Shop, run: Command, tmp_path
     unwritten = tmp_path / "unwritten.html"
     code, _, complained = run("report", "99999999", "--out", str(unwritten))
     assert code == 2
-    assert complained == "no run 99999999. `python -m pipeline runs` lists them."
+    assert complained == "no run 99999999. `scoring runs` lists them."
     assert not unwritten.exists()
     assert run("report", "one")[0] == 2
 

@@ -62,7 +62,7 @@ def test_a_held_run_ends_with_3_and_is_approved(shop: Shop, run: Command) -> Non
     run_id = shop.home.last_run(shop.job)["run_id"]
     assert code == 3
     assert f"run {run_id} of {shop.job} 2024-03-01 is held: 100 rows were scored" in complained
-    assert f"python -m pipeline approve {run_id} --by NAME" in complained
+    assert f"scoring approve {run_id} --by NAME" in complained
     code, output, _ = run("approve", run_id, "--by", "ada", "--reason", "a quiet day")
     assert (code, output) == (0, f"run {run_id} published, approved by ada")
     assert shop.home.last_run(shop.job)["decision_reason"] == "a quiet day"
@@ -111,7 +111,7 @@ def test_a_night_is_rolled_back_in_a_persons_name(shop: Shop, run: Command) -> N
     assert "the reason '...' says nothing: it has no letter and no digit" in complained
     # What the pages and messages show to be typed is taken as it stands.
     [(_, shown), *_] = steps(record(shop.home.workspace.predictions, second).run)
-    code, output, complained = run(*shlex.split(shown)[3:], "--by", "ada")
+    code, output, complained = run(*shlex.split(shown)[1:], "--by", "ada")
     assert (code, complained) == (0, "")
 
 

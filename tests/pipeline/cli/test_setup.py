@@ -67,7 +67,7 @@ def test_check_says_what_fails(shop: Shop, run: Command, spoil: Callable[[Shop],
     ("database", "role", "finding"),
     [
         ("predictions", "analyst", "the role lacks INSERT on scoring.prediction_rows"),
-        ("postgres", "postgres", "it has no schema `scoring`. Run: python -m pipeline migrate"),
+        ("postgres", "postgres", "it has no schema `scoring`. Run: scoring migrate"),
         ("nowhere", "scoring_pipeline", 'database "nowhere" does not exist'),
     ],
 )

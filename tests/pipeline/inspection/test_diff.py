@@ -179,7 +179,7 @@ def test_without_its_job_file_a_run_is_compared_all_the_same(shop: Shop) -> None
 
 def test_runs_that_cannot_be_compared_are_refused(shop: Shop) -> None:
     run_id = shop.home.score(shop.job).run_id
-    with pytest.raises(LedgerError, match="no run 987654. `python -m pipeline runs` lists them."):
+    with pytest.raises(LedgerError, match="no run 987654. `scoring runs` lists them."):
         diff(shop, run_id, 987654)
     shop.change("visits = visits + 1")
     begun = shop.extract()

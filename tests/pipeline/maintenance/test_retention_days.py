@@ -11,7 +11,7 @@ def test_nothing_goes_of_a_job_whose_days_nobody_has_entered(shop: Shop) -> None
     assert pruned.gone == ()
     assert pruned.postponed == (
         f"{shop.job}: the database has no [retention] of it, so nothing of it goes. "
-        "Run `python -m pipeline migrate` as the owner.",
+        "Run `scoring migrate` as the owner.",
     )
     assert prune(shop).gone
 

@@ -239,7 +239,7 @@ def test_looking_a_version_up_unpickles_nothing(home: Home, pinned: PinnedVersio
             "stop",
             "champion",
             None,
-            "no model 'stop' in .*: known are shop. Register it: python -m pipeline register stop",
+            "no model 'stop' in .*: known are shop. Register it: scoring register stop",
         ),
     ],
 )

@@ -116,7 +116,7 @@ def test_whoever_can_write_to_git_and_has_no_key_gets_nothing_unpickled(
     secret, _ = key_pair(tmp_path / "theirs")
     save.sign_version(home.path, "shop", 1, secret)
     with pytest.raises(
-        ModelError, match=f"not made with the key of {signature.VERIFY_KEY}=.*python -m pipeline sign shop 1"
+        ModelError, match=f"not made with the key of {signature.VERIFY_KEY}=.*scoring sign shop 1"
     ):
         load(home)
     assert not trap.exists()
@@ -145,9 +145,7 @@ def test_no_signature_is_refused(home: Home, version: Path, content: bytes | Non
     path.unlink()
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(
-        ModelError, match=r"(is missing, and|not a signature).*python -m pipeline sign shop 1"
-    ):
+    with pytest.raises(ModelError, match=r"(is missing, and|not a signature).*scoring sign shop 1"):
         load(home)
 
 

@@ -124,7 +124,7 @@ def test_a_database_that_no_revision_leads_on_from_is_refused(fresh: str, statem
     before = rows(fresh, "SELECT version_num FROM scoring.alembic_version")
     with pytest.raises(
         RevisionError,
-        match=r"is at revision 00\d\d, which this checkout does not have. .* `python -m pipeline rebuild`",
+        match=r"is at revision 00\d\d, which this checkout does not have. .* `scoring rebuild`",
     ):
         migrate(fresh)
     assert rows(fresh, "SELECT version_num FROM scoring.alembic_version") == before

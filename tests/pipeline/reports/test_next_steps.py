@@ -33,7 +33,7 @@ def run(status: str, **changed: Any) -> dict[str, Any]:
     ],
 )
 def test_every_state_has_its_commands(row: dict[str, Any], commands: list[str]) -> None:
-    assert [command for _, command in steps(row)] == [f"python -m pipeline {command}" for command in commands]
+    assert [command for _, command in steps(row)] == [f"scoring {command}" for command in commands]
 
 
 def test_a_job_of_any_name_is_one_word_of_the_shell() -> None:

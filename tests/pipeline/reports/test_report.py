@@ -84,7 +84,7 @@ def test_a_published_run(shop: Shop) -> None:
     again = shop.home.score(shop.job)
     html = Page(report(shop.home, again.run_id)).said
     assert f"Roll back: show run {done.run_id} to analysts again" in html
-    assert f'python -m pipeline rollback {shop.job} {NIGHT} --reason "WHY"' in html
+    assert f'scoring rollback {shop.job} {NIGHT} --reason "WHY"' in html
     before = Page(report(shop.home, done.run_id)).said
     assert (
         f"another run has replaced it: 100 rows scored, 0 rejected. Analysts see run {again.run_id}."
@@ -113,7 +113,7 @@ def test_a_held_run_says_why_and_how_to_decide(shop: Shop) -> None:
     page = Page(report(shop.home, run_id)).said
     assert "Held until a person decides: 100 rows scored, 0 rejected." in page
     assert "100 rows were scored, and gate.min_rows is 1000" in page
-    assert f'python -m pipeline approve {run_id} --reason "WHY"' in page
+    assert f'scoring approve {run_id} --reason "WHY"' in page
     decide(shop.home.approver, run_id, approve=False, by="ann", reason="too few")
     assert "Held, and then rejected by ann: 100 rows scored" in Page(report(shop.home, run_id)).said
 

@@ -54,7 +54,7 @@ def test_a_closed_run_stays_as_it_is(shop: Shop) -> None:
 
 
 def test_a_database_without_the_schema_is_refused_with_the_remedy(shop: Shop) -> None:
-    with pytest.raises(LedgerError, match="Run `python -m pipeline migrate`"):
+    with pytest.raises(LedgerError, match="Run `scoring migrate`"):
         failures.note(shop.home.server.uri("postgres"), failure(shop, "one"), begin=True)
 
 

@@ -31,7 +31,7 @@ def test_show_tells_all_of_a_run(shop: Shop) -> None:
 
 
 def test_show_of_a_run_that_is_not_there_says_how_to_find_one(shop: Shop) -> None:
-    with pytest.raises(LedgerError, match=r"no run 999999999\. `python -m pipeline runs` lists them"):
+    with pytest.raises(LedgerError, match=r"no run 999999999\. `scoring runs` lists them"):
         history.show(shop.home.workspace.predictions, 999_999_999)
 
 

@@ -169,9 +169,19 @@ def test_a_file_that_is_there_stays_and_nothing_is_written_beside_it(tmp_path: P
     assert (tmp_path / there).read_text() == "mine"
 
 
+@pytest.mark.parametrize("blocking", ["dags", "sql/churn", "models"])
+def test_a_file_where_a_folder_belongs_is_named_and_nothing_is_written(tmp_path: Path, blocking: str) -> None:
+    (tmp_path / blocking).parent.mkdir(exist_ok=True)
+    (tmp_path / blocking).write_text("mine")
+    with pytest.raises(ScaffoldError, match=f"{blocking} is a file, and a folder belongs there. Nothing was"):
+        job_files.make(tmp_path, "churn", TODAY)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [tmp_path / blocking]
+
+
 def test_a_second_job_leaves_the_first_and_the_schema_as_they_are(tmp_path: Path) -> None:
-    first = job_files.make(tmp_path, "churn", TODAY)
-    (tmp_path / "job.schema.json").write_text("older")
+    *first, schema = job_files.make(tmp_path, "churn", TODAY)
+    assert schema == "job.schema.json"
+    (tmp_path / schema).write_text("older")
     before = [(tmp_path / name).read_text() for name in first]
     job_files.make(tmp_path, "upsell", TODAY)
     assert [(tmp_path / name).read_text() for name in first] == before
