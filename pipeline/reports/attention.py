@@ -8,9 +8,9 @@ from itertools import groupby
 
 from pipeline.reports import alarms
 from pipeline.reports.alarms import Promise
+from pipeline.reports.days import DaySummary
 from pipeline.reports.jobs import JobFacts
 from pipeline.reports.links import Links
-from pipeline.reports.queries import DaySummary
 
 # A failed score date of longer ago is no news; the calendar has it.
 _RECENT = 7

@@ -11,12 +11,11 @@ from markupsafe import Markup
 from pipeline.reports import alarms, attention, queries, render
 from pipeline.reports.alarms import PROMISED, Promise
 from pipeline.reports.attention import Item
+from pipeline.reports.days import DaySummary, by_day
 from pipeline.reports.jobs import JobFacts
 from pipeline.reports.links import Links
 from pipeline.reports.pictures import calendars, histories
 from pipeline.reports.pictures.calendars import Cell
-from pipeline.reports.queries import DaySummary
-from pipeline.reports.report import by_day
 
 Row = TypeVar("Row", DaySummary, Promise)
 

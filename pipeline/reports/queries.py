@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,85 +11,24 @@ import sqlalchemy as sa
 from pipeline.databases import statements
 from pipeline.databases.postgres import engine
 from pipeline.errors import UsageError
-from pipeline.reports import alarms
-from pipeline.reports.alarms import Alarm, Promise
+from pipeline.reports.alarms import Promise
+from pipeline.reports.days import DaySummary
 from pipeline.runs import history
 
 # What a page looks back on. Weeks, so that a weekday stands beside its like.
 DAYS = 26 * 7
 
 Row = Mapping[str, Any]
+# A slice's column and its value, which may be missing -> metric -> figure.
+Groups = Mapping[tuple[str, str | None], Mapping[str, float]]
+# A score date, and the number of its run.
+Neighbour = tuple[date, int]
 
 _SQL = statements.load("reports/pages")
 
 
 class NoSuchRun(UsageError):
     """A run that a page is asked for and that is not there."""
-
-
-@dataclass(frozen=True)
-class DaySummary:
-    """What stands for a job's score date: the run that analysts see, else its last try.
-
-    Attributes:
-        shown: whether analysts see this run.
-        held_run_id: a run of that score date that waits for a person.
-        failed_run_id: a later run of that score date, which was to take its place and failed.
-        decided_by: who approved or rejected it.
-        started_at: when it began.
-        trigger: what started the run, or the one that waits for a person.
-        model_name: its model.
-        model_version: the model's version.
-        score_mean: of the run's scores, where it came that far.
-        findings: what its gate found unusual.
-        outcomes: figures of its outcomes, once they are known, and their alarms.
-    """
-
-    job: str
-    score_date: date
-    run_id: int
-    status: str
-    status_reason: str | None
-    served_by: str
-    staleness_days: int
-    rows_scored: int | None
-    rows_rejected: int | None
-    shown: bool
-    held_run_id: int | None
-    failed_run_id: int | None
-    decided_by: str | None
-    started_at: datetime
-    trigger: str
-    model_name: str | None
-    model_version: int | None
-    score_mean: float | None
-    findings: Sequence[Mapping[str, str]]
-    outcomes: Mapping[str, float]
-
-    @property
-    def level(self) -> str:
-        """As a traffic light: good, warn, bad; none where there is nothing to show."""
-        if self.held_run_id is not None:
-            return "warn"
-        if self.shown and (self.alarms or self.served_by != "model" or self.failed_run_id):
-            return "warn"
-        if self.shown:
-            return "good"
-        return "bad" if self.status == "failed" or self.rejected else "none"
-
-    @property
-    def alarms(self) -> list[Alarm]:
-        """What its gate and its outcomes ask to look at."""
-        return [*alarms.of_findings(self.findings), *alarms.of_outcomes(self.outcomes)]
-
-    def figure(self, metric: str) -> float | None:
-        """A figure of its outcomes; None where the model was trained on that day, or there is none."""
-        return None if self.outcomes.get("in_sample") else self.outcomes.get(metric)
-
-    @property
-    def rejected(self) -> bool:
-        """Whether it was held, and nobody approved it."""
-        return self.status == "abandoned" and self.decided_by is not None
 
 
 @dataclass(frozen=True)
@@ -106,8 +45,11 @@ class Record:
         profiles: column -> bin -> rows in it; the score's column is empty. Old runs have none.
         rejected: column, rule and how many rows broke it.
         outcomes: how its scores compare with their outcomes, over all entities; empty while there are none.
+        groups: the same of groups: a slice's column and value -> metric -> figure.
         promise: what became of the promise of its score date; None where there is none.
         days: its job's score dates until its own.
+        previous: the score date before that has a run, and the number of the run that analysts see, else its last.
+        following: the one after.
     """
 
     run: Row
@@ -117,8 +59,11 @@ class Record:
     profiles: Mapping[str, Mapping[str, int]]
     rejected: Sequence[Row]
     outcomes: Mapping[str, float]
+    groups: Groups
     promise: Promise | None
     days: Sequence[DaySummary]
+    previous: Neighbour | None
+    following: Neighbour | None
 
 
 def record(database_url: str, run_id: int) -> Record:
@@ -147,8 +92,11 @@ def record(database_url: str, run_id: int) -> Record:
             profiles=profiles,
             rejected=details["rejected"],
             outcomes={row["metric"]: row["value"] for row in details["outcomes"]},
+            groups=_groups(connection, run_id),
             promise=_promise(connection, run["job"], run["score_date"]),
             days=_days(connection, [run["job"]], run["score_date"]),
+            previous=_neighbour(connection, run, "previous"),
+            following=_neighbour(connection, run, "following"),
         )
 
 
@@ -186,6 +134,19 @@ def _snapshot(database_url: str) -> Iterator[sa.Connection]:
         # A page that takes longer is not waited for, and must not keep the database busy.
         connection.execute(sa.text("SET LOCAL statement_timeout = '30s'"))
         yield connection
+
+
+def _groups(connection: sa.Connection, run_id: int) -> Groups:
+    groups: dict[tuple[str, str | None], dict[str, float]] = {}
+    for row in connection.execute(sa.text(_SQL["groups"]), {"run_id": run_id}):
+        groups.setdefault((row.slice_column, row.slice_value), {})[row.metric] = row.value
+    return groups
+
+
+def _neighbour(connection: sa.Connection, run: Row, which: str) -> Neighbour | None:
+    values = {"job": run["job"], "score_date": run["score_date"]}
+    row = connection.execute(sa.text(_SQL[which]), values).one_or_none()
+    return (row.score_date, row.run_id) if row else None
 
 
 def _promise(connection: sa.Connection, job: str, score_date: date) -> Promise | None:

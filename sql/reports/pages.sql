@@ -82,3 +82,26 @@ SELECT seen.job, seen.score_date, seen.promised_at, seen.published_at, seen.stat
            AND now() > seen.promised_at AS is_late
 FROM scoring.punctuality AS seen
 WHERE seen.job = :job AND seen.score_date = :score_date AND seen.status <> 'withdrawn'
+
+-- name: groups
+-- How a run's scores compare with their outcomes in the groups of its slices; the figures that pages show.
+SELECT slice_column, slice_value, metric, value
+FROM scoring.outcome_metrics
+WHERE run_id = :run_id AND slice_column <> ''
+      AND (metric IN ('small', 'outcomes', 'coverage', 'roc_auc', 'log_loss', 'mae', 'rmse', 'bias', 'mean_outcome')
+           OR metric ~ '^(accuracy|base_rate|selection_rate|recall|precision|false_positive_rate)(_low|_high)?$')
+ORDER BY slice_column, slice_value NULLS LAST, metric
+
+-- name: previous
+-- Of the last score date before another one that has a run: the run that analysts see, else its last try.
+SELECT run.score_date, run.run_id
+FROM scoring.scoring_runs AS run LEFT JOIN scoring.current_runs AS pointer USING (run_id)
+WHERE run.job = :job AND run.score_date < :score_date AND NOT run.dry_run
+ORDER BY run.score_date DESC, pointer.run_id IS NOT NULL DESC, run.run_id DESC LIMIT 1
+
+-- name: following
+-- The same of the first score date after another one.
+SELECT run.score_date, run.run_id
+FROM scoring.scoring_runs AS run LEFT JOIN scoring.current_runs AS pointer USING (run_id)
+WHERE run.job = :job AND run.score_date > :score_date AND NOT run.dry_run
+ORDER BY run.score_date, pointer.run_id IS NOT NULL DESC, run.run_id DESC LIMIT 1

@@ -29,11 +29,14 @@ def test_only_passing_faults_are_retried(raised: Exception, seen: type[Exception
 
 @pytest.mark.parametrize("outer", [ScoringError("bad input. Do this."), ConnectionError("lost")])
 def test_a_failed_tasks_log_has_one_traceback(outer: Exception) -> None:
-    with pytest.raises((AirflowFailException, ConnectionError)) as failed, outcome():
+    def stage() -> None:
         try:
             raise OSError("what a driver said")
         except OSError as inner:
             raise outer from inner
+
+    with pytest.raises((AirflowFailException, ConnectionError)) as failed, outcome():
+        stage()
     text = "".join(traceback.format_exception(failed.value))
     assert text.count("Traceback (most recent call last)") == 1
     assert text.rstrip().endswith(str(outer))

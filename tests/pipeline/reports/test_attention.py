@@ -8,9 +8,9 @@ import pytest
 
 from pipeline.reports.alarms import Promise
 from pipeline.reports.attention import Item, items
+from pipeline.reports.days import DaySummary
 from pipeline.reports.jobs import JobFacts
 from pipeline.reports.links import Links
-from pipeline.reports.queries import DaySummary
 from tests.home import NIGHT
 
 LINKS = Links("all", "report/{}/{}".format, "form/{}/{}".format, lambda *_: None)

@@ -202,6 +202,7 @@ def made(state: dict[str, Any], alarm: dict[str, Any]) -> Record:
         "failed_run_id": None, "shown_run_id": 7, "rows_scored": 100, "rows_rejected": 0, "rows_extracted": 100,
         "findings": alarm.get("findings", []), **state,
     }  # fmt: skip
+    none: dict[str, Any] = {"groups": {}, "previous": None, "following": None}
     empty: dict[str, Any] = {
         "parts": [],
         "metrics": {},
@@ -210,7 +211,7 @@ def made(state: dict[str, Any], alarm: dict[str, Any]) -> Record:
         "rejected": [],
         "days": [],
     }
-    return Record(run=row, outcomes=alarm.get("outcomes", {}), promise=alarm.get("promise"), **empty)
+    return Record(run=row, outcomes=alarm.get("outcomes", {}), promise=alarm.get("promise"), **empty, **none)
 
 
 def test_a_run_without_an_alarm_is_as_usual() -> None:

@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 from pipeline.__main__ import app
 from pipeline.reports import queries
 from pipeline.reports import report as reports
+from pipeline.reports.links import Links
 from pipeline.runs.decisions import decide, roll_back
 from pipeline.runs.publications import Held
 from tests.home import NIGHT, Home, shop_rows
@@ -161,8 +162,40 @@ def test_what_became_of_it_once_somebody_knows(shop: Shop) -> None:
     shop.home.sql(f"{statement} ARRAY['roc_auc', 'roc_auc'], ARRAY[0.75, 0.5])", run_id=run_id)
     page = Page(report(shop.home, run_id))
     assert "ROC AUC 0.75 " in page.said
-    assert "0.5 " not in page.said.split(" Outcomes ")[1].split("The last weeks")[0]
+    assert "By channel ROC AUC web 0.5 " in page.said.split(" Outcomes ")[1].split("The last weeks")[0]
     assert f"least 0.75, most 0.75, 0.75 on {NIGHT}." in page.said
+
+
+def test_the_page_leads_to_the_dates_beside_it_and_into_airflow(shop: Shop) -> None:
+    days = [NIGHT + timedelta(days=number) for number in (0, 2, 3)]
+    runs = [shop.home.score(shop.job, day).run_id for day in days]
+    links = Links(
+        "/all", lambda job, run_id: f"/{job}/{run_id}", lambda *_: "/form", lambda job, trigger: "/dag run"
+    )
+    analyst = shop.home.server.connections["analyst"]
+
+    def ways(run_id: int) -> list[str | None]:
+        page = reports.report(analyst, shop.home.path, run_id, links)
+        nav = Page(page.partition("<nav")[2].partition("</nav>")[0].partition(">")[2])
+        return [value for tag, name, value in nav.attributes if (tag, name) == ("a", "href")]
+
+    assert ways(runs[1]) == ["/all", f"/{shop.job}/{runs[0]}", f"/{shop.job}/{runs[2]}", "/dag run"]
+    assert ways(runs[0]) == ["/all", f"/{shop.job}/{runs[1]}", "/dag run"]
+    held = shop.hold(NIGHT + timedelta(days=9))
+    assert ways(held)[-1] == "/form"
+    assert "<nav" not in report(shop.home, runs[1])  # which stands alone
+
+
+def test_the_job_file_and_the_query_are_readable_and_say_whether_they_have_changed(shop: Shop) -> None:
+    run_id = shop.home.score(shop.job).run_id
+    page = Page(report(shop.home, run_id)).said
+    assert f"dags/{shop.job}.toml, as the run had it" in page
+    assert f"sql/{shop.job}.sql, as the run had it SELECT * FROM {shop.table} ORDER BY entity_id" in page
+    shop.query("SELECT * FROM {table} WHERE visits > 0")
+    assert (
+        f"sql/{shop.job}.sql, which has changed since the run SELECT *"
+        in Page(report(shop.home, run_id)).said
+    )
 
 
 def test_figures_of_a_date_that_the_model_has_seen_say_so_and_are_no_trend(shop: Shop) -> None:
@@ -329,8 +362,6 @@ def test_nights_that_nobody_saw_are_no_history(shop: Shop) -> None:
     shop.home.score(shop.job)
     last = date(2024, 3, 3)
     nights = shop.home.score(shop.job, last)
-    days = reports.by_day([], last, lambda night: night.rows_scored)
-    assert days == {last: None}
     assert f"2 days from {NIGHT} to {last}" in report(shop.home, nights.run_id)
 
 
