@@ -132,6 +132,7 @@ LINKS = Links(
     report=lambda job, run_id: f"{_HERE}/dags/{quote(job)}/reports/{run_id}",
     form=lambda job, trigger: (run := _dag_run(job, trigger)) and f"{run}/tasks/decide/required_actions",
     dag_run=_dag_run,
+    dag=lambda job: f"{_AIRFLOW}/dags/{quote(job)}",
 )
 
 

@@ -62,7 +62,7 @@ def items(
         for place, day in enumerate(days)
         if (item := _of_day(day, late.pop(day.score_date, None), links, newest, place >= len(days) - _RECENT))
     ]
-    return [*broken, *_without_a_run(job, list(late.values())), *reversed(found)]
+    return [*broken, *_without_a_run(job, list(late.values()), links), *reversed(found)]
 
 
 def _of_day(
@@ -110,7 +110,7 @@ def _is_news(day: DaySummary, word: str, newest: set[date], recent: bool) -> boo
     return {"held": True, "failed": recent, "running": False}.get(word, day.score_date in newest)
 
 
-def _without_a_run(job: str, late: Sequence[Promise]) -> Iterator[Item]:
+def _without_a_run(job: str, late: Sequence[Promise], links: Links) -> Iterator[Item]:
     """Score dates that nobody began to score, those of one cause together."""
     for status, group in groupby(late, key=lambda promise: promise.status):
         promises = list(group)
@@ -123,7 +123,7 @@ def _without_a_run(job: str, late: Sequence[Promise]) -> Iterator[Item]:
             days=f"{first} to {last}" if several else str(last),
             word=status,
             reason=f"{len(promises)} score dates, the last {alarm.sentence}" if several else alarm.sentence,
-            links=(),
+            links=(("DAG", links.dag(job)),),
             command=f"scoring score {shlex.quote(job)} {first}{f' {last}' if several else ''}",
         )
 

@@ -13,9 +13,11 @@ class Links:
         report: of the report of a job's run, by its number.
         form: of where to approve or reject a held run, by its trigger; None where Airflow did not start it.
         dag_run: of the DAG run of a trigger; None likewise.
+        dag: of a job's DAG, where it is started and unpaused.
     """
 
     scoring: str
     report: Callable[[str, int], str]
     form: Callable[[str, str], str | None]
     dag_run: Callable[[str, str], str | None]
+    dag: Callable[[str], str]

@@ -41,6 +41,7 @@ class Lane:
         facts: what its file says.
         last: its last day; None where it has not run.
         level: as a traffic light: the gravest of what needs a person, else that of its last day.
+        word: what the light means here.
         sentence: what became of that day.
         href: where that day's report is.
         kept: how well it keeps its promise.
@@ -52,6 +53,7 @@ class Lane:
     facts: JobFacts
     last: DaySummary | None
     level: str
+    word: str
     sentence: str
     href: str | None
     kept: str | None
@@ -118,13 +120,16 @@ def _counts(lanes: Sequence[Lane]) -> str:
 
 def _lane(history: History, links: Links, told: Sequence[Item]) -> Lane:
     last = history.days[-1] if history.days else None
-    levels = [item.level for item in told] + ([last.level] if last else ["none"])
+    levels = [item.level for item in told] + [last.level if last else "none"]
+    level = min(levels, key=_LEVELS.index)
+    words = [item.word for item in told if item.level == level]
     cells = _cells(history, links)
     return Lane(
         job=history.job,
         facts=history.facts,
         last=last,
-        level=min(levels, key=_LEVELS.index),
+        level=level,
+        word=words[0] if words else calendars.WORDS[level],
         sentence=_sentence(last) if last else "never ran",
         href=links.report(last.job, last.run_id) if last else None,
         kept=_kept(history.promises),

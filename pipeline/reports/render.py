@@ -8,8 +8,6 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from pipeline.reports.pictures.calendars import WORDS
-
 # Rows of a table; a page is for looking, the tables of the database are for all of it.
 MOST, MOST_PARTS = 30, 100
 # Pictures of features.
@@ -47,7 +45,7 @@ _ENVIRONMENT = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_MOST = {"MOST": MOST, "MOST_PARTS": MOST_PARTS, "MOST_PICTURES": MOST_PICTURES, "WORDS": WORDS}
+_MOST = {"MOST": MOST, "MOST_PARTS": MOST_PARTS, "MOST_PICTURES": MOST_PICTURES}
 _ENVIRONMENT.filters |= {
     "instant": _instant,
     "local": _local,

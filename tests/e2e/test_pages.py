@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.airflow
 
 DAY = "2024-09-02"
-LINKS = Links("#", lambda job, run_id: "#", lambda job, trigger: "#", lambda job, trigger: "#")
+LINKS = Links(
+    "#", lambda job, run_id: "#", lambda job, trigger: "#", lambda job, trigger: "#", lambda job: "#"
+)
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from markupsafe import Markup
 
 # Of a day; with the room around it, which is also what is left for the names of the weekdays and above for months.
-_SIDE, _STEP, _LEFT, _ABOVE = 13, 15, 26, 16
+_SIDE, _STEP, _LEFT, _ABOVE = 13, 15, 30, 16
 _CALENDAR = Markup(
     '<svg class="calendar" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="group">'
     "<title>{title}</title><desc>{text}</desc>{inside}</svg>"

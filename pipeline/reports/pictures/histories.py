@@ -57,6 +57,8 @@ def history(
     shapes += Markup("").join(
         LINE.format(kind="line", points=points([place(day) for day in group])) for group in _unbroken(values)
     )
+    if not small and at in present:
+        words += TEXT.format(x=100, y=frame.above - 5, anchor="end", word=f"{present[at]:,.4g} in this run")
     for day in present:
         mark = _dot(frame, place(day), len(present), marked=day == at)
         words += _hit(frame, place(day)[0] / WIDTH, 1 / (days + 1), mark, f"{day}: {present[day]:,.6g}")

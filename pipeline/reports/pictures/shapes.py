@@ -16,7 +16,6 @@ WIDTH = 300
 # About what a letter takes, and what a picture has at least, in pixels.
 LETTER, NARROW, BROAD = 6.5, 150, 320
 
-BAR = Markup('<rect class="run" x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}"/>')
 LINE = Markup('<polyline class="{kind}" points="{points}"/>')
 AREA = Markup('<polygon class="{kind}" points="{points}"/>')
 # What a pointer has to be on to see a value: as high as the frame.

@@ -13,7 +13,7 @@ from pipeline.reports.jobs import JobFacts
 from pipeline.reports.links import Links
 from tests.home import NIGHT
 
-LINKS = Links("all", "report/{}/{}".format, "form/{}/{}".format, lambda *_: None)
+LINKS = Links("all", "report/{}/{}".format, "form/{}/{}".format, lambda *_: None, "dag/{}".format)
 DUE = datetime(2024, 3, 1, 7, tzinfo=UTC)
 FINDING = {"check": "volume", "action": "warn", "message": "3 rows"}
 
@@ -119,7 +119,11 @@ def test_dates_that_nobody_began_to_score_are_one_item_with_one_command() -> Non
         "scoring score shop 2024-03-01 2024-03-03",
     )
     assert skipped.reason.startswith("3 score dates, the last promised by ")
-    assert (missing.days, missing.word, missing.links) == (str(date(2024, 3, 4)), "missing", ())
+    assert (missing.days, missing.word, missing.links) == (
+        str(date(2024, 3, 4)),
+        "missing",
+        (("DAG", "dag/shop"),),
+    )
 
 
 def test_a_broken_job_file_comes_first() -> None:

@@ -17,9 +17,9 @@ def test_a_calendar_has_monday_on_top_and_no_meaning_in_colour_alone() -> None:
     drawn = read(calendars.calendar("nights", cells))
     placed = {group.findtext("title"): group.find("rect") for group in drawn.iter("g")}
     assert {name: (r.get("x"), r.get("y")) for name, r in placed.items() if r is not None} == {
-        "fine": ("26", "76"),  # the first of March 2024 is a Friday
-        "failed": ("41", "16"),
-        "odd": ("41", "106"),
+        "fine": ("30", "76"),  # the first of March 2024 is a Friday
+        "failed": ("45", "16"),
+        "odd": ("45", "106"),
     }
     assert {group.findtext("text") for group in drawn.iter("g")} == {None, "✕", "!"}
     assert [(link.get("href"), link.get("aria-label")) for link in drawn.iter("a")] == [("run/1", "failed")]

@@ -1,6 +1,6 @@
 """pipeline/reports/sections/tables.py: groups with intervals, labels that add up, quantiles of errors."""
 
-from pipeline.reports.sections.tables import of_labels
+from pipeline.reports.sections.tables import of_groups, of_labels
 from tests.pipeline.reports.sections.test_outcomes import labelled
 
 
