@@ -9,6 +9,8 @@ from pipeline.reports.pictures import axes
 from pipeline.reports.pictures.shapes import HIT, LINE, MARK, TEXT, WIDTH, Frame, points
 
 _LARGE, _SMALL = Frame(left=15), Frame(height=48, above=6, left=24)
+# With room for what the dashed lines are.
+_LIMITED = Frame(above=29, left=15)
 # Above so many days dots are too close to be told apart.
 _MANY = 60
 
@@ -30,7 +32,7 @@ def history(
         small: as one of several that are seen at a glance.
         limits: values that are no day's, such as a limit: what each is, and a line at its height.
     """
-    kind, frame = ("sparkline", _SMALL) if small else ("history", _LARGE)
+    kind, frame = ("sparkline", _SMALL) if small else ("history", _LIMITED if limits else _LARGE)
     present = {day: value for day, value in values.items() if value is not None}
     if not present:
         return frame.picture(kind, title, "No day has a value.", Markup(""), Markup(""))
@@ -47,13 +49,11 @@ def history(
     def place(day: date) -> tuple[float, float]:
         return 4 + (WIDTH - 8) * (day - first).days / days, height(present[day])
 
-    shapes = Markup("").join(
-        LINE.format(kind="axis", points=points([(0, y), (WIDTH, y)])) for y in {height(low), height(high)}
-    )
+    shapes = Markup("").join(_level("axis", y) for y in {height(low), height(high)})
     words = _scale(frame, {height(low): low, height(high): high}, (first, last))
-    for name, limit in (limits or {}).items():
-        shapes += LINE.format(kind="limit", points=points([(0, height(limit)), (WIDTH, height(limit))]))
-        words += TEXT.format(x=100, y=frame.above + height(limit) - 3, anchor="end", word=name)
+    if limits:
+        shapes += Markup("").join(_level("limit", height(limit)) for limit in limits.values())
+        words += _named(frame, limits)
     shapes += Markup("").join(
         LINE.format(kind="line", points=points([place(day) for day in group])) for group in _unbroken(values)
     )
@@ -63,6 +63,16 @@ def history(
         mark = _dot(frame, place(day), len(present), marked=day == at)
         words += _hit(frame, place(day)[0] / WIDTH, 1 / (days + 1), mark, f"{day}: {present[day]:,.6g}")
     return frame.picture(kind, title, _in_words(present, (first, last), at), shapes, words)
+
+
+def _level(kind: str, y: float) -> Markup:
+    return LINE.format(kind=kind, points=points([(0, y), (WIDTH, y)]))
+
+
+def _named(frame: Frame, limits: Mapping[str, float]) -> Markup:
+    """What the dashed lines are, above the picture."""
+    named = ", ".join(f"{name} {limit:,.4g}" for name, limit in limits.items())
+    return TEXT.format(x=frame.left, y=10, anchor="start", word=f"- - {named}")
 
 
 def _dot(frame: Frame, place: tuple[float, float], dots: int, *, marked: bool) -> Markup:

@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from pipeline.reports.queries import Groups
 
 Figures = Mapping[str, float]
+# A figure in words, and the interval in which it lies, or how large a share it is; empty where there is none.
+Cell = tuple[str, str]
 
 
 @dataclass(frozen=True)
 class Group:
-    """A group of a slice: its value, whether it is too small to be compared, and its figures in words."""
+    """A group of a slice: its value, whether it is too small to be compared, and its figures with their intervals."""
 
     name: str
     is_small: bool
-    cells: tuple[str, ...]
+    cells: tuple[Cell, ...]
 
 
 @dataclass(frozen=True)
@@ -48,17 +50,17 @@ def of_groups(groups: Groups) -> Iterator[Table]:
         yield Table(column, tuple(_COLUMNS[name] for name in shown), tuple(rows))
 
 
-def _cell(name: str, figures: Figures) -> str:
+def _cell(name: str, figures: Figures) -> Cell:
     """A figure, and the interval in which it lies where there is one."""
     rate, colon, of = name.partition(":")
     value, low, high = (figures.get(f"{rate}{end}{colon}{of}") for end in ("", "_low", "_high"))
     if value is None:
-        return "none"
+        return "none", ""
     if name == "outcomes":
-        return f"{value:,.0f}"
+        return _count(value)
     if low is None or high is None:
-        return f"{value:,.4g}"
-    return f"{value:.1%} ({low:.1%} to {high:.1%})"
+        return f"{value:,.4g}", ""
+    return f"{value:.1%}", f"{100 * low:.1f} to {100 * high:.1f}"
 
 
 def of_labels(outcomes: Figures) -> Table | None:
@@ -71,7 +73,7 @@ def of_labels(outcomes: Figures) -> Table | None:
             Group(
                 name,
                 False,
-                (*(f"{outcomes.get(f'{what}:{name}', 0):,.0f}" for what in ("actual", "predicted", "hits")),
+                (*(_count(outcomes.get(f"{what}:{name}", 0.0)) for what in ("actual", "predicted", "hits")),
                  _cell(f"recall:{name}", outcomes)),
             )
             for name in classes
@@ -81,9 +83,13 @@ def of_labels(outcomes: Figures) -> Table | None:
     if quantiles:
         ordered = sorted(quantiles, key=lambda name: float(name.partition(":")[2]))
         headings = tuple(f"{float(name.partition(':')[2]):.0%}" for name in ordered)
-        cells = tuple(f"{outcomes[name]:,.4g}" for name in ordered)
+        cells = tuple((f"{outcomes[name]:,.4g}", "") for name in ordered)
         return Table("Quantiles of score less outcome", headings, (Group("error", False, cells),))
     return None
+
+
+def _count(number: float, share: str = "") -> Cell:
+    return f"{number:,.0f}", share
 
 
 def _confusion(outcomes: Figures) -> Table:
@@ -94,7 +100,7 @@ def _confusion(outcomes: Figures) -> Table:
         ("did not", ("true_negatives", "false_positives")),
     ):
         counts = [outcomes.get(kind, 0.0) for kind in kinds]
-        cells = tuple(f"{count:,.0f} ({count / (sum(counts) or 1):.1%})" for count in counts)
+        cells = tuple(_count(count, f"{count / (sum(counts) or 1):.1%}") for count in counts)
         rows.append(Group(name, False, cells))
     return Table("Labels, right and wrong", ("predicted no", "predicted yes"), tuple(rows))
 

@@ -53,7 +53,7 @@ def test_a_limit_is_a_line_with_its_name_that_the_scale_takes_in() -> None:
     values = dict.fromkeys(DAYS, 0.5)
     drawn = histories.history("loss", values, DAYS[0], limits={"the limit": 0.9})
     assert len(read(drawn).findall(".//polyline[@class='limit']")) == 1
-    assert {"the limit", "0.9", "0.5"} <= {word.text for word in read(drawn).findall("text")}
+    assert {"- - the limit 0.9", "0.9", "0.5"} <= {word.text for word in read(drawn).findall("text")}
     assert inside(drawn)
 
 
