@@ -160,9 +160,14 @@ def test_a_dag_run_has_a_tab_with_its_report(airflow: Airflow, night: tuple[str,
     page.get_by_role("link", name="Report").click()
     report = page.frame_locator("iframe")
     report.get_by_text("Published: 100 rows scored, 0 rejected, nothing unusual.").wait_for()
-    page.goto(f"{airflow.url}/dags/{name}/runs/{quote(run_id)}/plugin/report")  # as messages link to it
-    report.get_by_text("Published: 100 rows scored, 0 rejected, nothing unusual.").wait_for()
     assert report.locator("svg.history").count() > 0
+    page.goto(f"{airflow.url}/scoring/dags/{name}/runs/{quote(run_id)}")  # as messages link to it
+    page.get_by_text("Published: 100 rows scored, 0 rejected, nothing unusual.").wait_for()
+    page.get_by_role("link", name="DAG run").click()
+    page.wait_for_url(re.compile(rf"/dags/{name}/runs/"))
+    page.goto(f"{airflow.url}/scoring/dags/{name}/runs/{quote(run_id)}")
+    page.get_by_role("link", name="Scoring").click()
+    page.get_by_role("heading", name="What needs a person").wait_for()
 
 
 @pytest.mark.browser
