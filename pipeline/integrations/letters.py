@@ -9,12 +9,9 @@ import ssl
 from collections.abc import Iterator, Sequence
 from email.message import EmailMessage
 from email.utils import formataddr, formatdate, make_msgid
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from markupsafe import Markup, escape
-
-if TYPE_CHECKING:
-    from apprise.plugins.email.base import NotifyEmail
 
 # One line of a message that is a link: what it leads to, and its address.
 _LABELLED = re.compile(r"(?P<label>[^:\n]{1,60}): (?P<url>https?://\S+)")
@@ -44,13 +41,13 @@ def is_mail(service: Any) -> bool:
     return type(service) is NotifyEmail and service.pgp_mode == PGP_MODE_DEFAULT
 
 
-def where(service: "NotifyEmail") -> str:
+def where(service: Any) -> str:
     """Who gets a service's mails, and by which server."""
     people = ", ".join(address for _, address in service.targets)
     return f"mail to {people} by {service.smtp_host}:{service.port}"
 
 
-def send(service: "NotifyEmail", subject: str, messages: Sequence[tuple[str, str]]) -> None:
+def send(service: Any, subject: str, messages: Sequence[tuple[str, str]]) -> None:
     """Send messages as one letter to each of a service's recipients.
 
     Raises:
@@ -103,7 +100,7 @@ def reason(error: OSError) -> str:
     return error.strerror or str(error) or type(error).__name__
 
 
-def _server(service: "NotifyEmail") -> smtplib.SMTP:
+def _server(service: Any) -> smtplib.SMTP:
     context = ssl.create_default_context()
     if not service.verify_certificate:
         context.check_hostname = False

@@ -175,7 +175,7 @@ def _post(service: Any, title: str, messages: Sequence[tuple[str, str]]) -> str:
     service.notify_format = NotifyFormat.TEXT  # whatever the address says
     # `privacy` hides passwords and tokens.
     address = str(service.url(privacy=True)).partition("?")[0]
-    with LogCapture(level=logging.WARNING, fmt="%(message)s") as refusal:
+    with LogCapture(level=logging.WARNING, fmt="%(message)s") as refusal:  # type: ignore[no-untyped-call]
         reached = service.notify(
             title=title, body=body, notify_type=NotifyType.WARNING, body_format=NotifyFormat.TEXT
         )

@@ -50,16 +50,21 @@ def of_findings(findings: Sequence[Mapping[str, str]]) -> Iterator[Alarm]:
 
 
 def of_outcomes(outcomes: Mapping[str, float]) -> Iterator[Alarm]:
-    """One for each alarm of the outcomes, and one where the model was trained on the score date."""
+    """One for each slice whose groups differ and each other alarm, and one where the model has seen the score date."""
     raised = [name for name, value in outcomes.items() if _ALARM.search(name) and value > 0]
+    gaps: dict[str, list[str]] = {}
+    for name in raised:
+        figure, _, column = name.partition(_GAP_ALARM)
+        if column:
+            gap = outcomes.get(f"{figure}_gap:{column}")
+            size = "" if gap is None else f" by up to {gap:.3g}"
+            gaps.setdefault(column, []).append(f"{_words(figure)}{size}")
+    for column, figures in gaps.items():
+        sentence = f"outcomes: {', '.join(figures)} between groups by {column}, more than chance allows"
+        yield Alarm(f"groups differ by {column}", sentence)
     # Their number says nothing that they do not say themselves.
     for name in [name for name in raised if name != _NUMBER] or raised:
-        figure, _, column = name.partition(_GAP_ALARM)
-        gap = outcomes.get(f"{figure}_gap:{column}")
-        if column and gap is not None:
-            sentence = f"outcomes: {_words(figure)} differs by {column}, by up to {gap:.3g}"
-            yield Alarm(f"groups differ by {column}", f"{sentence}, more than chance allows")
-        else:
+        if _GAP_ALARM not in name:
             yield Alarm(_words(name), f"outcomes: {_words(name)} is {outcomes[name]:.3g}")
     if outcomes.get("in_sample"):
         yield Alarm(

@@ -172,7 +172,8 @@ def _sparklines(days: Sequence[DaySummary], last: date) -> Iterator[Sparkline]:
         if numbers:
             picture = histories.history(f"{caption}, day by day", values, last, small=True)
             # A day that failed has no value, and not that of the one before.
-            latest = f"{numbers[-1]:,.4g}" if values[last] is not None else f"none, before {numbers[-1]:,.4g}"
+            newest = max(day for day, number in values.items() if number is not None)
+            latest = f"{numbers[-1]:,.4g}" + ("" if newest == last else f" on {newest:%-d %b}")
             yield Sparkline(caption, latest, picture)
 
 

@@ -95,8 +95,8 @@ def record(database_url: str, run_id: int) -> Record:
             groups=_groups(connection, run_id),
             promise=_promise(connection, run["job"], run["score_date"]),
             days=_days(connection, [run["job"]], run["score_date"]),
-            previous=_neighbour(connection, run, "previous"),
-            following=_neighbour(connection, run, "following"),
+            previous=_neighbour(connection, dict(run), "previous"),
+            following=_neighbour(connection, dict(run), "following"),
         )
 
 

@@ -23,8 +23,18 @@ def test_a_gap_says_by_which_slice_and_how_far() -> None:
     assert list(alarms.of_outcomes(outcomes)) == [
         Alarm(
             "groups differ by channel",
-            "outcomes: recall differs by channel, by up to 0.314, more than chance allows",
+            "outcomes: recall by up to 0.314 between groups by channel, more than chance allows",
         )
+    ]
+    second = {
+        **outcomes,
+        "bias_gap:channel": 2.0,
+        "bias_gap_alarm:channel": 1.0,
+        "bias_gap_alarm:member": 1.0,
+    }
+    assert [alarm.sentence for alarm in alarms.of_outcomes(second)] == [
+        "outcomes: recall by up to 0.314, bias by up to 2 between groups by channel, more than chance allows",
+        "outcomes: bias between groups by member, more than chance allows",
     ]
     assert list(alarms.of_outcomes({**outcomes, "recall_gap_alarm:channel": 0.0, "alarms": 0.0})) == []
 
