@@ -60,7 +60,7 @@ def of_outcomes(outcomes: Mapping[str, float]) -> Iterator[Alarm]:
             size = "" if gap is None else f" by up to {gap:.3g}"
             gaps.setdefault(column, []).append(f"{_words(figure)}{size}")
     for column, figures in gaps.items():
-        sentence = f"outcomes: {', '.join(figures)} between groups by {column}, more than chance allows"
+        sentence = f"outcomes by {column} differ more than chance allows: {', '.join(figures)}"
         yield Alarm(f"groups differ by {column}", sentence)
     # Their number says nothing that they do not say themselves.
     for name in [name for name in raised if name != _NUMBER] or raised:

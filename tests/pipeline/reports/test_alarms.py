@@ -23,7 +23,7 @@ def test_a_gap_says_by_which_slice_and_how_far() -> None:
     assert list(alarms.of_outcomes(outcomes)) == [
         Alarm(
             "groups differ by channel",
-            "outcomes: recall by up to 0.314 between groups by channel, more than chance allows",
+            "outcomes by channel differ more than chance allows: recall by up to 0.314",
         )
     ]
     second = {
@@ -33,8 +33,8 @@ def test_a_gap_says_by_which_slice_and_how_far() -> None:
         "bias_gap_alarm:member": 1.0,
     }
     assert [alarm.sentence for alarm in alarms.of_outcomes(second)] == [
-        "outcomes: recall by up to 0.314, bias by up to 2 between groups by channel, more than chance allows",
-        "outcomes: bias between groups by member, more than chance allows",
+        "outcomes by channel differ more than chance allows: recall by up to 0.314, bias by up to 2",
+        "outcomes by member differ more than chance allows: bias",
     ]
     assert list(alarms.of_outcomes({**outcomes, "recall_gap_alarm:channel": 0.0, "alarms": 0.0})) == []
 

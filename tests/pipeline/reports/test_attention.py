@@ -34,8 +34,13 @@ def promise(number: int = 0, status: str = "missing") -> Promise:
     return Promise("shop", NIGHT + timedelta(days=number), DUE, None, status, None, is_late=True)
 
 
-HELD = {"status": "held", "shown": False, "held_run_id": 9, "status_reason": "3 rows, and min_rows is 5"}
-FAILED = {"status": "failed", "shown": False, "status_reason": "no disk"}
+HELD: dict[str, Any] = {
+    "status": "held",
+    "shown": False,
+    "held_run_id": 9,
+    "status_reason": "3 rows, and min_rows is 5",
+}
+FAILED: dict[str, Any] = {"status": "failed", "shown": False, "status_reason": "no disk"}
 
 
 @pytest.mark.parametrize(
@@ -76,10 +81,12 @@ def test_what_is_over_needs_nobody() -> None:
     assert (
         items("shop", [day()], [replace(promise(status="published"), is_late=False)], JobFacts(), LINKS) == []
     )
-    running = {"status": "running", "shown": False}
+    running: dict[str, Any] = {"status": "running", "shown": False}
     assert items("shop", [day(**running)], [], None, LINKS) == []
     # A finding, a fallback and a failure of before are no news once a later date is as usual; a held run waits on.
-    for old, waits in (({"findings": [FINDING]}, 0), ({"served_by": "last_published"}, 0), (HELD, 1)):
+    found: dict[str, Any] = {"findings": [FINDING]}
+    served: dict[str, Any] = {"served_by": "last_published"}
+    for old, waits in ((found, 0), (served, 0), (HELD, 1)):
         assert len(items("shop", [day(**old), day(1)], [], None, LINKS)) == waits
     late_failure = [day(**FAILED), *(day(number) for number in range(1, 8))]
     assert items("shop", late_failure, [], None, LINKS) == []
@@ -87,7 +94,8 @@ def test_what_is_over_needs_nobody() -> None:
 
 
 def test_alarms_of_outcomes_are_news_until_later_outcomes_are_known() -> None:
-    alarmed, quiet = {"outcomes": {"loss_alarm": 1.0}}, {"outcomes": {"loss_alarm": 0.0}}
+    alarmed: dict[str, Any] = {"outcomes": {"loss_alarm": 1.0}}
+    quiet: dict[str, Any] = {"outcomes": {"loss_alarm": 0.0}}
     assert [item.days for item in items("shop", [day(**alarmed), day(1)], [], None, LINKS)] == ["2024-03-01"]
     assert items("shop", [day(**alarmed), day(1, **quiet), day(2)], [], None, LINKS) == []
 

@@ -38,7 +38,7 @@ def test_figures_of_a_date_that_the_model_has_seen_are_none() -> None:
 
 
 def test_a_day_that_nobody_saw_has_no_value_unless_it_is_the_last() -> None:
-    unseen = {"shown": False, "status": "failed"}
+    unseen: dict[str, Any] = {"shown": False, "status": "failed"}
     seen = by_day(
         [day(), day(1, **unseen), day(3, **unseen)], NIGHT + timedelta(days=3), lambda one: one.rows_scored
     )
