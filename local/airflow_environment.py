@@ -1,12 +1,11 @@
 """The local Airflow's environment: every setting, so that no file of another Airflow counts."""
 
 import os
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from local import credentials
+from local import credentials, preload
 from local.credentials import USER
 from local.port import HOST
 from pipeline.embedded.server import Embedded
@@ -23,58 +22,12 @@ WATCHER, HEARTBEAT = "AIRFLOW_CONN_PREDICTIONS_WATCHER", "SCORING_HEARTBEAT"
 _PREDICTIONS = "AIRFLOW_CONN_PREDICTIONS"
 _OWNERS = ("AIRFLOW_CONN_WAREHOUSE_OWNER", "AIRFLOW_CONN_PREDICTIONS_OWNER")
 
-# What every task imports, 2.5 s of it: loaded once, and shared by the forks that the tasks run in. A first demo's
-# nights took 40 s, with this 15 s. Not `pipeline` itself, so that an edit of it counts from the next task on.
-_PRELOAD = (
-    "airflow.dag_processing.dagbag",
-    "airflow.executors.local_executor",
-    "airflow.providers.standard.decorators.python",
-    "airflow.sdk.definitions.asset.metadata",
-    "airflow.sdk.definitions.decorators",
-    "airflow.sdk.execution_time.hitl",
-    "airflow.sdk.execution_time.supervisor",
-    "airflow.sdk.execution_time.task_runner",
-    "adbc_driver_postgresql.dbapi",
-    "croniter",
-    "fsspec.core",
-    "joblib",
-    "pandas",
-    "psycopg",
-    "pyarrow.compute",
-    "pyarrow.parquet",
-    "sklearn.compose",
-    "sklearn.ensemble",
-    "sklearn.linear_model",
-    "sqlalchemy.dialects.postgresql.psycopg",
-)
-
 # A task waits for the scheduler's next look (1 s by default), and a finished one keeps its worker until the next
 # heartbeat (5 s): six short tasks took 9.4 s, with these two settings 4.2 s. Other intervals made no difference.
 _QUICK = {
+    **preload.LIBRARIES,
     "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
     "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
-}
-if sys.platform == "linux":  # elsewhere a fork after these imports is not safe
-    _QUICK["AIRFLOW__SCHEDULER__MP_START_METHOD"] = "forkserver"
-    _QUICK["AIRFLOW__SCHEDULER__MP_FORKSERVER_PRELOAD"] = ",".join(_PRELOAD)
-
-# Settings for where nobody edits the pipeline while Airflow runs: tasks share that too, whose import is a third of a
-# short task's time.
-FROZEN = {
-    "AIRFLOW__SCHEDULER__MP_FORKSERVER_PRELOAD": ",".join(
-        (
-            *_PRELOAD,
-            "orchestration.decide",
-            "orchestration.publish",
-            "orchestration.steps",
-            "pipeline.evaluation.outcomes",
-            "pipeline.tasks.extract",
-            "pipeline.tasks.log_metrics",
-            "pipeline.tasks.predict",
-            "pipeline.tasks.publish",
-            "pipeline.tasks.write",
-        )
-    )
 }
 
 

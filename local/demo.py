@@ -15,9 +15,9 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from local import credentials, dag_runs, lock, port, processes, seed, story, tcp
+from local import credentials, dag_runs, lock, port, preload, processes, seed, story
 from local.airflow import Airflow, started
-from local.airflow_environment import ANALYST, FROZEN, WATCHER, Place, of_watch
+from local.airflow_environment import ANALYST, WATCHER, Place, of_watch
 from local.dag_runs import WAITS, DagRun
 from local.processes import LocalError
 from pipeline.embedded import server as server
@@ -27,7 +27,7 @@ from pipeline.project import ROOT
 # An unpaused DAG begins with the night that was due last, which would take the demo's first number. And nobody edits a
 # job file or the pipeline meanwhile: reading all job files anew costs as much as three tasks.
 _SETTINGS = {
-    **FROZEN,
+    **preload.EVERYTHING,
     "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "False",
     "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",
 }
@@ -73,7 +73,10 @@ def demo(place: Place, asked: str | None) -> None:
 def up(place: Place, asked: str | None) -> None:
     """Keep Airflow running until Ctrl-C."""
     # Nothing here needs the triggerer. The home page of the web UI calls an Airflow without one unhealthy.
-    with tcp.opened(place) as connecting, _set_up(place, asked, triggerer=True) as (airflow, embedded):
+    with (
+        seed.analysts_door(place) as connecting,
+        _set_up(place, asked, triggerer=True) as (airflow, embedded),
+    ):
         watching = _watch(place, embedded)
         with airflow.rest() as rest, contextlib.suppress(LocalError):
             # A job file that cannot be read is shown by the web UI.

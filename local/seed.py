@@ -1,11 +1,13 @@
-"""What must be there before the first night: schema, sample, model."""
+"""What must be there before the first night: schema, sample, model; and where the predictions are read."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 from local.airflow_environment import ANALYST, PAGES, Place
 from pipeline.config import loader
 from pipeline.databases import connections
+from pipeline.embedded import door
 from pipeline.embedded import server as embedded
 from pipeline.embedded.server import Embedded
 
@@ -68,3 +70,24 @@ def pages(running: Embedded, environ: Mapping[str, str] = os.environ) -> str:
     return (
         reader(running, environ) if environ.get("AIRFLOW_CONN_PREDICTIONS") else running.connections["pages"]
     )
+
+
+@contextmanager
+def analysts_door(place: Place) -> Iterator[str]:
+    """Let an analyst's tools in until the end of the block; returns what to tell a person of it."""
+    if os.environ.get("AIRFLOW_CONN_PREDICTIONS"):
+        yield "The predictions are on a server of yours; `scoring dsn` prints an analyst's connection string."
+        return
+    listening = embedded.listening_port(place.folder)
+    address = door.address(place.folder) if listening else door.free_address(place.folder)
+    running = embedded.start(place.folder, address.port)
+    if listening and listening != address.port:
+        address = door.keep(place.folder, listening)
+    with embedded.tcp(place.folder, running, address.password) as listens:
+        if listens:
+            yield f"pandas and BI tools read scoring.predictions at {address.uri}"
+        else:
+            yield (
+                "Another process uses the database, which therefore listens on no port. For a connection string of "
+                "pandas and BI tools, end that process and run `make up` again."
+            )

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from local import preload
 from local.airflow import Airflow, started
-from local.airflow_environment import FROZEN, Place
+from local.airflow_environment import Place
 from local.rest import Rest
 from pipeline.embedded.server import Embedded
 from tests.home import Home, shop_model
@@ -33,7 +34,7 @@ def airflow(nights_home: Home, server: Embedded) -> Iterator[Airflow]:
     # A test run that is terminated stops what it started, as one that is interrupted does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     settings = {
-        **FROZEN,
+        **preload.EVERYTHING,
         "SCORING_STORE": nights_home.store,
         "AIRFLOW_CONN_WAREHOUSE": server.connections["warehouse"],
         "AIRFLOW_CONN_PREDICTIONS": server.connections["predictions"],

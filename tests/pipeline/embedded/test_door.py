@@ -13,7 +13,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from local import tcp
+from local import seed
 from local.airflow_environment import Place
 from pipeline.embedded import door
 from pipeline.embedded import server as embedded
@@ -129,11 +129,11 @@ def test_a_server_that_another_process_uses_is_not_restarted(folder: Path) -> No
         running = started(folder)
         with embedded.tcp(folder, running, PASSWORD) as listens:
             assert not listens
-        with tcp.opened(place) as sentence:
+        with seed.analysts_door(place) as sentence:
             assert sentence.startswith(
                 "Another process uses the database, which therefore listens on no port."
             )
-    with tcp.opened(place) as sentence:  # it has ended
+    with seed.analysts_door(place) as sentence:  # it has ended
         assert sentence == f"pandas and BI tools read scoring.predictions at {door.address(folder).uri}"
 
 
