@@ -1,5 +1,6 @@
 """The texts of messages about promises: what was promised, what became of it, and the command that puts it right."""
 
+import os
 from datetime import datetime, timedelta
 
 from pipeline.config.job import Job
@@ -64,9 +65,18 @@ def _alert(job: Job, news: News, event: str, cause: str, body: list[str]) -> Ale
         score_date=first,
         cause=f"{job.name} {news.incident}: promise: {cause}",
         title=f"{job.name} {first}: {event}",
-        body="\n\n".join([*body, f"Owner: {job.owner}"]),
+        body="\n\n".join([*body, *_pages(job, news), f"Owner: {job.owner}"]),
         run_id=news.dates[0].run_id,
     )
+
+
+def _pages(job: Job, news: News) -> list[str]:
+    """Where to look in Airflow, where the watch knows its address; it needs none of it."""
+    if not (web := os.environ.get("AIRFLOW__API__BASE_URL", "").rstrip("/")):
+        return []
+    run_id = news.dates[-1].run_id
+    report = [f"Its report: {web}/scoring/dags/{job.name}/reports/{run_id}"] if run_id else []
+    return ["\n".join([*report, f"What needs a person: {web}/scoring/"])]
 
 
 def _promised(job: Job, dates: tuple[DueDate, ...]) -> str:

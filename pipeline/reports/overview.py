@@ -160,8 +160,7 @@ def _kept(promises: Sequence[Promise]) -> str | None:
     if not over:
         return None
     kept = sum(promise.status in ("published", "empty") for promise in over)
-    last = PROMISED[over[-1].status]
-    return f"kept on {kept} of {len(over)} dates, the last: {last}"
+    return f"kept on {kept} of {len(over)} dates, the last: {PROMISED[over[-1].status]}"
 
 
 def _sparklines(days: Sequence[DaySummary], last: date) -> Iterator[Sparkline]:
@@ -173,8 +172,8 @@ def _sparklines(days: Sequence[DaySummary], last: date) -> Iterator[Sparkline]:
             picture = histories.history(f"{caption}, day by day", values, last, small=True)
             # A day that failed has no value, and not that of the one before.
             newest = max(day for day, number in values.items() if number is not None)
-            latest = f"{numbers[-1]:,.4g}" + ("" if newest == last else f" on {newest:%-d %b}")
-            yield Sparkline(caption, latest, picture)
+            dated = "" if newest == last else f" on {newest:%-d %b}"
+            yield Sparkline(caption, f"{numbers[-1]:,.4g}{dated}", picture)
 
 
 def _sentence(day: DaySummary) -> str:

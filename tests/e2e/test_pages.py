@@ -174,7 +174,7 @@ def test_a_dag_run_has_a_tab_with_its_report(airflow: Airflow, night: tuple[str,
 def test_the_page_scoring_leads_to_reports(airflow: Airflow, night: tuple[str, str], page: "Page") -> None:
     page.goto(f"{airflow.url}/plugin/scoring")
     scoring = page.frame_locator("iframe")
-    lane = scoring.locator("section", has=page.get_by_role("heading", name=night[0], exact=True))
+    lane = scoring.locator("section.lane", has=page.get_by_role("heading", name=night[0], exact=True))
     lane.get_by_text(f"{DAY}: published, 100 rows scored").first.wait_for()
     lane.locator("svg.calendar a").first.click()
     scoring.get_by_role("heading", name=re.compile(rf"^{night[0]}, \d{{4}}-")).wait_for()

@@ -57,7 +57,7 @@ def test_the_last_nights_at_a_glance(home: Home) -> None:
     page = Page(overview(uri, [shop.job, "never_ran"], LINKS))
     assert f"{failed}: failed" in page.said
     assert f"{held}: held, 100 rows scored, to check: too few rows, features drift" in page.said
-    assert f"Rows scored 100 on {held:%-d %b}" in page.said
+    assert f"Rows scored 100 on {fine:%-d %b}" in page.said
     assert "1 job: 1 failed, rejected or missing." in page.said
     assert "1 as usual, 1 to check, 1 failed, rejected or missing." in page.said
     assert ("a", "href", f"runs/{nights[0].run_id}") in page.attributes
