@@ -22,7 +22,8 @@ Compares the published scores of **{job.name}** with the outcomes of `sql/{outco
 after the score date, for **{job.owner}**.
 
 Writes `scoring.outcome_metrics`. Runs every day at the hours of the job's schedule. A score date without a published
-run is skipped. Evaluating again replaces what was measured: clear the task, or run
+run is skipped. With `outcomes.recheck` the job's query is then run once more, and people are told of rows that came,
+went or changed since they were scored. Evaluating again replaces what was measured: clear the task, or run
 `scoring outcomes {job.name} DATE`.
 """
 

@@ -7,7 +7,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import DAG, Asset, CronTriggerTimetable, TriggerRule, get_parsing_context, task
+from airflow.sdk import (
+    DAG,
+    Asset,
+    AssetAll,
+    AssetOrTimeSchedule,
+    CronTriggerTimetable,
+    TriggerRule,
+    get_parsing_context,
+    task,
+)
 
 from orchestration import broken, credentials, steps
 from orchestration.callbacks import hand_over_failure, report_fallback, task_defaults
@@ -17,12 +26,13 @@ from orchestration.publish import DECIDE, Publish
 from orchestration.steps import Json
 from pipeline.config import loader
 from pipeline.config.job import Job
+from pipeline.config.ready_section import ReadySection
 
 PAGE = """
 Scores model **{job.model.name}** (alias `{job.model.alias}`) on `sql/{job.extract.query}`, at `{job.schedule}`
 {job.timezone}, for **{job.owner}**.
 
-extract → load_model → predict (one per part) → write (one per part) → log_metrics → publish (→ decide)
+{first}extract → load_model → predict (one per part) → write (one per part) → log_metrics → publish (→ decide)
 
 The model runs in load_model and predict, whose workers have no database. What fails or is killed there is noted by
 note_failure.
@@ -41,8 +51,8 @@ def build(job: Job) -> DAG:
     with DAG(
         dag_id=job.name,
         description=job.description,
-        doc_md=PAGE.format(job=job),
-        schedule=CronTriggerTimetable(job.schedule, timezone=job.timezone),
+        doc_md=PAGE.format(job=job, first="ready → " if job.ready else ""),
+        schedule=schedule_of(job),
         start_date=datetime.combine(job.start_date, datetime.min.time(), job.zone),
         end_date=end_of(job),
         catchup=job.catchup,
@@ -50,19 +60,46 @@ def build(job: Job) -> DAG:
         tags=["scoring", job.owner],
         default_args=task_defaults(job),
     ) as dag:
-        scored = score(job)
+        seen = [wait_for_source(job, job.ready)] if job.ready else []
+        scored = score(job, *seen)
         published, decided = publish(job, run=scored[0], verdict=scored[-1])
         # Not after `decide`, which stays a last task: it is what makes a run red that has failed.
-        [*scored, published] >> note(job)
+        [*seen, *scored, published] >> note(job)
         if job.fallback != "none":
-            [*scored, published, decided] >> serve_fallback(job)
+            [*seen, *scored, published, decided] >> serve_fallback(job)
     # Last: every task would else copy them, and Airflow hold them against JSON Schema, a third of the reading time.
     dag.params.update(form(job))
     return dag
 
 
-def score(job: Job) -> list[Any]:
-    """The tasks that score, from `extract`, which gives the run, to `log_metrics`, which gives the gate's verdict."""
+def schedule_of(job: Job) -> CronTriggerTimetable | AssetOrTimeSchedule:
+    """When a job is due: on time, and where it names assets, once all of them were updated."""
+    on_time = CronTriggerTimetable(job.schedule, timezone=job.timezone)
+    if job.ready and job.ready.assets:
+        # By their names: whoever updates them says what they are.
+        updated = AssetAll(*(Asset.ref(name=name) for name in job.ready.assets))
+        return AssetOrTimeSchedule(timetable=on_time, assets=updated)
+    return on_time
+
+
+def wait_for_source(job: Job, section: ReadySection) -> Any:
+    """The task in which a run waits until its rows are complete."""
+
+    @task
+    def ready(**context: Any) -> Json:
+        """Wait until the source has all rows of the score date, as the job's ready query says."""
+        return steps.ready(job, section, context)
+
+    return ready()
+
+
+def score(job: Job, *seen: Any) -> list[Any]:
+    """The tasks that score, from `extract`, which gives the run, to `log_metrics`, which gives the gate's verdict.
+
+    Args:
+        job: what to score.
+        *seen: what the task `ready` returns, of a job that has one.
+    """
     # A pickle runs code: load_model and predict hold no credential, and leave it to another task to say that they
     # failed.
     apart: Json = {
@@ -71,9 +108,9 @@ def score(job: Job) -> list[Any]:
     }
 
     @task
-    def extract(**context: Any) -> Json:
+    def extract(seen: Json | None = None, **context: Any) -> Json:
         """Stream the score date's rows into parts; reject those that break the model's contract."""
-        return steps.extract(job, context)
+        return steps.extract(job, context, seen)
 
     @task(**apart)
     def load_model(run: Json) -> list[Json]:
@@ -95,7 +132,7 @@ def score(job: Job) -> list[Any]:
         """Profile the run, and apply the gate to it."""
         return steps.log_metrics(job, run, written)
 
-    run: Any = extract()
+    run: Any = extract(*seen)
     work: Any = load_model(run)
     scored = predict.expand(work=work)
     written: Any = write.expand(scored=scored)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from pipeline.payloads import RunRequest
 
 # Years that a run's form takes; how far ahead a day may lie, the task says.
+# Fields of that form.
+FORM = ("score_date", "model_version", "dry_run")
 SCORE_DATES = r"^(19[7-9]|20[0-9]|21[0-9])[0-9]-"
 
 
@@ -99,7 +101,7 @@ def request_of(context: Mapping[str, Any]) -> "RunRequest":
     Raises:
         JobError: its conf has an unknown key, or the model version is no whole number.
     """
-    require_known(context, "score_date", "model_version", "dry_run")
+    require_known(context, *FORM)
     run, asked = context["dag_run"], context["params"]
     version = asked.get("model_version")
     if isinstance(version, float):  # to JSON Schema 2.0 is an integer

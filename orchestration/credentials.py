@@ -42,6 +42,7 @@ class Need:
 
 
 TASKS: Mapping[str, Need] = {
+    "ready": Need(("warehouse", "predictions", "alerts")),
     "extract": Need(("warehouse", "predictions", "alerts")),
     "load_model": Need(queue="model"),
     "predict": Need(queue="model"),

@@ -11,6 +11,7 @@ from orchestration.notify import harmless
 from pipeline.config.job import Job
 
 if TYPE_CHECKING:
+    from pipeline.late_data.result import Recheck
     from pipeline.payloads import Evaluation
 
 
@@ -27,6 +28,14 @@ def send_outcomes(job: Job, measured: "Evaluation") -> None:
     metrics = {f"outcomes:{name}": value for name, value in measured.metrics.items()}
     _stats(job, {} if measured.metrics.get("in_sample") else metrics, "measured")
     _track(job, measured.run_id, metrics)
+
+
+def send_late(job: Job, done: "Recheck") -> None:
+    """Send how many rows of a run's source came, went or changed after they were scored."""
+    names = ("rows_now", "rows_new", "rows_gone", "rows_changed", "entities_doubled")
+    metrics = {f"late:{name}": float(getattr(done, name)) for name in names}
+    _stats(job, metrics, "rechecked")
+    _track(job, done.run_id, metrics)
 
 
 @harmless

@@ -19,8 +19,10 @@ from pipeline.errors import ScoringError, kept_text, task_to_clear
 
 log = logging.getLogger(__name__)
 
-# Those that `note_failure` stands in for, in their order. The first one begins the run.
-_TASKS = ("extract", "load_model", "predict", "write", "log_metrics", "publish")
+# Those that `note_failure` stands in for, in their order. `extract` begins the run; a run that waits in `ready`, of a
+# job that has it, has none yet.
+_TASKS = ("ready", "extract", "load_model", "predict", "write", "log_metrics", "publish")
+_BEGIN = ("ready", "extract")
 _KEY = "failure"  # which reports/events.py reads, too
 _LONGEST = 2000
 _KILLED = (
@@ -75,9 +77,9 @@ def note(job: Job, context: Mapping[str, Any]) -> None:
     Raises:
         AirflowSkipException: none has failed; or the one that has did so itself.
     """
-    task = _failed(context)
+    task = _failed(job, context)
     if task is None:
-        raise AirflowSkipException(f"{', '.join(_TASKS)} have not failed")
+        raise AirflowSkipException(f"{', '.join(_TASKS[1:])} have not failed")
     left = _left(context, task)
     # A task without connections can tell nobody: what its model's pickle has left of that is not believed.
     if left.get("told") and credentials.TASKS[task].connections:
@@ -129,9 +131,10 @@ def _note(
         model_name=job.model.name,
         dry_run=bool(asked.get("dry_run")),
         triggered_by=run.triggering_user_name,
-        attempt=attempt if task == _TASKS[0] else None,
+        # The tries of `ready` are no tries of the run's.
+        attempt=attempt if task == "extract" else None,
     )
-    failures.note(workspace_of(job).predictions, failure, begin=task == _TASKS[0])
+    failures.note(workspace_of(job).predictions, failure, begin=task in _BEGIN)
 
 
 @notify.harmless
@@ -163,9 +166,9 @@ def _log(job: Job, context: Mapping[str, Any], day: date, error: str) -> None:
     )
 
 
-def _failed(context: Mapping[str, Any]) -> str | None:
+def _failed(job: Job, context: Mapping[str, Any]) -> str | None:
     run, ti = context["dag_run"], context["ti"]
-    for task in _TASKS:
+    for task in _TASKS if job.ready else _TASKS[1:]:
         states = ti.get_task_states(dag_id=run.dag_id, task_ids=[task], run_ids=[run.run_id])
         if "failed" in states.get(run.run_id, {}).values():
             return task

@@ -14,6 +14,7 @@ from pipeline.config.job import Job
 if TYPE_CHECKING:
     from pipeline.integrations.outbox import Alert
     from pipeline.integrations.subject import Subject
+    from pipeline.late_data.result import Recheck
     from pipeline.payloads import Evaluation, HeldRun, Run, Verdict
 
 log = logging.getLogger(__name__)
@@ -125,6 +126,19 @@ def notify_outcomes(job: Job, context: Mapping[str, Any], measured: "Evaluation"
         web = subject.task.partition("/dags/")[0]
         report = f"{web}/scoring/dags/{job.name}/reports/{measured.run_id}"
         _send(job, messages.unlike(replace(subject, report=report), measured))
+
+
+@harmless
+def notify_late(job: Job, context: Mapping[str, Any], done: "Recheck") -> None:
+    """Notify people that a source has changed since its rows were scored, if by more than is usual."""
+    from pipeline.late_data import messages
+
+    finding = done.finding(job.outcomes.late_fraction if job.outcomes else 0.0)
+    if finding:
+        log.warning("%s: %s", finding.check, finding.message)
+        subject = _subject(job, context, done.score_date)
+        report = f"{subject.task.partition('/dags/')[0]}/scoring/dags/{job.name}/reports/{done.run_id}"
+        _send(job, messages.late(job, done, finding, subject.backfill, report))
 
 
 def _send(job: Job, alert: "Alert", *, unkept: bool = False) -> None:

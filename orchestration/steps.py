@@ -5,15 +5,17 @@ Heavy imports stay inside the functions: Airflow reads the DAG files again and a
 
 import logging
 from collections.abc import Mapping
+from datetime import UTC, date, datetime
 from typing import Any
 
 from airflow.sdk import Connection
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowRescheduleException
 
 from orchestration import credentials, exporters, failure, notify
-from orchestration.context import outcome, request_of, require_known, score_date, workspace_of
+from orchestration.context import FORM, outcome, request_of, require_known, score_date, workspace_of
 from pipeline.config import loader, workspace
 from pipeline.config.job import Job
+from pipeline.config.ready_section import ReadySection
 from pipeline.errors import NothingToDo, ScoringError
 
 log = logging.getLogger(__name__)
@@ -21,13 +23,53 @@ log = logging.getLogger(__name__)
 Json = dict[str, Any]
 
 
-def extract(job: Job, context: Mapping[str, Any]) -> Json:
-    """Extract the rows of the DAG run's score date; returns the run."""
+def ready(job: Job, section: ReadySection, context: Mapping[str, Any]) -> Json:
+    """Look whether the source of the DAG run's score date is complete; returns what was seen.
+
+    Between two looks the task is rescheduled: it has no process then, no slot and no trigger, and Airflow's database
+    knows when it is to look again.
+
+    Raises:
+        AirflowRescheduleException: it is not, and there is time to look again.
+    """
+    from pipeline.extraction import readiness
+    from pipeline.punctuality import due
+
+    run, now = context["dag_run"], datetime.now(UTC)
+    with outcome():
+        require_known(context, *FORM)
+        workspace, day = workspace_of(job, warehouse=True), score_date(job, context)
+        began = run.start_date or now
+        waited = (now - began).total_seconds()
+        # A backfill does not wait: it would keep all the later dates waiting.
+        until = now if run.run_type == "backfill" else due.wait_until(job, section, day, began)
+        seen = readiness.look(workspace, job, section, day).model_copy(update={"seconds": waited})
+        if seen.ready or now >= until:
+            log.info("%s %s: %s", job.name, day, readiness.describe(section, seen))
+            return readiness.resolve(job, section, day, seen).json_value()
+        again = min(now + readiness.pause(waited), until)
+    said = f"{section.query} says not yet, and is asked again at {again:%H:%M:%S} UTC"
+    log.info("%s %s: %s; the run waits until %s", job.name, day, said, until.isoformat(timespec="seconds"))
+    raise AirflowRescheduleException(again)  # type: ignore[no-untyped-call]
+
+
+def extract(job: Job, context: Mapping[str, Any], seen: Json | None = None) -> Json:
+    """Extract the rows of the DAG run's score date; returns the run.
+
+    Args:
+        job: what to score.
+        context: of the task.
+        seen: what the task `ready` has returned, of a job that has one.
+    """
+    from pipeline.payloads import Readiness
+    from pipeline.runs.code_version import read
     from pipeline.tasks.extract import extract
 
     with outcome():
         workspace, day = workspace_of(job, warehouse=True), score_date(job, context)
-        return extract(workspace, job, day, request_of(context)).json_value()
+        readiness = read(Readiness, seen) if seen else None
+        request = request_of(context).model_copy(update={"readiness": readiness})
+        return extract(workspace, job, day, request).json_value()
 
 
 def load_model(job: Job, run: Json) -> list[Json]:
@@ -108,7 +150,23 @@ def measure(job: Job, context: Mapping[str, Any], days: int) -> Json:
         measured = evaluate(workspace_of(job, warehouse=True), job, score_date(job, context, days))
     exporters.send_outcomes(job, measured)
     notify.notify_outcomes(job, context, measured)
+    if job.outcomes and job.outcomes.recheck:
+        _recheck(job, context, measured.score_date)
     return measured.json_value()
+
+
+def _recheck(job: Job, context: Mapping[str, Any], day: date) -> None:
+    """Hold a published run against its source, once more; that it cannot be is no reason to measure again."""
+    from pipeline.late_data.recheck import RecheckError, recheck
+
+    with outcome():
+        try:
+            done = recheck(workspace_of(job, warehouse=True), job, day)
+        except RecheckError as error:
+            log.warning("%s", error)
+            return
+    exporters.send_late(job, done)
+    notify.notify_late(job, context, done)
 
 
 def prune(context: Mapping[str, Any]) -> Json:

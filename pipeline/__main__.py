@@ -57,6 +57,7 @@ for command in (
     score.rollback,
     score.fallback,
     evaluate.outcomes,
+    evaluate.recheck,
     maintenance.prune,
     maintenance.erase,
     recovery.rebuild,

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 
 _DATABASE = "Database: "
-_NEW_RUN = re.compile(r"[Cc]lear (the task )?`extract`")
+_FROM = re.compile(r"[Cc]lear (?:the task )?`(extract|ready)`")
 _UNWRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT}
 
 
@@ -39,14 +39,15 @@ def kept_text(error: BaseException) -> str:
     A database's own error shows the row that it refused below its first line.
     """
     text = str(error) if isinstance(error, ScoringError) else named(error, str(error).partition("\n")[0])
-    for part in getattr(error, "private", ()):
+    for part in filter(None, getattr(error, "private", ())):
         text = text.replace(part, "[see the log]")
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def task_to_clear(text: str, failed: str) -> str:
-    """The task that a failed run goes on from: `extract` where the error's text asks for a new run."""
-    return "extract" if _NEW_RUN.search(text) else failed
+    """The task that a failed run goes on from: `extract` or `ready` where the error's text asks for a new run."""
+    named = _FROM.search(text)
+    return named[1] if named else failed
 
 
 def at(error: BaseException, database: str) -> None:

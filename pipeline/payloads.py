@@ -25,6 +25,17 @@ class Value(BaseModel):
 ServedBy = Literal["model", "last_published", "champion_previous"]
 
 
+class Readiness(Value):
+    """What was seen of a run's source before it began: whether its rows were complete, after so long a wait.
+
+    The digest is that of the query that says so.
+    """
+
+    ready: bool
+    seconds: float
+    sha256: str
+
+
 class RunRequest(Value):
     """What a run was asked for.
 
@@ -37,6 +48,7 @@ class RunRequest(Value):
         dry_run: whether the run is never to be published.
         served_by: `model`, or the fallback that stands in for a run that failed.
         triggered_by: the person who triggered the run; None where a schedule did.
+        readiness: what was seen of its source; None where the job does not ask.
     """
 
     trigger: str
@@ -45,6 +57,7 @@ class RunRequest(Value):
     dry_run: bool = False
     served_by: ServedBy = "model"
     triggered_by: str | None = None
+    readiness: Readiness | None = None
 
     @property
     def model_named(self) -> bool:
@@ -85,13 +98,14 @@ class Part(Value):
 class Deployment(Value):
     """What is deployed where a run begins, beside its model; each task of the run goes on with this alone.
 
-    The code has a digest of what decides a score, and the product's version; the query is its text.
+    The code has a digest of what decides a score, and the product's version; a query is its text.
     """
 
     code_version: str
     pipeline_version: str
     job_sha256: str
     query_sha256: str
+    ready_sha256: str | None = None
 
 
 class PartTask(Value):
@@ -124,6 +138,7 @@ class Run(Value):
     features: dict[str, dict[str, float]]
     forecast: dict[str, float]
     cost: Cost
+    readiness: Readiness | None = None
 
     def work(self, part: Part) -> PartTask:
         """What it takes to score one of the parts."""
@@ -132,7 +147,7 @@ class Run(Value):
 
 
 class Scored(Value):
-    """A part's scores: a Parquet file beside the part, and another one with the profile of its rows and scores."""
+    """A part's scores: a file beside the part, one with the profile of its rows and scores, one of rows rejected."""
 
     run_id: int
     job: str
@@ -140,6 +155,7 @@ class Scored(Value):
     deployment: Deployment
     part: Part
     profile: Part | None = None
+    rejected: Part | None = None
     cost: Cost
 
 
@@ -149,6 +165,7 @@ class Written(Value):
     run_id: int
     part: Part
     profile: Part | None = None
+    rejected: int = 0
     predict: Cost
     write: Cost
 
@@ -222,19 +239,7 @@ class Evaluation(Value):
 
 @dataclass(frozen=True)
 class HeldRun:
-    """A run on which a person decides, as the database has it, where it cannot change any more.
-
-    Attributes:
-        run_id: its id.
-        job: what it scored.
-        score_date: for which day.
-        rows_extracted: rows that the query gave.
-        rows_rejected: of them, rows that were not scored.
-        rows_scored: and those that were.
-        model_name: the model.
-        model_version: its version.
-        findings: what the gate's checks found in it.
-    """
+    """A run on which a person decides, as the database has it, where it cannot change any more."""
 
     run_id: int
     job: str

@@ -24,6 +24,7 @@ LIGHT = {
     "pipeline.config.fields",
     "pipeline.config.job",
     "pipeline.config.loader",
+    "pipeline.config.ready_section",
     "pipeline.config.sections",
     "pipeline.config.workspace",
     "pipeline.errors",

@@ -73,10 +73,11 @@ def kinds() -> set[str]:
 
 
 def promises() -> set[str]:
-    """The same of the messages about promises."""
+    """The same of the messages about promises and late data."""
+    from pipeline.late_data import messages as late_data
     from pipeline.punctuality import messages
 
-    return {*messages.TITLES.values(), messages.ALL_CLEAR, messages.MENDED}
+    return {late_data.TITLE, *messages.TITLES.values(), messages.ALL_CLEAR, messages.MENDED}
 
 
 def test_the_runbook_has_every_title_of_a_message() -> None:

@@ -15,7 +15,8 @@ _PLACEHOLDER = re.compile(r"(?<![A-Za-z])[A-Z]{2,}(?![A-Za-z])")
 
 RUN = {
     "rows_extracted": "rows that the query gave",
-    "rows_rejected": "rows that the contract rejected",
+    "rows_rejected": "rows that were rejected, by the contract or because the model itself raised",
+    "rows_failed": "of these, rows on which the model itself raised",
     "rows_scored": "rows with a score",
     "parts": "parts that the rows were cut into",
     "forecast_rows": "rows that were expected before the run",
@@ -23,6 +24,9 @@ RUN = {
     "forecast_seconds": "seconds of `extract`, `predict` and `write` that were expected; beside `seconds`",
     "forecast_peak_mb": "most memory of one task that was expected, in MB; beside `peak_mb`",
     "forecast_store_mb": "size of all files that was expected, in MB; beside `store_mb`",
+    "ready": "1 where the source was ready before the run began, else 0; of a job with `[ready]`",
+    "ready_seconds": "seconds that it had waited for its source by then, from the DAG run's begin; 0 on the "
+    "command line",
     "seconds": "seconds from the begin of `extract` to the end of `write`",
     "peak_mb": "the most memory that one task held, in MB",
     "store_mb": "size of all files of the run, in MB",

@@ -1,11 +1,14 @@
-"""The command that compares a score date's scores with their outcomes."""
+"""The commands that look back at a score date: its scores beside their outcomes, its rows beside their source."""
 
+from dataclasses import asdict
 from datetime import date
 
+import typer
+
 from pipeline.cli import context, ranges
-from pipeline.cli.console import AsJson, err, out, print_json, print_table
+from pipeline.cli.console import FAILED, AsJson, err, out, print_json, print_table
 from pipeline.cli.context import JobName
-from pipeline.cli.score import First, Last
+from pipeline.cli.score import First, Last, ScoreDate
 from pipeline.config import dates
 from pipeline.config.job import Job
 from pipeline.errors import UsageError
@@ -43,6 +46,30 @@ def outcomes(name: JobName, first: First, last: Last = None, as_json: AsJson = F
         err.print(
             f"groups differ more than chance allows: {alarm}", style="red", markup=False, soft_wrap=True
         )
+
+
+def recheck(name: JobName, date: ScoreDate, as_json: AsJson = False) -> None:
+    """Read a score date's source again, and count the rows that came, went or changed since they were scored.
+
+    It runs the job's query once more, and scores nothing. It ends with 1 where a row differs.
+    """
+    from pipeline.late_data.recheck import recheck as read_again
+
+    job = context.job(name)
+    done = read_again(context.workspace_of(job), job, dates.parse(date))
+    if as_json:
+        print_json({**asdict(done), "score_date": done.score_date.isoformat()})
+    else:
+        out.print(
+            f"run {done.run_id} of {done.job} {done.score_date}: {done.rows_now} rows now, "
+            f"{done.rows_rejected} of them rejected; {done}",
+            markup=False, highlight=False, soft_wrap=True,
+        )  # fmt: skip
+        for note in done.notes:
+            out.print(note, markup=False, highlight=False, soft_wrap=True)
+    if done.differing:
+        err.print(f"To score the rows as they are now: {done.command}", markup=False, soft_wrap=True)
+        raise typer.Exit(FAILED)
 
 
 def _measure_range(job: Job, between: tuple[date, date]) -> None:

@@ -37,11 +37,25 @@ def score(
         return {name: row.get(key) for name, key in _FIGURES.items()}
 
     def work(day: date) -> dict[str, object]:
-        score_date(workspace, job, day, request)
+        score_date(workspace, job, day, look(workspace, job, day, request))
         return figures(day)
 
     skip = {day: f"run {run_id} is published" for day, run_id in there.items()}
     show(walk(days, work, skip, figures), days, "published", tuple(_FIGURES))
+
+
+def look(workspace: Workspace, job: Job, day: date, request: RunRequest) -> RunRequest:
+    """Ask once whether the source of a date is ready, and say what was seen; a command does not wait.
+
+    Raises:
+        NotReady: it is not, and the job says to score no such date.
+    """
+    from pipeline.extraction import readiness
+
+    asked = readiness.once(workspace, job, day, request)
+    if job.ready and asked.readiness:
+        _say(f"{job.name} {day}: {readiness.describe(job.ready, asked.readiness)}")
+    return asked
 
 
 def show(results: Iterable[Result], days: list[date], done: str, columns: tuple[str, ...]) -> None:

@@ -53,7 +53,8 @@ def score(
     """Score one job for one score date, or for each of a range, and publish it.
 
     In a range, dates that are published are skipped, and one that fails stops none of the others. It ends with 1 where
-    a date failed, else with 3 where one is held.
+    a date failed, else with 3 where one is held. A job with [ready] is asked once whether its source is ready: a
+    command does not wait, and goes on as ready.on_timeout says.
     """
     job, (day, end) = context.job(name), dates.parse_range(first, last)
     request = RunRequest(
@@ -71,10 +72,12 @@ def score(
 def _score_one(job: Job, day: date, request: RunRequest) -> None:
     from pipeline.tasks.run import score as score_date
 
+    workspace = context.workspace_of(job)
+    request = ranges.look(workspace, job, day, request)
     with progress_bar() as bar:
         task = bar.add_task("", total=None)
         done = score_date(
-            context.workspace_of(job),
+            workspace,
             job,
             day,
             request,

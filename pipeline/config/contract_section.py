@@ -59,9 +59,15 @@ class ContractSection(RulesSection):
         default="refuse",
         description="an entity that comes twice: refuse the run, or reject all rows of that entity",
     )
+    model_error: Literal["fail", "reject"] = Field(
+        default="fail",
+        description="rows on which the model itself raises: fail the run, or reject these rows and score the others; "
+        "of a part no larger share than gate.max_rejected_fraction, and never more than half",
+    )
     keep_values: bool = Field(
         default=True,
-        description="whether rejected_rows keeps the values that broke a rule, cut to 200 characters",
+        description="whether rejected_rows keeps the values that broke a rule, and the texts of a model's errors, cut "
+        "to 200 characters",
     )
     columns: dict[str, RulesSection] = Field(
         default={}, description="the same rules for one column, as [contract.columns.NAME]"

@@ -25,6 +25,7 @@ from pipeline.config.fields import (
     check_slices,
     check_timezone,
 )
+from pipeline.config.ready_section import ReadySection
 from pipeline.config.sections import (
     AlertsSection,
     DriftSection,
@@ -116,6 +117,7 @@ class Job(Section):
     retention: RetentionSection = RetentionSection()
     outcomes: OutcomesSection | None = None
     promise: PromiseSection | None = None
+    ready: ReadySection | None = None
     sha256: str = Field(description="digest of the job file, kept with every run")
 
     @field_validator("end_date")
@@ -148,6 +150,15 @@ class Job(Section):
                 f"that name. Take {apart[0]!r} out of slices, and have the outcomes query give it under another name"
             )
         return outcomes
+
+    @field_validator("ready")
+    @classmethod
+    def _until_some_time(cls, ready: ReadySection | None, info: Info) -> ReadySection | None:
+        if ready and ready.wait_hours is None and info.data.get("promise", ...) is None:
+            raise ValueError(
+                "has no wait_hours, and the job no [promise] until which it could wait. Add one of them"
+            )
+        return ready
 
     @property
     def zone(self) -> ZoneInfo:

@@ -234,3 +234,10 @@ class OutcomesSection(Section):
     false_alarm_rate: Fraction = Field(
         default=0.05, description="share of runs that may have an alarm where all groups are alike"
     )
+    recheck: bool = Field(
+        default=False,
+        description="whether the job's query is run once more with the outcomes, to find late and changed rows",
+    )
+    late_fraction: Fraction = Field(
+        default=0.0, description="the largest share of late rows of which nobody is notified"
+    )

@@ -20,9 +20,10 @@ from pipeline.databases import queries, warehouse
 from pipeline.databases.queries import Query
 from pipeline.errors import ScoringError
 from pipeline.extraction import capacity, duplicates, parts, row_cost
+from pipeline.extraction.row_cost import RowCost
 from pipeline.model.loaded_model import Model
 from pipeline.model.manifest import PinnedVersion
-from pipeline.model.scoring import score_batch, scoring_threads
+from pipeline.model.scoring import PredictError, score_batch, scoring_threads
 from pipeline.payloads import Part, PartTask, Run
 from pipeline.runs.ledger import PartRecord
 from pipeline.runtime.progress import Progress
@@ -166,13 +167,21 @@ def _read_shard(extraction: Extraction, shard: int, snapshot: str | None, repeat
     return read
 
 
+def _cost(model: Model, job: Job, checker: Checker, first: pa.RecordBatch) -> RowCost | None:
+    """What it costs to score the first rows; None where the model raises on rows that are to be rejected."""
+    try:
+        return row_cost.measure(partial(score_batch, model), checker, first)
+    except PredictError:
+        if job.contract.model_error == "fail":
+            raise
+    return None
+
+
 def _forecast(extraction: Extraction, checker: Checker, first: pa.RecordBatch) -> dict[str, float]:
     """What the run is expected to take, from its first rows; nothing where nobody knows its rows before."""
     workspace, job, manifest = extraction.workspace, extraction.job, extraction.pinned.manifest
-    if extraction.load:
-        model = extraction.load(extraction.pinned)
-        cost = row_cost.measure(lambda rows: score_batch(model, rows), checker, first)
-    else:
+    cost = _cost(extraction.load(extraction.pinned), job, checker, first) if extraction.load else None
+    if cost is None:
         cost = row_cost.measure(lambda rows: row_cost.stand_in(manifest, rows), checker, first)
         cost = row_cost.with_last_pace(workspace.predictions, job.name, manifest, cost)
     expect = partial(

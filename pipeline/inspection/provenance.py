@@ -159,7 +159,7 @@ def _again(
         loaded = reproduce.load(workspace, row)
         dtypes = {column.name: column.dtype for column in loaded.manifest.columns}
         # The whole batch: on its size a score's last bits may depend.
-        again = pa.Table.from_batches([scoring.score_batch(loaded, batch).slice(place, 1)])
+        again = scoring.tolerate(loaded, batch, part.tolerance).of(entity_id)
     except ScoringError as error:
         notes.append(str(error))
     names = [name for name in batch.schema.names if name != ENTITY]

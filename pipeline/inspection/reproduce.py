@@ -135,7 +135,7 @@ def _aligned(
 
 def _part(store: str, part: ArchivedPart, rows: pa.Table, loaded: Model, reproduction: Reproduction) -> None:
     try:
-        again = scoring.scores_of(store, part.input.path, part.input, loaded)
+        again = scoring.scores_of(store, part.input.path, part.input, loaded, part.tolerance)
         now = pa.Table.from_batches(list(again), schema=SCORE_SCHEMA)
         reproduction.rows += len(now)
         if part.rows > part.erased and not len(rows):

@@ -149,9 +149,10 @@ def _checks(word: str, verdict: Verdict) -> str:
 
 
 def _counts(run: Run, verdict: Verdict) -> str:
+    scored = verdict.rows_scored
     return (
         f"Run {run.run_id} of {run.job}, score date {run.score_date}: {run.rows_extracted} rows extracted, "
-        f"{run.rows_rejected} rejected, {verdict.rows_scored} scored by {run.model_name} version {run.model_version}."
+        f"{run.rows_extracted - scored} rejected, {scored} scored by {run.model_name} version {run.model_version}."
     )
 
 

@@ -41,7 +41,7 @@ class ArchivedFile:
         path: below the store.
         sha256: its digest, as the ledger says; None for scores that were never written.
         following: the digest that an interrupted erasure was about to give it.
-        profile: the path of the part's profile.
+        beside: paths of files with single values of the part, which whoever scores it makes again.
     """
 
     job: str
@@ -51,18 +51,17 @@ class ArchivedFile:
     path: str
     sha256: str | None
     following: str | None
-    profile: str = ""
+    beside: tuple[str, ...] = ()
 
 
 def archived_files(session: sa.Connection, job: str) -> Iterator[ArchivedFile]:
     """The files that the store keeps of a job's runs."""
     for line in session.execute(sa.text(_SQL["parts"]), {"job": job}).all():
         ref = RunRef(job, line.score_date, line.run_id)
+        beside = (ref.profile(line.part), ref.rejected_in(line.part))
         for kind, path in (("input", ref.input(line.part)), ("scored", ref.scored(line.part))):
             digest, following = getattr(line, f"{kind}_sha256"), getattr(line, f"{kind}_sha256_next")
-            yield ArchivedFile(
-                job, line.run_id, line.part, kind, path, digest, following, ref.profile(line.part)
-            )
+            yield ArchivedFile(job, line.run_id, line.part, kind, path, digest, following, beside)
 
 
 def rewrite(session: sa.Connection, store: str, file: ArchivedFile, entity: str) -> str | None:
@@ -88,7 +87,8 @@ def rewrite(session: sa.Connection, store: str, file: ArchivedFile, entity: str)
         _note(session, store, file, content, rest)
         digests = {"input": None, "scored": None, file.kind: rest.sha256()}
         janitor.call(session, _PLAN, run_id=file.run_id, part=file.part, **digests)
-    folders.discard(store, file.profile)  # it holds single values; whoever scores the part makes it again
+    for path in file.beside:
+        folders.discard(store, path)
     return rest.save(store, file.path, file.part).sha256
 
 

@@ -1,14 +1,18 @@
 """A loaded model scores the batches of a part: one finite score a row, or an error that names the rows."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.contract.contract import ENTITY
 from pipeline.errors import ScoringError
+from pipeline.model import failing
+from pipeline.model.failing import Failure, Tolerance
 from pipeline.model.loaded_model import Model, ScoreError
 from pipeline.model.manifest import Manifest
 from pipeline.runtime import resources
@@ -23,24 +27,61 @@ class PredictError(ScoringError):
     """Rows that the model could not score."""
 
 
-def scores_of(store: str, path: str, part: parts.FileDigest, loaded: Model) -> Iterator[pa.RecordBatch]:
+@dataclass(frozen=True)
+class ScoredBatch:
+    """A batch of a part, scored.
+
+    Attributes:
+        rows: the rows that got a score.
+        scores: theirs, of schema `SCORE_SCHEMA`.
+        failures: the rows on which the model itself raised, where the job has them rejected.
+    """
+
+    rows: pa.RecordBatch
+    scores: pa.RecordBatch
+    failures: Sequence[Failure] = ()
+
+    def of(self, entity: str) -> pa.Table:
+        """The scores of one entity."""
+        return pa.Table.from_batches([self.scores.filter(pc.equal(self.scores.column(ENTITY), entity))])
+
+
+def scores_of(
+    store: str, path: str, part: parts.FileDigest, loaded: Model, tolerance: Tolerance | None = None
+) -> Iterator[pa.RecordBatch]:
     """Score a part's rows in the batches in which they are always read: on their size a score's last bits may depend.
 
     Raises:
         PartError: the part is missing or altered.
         PredictError: the model failed, or gave rows no finite score; the rows are named.
     """
-    for _, scores in scored_batches(store, path, part, loaded):
-        yield scores
+    for scored in scored_batches(store, path, part, loaded, tolerance):
+        yield scored.scores
 
 
 def scored_batches(
-    store: str, path: str, part: parts.FileDigest, loaded: Model
-) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch]]:
-    """A part's batches in their order, each with its scores."""
+    store: str, path: str, part: parts.FileDigest, loaded: Model, tolerance: Tolerance | None = None
+) -> Iterator[ScoredBatch]:
+    """A part's batches in their order, each with its scores.
+
+    Args:
+        store: where runs keep their parts.
+        path: the part's file below the store.
+        part: the part as it was written.
+        loaded: the model.
+        tolerance: on how many rows of the part the model may fail; on none where it is None.
+
+    Raises:
+        PartError: the part is missing or altered.
+        PredictError: the model failed, or gave rows no finite score; the rows are named.
+    """
     batches = (batch for batch in parts.read(store, path, part) if batch.num_rows)
-    threads = scoring_threads(loaded.manifest)
-    return resources.in_order(lambda batch: (batch, score_batch(loaded, batch)), batches, threads)
+    threads, failed = scoring_threads(loaded.manifest), list[Failure]()
+    for scored in resources.in_order(lambda batch: tolerate(loaded, batch, tolerance), batches, threads):
+        failed += scored.failures
+        if tolerance:
+            _require_few(loaded, failed, tolerance)
+        yield scored
 
 
 def scoring_threads(manifest: Manifest) -> int:
@@ -54,6 +95,38 @@ def score_batch(loaded: Model, batch: pa.RecordBatch) -> pa.RecordBatch:
     Raises:
         PredictError: the model failed, or gave rows no finite score; the rows are named.
     """
+    return tolerate(loaded, batch, None).scores
+
+
+def tolerate(loaded: Model, batch: pa.RecordBatch, tolerance: Tolerance | None) -> ScoredBatch:
+    """Score a batch of a part without the rows on which the model itself raises, as if they had never been in it.
+
+    Raises:
+        PredictError: the model failed on more rows than are tolerated, or gave rows no finite score.
+    """
+    try:
+        return ScoredBatch(batch, _score(loaded, batch))
+    except (ScoringError, MemoryError):
+        raise
+    except Exception as error:  # the model's own code may raise anything
+        if tolerance is None:
+            raise _refusal(loaded, _failing_rows(loaded, batch, error), error) from error
+        failures = list(islice(failing.find(loaded, batch, error), tolerance.rows + 1))
+        if not failures:
+            raise _refusal(loaded, _together(batch), error) from error
+        try:
+            _require_few(loaded, failures, tolerance)
+        except PredictError as refusal:
+            raise refusal from error
+    good = np.ones(batch.num_rows, bool)
+    good[[failure.place for failure in failures]] = False
+    rows = batch.filter(pa.array(good))
+    # In one call again: so the others' scores are those that a batch without the failing rows gets.
+    scores = score_batch(loaded, rows) if rows.num_rows else pa.RecordBatch.from_pylist([], SCORE_SCHEMA)
+    return ScoredBatch(rows, scores, failures)
+
+
+def _score(loaded: Model, batch: pa.RecordBatch) -> pa.RecordBatch:
     entities = batch.column(ENTITY)
     try:
         scores = loaded.score(loaded.manifest.contract.frame(batch))
@@ -61,16 +134,6 @@ def score_batch(loaded: Model, batch: pa.RecordBatch) -> pa.RecordBatch:
         names = ", ".join(entities.take(pa.array(error.rows)).to_pylist())
         private = [*error.private, names]
         raise PredictError(f"{error} The first rows are: {names}.", private=private) from error
-    except (ScoringError, MemoryError):
-        raise
-    except Exception as error:  # the model's own code may raise anything
-        culprits = _failing_rows(loaded, batch)
-        raise PredictError(
-            f"model {loaded.manifest.label} failed on rows {culprits}: "
-            f"{type(error).__name__}: {error}. Correct them in the warehouse, leave them out in the query, or train a "
-            "model that takes them.",
-            private=[culprits, str(error)],
-        ) from error
     labels, classes = (
         _label_column(loaded, scores.label, len(entities)),
         _class_column(scores.classes, len(entities)),
@@ -80,28 +143,45 @@ def score_batch(loaded: Model, batch: pa.RecordBatch) -> pa.RecordBatch:
     )
 
 
-def _failing_rows(loaded: Model, batch: pa.RecordBatch) -> str:
+def _refusal(loaded: Model, culprits: str, error: Exception) -> PredictError:
+    return PredictError(
+        f"model {loaded.manifest.label} failed on rows {culprits}: "
+        f"{type(error).__name__}: {error}. Correct them in the warehouse, leave them out in the query, train a model "
+        'that takes them, or have such rows rejected: contract.model_error = "reject".',
+        private=[culprits, str(error)],
+    )
+
+
+def _require_few(loaded: Model, failures: Sequence[Failure], tolerance: Tolerance) -> None:
+    """Go on where all that failed are rows on which the model raised, and not too many of them."""
+    output = next((failure for failure in failures if failure.output), None)
+    if output:
+        raise PredictError(
+            f"{output.text} The row is: {output.entity}.", private=[output.entity, output.text]
+        )
+    if len(failures) > tolerance.rows:
+        first, names = failures[0], ", ".join(failure.entity for failure in failures[:NAMED])
+        raise PredictError(
+            f"model {loaded.manifest.label} failed on more than {tolerance.rows} rows of a part, which is as many as "
+            f"gate.max_rejected_fraction lets it, the first {names}: {first.kind}: {first.text}. Rejecting rows was "
+            "given up. Train a model that takes them, or correct the rows; if so many bad rows are usual, raise "
+            "gate.max_rejected_fraction.",
+            private=[names, first.text],
+        )
+
+
+def _failing_rows(loaded: Model, batch: pa.RecordBatch, error: Exception) -> str:
     """The rows that the model fails on, by the names of their entities, as far as a person needs them."""
-    failing = list(islice(_failing_entities(loaded, batch), NAMED + 1))
-    if not failing:
-        entities = batch.column(ENTITY)
-        return f"{entities[0]} to {entities[-1]} taken together"
-    return f"{', '.join(failing[:NAMED])}{' and more' if len(failing) > NAMED else ''}"
+    failures = failing.find(loaded, batch, error)
+    entities = [failure.entity for failure in islice(failures, NAMED + 1)]
+    if not entities:
+        return _together(batch)
+    return f"{', '.join(entities[:NAMED])}{' and more' if len(entities) > NAMED else ''}"
 
 
-def _failing_entities(loaded: Model, batch: pa.RecordBatch) -> Iterator[str]:
-    """Halve a batch until what fails is one row: for one bad row in n that takes twice the batch's own time."""
-    try:
-        loaded.score(loaded.manifest.contract.frame(batch))
-    except MemoryError:
-        raise
-    except Exception:  # noqa: BLE001 - whatever made the model fail before
-        if batch.num_rows == 1:
-            yield batch.column(ENTITY)[0].as_py()
-        else:
-            half = batch.num_rows // 2
-            yield from _failing_entities(loaded, batch.slice(0, half))
-            yield from _failing_entities(loaded, batch.slice(half))
+def _together(batch: pa.RecordBatch) -> str:
+    entities = batch.column(ENTITY)
+    return f"{entities[0]} to {entities[-1]} taken together"
 
 
 def _label_column(loaded: Model, indices: npt.NDArray[np.int64] | None, rows: int) -> pa.Array:

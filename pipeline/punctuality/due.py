@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from pipeline.config import dates
 from pipeline.config.job import Job
+from pipeline.config.ready_section import ReadySection
 from pipeline.config.sections import PromiseSection
 
 # How far a watch looks back. What is older stays in the view `punctuality`, and is nobody's alarm any more.
@@ -60,6 +61,25 @@ def promised_at(due: datetime, promise: PromiseSection, zone: ZoneInfo) -> datet
     return (
         promised if promised > due else dates.instant(datetime.combine(day + timedelta(days=1), clock), zone)
     )
+
+
+def promise_of(job: Job, promise: PromiseSection, score_date: date) -> datetime | None:
+    """Until when a score date is promised; None where the schedule never makes it due."""
+    begin = datetime.combine(score_date + timedelta(days=job.days_back), time(), job.zone).astimezone(UTC)
+    # A time that the clocks skip at midnight comes on the next day.
+    due = due_dates(job, promise, begin - timedelta(seconds=1), begin + timedelta(days=2))
+    return next((one.promised_at for one in due if one.score_date == score_date), None)
+
+
+def wait_until(job: Job, ready: ReadySection, score_date: date, began: datetime) -> datetime:
+    """Until when a run that began at an instant waits for its source: so many hours, or until the promise.
+
+    A date that nobody is owed, or that was promised before the run began, is asked for once.
+    """
+    if ready.wait_hours is not None:
+        return began + timedelta(hours=ready.wait_hours)
+    promised = promise_of(job, job.promise, score_date) if job.promise else None
+    return max(promised or began, began)
 
 
 def since(job: Job, first_seen: datetime) -> datetime:

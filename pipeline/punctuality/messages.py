@@ -29,6 +29,8 @@ _BECAME = {
     "rejected": "Its run was held, and rejected.",
     "fallback": "Its run failed, and analysts see what the job file's fallback serves.",
 }
+# Of a job with [ready], whose run begins after the task of that name.
+_WAITS = "Or it waits until its source is ready: the log of the task `ready` says so."
 
 
 def lapse(job: Job, news: News) -> Alert:
@@ -36,7 +38,12 @@ def lapse(job: Job, news: News) -> Alert:
     cause = news.cause or ""
     last = news.dates[-1]
     reason = [f"Run {last.run_id}: {line(last.reason)}"] if last.reason and last.run_id else []
-    body = [f"{_promised(job, news.dates)} {_BECAME[cause]}", *reason, _remedy(job, cause, news.dates)]
+    waits = [_WAITS] if cause == "missing" and job.ready else []
+    body = [
+        " ".join([_promised(job, news.dates), _BECAME[cause], *waits]),
+        *reason,
+        _remedy(job, cause, news.dates),
+    ]
     return _alert(job, news, TITLES[cause], cause, body)
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,13 @@ def of_promise(promise: Promise | None) -> Iterator[Alarm]:
         yield Alarm(f"published {late} late", f"{until}, published {late} later")
     elif promise.is_late:
         yield Alarm("late", f"{until}: {PROMISED[promise.status]}")
+
+
+def of_late(late: Mapping[str, Any] | None) -> Iterator[Alarm]:
+    """One where the source gave other rows when it was last read again."""
+    if late and (late["rows_new"] or late["rows_gone"] or late["rows_changed"]):
+        counts = f"{late['rows_changed']:,} changed, {late['rows_gone']:,} gone, {late['rows_new']:,} new"
+        yield Alarm("late data", f"the source gives other rows than were scored: {counts}")
 
 
 def lasted(span: timedelta) -> str:

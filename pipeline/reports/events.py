@@ -28,6 +28,10 @@ def describe(states: Mapping[str, str | None], errors: Mapping[str, str]) -> lis
             ),
             "What was published before stays. Correct what the message says, then clear the task.",
         ]
+    if states.get("ready") == "up_for_reschedule":
+        return [
+            "This DAG run waits until its source is ready. The log of the task ready says how long, at most."
+        ]
     skipped = [task for task, state in states.items() if state == "skipped"]
     if any(state in _FAILED for state in states.values()):
         return ["A task failed, so this DAG run ended without a report. See its tasks' logs."]

@@ -28,7 +28,8 @@ def describe(record: Record) -> Headline:
     """The headline of a run: of its findings, its outcomes and its promise none goes unsaid."""
     run = record.run
     found = list(alarms.of_findings(run["findings"]))
-    later = [*alarms.of_outcomes(record.outcomes), *alarms.of_promise(record.promise)]
+    late = alarms.of_late(record.late)
+    later = [*alarms.of_outcomes(record.outcomes), *late, *alarms.of_promise(record.promise)]
     reasons = tuple(alarm.sentence for alarm in (*found, *later))
     if run["status_reason"] and (run["status"] == "failed" or not found):
         reasons = (run["status_reason"], *reasons)
@@ -37,8 +38,8 @@ def describe(record: Record) -> Headline:
         return Headline(level, f"{sentence}: {_rows(run)}. A dry run is never published.", reasons)
     if run["status"] != "published":
         level, sentence = _unpublished(run)
-        late = alarms.of_promise(record.promise) if run["status"] in _OPEN else ()
-        return Headline(level, f"{sentence}{_to_check(late)}", reasons)
+        broken = alarms.of_promise(record.promise) if run["status"] in _OPEN else ()
+        return Headline(level, f"{sentence}{_to_check(broken)}", reasons)
     level, sentence = _published(run)
     # Whoever approved it knew what was found, and not what came out later.
     check = later if run["decided_by"] else [*found, *later]

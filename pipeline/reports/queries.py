@@ -50,6 +50,7 @@ class Record:
         days: its job's score dates until its own.
         previous: the score date before that has a run, and the number of the run that analysts see, else its last.
         following: the one after.
+        late: how its source differed when it was last read again; None where it was not.
     """
 
     run: Row
@@ -64,6 +65,7 @@ class Record:
     days: Sequence[DaySummary]
     previous: Neighbour | None
     following: Neighbour | None
+    late: Row | None
 
 
 def record(database_url: str, run_id: int) -> Record:
@@ -84,6 +86,7 @@ def record(database_url: str, run_id: int) -> Record:
         profiles: dict[str, dict[str, int]] = {}
         for profile in connection.execute(sa.text(_SQL["profiles"]), values):
             profiles.setdefault(profile.column_name, {})[profile.label] = profile.rows
+        late = connection.execute(sa.text(_SQL["late"]), values).mappings().one_or_none()
         return Record(
             run=dict(run),
             parts=details["ledger"],
@@ -97,6 +100,7 @@ def record(database_url: str, run_id: int) -> Record:
             days=_days(connection, [run["job"]], run["score_date"]),
             previous=_neighbour(connection, dict(run), "previous"),
             following=_neighbour(connection, dict(run), "following"),
+            late=dict(late) if late else None,
         )
 
 

@@ -77,6 +77,7 @@ def report(predictions: str, home: Path, run_id: int, links: Links | None = None
         features=_features(record, reference),
         reference=reference,
         outcomes=outcomes.section(record) if record.outcomes else None,
+        late=record.late,
         histories=_histories(record),
         card=card(home, record.run["model_name"], record.run["model_version"])
         if record.run["model_version"]

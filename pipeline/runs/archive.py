@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from pipeline.contract.contract import ENTITY
 from pipeline.databases import postgres
 from pipeline.databases.queries import Query
+from pipeline.model.failing import Tolerance
 from pipeline.project import SQL
 from pipeline.runs import history
 from pipeline.runs.ledger import LedgerError
@@ -42,6 +43,7 @@ class ArchivedPart:
         number: the part's number.
         rows: the rows that were scored.
         erased: how many of them were erased since.
+        rejected: how many rows were not, by the contract, or because the model raised on them.
         input: the rows that the model got.
         scored: the scores that it gave.
     """
@@ -49,8 +51,14 @@ class ArchivedPart:
     number: int
     rows: int
     erased: int
+    rejected: int
     input: File
     scored: File
+
+    @property
+    def tolerance(self) -> Tolerance | None:
+        """On how many rows the model may raise that scores the part again: on as many as were rejected then."""
+        return Tolerance(self.rejected) if self.rejected else None
 
 
 def run(database_url: str, run_id: int) -> dict[str, Any]:
@@ -77,6 +85,7 @@ def parts_of(row: Mapping[str, Any]) -> list[ArchivedPart]:
             line["part"],
             line["rows_scored"],
             line["rows_erased"],
+            line["rows_rejected"],
             File(ref.input(line["part"]), line["input_sha256"]),
             File(ref.scored(line["part"]), line["scored_sha256"]),
         )

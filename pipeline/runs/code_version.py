@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from pipeline.config.job import Job
 from pipeline.config.workspace import Files
 from pipeline.errors import ScoringError
-from pipeline.payloads import Deployment, PartTask, Run, Scored, Value
+from pipeline.payloads import Deployment, PartTask, Readiness, Run, Scored, Value
 from pipeline.project import PACKAGE
 from pipeline.text_files import TextError, lines
 from pipeline.version import VERSION
@@ -43,6 +43,7 @@ INDIFFERENT = (
     "exports",
     "inspection",
     "integrations",
+    "late_data",
     "maintenance",
     "monitoring",
     "plain_text",
@@ -80,14 +81,20 @@ def code_version() -> str:
     return digest.hexdigest()[:16]
 
 
-def deployment(job: Job, query: str) -> Deployment:
-    """What is deployed now: the code, a job's file, and its query's text."""
+def deployment(files: Files, job: Job, query: str) -> Deployment:
+    """What is deployed now: the code, a job's file, and its queries' texts."""
     return Deployment(
         code_version=code_version(),
         pipeline_version=VERSION,
         job_sha256=job.sha256,
-        query_sha256=hashlib.sha256(query.encode()).hexdigest(),
+        query_sha256=sha256_of(query),
+        ready_sha256=sha256_of(_text(files, job.ready.query)) if job.ready else None,
     )
+
+
+def sha256_of(query: str) -> str:
+    """SHA-256 of a query's text."""
+    return hashlib.sha256(query.encode()).hexdigest()
 
 
 def require_same(files: Files, job: Job, work: Run | PartTask | Scored) -> None:
@@ -101,10 +108,24 @@ def require_same(files: Files, job: Job, work: Run | PartTask | Scored) -> None:
     Raises:
         DeploymentError: the code, the job file or the query is not what the run began with.
     """
-    now = deployment(job, _query(files, job))
+    now = deployment(files, job, _text(files, job.extract.query))
     if changes := list(_changes(job, work.deployment, now)):
         raise DeploymentError(
             f"run {work.run_id} of {work.job} {work.score_date} began with {' and '.join(changes)}. {_REMEDY}"
+        )
+
+
+def require_looked(job: Job, deployed: Deployment, seen: Readiness | None) -> None:
+    """Refuse to begin a run that another query than the one here has let through.
+
+    Raises:
+        DeploymentError: it was another one.
+    """
+    if job.ready and seen and seen.sha256 != deployed.ready_sha256:
+        raise DeploymentError(
+            f"{job.name}: another {job.ready.query} than the one here ({_short(seen.sha256)}, and here is "
+            f"{_short(deployed.ready_sha256 or '')}) said whether the source is ready. Clear the task `ready`: the one "
+            "here is asked. What was published before stays."
         )
 
 
@@ -132,15 +153,17 @@ def _changes(job: Job, began: Deployment, now: Deployment) -> Iterator[str]:
         yield f"another {job.name}.toml ({_short(began.job_sha256)}, and here is {_short(now.job_sha256)})"
     if began.query_sha256 != now.query_sha256:
         yield f"another {job.extract.query} ({_short(began.query_sha256)}, and here is {_short(now.query_sha256)})"
+    if job.ready and began.ready_sha256 and now.ready_sha256 and began.ready_sha256 != now.ready_sha256:
+        yield f"another {job.ready.query} ({_short(began.ready_sha256)}, and here is {_short(now.ready_sha256)})"
 
 
 def _short(digest: str) -> str:
     return digest[:12]
 
 
-def _query(files: Files, job: Job) -> str:
-    """The query's text, as `queries.read` gives it; empty where it is gone, which is another one, too."""
+def _text(files: Files, query: str) -> str:
+    """A query's text, as `queries.read` gives it; empty where it is gone, which is another one, too."""
     try:
-        return lines((files.home / "sql" / job.extract.query).read_bytes())
+        return lines((files.home / "sql" / query).read_bytes())
     except (OSError, TextError):
         return ""

@@ -86,7 +86,7 @@ def begin(database_url: str, record: RunRecord, claim: Callable[[int], None]) ->
         "model_named": record.request.model_named,
         "classes": class_names(record.pinned.manifest),
         **record.deployment.model_dump(),
-        **record.request.model_dump(exclude={"model_version"}),
+        **record.request.model_dump(exclude={"model_version", "readiness"}),
     }
     with refusing():
         return patiently(

@@ -53,6 +53,10 @@ class RunRef:
         """Where the run's rejected rows are."""
         return f"{self.folder}/rejected.parquet"
 
+    def rejected_in(self, part: int) -> str:
+        """Where the rows of a part are on which the model itself raised."""
+        return f"{self.folder}/rejected-{part:05d}.parquet"
+
     def input(self, part: int) -> str:
         """Where a part's rows are."""
         return f"{self.folder}/part-{part:05d}.parquet"

@@ -51,6 +51,7 @@ def extract(
     Raises:
         JobError: the job file names a rule or a column that the model has not.
         ModelError: the model or version is not registered.
+        DeploymentError: another ready query has said that the source is ready.
         LedgerError: a higher version of the model is published for that score date, and nobody named this one.
         StoreError: the store belongs to another database, or has runs that this one has forgotten.
         ContractError: the query's columns do not fit the model.
@@ -75,8 +76,9 @@ def extract(
         interval=interval,
         request=request,
         pinned=pinned,
-        deployment=code_version.deployment(job, query.text),
+        deployment=code_version.deployment(workspace, job, query.text),
     )
+    code_version.require_looked(job, record.deployment, request.readiness)
     run = _begin(workspace, record, clock)
     extraction = Extraction(workspace, job, run, query, policy, pinned, load, stored)
     with ledger.open_run(workspace.predictions, run.run_id):
@@ -113,6 +115,7 @@ def _begin(workspace: Workspace, record: ledger.RunRecord, clock: Clock) -> Run:
         features={},
         forecast={},
         cost=clock.cost(),
+        readiness=record.request.readiness,
     )
 
 

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from pipeline.config.job import Job
 from pipeline.config.workspace import Workspace
 from pipeline.databases import postgres, statements
+from pipeline.extraction import readiness
 from pipeline.model import registry
 from pipeline.monitoring import run_profile, training_days
 from pipeline.monitoring.gate import apply_gate
@@ -39,15 +40,21 @@ def log_metrics(workspace: Workspace, job: Job, run: Run, written: Sequence[Writ
     clock = Clock()
     with ledger.open_run(workspace.predictions, run.run_id):
         require_same(workspace, job, run)
+        failed = sum(part.rejected for part in written)
+        run = run.model_copy(update={"rows_rejected": run.rows_rejected + failed})
         summary = ScoreSummary()
         for part in written:
             for batch in _scores(workspace, run, part):
                 summary.add(batch)
         pinned = registry.pin(workspace.home, run.model_name, run.model_version, run.model_sha256)
         profile = run_profile.look(workspace, pinned, job.drift, run, written)
-        unusual = (*profile.findings(job.gate), *training_days.findings(pinned, job.gate, run.score_date))
+        unusual = (
+            *readiness.findings(job, run),
+            *profile.findings(job.gate),
+            *training_days.findings(pinned, job.gate, run.score_date),
+        )
         verdict = apply_gate(job.gate, run, summary, unusual)
-        counts = {**_counts(run, summary), **profile.metrics(), **summary.metrics()}
+        counts = {**_counts(run, summary), **profile.metrics(), "rows_failed": failed, **summary.metrics()}
         _enter(workspace.predictions, run, verdict, {**counts, **_costs(run, written, clock)}, profile)
     for finding in verdict.findings:
         log.warning("%s (%s): %s", finding.check, finding.action, finding.message)
@@ -77,7 +84,7 @@ def _counts(run: Run, summary: ScoreSummary) -> dict[str, float]:
         "rows_rejected": run.rows_rejected,
         "rows_scored": summary.rows,
     }
-    return {**rows, "parts": len(run.parts), **run.forecast, **summary.metrics()}
+    return {**rows, "parts": len(run.parts), **run.forecast, **readiness.metrics(run), **summary.metrics()}
 
 
 def _costs(run: Run, written: Sequence[Written], clock: Clock) -> dict[str, float]:

@@ -8,13 +8,15 @@ import logging
 
 from pipeline.config.job import Job
 from pipeline.config.workspace import Files
-from pipeline.model import registry
+from pipeline.contract.batch_result import REJECTED
+from pipeline.model import failing, registry
+from pipeline.model.failing import Tolerance
 from pipeline.model.loaded_model import Model
 from pipeline.model.manifest import PinnedVersion
-from pipeline.model.scoring import scored_batches
+from pipeline.model.scoring import ScoredBatch, scored_batches
 from pipeline.monitoring import references
 from pipeline.monitoring.profile import PROFILE_SCHEMA, SCORE, Profile
-from pipeline.payloads import PartTask, Scored
+from pipeline.payloads import Part, PartTask, Scored
 from pipeline.runs.code_version import require_same
 from pipeline.runtime import resources
 from pipeline.runtime.clock import Clock
@@ -39,31 +41,38 @@ def predict(files: Files, job: Job, work: PartTask) -> Scored:
     clock = Clock()
     require_same(files, job, work)
     pinned = registry.pin(files.home, work.model_name, work.model_version, work.model_sha256)
-    return score_part(files, work, pinned, registry.load(pinned), clock)
+    tolerance = Tolerance.of(job, work.part.rows)
+    return score_part(files, work, pinned, registry.load(pinned), clock, tolerance)
 
 
-def score_part(files: Files, work: PartTask, pinned: PinnedVersion, loaded: Model, clock: Clock) -> Scored:
+def score_part(
+    files: Files,
+    work: PartTask,
+    pinned: PinnedVersion,
+    loaded: Model,
+    clock: Clock,
+    tolerance: Tolerance | None = None,
+) -> Scored:
     """What `predict` does, with a model that is loaded already."""
     ref, number = RunRef.of(work), work.part.number
     writer, profiles = parts.PartWriter(SCORE_SCHEMA), parts.PartWriter(PROFILE_SCHEMA)
+    rejected = _Rejected(tolerance)
     bins = references.load(pinned).bins
     profile = Profile.of(bins)
     progress = Progress(log, f"part {work.part.number}: scored", work.part.rows)
     try:
-        for rows, scores in scored_batches(files.store, ref.input(number), work.part, loaded):
-            writer.write(scores)
-            columns = {name: rows.column(name) for name in bins if name != SCORE}
-            profile += Profile.of(bins, {**columns, SCORE: scores.column("score")})
-            progress.add(scores.num_rows)
+        for scored in scored_batches(files.store, ref.input(number), work.part, loaded, tolerance):
+            writer.write(scored.scores)
+            columns = {name: scored.rows.column(name) for name in bins if name != SCORE}
+            profile += Profile.of(bins, {**columns, SCORE: scored.scores.column("score")})
+            rejected.add(scored)
+            progress.add(scored.rows.num_rows)
     except MemoryError as error:
-        raise MemoryError(
-            f"part {work.part.number} of {work.job} {work.score_date}, {work.part.rows} rows: there is not enough "
-            f"memory to score it: {error}. Lower extract.rows_per_part in the job file (a batch has "
-            f"{parts.ROWS_PER_GROUP} rows at most), let fewer tasks share the machine, or give it more memory."
-        ) from error
+        raise MemoryError(_too_little(work, error)) from error
     part = writer.save(files.store, ref.scored(number), number)
     profiles.write(profile.batch())
     kept = profiles.save(files.store, ref.profile(number), number)
+    refused = rejected.save(files.store, ref, number)
     resources.give_back()
     log.info("part %s: %s rows scored", part.number, part.rows)
     return Scored(
@@ -73,5 +82,35 @@ def score_part(files: Files, work: PartTask, pinned: PinnedVersion, loaded: Mode
         deployment=work.deployment,
         part=part,
         profile=kept,
+        rejected=refused,
         cost=clock.cost(),
     )
+
+
+def _too_little(work: PartTask, error: MemoryError) -> str:
+    return (
+        f"part {work.part.number} of {work.job} {work.score_date}, {work.part.rows} rows: there is not enough memory "
+        f"to score it: {error}. Lower extract.rows_per_part in the job file (a batch has "
+        f"{parts.ROWS_PER_GROUP} rows at most), let fewer tasks share the machine, or give it more memory."
+    )
+
+
+class _Rejected:
+    """Collects the rows of a part on which the model itself raised: the task of the model has no database."""
+
+    def __init__(self, tolerance: Tolerance | None) -> None:
+        self._keep_values = tolerance is not None and tolerance.keep_values
+        self._writer, self._read = parts.PartWriter(REJECTED), 0
+
+    def add(self, scored: ScoredBatch) -> None:
+        """Take what a batch has of them."""
+        if scored.failures:
+            self._writer.write(failing.reasons(scored.failures, self._read, keep_values=self._keep_values))
+        self._read += scored.rows.num_rows + len(scored.failures)
+
+    def save(self, store: str, ref: RunRef, number: int) -> Part | None:
+        """Save them beside the part's scores, for `write` to load; None where there are none."""
+        if not self._writer.rows:
+            return None
+        log.warning("part %s: the model raised on %s rows, which are rejected", number, self._writer.rows)
+        return self._writer.save(store, ref.rejected_in(number), number)

@@ -5,16 +5,19 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 
 import adbc_driver_manager.dbapi as adbc
 import sqlalchemy as sa
 
 from pipeline.config.fields import DEFAULT_POOL
 from pipeline.config.job import Job
+from pipeline.config.ready_section import ReadySection
 from pipeline.config.workspace import Workspace
 from pipeline.databases import postgres, postgres_errors, statements
 from pipeline.errors import ScoringError, named
 from pipeline.evaluation import outcomes
+from pipeline.extraction import readiness
 from pipeline.integrations import dependencies
 from pipeline.model import registry
 from pipeline.model.loaded_model import Model
@@ -53,6 +56,8 @@ def check(
         yield _find("tracking", lambda: dependencies.require_tracking(job, environ))
     if job.pool != DEFAULT_POOL:
         yield _find("pool", lambda: dependencies.require_pool(job, environ))
+    if job.ready:
+        yield _find("ready", partial(_ready, workspace, job, job.ready, score_date))
     model: Model | None = None
     try:
         model, detail = _model(job, workspace)
@@ -87,6 +92,10 @@ def _failed(what: str, error: Exception) -> CheckResult:
     return CheckResult(
         what, False, " ".join(f"{named(error, str(error))} {postgres_errors.remedy(error)}".split())
     )
+
+
+def _ready(workspace: Workspace, job: Job, ready: ReadySection, score_date: date) -> str:
+    return f"{score_date}: {readiness.describe(ready, readiness.look(workspace, job, ready, score_date))}"
 
 
 def _fallback(job: Job, workspace: Workspace, score_date: date) -> str:

@@ -58,7 +58,7 @@ def _publish(workspace: Workspace, run: Run, verdict: Verdict) -> None:
     if run.dry_run:
         ledger.close(workspace.predictions, run.run_id, "abandoned", "dry run")
         raise NothingToDo(f"run {run.run_id}: a dry run, {verdict.rows_scored} rows scored and not published")
-    _archive(workspace, run)
+    _archive(workspace, run, rejected=run.rows_extracted - verdict.rows_scored)
     if not verdict.passed:
         reason = "; ".join(verdict.reasons)
         ledger.close(workspace.predictions, run.run_id, "held", reason)
@@ -66,13 +66,13 @@ def _publish(workspace: Workspace, run: Run, verdict: Verdict) -> None:
     move_pointer(workspace.predictions, run.run_id)
 
 
-def _archive(workspace: Workspace, run: Run) -> None:
-    """Keep in the store what a lost database could not be made again without."""
-    ref, rejected = RunRef.of(run), None
-    if run.rows_rejected:
-        rejected = receipts.archive_rejected(workspace.predictions, workspace.store, ref)
+def _archive(workspace: Workspace, run: Run, rejected: int) -> None:
+    """Keep in the store what a lost database could not be made again without; `rejected` rows among it."""
+    ref, kept = RunRef.of(run), None
+    if rejected:
+        kept = receipts.archive_rejected(workspace.predictions, workspace.store, ref)
     with postgres.engine(workspace.predictions).connect() as connection:
-        receipts.archive(connection, workspace.store, ref, rejected)
+        receipts.archive(connection, workspace.store, ref, kept)
 
 
 def audit(database_url: str, run: Run) -> None:

@@ -1,5 +1,6 @@
 """The first rows of a job's query, checked and scored without writing anything."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
@@ -18,8 +19,10 @@ from pipeline.errors import ScoringError
 from pipeline.extraction import capacity, duplicates, row_cost
 from pipeline.extraction.capacity import Forecast
 from pipeline.extraction.row_cost import RowCost
+from pipeline.model import failing
+from pipeline.model.failing import Failure, Tolerance
 from pipeline.model.loaded_model import Model
-from pipeline.model.scoring import score_batch, scoring_threads
+from pipeline.model.scoring import scoring_threads, tolerate
 
 # Enough rows to meet the contract's rules, few enough to be quick.
 SAMPLE_ROWS = 10_000
@@ -51,6 +54,11 @@ class _Counts:
         self.rejected += checked.rejected_rows
         self.reasons |= {(violation.column, violation.rule) for violation in checked.violations}
 
+    def add_failures(self, failures: Sequence[Failure]) -> None:
+        """Count the rows on which the model itself raised, and which the job has rejected."""
+        self.rejected += len(failures)
+        self.reasons |= {(failing.COLUMN, failing.RULE) for _ in failures}
+
 
 def rehearse(workspace: Workspace, job: Job, score_date: date, model: Model) -> str:
     """Read, check and score the first rows of a score date, and forecast its run; says what came of it.
@@ -66,7 +74,7 @@ def rehearse(workspace: Workspace, job: Job, score_date: date, model: Model) -> 
     policy = Policy.of(job, model.manifest.contract, model.manifest.label)
     repeated = duplicates.find(workspace.warehouse, query) if policy.unique == "reject" else None
     checker = Checker(model.manifest.contract, policy, interval[1].astimezone(job.zone), repeated)
-    counts = _read(workspace, query, checker, model)
+    counts = _read(workspace, query, checker, model, Tolerance.of(job, SAMPLE_ROWS))
     if counts.cost is None:
         raise CheckError(f"{query.file} gives no rows on {score_date}. Name a date that has some: --date.")
     _require_no_future(query, score_date, counts)
@@ -79,17 +87,21 @@ def rehearse(workspace: Workspace, job: Job, score_date: date, model: Model) -> 
     )
 
 
-def _read(workspace: Workspace, query: Query, checker: Checker, model: Model) -> _Counts:
+def _read(
+    workspace: Workspace, query: Query, checker: Checker, model: Model, tolerance: Tolerance | None
+) -> _Counts:
     counts = _Counts()
     with warehouse.stream(workspace.warehouse, query) as reader:
         checker.schema(reader.schema, query.file)
         for batch in reader:
-            counts.cost = counts.cost or row_cost.measure(partial(score_batch, model), checker, batch)
+            counts.cost = counts.cost or row_cost.measure(
+                lambda rows: tolerate(model, rows, tolerance).scores, checker, batch
+            )
             sample = batch.slice(0, SAMPLE_ROWS - counts.rows)
             checked = checker.check(sample)
             counts.add(sample, checked)
             if checked.accepted.num_rows:
-                score_batch(model, checked.accepted)
+                counts.add_failures(tolerate(model, checked.accepted, tolerance).failures)
             if counts.rows >= SAMPLE_ROWS:
                 break
     return counts

@@ -12,7 +12,10 @@ from typing import Any
 
 from pipeline.config.job import Job
 from pipeline.config.workspace import Workspace
+from pipeline.extraction import readiness
 from pipeline.model import registry
+from pipeline.model.failing import Tolerance
+from pipeline.model.loaded_model import Model
 from pipeline.model.manifest import PinnedVersion
 from pipeline.payloads import PartTask, Publication, RunRequest, Scored, Written
 from pipeline.runs import ledger
@@ -37,7 +40,7 @@ def score(
     pinned: PinnedVersion | None = None,
     progress: Progress = lambda task, done, total: None,
 ) -> Publication:
-    """Score one job for one score date and publish it.
+    """Score one job for one score date and publish it; a job with [ready] is asked once whether its source is ready.
 
     Args:
         workspace: folders, store and databases.
@@ -50,9 +53,8 @@ def score(
     Raises:
         ScoringError: as the tasks do; `Held` and `NothingToDo` among them.
     """
-    pinned = pinned or registry.resolve(
-        workspace.home, job.model.name, job.model.alias, request.model_version
-    )
+    request = readiness.once(workspace, job, score_date, request)
+    pinned = pinned or _pinned(workspace, job, request)
     with _one_by_one(resources.limit_threads) as scorer:
         loading = scorer.submit(registry.load, pinned)
         scored: list[Future[Scored]] = []
@@ -60,9 +62,7 @@ def score(
         def hand_over(work: PartTask) -> None:
             _require_no_error(scored)  # rows that cannot be scored need not be extracted to their end
             progress("extract and predict", len(scored), 0)
-            scored.append(
-                scorer.submit(lambda: score_part(workspace, work, pinned, loading.result(), Clock()))
-            )
+            scored.append(scorer.submit(_predict, workspace, job, work, pinned, loading))
 
         run = extract(
             workspace,
@@ -81,6 +81,18 @@ def score(
     verdict = log_metrics(workspace, job, run, done)
     progress("publish", 0, 1)
     return publish(workspace, job, run, verdict)
+
+
+def _predict(
+    workspace: Workspace, job: Job, work: PartTask, pinned: PinnedVersion, loading: Future[Model]
+) -> Scored:
+    """Score a part by the model that is loaded once for all."""
+    tolerance = Tolerance.of(job, work.part.rows)
+    return score_part(workspace, work, pinned, loading.result(), Clock(), tolerance)
+
+
+def _pinned(workspace: Workspace, job: Job, request: RunRequest) -> PinnedVersion:
+    return registry.resolve(workspace.home, job.model.name, job.model.alias, request.model_version)
 
 
 def _write_all(

@@ -13,6 +13,7 @@ import pyarrow as pa
 from pipeline.config.job import Job
 from pipeline.config.workspace import Workspace
 from pipeline.databases import postgres, statements
+from pipeline.extraction import rejections
 from pipeline.payloads import Scored, Written
 from pipeline.runs import ledger
 from pipeline.runs.archive import as_rows
@@ -39,18 +40,21 @@ def write(workspace: Workspace, job: Job, scored: Scored) -> Written:
     """
     clock = Clock()
     ref, number = RunRef.of(scored), scored.part.number
-    line = (scored.part.rows, scored.part.sha256, scored.run_id, scored.part.number)
+    line = (scored.run_id, scored.part.number, scored.part.rows, scored.part.sha256)
     with ledger.open_run(workspace.predictions, scored.run_id):
         require_same(workspace, job, scored)
         batches = parts.read(workspace.store, ref.scored(number), scored.part)
         with postgres.connect(workspace.predictions) as session, session.cursor() as cursor:
             ledger.write_as(cursor, scored.run_id)
-            cursor.execute(_SQL["claim"], line)
-            if cursor.fetchall():
+            cursor.execute(_SQL["claim"], (*line, scored.rejected.rows if scored.rejected else 0))
+            if cursor.fetchall() != [(None,)]:
                 rows = as_rows(ref, number, _counted(scored, batches))
                 postgres.load(cursor, "scoring", "prediction_rows", rows)
+                if scored.rejected:
+                    failed = parts.read(workspace.store, ref.rejected_in(number), scored.rejected)
+                    rejections.load_failed(cursor, scored.run_id, number, job.extract.shards, failed)
             else:
-                cursor.execute(_WRITTEN, line[2:])
+                cursor.execute(_WRITTEN, line[:2])
                 _require_same(scored, cursor.fetchall())
             session.commit()
     log.info("part %s: %s rows written", scored.part.number, scored.part.rows)
@@ -58,6 +62,7 @@ def write(workspace: Workspace, job: Job, scored: Scored) -> Written:
         run_id=scored.run_id,
         part=scored.part,
         profile=scored.profile,
+        rejected=scored.rejected.rows if scored.rejected else 0,
         predict=scored.cost,
         write=clock.cost(),
     )

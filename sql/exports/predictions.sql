@@ -10,7 +10,7 @@ ORDER BY run.score_date
 
 -- name: ledger
 -- The parts of a run.
-SELECT part, rows_scored, rows_erased, input_sha256, scored_sha256 FROM scoring.run_parts
+SELECT part, rows_rejected, rows_scored, rows_erased, input_sha256, scored_sha256 FROM scoring.run_parts
 WHERE run_id = :run_id ORDER BY part
 
 -- name: rows

@@ -20,6 +20,12 @@ FROM scoring.profiles
 WHERE run_id = :run_id
 ORDER BY column_name, bin
 
+-- name: late
+-- How the source of a run that analysts see differed when it was last read again.
+SELECT checked_at, rows_now, rows_rejected, rows_new, rows_gone, rows_changed, entities_doubled, columns_changed
+FROM scoring.late_data
+WHERE run_id = :run_id
+
 -- name: of_trigger
 -- The last run of a job that a trigger started, such as an Airflow DAG run's id.
 SELECT run_id

@@ -3,11 +3,11 @@
 INSERT INTO scoring.scoring_runs (
     job, score_date, trigger, dry_run, interval_start, interval_end, model_name, model_version, model_sha256,
     code_version, query_sha256, job_sha256, library_versions, model_named, attempt, served_by, triggered_by,
-    pipeline_version)
+    pipeline_version, ready_sha256)
 VALUES (
     :job, :score_date, :trigger, :dry_run, :interval_start, :interval_end, :model_name, :model_version, :model_sha256,
     :code_version, :query_sha256, :job_sha256, CAST(:library_versions AS jsonb), :model_named, :attempt,
-    :served_by, :triggered_by, :pipeline_version)
+    :served_by, :triggered_by, :pipeline_version, :ready_sha256)
 RETURNING run_id
 
 -- name: classes

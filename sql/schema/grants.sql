@@ -35,8 +35,8 @@ GRANT SELECT ON scoring.alembic_version, scoring.identity, scoring.scoring_runs,
 GRANT SELECT ON SEQUENCE scoring.scoring_runs_run_id_seq, scoring.writing TO scoring_writer;
 GRANT INSERT (job, score_date, trigger, triggered_by, attempt, dry_run, interval_start, interval_end, served_by,
               idempotency_key, model_name, model_version, model_sha256, model_named, code_version, query_sha256,
-              job_sha256, input_sha256, library_versions, pipeline_version, parts, rows_extracted, rows_rejected,
-              rows_scored)
+              job_sha256, input_sha256, library_versions, pipeline_version, ready_sha256, parts, rows_extracted,
+              rows_rejected, rows_scored)
     ON scoring.scoring_runs TO scoring_writer;
 GRANT UPDATE (status, status_reason, idempotency_key, input_sha256, parts, rows_extracted, rows_rejected, rows_scored,
               extracted_at, scored_at, findings) ON scoring.scoring_runs TO scoring_writer;
@@ -48,8 +48,8 @@ GRANT UPDATE (label, count) ON scoring.profiles TO scoring_writer;
 -- What a message was about stays; how it was sent is noted, and its text goes with that.
 GRANT UPDATE (body, repeated, reached, tries, sent_at, last_error) ON scoring.alerts TO scoring_writer;
 GRANT EXECUTE ON FUNCTION scoring.acts_as_owner, scoring.require_date, scoring.lock_night, scoring.write_as,
-    scoring.ensure_partition, scoring.summarize, scoring.analyze, scoring.older_model, scoring.publish,
-    scoring.serve_last_published, scoring.replace_outcomes TO scoring_writer;
+    scoring.claim_part, scoring.ensure_partition, scoring.summarize, scoring.analyze, scoring.older_model,
+    scoring.publish, scoring.serve_last_published, scoring.replace_outcomes TO scoring_writer;
 
 -- Whoever decides on a held run, or rolls back.
 GRANT SELECT ON scoring.identity, scoring.scoring_runs, scoring.run_parts, scoring.current_runs, scoring.publications,

@@ -15,6 +15,8 @@ VALUES (:run_id, :column_name, :bin, :label, :count)
 ON CONFLICT (run_id, column_name, bin) DO UPDATE SET label = EXCLUDED.label, count = EXCLUDED.count
 
 -- name: scored
--- Enters what the gate found in a run, where it is open.
-UPDATE scoring.scoring_runs SET rows_scored = :rows, findings = CAST(:findings AS jsonb), scored_at = now()
+-- Enters what was scored of a run and what the gate found in it, where it is open; its parts know what was rejected.
+UPDATE scoring.scoring_runs
+SET rows_scored = :rows, findings = CAST(:findings AS jsonb), scored_at = now(),
+    rows_rejected = (SELECT coalesce(sum(part.rows_rejected), 0) FROM scoring.run_parts AS part WHERE part.run_id = :run_id)
 WHERE run_id = :run_id AND status IN ('running', 'failed')

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -132,6 +132,45 @@ def fail(shop: Shop, task: str = "extract", **changed: Any) -> tuple[BaseExcepti
     for callback in made.task_dict[task].on_failure_callback:
         callback({**asked, "exception": failed.value})
     return failed.value, left
+
+
+def test_a_run_that_waited_in_vain_is_a_failed_run_and_goes_on_once_the_rows_are_there(
+    shop: Shop, web: Web, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop.configure(r'to = "alerts"', 'to = "alerts"\\n[ready]\\nquery = "ready.sql"\\nwait_hours = 1')
+    query = shop.home.path / "sql" / "ready.sql"
+    query.write_text("SELECT false AS loaded")
+    began = datetime.now(UTC) - timedelta(hours=2)
+    with caplog.at_level(logging.ERROR, "orchestration"):
+        _, left = fail(shop, "ready", start_date=began)
+    assert (
+        caplog.records[-1]
+        .getMessage()
+        .endswith("clear the task ready and those after it: the run goes on from there.")
+    )
+    failed = shop.home.last_run(shop.job)
+    assert failed["status"] == "failed"
+    assert failed["status_reason"].startswith(
+        f"NotReady: {shop.job} 2024-03-01: the source is not ready, as ready.sql"
+    )
+    [posted] = web.got
+    assert posted["title"] == f"{shop.job} 2024-03-01: failed in ready"
+    with pytest.raises(AirflowSkipException, match="has notified people itself"):
+        note(shop.home.read(shop.job), noting_of(shop, {"ready": "failed"}, left))
+    query.write_text("SELECT true AS loaded")
+    # Cleared: `extract` has never run yet, so its first try is the run's.
+    made: Any = dag(shop).task_dict
+    asked = context(conf={}, dag_id=shop.job, start_date=datetime.now(UTC))
+    run = made["extract"].python_callable(made["ready"].python_callable(**asked), **asked)
+    assert [row["status"] for row in shop.runs()] == ["abandoned", "running"]
+    assert run["readiness"]["ready"]
+
+
+def test_a_wait_that_is_killed_is_noted_as_a_run_all_the_same(shop: Shop, web: Web) -> None:
+    shop.configure(r'to = "alerts"', 'to = "alerts"\\n[ready]\\nquery = "ready.sql"\\nwait_hours = 1')
+    note(shop.home.read(shop.job), noting_of(shop, {"ready": "failed"}, {}))
+    assert shop.home.last_run(shop.job)["status_reason"].startswith("Killed: ")
+    assert [posted["title"] for posted in web.got] == [f"{shop.job} 2024-03-01: failed in ready"]
 
 
 def test_a_failed_night_tells_what_analysts_see_of_it(shop: Shop, web: Web) -> None:

@@ -194,6 +194,53 @@ def test_results_that_nothing_is_wrong_with_tell_nobody(unfair: Shop, web: Web) 
     assert web.got == []
 
 
+LATE = 'min_group = 1000\nrecheck = true\n{}\n\n[alerts]\nto = "results"'
+
+
+def test_late_data_is_told_once_with_the_command_that_scores_it(unfair: Shop, web: Web) -> None:
+    results = shop_rows()[["entity_id"]].assign(bought=True)
+    name_outcomes(unfair, results, keys=LATE.format(""), slices=("member",))
+    measure(outcomes_of(unfair.home, unfair.job), None, "2024-03-01")
+    assert web.got == []
+    unfair.change("visits = visits + 1", "entity_id < 'customer-00007'")
+    for _ in range(2):
+        measure(outcomes_of(unfair.home, unfair.job), None, "2024-03-01")
+    [posted] = web.got
+    run_id = unfair.home.last_run(unfair.job)["run_id"]
+    assert posted["title"] == f"{unfair.job} 2024-03-01: the source has changed since"
+    for told in (
+        f"Run {run_id} of {unfair.job}, score date 2024-03-01: of the 100 rows of then, 7 have changed and 0 are gone",
+        "changed columns: visits in 7",
+        f"scoring score {unfair.job} 2024-03-01",
+        f"Its report: http://airflow/scoring/dags/{unfair.job}/reports/{run_id}\n",
+    ):
+        assert told in posted["message"]
+    rows = unfair.home.sql(
+        "SELECT rows_changed FROM scoring.late_data WHERE job = :job", "analyst", job=unfair.job
+    )
+    assert rows == [{"rows_changed": 7}]
+
+
+def test_few_late_rows_tell_nobody_where_the_job_says_so(unfair: Shop, web: Web) -> None:
+    results = shop_rows()[["entity_id"]].assign(bought=True)
+    name_outcomes(unfair, results, keys=LATE.format("late_fraction = 0.07"), slices=("member",))
+    unfair.change("visits = visits + 1", "entity_id < 'customer-00007'")
+    measure(outcomes_of(unfair.home, unfair.job), None, "2024-03-01")
+    assert web.got == []
+
+
+def test_a_source_that_cannot_be_held_against_the_run_fails_no_evaluation(
+    unfair: Shop, web: Web, caplog: pytest.LogCaptureFixture
+) -> None:
+    results = shop_rows()[["entity_id"]].assign(bought=True)
+    name_outcomes(unfair, results, keys=LATE.format(""))
+    unfair.query("SELECT * FROM {table}")
+    evaluation = measure(outcomes_of(unfair.home, unfair.job), None, "2024-03-01")
+    assert evaluation["metrics"]["coverage"] == 1
+    assert "is not the query that run" in caplog.text
+    assert web.got == []
+
+
 def test_an_unknown_key_in_a_runs_conf_is_refused(home: Home, job: str) -> None:
     with pytest.raises(
         AirflowFailException, match="unknown parameter 'dry_run' in the run's conf. Use score_date"

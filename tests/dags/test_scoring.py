@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import ParamValidationError
+from airflow.serialization.serialized_objects import DagSerialization
 
 from orchestration.credentials import TASKS
 from pipeline.config.dates import DateError, parse
@@ -56,6 +57,38 @@ def test_a_fallback_waits_for_a_failure_of_any_task(home: Home, job: str) -> Non
     assert tasks.pop("note_failure").trigger_rule == "one_failed"
     assert fallback.trigger_rule == "one_failed"
     assert fallback.upstream_task_ids == set(tasks)
+
+
+def waiting(home: Home, job: str, keys: str = "wait_hours = 1") -> dict[str, Any]:
+    """The tasks of a job that waits for its source, with its DAG."""
+    path = home.path / "dags" / f"{job}.toml"
+    path.write_text(
+        path.read_text().replace("retries = 0", 'retries = 0\nfallback = "last_published"')
+        + f'\n[ready]\nquery = "{job}.sql"\n{keys}\n'
+    )
+    dag = load(home).dags[job]
+    return {"dag": dag, **dag.task_dict}
+
+
+def test_a_job_that_asks_waits_in_a_task_before_all_others(home: Home, job: str) -> None:
+    tasks = waiting(home, job)
+    assert tasks["dag"].doc_md.count("ready → extract → load_model") == 1
+    assert tasks["ready"].downstream_task_ids == {"extract", "note_failure", "fallback"}
+    assert tasks["extract"].upstream_task_ids == {"ready"}
+    assert [task.task_id for task in tasks["dag"].roots] == ["ready"]
+    assert tasks["ready"].pool == tasks["extract"].pool
+    assert callable_of(tasks["ready"]).__doc__
+
+
+def test_assets_begin_a_run_beside_the_schedule(home: Home, job: str) -> None:
+    alone = load(home).dags[job].timetable
+    assert type(alone).__name__ == "CronTriggerTimetable"
+    dag = waiting(home, job, 'wait_hours = 1\nassets = ["orders", "customers"]')["dag"]
+    both: Any = DagSerialization.from_dict(DagSerialization.to_dict(dag)).timetable
+    assert both.summary == f"Asset or {both.timetable.summary}"
+    assert both.timetable.summary == "0 2 * * *"
+    names = [one.name for one in dag.timetable.asset_condition.objects]
+    assert (type(dag.timetable.asset_condition).__name__, names) == ("AssetAll", ["orders", "customers"])
 
 
 def test_publishing_updates_an_asset_named_after_the_job(home: Home, job: str) -> None:

@@ -110,6 +110,8 @@ NOT_OF_THE_DEMO = {
         if "(multiclass)" in meaning or "(regression)" in meaning
     ),
     *RULES,
+    "ready",
+    "ready_seconds",
     "score_change_last_night",
     "change_last_night",
     "nights_changed_as_much",

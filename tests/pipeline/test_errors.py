@@ -11,6 +11,7 @@ def test_what_is_kept_of_an_error_names_no_entity() -> None:
     assert "ada" in str(error)
     assert kept_text(ValueError("duplicate key\nDETAIL: Key (ada) exists")) == "ValueError: duplicate key"
     assert kept_text(MemoryError()) == "MemoryError"
+    assert kept_text(ScoringError("failed: ", private=[""])) == "ScoringError: failed: "
 
 
 def test_an_error_names_the_first_database_that_was_noted() -> None:
@@ -34,4 +35,8 @@ def test_a_file_that_cannot_be_written_says_what_to_do() -> None:
 def test_the_task_to_clear_is_extract_where_the_error_asks_for_a_new_run() -> None:
     assert task_to_clear("Deployed in mid-run: clear `extract`, and a new run begins", "write") == "extract"
     assert task_to_clear("the file is damaged. Clear the task `extract`.", "predict") == "extract"
+    assert (
+        task_to_clear("another query said so. Clear the task `ready`: it is asked again", "extract")
+        == "ready"
+    )
     assert task_to_clear("extract gave no rows. Load the warehouse.", "write") == "write"

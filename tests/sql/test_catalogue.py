@@ -25,7 +25,7 @@ FUNCTIONS = (
 READ = {
     "predictions", "latest_predictions", "past_predictions", "rejections", "findings", "drift_history", "model_quality",
     "my_jobs", "scoring_runs", "run_parts", "current_runs", "publications", "run_metrics", "feature_metrics",
-    "profiles", "outcome_metrics", "model_classes", "class_probabilities", "punctuality",
+    "profiles", "outcome_metrics", "model_classes", "class_probabilities", "punctuality", "late_data",
 }  # fmt: skip
 # All that ANALYZE keeps of what analysts' queries read. EXPLAIN shows it, of rows that they may not see as well.
 PLANNED_BY = {
@@ -33,10 +33,10 @@ PLANNED_BY = {
     "input_sha256", "input_sha256_next", "interval_end", "interval_start", "job", "job_sha256", "kind",
     "library_versions", "measured_at", "metric", "metrics_pruned_at", "model_name", "model_named", "model_sha256",
     "model_version", "part", "parts", "parts_pruned_at", "pipeline_version", "published_at", "query_sha256",
-    "rejected_pruned_at", "replaced_run_id", "row_number", "rows_erased", "rows_extracted", "rows_pruned_at",
-    "rows_rejected", "rows_scored", "rule", "run_id", "score_date", "scored_at", "scored_sha256", "scored_sha256_next",
-    "served_by", "slice_column", "source_run_id", "staleness_days", "started_at", "status", "status_since", "bin",
-    "trigger", "written_at",
+    "ready_sha256", "rejected_pruned_at", "replaced_run_id", "row_number", "rows_erased", "rows_extracted",
+    "rows_pruned_at", "rows_rejected", "rows_scored", "rule", "run_id", "score_date", "scored_at", "scored_sha256",
+    "scored_sha256_next", "served_by", "slice_column", "source_run_id", "staleness_days", "started_at", "status",
+    "status_since", "bin", "trigger", "written_at",
 }  # fmt: skip
 
 QUESTIONS = {

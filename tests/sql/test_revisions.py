@@ -20,7 +20,11 @@ REVOKE ALL ON scoring.scoring_runs, scoring.alerts FROM scoring_watcher;
 REVOKE ALL ON FUNCTION scoring.require_date FROM scoring_watcher;
 REVOKE ALL ON SCHEMA scoring FROM scoring_watcher;
 REVOKE ALL ON DATABASE older FROM scoring_watcher;
+DROP VIEW scoring.late_data;
+DROP TABLE scoring.source_checks;
+DROP FUNCTION scoring.enter_source_check, scoring.claim_part;
 COMMENT ON COLUMN scoring.scoring_runs.job IS NULL;
+COMMENT ON COLUMN scoring.rejected_rows.rule IS 'an older word';
 COMMENT ON TABLE scoring.publications IS 'an older word';
 DROP VIEW scoring.model_quality;
 """

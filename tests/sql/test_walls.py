@@ -384,6 +384,10 @@ def measured(shop: Shop, other: Shop) -> Home:
             "FROM scoring.current_runs WHERE job = :job", job=run,
         )  # fmt: skip
         shop.home.sql(
+            "SELECT scoring.enter_source_check(run_id, 90, 0, 0, 0, 0, 0, '{}') FROM scoring.current_runs "
+            "WHERE job = :job", job=run,
+        )  # fmt: skip
+        shop.home.sql(
             "UPDATE scoring.scoring_runs SET findings = "
             """CAST('[{"check": "volume", "action": "warn", "message": "few"}]' AS jsonb) """
             "WHERE job = :job AND status = 'held'", job=run,

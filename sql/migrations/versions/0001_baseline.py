@@ -48,6 +48,8 @@ FILES = (
     "grants",
     "tables/promises",
     "views/punctuality",
+    "tables/source_checks",
+    "views/late_data",
     "settings",
 )
 

@@ -29,6 +29,30 @@ END $$;
 COMMENT ON FUNCTION scoring.write_as IS
     'Lets this transaction insert rows of one open run, and holds it open until it ends; tells its status.';
 
+CREATE FUNCTION scoring.claim_part(of_run bigint, of_part integer, scored bigint, digest text, failed bigint)
+RETURNS integer LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    claimed integer;
+BEGIN
+    IF failed < 0 OR scored < 0 THEN
+        RAISE EXCEPTION 'part % of run %: no count is below 0', of_part, of_run
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    -- FOR SHARE: the run stays open until this transaction ends.
+    PERFORM FROM scoring.scoring_runs AS open
+    WHERE open.run_id = of_run AND open.status IN ('running', 'failed') FOR SHARE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'run % is closed, its ledger cannot change', of_run USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    UPDATE scoring.run_parts AS line
+    SET rows_scored = scored, rows_rejected = line.rows_rejected + failed, scored_sha256 = digest, written_at = now()
+    WHERE line.run_id = of_run AND line.part = of_part AND line.rows_scored IS NULL
+    RETURNING line.part INTO claimed;
+    RETURN claimed;
+END $$;
+COMMENT ON FUNCTION scoring.claim_part IS
+    'Enters what was scored of a part of an open run, and the rows rejected since extraction, once; null where it is.';
+
 CREATE FUNCTION scoring.guard_writing() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

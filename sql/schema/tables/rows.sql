@@ -58,15 +58,19 @@ CREATE TABLE scoring.rejected_rows (
     value       text
 ) WITH (autovacuum_vacuum_threshold = 0, autovacuum_vacuum_scale_factor = 0);
 CREATE INDEX rejected_rows_by_run ON scoring.rejected_rows USING brin (run_id);
-COMMENT ON TABLE scoring.rejected_rows IS 'Every rule that every rejected row broke.';
+COMMENT ON TABLE scoring.rejected_rows IS
+    'Every rule that every rejected row broke, and the rows on which the model itself raised.';
 COMMENT ON COLUMN scoring.rejected_rows.run_id IS 'The run, as in `scoring_runs`.';
 COMMENT ON COLUMN scoring.rejected_rows.part IS 'The number of the part whose rows it was read with.';
 COMMENT ON COLUMN scoring.rejected_rows.row_number IS
     'Which row of the query''s result it was, counted from 0.';
 COMMENT ON COLUMN scoring.rejected_rows.entity_id IS 'Which entity the row named; null where it named none.';
-COMMENT ON COLUMN scoring.rejected_rows.column_name IS 'The column whose value broke the rule.';
-COMMENT ON COLUMN scoring.rejected_rows.rule IS 'The rule of the contract that was broken.';
-COMMENT ON COLUMN scoring.rejected_rows.value IS 'The value, as text, until clean-up removes it.';
+COMMENT ON COLUMN scoring.rejected_rows.column_name IS
+    'The column whose value broke the rule; `(model)` where the model itself raised.';
+COMMENT ON COLUMN scoring.rejected_rows.rule IS
+    'The rule of the contract that was broken; `model_error` where the model itself raised.';
+COMMENT ON COLUMN scoring.rejected_rows.value IS
+    'The value, or the exception''s type and text, until clean-up removes it.';
 
 -- A setting could be changed between two rows by whoever inserts them. currval() of a sequence is a number that the
 -- session remembers too, and only the sequence's owner can change it. Of its 63 bits the lower 20 are the score date, in

@@ -53,6 +53,7 @@ CREATE TABLE scoring.scoring_runs (
     decided_as         text,
     metrics_pruned_at  timestamptz,
     pipeline_version   text,
+    ready_sha256       text,
     CHECK (status NOT IN ('published', 'superseded')
            OR (idempotency_key IS NOT NULL AND published_at IS NOT NULL AND rows_scored IS NOT NULL
                AND rows_extracted = rows_scored + rows_rejected AND NOT dry_run)),
@@ -92,7 +93,8 @@ COMMENT ON COLUMN scoring.scoring_runs.input_sha256 IS 'Digest of the counts and
 COMMENT ON COLUMN scoring.scoring_runs.library_versions IS 'Versions of the libraries on which scores depend.';
 COMMENT ON COLUMN scoring.scoring_runs.parts IS 'How many parts the run has.';
 COMMENT ON COLUMN scoring.scoring_runs.rows_extracted IS 'How many rows the query gave.';
-COMMENT ON COLUMN scoring.scoring_runs.rows_rejected IS 'How many of them broke the contract.';
+COMMENT ON COLUMN scoring.scoring_runs.rows_rejected IS
+    'How many of them broke the contract, or made the model itself raise.';
 COMMENT ON COLUMN scoring.scoring_runs.rows_scored IS 'How many were scored.';
 COMMENT ON COLUMN scoring.scoring_runs.started_at IS 'When the run began.';
 COMMENT ON COLUMN scoring.scoring_runs.extracted_at IS 'When the last row had been read.';
@@ -129,6 +131,8 @@ COMMENT ON COLUMN scoring.scoring_runs.metrics_pruned_at IS
     'When its metrics, profiles and outcomes went, and the messages about it that had been sent.';
 COMMENT ON COLUMN scoring.scoring_runs.pipeline_version IS
     'Version of the product that scored; null of runs before 0.1.0, which did not note it.';
+COMMENT ON COLUMN scoring.scoring_runs.ready_sha256 IS
+    'SHA-256 of the text of the job''s ready query; null where it has none.';
 
 CREATE TABLE scoring.run_parts (
     run_id             bigint  NOT NULL REFERENCES scoring.scoring_runs,
@@ -150,7 +154,8 @@ COMMENT ON TABLE scoring.run_parts IS
 COMMENT ON COLUMN scoring.run_parts.run_id IS 'The run, as in `scoring_runs`.';
 COMMENT ON COLUMN scoring.run_parts.part IS 'The part''s number, from 0.';
 COMMENT ON COLUMN scoring.run_parts.rows_extracted IS 'How many rows of the query fell to the part.';
-COMMENT ON COLUMN scoring.run_parts.rows_rejected IS 'How many of them broke the contract.';
+COMMENT ON COLUMN scoring.run_parts.rows_rejected IS
+    'How many of them broke the contract, or made the model itself raise.';
 COMMENT ON COLUMN scoring.run_parts.input_sha256 IS 'SHA-256 of the file with the rows that the model gets.';
 COMMENT ON COLUMN scoring.run_parts.rows_scored IS 'How many rows were scored; null until then.';
 COMMENT ON COLUMN scoring.run_parts.scored_sha256 IS 'SHA-256 of the file with the scores.';

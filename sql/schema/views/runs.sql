@@ -16,8 +16,10 @@ COMMENT ON COLUMN scoring.rejections.run_id IS 'The run, as in `scoring_runs`.';
 COMMENT ON COLUMN scoring.rejections.row_number IS 'Which row of the query''s result it was, counted from 0.';
 COMMENT ON COLUMN scoring.rejections.entity_id IS
     'Which entity the row named; null too while the run is not published, and when it has expired.';
-COMMENT ON COLUMN scoring.rejections.column_name IS 'The column whose value broke the rule.';
-COMMENT ON COLUMN scoring.rejections.rule IS 'The rule of the contract that was broken.';
+COMMENT ON COLUMN scoring.rejections.column_name IS
+    'The column whose value broke the rule; `(model)` where the model itself raised.';
+COMMENT ON COLUMN scoring.rejections.rule IS
+    'The rule of the contract that was broken; `model_error` where the model itself raised.';
 
 CREATE VIEW scoring.findings WITH (security_barrier) AS
 SELECT run.run_id, found.check AS check_name, found.action, found.message

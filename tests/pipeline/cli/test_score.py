@@ -12,6 +12,7 @@ from pipeline.reports.next_steps import steps
 from pipeline.reports.queries import record
 from tests.home import NIGHT, SUPERUSER, Home, shop_model, shop_rows
 from tests.pipeline.cli.command import Command
+from tests.pipeline.extraction.loading import open_loading
 from tests.pipeline.shop import Shop
 
 
@@ -48,6 +49,40 @@ def test_a_dry_run_is_done_and_publishes_nothing(shop: Shop, run: Command) -> No
     assert code == 0
     assert "a dry run, 100 rows scored and not published" in complained
     assert shop.predictions().empty
+
+
+@pytest.mark.parametrize(("on_timeout", "code"), [("fail", 1), ("hold", 3), ("score", 0)])
+def test_a_source_is_asked_once_and_what_it_says_is_shown(
+    home: Home, run: Command, on_timeout: str, code: int
+) -> None:
+    loading = open_loading(home, on_timeout)
+    job = loading.shop.job
+    ended, _, complained = run("score", job, NIGHT)
+    assert ended == code
+    assert (
+        f"{job} 2024-03-01: the source is not ready, as ready.sql says, so the day {FOLLOWS[on_timeout]} "
+        in complained
+    )
+    assert len(loading.shop.predictions()) == (100 if on_timeout == "score" else 0)
+    loading.done()
+    loading.shop.change("visits = visits + 1", "visits < 5")  # what was not there yet
+    ended, output, complained = run("score", job, NIGHT)
+    assert (ended, complained) == (0, f"{job} 2024-03-01: {READY}")
+    assert "100 rows scored" in output
+
+
+def test_of_a_range_each_date_is_asked_for(home: Home, run: Command) -> None:
+    loading = open_loading(home)
+    loading.done()
+    ended, _, complained = run("score", loading.shop.job, NIGHT, "2024-03-02")
+    assert ended == 1
+    assert f"2024-03-01: {READY}" in complained
+    assert "2024-03-02: the source is not ready" in complained
+    assert set(loading.shop.predictions()["score_date"]) == {NIGHT}
+
+
+READY = "the source is ready, as ready.sql says"
+FOLLOWS = {"fail": "is not scored", "hold": "is scored and held", "score": "is scored all the same"}
 
 
 def test_another_version_than_the_alias_may_score(shop: Shop, run: Command) -> None:

@@ -147,7 +147,9 @@ def test_another_jobs_things_stay(home: Home) -> None:
 # Metrics
 
 
-METRICS = ("run_metrics", "feature_metrics", "profiles", "outcome_metrics", "outcome_metrics_history")
+METRICS = (
+    "run_metrics", "feature_metrics", "profiles", "outcome_metrics", "outcome_metrics_history", "source_checks",
+)  # fmt: skip
 
 
 def metrics(shop: Shop, run: int) -> list[int]:
@@ -157,9 +159,10 @@ def metrics(shop: Shop, run: int) -> list[int]:
 
 
 def measure(shop: Shop, run: int) -> None:
-    """Enter outcomes of a run, as the pipeline does."""
+    """Enter outcomes of a run and what its source gave again, as the pipeline does."""
     call = "SELECT scoring.replace_outcomes(:run, ARRAY[''], ARRAY[''], ARRAY['roc_auc'], ARRAY[0.5])"
     shop.home.sql(call, "predictions", run=run)
+    shop.home.sql("SELECT scoring.enter_source_check(:run, 9, 0, 0, 0, 0, 0, '{}')", "predictions", run=run)
 
 
 def tell(shop: Shop, run: int, sent: int | None) -> None:
@@ -190,7 +193,7 @@ def test_metrics_go_after_the_scores_and_published_runs_keep_theirs(shop: Shop) 
     assert prune(shop).gone == listed
     assert prune(shop) == Pruned((), ())
     assert all(kept)
-    assert (metrics(shop, old), metrics(shop, new)) == ([0] * 5, kept)
+    assert (metrics(shop, old), metrics(shop, new)) == ([0] * 6, kept)
     waiting = "SELECT run_id, count(*) FROM scoring.alerts WHERE job = :job GROUP BY run_id ORDER BY run_id"
     assert [row["count"] for row in shop.home.sql(waiting, job=shop.job)] == [2, 3]
     assert [run["metrics_pruned_at"] is not None for run in shop.runs()] == [True, False]
@@ -239,7 +242,7 @@ def test_metrics_of_a_job_go_by_its_own_days_only(home: Home) -> None:
         prune(job)
         before = metrics(job, old)
         gone = {item.what for item in prune(job).gone}
-        assert (gone, metrics(job, old)) == ((set(), before) if job is shop else ({"metrics"}, [0] * 5))
+        assert (gone, metrics(job, old)) == ((set(), before) if job is shop else ({"metrics"}, [0] * 6))
     # The janitor names a run, and neither days nor a rule.
     kept = shop.runs()[0]["run_id"]
     call = "SELECT scoring.expire_metrics(:run) AS rows"

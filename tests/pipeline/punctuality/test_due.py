@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from pipeline.config import dates, loader
 from pipeline.config.job import Job, JobError
+from pipeline.config.ready_section import ReadySection
 from pipeline.config.sections import PromiseSection
 from pipeline.punctuality import due
 from tests.pipeline.config.test_dates import CRONS, INSTANTS, ZONES
@@ -110,6 +111,36 @@ def test_a_promise_is_one_of_two(section: str, tmp_path: Path) -> None:
 def test_a_time_of_day_is_of_hours_and_minutes(time: str) -> None:
     with pytest.raises(ValueError, match="published_by"):
         PromiseSection(published_by=time)
+
+
+READY = ReadySection(query="ready.sql")
+PATIENT = ReadySection(query="ready.sql", wait_hours=4)
+
+
+@settings(max_examples=20)
+@given(st.sampled_from(CRONS), ZONES, PROMISES, INSTANTS, st.integers(0, 3))
+def test_what_a_date_is_promised_does_not_depend_on_what_began_its_run(
+    schedule: str, zone: ZoneInfo, promise: PromiseSection, begin: datetime, back: int
+) -> None:
+    owing = job(schedule, zone, days_back=back)
+    for one in due.due_dates(owing, promise, begin, begin + timedelta(days=4)):
+        assert due.promise_of(owing, promise, one.score_date) == one.promised_at
+
+
+def test_a_run_waits_until_its_promise_unless_the_job_names_hours() -> None:
+    promising = job("0 2 * * *", "Europe/Berlin", promise=SEVEN)
+    day, night, late = date(2024, 3, 1), at(3, 1, 1), at(3, 1, 9)
+    assert due.wait_until(promising, READY, day, night) == at(3, 1, 6)
+    assert due.wait_until(promising, READY, day, late) == late  # it was promised for seven
+    assert due.wait_until(promising, PATIENT, day, late) == at(3, 1, 13)
+    assert due.wait_until(job("0 2 * * *"), PATIENT, day, night) == at(3, 1, 5)
+
+
+@pytest.mark.parametrize("day", [date(2024, 2, 29), date(2024, 3, 3)])
+def test_nobody_waits_for_a_date_that_is_never_due(day: date) -> None:
+    ending = job("0 2 * * *", start_date=date(2024, 3, 1), end_date=date(2024, 3, 2), promise=SEVEN)
+    assert due.promise_of(ending, SEVEN, day) is None
+    assert due.wait_until(ending, READY, day, at(3, 1)) == at(3, 1)
 
 
 def at(month: int, day: int, hour: int = 0) -> datetime:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from pipeline.config.ready_section import ReadySection
 from pipeline.punctuality import messages
 from pipeline.punctuality.incidents import LAPSES, DueDate, News
 from tests.pipeline.punctuality.test_due import job
@@ -69,6 +70,14 @@ def test_a_message_leads_to_the_pages_where_the_watch_knows_airflows_address(
         "What needs a person: https://airflow.example/scoring/"
     )
     assert missing[-2] == "What needs a person: https://airflow.example/scoring/"
+
+
+def test_of_a_job_that_waits_for_its_source_a_run_that_is_missing_may_wait() -> None:
+    waits = "Or it waits until its source is ready"
+    asks = job(ready=ReadySection(query="ready.sql", wait_hours=4))
+    assert waits in messages.lapse(asks, news("missing")).body
+    assert waits not in messages.lapse(asks, news("late")).body
+    assert waits not in messages.lapse(job(), news("missing")).body
 
 
 def test_an_all_clear_lists_its_dates_and_causes_differ() -> None:

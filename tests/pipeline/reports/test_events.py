@@ -13,6 +13,7 @@ STATES = st.sampled_from([None, "queued", "running", "success", "skipped", "fail
     ("states", "errors", "words"),
     [
         ({}, {}, "has begun no task yet"),
+        ({"ready": "up_for_reschedule", "extract": None}, {}, "waits until its source is ready"),
         ({"extract": "running", "publish": None}, {}, "is not finished"),
         ({"measure": "failed"}, {"measure": "no such table"}, "The task measure failed: no such table"),
         ({"measure": "failed"}, {}, "The task measure failed. It was ended from outside"),

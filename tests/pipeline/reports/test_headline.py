@@ -185,6 +185,7 @@ ALARMS: dict[str, tuple[dict[str, Any], str]] = {
     "an alarm of its own": ({"outcomes": {"loss_alarm": 1.0}}, "loss alarm"),
     "alarms that are only counted": ({"outcomes": {"alarms": 2.0}}, "alarms"),
     "in sample, by the outcomes": ({"outcomes": {"in_sample": 1.0}}, "the model was trained on this day"),
+    "late data": ({"late": {"rows_new": 2, "rows_gone": 0, "rows_changed": 1}}, "late data"),
     "published late": ({"promise": LATE}, "published 2 h 13 min late"),
 }  # fmt: skip
 # What may have become of a run that somebody looks at -> its columns.
@@ -213,7 +214,14 @@ def made(state: dict[str, Any], alarm: dict[str, Any]) -> Record:
         "rejected": [],
         "days": [],
     }
-    return Record(run=row, outcomes=alarm.get("outcomes", {}), promise=alarm.get("promise"), **empty, **none)
+    return Record(
+        run=row,
+        outcomes=alarm.get("outcomes", {}),
+        promise=alarm.get("promise"),
+        late=alarm.get("late"),
+        **empty,
+        **none,
+    )
 
 
 def test_a_run_without_an_alarm_is_as_usual() -> None:

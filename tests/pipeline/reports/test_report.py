@@ -17,6 +17,7 @@ from sklearn.pipeline import make_pipeline
 from typer.testing import CliRunner
 
 from pipeline.__main__ import app
+from pipeline.late_data.recheck import recheck
 from pipeline.reports import queries
 from pipeline.reports import report as reports
 from pipeline.reports.links import Links
@@ -377,3 +378,17 @@ def test_the_command_writes_it(shop: Shop, tmp_path: Path, monkeypatch: pytest.M
         ended = CliRunner().invoke(app, ["report", str(run_id), *words])
         assert (ended.exit_code, ended.output) == (0, f"wrote {name}\n")
         assert f"run {run_id}" in (tmp_path / name).read_text()
+
+
+def test_late_data_stand_on_the_page_of_the_run_that_analysts_see(shop: Shop) -> None:
+    run_id = shop.home.score(shop.job).run_id
+    assert "Late data" not in report(shop.home, run_id)
+    recheck(shop.home.workspace, shop.home.read(shop.job), NIGHT)
+    assert "No row had changed, gone or come since." in Page(report(shop.home, run_id)).said
+    shop.change("visits = visits + 1, amount = 1", "entity_id < 'customer-00007'")
+    shop.change("visits = visits + 1", "entity_id = 'customer-00008'")
+    recheck(shop.home.workspace, shop.home.read(shop.job), NIGHT)
+    text = Page(report(shop.home, run_id)).said
+    assert "gave 100 rows. 8 changed, 0 gone, 0 new." in text
+    assert f"scoring score {shop.job} {NIGHT}" in text
+    assert text.index("visits 8") < text.index("amount 7")

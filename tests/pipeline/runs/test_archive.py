@@ -30,7 +30,8 @@ def test_a_run_that_was_scored_names_its_parts(shop: Shop) -> None:
 
 
 def test_the_parts_of_a_run_that_serves_another_again_are_the_others() -> None:
-    line = {"part": 0, "rows_scored": 1, "rows_erased": 0, "input_sha256": "i", "scored_sha256": "s"}
+    line = {"part": 0, "rows_rejected": 0, "rows_scored": 1, "rows_erased": 0, "input_sha256": "i"}
+    line |= {"scored_sha256": "s"}
     row = {"job": "job", "score_date": date(2024, 3, 3), "staleness_days": 2, "source_run_id": 7, "run_id": 9}
     [part] = archive.parts_of({**row, "ledger": [line]})
     assert part.input.path == RunRef("job", date(2024, 3, 1), 7).input(0)

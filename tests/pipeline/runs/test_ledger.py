@@ -83,7 +83,12 @@ def test_of_tries_that_begin_at_once_the_newest_goes_on(shop: Shop) -> None:
     pinned = registry.resolve(workspace.home, job.model.name, job.model.alias)
     interval = dates.interval(NIGHT, job.zone)
     record = ledger.RunRecord(
-        job.name, NIGHT, interval, RunRequest(trigger="one"), pinned, code_version.deployment(job, "query")
+        job.name,
+        NIGHT,
+        interval,
+        RunRequest(trigger="one"),
+        pinned,
+        code_version.deployment(workspace, job, "query"),
     )
     with ThreadPoolExecutor(6) as threads:
         tries = list(

@@ -5,7 +5,8 @@ from typing import Any
 from pipeline.maintenance import retention_days
 from pipeline.tasks import preflight
 from pipeline.tasks.preflight import CheckResult
-from tests.home import NIGHT
+from tests.home import NIGHT, Home
+from tests.pipeline.extraction.loading import open_loading
 from tests.pipeline.shop import Shop
 
 
@@ -54,3 +55,22 @@ def test_a_model_that_may_not_be_loaded_ends_what_needs_it(shop: Shop) -> None:
     assert list(results) == ["job file", "model", "predictions database"]
     assert not results["model"].passed
     assert results["predictions database"].passed
+
+
+def test_the_ready_query_is_asked_once_and_may_say_not_yet(home: Home) -> None:
+    loading = open_loading(home)
+    shop = loading.shop
+    asked = findings(shop)["ready"]
+    assert asked.passed
+    assert asked.detail.startswith(
+        "2024-03-01: the source is not ready, as ready.sql says, so the day is not scored"
+    )
+    loading.done()
+    assert findings(shop)["ready"].detail == "2024-03-01: the source is ready, as ready.sql says"
+    loading.ask("SELECT day, complete FROM {loads}")
+    refused = findings(shop)["ready"]
+    assert (refused.passed, refused.detail) == (
+        False,
+        "ready.sql: 2 columns: day, complete. Select one: a boolean, whether the rows of :score_date are complete.",
+    )
+    assert findings(shop)["query and rows"].passed

@@ -15,7 +15,7 @@ from tests.pipeline.reports.test_attention import day
 def made(outcomes: dict[str, float], groups: Any = None, days: Any = ()) -> Outcomes:
     """The section of a run with these figures."""
     empty: dict[str, Any] = {"parts": [], "metrics": {}, "features": {}, "profiles": {}, "rejected": []}
-    none: dict[str, Any] = {"promise": None, "previous": None, "following": None}
+    none: dict[str, Any] = {"promise": None, "late": None, "previous": None, "following": None}
     run = {"score_date": NIGHT + timedelta(days=2)}
     return section(Record(run=run, outcomes=outcomes, groups=groups or {}, days=list(days), **empty, **none))
 
