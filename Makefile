@@ -3,8 +3,8 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help .venv demo up down psql test test-quick chaos bench bench-contract bench-drift bench-peers lint docs lock pins sbom \
-  wheel
+.PHONY: help .venv demo up down psql test test-quick chaos bench bench-contract bench-drift bench-peers bench-quality lint docs \
+  lock pins sbom wheel
 
 PY := .venv/bin/python
 STAMP := .venv/made-from-requirements
@@ -43,6 +43,9 @@ bench-contract: $(STAMP) ## rows a second that the contract checks on one core (
 
 bench-drift: $(STAMP) ## nights called unusual without cause, and faults found (ARGS=--tables)
 	@$(PY) -m benchmarks.drift $(ARGS)
+
+bench-quality: $(STAMP) ## quality alarms without cause, and scores x1.5 found
+	@$(PY) -m benchmarks.quality
 
 bench-peers: $(STAMP) ## the same night with Polars, Spark and Ray (ROWS=1000000)
 	@$(PY) -m benchmarks.peers $(if $(ROWS),--rows $(ROWS))

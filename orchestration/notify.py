@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime
-from functools import wraps
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, ParamSpec
 from urllib.parse import quote
 
@@ -121,11 +121,29 @@ def notify_outcomes(job: Job, context: Mapping[str, Any], measured: "Evaluation"
     for alarm in measured.alarms:
         log.warning("groups differ more than chance allows: %s", alarm)
     if measured.alarms:
-        subject = _subject(job, context, measured.score_date)
-        # The DAG run that measured has scored nothing, and no report of its own.
-        web = subject.task.partition("/dags/")[0]
-        report = f"{web}/scoring/dags/{job.name}/reports/{measured.run_id}"
-        _send(job, messages.unlike(replace(subject, report=report), measured))
+        _send(job, messages.unlike(_measured(job, context, measured), measured))
+
+
+@harmless
+def notify_quality(job: Job, context: Mapping[str, Any], measured: "Evaluation") -> None:
+    """Notify people once that the outcomes are worse than in training, and once that it is over."""
+    from pipeline.evaluation import quality_alarm
+    from pipeline.integrations import outbox, quality_messages
+
+    if job.alerts.to is None or job.outcomes is None:
+        return
+    subject, rate = _measured(job, context, measured), job.outcomes.quality_alarm_rate
+    write = partial(quality_messages.alert, subject, rate=rate)
+    uri = workspace_of(job).predictions
+    if quality_alarm.tell(uri, job.name, job.alerts.to, measured.quality, write):
+        outbox.send(uri, job.alerts.to, addresses(job.alerts.to))
+
+
+def _measured(job: Job, context: Mapping[str, Any], measured: "Evaluation") -> "Subject":
+    """A score date whose outcomes were measured: the DAG run that did has scored nothing, and no report of its own."""
+    subject = _subject(job, context, measured.score_date)
+    web = subject.task.partition("/dags/")[0]
+    return replace(subject, report=f"{web}/scoring/dags/{job.name}/reports/{measured.run_id}")
 
 
 @harmless

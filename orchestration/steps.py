@@ -150,6 +150,7 @@ def measure(job: Job, context: Mapping[str, Any], days: int) -> Json:
         measured = evaluate(workspace_of(job, warehouse=True), job, score_date(job, context, days))
     exporters.send_outcomes(job, measured)
     notify.notify_outcomes(job, context, measured)
+    notify.notify_quality(job, context, measured)
     if job.outcomes and job.outcomes.recheck:
         _recheck(job, context, measured.score_date)
     return measured.json_value()

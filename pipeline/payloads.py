@@ -26,10 +26,7 @@ ServedBy = Literal["model", "last_published", "champion_previous"]
 
 
 class Readiness(Value):
-    """What was seen of a run's source before it began: whether its rows were complete, after so long a wait.
-
-    The digest is that of the query that says so.
-    """
+    """What was seen of a run's source before it began, after a wait; the digest is of the query that says so."""
 
     ready: bool
     seconds: float
@@ -226,6 +223,7 @@ class Evaluation(Value):
         metrics: figures of all of them together.
         alarms: gaps between groups that are large and no chance, in words.
         notes: what could not be measured, and why.
+        quality: how its days so far compare with those of training, in a sentence.
     """
 
     run_id: int
@@ -235,6 +233,7 @@ class Evaluation(Value):
     metrics: dict[str, float]
     alarms: tuple[str, ...]
     notes: tuple[str, ...]
+    quality: str = ""
 
 
 @dataclass(frozen=True)

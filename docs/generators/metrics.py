@@ -117,6 +117,10 @@ OUTCOME = {
     "RATE_gap_p:SLICE": "how often groups made by chance would differ as much",
     "RATE_gap_alarm:SLICE": "1 where the difference is larger than `outcomes.gap`, and not by chance; else 0",
     "alarms": "how many of these differences are alarms",
+    "quality_evidence": "how strongly the days until this one say that the model is worse than in training: at 1 is an "
+    "alarm; of all together",
+    "quality_alarm": "1 while the quality alarm is on after that day, else 0; of all together",
+    "quality_reference": "1 where the day says itself what is ordinary, since training left no losses; of all together",
     "business:NAME": "a column of the job's own query `outcomes.business`",
 }
 # What a placeholder may stand for where the code says it.

@@ -40,8 +40,10 @@ def outcomes(name: JobName, first: First, last: Last = None, as_json: AsJson = F
         soft_wrap=True,
     )
     print_table([{"metric": metric, "value": value} for metric, value in sorted(metrics.items())])
-    for note in done.notes:
+    for note in (*done.notes, done.quality):
         out.print(note, markup=False, highlight=False, soft_wrap=True)
+    if metrics.get("quality_alarm"):
+        err.print("the model is worse than in training", style="red")
     for alarm in done.alarms:
         err.print(
             f"groups differ more than chance allows: {alarm}", style="red", markup=False, soft_wrap=True

@@ -8,9 +8,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.evaluation import outcome_values
 from pipeline.evaluation.metrics import LabelledScores
-from pipeline.model import registry
+from pipeline.model import outcome_values, registry
 from pipeline.model.loaded_model import Floats
 from pipeline.model.manifest import Manifest, PinnedVersion
 

@@ -14,10 +14,10 @@ from pipeline.contract.coerce import plain, storage, text
 from pipeline.contract.contract import ENTITY
 from pipeline.databases import warehouse
 from pipeline.databases.queries import Query, Values
-from pipeline.evaluation import outcome_values
-from pipeline.evaluation.outcome_values import NAMED, OutcomesQueryError
+from pipeline.model import outcome_values
 from pipeline.model.loaded_model import Floats
 from pipeline.model.manifest import Manifest
+from pipeline.model.outcome_values import NAMED, OutcomesQueryError
 
 # A look-up among a million entities costs as much for one row as for so many.
 _ROWS_AT_ONCE = 500_000

@@ -17,7 +17,7 @@ from pipeline.contract.contract import ENTITY
 from pipeline.databases import postgres, postgres_errors, queries, statements, waiting
 from pipeline.databases.queries import Values
 from pipeline.errors import NothingToDo, ScoringError
-from pipeline.evaluation import custom_metrics, ground_truth, performance, scored_sample
+from pipeline.evaluation import custom_metrics, ground_truth, performance, quality_alarm, scored_sample
 from pipeline.evaluation.ground_truth import Outcomes
 from pipeline.evaluation.scored_sample import ScoredSample
 from pipeline.model import registry
@@ -28,6 +28,8 @@ from pipeline.runs import archive
 log = logging.getLogger(__name__)
 
 _SQL = statements.load("evaluation/outcomes")
+
+_REMEDY = "Run `scoring migrate`, and make the connection's role a member of scoring_writer."
 
 # As many entities fit into half a gigabyte; of a larger run a sample is evaluated.
 MAX_ROWS = 1_000_000
@@ -70,6 +72,10 @@ def evaluate(workspace: Workspace, job: Job, score_date: date, *, most: int = MA
     metrics = evaluated.metrics | performance.overall(counts)
     metrics |= performance.overall(_business(workspace, rule, run, sample.table, outcomes.rows))
     _enter(workspace.predictions, run["run_id"], metrics)
+    rate = rule.quality_alarm_rate
+    with postgres_errors.translated_errors("predictions", OutcomeError, {"42": _REMEDY}):
+        quality = quality_alarm.update(workspace.predictions, job.name, pinned, run["run_id"], rate)
+    metrics |= performance.overall(quality.metrics)
     evaluation = Evaluation(
         run_id=run["run_id"],
         job=job.name,
@@ -78,6 +84,7 @@ def evaluate(workspace: Workspace, job: Job, score_date: date, *, most: int = MA
         metrics={metric: value for (column, _, metric), value in metrics.items() if not column},
         alarms=tuple(str(gap) for gap in evaluated.gaps if gap.alarm),
         notes=(*sample.notes, *evaluated.notes),
+        quality=quality.sentence,
     )
     _log(evaluation)
     return evaluation
@@ -168,9 +175,8 @@ def _enter(database_url: str, run_id: int, metrics: performance.Metrics) -> None
         "values": list(values),
         "metrics": list(names),
     }
-    remedy = "Run `scoring migrate`, and make the connection's role a member of scoring_writer."
     arrays["numbers"] = list(metrics.values())
-    with postgres_errors.translated_errors("predictions", OutcomeError, {"42": remedy}):
+    with postgres_errors.translated_errors("predictions", OutcomeError, {"42": _REMEDY}):
         waiting.patiently(
             database_url,
             f"entering the outcomes of run {run_id}",
@@ -186,5 +192,5 @@ def _log(evaluation: Evaluation) -> None:
         counts["outcomes"],
         counts["sampled"],
     )
-    for note in evaluation.notes:
+    for note in (*evaluation.notes, evaluation.quality):
         log.info("%s", note)

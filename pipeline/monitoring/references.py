@@ -8,7 +8,7 @@ import hashlib
 import io
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Self
 
@@ -29,6 +29,7 @@ FILE = "profile.json"
 
 # Fewer days say too little of what days are like.
 ENOUGH_DAYS = 30
+LEAST_OUTCOMES = 30  # of a day that says how good the scores were
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,11 +41,13 @@ class Reference:
         training_days: in ascending order; none where the rows were registered without a day.
         counts: by column, of shape (days, bins), or (1, bins) without days; the score's only where training gave
             scores of models that had not seen the day.
+        losses: by training day, the share of the base rate's loss that those scores left; none where it is unknown.
     """
 
     bins: Mapping[str, Bins]
     training_days: tuple[date, ...]
     counts: Mapping[str, Counts]
+    losses: Mapping[date, float] = field(default_factory=dict)
 
     @property
     def pooled(self) -> dict[str, Counts]:
@@ -72,7 +75,10 @@ class Reference:
             f"{json.dumps(name, ensure_ascii=False)}: {json.dumps(rows.tolist(), separators=(',', ':'))}"
             for name, rows in self.counts.items()
         )
-        text = f'{{\n  "nights": {days},\n  "bins": [\n    {bins}\n  ],\n  "counts": {{\n    {counts}\n  }}\n}}\n'
+        text = f'{{\n  "nights": {days},\n  "bins": [\n    {bins}\n  ],\n  "counts": {{\n    {counts}\n  }}'
+        losses = {day.isoformat(): round(loss, 6) for day, loss in sorted(self.losses.items())}
+        text += f',\n  "losses": {json.dumps(losses)}' if losses else ""
+        text += "\n}\n"
         return text.encode()
 
     @classmethod
@@ -81,7 +87,8 @@ class Reference:
         document = json.loads(content)
         bins = {each["column"]: binning.from_json(each) for each in document["bins"]}
         counts = {name: np.array(rows, np.int64) for name, rows in document["counts"].items()}
-        return cls(bins, tuple(map(date.fromisoformat, document["nights"])), counts)
+        losses = {date.fromisoformat(day): loss for day, loss in document.get("losses", {}).items()}
+        return cls(bins, tuple(map(date.fromisoformat, document["nights"])), counts, losses)
 
 
 def load(pinned: PinnedVersion) -> Reference:
@@ -90,14 +97,12 @@ def load(pinned: PinnedVersion) -> Reference:
     Raises:
         ModelError: a file of the version is missing or altered.
     """
-    expected = pinned.manifest.profile_sha256
-    if expected is None:
+    if (expected := pinned.manifest.profile_sha256) is None:
         rows = pd.read_parquet(io.BytesIO(registry.reference(pinned)))
         return build(rows.set_axis(rows.columns.map(str), axis="columns"), pinned.manifest)
     path = pinned.folder / FILE
     content = files.read_once(path)
-    digest = hashlib.sha256(content).hexdigest()
-    if digest != expected:
+    if (digest := hashlib.sha256(content).hexdigest()) != expected:
         raise ModelError(
             f"{path} is not what was registered: its SHA-256 is {digest}, the manifest's is {expected}. "
             "Restore it from git."

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from pipeline.model.manifest import Manifest, PinnedVersion
 from pipeline.model.requirements import requirements_of
 from pipeline.monitoring import references
 from pipeline.registration import reference
+from pipeline.registration.day_losses import day_losses
 from pipeline.registration.estimator import features, task_and_classes
 from pipeline.registration.leakage import reject_leakage
 from pipeline.registration.probe import probe
@@ -99,9 +100,9 @@ def register(home: Path, registration: Registration) -> PinnedVersion:
         whole = reference.read_rows(_read(registration.nights), registration.nights)
     manifest = _manifest(registration, files, requirements, estimator, rows, whole)
     manifest = probe(Model(manifest, estimator), rows, registration.artefact)
-    profile = references.build(
-        whole, manifest, registration.night_column, registration.score_column
-    ).content()
+    columns = (registration.night_column, registration.score_column)
+    profiles = references.build(whole, manifest, *columns)
+    profile = replace(profiles, losses=day_losses(whole, rows, manifest, *columns)).content()
     manifest = manifest.model_copy(update={"profile_sha256": sha256(profile)})
     files = {**files, references.FILE: profile}
     return save(home, manifest, files, registration.card, registration.alias)

@@ -65,7 +65,14 @@ def of_outcomes(outcomes: Mapping[str, float]) -> Iterator[Alarm]:
         yield Alarm(f"groups differ by {column}", sentence)
     # Their number says nothing that they do not say themselves.
     for name in [name for name in raised if name != _NUMBER] or raised:
-        if _GAP_ALARM not in name:
+        if name == "quality_alarm":
+            evidence = (
+                f", at {outcomes['quality_evidence']:.3g} times its limit"
+                if "quality_evidence" in outcomes
+                else ""
+            )
+            yield Alarm("worse than in training", f"outcomes: the model is worse than in training{evidence}")
+        elif _GAP_ALARM not in name:
             yield Alarm(_words(name), f"outcomes: {_words(name)} is {outcomes[name]:.3g}")
     if outcomes.get("in_sample"):
         yield Alarm(

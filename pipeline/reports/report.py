@@ -10,6 +10,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from pipeline.integrations import quality_messages
 from pipeline.monitoring.references import Reference
 from pipeline.reports import queries, render
 from pipeline.reports.days import DaySummary, by_day
@@ -78,6 +79,7 @@ def report(predictions: str, home: Path, run_id: int, links: Links | None = None
         reference=reference,
         outcomes=outcomes.section(record) if record.outcomes else None,
         late=record.late,
+        quality=quality_messages.sentence(record.outcomes),
         histories=_histories(record),
         card=card(home, record.run["model_name"], record.run["model_version"])
         if record.run["model_version"]

@@ -67,7 +67,7 @@ LEFT JOIN LATERAL (
     SELECT jsonb_object_agg(one.metric, one.value) AS outcomes FROM scoring.outcome_metrics AS one
     WHERE one.run_id = tries.run_id AND one.slice_column = '' AND one.value BETWEEN -1e300 AND 1e300
           AND (one.metric ~ '_gap:|(^|_)alarms?(:|$)'
-               OR one.metric IN ('in_sample', 'roc_auc', 'log_loss', 'accuracy', 'rmse'))
+               OR one.metric IN ('in_sample', 'roc_auc', 'log_loss', 'accuracy', 'rmse', 'quality_evidence'))
 ) AS measured ON true
 WHERE tries.place = 1
 ORDER BY tries.job, tries.score_date

@@ -16,8 +16,10 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
+from pipeline.integrations import quality_messages
 from tests.home import Home, shop_model, shop_rows
-from tests.pipeline.evaluation.shop import name_outcomes, opened
+from tests.pipeline.evaluation.measured import measured, remeasure
+from tests.pipeline.evaluation.shop import bought, name_outcomes, opened
 from tests.pipeline.shop import Shop
 from tests.sinks import Web, web
 
@@ -239,6 +241,28 @@ def test_a_source_that_cannot_be_held_against_the_run_fails_no_evaluation(
     assert evaluation["metrics"]["coverage"] == 1
     assert "is not the query that run" in caplog.text
     assert web.got == []
+
+
+def test_a_model_that_is_worse_is_told_once_and_once_that_it_is_over(unfair: Shop, web: Web) -> None:
+    name_outcomes(unfair, bought(shop_rows()), keys='\n[alerts]\nto = "results"')
+    measured(unfair, [0.9, 0.92, 0.88, 0.91] * 10, first=-60)
+    bad = measured(unfair, [1.5] * 20, first=-20)
+    for _ in range(2):
+        evaluation = measure(outcomes_of(unfair.home, unfair.job), None, "2024-03-01")
+    assert evaluation["metrics"]["quality_alarm"] == 1
+    [posted] = web.got
+    assert posted["title"] == f"{unfair.job} 2024-03-01: the model is worse than in training"
+    for told in (
+        evaluation["quality"],
+        "in at most 5% of years",
+        f"Look at it: http://airflow/scoring/dags/{unfair.job}/reports/{evaluation['run_id']}\n",
+    ):
+        assert told in posted["message"]
+    for run in bad:
+        remeasure(unfair, run, 0.9)
+    for _ in range(2):
+        measure(outcomes_of(unfair.home, unfair.job), None, "2024-03-01")
+    assert [each["title"].partition(": ")[2] for each in web.got[1:]] == [quality_messages.OVER]
 
 
 def test_an_unknown_key_in_a_runs_conf_is_refused(home: Home, job: str) -> None:

@@ -115,6 +115,9 @@ NOT_OF_THE_DEMO = {
     "score_change_last_night",
     "change_last_night",
     "nights_changed_as_much",
+    # Its model has no losses of training days, and it has no month of outcomes.
+    "quality_evidence",
+    "quality_alarm",
 }
 
 

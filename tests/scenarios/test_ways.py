@@ -26,8 +26,8 @@ from pipeline.databases import warehouse
 from pipeline.databases.queries import Query
 from pipeline.embedded.server import Embedded
 from pipeline.evaluation import ground_truth
-from pipeline.evaluation.outcome_values import OutcomesQueryError
 from pipeline.model.manifest import Manifest
+from pipeline.model.outcome_values import OutcomesQueryError
 from pipeline.training import gather
 from pipeline.training.gather import Source
 from tests.scenarios import test_sources as sources

@@ -27,6 +27,8 @@ COMMENT ON COLUMN scoring.scoring_runs.job IS NULL;
 COMMENT ON COLUMN scoring.rejected_rows.rule IS 'an older word';
 COMMENT ON TABLE scoring.publications IS 'an older word';
 DROP VIEW scoring.model_quality;
+DROP FUNCTION scoring.enter_quality;
+DROP TABLE scoring.quality_incidents;
 """
 RIGHTS = """
 GRANT SELECT ON scoring.predictions, scoring.latest_predictions TO scoring_writer, scoring_job_analyst;
@@ -50,7 +52,10 @@ def older_quality() -> str:
     text = (SQL / "schema" / "views" / "monitoring.sql").read_text()
     [view] = [one for one in text.split(";\n") if "CREATE VIEW scoring.model_quality" in one]
     older = re.sub(r",\n       \(SELECT seen\.value.*?AS in_sample", "", view, flags=re.DOTALL)
+    older = older.replace(",\n       found.quality_evidence, found.quality_alarm", "")
+    older = "\n".join(line for line in older.splitlines() if " AS quality_" not in line)
     assert "in_sample" not in older
+    assert "quality" not in older.replace("model_quality", "")
     return older
 
 

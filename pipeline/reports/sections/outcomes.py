@@ -89,6 +89,7 @@ def _trends(days: Sequence[DaySummary], at: date, outcomes: Figures) -> Iterator
         if any(number is not None for number in values.values()):
             known = {words: outcomes.get(name.format(metric)) for words, name in _LIMITS.items()}
             limits = {words: value for words, value in known.items() if value is not None}
+            limits |= {"limit of the alarm": 1.0} if metric == "quality_evidence" else {}
             yield caption, histories.history(f"{caption}, day by day", values, at, limits=limits)
 
 
@@ -99,6 +100,7 @@ _TRENDS = {
     "log_loss": "Log loss, once the outcomes were known",
     "accuracy": "Accuracy, once the outcomes were known",
     "rmse": "RMSE, once the outcomes were known",
+    "quality_evidence": "Evidence that the model is worse than in training",
 }
 # What a figure is held against -> its name beside the figure's.
 _LIMITS = {"at training, held out": "training:held_out_{}", "limit of the alarm": "{}_limit"}
@@ -110,6 +112,7 @@ _CAPTIONS = {
     "average_precision": "Average precision",
     "log_loss": "Log loss",
     "skill:base_rate": "Share of the base rate's loss that the model saves",
+    "quality_evidence": "Evidence that the model is worse than in training (its limit is 1)",
     "brier": "Brier score",
     "calibration_error": "Calibration error",
     "accuracy": "Accuracy",

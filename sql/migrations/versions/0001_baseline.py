@@ -50,6 +50,7 @@ FILES = (
     "views/punctuality",
     "tables/source_checks",
     "views/late_data",
+    "tables/quality",
     "settings",
 )
 

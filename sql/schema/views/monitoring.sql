@@ -59,7 +59,8 @@ SELECT runs.job, runs.score_date, runs.run_id, runs.model_name, runs.model_versi
        found.log_loss, found.brier, found.calibration_error, found.accuracy, found."precision", found.recall,
        found.mae, found.rmse, found.bias, found.measured_at,
        (SELECT seen.value > 0 FROM scoring.outcome_metrics AS seen
-        WHERE seen.run_id = runs.run_id AND seen.slice_column = '' AND seen.metric = 'in_sample') AS in_sample
+        WHERE seen.run_id = runs.run_id AND seen.slice_column = '' AND seen.metric = 'in_sample') AS in_sample,
+       found.quality_evidence, found.quality_alarm
 FROM scoring.current_runs AS current
 JOIN scoring.scoring_runs AS runs ON runs.run_id = current.run_id
 CROSS JOIN LATERAL (
@@ -78,6 +79,8 @@ CROSS JOIN LATERAL (
            max(one.value) FILTER (WHERE one.metric = 'mae') AS mae,
            max(one.value) FILTER (WHERE one.metric = 'rmse') AS rmse,
            max(one.value) FILTER (WHERE one.metric = 'bias') AS bias,
+           max(one.value) FILTER (WHERE one.metric = 'quality_evidence') AS quality_evidence,
+           bool_or(one.value > 0) FILTER (WHERE one.metric = 'quality_alarm') AS quality_alarm,
            max(one.measured_at) AS measured_at
     FROM scoring.outcome_metrics AS one WHERE one.run_id = runs.run_id
     GROUP BY one.slice_column, one.slice_value
@@ -121,3 +124,8 @@ COMMENT ON COLUMN scoring.model_quality.measured_at IS 'When the outcomes were r
 COMMENT ON COLUMN scoring.model_quality.in_sample IS
     'Whether the model was trained on the score date, so that its figures are too good; null where its training days '
     'are unknown.';
+COMMENT ON COLUMN scoring.model_quality.quality_evidence IS
+    'How strongly the days until this one say together that the model is worse than in training. At 1 it reaches the '
+    'limit.';
+COMMENT ON COLUMN scoring.model_quality.quality_alarm IS
+    'Whether the quality alarm was on after this score date; null where it was not measured, and for groups.';

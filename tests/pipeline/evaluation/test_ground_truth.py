@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from pipeline.evaluation.outcome_values import OutcomesQueryError
+from pipeline.model.outcome_values import OutcomesQueryError
 from tests.home import Home, shop_model, shop_rows
 from tests.pipeline.evaluation.shop import BY, bought, kept, look, name_outcomes
 from tests.pipeline.shop import Shop, open_shop

@@ -9,7 +9,7 @@ from sklearn.compose import make_column_transformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from pipeline.evaluation.outcome_values import OutcomesQueryError
+from pipeline.model.outcome_values import OutcomesQueryError
 from tests.home import Home, shop_model, shop_rows
 from tests.pipeline.evaluation.shop import BY, Visits, bought, kept, look, name_outcomes
 from tests.pipeline.shop import Shop, open_shop

@@ -182,6 +182,7 @@ ALARMS: dict[str, tuple[dict[str, Any], str]] = {
        for check in checks()},
     "fairness": ({"outcomes": {"alarms": 1.0, "recall_gap:channel": 0.31, "recall_gap_alarm:channel": 1.0}},
                  "groups differ by channel"),
+    "quality": ({"outcomes": {"quality_alarm": 1.0, "quality_evidence": 3.2}}, "worse than in training"),
     "an alarm of its own": ({"outcomes": {"loss_alarm": 1.0}}, "loss alarm"),
     "alarms that are only counted": ({"outcomes": {"alarms": 2.0}}, "alarms"),
     "in sample, by the outcomes": ({"outcomes": {"in_sample": 1.0}}, "the model was trained on this day"),

@@ -1,4 +1,4 @@
-"""pipeline/evaluation/outcome_values.py: a class in any type, and the name of one that the model does not have."""
+"""pipeline/model/outcome_values.py: a class in any type, and the name of one that the model does not have."""
 
 from decimal import Decimal
 
@@ -6,11 +6,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline.evaluation import outcome_values
-from pipeline.evaluation.outcome_values import OutcomesQueryError
+from pipeline.model import outcome_values
+from pipeline.model.outcome_values import OutcomesQueryError
 from tests.home import Home, shop_model, shop_rows
-from tests.pipeline.evaluation.shop import bought, look, name_outcomes
-from tests.pipeline.shop import Shop
+from tests.pipeline.evaluation.shop import bought, look, name_outcomes, opened
 
 
 @pytest.mark.parametrize(
@@ -34,7 +33,8 @@ def test_a_class_may_have_any_type(home: Home, said: pa.Array, classes: tuple[st
     np.testing.assert_array_equal(values, [1.0, 0.0, np.nan] if known else [np.nan] * 3)
 
 
-def test_an_unknown_outcome_is_named(shop: Shop) -> None:
+def test_an_unknown_outcome_is_named(home: Home) -> None:
+    shop = opened(home, shop_rows())
     rows = bought(shop_rows()).astype({"bought": str})
     rows["bought"] = rows["bought"].str.lower()
     rows.loc[7, "bought"] = "maybe"

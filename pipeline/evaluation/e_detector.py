@@ -1,0 +1,143 @@
+"""Is a model worse than it was in training? A sequential test of days, whose rate holds under a look every day.
+
+Each day's loss is put between 0, where three quarters of ordinary days lie, and 1, far beyond the worst of them. Where
+the model is no worse, the expected place of a day is at most that of ordinary days, whatever the days before were. A
+gambler who stakes a share of what he has on each day's place being higher then wins nothing on average, so that what he
+has is evidence (Waudby-Smith and Ramdas, Estimating means of bounded random variables by betting, JRSS B, 2024). One
+begins each day, since nobody knows when a fault will: the sum of what they have is an e-detector of Shiryaev and
+Roberts' kind (Shin, Ramdas and Rinaldo, E-detectors, New England Journal of Statistics in Data Science, 2024), averaged
+over stakes.
+
+While the model is no worse, the sum grows by no more than 1 a day on average. So it reaches 365 / rate within 365 days
+in no more than that share of years. What was chosen on what, benchmarks/README.md says.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+YEAR = 365
+
+# Shares of the most that may be staked, which is all.
+_STAKES = np.geomspace(0.05, 0.9, 4)
+# The loss that is 0: a share of ordinary days lie below.
+_LOW = 0.75
+# How far beyond the median the loss is 1, in distances from the median to what a tenth of ordinary days exceed.
+_REACH, _TOP = 8.0, 0.9
+# By how many standard errors more than ordinary days' mean a day's place is taken to be where the model is no worse:
+# they come together, and few of them say little of what is ordinary.
+TRAINING_ERRORS, FIRST_ERRORS = 3.0, 5.0
+# Days that are all alike would have the gamblers stake more than they have.
+_LEAST = 0.01
+
+# So many measured days say together that it is over.
+WINDOW = 14
+
+
+@dataclass(frozen=True)
+class Ordinary:
+    """What ordinary days lost.
+
+    Attributes:
+        low: the loss that is 0 on the scale.
+        high: the loss that is 1.
+        mean: their mean loss.
+        most: the expected place, on the scale, of a day of a model that is no worse.
+    """
+
+    low: float
+    high: float
+    mean: float
+    most: float
+
+    @classmethod
+    def of(cls, losses: Sequence[float], errors: float = TRAINING_ERRORS) -> Self:
+        """What these days lost.
+
+        Args:
+            losses: of at least two days.
+            errors: standard errors more that a day's place is taken to be.
+        """
+        values = np.asarray(losses, np.float64)
+        median, low, top = (float(np.quantile(values, share)) for share in (0.5, _LOW, _TOP))
+        spread = max(top - median, 0.01 * abs(median), 1e-9)
+        high = median + _REACH * spread
+        places = np.clip((values - low) / (high - low), 0, 1)
+        most = places.mean() + errors * places.std(ddof=1) / np.sqrt(len(places))
+        return cls(low, high, float(values.mean()), float(np.clip(most, _LEAST, 0.9)))
+
+    def places(self, losses: Sequence[float] | Floats) -> Floats:
+        """Losses on the scale, from 0 to 1."""
+        places: Floats = np.clip((np.asarray(losses, np.float64) - self.low) / (self.high - self.low), 0, 1)
+        return places
+
+
+@dataclass(frozen=True)
+class State:
+    """What the days until one of them say together.
+
+    Attributes:
+        evidence: the logarithm of what the gamblers have, in units of its limit: at 1 it is an alarm.
+        alarm: whether it was reached, and is not over.
+        mean: the mean loss of the last days.
+        days: how many these are.
+    """
+
+    evidence: float
+    alarm: bool
+    mean: float
+    days: int
+
+
+def limit(rate: float) -> float:
+    """What the gamblers together have at an alarm that comes in no more than this share of years by chance."""
+    return YEAR / rate
+
+
+def bet(fortunes: Floats, places: Floats, ordinary: Ordinary) -> Floats:
+    """What the gamblers have after a day.
+
+    Args:
+        fortunes: what they had, of shape (..., stakes); nothing at first.
+        places: of the day, of shape (...).
+        ordinary: what ordinary days lost.
+    """
+    stakes = _STAKES / ordinary.most
+    # Another gambler comes with 1 for each stake.
+    won: Floats = (fortunes + 1) * (1 + stakes * (places[..., None] - ordinary.most))
+    return won
+
+
+def begin(streams: int) -> Floats:
+    """What the gamblers of so many streams of days have before the first."""
+    return np.zeros((streams, len(_STAKES)))
+
+
+def follow(ordinary: Ordinary, losses: Sequence[float], rate: float) -> list[State]:
+    """What the days say together, day by day.
+
+    It is over when the last days together are no worse than ordinary ones. The gamblers then begin again.
+
+    Args:
+        ordinary: what ordinary days lost.
+        losses: of the measured days, in order of date.
+        rate: share of years that may have an alarm while the model is no worse.
+    """
+    places, most = ordinary.places(losses), limit(rate)
+    fortunes, alarm, states = begin(1), False, []
+    for number, place in enumerate(places):
+        # What it has beyond the square of the limit says no more, and is no float some day.
+        fortunes = np.minimum(bet(fortunes, place[None], ordinary), most**2)
+        have = float(fortunes.mean())
+        last = slice(max(number + 1 - WINDOW, 0), number + 1)
+        if alarm and places[last].mean() <= ordinary.most:
+            alarm, fortunes, have = False, begin(1), 0.0
+        alarm = alarm or have >= most
+        evidence = max(float(np.log(max(have, 1.0)) / np.log(most)), float(alarm))
+        states.append(State(evidence, alarm, float(np.mean(losses[last])), last.stop - last.start))
+    return states

@@ -1,0 +1,177 @@
+"""The quality alarm of a job: what its measured days say together, beside what ordinary days lost.
+
+All of it is computed anew from the stored losses, in order of score date: a date that is measured again, or late,
+counts once, and what it changes of later dates is entered, too.
+"""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from pipeline.databases import postgres, statements, waiting
+from pipeline.evaluation import e_detector
+from pipeline.evaluation.e_detector import Ordinary, State
+from pipeline.integrations import outbox
+from pipeline.integrations.outbox import Alert
+from pipeline.integrations.quality_messages import Incident
+from pipeline.model.manifest import PinnedVersion
+from pipeline.monitoring import references
+from pipeline.monitoring.references import LEAST_OUTCOMES
+
+log = logging.getLogger(__name__)
+
+_SQL = statements.load("evaluation/quality")
+
+# Where training left no losses, so many measured days say what is ordinary.
+FIRST_DAYS = 28
+
+Day = Mapping[str, Any]
+
+_NAMES = ("quality_evidence", "quality_alarm", "quality_reference")
+
+
+@dataclass(frozen=True)
+class Quality:
+    """Where the quality of a job stands.
+
+    Attributes:
+        sentence: how its days so far compare with those of training.
+        metrics: what was entered of the day that was measured.
+    """
+
+    sentence: str
+    metrics: dict[str, float]
+
+
+def update(database_url: str, job: str, pinned: PinnedVersion, run_id: int, rate: float) -> Quality:
+    """Compute what the measured days of a version say together, enter it, and begin or end the job's incident.
+
+    Args:
+        database_url: the predictions database.
+        job: the job's name.
+        pinned: the version that scored the day that was measured.
+        run_id: the run of that day.
+        rate: share of years that may have an alarm while the model is no worse.
+
+    Raises:
+        ModelError: a file of the version is missing or altered.
+    """
+    if pinned.manifest.outcome is None:
+        return Quality(
+            "The model was registered without --outcome, so that nothing tells whether it is worse.", {}
+        )
+    trained = _training_losses(pinned)
+
+    def work(connection: sa.Connection) -> Quality:
+        values = {"job": job, "model_name": pinned.manifest.name, "model_version": pinned.manifest.version}
+        connection.execute(sa.text(_SQL["lock"]), values)
+        query = sa.text(_SQL["days"])
+        rows = connection.execute(query, {**values, "least": LEAST_OUTCOMES}).mappings()
+        days: list[Day] = [dict(row) for row in rows]
+        losses = [1 - day["skill"] for day in days]
+        first = 0 if trained else FIRST_DAYS
+        enough = len(losses) >= first
+        ordinary = _ordinary(trained, losses[:first]) if enough else None
+        states = e_detector.follow(ordinary, losses[first:], rate) if ordinary else []
+        metrics = [_metrics(None)] * (len(days) - len(states)) + [_metrics(state) for state in states]
+        _enter(connection, job, days, metrics)
+        _incident(connection, values, days, states)
+        own = [each for day, each in zip(days, metrics, strict=True) if day["run_id"] == run_id]
+        return Quality(_sentence(ordinary, len(losses), states, trained=bool(trained)), own[0] if own else {})
+
+    return waiting.patiently(database_url, f"entering the quality of {job}", work)
+
+
+def tell(
+    database_url: str, job: str, recipient: str, standing: str, write: Callable[[Incident], Alert]
+) -> bool:
+    """Keep a message of each incident that people know nothing of yet, for the outbox to send; whether there was one.
+
+    Args:
+        database_url: the predictions database.
+        job: the job's name.
+        recipient: id of the connection whose addresses get it.
+        standing: how the days so far compare with those of training, in a sentence.
+        write: makes the message of an incident.
+    """
+    with postgres.engine(database_url).begin() as connection:
+        incidents = connection.execute(sa.text(_SQL["untold"]), {"job": job}).mappings().all()
+        for row in incidents:
+            model = f"{row['model_name']} version {row['model_version']}"
+            incident = Incident(row["began_on"], row["ended_on"], model, standing)
+            # One that ended before anybody was told of it needs no message at all.
+            if incident.ended_on is None or "began" in row["told"]:
+                outbox.enqueue(connection, recipient, write(incident))
+            event = "began" if incident.ended_on is None else "ended"
+            connection.execute(sa.text(_SQL["told"]), {**row, "job": job, "event": event})
+    return bool(incidents)
+
+
+def _training_losses(pinned: PinnedVersion) -> list[float]:
+    """What training's days lost by scores of models that had not seen them; none where too few are known."""
+    if pinned.manifest.profile_sha256 is None:
+        return []
+    losses = list(references.load(pinned).losses.values())
+    return losses if len(losses) >= references.ENOUGH_DAYS else []
+
+
+def _ordinary(trained: Sequence[float], first: Sequence[float]) -> Ordinary:
+    """What is ordinary: by training's days, else by the first that were measured, with as much doubt."""
+    return Ordinary.of(trained) if trained else Ordinary.of(first, e_detector.FIRST_ERRORS)
+
+
+def _metrics(state: State | None) -> dict[str, float]:
+    """What is entered of a day: where the evidence stands, or that it says itself what is ordinary."""
+    if state is None:
+        return {"quality_reference": 1.0}
+    return {"quality_evidence": state.evidence, "quality_alarm": float(state.alarm)}
+
+
+def _enter(
+    connection: sa.Connection, job: str, days: Sequence[Day], metrics: Sequence[Mapping[str, float]]
+) -> None:
+    """Enter what has changed: of most days nothing has."""
+    changed = [
+        (day["run_id"], name, value)
+        for day, entered in zip(days, metrics, strict=True)
+        if {name: day[name] for name in _NAMES if day[name] is not None} != entered
+        for name, value in entered.items()
+    ]
+    if changed:
+        run_ids, names, numbers = map(list, zip(*changed, strict=True))
+        values = {"job": job, "run_ids": run_ids, "metrics": names, "numbers": numbers}
+        connection.execute(sa.text(_SQL["enter"]), values)
+
+
+def _incident(
+    connection: sa.Connection,
+    version: Mapping[str, Any],
+    days: Sequence[Day],
+    states: Sequence[State],
+) -> None:
+    """Begin or end the job's incident, where this version scored the newest day that is measured."""
+    newest = connection.execute(sa.text(_SQL["newest"]), version).mappings().one_or_none()
+    if newest is None or any(newest[name] != version[name] for name in ("model_name", "model_version")):
+        return
+    if not (states and states[-1].alarm):
+        connection.execute(sa.text(_SQL["end"]), {**version, "day": newest["score_date"]})
+        return
+    quiet = [number for number, state in enumerate(states) if not state.alarm]
+    first = len(days) - len(states) + (quiet[-1] + 1 if quiet else 0)
+    connection.execute(sa.text(_SQL["begin"]), {**version, "day": days[first]["score_date"]})
+
+
+def _sentence(ordinary: Ordinary | None, measured: int, states: Sequence[State], *, trained: bool) -> str:
+    if ordinary is None or not states:
+        return (
+            f"What is ordinary is read off the first {FIRST_DAYS} measured days, since the model was registered "
+            f"without scores of training days that it had not seen: {min(measured, FIRST_DAYS)} are measured."
+        )
+    last, days = states[-1], "training's days" if trained else f"the first {FIRST_DAYS} measured days"
+    return (
+        f"The last {last.days} measured days left {last.mean:.0%} of the base rate's loss, {days} {ordinary.mean:.0%}. "
+        f"The evidence that the model is worse is at {last.evidence:.2f} of its limit."
+    )

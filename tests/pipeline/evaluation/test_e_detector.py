@@ -1,0 +1,89 @@
+"""pipeline/evaluation/e_detector.py: an alarm that chance seldom brings, that a fault brings soon, and that ends."""
+
+import numpy as np
+import pytest
+
+from pipeline.evaluation import e_detector
+from pipeline.evaluation.e_detector import WINDOW, Floats, Ordinary
+
+RATE = 0.05
+TRAINING = np.random.default_rng(1).gamma(40, 0.92 / 40, 180)
+ORDINARY = Ordinary.of(list(TRAINING))
+
+
+def alarms(losses: Floats) -> list[bool]:
+    return [state.alarm for state in e_detector.follow(ORDINARY, list(losses), RATE)]
+
+
+def years(number: int, seed: int) -> Floats:
+    """Years of ordinary days, drawn from the training's own."""
+    chosen: Floats = np.random.default_rng(seed).choice(TRAINING, (number, e_detector.YEAR))
+    return chosen
+
+
+def test_hardly_a_year_of_ordinary_days_has_an_alarm() -> None:
+    fortunes, places = e_detector.begin(500), ORDINARY.places(years(500, 2))
+    crossed = np.zeros(500, bool)
+    for day in range(e_detector.YEAR):
+        fortunes = e_detector.bet(fortunes, places[:, day], ORDINARY)
+        crossed |= fortunes.mean(axis=1) >= e_detector.limit(RATE)
+    assert crossed.mean() <= RATE
+
+
+def test_what_the_gamblers_have_grows_by_one_a_day_where_the_model_is_no_worse() -> None:
+    # Two days of which the mean is what ordinary days have at most: nobody wins, whatever he stakes.
+    had = np.full((2, 4), 7.0)
+    places = np.array([0.0, 2 * ORDINARY.most])
+    assert e_detector.bet(had, places, ORDINARY).mean(axis=0) == pytest.approx(np.full(4, 8.0))
+
+
+def test_a_worse_model_is_found_and_it_is_over_once() -> None:
+    days = years(1, 3)[0][:120]
+    days[40:80] += 0.25
+    states = alarms(days)
+    changes = [day for day in range(1, 120) if states[day] != states[day - 1]]
+    assert not states[0]
+    assert len(changes) == 2
+    assert 40 <= changes[0] < 40 + 28
+    assert 80 <= changes[1] < 80 + 2 * WINDOW
+
+
+def test_what_was_said_of_earlier_days_does_not_depend_on_later_ones() -> None:
+    days = list(years(1, 4)[0][:60])
+    days[30] = 9.0
+    every = e_detector.follow(ORDINARY, days, RATE)
+    assert e_detector.follow(ORDINARY, days[:45], RATE) == every[:45]
+
+
+def test_a_better_model_is_no_alarm() -> None:
+    assert not any(alarms(years(1, 5)[0] - 0.3))
+
+
+def test_one_bad_day_is_no_alarm_however_bad() -> None:
+    days = years(1, 6)[0][:100]
+    days[50] = 1e6
+    assert not any(alarms(days))
+
+
+def test_a_fault_that_stays_for_years_is_one_alarm_and_a_finite_number() -> None:
+    states = e_detector.follow(ORDINARY, [5.0] * 1000, RATE)
+    assert all(state.alarm for state in states[10:])
+    assert max(state.evidence for state in states) <= 2
+
+
+def test_training_days_that_are_all_alike_leave_something_to_compare_with() -> None:
+    alike = Ordinary.of([0.9] * 40)
+    assert not any(state.alarm for state in e_detector.follow(alike, [0.9] * 300, RATE))
+    assert e_detector.follow(alike, [2.0] * 28, RATE)[-1].alarm
+
+
+def test_evidence_is_at_one_where_the_alarm_begins() -> None:
+    states = e_detector.follow(ORDINARY, [3.0] * 20, RATE)
+    assert [state.alarm for state in states] == [state.evidence >= 1 for state in states]
+    assert states[-1].alarm
+
+
+def test_a_lower_rate_needs_more_evidence() -> None:
+    days = [ORDINARY.mean + 0.3] * 28
+    first = [e_detector.follow(ORDINARY, days, rate) for rate in (0.5, 0.001)]
+    assert first[0][9].evidence > first[1][9].evidence
