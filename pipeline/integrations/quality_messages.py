@@ -44,8 +44,8 @@ def alert(subject: Subject, incident: Incident, rate: float) -> Alert:
             f"{incident.standing}",
             f"A model that is no worse brings this message in at most {rate:.0%} of years.",
             "The scores are published all the same. Look first at what feeds them: did a source, a unit or the "
-            "outcomes query change? If the model itself is out of date, train it again, or point its alias in versions.toml at a version "
-            "that was better.",
+            "outcomes query change? If the model itself is out of date, train it again, or point its alias in "
+            "versions.toml at a version that was better.",
             f"$ scoring runs {job}",
         ]
     else:

@@ -66,12 +66,9 @@ def of_outcomes(outcomes: Mapping[str, float]) -> Iterator[Alarm]:
     # Their number says nothing that they do not say themselves.
     for name in [name for name in raised if name != _NUMBER] or raised:
         if name == "quality_alarm":
-            evidence = (
-                f", at {outcomes['quality_evidence']:.3g} times its limit"
-                if "quality_evidence" in outcomes
-                else ""
-            )
-            yield Alarm("worse than in training", f"outcomes: the model is worse than in training{evidence}")
+            evidence = outcomes.get("quality_evidence")
+            times = "" if evidence is None else f": the evidence is {evidence:.3g} times its limit"
+            yield Alarm("worse than in training", f"outcomes: the model is worse than in training{times}")
         elif _GAP_ALARM not in name:
             yield Alarm(_words(name), f"outcomes: {_words(name)} is {outcomes[name]:.3g}")
     if outcomes.get("in_sample"):
