@@ -165,6 +165,9 @@ def outcome() -> Iterator[None]:
     except ScoringError as error:
         # One traceback in the log, and not two: the message is what a person needs. `cause_of` gives the error.
         raise AirflowFailException(str(error)) from None
+    except Exception as error:
+        # The same: where a driver's error was, its caller's is below, and has its text.
+        raise error from None
 
 
 def cause_of(error: Any) -> BaseException | None:

@@ -6,13 +6,14 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, ParamSpec
+from urllib.parse import quote
 
 from orchestration.context import cause_of, connection, score_date, workspace_of
 from pipeline.config.job import Job
 
 if TYPE_CHECKING:
-    from pipeline.integrations.messages import Subject
     from pipeline.integrations.outbox import Alert
+    from pipeline.integrations.subject import Subject
     from pipeline.late_data.result import Recheck
     from pipeline.payloads import Evaluation, HeldRun, Run, Verdict
 
@@ -182,8 +183,14 @@ def addresses(name: str) -> tuple[str, ...]:
     return outbox.addresses(extra, name)
 
 
+def report_of(job: Job, context: Mapping[str, Any]) -> str:
+    """Address of a DAG run's report, a page by itself: a phone has no room for Airflow around it."""
+    web = context["ti"].log_url.partition("/dags/")[0]
+    return f"{web}/scoring/dags/{job.name}/runs/{quote(context['dag_run'].run_id)}"
+
+
 def _subject(job: Job, context: Mapping[str, Any], day: date | None = None) -> "Subject":
-    from pipeline.integrations.messages import Subject
+    from pipeline.integrations.subject import Subject
 
     run, task = context["dag_run"], context["ti"].log_url
     return Subject(
@@ -192,5 +199,5 @@ def _subject(job: Job, context: Mapping[str, Any], day: date | None = None) -> "
         trigger=f"{run.run_id} {run.clear_number or 0}",
         backfill=datetime.now(UTC).date() if run.run_type == "backfill" else None,
         task=task,
-        report=f"{task.partition('/tasks/')[0]}/plugin/report",  # a tab by plugins/scoring_pages.py
+        report=report_of(job, context),
     )

@@ -184,7 +184,7 @@ def prune(context: Mapping[str, Any]) -> Json:
         dry_run = context["params"]["dry_run"]
         pruned = retention.prune(_janitor, workspace.store(), usable, gone, dry_run=dry_run)
     except ScoringError as error:
-        raise AirflowFailException(str(error)) from error
+        raise AirflowFailException(str(error)) from None
     for item in pruned.gone:
         log.info("%s", item)
     for reason in pruned.postponed:

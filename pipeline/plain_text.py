@@ -27,6 +27,9 @@ _FILES = {"toml", "sql", "json", "joblib", "parquet", "txt", "csv", "html"}
 # Markdown's links, HTML's tags and Slack's commands, and mentions that wake everybody.
 _MARKS = re.compile(r"(\](?=[(\[])|<(?=[!@#/?a-z])|@(?=here|channel|everyone|all))", re.IGNORECASE)
 
+# With what a line begins that messages give a meaning (pipeline/integrations/letters.py).
+_STRUCTURE = re.compile(r"^(?=[$-])", re.MULTILINE)
+
 
 def plain(text: str) -> str:
     """The same text for a person to read, with no link, markup or control character in it."""
@@ -40,6 +43,11 @@ def plain(text: str) -> str:
 def line(text: str) -> str:
     """The same, on one line."""
     return plain(" ".join(text.split()))
+
+
+def paragraph(text: str) -> str:
+    """The same as paragraphs of a message, of which no line is a command to type, an entry of a list or a rule."""
+    return _STRUCTURE.sub("  ", plain(text))
 
 
 def visible(text: str) -> str:

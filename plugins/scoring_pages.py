@@ -6,35 +6,38 @@ a member of `scoring_analyst`, and shows a job to those only who may see its DAG
 
 import os
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import sqlalchemy as sa
 from airflow.api_fastapi.app import API_ROOT_PATH, get_auth_manager
-from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
+from airflow.api_fastapi.auth.managers.models.resource_details import AccessView, DagAccessEntity
 from airflow.api_fastapi.core_api.security import GetUserDep, get_user, requires_access_dag
-from airflow.models import Pool
+from airflow.models import DagModel, DagRun, Pool
 from airflow.models.taskinstance import TaskInstance
 from airflow.models.xcom import XCOM_RETURN_KEY, XComModel
 from airflow.plugins_manager import AirflowPlugin
 from airflow.utils.session import create_session
 from airflow.utils.state import TaskInstanceState
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 
 from pipeline.config import workspace
 from pipeline.databases import connections
 from pipeline.databases.connections import AddressError
 from pipeline.errors import named
 from pipeline.integrations import dependencies
-from pipeline.reports import events, overview, queries, render, report
+from pipeline.reports import events, jobs, overview, queries, render, report
+from pipeline.reports.links import Links
 
 PREFIX = "/scoring"
 PAGES = "SCORING_PAGES"
 # The task of an outcomes DAG; its value names the run that it evaluated.
 _MEASURE = "measure"
 # Behind a proxy Airflow may live below a path.
-_HERE = API_ROOT_PATH.removesuffix("/") + PREFIX
+_AIRFLOW = API_ROOT_PATH.removesuffix("/")
+_HERE = _AIRFLOW + PREFIX
 # Nothing is fetched, nothing runs, and no other site shows these pages in a frame.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 
@@ -65,11 +68,20 @@ def unreachable(request: Request, error: Exception) -> HTMLResponse:
     return _missing([f"The predictions cannot be read. {reason}"], "bad", 503)
 
 
+@app.exception_handler(401)
+def log_in(request: Request, error: HTTPException) -> Response:
+    """Have a browser log in and come back: whoever opens a mail on a phone is seldom logged in."""
+    if "text/html" in request.headers.get("accept", ""):
+        came_for = urlencode({"next": request.url.path})
+        return RedirectResponse(f"{_AIRFLOW}/api/v2/auth/login?{came_for}", 302)
+    return JSONResponse({"detail": error.detail}, error.status_code, error.headers)
+
+
 @app.get("/")
 def scoring(user: GetUserDep) -> str:
-    """The page "Scoring": every job that the reader may see."""
-    jobs = sorted(get_auth_manager().get_authorized_dag_ids(user=user, method="GET"))
-    return overview.overview(_address(), jobs, lambda day: _reports(day.job)(day.run_id))
+    """The page "Scoring": what needs a person, and every job that the reader may see."""
+    names = sorted(get_auth_manager().get_authorized_dag_ids(user=user, method="GET"))
+    return overview.overview(_address(), names, LINKS, _facts(names, user))
 
 
 @app.get("/dags/{dag_id}/runs/{dag_run_id:path}", dependencies=may_see_runs)
@@ -77,11 +89,11 @@ def of_dag_run(dag_id: str, dag_run_id: str) -> Response:
     """The report of what a DAG run scored or evaluated; what became of its tasks where it has none."""
     run_id = queries.run_of(_address(), dag_id, dag_run_id)
     if run_id is not None:
-        return HTMLResponse(report.report(_address(), workspace.home(), run_id, _reports(dag_id)))
+        return HTMLResponse(report.report(_address(), workspace.home(), run_id, LINKS))
     states, left = _tasks(dag_id, dag_run_id)
     evaluated = left.get((_MEASURE, XCOM_RETURN_KEY))
     if evaluated:  # whose report is of the job that it evaluates, with rights of its own
-        return RedirectResponse(_reports(evaluated["job"])(int(evaluated["run_id"])))
+        return RedirectResponse(LINKS.report(evaluated["job"], int(evaluated["run_id"])))
     if pool := _missing_pool(dag_id, dag_run_id):
         waits = f"This DAG run waits, since Airflow has no pool {pool!r}. {dependencies.missing_pool(pool)}"
         return _missing([waits], "bad", 404)
@@ -94,12 +106,34 @@ def of_run(dag_id: str, run_id: int) -> str:
     """The report of a run of the job that the reader may see, and of no other."""
     if queries.job_of(_address(), run_id) != dag_id:
         raise HTTPException(404, f"{dag_id} has no run {run_id}")
-    return report.report(_address(), workspace.home(), run_id, _reports(dag_id))
+    return report.report(_address(), workspace.home(), run_id, LINKS)
 
 
-def _reports(job: str) -> Callable[[int], str]:
-    """Where the reports of a job's runs are, by their numbers."""
-    return lambda run_id: f"{_HERE}/dags/{quote(job)}/reports/{run_id}"
+def _facts(names: list[str], user: Any) -> dict[str, jobs.JobFacts]:
+    """What the files of the jobs say; also a file that makes no DAG, for whoever may see Airflow's import errors."""
+    with create_session() as session:
+        paused = set(session.scalars(sa.select(DagModel.dag_id).where(DagModel.is_paused)))
+    every = jobs.read(workspace.home() / "dags", None, paused, datetime.now(UTC))
+    view = AccessView.IMPORT_ERRORS
+    sees_broken = get_auth_manager().is_authorized_view(access_view=view, user=user)
+    return {job: facts for job, facts in every.items() if job in names or (facts.error and sees_broken)}
+
+
+def _dag_run(job: str, trigger: str) -> str | None:
+    """Where a DAG run is; None where the trigger is none of Airflow's."""
+    is_one = sa.select(DagRun.id).where(DagRun.dag_id == job, DagRun.run_id == trigger)
+    with create_session() as session:
+        known = session.scalar(is_one)
+    return f"{_AIRFLOW}/dags/{quote(job)}/runs/{quote(trigger)}" if known else None
+
+
+LINKS = Links(
+    scoring=f"{_HERE}/",
+    report=lambda job, run_id: f"{_HERE}/dags/{quote(job)}/reports/{run_id}",
+    form=lambda job, trigger: (run := _dag_run(job, trigger)) and f"{run}/tasks/decide/required_actions",
+    dag_run=_dag_run,
+    dag=lambda job: f"{_AIRFLOW}/dags/{quote(job)}",
+)
 
 
 def _missing_pool(dag_id: str, dag_run_id: str) -> str | None:

@@ -146,20 +146,29 @@ def check(
     date: Annotated[
         str, typer.Option(help="Score date whose rows are tried, YYYY-MM-DD.", show_default=False)
     ] = "",
+    send_test: Annotated[
+        bool, typer.Option("--send-test", help="Send a message to the job's addresses as well.")
+    ] = False,
 ) -> None:
     """Check a job before its first run: file, model, query, real rows, rights. Writes nothing."""
+    from pipeline.integrations import trial
     from pipeline.tasks.preflight import check as findings
 
     job = context.job(name)
     day = dates.parse(date) if date else job.start_date
     passed = True
     for finding in findings(job, context.workspace_of(job), day):
-        mark = "[green]ok  [/green]" if finding.passed else "[red]FAIL[/red]"
-        out.print(f"{mark} {finding.what}: ", end="")
-        out.print(finding.detail, highlight=False, markup=False, soft_wrap=True)
-        passed &= finding.passed
+        passed &= _say(finding.what, finding.passed, finding.detail)
+    for attempt in trial.send(job, os.environ) if send_test else ():
+        passed &= _say("test message", attempt.went, attempt.detail)
     if not passed:
         raise typer.Exit(FAILED)
+
+
+def _say(what: str, passed: bool, detail: str) -> bool:
+    out.print(f"{'[green]ok  [/green]' if passed else '[red]FAIL[/red]'} {what}: ", end="")
+    out.print(detail, highlight=False, markup=False, soft_wrap=True)
+    return passed
 
 
 def _metrics(path: Path | None) -> dict[str, float]:

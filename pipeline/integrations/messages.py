@@ -3,39 +3,18 @@
 The only links in them are our own: whatever may hold a value of the data goes through `plain`.
 """
 
-from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
-from pipeline.config.job import Job
 from pipeline.errors import task_to_clear
 from pipeline.integrations.outbox import Alert
+from pipeline.integrations.subject import Subject
+from pipeline.integrations.subject import alert as _alert
 from pipeline.payloads import Finding, HeldRun, Run, Verdict
-from pipeline.plain_text import line, plain
+from pipeline.plain_text import line, paragraph
 
 if TYPE_CHECKING:
     from pipeline.payloads import Evaluation
-
-
-@dataclass(frozen=True)
-class Subject:
-    """What a message is about.
-
-    Attributes:
-        job: what is scored.
-        score_date: the day whose rows are scored.
-        trigger: what started it; another one may report on the same score date again.
-        backfill: the day on which a backfill came to it, else None. Its runs report one cause together, once a day.
-        task: address of the task in Airflow, with its log.
-        report: address of the run's report.
-    """
-
-    job: Job
-    score_date: date
-    trigger: str
-    backfill: date | None
-    task: str
-    report: str
 
 
 def held(subject: Subject, run: Run, verdict: Verdict, meanwhile: str, form: str) -> Alert:
@@ -49,10 +28,10 @@ def held(subject: Subject, run: Run, verdict: Verdict, meanwhile: str, form: str
         form: address of where to decide.
     """
     body = [
-        _counts(run, verdict),
+        f"{_counts(run, verdict)} {line(meanwhile)}",
         f"Unusual:\n{listed(list(verdict.findings))}",
-        f"{line(meanwhile)} Approve or reject it: {form}",
-        f"Its report: {subject.report}",
+        _decide(run.run_id),
+        f"Approve or reject it: {form}\nIts report: {subject.report}",
     ]
     return _alert(subject, "held, and waits for a decision", _checks("held", verdict), body, run.run_id)
 
@@ -68,9 +47,10 @@ def waiting(subject: Subject, run: HeldRun, deadline: datetime, form: str) -> Al
     """
     gate = subject.job.gate
     body = [
-        f"Run {run.run_id} of {run.job}, score date {run.score_date}, is held, and nobody has decided on it.",
-        f"At {deadline:%Y-%m-%d %H:%M} UTC it is {TIMED_OUT[gate.on_timeout]}. Approve or reject it before: {form}",
-        f"Its report: {subject.report}",
+        f"Run {run.run_id} of {run.job}, score date {run.score_date}, is held, and nobody has decided on it. "
+        f"At {deadline:%Y-%m-%d %H:%M} UTC it is {TIMED_OUT[gate.on_timeout]}.",
+        _decide(run.run_id),
+        f"Approve or reject it before: {form}\nIts report: {subject.report}",
     ]
     return _alert(subject, "still waits for a decision", "reminder", body, run.run_id)
 
@@ -78,8 +58,10 @@ def waiting(subject: Subject, run: HeldRun, deadline: datetime, form: str) -> Al
 def refused(subject: Subject, run: HeldRun, refusal: str, form: str) -> Alert:
     """Somebody answered who may not decide; the run still waits."""
     body = [
-        f"An answer to run {run.run_id} of {run.job}, score date {run.score_date}, does not count: {line(refusal)}",
-        f"The run still waits. Approve or reject it: {form}",
+        f"An answer to run {run.run_id} of {run.job}, score date {run.score_date}, does not count: {line(refusal)} "
+        "The run still waits.",
+        _decide(run.run_id),
+        f"Approve or reject it: {form}",
     ]
     return _alert(subject, "an answer does not count", f"refused: {refusal}", body, run.run_id)
 
@@ -89,6 +71,7 @@ def unusual(subject: Subject, run: Run, verdict: Verdict) -> Alert:
     body = [
         _counts(run, verdict),
         f"Unusual:\n{listed(list(verdict.findings))}",
+        f'$ scoring show {run.run_id}\n$ scoring rollback {run.job} {run.score_date} --reason "WHY"',
         f"Look at it: {subject.report}",
     ]
     return _alert(subject, "published, with something unusual", _checks("unusual", verdict), body, run.run_id)
@@ -103,6 +86,7 @@ def unlike(subject: Subject, evaluation: "Evaluation") -> Alert:
         f"{metrics['outcomes']:.0f} of {metrics['sampled']:.0f} entities have an outcome; {', '.join(captioned)}.",
         "Groups differ more than chance allows:\n"
         + "\n".join(f"- {line(alarm)}" for alarm in evaluation.alarms),
+        f"$ scoring report {evaluation.run_id}",
         f"Look at it: {subject.report}\nThe task that evaluated it: {subject.task}",
     ]
     return _alert(subject, "groups fare differently", "outcomes", body, evaluation.run_id)
@@ -118,10 +102,11 @@ def failed(subject: Subject, task: str, error: str, kind: str) -> Alert:
         kind: the error's type: runs of a backfill that fail with the same one share a message.
     """
     body = [
-        plain(error),
+        paragraph(error),
         "What was published before stays. Correct what the message says, then clear the task "
-        f"{task_to_clear(error, task)} and those after it: {subject.task}",
-        f"Its report: {subject.report}",
+        f"{task_to_clear(error, task)} and those after it. Whether it is correct says:",
+        f"$ scoring check {subject.job.name} --date {subject.score_date}",
+        f"The task, with its log: {subject.task}\nIts report: {subject.report}",
     ]
     cause = f"failed: {task}: {kind}" if subject.backfill else "failed"
     return _alert(subject, f"failed in {task}", cause, body, None)
@@ -137,36 +122,26 @@ def stood_in(subject: Subject, text: str, kind: str | None) -> Alert:
     """
     if kind is None:
         title, cause = "failed, and this is what analysts see", "fallback"
-        body = [plain(text), f"The task that published it: {subject.task}"]
+        body = [paragraph(text)]
+        task = "The task that published it"
     else:
         title, cause = "failed, and its fallback failed, too", "fallback failed"
         cause += f": {kind}" if subject.backfill else ""
         body = [
-            plain(text),
+            paragraph(text),
             "The fallback published nothing: analysts keep what was published before. To run it again, clear the task "
-            f"fallback: {subject.task}",
+            "fallback.",
         ]
-    return _alert(subject, title, cause, [*body, f"The run's report: {subject.report}"], None)
+        task = "The task fallback, with its log"
+    body += [
+        f"$ scoring check {subject.job.name} --date {subject.score_date}",
+        f"{task}: {subject.task}\nThe run's report: {subject.report}",
+    ]
+    return _alert(subject, title, cause, body, None)
 
 
-def _alert(subject: Subject, event: str, cause: str, body: list[str], run_id: int | None) -> Alert:
-    name = subject.job.name
-    if subject.backfill:
-        which = f"{name}, backfill, {subject.backfill}"
-        body = [
-            *body,
-            "This is one run of a backfill. Others of the same cause are counted, and get no message of their own.",
-        ]
-    else:
-        which = f"run {run_id}" if run_id else f"{name} {subject.score_date} {subject.trigger}"
-    return Alert(
-        job=name,
-        score_date=subject.score_date,
-        cause=f"{which}: {cause}",
-        title=f"{name} {subject.score_date}: {event}",
-        body="\n\n".join([*body, f"Owner: {subject.job.owner}"]),
-        run_id=run_id,
-    )
+def _decide(run_id: int) -> str:
+    return "\n".join(f'$ scoring {word} {run_id} --reason "WHY"' for word in ("approve", "reject"))
 
 
 def _checks(word: str, verdict: Verdict) -> str:

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from pipeline.databases import postgres, statements
 from pipeline.errors import ScoringError, UsageError, named
+from pipeline.integrations import letters
 
 log = logging.getLogger(__name__)
 
@@ -138,38 +139,50 @@ def send(database_url: str, recipient: str, urls: Sequence[str]) -> None:
         )
 
 
-def deliver(url: str, messages: Sequence[tuple[str, str]]) -> None:
-    """Send messages to one address, as one.
+def deliver(url: str, messages: Sequence[tuple[str, str]]) -> str:
+    """Send messages to one address, as one; returns where they went, without a password.
 
     Args:
         url: of the address, in Apprise's form.
         messages: title and body of each.
 
     Raises:
-        AlertError: it could not be reached.
+        AlertError: it could not be reached, or it refused.
     """
-    title, body = messages[0]
+    title = " ".join(messages[0][0].split())
     if len(messages) > 1:
         title = f"{len(messages)} messages, the first: {title}"
-        body = "\n\n----\n\n".join("\n\n".join(message) for message in messages)
     # Apprise takes a fifth of a second to load, and most tasks have nothing to send.
-    from apprise import Apprise, NotifyFormat, NotifyType
+    from apprise import Apprise
 
     service = Apprise.instantiate(url)
     if service is None:
         raise AlertError("Apprise cannot use an address. See https://github.com/caronc/apprise/wiki")
-    # What went wrong is in Apprise's own log; `privacy` hides passwords and tokens.
-    # Text wherever it goes, whatever the address says: nothing of it is rendered, and a mail has no HTML at all.
-    service.notify_format = NotifyFormat.TEXT
-    reached = service.notify(
-        title=" ".join(title.split()),
-        body=body,
-        notify_type=NotifyType.WARNING,
-        body_format=NotifyFormat.TEXT,
-    )
-    if not reached:
-        address = str(service.url(privacy=True))  # type: ignore[no-untyped-call]
-        raise AlertError(f"{address.partition('?')[0]} was not reached")
+    if not letters.is_mail(service):
+        return _post(service, title, messages)
+    try:
+        letters.send(service, title, messages)
+    except OSError as error:
+        raise AlertError(f"{letters.where(service)} was not reached: {letters.reason(error)}") from None
+    return letters.where(service)
+
+
+def _post(service: Any, title: str, messages: Sequence[tuple[str, str]]) -> str:
+    """Send messages to a service that is no mail server, as text: whatever it shows, nothing of it is rendered."""
+    from apprise import LogCapture, NotifyFormat, NotifyType
+
+    body = messages[0][1] if len(messages) == 1 else "\n\n----\n\n".join(map("\n\n".join, messages))
+    service.notify_format = NotifyFormat.TEXT  # whatever the address says
+    # `privacy` hides passwords and tokens.
+    address = str(service.url(privacy=True)).partition("?")[0]
+    with LogCapture(level=logging.WARNING, fmt="%(message)s") as refusal:  # type: ignore[no-untyped-call]
+        reached = service.notify(
+            title=title, body=body, notify_type=NotifyType.WARNING, body_format=NotifyFormat.TEXT
+        )
+        if not reached:
+            why = " ".join(refusal.getvalue().split())
+            raise AlertError(f"{address} was not reached{f': {why}' if why else ''}")
+    return address
 
 
 def newest(database_url: str, limit: int) -> list[dict[str, Any]]:

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from pipeline.integrations.messages import Subject
 from pipeline.integrations.outbox import Alert
+from pipeline.integrations.subject import Subject
 
 WORSE = "the model is worse than in training"
 OVER = "the model is as good as in training again: all clear"
@@ -44,9 +44,9 @@ def alert(subject: Subject, incident: Incident, rate: float) -> Alert:
             f"{incident.standing}",
             f"A model that is no worse brings this message in at most {rate:.0%} of years.",
             "The scores are published all the same. Look first at what feeds them: did a source, a unit or the "
-            f"outcomes query change? scoring runs {job}\n"
-            "If the model itself is out of date, train it again, or point its alias in versions.toml at a version "
-            "that was better.",
+            "outcomes query change? If the model itself is out of date, train it again, or point its alias in "
+            "versions.toml at a version that was better.",
+            f"$ scoring runs {job}",
         ]
     else:
         title, event = OVER, "ended"

@@ -17,7 +17,7 @@ from pipeline.config.job import Job, JobError
 from pipeline.databases import statements
 from pipeline.databases.postgres import engine
 from pipeline.integrations import outbox
-from pipeline.plain_text import plain
+from pipeline.plain_text import paragraph
 from pipeline.runs import failures
 from pipeline.text_files import decoded
 
@@ -115,8 +115,9 @@ def message(broken: Broken, page: str | None = None) -> outbox.Alert:
         page: address of the task that saw it, with its log; None where a watch did.
     """
     body = [
-        plain(broken.reason),
+        paragraph(broken.reason),
         "Until that is put right, no day of the job is scored. What was published before stays.",
+        "$ scoring jobs",
         *([f"Seen by: {page}"] if page else []),
         *([f"Owner: {broken.owner}"] if broken.owner else []),
     ]

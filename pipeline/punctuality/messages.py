@@ -1,5 +1,6 @@
 """The texts of messages about promises: what was promised, what became of it, and the command that puts it right."""
 
+import os
 from datetime import datetime, timedelta
 
 from pipeline.config.job import Job
@@ -71,9 +72,18 @@ def _alert(job: Job, news: News, event: str, cause: str, body: list[str]) -> Ale
         score_date=first,
         cause=f"{job.name} {news.incident}: promise: {cause}",
         title=f"{job.name} {first}: {event}",
-        body="\n\n".join([*body, f"Owner: {job.owner}"]),
+        body="\n\n".join([*body, *_pages(job, news), f"Owner: {job.owner}"]),
         run_id=news.dates[0].run_id,
     )
+
+
+def _pages(job: Job, news: News) -> list[str]:
+    """Where to look in Airflow, where the watch knows its address; it needs none of it."""
+    if not (web := os.environ.get("AIRFLOW__API__BASE_URL", "").rstrip("/")):
+        return []
+    run_id = news.dates[-1].run_id
+    report = [f"Its report: {web}/scoring/dags/{job.name}/reports/{run_id}"] if run_id else []
+    return ["\n".join([*report, f"What needs a person: {web}/scoring/"])]
 
 
 def _promised(job: Job, dates: tuple[DueDate, ...]) -> str:
@@ -87,16 +97,24 @@ def _promised(job: Job, dates: tuple[DueDate, ...]) -> str:
 
 def _remedy(job: Job, cause: str, dates: tuple[DueDate, ...]) -> str:
     first, last = dates[0].score_date, dates[-1].score_date
-    score = f"scoring score {job.name} {first}" + (f" {last}" if last != first else "")
+    score = f"$ scoring score {job.name} {first}" + (f" {last}" if last != first else "")
     due = [day + timedelta(days=job.days_back) for day in (first, last)]
-    backfill = f"airflow backfill create --dag-id {job.name} --from-date {due[0]} --to-date {due[1]}"
-    held = f"scoring show {dates[-1].run_id}"
-    return {
-        "late": f"See how far it is: scoring runs {job.name}",
-        "missing": f"Start the scheduler, and unpause the DAG {job.name}. Or score it now: {score}",
-        "skipped": f"Score what was missed: {score}\nOr in Airflow: {backfill}",
-        "held": f'Look at it: {held}\nThen approve or reject it: scoring approve {dates[-1].run_id} --reason "WHY"',
-        "failed": f"Put right what the reason says, then clear the failed task, or: {score}",
-        "rejected": f"Put right what it was rejected for, then: {score}",
-        "fallback": f"Put right why its run failed, then: {score}" + (" --again" if last != first else ""),
+    backfill = f"$ airflow backfill create --dag-id {job.name} --from-date {due[0]} --to-date {due[1]}"
+    run_id = dates[-1].run_id
+    sentence, *commands = {
+        "late": ("See how far it is:", f"$ scoring runs {job.name}"),
+        "missing": (f"Start the scheduler, and unpause the DAG {job.name}. Or score it now:", score),
+        "skipped": ("Score what was missed, here or in Airflow:", score, backfill),
+        "held": (
+            "Look at it. Then approve or reject it:",
+            f"$ scoring show {run_id}",
+            f'$ scoring approve {run_id} --reason "WHY"',
+        ),
+        "failed": ("Put right what the reason says. Then clear the failed task, or:", score),
+        "rejected": ("Put right what it was rejected for. Then:", score),
+        "fallback": (
+            "Put right why its run failed. Then:",
+            score + (" --again" if last != first else ""),
+        ),
     }[cause]
+    return "\n".join([sentence, *commands])

@@ -1,9 +1,12 @@
 """The headline of a run: what a person must know in ten seconds."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from pipeline.reports.queries import Row
+from pipeline.reports import alarms
+from pipeline.reports.alarms import Alarm
+from pipeline.reports.queries import Record, Row
 
 
 @dataclass(frozen=True)
@@ -21,35 +24,51 @@ class Headline:
     reasons: tuple[str, ...] = ()
 
 
-def describe(run: Row) -> Headline:
-    """The headline of a run."""
-    reasons = tuple(finding["message"] for finding in run["findings"])
-    if run["status_reason"] and (run["status"] == "failed" or not reasons):
+def describe(record: Record) -> Headline:
+    """The headline of a run: of its findings, its outcomes and its promise none goes unsaid."""
+    run = record.run
+    found = list(alarms.of_findings(run["findings"]))
+    late = alarms.of_late(record.late)
+    later = [*alarms.of_outcomes(record.outcomes), *late, *alarms.of_promise(record.promise)]
+    reasons = tuple(alarm.sentence for alarm in (*found, *later))
+    if run["status_reason"] and (run["status"] == "failed" or not found):
         reasons = (run["status_reason"], *reasons)
     if run["dry_run"]:
         level, sentence = _DRY.get(run["status"], ("none", "A dry run"))
         return Headline(level, f"{sentence}: {_rows(run)}. A dry run is never published.", reasons)
-    level, sentence = _published(run) if run["status"] == "published" else _unpublished(run)
-    return Headline(level, sentence, reasons)
+    if run["status"] != "published":
+        level, sentence = _unpublished(run)
+        broken = alarms.of_promise(record.promise) if run["status"] in _OPEN else ()
+        return Headline(level, f"{sentence}{_to_check(broken)}", reasons)
+    level, sentence = _published(run)
+    # Whoever approved it knew what was found, and not what came out later.
+    check = later if run["decided_by"] else [*found, *later]
+    if level == "good" and not check:
+        return Headline(level, f"{sentence}, nothing unusual.", reasons)
+    return Headline("warn", f"{sentence}.{_to_check(check)}", reasons)
 
 
 def _published(run: Row) -> tuple[str, str]:
     rows = _rows(run)
     if run["served_by"] == "last_published":
         scores = _again(run["score_date"], run["source_run_id"], run["staleness_days"])
-        return "warn", f"The run failed, and its fallback shows {scores}: {rows}."
+        return "warn", f"The run failed, and its fallback shows {scores}: {rows}"
     if run["served_by"] == "champion_previous":
         return (
             "warn",
-            f"The run failed, and analysts see scores of the champion's predecessor instead: {rows}.",
+            f"The run failed, and analysts see scores of the champion's predecessor instead: {rows}",
         )
     if run["decided_by"]:
-        return "warn", f"Held, and then approved by {run['decided_by']}: {rows}."
+        return "warn", f"Held, and then approved by {run['decided_by']}: {rows}"
     if run["failed_run_id"] and run["shown_run_id"] == run["run_id"]:
-        return "warn", f"Published, and run {run['failed_run_id']}, which was to replace it, failed: {rows}."
-    if run["findings"]:
-        return "warn", f"Published, and something is unusual: {rows}."
-    return "good", f"Published: {rows}, nothing unusual."
+        return "warn", f"Published, and run {run['failed_run_id']}, which was to replace it, failed: {rows}"
+    return "good", f"Published: {rows}"
+
+
+def _to_check(found: Iterable[Alarm]) -> str:
+    """What to look at in a few words, each once."""
+    words = ", ".join(dict.fromkeys(alarm.word for alarm in found))
+    return f" To check: {words}." if words else ""
 
 
 def _unpublished(run: Row) -> tuple[str, str]:
@@ -92,6 +111,8 @@ _LEVELS = {
     "abandoned": ("none", "Abandoned, and never published"),
     "superseded": ("none", "Was published, and another run has replaced it"),
 }
+# While a promise of theirs may be broken, and somebody can still do something.
+_OPEN = ("running", "held", "failed")
 _DRY = {
     "running": ("none", "A dry run, not finished"),
     "failed": ("bad", "A dry run that failed"),

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,70 +11,24 @@ import sqlalchemy as sa
 from pipeline.databases import statements
 from pipeline.databases.postgres import engine
 from pipeline.errors import UsageError
+from pipeline.reports.alarms import Promise
+from pipeline.reports.days import DaySummary
 from pipeline.runs import history
 
 # What a page looks back on. Weeks, so that a weekday stands beside its like.
-DAYS = 6 * 7
+DAYS = 26 * 7
 
 Row = Mapping[str, Any]
+# A slice's column and its value, which may be missing -> metric -> figure.
+Groups = Mapping[tuple[str, str | None], Mapping[str, float]]
+# A score date, and the number of its run.
+Neighbour = tuple[date, int]
 
 _SQL = statements.load("reports/pages")
 
 
 class NoSuchRun(UsageError):
     """A run that a page is asked for and that is not there."""
-
-
-@dataclass(frozen=True)
-class DaySummary:
-    """What stands for a job's score date: the run that analysts see, else its last try.
-
-    Attributes:
-        shown: whether analysts see this run.
-        held_run_id: a run of that score date that waits for a person.
-        failed_run_id: a later run of that score date, which was to take its place and failed.
-        decided_by: who approved or rejected it.
-        started_at: when it began.
-        score_mean: of the run's scores, where it came that far.
-        findings: how many things its gate found unusual.
-        roc_auc: of a binary model, once its outcomes are known; None where it was trained on that day.
-        rmse: of a regression, likewise.
-    """
-
-    job: str
-    score_date: date
-    run_id: int
-    status: str
-    status_reason: str | None
-    served_by: str
-    staleness_days: int
-    rows_scored: int | None
-    rows_rejected: int | None
-    shown: bool
-    held_run_id: int | None
-    failed_run_id: int | None
-    decided_by: str | None
-    started_at: datetime
-    score_mean: float | None
-    findings: int
-    roc_auc: float | None
-    rmse: float | None
-
-    @property
-    def level(self) -> str:
-        """As a traffic light: good, warn, bad; none where there is nothing to show."""
-        if self.held_run_id is not None:
-            return "warn"
-        if self.shown and (self.findings or self.served_by != "model" or self.failed_run_id):
-            return "warn"
-        if self.shown:
-            return "good"
-        return "bad" if self.status == "failed" or self.rejected else "none"
-
-    @property
-    def rejected(self) -> bool:
-        """Whether it was held, and nobody approved it."""
-        return self.status == "abandoned" and self.decided_by is not None
 
 
 @dataclass(frozen=True)
@@ -91,7 +45,11 @@ class Record:
         profiles: column -> bin -> rows in it; the score's column is empty. Old runs have none.
         rejected: column, rule and how many rows broke it.
         outcomes: how its scores compare with their outcomes, over all entities; empty while there are none.
+        groups: the same of groups: a slice's column and value -> metric -> figure.
+        promise: what became of the promise of its score date; None where there is none.
         days: its job's score dates until its own.
+        previous: the score date before that has a run, and the number of the run that analysts see, else its last.
+        following: the one after.
         late: how its source differed when it was last read again; None where it was not.
     """
 
@@ -102,8 +60,12 @@ class Record:
     profiles: Mapping[str, Mapping[str, int]]
     rejected: Sequence[Row]
     outcomes: Mapping[str, float]
+    groups: Groups
+    promise: Promise | None
     days: Sequence[DaySummary]
-    late: Row | None = None
+    previous: Neighbour | None
+    following: Neighbour | None
+    late: Row | None
 
 
 def record(database_url: str, run_id: int) -> Record:
@@ -133,7 +95,11 @@ def record(database_url: str, run_id: int) -> Record:
             profiles=profiles,
             rejected=details["rejected"],
             outcomes={row["metric"]: row["value"] for row in details["outcomes"]},
+            groups=_groups(connection, run_id),
+            promise=_promise(connection, run["job"], run["score_date"]),
             days=_days(connection, [run["job"]], run["score_date"]),
+            previous=_neighbour(connection, dict(run), "previous"),
+            following=_neighbour(connection, dict(run), "following"),
             late=dict(late) if late else None,
         )
 
@@ -144,27 +110,10 @@ def days(database_url: str, jobs: Sequence[str]) -> list[DaySummary]:
         return _days(connection, jobs, None)
 
 
-@dataclass(frozen=True)
-class Promise:
-    """A score date that fell due, and what became of it: a row of the view `punctuality`.
-
-    Attributes:
-        is_late: whether the promise is not kept, and its time has passed.
-    """
-
-    job: str
-    score_date: date
-    promised_at: datetime
-    published_at: datetime | None
-    status: str
-    run_id: int | None
-    is_late: bool
-
-
 def promises(database_url: str, jobs: Sequence[str]) -> list[Promise]:
-    """Of some jobs, those with a promise: what is late, and then the last score date that fell due of each."""
+    """The score dates of some jobs that fell due within the time that a page looks back on, by job and due date."""
     with _snapshot(database_url) as connection:
-        rows = connection.execute(sa.text(_SQL["promises"]), {"jobs": list(jobs)}).mappings()
+        rows = connection.execute(sa.text(_SQL["promises"]), {"jobs": list(jobs), "days": DAYS}).mappings()
         return [Promise(**row) for row in rows]
 
 
@@ -189,6 +138,25 @@ def _snapshot(database_url: str) -> Iterator[sa.Connection]:
         # A page that takes longer is not waited for, and must not keep the database busy.
         connection.execute(sa.text("SET LOCAL statement_timeout = '30s'"))
         yield connection
+
+
+def _groups(connection: sa.Connection, run_id: int) -> Groups:
+    groups: dict[tuple[str, str | None], dict[str, float]] = {}
+    for row in connection.execute(sa.text(_SQL["groups"]), {"run_id": run_id}):
+        groups.setdefault((row.slice_column, row.slice_value), {})[row.metric] = row.value
+    return groups
+
+
+def _neighbour(connection: sa.Connection, run: Row, which: str) -> Neighbour | None:
+    values = {"job": run["job"], "score_date": run["score_date"]}
+    row = connection.execute(sa.text(_SQL[which]), values).one_or_none()
+    return (row.score_date, row.run_id) if row else None
+
+
+def _promise(connection: sa.Connection, job: str, score_date: date) -> Promise | None:
+    values = {"job": job, "score_date": score_date}
+    row = connection.execute(sa.text(_SQL["promise"]), values).mappings().one_or_none()
+    return Promise(**row) if row else None
 
 
 def _days(connection: sa.Connection, jobs: Sequence[str], until: date | None) -> list[DaySummary]:

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -27,6 +28,11 @@ def _instant(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
+def _local(at: datetime, zone: str) -> str:
+    """An instant by the clocks of a job, to the minute."""
+    return f"{at.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M} {zone}"
+
+
 def _breakable(name: str) -> Markup:
     """A name that may be broken after its underscores."""
     return Markup("_<wbr>").join(name.split("_"))
@@ -42,6 +48,7 @@ _ENVIRONMENT = Environment(
 _MOST = {"MOST": MOST, "MOST_PARTS": MOST_PARTS, "MOST_PICTURES": MOST_PICTURES}
 _ENVIRONMENT.filters |= {
     "instant": _instant,
+    "local": _local,
     "breakable": _breakable,
     "count": "{:,.0f}".format,
     "number": "{:,.4g}".format,

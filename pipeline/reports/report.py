@@ -3,21 +3,26 @@
 Made on demand from what the database has of the run, so that there is nothing to store and nothing to erase.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from markupsafe import Markup
 
 from pipeline.integrations import quality_messages
 from pipeline.monitoring.references import Reference
-from pipeline.reports import charts, histograms, queries, render
+from pipeline.reports import queries, render
+from pipeline.reports.days import DaySummary, by_day
 from pipeline.reports.headline import describe
-from pipeline.reports.model_card import card
+from pipeline.reports.links import Links
 from pipeline.reports.next_steps import steps, urgent
-from pipeline.reports.queries import DaySummary, Record
+from pipeline.reports.pictures import charts, histograms, histories
+from pipeline.reports.queries import Record
 from pipeline.reports.render import MOST_PICTURES
+from pipeline.reports.sections import outcomes
+from pipeline.reports.sections.model_card import card
+from pipeline.reports.sections.sources import sources
 
 
 @dataclass(frozen=True)
@@ -34,15 +39,20 @@ class Feature:
     values: Mapping[str, float]
     picture: Markup | None
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether it was measured, and is as usual."""
+        return self.values.get("unusualness", 2) <= 1
 
-def report(predictions: str, home: Path, run_id: int, link: Callable[[int], str] | None = None) -> str:
+
+def report(predictions: str, home: Path, run_id: int, links: Links | None = None) -> str:
     """Write the report of a run: one HTML file that needs nothing else.
 
     Args:
         predictions: address of the predictions database, as any role that may read the views.
         home: the folder that holds models/, for the model's card.
         run_id: the run.
-        link: where another run's report is; None where the page stands alone.
+        links: where other pages are; None where the page stands alone.
 
     Raises:
         NoSuchRun: there is none of that number.
@@ -55,8 +65,11 @@ def report(predictions: str, home: Path, run_id: int, link: Callable[[int], str]
     return render.page(
         "report.html.jinja",
         run=record.run,
-        headline=describe(record.run),
-        shown=link(shown) if link and (shown := record.run["shown_run_id"]) not in (None, run_id) else None,
+        headline=describe(record),
+        ways=list(_ways(record, links)) if links else [],
+        shown=links.report(record.run["job"], record.run["shown_run_id"])
+        if links and record.run["shown_run_id"] not in (None, run_id)
+        else None,
         parts=record.parts,
         metrics=record.metrics,
         labels=sorted(((name.removeprefix(_SHARE), share) for name, share in shares.items()), key=_by_share),
@@ -64,15 +77,14 @@ def report(predictions: str, home: Path, run_id: int, link: Callable[[int], str]
         scores=_drawn(record.profiles, reference, _SCORE, "Scores", charts.BROAD),
         features=_features(record, reference),
         reference=reference,
-        outcomes=_outcomes(record.outcomes),
-        in_sample=bool(record.outcomes.get("in_sample")),
-        gaps=_gaps(record.outcomes),
+        outcomes=outcomes.section(record) if record.outcomes else None,
         late=record.late,
         quality=quality_messages.sentence(record.outcomes),
         histories=_histories(record),
         card=card(home, record.run["model_name"], record.run["model_version"])
         if record.run["model_version"]
         else None,
+        sources=sources(home, record.run),
         steps=steps(record.run),
         urgent=urgent(record.run),
     )
@@ -103,84 +115,44 @@ def _features(record: Record, reference: Reference | None) -> list[Feature]:
     ]
 
 
-def _outcomes(outcomes: Mapping[str, float]) -> list[tuple[str, float]]:
-    """The metrics that have a caption, then the job's own."""
-    captioned = [(caption, outcomes[name]) for name, caption in _OUTCOMES.items() if name in outcomes]
-    own = ((name.removeprefix(_OWN), value) for name, value in outcomes.items() if name.startswith(_OWN))
-    return captioned + [(name.replace("_", " "), value) for name, value in own]
-
-
-def _gaps(outcomes: Mapping[str, float]) -> list[tuple[str, str, float]]:
-    """The rates, and the slices by which they differ more than chance allows, the widest gap first."""
-    alarms = (name.partition(_ALARM) for name, value in outcomes.items() if _ALARM in name and value)
-    gaps = [(rate.replace("_", " "), column, outcomes[f"{rate}_gap:{column}"]) for rate, _, column in alarms]
-    return sorted(gaps, key=lambda gap: -gap[2])
-
-
 def _histories(record: Record) -> list[tuple[str, Markup]]:
     """A picture for each value that one of the last days has."""
     at = record.run["score_date"]
     drawn = []
+    recent = [day for day in record.days if day.score_date > at - _WEEKS]
     for caption, (value, own) in _VALUES.items():
-        values = by_day(record.days, at, value)
+        values = by_day(recent, at, value)
         # Whatever else there is of the same day, this run's page has this run's value, or none.
         values[at] = own(record)
         if any(number is not None for number in values.values()):
-            drawn.append((caption, charts.history(f"{caption}, day by day", values, at)))
+            drawn.append((caption, histories.history(f"{caption}, day by day", values, at)))
     return drawn
 
 
-def _trend(record: Record, metric: str) -> float | None:
-    """A figure of the outcomes; None where the model was trained on that day."""
-    return None if record.outcomes.get("in_sample") else record.outcomes.get(metric)
-
-
-def by_day(
-    days: Sequence[DaySummary], last: date, value: Callable[[DaySummary], float | None]
-) -> dict[date, float | None]:
-    """A value for every day from the first to `last`; None where there is none, or nobody saw it."""
-    shown = {day.score_date: value(day) for day in days if day.shown or day.score_date == last}
-    first = min(shown, default=last)
-    return {
-        day: shown.get(day)
-        for day in (first + timedelta(number) for number in range((last - first).days + 1))
-    }
+def _ways(record: Record, links: Links) -> Iterator[tuple[str, str]]:
+    """Where the page leads to: all jobs, the dates beside its own, the DAG run, and where it is decided."""
+    run = record.run
+    yield "Scoring", links.scoring
+    for mark, other in (("← {}", record.previous), ("{} →", record.following)):
+        if other:
+            yield mark.format(other[0]), links.report(run["job"], other[1])
+    if dag_run := links.dag_run(run["job"], run["trigger"]):
+        yield "DAG run", dag_run
+    if run["status"] == "held" and (form := links.form(run["job"], run["trigger"])):
+        yield "Approve or reject", form
 
 
 def _by_share(pair: tuple[str, float]) -> tuple[float, str]:
     return -pair[1], pair[0]
 
 
+# What the pictures of the last weeks look back on.
+_WEEKS = timedelta(weeks=6)
 _SCORE = ""
 _SHARE = "label_share:"
-_OWN = "business:"
-_ALARM = "_gap_alarm:"
 # Of a day, as analysts see it, and of the run that the page is about.
 _VALUES: dict[str, tuple[Callable[[DaySummary], float | None], Callable[[Record], float | None]]] = {
     "Rows scored": (lambda day: day.rows_scored, lambda record: record.run["rows_scored"]),
     "Rows rejected": (lambda day: day.rows_rejected, lambda record: record.run["rows_rejected"]),
     "Mean score": (lambda day: day.score_mean, lambda record: record.metrics.get("score_mean")),
-    "ROC AUC, once the outcomes were known": (
-        lambda day: day.roc_auc,
-        lambda record: _trend(record, "roc_auc"),
-    ),
-    "RMSE, once the outcomes were known": (lambda day: day.rmse, lambda record: _trend(record, "rmse")),
-}
-_OUTCOMES = {
-    "outcomes": "Outcomes known",
-    "coverage": "Share of the scored entities with an outcome",
-    "roc_auc": "ROC AUC",
-    "training:held_out_roc_auc": "ROC AUC at training, held out",
-    "average_precision": "Average precision",
-    "log_loss": "Log loss",
-    "skill:base_rate": "Share of the base rate's loss that the model saves",
-    "quality_evidence": "Evidence that the model is worse than in training (its limit is 1)",
-    "brier": "Brier score",
-    "calibration_error": "Calibration error",
-    "accuracy": "Accuracy",
-    "recall": "Recall",
-    "precision": "Precision",
-    "mae": "MAE",
-    "rmse": "RMSE",
-    "bias": "Bias",
 }

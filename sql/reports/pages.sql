@@ -34,8 +34,7 @@ WHERE job = :job AND trigger = :trigger
 ORDER BY run_id DESC LIMIT 1
 
 -- name: days
--- The last score dates of some jobs: of each the run that analysts see, else its last try. Figures of a date on which
--- the model was trained are no part of a trend.
+-- The last score dates of some jobs: of each the run that analysts see, else its last try.
 WITH span AS (
     -- A score date that was abandoned, as one without rows, is no reason to lose the last that was not out of sight.
     SELECT job, coalesce(CAST(:until AS date), max(score_date) FILTER (WHERE status <> 'abandoned'), max(score_date))
@@ -51,34 +50,64 @@ WITH span AS (
     WHERE NOT run.dry_run AND run.score_date > span.until - CAST(:days AS integer) AND run.score_date <= span.until
     WINDOW day AS (PARTITION BY run.job, run.score_date)
 )
-SELECT tries.job, tries.score_date, tries.run_id, tries.status, tries.status_reason, tries.served_by,
+SELECT tries.job, tries.score_date, tries.run_id, tries.status, tries.served_by,
+       coalesce(other.status_reason, tries.status_reason) AS status_reason,
        tries.staleness_days, tries.rows_scored, tries.rows_rejected, tries.shown, tries.held_run_id,
        CASE WHEN tries.last_failed_run_id > tries.run_id THEN tries.last_failed_run_id END AS failed_run_id,
-       tries.decided_by, tries.started_at,
-       score.value AS score_mean, jsonb_array_length(tries.findings) AS findings,
-       CASE WHEN seen.value > 0 THEN NULL ELSE auc.value END AS roc_auc,
-       CASE WHEN seen.value > 0 THEN NULL ELSE rmse.value END AS rmse
+       tries.decided_by, tries.started_at, tries.model_name, tries.model_version,
+       coalesce(other.trigger, tries.trigger) AS trigger, score.value AS score_mean, tries.findings,
+       coalesce(measured.outcomes, '{}') AS outcomes
 FROM tries LEFT JOIN scoring.run_metrics AS score ON score.run_id = tries.run_id AND score.metric = 'score_mean'
-LEFT JOIN scoring.outcome_metrics AS auc
-  ON auc.run_id = tries.run_id AND auc.slice_column = '' AND auc.metric = 'roc_auc'
-LEFT JOIN scoring.outcome_metrics AS rmse
-  ON rmse.run_id = tries.run_id AND rmse.slice_column = '' AND rmse.metric = 'rmse'
-LEFT JOIN scoring.outcome_metrics AS seen
-  ON seen.run_id = tries.run_id AND seen.slice_column = '' AND seen.metric = 'in_sample'
+-- What waits for a person, or failed after what analysts see, is what somebody has to know of.
+LEFT JOIN scoring.scoring_runs AS other
+  ON other.run_id = coalesce(tries.held_run_id, CASE WHEN tries.last_failed_run_id > tries.run_id
+                                                     THEN tries.last_failed_run_id END)
+LEFT JOIN LATERAL (
+    -- Bounded, for no JSON has a number beyond.
+    SELECT jsonb_object_agg(one.metric, one.value) AS outcomes FROM scoring.outcome_metrics AS one
+    WHERE one.run_id = tries.run_id AND one.slice_column = '' AND one.value BETWEEN -1e300 AND 1e300
+          AND (one.metric ~ '_gap:|(^|_)alarms?(:|$)'
+               OR one.metric IN ('in_sample', 'roc_auc', 'log_loss', 'accuracy', 'rmse', 'quality_evidence'))
+) AS measured ON true
 WHERE tries.place = 1
 ORDER BY tries.job, tries.score_date
 
 -- name: promises
--- Of each job with a promise, the last score date that fell due, and those of the last weeks that are not kept.
-SELECT recent.job, recent.score_date, recent.promised_at, recent.published_at, recent.status, recent.run_id,
-       recent.status IN ('late', 'missing', 'skipped', 'held', 'failed', 'rejected', 'fallback')
-           AND now() > recent.promised_at AS is_late
-FROM (
-    SELECT seen.*, row_number() OVER (PARTITION BY seen.job ORDER BY seen.due_at DESC) AS place
-    FROM scoring.punctuality AS seen
-    WHERE seen.job = ANY(:jobs) AND seen.due_at > now() - interval '35 days' AND seen.status <> 'withdrawn'
-) AS recent
-WHERE recent.place = 1
-      OR recent.status IN ('late', 'missing', 'skipped', 'held', 'failed', 'rejected', 'fallback')
-          AND now() > recent.promised_at
-ORDER BY is_late DESC, recent.job, recent.promised_at
+-- Of each job with a promise, the score dates that fell due in the last weeks, and whether a promise is not kept.
+SELECT seen.job, seen.score_date, seen.promised_at, seen.published_at, seen.status, seen.run_id,
+       seen.status IN ('late', 'missing', 'skipped', 'held', 'failed', 'rejected', 'fallback')
+           AND now() > seen.promised_at AND seen.due_at > now() - interval '35 days' AS is_late
+FROM scoring.punctuality AS seen
+WHERE seen.job = ANY(:jobs) AND seen.due_at > now() - make_interval(days => :days) AND seen.status <> 'withdrawn'
+ORDER BY seen.job, seen.due_at
+
+-- name: promise
+-- What became of the promise of one score date.
+SELECT seen.job, seen.score_date, seen.promised_at, seen.published_at, seen.status, seen.run_id,
+       seen.status IN ('late', 'missing', 'skipped', 'held', 'failed', 'rejected', 'fallback')
+           AND now() > seen.promised_at AS is_late
+FROM scoring.punctuality AS seen
+WHERE seen.job = :job AND seen.score_date = :score_date AND seen.status <> 'withdrawn'
+
+-- name: groups
+-- How a run's scores compare with their outcomes in the groups of its slices; the figures that pages show.
+SELECT slice_column, slice_value, metric, value
+FROM scoring.outcome_metrics
+WHERE run_id = :run_id AND slice_column <> ''
+      AND (metric IN ('small', 'outcomes', 'coverage', 'roc_auc', 'log_loss', 'mae', 'rmse', 'bias', 'mean_outcome')
+           OR metric ~ '^(accuracy|base_rate|selection_rate|recall|precision|false_positive_rate)(_low|_high)?$')
+ORDER BY slice_column, slice_value NULLS LAST, metric
+
+-- name: previous
+-- Of the last score date before another one that has a run: the run that analysts see, else its last try.
+SELECT run.score_date, run.run_id
+FROM scoring.scoring_runs AS run LEFT JOIN scoring.current_runs AS pointer USING (run_id)
+WHERE run.job = :job AND run.score_date < :score_date AND NOT run.dry_run
+ORDER BY run.score_date DESC, pointer.run_id IS NOT NULL DESC, run.run_id DESC LIMIT 1
+
+-- name: following
+-- The same of the first score date after another one.
+SELECT run.score_date, run.run_id
+FROM scoring.scoring_runs AS run LEFT JOIN scoring.current_runs AS pointer USING (run_id)
+WHERE run.job = :job AND run.score_date > :score_date AND NOT run.dry_run
+ORDER BY run.score_date, pointer.run_id IS NOT NULL DESC, run.run_id DESC LIMIT 1

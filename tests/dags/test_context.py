@@ -1,5 +1,6 @@
 """orchestration/context.py: a DAG run says its day and its wishes by one rule, and ends in Airflow's words."""
 
+import traceback
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from orchestration.context import outcome, request_of, score_date
+from orchestration.context import cause_of, outcome, request_of, score_date
 from pipeline.config.job import JobError
 from pipeline.errors import NothingToDo, ScoringError
 from tests.home import Home
@@ -24,6 +25,22 @@ from tests.home import Home
 def test_only_passing_faults_are_retried(raised: Exception, seen: type[Exception]) -> None:
     with pytest.raises(seen, match=str(raised)), outcome():
         raise raised
+
+
+@pytest.mark.parametrize("outer", [ScoringError("bad input. Do this."), ConnectionError("lost")])
+def test_a_failed_tasks_log_has_one_traceback(outer: Exception) -> None:
+    def stage() -> None:
+        try:
+            raise OSError("what a driver said")
+        except OSError as inner:
+            raise outer from inner
+
+    with pytest.raises((AirflowFailException, ConnectionError)) as failed, outcome():
+        stage()
+    text = "".join(traceback.format_exception(failed.value))
+    assert text.count("Traceback (most recent call last)") == 1
+    assert text.rstrip().endswith(str(outer))
+    assert cause_of(failed.value) is outer
 
 
 def context(**given: Any) -> dict[str, Any]:

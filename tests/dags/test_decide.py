@@ -154,7 +154,8 @@ def test_people_are_reminded_once_before_the_time_is_up(shop: Shop, supervisor: 
     assert ["reminder" in posted["message"] for posted in web.got] == [False]
     assert reminded(waiting.waits_on(SILENCE, timedelta(hours=3)))
     assert web.got[-1]["title"] == f"{shop.job} 2024-03-01: still waits for a decision"
-    assert "UTC it is rejected. Approve or reject it before: http" in web.got[-1]["message"]
+    assert "UTC it is rejected.\n\n$ scoring approve " in web.got[-1]["message"]
+    assert "\nApprove or reject it before: http" in web.got[-1]["message"]
     waiting.waits_on(SILENCE, timedelta(hours=1), late=True)
     waiting.waits_on(SILENCE, timedelta(hours=1))  # a retry, which has forgotten
     assert len(web.got) == 2

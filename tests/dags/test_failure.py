@@ -97,7 +97,7 @@ def test_after_a_deployment_log_and_message_name_the_task_that_begins_a_new_run(
     assert shop.home.last_run(shop.job)["status_reason"].startswith("DeploymentError: run ")
     [posted] = web.got
     assert posted["title"] == f"{shop.job} 2024-03-01: failed in load_model"
-    assert "clear the task extract and those after it: " in posted["message"]
+    assert "clear the task extract and those after it. " in posted["message"]
 
 
 def test_a_task_that_was_killed_is_told_of_all_the_same(shop: Shop, web: Web) -> None:
@@ -183,15 +183,17 @@ def test_a_failed_night_tells_what_analysts_see_of_it(shop: Shop, web: Web) -> N
     nothing, served = web.got
     assert nothing["title"] == f"{shop.job} 2024-03-01: failed, and its fallback failed, too"
     assert "The fallback published nothing: analysts keep what was published before." in nothing["message"]
+    assert "To run it again, clear the task fallback." in nothing["message"]
     assert (
-        "clear the task fallback: http://airflow/dags/shop/runs/nightly/tasks/fallback" in nothing["message"]
+        "The task fallback, with its log: http://airflow/dags/shop/runs/nightly/tasks/fallback"
+        in nothing["message"]
     )
     assert served["title"] == f"{shop.job} 2024-03-01: failed, and this is what analysts see"
     assert (
         f"analysts see run {first.run_id + 1}, the scores of 2024-02-24 again (6 days old)"
         in served["message"]
     )
-    assert "runs/nightly/plugin/report" in served["message"]
+    assert f"The run's report: http://airflow/scoring/dags/{shop.job}/runs/" in served["message"]
 
 
 def test_a_fallback_without_its_database_is_told_of_all_the_same(

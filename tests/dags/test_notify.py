@@ -24,7 +24,8 @@ def test_what_is_unusual_about_a_published_night_is_told_in_words_and_numbers(sh
     for told in (
         f"Run {publication['run_id']} of {shop.job}, score date 2024-03-01: 100 rows extracted, 10 rejected, 90 scored",
         "- rejected_fraction: 10 of 100 rows were rejected (10.0%), and gate.max_rejected_fraction is 0.05",
-        "Look at it: http://airflow/dags/shop/runs/nightly/plugin/report",
+        f"$ scoring show {publication['run_id']}\n",
+        f"Look at it: http://airflow/scoring/dags/{shop.job}/runs/nightly\n",
         "Owner: tests",
     ):
         assert told in posted["message"]

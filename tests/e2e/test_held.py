@@ -157,7 +157,7 @@ def test_people_are_told_once_of_each_held_night(waiting: Waiting, airflow: Airf
     assert "- min_rows: 80 rows were scored, and gate.min_rows is 90" in body
     run = quote(waiting.runs[APPROVED])
     assert f"/dags/{waiting.patient}/runs/{run}/tasks/decide/required_actions" in body
-    assert f"/dags/{waiting.patient}/runs/{run}/plugin/report" in body
+    assert f"/scoring/dags/{waiting.patient}/runs/{run}\n" in body
 
 
 def test_a_held_night_is_rejected_in_airflow(waiting: Waiting) -> None:

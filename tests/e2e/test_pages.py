@@ -10,7 +10,7 @@ from datetime import date
 from html import unescape
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import quote
+from urllib.parse import quote, unquote, urlencode
 
 import httpx
 import pytest
@@ -19,6 +19,7 @@ from local.airflow import Airflow
 from local.rest import Rest
 from pipeline.embedded.server import Embedded
 from pipeline.integrations.dependencies import DependencyError, require_pool
+from pipeline.reports.links import Links
 from pipeline.reports.overview import overview
 from pipeline.reports.report import report
 from tests.e2e.test_nights import asked_job, ready, states, wait
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.airflow
 
 DAY = "2024-09-02"
+LINKS = Links(
+    "#", lambda job, run_id: "#", lambda job, trigger: "#", lambda job, trigger: "#", lambda job: "#"
+)
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +74,9 @@ def test_every_page_needs_a_login_and_the_right_to_see_the_dag(
     scoring, *reports = paths(nights_home, night)
     for path in (scoring, *reports):
         assert get(airflow, None, path).status_code == 401
+        browser = httpx.get(f"{airflow.url}{path}", headers={"Accept": "text/html"}, trust_env=False)
+        assert browser.status_code == 302
+        assert browser.headers["Location"].endswith(f"/auth/login?{urlencode({'next': unquote(path)})}")
         assert night[0] not in get(airflow, None, path).text
         response = get(airflow, "ana", path)
         assert (response.status_code, night[0] in response.text) == (200, True)
@@ -153,16 +160,21 @@ def test_a_dag_run_has_a_tab_with_its_report(airflow: Airflow, night: tuple[str,
     page.get_by_role("link", name="Report").click()
     report = page.frame_locator("iframe")
     report.get_by_text("Published: 100 rows scored, 0 rejected, nothing unusual.").wait_for()
-    page.goto(f"{airflow.url}/dags/{name}/runs/{quote(run_id)}/plugin/report")  # as messages link to it
-    report.get_by_text("Published: 100 rows scored, 0 rejected, nothing unusual.").wait_for()
     assert report.locator("svg.history").count() > 0
+    page.goto(f"{airflow.url}/scoring/dags/{name}/runs/{quote(run_id)}")  # as messages link to it
+    page.get_by_text("Published: 100 rows scored, 0 rejected, nothing unusual.").wait_for()
+    page.get_by_role("link", name="DAG run").click()
+    page.wait_for_url(re.compile(rf"/dags/{name}/runs/"))
+    page.goto(f"{airflow.url}/scoring/dags/{name}/runs/{quote(run_id)}")
+    page.get_by_role("link", name="Scoring").click()
+    page.get_by_role("heading", name="What needs a person").wait_for()
 
 
 @pytest.mark.browser
 def test_the_page_scoring_leads_to_reports(airflow: Airflow, night: tuple[str, str], page: "Page") -> None:
     page.goto(f"{airflow.url}/plugin/scoring")
     scoring = page.frame_locator("iframe")
-    lane = scoring.locator("section", has=page.get_by_role("heading", name=night[0], exact=True))
+    lane = scoring.locator("section.lane", has=page.get_by_role("heading", name=night[0], exact=True))
     lane.get_by_text(f"{DAY}: published, 100 rows scored").first.wait_for()
     lane.locator("svg.calendar a").first.click()
     scoring.get_by_role("heading", name=re.compile(rf"^{night[0]}, \d{{4}}-")).wait_for()
@@ -250,7 +262,7 @@ def test_pages_fit_a_phone_and_fetch_nothing(
     nights_home: Home, night: tuple[str, str], browser: "Browser", tmp_path: Path, width: int
 ) -> None:
     analyst, run_id = nights_home.server.connections["analyst"], nights_home.last_run(night[0])["run_id"]
-    texts = report(analyst, nights_home.path, run_id), overview(analyst, [night[0]], lambda _: "#")
+    texts = report(analyst, nights_home.path, run_id), overview(analyst, [night[0]], LINKS)
     for number, text in enumerate(texts):
         path = tmp_path / f"{number}.html"
         path.write_text(text)

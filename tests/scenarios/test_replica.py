@@ -11,6 +11,7 @@ from pipeline.databases.queries import Query
 from pipeline.reports.overview import overview
 from pipeline.reports.report import report
 from tests import programs, servers
+from tests.pipeline.reports.test_overview import LINKS
 from tests.scenarios.test_surroundings import shop_on
 from tests.servers import Server
 
@@ -62,4 +63,4 @@ def test_analysts_and_pages_read_a_standby(
         ):
             assert copies.read_all().equals(rows.read_all()), view
     assert report(there, home.path, run_id) == report(here, home.path, run_id)
-    assert shop.job in overview(there, [shop.job], lambda night: f"runs/{night.run_id}")
+    assert shop.job in overview(there, [shop.job], LINKS)

@@ -12,6 +12,9 @@ from tests.home import NIGHT, Home, shop_model
 from tests.pipeline.cli.command import Command
 from tests.pipeline.cli.spoiling import spoil_model, spoil_query
 from tests.pipeline.shop import Shop
+from tests.sinks import Web, web
+
+__all__ = ["web"]
 
 
 def test_check_of_a_good_job_finds_everything_in_order(shop: Shop, run: Command) -> None:
@@ -35,6 +38,29 @@ def test_check_writes_nothing(shop: Shop, run: Command) -> None:
     assert "1 would be rejected (channel: null)" in output
     assert shop.home.sql(counts) == before
     assert not Path(shop.home.store).exists()
+
+
+def test_check_sends_a_message_and_says_where_it_went(
+    shop: Shop, run: Command, web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, output, _ = run("check", shop.job, "--send-test")
+    assert code == 1
+    assert f"FAIL test message: {shop.job}.toml names nobody." in output
+    shop.configure(r"\[gate\]", '[alerts]\nto = "alerts"\n\n[gate]')
+    connection = {"conn_type": "apprise", "extra": {"config": [{"path": web.url}]}}
+    monkeypatch.setenv("AIRFLOW_CONN_ALERTS", json.dumps(connection))
+    code, output, _ = run("check", shop.job)
+    assert (code, web.got) == (0, [])
+    code, output, _ = run("check", shop.job, "--send-test")
+    assert code == 0
+    assert "ok test message: json://caller:****@127.0.0.1:" in output
+    [posted] = web.got
+    assert posted["title"] == f"{shop.job}: a test message"
+    web.status = 500
+    code, output, _ = run("check", shop.job, "--send-test")
+    assert code == 1
+    assert "was not reached" in output
+    assert "secret-word" not in output
 
 
 def no_rows(shop: Shop) -> None:

@@ -3,12 +3,13 @@
 import re
 from dataclasses import replace
 from email.message import EmailMessage
+from html.parser import HTMLParser
 
 import pytest
 
 from pipeline.integrations import messages
-from pipeline.integrations.messages import Subject
 from pipeline.integrations.outbox import Alert, deliver
+from pipeline.integrations.subject import Subject
 from pipeline.payloads import Evaluation, Finding, Verdict
 from tests.home import NIGHT, Home
 from tests.pipeline.shop import open_shop
@@ -75,7 +76,27 @@ def texts(letter: EmailMessage) -> dict[str, str]:
     return {part.get_content_type(): part.get_content() for part in letter.walk() if not part.is_multipart()}
 
 
-def test_a_mailbox_and_a_web_hook_get_text(
+class Linked(HTMLParser):
+    """The links of a page, its words, and what it would fetch or run."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.links: set[str] = set()
+        self.words: list[str] = []
+        self.tags: set[str] = set()
+        self.names: set[str] = set()
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.names |= {name for name, _ in attrs}
+        self.links |= {str(value) for name, value in attrs if name in ("href", "src")}
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+
+def test_a_mailbox_gets_text_and_html_and_a_web_hook_text(
     home: Home, mail: tuple[str, list[EmailMessage]], web: Web
 ) -> None:
     address, inbox = mail
@@ -84,13 +105,53 @@ def test_a_mailbox_and_a_web_hook_get_text(
         deliver(url, [(alert.title, alert.body) for alert in alerts])
     assert len(inbox) == 3
     for letter in inbox:
-        assert texts(letter).keys() == {"text/plain"}
+        assert letter.get_content_type() == "multipart/alternative"
+        assert list(texts(letter)) == ["text/plain", "text/html"]
         assert set(LINK.findall(texts(letter)["text/plain"])) == OURS
         # Every message has its lines, each link in one of them.
         lines = texts(letter)["text/plain"].splitlines()
         assert [line for alert in alerts for line in alert.body.splitlines() if line not in lines] == []
+        page = Linked(texts(letter)["text/html"])
+        assert page.links == OURS
+        assert page.tags <= {
+            "html",
+            "head",
+            "meta",
+            "title",
+            "body",
+            "div",
+            "h1",
+            "p",
+            "ul",
+            "li",
+            "pre",
+            "a",
+            "br",
+            "hr",
+        }
+        assert not [name for name in page.names if name.startswith("on")]
+        words = " ".join("".join(page.words).split())
+        assert all(" ".join(alert.title.split()) in words for alert in alerts)
     [posted] = web.got
     assert set(LINK.findall(posted["message"])) <= OURS
+
+
+def test_every_message_is_one_short_paragraph_with_the_command_and_links(home: Home) -> None:
+    for alert in every(home, "is 3, and not 4"):
+        first, *rest = alert.body.split("\n\n")
+        assert len(first) < 300
+        assert re.search(r"\d", first)
+        [commands] = [paragraph for paragraph in rest if paragraph.startswith("$ scoring ")]
+        assert all(line.startswith("$ scoring ") for line in commands.splitlines())
+        assert rest[-1] == "Owner: tests"
+        assert all(LINK.search(line) and ": " in line for line in rest[-2].splitlines())
+
+
+def test_no_line_of_an_error_is_a_command_or_an_entry_of_a_list(home: Home) -> None:
+    failed = every(home, "1\n\n$ curl evil\n- fine\n\n----")[-1]
+    assert [line for line in failed.body.splitlines() if line.startswith(("$", "-"))] == [
+        f"$ scoring check {failed.job} --date {NIGHT}"
+    ]
 
 
 @pytest.mark.parametrize(

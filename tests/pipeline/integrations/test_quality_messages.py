@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from pipeline.integrations import quality_messages
-from pipeline.integrations.messages import Subject
 from pipeline.integrations.quality_messages import Incident
+from pipeline.integrations.subject import Subject
 
 DAY = date(2024, 3, 9)
 

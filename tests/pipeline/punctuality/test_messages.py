@@ -60,6 +60,18 @@ def test_one_date_is_named_and_why_its_run_failed_with_no_link_of_the_datas() ->
     assert alert.run_id == 7
 
 
+def test_a_message_leads_to_the_pages_where_the_watch_knows_airflows_address(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://airflow.example/")
+    held, missing = (messages.lapse(job(), news(cause)).body.split("\n\n") for cause in ("held", "missing"))
+    assert held[-2] == (
+        "Its report: https://airflow.example/scoring/dags/any/reports/7\n"
+        "What needs a person: https://airflow.example/scoring/"
+    )
+    assert missing[-2] == "What needs a person: https://airflow.example/scoring/"
+
+
 def test_of_a_job_that_waits_for_its_source_a_run_that_is_missing_may_wait() -> None:
     waits = "Or it waits until its source is ready"
     asks = job(ready=ReadySection(query="ready.sql", wait_hours=4))

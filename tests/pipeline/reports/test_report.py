@@ -20,6 +20,7 @@ from pipeline.__main__ import app
 from pipeline.late_data.recheck import recheck
 from pipeline.reports import queries
 from pipeline.reports import report as reports
+from pipeline.reports.links import Links
 from pipeline.runs.decisions import decide, roll_back
 from pipeline.runs.publications import Held
 from tests.home import NIGHT, Home, shop_rows
@@ -150,7 +151,7 @@ def test_what_was_found_unusual_is_told_first(shop: Shop) -> None:
     limits = "[contract]\nunknown_category = 'reject'\n[gate]\nmax_rejected_fraction = 0.001"
     shop.configure(r"\[gate\]", f'{limits}\nrejected_fraction = "warn"')
     page = Page(report(shop.home, shop.home.score(shop.job).run_id))
-    assert "Published, and something is unusual: " in page.said
+    assert "To check: many rows rejected." in page.said
     assert "and gate.max_rejected_fraction is 0.001" in page.said
     assert ("p", "class", "headline warn") in page.attributes
 
@@ -162,8 +163,44 @@ def test_what_became_of_it_once_somebody_knows(shop: Shop) -> None:
     shop.home.sql(f"{statement} ARRAY['roc_auc', 'roc_auc'], ARRAY[0.75, 0.5])", run_id=run_id)
     page = Page(report(shop.home, run_id))
     assert "ROC AUC 0.75 " in page.said
-    assert "0.5 " not in page.said.split(" Outcomes ")[1].split("The last weeks")[0]
+    assert "By channel ROC AUC web 0.5 " in page.said.split(" Outcomes ")[1].split("The last weeks")[0]
     assert f"least 0.75, most 0.75, 0.75 on {NIGHT}." in page.said
+
+
+def test_the_page_leads_to_the_dates_beside_it_and_into_airflow(shop: Shop) -> None:
+    days = [NIGHT + timedelta(days=number) for number in (0, 2, 3)]
+    runs = [shop.home.score(shop.job, day).run_id for day in days]
+    links = Links(
+        "/all",
+        lambda job, run_id: f"/{job}/{run_id}",
+        lambda *_: "/form",
+        lambda *_: "/dag run",
+        "/dags/{}".format,
+    )
+    analyst = shop.home.server.connections["analyst"]
+
+    def ways(run_id: int) -> list[str | None]:
+        page = reports.report(analyst, shop.home.path, run_id, links)
+        nav = Page(page.partition("<nav")[2].partition("</nav>")[0].partition(">")[2])
+        return [value for tag, name, value in nav.attributes if (tag, name) == ("a", "href")]
+
+    assert ways(runs[1]) == ["/all", f"/{shop.job}/{runs[0]}", f"/{shop.job}/{runs[2]}", "/dag run"]
+    assert ways(runs[0]) == ["/all", f"/{shop.job}/{runs[1]}", "/dag run"]
+    held = shop.hold(NIGHT + timedelta(days=9))
+    assert ways(held)[-1] == "/form"
+    assert "<nav" not in report(shop.home, runs[1])  # which stands alone
+
+
+def test_the_job_file_and_the_query_are_readable_and_say_whether_they_have_changed(shop: Shop) -> None:
+    run_id = shop.home.score(shop.job).run_id
+    page = Page(report(shop.home, run_id)).said
+    assert f"dags/{shop.job}.toml, as the run had it" in page
+    assert f"sql/{shop.job}.sql, as the run had it SELECT * FROM {shop.table} ORDER BY entity_id" in page
+    shop.query("SELECT * FROM {table} WHERE visits > 0")
+    assert (
+        f"sql/{shop.job}.sql, which has changed since the run SELECT *"
+        in Page(report(shop.home, run_id)).said
+    )
 
 
 def test_figures_of_a_date_that_the_model_has_seen_say_so_and_are_no_trend(shop: Shop) -> None:
@@ -177,7 +214,7 @@ def test_figures_of_a_date_that_the_model_has_seen_say_so_and_are_no_trend(shop:
         assert ("In sample: the model was trained on this score date." in text) == bool(seen)
         assert ("ROC AUC, once the outcomes were known" in text) != bool(seen)
         [day] = queries.days(shop.home.server.connections["analyst"], [shop.job])
-        assert day.roc_auc == (None if seen else 0.75)
+        assert day.figure("roc_auc") == (None if seen else 0.75)
 
 
 def test_features_stand_beside_the_training_data_the_most_unusual_first(shop: Shop) -> None:
@@ -185,7 +222,8 @@ def test_features_stand_beside_the_training_data_the_most_unusual_first(shop: Sh
     run_id = shop.home.score(shop.job).run_id
     page = Page(report(shop.home, run_id))
     features = page.said.split("Features The most unusual features come first")[1].split(" Outcomes ")[0]
-    assert features.count(" times the limit") == 4
+    assert features.count(" times the limit") == 4 + 1  # and the quiet ones, folded
+    assert features.index(" visits ") < features.index(" features as usual, the farthest at ")
     assert features.index(" visits ") < min(
         features.index(f" {name} ") for name in ("amount", "channel", "member")
     )
@@ -330,8 +368,6 @@ def test_nights_that_nobody_saw_are_no_history(shop: Shop) -> None:
     shop.home.score(shop.job)
     last = date(2024, 3, 3)
     nights = shop.home.score(shop.job, last)
-    days = reports.by_day([], last, lambda night: night.rows_scored)
-    assert days == {last: None}
     assert f"2 days from {NIGHT} to {last}" in report(shop.home, nights.run_id)
 
 

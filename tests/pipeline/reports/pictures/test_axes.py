@@ -1,10 +1,10 @@
-"""pipeline/reports/axes.py: the words below a histogram tell its bins, and never run into one another."""
+"""pipeline/reports/pictures/axes.py: the words below a histogram tell its bins, and never run into one another."""
 
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline.monitoring.bins import Bins
-from pipeline.reports import axes
+from pipeline.reports.pictures import axes
 
 
 def test_numbers_are_named_by_the_edges_between_their_bins() -> None:

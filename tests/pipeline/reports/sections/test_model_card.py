@@ -1,8 +1,8 @@
-"""pipeline/reports/model_card.py: a card is read from the model store only."""
+"""pipeline/reports/sections/model_card.py: a card is read from the model store only."""
 
 from pathlib import Path
 
-from pipeline.reports.model_card import card
+from pipeline.reports.sections.model_card import card
 from tests.home import Home
 
 

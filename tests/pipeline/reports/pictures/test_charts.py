@@ -1,5 +1,6 @@
-"""pipeline/reports/charts.py: pictures that are well-formed, say what they show, and take any data."""
+"""pipeline/reports/pictures/charts.py: pictures that are well-formed, say what they show, and take any data."""
 
+import re
 from datetime import date, timedelta
 from xml.etree import ElementTree
 
@@ -8,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
 
-from pipeline.reports import calendars, charts
-from pipeline.reports.calendars import Cell
+from pipeline.reports.pictures import calendars, charts, histories
+from pipeline.reports.pictures.calendars import Cell
+from pipeline.reports.pictures.shapes import WIDTH
 from tests.hostile import HOSTILE
 
 DAYS = [date(2024, 3, 1) + timedelta(days=number) for number in range(10)]
@@ -21,21 +23,35 @@ def read(picture: Markup) -> ElementTree.Element:
     return ElementTree.fromstring(picture)
 
 
+def bars_of(path: ElementTree.Element) -> list[tuple[float, ...]]:
+    """Each bar of a histogram: its left side, its foot, its top and its width."""
+    number = r"(-?[\d.]+)"
+    found = re.findall(rf"M{number} {number}V{number}h{number}V\2z", path.get("d", ""))
+    return [tuple(map(float, bar)) for bar in found]
+
+
 def places(picture: Markup) -> list[tuple[float, float]]:
     """Where everything of a picture is, as shares of its width and in pixels of its height."""
-    elements = [*read(picture).iter()]
-    points = " ".join(element.get("points", "") for element in elements).split()
-    stretched = [
-        (float(x) / charts.WIDTH, float(y) + charts.ABOVE) for x, y in (pair.split(",") for pair in points)
+    whole = read(picture)
+    inner = whole.find("svg")
+    assert inner is not None
+    left, above = float(inner.get("x", "").rstrip("%")) / 100, float(inner.get("y", ""))
+    corners = [
+        (float(x), float(y))
+        for element in inner.iter()
+        for x, y in (pair.split(",") for pair in element.get("points", "").split())
     ]
-    for bar in (element for element in elements if element.tag == "rect"):
-        x, y, width, height = (float(bar.get(name, "")) for name in ("x", "y", "width", "height"))
-        stretched += [
-            (side / charts.WIDTH, charts.ABOVE + end) for side in (x, x + width) for end in (y, y + height)
-        ]
-    words = [element for element in elements if element.tag in ("circle", "text")]
+    for bars in inner.iter("path"):
+        for x, base, top, width in bars_of(bars):
+            corners += [(side, end) for side in (x, x + width) for end in (base, top)]
+    stretched = [(left + (1 - left) * x / WIDTH, above + y) for x, y in corners]
+    words = [*whole.iter("circle"), *whole.iter("text")]
     fixed = [(one.get("cx") or one.get("x", ""), one.get("cy") or one.get("y", "")) for one in words]
-    return stretched + [(float(str(x).removesuffix("%")) / 100, float(str(y))) for x, y in fixed]
+    stretched += [(float(str(x).removesuffix("%")) / 100, float(str(y))) for x, y in fixed]
+    for hit in whole.findall("g/rect"):
+        start, width = (float(hit.get(name, "").removesuffix("%")) / 100 for name in ("x", "width"))
+        stretched += [(start, float(hit.get("y", ""))), (start + width, float(hit.get("y", "")))]
+    return stretched
 
 
 def inside(picture: Markup) -> bool:
@@ -49,7 +65,8 @@ def test_a_histogram_draws_what_it_is_given_inside_of_its_frame(shares: list[flo
     labels = [str(number) for number in range(len(shares))]
     band = [(share / 2, share) for share in shares] if more else None
     drawn = charts.histogram("score", labels, shares, shares[::-1] if more else None, band)
-    assert len(read(drawn).findall(".//rect")) == len(shares)
+    [bars] = read(drawn).iter("path")
+    assert len(bars_of(bars)) == len(shares) == len(read(drawn).findall(".//rect"))
     assert len(read(drawn).findall(".//polyline")) == len(read(drawn).findall(".//polygon")) == int(more)
     assert inside(drawn)
 
@@ -72,29 +89,17 @@ def test_pictures_tell_a_screen_reader_what_they_show() -> None:
     assert drawn.get("role") == "img"
     assert drawn.findtext("title") == "distance"
     assert drawn.findtext("desc") == "This run: most in 1 (75.0%). Reference: most in 0 (50.0%). "
-    drawn = read(charts.history("rows", dict(zip(DAYS, range(1000, 1010), strict=True)), DAYS[-1]))
-    assert drawn.findtext("desc") == (
-        "10 days from 2024-03-01 to 2024-03-10: least 1,000, most 1,009, 1,009 on 2024-03-10."
-    )
 
 
-def test_a_night_without_a_value_is_a_gap() -> None:
-    values: dict[date, float | None] = dict.fromkeys(DAYS, 1.0) | {DAYS[4]: None}
-    drawn = read(charts.history("rows", values, DAYS[0]))
-    assert len(drawn.findall(".//polyline")) == 2
-    assert len(drawn.findall("circle")) == 9
-    assert [dot.findtext("title") for dot in drawn.findall("circle[@class='dot marked']")] == [
-        "2024-03-01: 1"
+def test_whoever_points_at_a_bin_sees_its_shares() -> None:
+    labels, shares = ["0", "1"], [0.25, 0.75]
+    alone = read(charts.histogram("distance", labels, shares))
+    assert [hit.findtext("title") for hit in alone.iterfind(".//rect[title]")] == [
+        "0: 25.0%",
+        "1: 75.0%",
     ]
-
-
-@given(st.dictionaries(st.sampled_from(DAYS), st.none() | st.floats(-1e300, 1e300)))
-def test_a_history_takes_any_values(values: dict[date, float | None]) -> None:
-    ordered = dict(sorted(values.items()))
-    drawn = charts.history("rows", ordered, DAYS[0])
-    known = [value for value in values.values() if value is not None]
-    assert len(read(drawn).findall("circle")) == len(known)
-    assert inside(drawn)
+    beside = read(charts.histogram("distance", labels, shares, [0.5, 0.5], [(0.4, 0.6), (0.4, 0.6)]))
+    assert beside.findtext(".//rect[title]/title") == "0: 25.0%, training 50.0% (40.0% to 60.0%)"
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -102,9 +107,9 @@ def test_hostile_text_stays_text(text: str) -> None:
     text = text.replace("\x1b", "")  # no XML may hold it, and no browser minds
     for drawn in (
         charts.histogram(text, [text, text], [0.1, 0.2]),
-        charts.history(text, dict.fromkeys(DAYS, 1.0), DAYS[0]),
+        histories.history(text, dict.fromkeys(DAYS, 1.0), DAYS[0]),
         calendars.calendar(text, {DAYS[0]: Cell("good", text, text)}),
     ):
         assert read(drawn).findtext("title") == text.replace("\r", "\n")
-        known = {"svg", "title", "desc", "rect", "polyline", "circle", "text", "g", "a"}
+        known = {"svg", "title", "desc", "rect", "polyline", "circle", "text", "g", "a", "path"}
         assert {element.tag for element in read(drawn).iter()} <= known

@@ -1,4 +1,4 @@
-"""pipeline/reports/histograms.py: a run beside the training days, whatever number of bins."""
+"""pipeline/reports/pictures/histograms.py: a run beside the training days, whatever number of bins."""
 
 from datetime import date, timedelta
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.monitoring.bins import Bins
 from pipeline.monitoring.references import ENOUGH_DAYS, Reference
-from pipeline.reports import histograms
+from pipeline.reports.pictures import histograms
 
 
 def reference(bins: Bins, nights: int) -> Reference:

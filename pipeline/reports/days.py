@@ -1,0 +1,85 @@
+"""A score date as pages list it, and how it is to be seen at a glance."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from pipeline.reports import alarms
+from pipeline.reports.alarms import Alarm
+
+
+@dataclass(frozen=True)
+class DaySummary:
+    """What stands for a job's score date: the run that analysts see, else its last try.
+
+    Attributes:
+        shown: whether analysts see this run.
+        held_run_id: a run of that score date that waits for a person.
+        failed_run_id: a later run of that score date, which was to take its place and failed.
+        decided_by: who approved or rejected it.
+        started_at: when it began.
+        trigger: what started the run, or the one that waits for a person.
+        model_name: its model.
+        model_version: the model's version.
+        score_mean: of the run's scores, where it came that far.
+        findings: what its gate found unusual.
+        outcomes: figures of its outcomes, once they are known, and their alarms.
+    """
+
+    job: str
+    score_date: date
+    run_id: int
+    status: str
+    status_reason: str | None
+    served_by: str
+    staleness_days: int
+    rows_scored: int | None
+    rows_rejected: int | None
+    shown: bool
+    held_run_id: int | None
+    failed_run_id: int | None
+    decided_by: str | None
+    started_at: datetime
+    trigger: str
+    model_name: str | None
+    model_version: int | None
+    score_mean: float | None
+    findings: Sequence[Mapping[str, str]]
+    outcomes: Mapping[str, float]
+
+    @property
+    def level(self) -> str:
+        """As a traffic light: good, warn, bad; none where there is nothing to show."""
+        if self.held_run_id is not None:
+            return "warn"
+        if self.shown and (self.alarms or self.served_by != "model" or self.failed_run_id):
+            return "warn"
+        if self.shown:
+            return "good"
+        return "bad" if self.status == "failed" or self.rejected else "none"
+
+    @property
+    def alarms(self) -> list[Alarm]:
+        """What its gate and its outcomes ask to look at."""
+        return [*alarms.of_findings(self.findings), *alarms.of_outcomes(self.outcomes)]
+
+    def figure(self, metric: str) -> float | None:
+        """A figure of its outcomes; None where the model was trained on that day, or there is none."""
+        return None if self.outcomes.get("in_sample") else self.outcomes.get(metric)
+
+    @property
+    def rejected(self) -> bool:
+        """Whether it was held, and nobody approved it."""
+        return self.status == "abandoned" and self.decided_by is not None
+
+
+def by_day(
+    days: Sequence[DaySummary], last: date, value: Callable[[DaySummary], float | None]
+) -> dict[date, float | None]:
+    """A value for every day from the first to `last`; None where there is none, or nobody saw it."""
+    shown = {day.score_date: value(day) for day in days if day.shown or day.score_date == last}
+    first = min(shown, default=last)
+    return {
+        day: shown.get(day)
+        for day in (first + timedelta(number) for number in range((last - first).days + 1))
+    }
