@@ -37,10 +37,8 @@ class RunRequest(Value):
     """What a run was asked for.
 
     Attributes:
-        trigger: what starts the run: an Airflow DAG run's id, or the command line. A new try of the same trigger takes
-            over from the old one.
-        attempt: which try of the trigger this is, as the trigger counts them; an earlier one that comes late changes
-            nothing.
+        trigger: what starts the run: a DAG run's id, or the command line. A new try of it takes over from the old one.
+        attempt: which try of the trigger this is, as it counts them; an earlier one that comes late changes nothing.
         model_version: a registered version to use instead of the job's alias, because a person named it.
         dry_run: whether the run is never to be published.
         served_by: `model`, or the fallback that stands in for a run that failed.
