@@ -1,6 +1,6 @@
 -- name: lock
--- One at a time computes what the days of a job say together.
-SELECT pg_advisory_xact_lock(hashtextextended('quality of ' || CAST(:job AS text), 0))
+-- One session at a time computes what measured days say together.
+SELECT scoring.lock_quality()
 
 -- name: days
 -- What the published days of a version lost, in order of date, and what was entered of them; without days on which the

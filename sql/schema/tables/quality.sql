@@ -23,6 +23,15 @@ COMMENT ON COLUMN scoring.quality_incidents.told IS
     'Which of `began` and `ended` people have a message of.';
 CREATE UNIQUE INDEX quality_incidents_open ON scoring.quality_incidents (job) WHERE ended_on IS NULL;
 
+-- Not an advisory lock, which any role may take and keep.
+CREATE FUNCTION scoring.lock_quality() RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    LOCK TABLE scoring.quality_incidents IN SHARE UPDATE EXCLUSIVE MODE;
+END $$;
+COMMENT ON FUNCTION scoring.lock_quality IS
+    'Lets one session at a time compute what measured days say together, until its transaction ends.';
+
 -- Enters what the days of a job say together; each is a metric of its run, and replaces what was said before.
 CREATE FUNCTION scoring.enter_quality(of_job text, run_ids bigint[], metrics text[], numbers double precision[])
 RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -53,8 +62,8 @@ COMMENT ON FUNCTION scoring.enter_quality IS
     'Enters what a job''s measured days say together of its quality, as metrics of their runs, in place of what was '
     'entered before.';
 
-REVOKE ALL ON FUNCTION scoring.enter_quality FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION scoring.enter_quality TO scoring_writer;
+REVOKE ALL ON FUNCTION scoring.lock_quality, scoring.enter_quality FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION scoring.lock_quality, scoring.enter_quality TO scoring_writer;
 GRANT SELECT ON scoring.quality_incidents TO scoring_writer;
 GRANT INSERT (job, began_on, model_name, model_version) ON scoring.quality_incidents TO scoring_writer;
 GRANT UPDATE (ended_on, told) ON scoring.quality_incidents TO scoring_writer;
