@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 
 from local import demo as commands
+from local import seed
 from local.airflow_environment import Place
 from local.processes import exit_on_signals
 from pipeline.config import workspace
@@ -44,7 +45,7 @@ def down() -> None:
 @app.command(context_settings={"ignore_unknown_options": True})
 def psql(arguments: Annotated[list[str] | None, typer.Argument(help="Arguments of psql.")] = None) -> None:
     """Query the predictions, as an analyst."""
-    raise typer.Exit(commands.psql(_place(), arguments or []))
+    raise typer.Exit(seed.psql(_place(), arguments or []))
 
 
 def main() -> None:

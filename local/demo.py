@@ -1,9 +1,6 @@
 """The commands: a demonstration from nothing to a story of five runs, and the same Airflow in the foreground."""
 
 import contextlib
-import os
-import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,7 +14,7 @@ from rich.table import Table
 
 from local import credentials, dag_runs, lock, port, preload, processes, seed, story
 from local.airflow import Airflow, started
-from local.airflow_environment import ANALYST, WATCHER, Place, of_watch
+from local.airflow_environment import WATCHER, Place, of_watch
 from local.dag_runs import WAITS, DagRun
 from local.processes import LocalError
 from pipeline.embedded import server as server
@@ -116,18 +113,6 @@ def down(place: Place) -> None:
         console.print(f"Postgres: left running, processes {', '.join(map(str, users))} use it")
     else:
         console.print("Postgres: stopped" if ran else "Postgres: not running")
-
-
-def psql(place: Place, arguments: Sequence[str]) -> int:
-    """Run psql as an analyst."""
-    if not (place.folder / "postgres" / "PG_VERSION").exists() and ANALYST not in os.environ:
-        raise LocalError("There are no predictions yet. Run `make demo` first.")
-    embedded = seed.server(place, lambda _: None)
-    command = [str(embedded.binaries / "psql"), seed.reader(embedded), *arguments]
-    # Ctrl-C is psql's: it ends a query, not the session.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    environ = {**os.environ, "PGOPTIONS": "-c search_path=scoring"}
-    return subprocess.run(command, env=environ, check=False).returncode
 
 
 @contextlib.contextmanager

@@ -1,10 +1,13 @@
 """What must be there before the first night: schema, sample, model; and where the predictions are read."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+import signal
+import subprocess
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from local.airflow_environment import ANALYST, PAGES, Place
+from local.processes import LocalError
 from pipeline.config import loader
 from pipeline.databases import connections
 from pipeline.embedded import door
@@ -91,3 +94,15 @@ def analysts_door(place: Place) -> Iterator[str]:
                 "Another process uses the database, which therefore listens on no port. For a connection string of "
                 "pandas and BI tools, end that process and run `make up` again."
             )
+
+
+def psql(place: Place, arguments: Sequence[str]) -> int:
+    """Run psql as an analyst."""
+    if not (place.folder / "postgres" / "PG_VERSION").exists() and ANALYST not in os.environ:
+        raise LocalError("There are no predictions yet. Run `make demo` first.")
+    running = server(place, lambda _: None)
+    command = [str(running.binaries / "psql"), reader(running), *arguments]
+    # Ctrl-C is psql's: it ends a query, not the session.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    environ = {**os.environ, "PGOPTIONS": "-c search_path=scoring"}
+    return subprocess.run(command, env=environ, check=False).returncode

@@ -27,7 +27,7 @@ COMMENT ON COLUMN scoring.scoring_runs.job IS NULL;
 COMMENT ON COLUMN scoring.rejected_rows.rule IS 'an older word';
 COMMENT ON TABLE scoring.publications IS 'an older word';
 DROP VIEW scoring.model_quality;
-DROP FUNCTION scoring.enter_quality;
+DROP FUNCTION scoring.lock_quality, scoring.enter_quality;
 DROP TABLE scoring.quality_incidents;
 """
 RIGHTS = """

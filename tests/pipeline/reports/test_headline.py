@@ -179,7 +179,7 @@ LATE = Promise("shop", NIGHT, DUE, DUE + timedelta(hours=2, minutes=13), "publis
 # Every kind of alarm -> what it adds to a record, and what the headline says of it.
 ALARMS: dict[str, tuple[dict[str, Any], str]] = {
     **{check: ({"findings": [{"check": check, "action": "warn", "message": f"{check}: 3 and not 4"}]}, "")
-       for check in checks()},
+       for check in sorted(checks())},
     "fairness": ({"outcomes": {"alarms": 1.0, "recall_gap:channel": 0.31, "recall_gap_alarm:channel": 1.0}},
                  "groups differ by channel"),
     "quality": ({"outcomes": {"quality_alarm": 1.0, "quality_evidence": 3.2}}, "worse than in training"),
