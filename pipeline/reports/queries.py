@@ -98,8 +98,8 @@ def record(database_url: str, run_id: int) -> Record:
             groups=_groups(connection, run_id),
             promise=_promise(connection, run["job"], run["score_date"]),
             days=_days(connection, [run["job"]], run["score_date"]),
-            previous=_neighbour(connection, dict(run), "previous"),
-            following=_neighbour(connection, dict(run), "following"),
+            previous=_neighbour(connection, dict(run), _SQL["previous"]),
+            following=_neighbour(connection, dict(run), _SQL["following"]),
             late=dict(late) if late else None,
         )
 
@@ -147,9 +147,9 @@ def _groups(connection: sa.Connection, run_id: int) -> Groups:
     return groups
 
 
-def _neighbour(connection: sa.Connection, run: Row, which: str) -> Neighbour | None:
+def _neighbour(connection: sa.Connection, run: Row, query: str) -> Neighbour | None:
     values = {"job": run["job"], "score_date": run["score_date"]}
-    row = connection.execute(sa.text(_SQL[which]), values).one_or_none()
+    row = connection.execute(sa.text(query), values).one_or_none()
     return (row.score_date, row.run_id) if row else None
 
 

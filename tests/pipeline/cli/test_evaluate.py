@@ -29,7 +29,8 @@ def test_outcomes_are_measured_and_shown(shop: Shop, run: Command) -> None:
         f"run {run_id} of {shop.job} 2024-03-01: 60 of 100 entities have an outcome metric value"
     )
     assert "coverage 0.6" in output
-    assert output.endswith("no baselines: the model was registered without --outcome")
+    assert "no baselines: the model was registered without --outcome" in output
+    assert output.endswith("without --outcome, so that nothing tells whether it is worse.")
     assert json.loads(run("outcomes", shop.job, NIGHT, "--json")[1])["metrics"]["base_rate"] == 1
     shown = json.loads(run("show", run_id, "--json")[1])["outcomes"]
     assert {"metric": "coverage", "value": 0.6} in shown
