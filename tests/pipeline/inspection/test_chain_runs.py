@@ -39,16 +39,16 @@ def test_a_run_of_which_the_chain_speaks_cannot_be_altered(
 @pytest.mark.parametrize(
     ("days", "entered", "expired", "explained"),
     [
-        ("1", "yesterday", "25 hours", True),
-        ("1", "yesterday", "1 hour", False),
-        ("NULL", "yesterday", "25 hours", False),
-        ("NULL", "tomorrow", "1 hour", True),  # by other days, which nobody knows any more
+        ("1", "now() - interval '1 day'", "25 hours", True),
+        ("1", "now() - interval '1 day'", "1 hour", False),
+        ("NULL", "now() - interval '1 day'", "25 hours", False),
+        ("NULL", "now() + interval '1 day'", "1 hour", True),  # by other days, which nobody knows any more
     ],
 )
 def test_a_published_run_expires_by_its_jobs_retention_alone(
     chain: Base, days: str, entered: str, expired: str, explained: bool
 ) -> None:
-    kept = f"INSERT INTO scoring.retention VALUES ('other', 1, 1, 1, {days}, '{entered}', 'scoring_owner')"
+    kept = f"INSERT INTO scoring.retention VALUES ('other', 1, 1, 1, {days}, {entered}, 'scoring_owner')"
     with chain.altered(f"{GONE} + interval '{expired}' WHERE run_id = 5", kept) as connection:
         assert (walk(connection).violations == ()) == explained
 
@@ -56,16 +56,16 @@ def test_a_published_run_expires_by_its_jobs_retention_alone(
 @pytest.mark.parametrize(
     ("days", "entered", "expired", "explained"),
     [
-        ("7", "yesterday", "8 days", True),
-        ("7", "yesterday", "1 day", False),
-        ("7", "tomorrow", "1 hour", True),  # by other days, which nobody knows any more
+        ("7", "now() - interval '1 day'", "8 days", True),
+        ("7", "now() - interval '1 day'", "1 day", False),
+        ("7", "now() + interval '1 day'", "1 hour", True),  # by other days, which nobody knows any more
     ],
 )
 @pytest.mark.parametrize("run", [1, 3, 4], ids=["replaced", "rolled back", "rejected"])
 def test_a_run_that_is_not_shown_expires_by_its_jobs_retention_alone(
     chain: Base, run: int, days: str, entered: str, expired: str, explained: bool
 ) -> None:
-    kept = f"INSERT INTO scoring.retention VALUES ('job', 1, 1, {days}, 1, '{entered}', 'scoring_owner')"
+    kept = f"INSERT INTO scoring.retention VALUES ('job', 1, 1, {days}, 1, {entered}, 'scoring_owner')"
     with chain.altered(
         f"{RUN} expired_at = now() + interval '{expired}' WHERE run_id = {run}", kept
     ) as connection:
