@@ -1,4 +1,7 @@
-"""A model's artefact: a pickle, the modules that it names, and an estimator that computes on one thread."""
+"""A model's artefact: a pickle, the modules that it names, and an estimator that computes on one thread.
+
+scikit-learn is imported where an artefact is read: the web server's pages need no more than the errors.
+"""
 
 import io
 import sys
@@ -7,14 +10,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import joblib
 import numpy as np
-from sklearn.base import BaseEstimator
-from sklearn.exceptions import InconsistentVersionWarning
 
 from pipeline.errors import ScoringError
+
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
 
 # What a file raises that is cut or no pickle, besides Python's own errors of values.
 _BROKEN = {"UnpicklingError", "error", "LZMAError", "BadGzipFile"}
@@ -45,6 +49,8 @@ def unpickle_and_name_modules(content: bytes, origin: str) -> tuple[Any, frozens
     Raises:
         ModelError: as for `unpickle`.
     """
+    from sklearn.exceptions import InconsistentVersionWarning
+
     with warnings.catch_warnings(), _named_modules() as modules:
         warnings.simplefilter("error", InconsistentVersionWarning)
         try:
@@ -83,6 +89,8 @@ def _named_modules() -> Iterator[set[str]]:
 
 
 def _remedy(error: Exception) -> str:
+    from sklearn.exceptions import InconsistentVersionWarning
+
     if isinstance(error, InconsistentVersionWarning):
         return (
             f"Install scikit-learn=={error.original_sklearn_version}, or train it with the installed version."
@@ -113,8 +121,10 @@ def _use_one_thread(estimator: Any) -> None:
             part.n_jobs = 1
 
 
-def _parts(value: Any, seen: set[int]) -> Iterator[BaseEstimator]:
+def _parts(value: Any, seen: set[int]) -> "Iterator[BaseEstimator]":
     """An estimator and the fitted ones within it, which their own parameters do not always name."""
+    from sklearn.base import BaseEstimator
+
     if id(value) in seen:
         return
     seen.add(id(value))
