@@ -48,8 +48,8 @@ def ready(job: Job, section: ReadySection, context: Mapping[str, Any]) -> Json:
             log.info("%s %s: %s", job.name, day, readiness.describe(section, seen))
             return readiness.resolve(job, section, day, seen).json_value()
         again = min(now + readiness.pause(waited), until)
-    said = f"{section.query} says not yet, and is asked again at {again:%H:%M:%S} UTC"
-    log.info("%s %s: %s; the run waits until %s", job.name, day, said, until.isoformat(timespec="seconds"))
+    answer = f"{section.query} says not yet, and is asked again at {again:%H:%M:%S} UTC"
+    log.info("%s %s: %s; the run waits until %s", job.name, day, answer, until.isoformat(timespec="seconds"))
     raise AirflowRescheduleException(again)  # type: ignore[no-untyped-call]
 
 

@@ -94,11 +94,11 @@ def resolve(job: Job, ready: ReadySection, score_date: date, seen: Readiness) ->
 
 def describe(ready: ReadySection, seen: Readiness) -> str:
     """What was seen, in a sentence without its point; and what follows from it."""
-    said = f"as {ready.query} says{_waited(seen)}"
+    reason = f"as {ready.query} says{_waited(seen)}"
     if seen.ready:
-        return f"the source is ready, {said}"
+        return f"the source is ready, {reason}"
     return (
-        f"the source is not ready, {said}, so the day {_FOLLOWS[ready.on_timeout]} (ready.on_timeout = "
+        f"the source is not ready, {reason}, so the day {_FOLLOWS[ready.on_timeout]} (ready.on_timeout = "
         f'"{ready.on_timeout}")'
     )
 

@@ -108,7 +108,7 @@ def reasons(failures: Sequence[Failure], first: int, *, keep_values: bool) -> pa
         first: number of the batch's first row.
         keep_values: whether the exceptions' texts are shown; their types are, always.
     """
-    said = [f"{each.kind}: {each.text}" if keep_values and each.text else each.kind for each in failures]
+    texts = [f"{each.kind}: {each.text}" if keep_values and each.text else each.kind for each in failures]
     rows = len(failures)
     return pa.RecordBatch.from_arrays(
         [
@@ -116,7 +116,7 @@ def reasons(failures: Sequence[Failure], first: int, *, keep_values: bool) -> pa
             pa.array([each.entity for each in failures], pa.string()),
             pa.array([COLUMN] * rows, pa.string()),
             pa.array([RULE] * rows, pa.string()),
-            pa.array([text[:MAX_VALUE_LENGTH] for text in said], pa.string()),
+            pa.array([text[:MAX_VALUE_LENGTH] for text in texts], pa.string()),
         ],
         schema=REJECTED,
     )

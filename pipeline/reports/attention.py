@@ -57,12 +57,12 @@ def items(
     late = {promise.score_date: promise for promise in promises if promise.is_late}
     measured = [day.score_date for day in days if day.outcomes]
     newest = {day.score_date for day in days[-1:]} | set(measured[-1:])
-    found = [
+    dated = [
         item
         for place, day in enumerate(days)
         if (item := _of_day(day, late.pop(day.score_date, None), links, newest, place >= len(days) - _RECENT))
     ]
-    return [*broken, *_without_a_run(job, list(late.values()), links), *reversed(found)]
+    return [*broken, *_without_a_run(job, list(late.values()), links), *reversed(dated)]
 
 
 def _of_day(

@@ -27,11 +27,11 @@ class Headline:
 def describe(record: Record) -> Headline:
     """The headline of a run: of its findings, its outcomes and its promise none goes unsaid."""
     run = record.run
-    found = list(alarms.of_findings(run["findings"]))
+    findings = list(alarms.of_findings(run["findings"]))
     late = alarms.of_late(record.late)
     later = [*alarms.of_outcomes(record.outcomes), *late, *alarms.of_promise(record.promise)]
-    reasons = tuple(alarm.sentence for alarm in (*found, *later))
-    if run["status_reason"] and (run["status"] == "failed" or not found):
+    reasons = tuple(alarm.sentence for alarm in (*findings, *later))
+    if run["status_reason"] and (run["status"] == "failed" or not findings):
         reasons = (run["status_reason"], *reasons)
     if run["dry_run"]:
         level, sentence = _DRY.get(run["status"], ("none", "A dry run"))
@@ -42,7 +42,7 @@ def describe(record: Record) -> Headline:
         return Headline(level, f"{sentence}{_to_check(broken)}", reasons)
     level, sentence = _published(run)
     # Whoever approved it knew what was found, and not what came out later.
-    check = later if run["decided_by"] else [*found, *later]
+    check = later if run["decided_by"] else [*findings, *later]
     if level == "good" and not check:
         return Headline(level, f"{sentence}, nothing unusual.", reasons)
     return Headline("warn", f"{sentence}.{_to_check(check)}", reasons)

@@ -80,9 +80,9 @@ def overview(
     items: list[Item] = []
     for job in sorted({*days, *promises, *known}):
         history = History(job, days.get(job, []), promises.get(job, []), known.get(job, JobFacts()))
-        told = attention.items(job, history.days, history.promises, history.facts, links)
-        lanes.append(_lane(history, links, told))
-        items += told
+        urgent = attention.items(job, history.days, history.promises, history.facts, links)
+        lanes.append(_lane(history, links, urgent))
+        items += urgent
     return render.page(
         "overview.html.jinja",
         now=datetime.now(UTC),

@@ -210,13 +210,13 @@ def test_late_data_is_told_once_with_the_command_that_scores_it(unfair: Shop, we
     [posted] = web.got
     run_id = unfair.home.last_run(unfair.job)["run_id"]
     assert posted["title"] == f"{unfair.job} 2024-03-01: the source has changed since"
-    for told in (
+    for line in (
         f"Run {run_id} of {unfair.job}, score date 2024-03-01: of the 100 rows of then, 7 have changed and 0 are gone",
         "changed columns: visits in 7",
         f"scoring score {unfair.job} 2024-03-01",
         f"Its report: http://airflow/scoring/dags/{unfair.job}/reports/{run_id}\n",
     ):
-        assert told in posted["message"]
+        assert line in posted["message"]
     rows = unfair.home.sql(
         "SELECT rows_changed FROM scoring.late_data WHERE job = :job", "analyst", job=unfair.job
     )
@@ -252,12 +252,12 @@ def test_a_model_that_is_worse_is_told_once_and_once_that_it_is_over(unfair: Sho
     assert evaluation["metrics"]["quality_alarm"] == 1
     [posted] = web.got
     assert posted["title"] == f"{unfair.job} 2024-03-01: the model is worse than in training"
-    for told in (
+    for line in (
         evaluation["quality"],
         "in at most 5% of years",
         f"Look at it: http://airflow/scoring/dags/{unfair.job}/reports/{evaluation['run_id']}\n",
     ):
-        assert told in posted["message"]
+        assert line in posted["message"]
     for run in bad:
         remeasure(unfair, run, 0.9)
     for _ in range(2):

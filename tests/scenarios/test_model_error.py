@@ -71,12 +71,12 @@ def test_bad_rows_are_rejected_with_what_the_model_said_and_the_others_published
     done = shop.home.score(shop.job)
     assert done.run_id > before
     assert (done.rows_extracted, done.rows_rejected, done.rows_scored) == (100, 4, 96)
-    said = "IndexError: visits beyond\\u001b the table"
+    error = "IndexError: visits beyond\\u001b the table"
     assert lines(shop, REJECTED, done.run_id) == [
-        (0, 3, "customer-00003", "(model)", "model_error", said),
+        (0, 3, "customer-00003", "(model)", "model_error", error),
         (1, 41, "customer-00041", "visits", "null", None),
-        (1, 43, "customer-00043", "(model)", "model_error", said),
-        (1, 79, "customer-00079", "(model)", "model_error", said),
+        (1, 43, "customer-00043", "(model)", "model_error", error),
+        (1, 79, "customer-00079", "(model)", "model_error", error),
     ]
     assert lines(shop, LEDGER, done.run_id) == [(0, 40, 1, 39), (1, 40, 3, 37), (2, 20, 0, 20)]
     seen = shop.predictions().set_index("entity_id")["score"]

@@ -32,11 +32,11 @@ class Source:
 def sources(home: Path, run: Row) -> list[Source]:
     """The job file of a run and its query; what is no longer there, or cannot be read, is left out."""
     folder = home / "dags"
-    found = [_source(home, folder / f"{run['job']}.toml", run["job_sha256"])]
+    files = [_source(home, folder / f"{run['job']}.toml", run["job_sha256"])]
     with suppress(JobError):
         query = loader.find(folder, run["job"]).extract.query
-        found.append(_source(home, home / "sql" / query, run["query_sha256"]))
-    return [source for source in found if source]
+        files.append(_source(home, home / "sql" / query, run["query_sha256"]))
+    return [source for source in files if source]
 
 
 def _source(home: Path, path: Path, sha256: str | None) -> Source | None:

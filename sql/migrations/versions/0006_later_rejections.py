@@ -22,11 +22,11 @@ def upgrade() -> None:
     connection = op.get_bind()
     for file, name in _FUNCTIONS:
         text = (SQL / "schema" / "functions" / f"{file}.sql").read_text(encoding="utf-8")
-        found = re.search(
+        definition = re.search(
             rf"CREATE (FUNCTION scoring\.{name}\(.*?;\nCOMMENT ON FUNCTION .*?';)\n", text, re.DOTALL
         )
-        if found:
-            _run(connection, f"CREATE OR REPLACE {found[1]}")
+        if definition:
+            _run(connection, f"CREATE OR REPLACE {definition[1]}")
     _run(connection, (SQL / "migrations" / "0006_later_rejections.sql").read_text(encoding="utf-8"))
     if connection.execute(sa.text("SELECT to_regclass('scoring.source_checks') IS NULL")).scalar_one():
         for name in ("tables/source_checks", "views/late_data"):

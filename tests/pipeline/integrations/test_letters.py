@@ -82,8 +82,8 @@ def refusing() -> Iterator[str]:
 
 
 def test_what_a_server_refuses_is_said_in_its_words(refusing: str) -> None:
-    said = r"^mail to team@example.com by 127.0.0.1:\d+ was not reached: team@example.com: 550 5.1.1 no such mailbox$"
-    with pytest.raises(AlertError, match=said):
+    answer = r"^mail to team@example.com by 127.0.0.1:\d+ was not reached: team@example.com: 550 5.1.1 no such mailbox$"
+    with pytest.raises(AlertError, match=answer):
         deliver(refusing, [("title", "body")])
 
 

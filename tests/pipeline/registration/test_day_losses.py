@@ -33,33 +33,33 @@ def training(**columns: Any) -> pd.DataFrame:
 
 def test_a_days_loss_is_what_evaluation_says_of_a_run() -> None:
     rows = training()
-    found = day_losses(rows, rows.iloc[::2], manifest(), *COLUMNS)
+    by_day = day_losses(rows, rows.iloc[::2], manifest(), *COLUMNS)
     base = rows["late"].iloc[::2].mean()
-    for day in found:
+    for day in by_day:
         group = rows[rows["day"] == day]
         outcome, score = group["late"].to_numpy(float), group["unseen"].to_numpy()
         labelled = LabelledScores("binary", ("False", "True"), outcome, score, None, None)
         other = LabelledScores("binary", ("False", "True"), outcome, np.full(len(group), base), None, None)
         skill = baselines.skill(losses(labelled), losses(other))
         assert skill is not None
-        assert found[day] == pytest.approx(1 - skill)
-    assert len(found) == DAYS
+        assert by_day[day] == pytest.approx(1 - skill)
+    assert len(by_day) == DAYS
 
 
 def test_of_a_regression_it_is_the_squared_error() -> None:
     rows = training(late=lambda frame: frame["unseen"] + 1.0)
-    found = day_losses(rows, rows, manifest("regression"), *COLUMNS)
+    by_day = day_losses(rows, rows, manifest("regression"), *COLUMNS)
     first = rows.iloc[:A_DAY]
     expected = 1.0 / np.mean((first["late"] - rows["late"].mean()) ** 2)
-    assert found[FIRST] == pytest.approx(expected)
+    assert by_day[FIRST] == pytest.approx(expected)
 
 
 def test_rows_without_an_outcome_count_for_nothing_and_a_day_of_few_is_left_out() -> None:
     rows = training()
     rows["late"] = rows["late"].astype(object)
     rows.loc[rows.index[: A_DAY - LEAST_OUTCOMES + 1], "late"] = None
-    found = day_losses(rows, rows, manifest(), *COLUMNS)
-    assert sorted(found) == [FIRST + timedelta(days=number) for number in range(1, DAYS)]
+    by_day = day_losses(rows, rows, manifest(), *COLUMNS)
+    assert sorted(by_day) == [FIRST + timedelta(days=number) for number in range(1, DAYS)]
 
 
 @pytest.mark.parametrize(

@@ -84,9 +84,9 @@ def test_what_is_over_needs_nobody() -> None:
     running: dict[str, Any] = {"status": "running", "shown": False}
     assert items("shop", [day(**running)], [], None, LINKS) == []
     # A finding, a fallback and a failure of before are no news once a later date is as usual; a held run waits on.
-    found: dict[str, Any] = {"findings": [FINDING]}
+    unusual: dict[str, Any] = {"findings": [FINDING]}
     served: dict[str, Any] = {"served_by": "last_published"}
-    for old, waits in ((found, 0), (served, 0), (HELD, 1)):
+    for old, waits in ((unusual, 0), (served, 0), (HELD, 1)):
         assert len(items("shop", [day(**old), day(1)], [], None, LINKS)) == waits
     late_failure = [day(**FAILED), *(day(number) for number in range(1, 8))]
     assert items("shop", late_failure, [], None, LINKS) == []

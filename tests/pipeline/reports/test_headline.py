@@ -241,8 +241,8 @@ def test_no_headline_says_that_nothing_is_unusual_over_an_alarm(kind: str, state
     assert seen.level == "warn"
     assert "nothing unusual" not in seen.sentence
     assert seen.sentence.endswith(f"{words}.")
-    said = seen.sentence.partition(" To check: ")[2]
-    assert said, "the headline does not name it"
+    to_check = seen.sentence.partition(" To check: ")[2]
+    assert to_check, "the headline does not name it"
     assert len(seen.reasons) == 1
     assert re.search(r"\d|trained on this score date", seen.reasons[0]), "the reason has no number"
 

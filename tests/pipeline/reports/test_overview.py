@@ -192,13 +192,13 @@ def test_a_job_says_whose_it_is_and_when_it_runs_next_also_where_its_file_is_bro
     needed, jobs = page.split(" Jobs ")
     assert "mended_never broken job file mended_never.toml: not a TOML file: line 3 scoring jobs" in needed
     mine = jobs.split(f" {shop.job} ")[1]
-    for said in (
+    for line in (
         "Owner ann",
         "Model shop version 1",
         "Next run 2024-03-02 02:00 America/New_York",
         "Promise published by 07:00",
     ):
-        assert said in mine
+        assert line in mine
     assert "never ran Owner bob Next run none: the DAG is paused" in jobs
     assert "Next run none: the job file is broken" in jobs
 

@@ -26,8 +26,8 @@ def read(picture: Markup) -> ElementTree.Element:
 def bars_of(path: ElementTree.Element) -> list[tuple[float, ...]]:
     """Each bar of a histogram: its left side, its foot, its top and its width."""
     number = r"(-?[\d.]+)"
-    found = re.findall(rf"M{number} {number}V{number}h{number}V\2z", path.get("d", ""))
-    return [tuple(map(float, bar)) for bar in found]
+    bars = re.findall(rf"M{number} {number}V{number}h{number}V\2z", path.get("d", ""))
+    return [tuple(map(float, bar)) for bar in bars]
 
 
 def places(picture: Markup) -> list[tuple[float, float]]:
