@@ -74,8 +74,3 @@ def sentence(outcomes: Mapping[str, float]) -> str | None:
     if outcomes.get("quality_alarm"):
         return "The outcomes until this score date are worse than those of training: the quality alarm is on."
     return f"The outcomes until this score date are as in training: the evidence is at {evidence:.2f} of its limit."
-
-
-def alarm_of(outcomes: Mapping[str, float]) -> str | None:
-    """The same, only where the alarm is on."""
-    return sentence(outcomes) if outcomes.get("quality_alarm") else None

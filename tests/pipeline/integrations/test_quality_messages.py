@@ -71,4 +71,3 @@ def test_an_incident_has_two_causes_and_another_one_has_others() -> None:
 def test_every_state_has_its_sentence(outcomes: dict[str, float], expected: str | None) -> None:
     sentence = quality_messages.sentence(outcomes)
     assert sentence is None if expected is None else expected in str(sentence)
-    assert quality_messages.alarm_of(outcomes) == (sentence if outcomes.get("quality_alarm") else None)
