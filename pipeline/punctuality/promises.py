@@ -78,6 +78,12 @@ def look_at(url: str, job: Job, now: datetime) -> list[Late]:
     ]
 
 
+def mend(url: str, job: Job, now: datetime) -> bool:
+    """Note that the file of a job can be used again, unless a watch looks after its promise; whether that is news."""
+    with engine(url).begin() as connection:
+        return _mend(connection, job, now)
+
+
 def _note_due(
     connection: sa.Connection, job: Job, promise: PromiseSection, first: datetime, now: datetime
 ) -> None:
@@ -109,11 +115,13 @@ def _after_mending(
     return _dates(connection, job, now)
 
 
-def _mend(connection: sa.Connection, job: Job, now: datetime) -> None:
+def _mend(connection: sa.Connection, job: Job, now: datetime) -> bool:
     watched = connection.execute(sa.text(_SQL["lock"]), {"job": job.name}).one_or_none()
-    if watched is not None and watched.broken_since is not None:
+    is_news = watched is not None and watched.broken_since is not None and not (job.promise and watched.since)
+    if is_news:
         connection.execute(sa.text(_SQL["mended"]), {"job": job.name})
         _enqueue(connection, job, messages.mended(job, watched.broken_since, now))
+    return is_news
 
 
 def _enqueue(connection: sa.Connection, job: Job, alert: outbox.Alert) -> None:

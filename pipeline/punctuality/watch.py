@@ -100,12 +100,12 @@ def send(outboxes: Iterable[tuple[str, str]], addresses: Addresses) -> bool:
 
 def _note_broken(url: str, broken: Broken, others: Sequence[Job], now: datetime) -> list[str]:
     with engine(url).begin() as connection:
-        is_new = connection.execute(sa.text(_SQL["broken"]), {"job": broken.job, "now": now}).first()
+        began, is_new = broken_files.since_in(connection, broken, now)
         recipients = broken_files.recipients_in(connection, broken, others)
         if is_new:
             log.warning("%s cannot be used: %s", broken.file, broken.reason)
         for recipient in recipients if is_new else ():
-            outbox.enqueue(connection, recipient, broken_files.message(broken))
+            outbox.enqueue(connection, recipient, broken_files.message(broken, began))
     return recipients
 
 

@@ -10,8 +10,12 @@ ON CONFLICT (job) DO NOTHING
 SELECT since, withdrawn_at, broken_since FROM scoring.watched_jobs WHERE job = :job FOR UPDATE
 
 -- name: resume
--- Has a promise count again from now on, which was not in the job file.
-UPDATE scoring.watched_jobs SET since = :now, withdrawn_at = NULL
+-- Has a promise count from now on that was not in the job file; a job that was never watched, from its first run.
+UPDATE scoring.watched_jobs
+SET since = CASE WHEN since IS NOT NULL THEN CAST(:now AS timestamptz)
+                 ELSE least(CAST(:now AS timestamptz), (SELECT min(run.started_at) FROM scoring.scoring_runs AS run
+                                                        WHERE run.job = :job AND NOT run.dry_run)) END,
+    withdrawn_at = NULL
 WHERE job = :job AND (since IS NULL OR withdrawn_at IS NOT NULL)
 
 -- name: mended

@@ -268,3 +268,27 @@ def test_a_file_whose_name_is_no_text_is_broken_and_the_others_are_looked_at(job
         pass
     seen = job.look_only(SEVEN)
     assert {("bad?", "broken"), (job.name, "missing")} <= {(late.job, late.status) for late in seen.late}
+
+
+def test_a_job_file_that_breaks_again_the_same_way_is_told_again(job: Promising) -> None:
+    for hours in (1, 3):
+        job.file.write_text(job.file.read_text().replace("owner", "ownr"))
+        job.look_only(EVE + timedelta(hours=hours))
+        job.look_only(EVE + timedelta(hours=hours, minutes=1))
+        job.mend()
+        job.look_only(EVE + timedelta(hours=hours + 1))
+    assert [title.rpartition(": ")[2] for title in job.titles()] == [
+        f"{job.name}.toml cannot be used",
+        "all clear",
+    ] * 2
+
+
+def test_a_date_that_was_all_clear_and_fails_again_is_told_again(job: Promising) -> None:
+    job.run(DAY, "failed")
+    job.look_only(SEVEN)
+    job.run(DAY, "abandoned", reason="the query gave no rows")
+    job.look_only(SEVEN + timedelta(hours=1))
+    job.run(DAY, "failed", at=SEVEN + timedelta(hours=2))
+    job.look_only(SEVEN + timedelta(hours=2))
+    failed = f"{DAY}: not published in time: its run failed"
+    assert job.titles() == [failed, f"{DAY}: published: all clear", failed]
