@@ -160,10 +160,18 @@ def deliver(url: str, messages: Sequence[tuple[str, str]]) -> str:
         raise AlertError("Apprise cannot use an address. See https://github.com/caronc/apprise/wiki")
     if not letters.is_mail(service):
         return _post(service, title, messages)
+    if not service.targets:
+        raise AlertError(
+            f"{letters.where(service)}: the address names nobody who can get mail. Correct its `to`."
+        )
     try:
         letters.send(service, title, messages)
     except OSError as error:
         raise AlertError(f"{letters.where(service)} was not reached: {letters.reason(error)}") from None
+    except ValueError as error:  # such as a line break in the sender's name
+        raise AlertError(
+            f"{letters.where(service)}: no mail can be made: {error}. Correct the address."
+        ) from None
     return letters.where(service)
 
 

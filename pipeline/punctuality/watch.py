@@ -80,8 +80,11 @@ def _noting(faults: list[str], subject: str) -> Iterator[None]:
     try:
         yield
     except (ScoringError, sa.exc.SQLAlchemyError, UnicodeError) as error:
-        reason = named(error, str(error).splitlines()[0])
+        reason = named(error, str(error).partition("\n")[0])
         log.error("%s: %s: %s", subject, type(error).__name__, reason)
+        faults.append(subject)
+    except Exception:  # whatever it is, the other jobs are looked at, and the other messages sent
+        log.exception("%s: it could not be looked at, or not be told of", subject)
         faults.append(subject)
 
 

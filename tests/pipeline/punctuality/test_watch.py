@@ -246,6 +246,24 @@ def test_a_database_that_is_gone_is_said_and_the_look_is_not_complete(
     assert "127.0.0.1" in caplog.text
 
 
+def test_whatever_is_wrong_with_one_job_the_others_are_looked_at(
+    home: Home, web: Web, job: Promising, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = Promising(home, web)
+    other.file.write_text(f'{other.file.read_text()}\n[write]\nconnection = "{other.name}"\n')
+
+    def database(conn_id: str) -> str:
+        if conn_id == other.name:
+            raise KeyError
+        return home.server.connections["predictions_watcher"]
+
+    seen = look(home.path / "dags", database, SEVEN)
+    other.file.unlink()
+    assert job.name in {late.job for late in seen.late}
+    assert not seen.complete
+    assert f"{other.name}: it could not be looked at" in caplog.text
+
+
 @pytest.mark.parametrize("name", ["dags", "nowhere"])
 def test_a_folder_without_job_files_is_no_kept_promise(
     job: Promising, tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str
