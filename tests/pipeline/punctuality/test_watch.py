@@ -51,7 +51,9 @@ CAUSES: list[tuple[str, str, Callable[[Promising], None]]] = [
     (
         "rejected",
         "not published in time: its run was rejected",
-        lambda job: job.run(DAY, "abandoned", decided_by="ada"),
+        lambda job: job.run(
+            DAY, "abandoned", decided_by="ada", reason="rejected by ada: the source gave no rows"
+        ),
     ),
 ]
 
