@@ -116,14 +116,14 @@ def opened(path: Path | None, kind: Format, schema: pa.Schema, *, force: bool = 
             mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o666
             os.close(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode))
             writer: Rows = (_Parquet if kind is Format.PARQUET else _Csv)(aside, schema)
-        rows = _Explained(writer, path)
+        explained = _Explained(writer, path)
         try:
-            yield rows
+            yield explained
         except BaseException:
             with suppress(OSError, pa.ArrowException):  # what was wrong first is what is said
                 writer.close()
             raise
-        rows.close()
+        explained.close()
         _require_new(path, force)
         with _explained(path):
             with aside.open("rb") as file:

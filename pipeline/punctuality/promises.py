@@ -51,8 +51,9 @@ def look_at(url: str, job: Job, now: datetime) -> list[Late]:
             _mend(connection, job, now)
             return []
         values = {"job": job.name, "now": now}
-        if connection.execute(sa.text(_SQL["watch"]), values).rowcount == 0:
-            connection.execute(sa.text(_SQL["resume"]), values)
+        new = connection.execute(sa.text(_SQL["watch"]), values).rowcount
+        if not new and connection.execute(sa.text(_SQL["resume"]), values).rowcount:
+            connection.execute(sa.text(_SQL["forget"]), values)
         watched = connection.execute(sa.text(_SQL["lock"]), values).one()
         _note_due(connection, job, job.promise, watched.since, now)
         dates = _dates(connection, job, now)

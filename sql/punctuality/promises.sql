@@ -18,6 +18,10 @@ SET since = CASE WHEN since IS NOT NULL THEN CAST(:now AS timestamptz)
     withdrawn_at = NULL
 WHERE job = :job AND (since IS NULL OR withdrawn_at IS NOT NULL)
 
+-- name: forget
+-- Has nobody told of anything: what is not kept of a promise that is back is news.
+UPDATE scoring.due_dates SET incident = NULL, told = '{}' WHERE job = :job AND incident IS NOT NULL
+
 -- name: mended
 -- Notes that a job file can be used again.
 UPDATE scoring.watched_jobs SET broken_since = NULL WHERE job = :job AND broken_since IS NOT NULL
