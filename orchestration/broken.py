@@ -76,8 +76,8 @@ def inspect(folder: Path, here: Path, context: Mapping[str, Any]) -> list[str]:
     from pipeline.punctuality import broken_files
 
     usable, unusable = broken_files.read_all(folder)
-    for job in usable:
-        _mend(job)
+    for conn_id in sorted({job.write.connection for job in usable}):
+        _mend(conn_id, [job for job in usable if job.write.connection == conn_id])
     for file, reason in _import_errors(folder, here):
         unusable += [broken_files.of_job(job, file, reason) for job in usable]
     for broken in unusable:
@@ -109,16 +109,16 @@ def _note(broken: "Broken") -> None:
 
 
 @notify.harmless
-def _mend(job: Job) -> None:
-    """Notify people that a file can be used again: the next time that it cannot is news."""
+def _mend(conn_id: str, jobs: list[Job]) -> None:
+    """Notify people of files that can be used again: the next time that one cannot is news."""
     from pipeline.databases import connections
     from pipeline.integrations import outbox
     from pipeline.punctuality import promises
 
-    conn_id = job.write.connection
     uri = connections.postgres(connection(conn_id).get_uri(), conn_id)
-    if promises.mend(uri, job, datetime.now(UTC)) and job.alerts.to:
-        outbox.send(uri, job.alerts.to, notify.addresses(job.alerts.to))
+    mended = promises.mend(uri, jobs, datetime.now(UTC))
+    for recipient in sorted({job.alerts.to for job in mended if job.alerts.to}):
+        outbox.send(uri, recipient, notify.addresses(recipient))
 
 
 @notify.harmless

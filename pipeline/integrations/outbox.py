@@ -160,10 +160,6 @@ def deliver(url: str, messages: Sequence[tuple[str, str]]) -> str:
         raise AlertError("Apprise cannot use an address. See https://github.com/caronc/apprise/wiki")
     if not letters.is_mail(service):
         return _post(service, title, messages)
-    if not service.targets:
-        raise AlertError(
-            f"{letters.where(service)}: the address names nobody who can get mail. Correct its `to`."
-        )
     try:
         letters.send(service, title, messages)
     except OSError as error:

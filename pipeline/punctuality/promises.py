@@ -1,6 +1,7 @@
 """One look at a job's promise, in one transaction: what fell due is noted, and people are told what is news."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 
@@ -79,10 +80,11 @@ def look_at(url: str, job: Job, now: datetime) -> list[Late]:
     ]
 
 
-def mend(url: str, job: Job, now: datetime) -> bool:
-    """Note that the file of a job can be used again, unless a watch looks after its promise; whether that is news."""
+def mend(url: str, jobs: Sequence[Job], now: datetime) -> list[Job]:
+    """Note whose files can be used again, where no watch looks after a promise; returns those of whom that is news."""
     with engine(url).begin() as connection:
-        return _mend(connection, job, now)
+        broken = set(connection.execute(sa.text(_SQL["broken"])).scalars())
+        return [job for job in jobs if job.name in broken and _mend(connection, job, now)]
 
 
 def _note_due(
@@ -118,11 +120,11 @@ def _after_mending(
 
 def _mend(connection: sa.Connection, job: Job, now: datetime) -> bool:
     watched = connection.execute(sa.text(_SQL["lock"]), {"job": job.name}).one_or_none()
-    is_news = watched is not None and watched.broken_since is not None and not (job.promise and watched.since)
-    if is_news:
-        connection.execute(sa.text(_SQL["mended"]), {"job": job.name})
-        _enqueue(connection, job, messages.mended(job, watched.broken_since, now))
-    return is_news
+    if watched is None or watched.broken_since is None or (job.promise and watched.since):
+        return False
+    connection.execute(sa.text(_SQL["mended"]), {"job": job.name})
+    _enqueue(connection, job, messages.mended(job, watched.broken_since, now))
+    return True
 
 
 def _enqueue(connection: sa.Connection, job: Job, alert: outbox.Alert) -> None:

@@ -22,6 +22,10 @@ WHERE job = :job AND (since IS NULL OR withdrawn_at IS NOT NULL)
 -- Has nobody told of anything: what is not kept of a promise that is back is news.
 UPDATE scoring.due_dates SET incident = NULL, told = '{}' WHERE job = :job AND incident IS NOT NULL
 
+-- name: broken
+-- The jobs whose files could not be used when they were last looked at.
+SELECT job FROM scoring.watched_jobs WHERE broken_since IS NOT NULL
+
 -- name: mended
 -- Notes that a job file can be used again.
 UPDATE scoring.watched_jobs SET broken_since = NULL WHERE job = :job AND broken_since IS NOT NULL

@@ -120,7 +120,7 @@ def test_an_address_that_cannot_be_used_keeps_no_other_from_its_message(home: Ho
     ("part", "reason"),
     [
         # Apprise leaves out what is no address, and an empty letter-box would have taken every message.
-        ("to=team", "names nobody who can get mail. Correct its `to`"),
+        ("to=team", "no mail can be made: the address names nobody who can get mail. Correct the address"),
         ("to=team@example.com&from=a%0Ab<scoring@example.com>", "no mail can be made: Header values"),
     ],
 )
