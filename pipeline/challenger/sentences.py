@@ -41,8 +41,8 @@ def of(compared: Comparison) -> Iterator[str]:
     else:
         yield (
             f"{label} beside what was published, on {_dates(together.days)}: {together.verdict}. "
-            f"Its {compared.loss} is {_signed(together.mean)} a day, {_between(together)}; the evidence has {together.evidence:.0%} of its "
-            "limit."
+            f"Its {compared.loss} is {_signed(together.mean)} a day, {_between(together)}; "
+            f"the evidence has {together.evidence:.0%} of its limit."
         )
     if seen:
         yield f"Not counted: {_dates(seen)} on which one of the versions was trained."

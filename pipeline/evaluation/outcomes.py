@@ -126,11 +126,7 @@ def required(job: Job) -> OutcomesSection:
 
 
 def published(database_url: str, job: str, score_date: date) -> tuple[dict[str, Any], int]:
-    """The row of the published run, with its ledger, and how many entities have a score of it.
-
-    Raises:
-        NothingToDo: no run of that score date is published.
-    """
+    """The row of the published run, with its ledger, and how many entities it has; raises `NothingToDo` without one."""
     with postgres.engine(database_url).connect() as connection:
         values = {"job": job, "score_date": score_date}
         published = connection.execute(sa.text(_SQL["published"]), values).one_or_none()
@@ -142,12 +138,7 @@ def published(database_url: str, job: str, score_date: date) -> tuple[dict[str, 
 def true_values(
     workspace: Workspace, job: Job, score_date: date, pinned: PinnedVersion, sample: ScoredSample
 ) -> Outcomes:
-    """The outcome of each entity of a sample; NaN where it has none yet.
-
-    Raises:
-        OutcomeError: the job names no outcomes.
-        OutcomesQueryError: the outcomes query lacks a column, or its outcomes are unknown or contradict each other.
-    """
+    """The outcome of each entity of a sample; raises as `evaluate` does."""
     rule = required(job)
     column = ground_truth.column_of(job, pinned.manifest)
     query, values = _query(workspace, job, rule, score_date)
