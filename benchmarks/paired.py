@@ -14,6 +14,7 @@ import argparse
 from collections.abc import Callable
 
 import numpy as np
+import numpy.typing as npt
 
 from benchmarks import tables
 from benchmarks.nights import Nights
@@ -104,9 +105,12 @@ def _loss(night: Night, noise: Noise | None, random: np.random.Generator) -> flo
     return float(np.logaddexp(0, np.where(outcome == 1, -noisy, noisy)).mean())
 
 
-def _years(random: np.random.Generator, nights: int) -> np.ndarray:
+def _years(random: np.random.Generator, nights: int) -> npt.NDArray[np.int64]:
+    """The nights of so many years, in whole fortnights."""
     begins = random.integers(0, max(nights - PIECE, 1), (YEARS, -(-YEAR // PIECE)))
-    return np.minimum(begins[..., None] + np.arange(PIECE), nights - 1).reshape(YEARS, -1)[:, :YEAR]
+    fortnights = np.minimum(begins[..., None] + np.arange(PIECE), nights - 1)
+    years: npt.NDArray[np.int64] = fortnights.reshape(YEARS, -1)[:, :YEAR]
+    return years
 
 
 if __name__ == "__main__":
