@@ -39,6 +39,7 @@ INDIFFERENT = (
     "cli",
     "embedded",
     "errors",
+    "estimation",
     "evaluation",
     "exports",
     "inspection",
