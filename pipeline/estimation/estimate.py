@@ -4,7 +4,7 @@ The outcomes so far say what a score stands for, that says what to expect of the
 expectations on the days that are measured say how far the truth may lie from it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,11 +13,11 @@ from pipeline.estimation import intervals
 from pipeline.estimation.expectation import METRICS, expected
 from pipeline.estimation.intervals import LEAST_DAYS
 from pipeline.estimation.recalibration import chances
-from pipeline.estimation.score_bins import ScoreBins
+from pipeline.estimation.score_bins import Floats, ScoreBins
 
-# So many measured days say what a score stands for, and as many say how far days lie from their estimates: a quarter
-# of a year, since what a score stands for changes with the season.
-WINDOW = 90
+# So many measured days say what a score stands for, and as many say how far days lie from their estimates: two months,
+# since both change with the season.
+WINDOW = 60
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def estimate(bins: ScoreBins, days: Sequence[MeasuredDay]) -> Estimate:
         return Estimate(len(days))
     values = {}
     last = errors(days)[-WINDOW:]
-    for metric, value in expected(bins, chances(_pooled(days, len(days)))).items():
+    for metric, value in expected(bins, _chances(days)).items():
         if interval := intervals.of_errors([day[metric] for day in last]):
             low, high = _BOUNDS[metric]
             values[metric] = (
@@ -77,19 +77,19 @@ def estimate(bins: ScoreBins, days: Sequence[MeasuredDay]) -> Estimate:
 
 
 def errors(days: Sequence[MeasuredDay]) -> list[dict[str, float]]:
-    """Of each day what was measured, less what the days before it had let expect; NaN where a metric is not defined."""
-    return list(_errors(days))
+    """The error of each day's estimate by the days before it, in order of date."""
+    return [error(day, days[:place]) for place, day in enumerate(days)]
 
 
-def _errors(days: Sequence[MeasuredDay]) -> Iterator[dict[str, float]]:
-    for place, day in enumerate(days):
-        before = expected(day.bins, chances(_pooled(days, place)))
-        yield {metric: day.metrics.get(metric, np.nan) - before.get(metric, np.nan) for metric in METRICS}
+def error(day: MeasuredDay, before: Sequence[MeasuredDay]) -> dict[str, float]:
+    """What was measured of a day, less what earlier days had let expect; NaN where a metric is not defined."""
+    values = expected(day.bins, _chances(before))
+    return {metric: day.metrics.get(metric, np.nan) - values.get(metric, np.nan) for metric in METRICS}
 
 
-def _pooled(days: Sequence[MeasuredDay], place: int) -> ScoreBins:
-    """The bins of the last days before one of them."""
-    return sum((day.bins for day in days[max(place - WINDOW, 0) : place]), ScoreBins.empty())
+def _chances(days: Sequence[MeasuredDay]) -> Floats:
+    """What the last of these days say that a score stands for."""
+    return chances(sum((day.bins for day in days[-WINDOW:]), ScoreBins.empty()))
 
 
 # Beyond these a metric cannot lie.

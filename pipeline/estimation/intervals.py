@@ -16,7 +16,8 @@ from pipeline.estimation.score_bins import Floats
 
 # The chance with which a day's metric lies in its interval.
 COVERAGE = 0.9
-# One in twenty of the errors of so many days, and of the next one, lies beyond all the others: fewer have no interval.
+# The next of so many errors is the least with a chance of 1 in 21, and as often the greatest. Of fewer than 19 days the
+# least and the greatest error lie too near for the stated chance.
 LEAST_DAYS = 20
 
 
@@ -38,6 +39,6 @@ def of_errors(errors: Sequence[float] | Floats) -> Interval | None:
     known = known[np.isfinite(known)]
     if len(known) < LEAST_DAYS:
         return None
-    # Of N errors and the next one, each rank is as likely: so many of N + 1 lie below, and as many above.
-    beyond = int((len(known) + 1) * (1 - COVERAGE) / 2 + 1e-9)
-    return Interval(float(known[beyond - 1]), float(known[-beyond]))
+    # Of N errors and the next one, each rank is as likely: the quantiles are those of N + 1.
+    low, high = np.quantile(known, [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2], method="weibull")
+    return Interval(float(low), float(high))

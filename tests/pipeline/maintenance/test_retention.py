@@ -148,7 +148,8 @@ def test_another_jobs_things_stay(home: Home) -> None:
 
 
 METRICS = (
-    "run_metrics", "feature_metrics", "profiles", "outcome_metrics", "outcome_metrics_history", "source_checks",
+    "run_metrics", "feature_metrics", "profiles", "outcome_metrics", "outcome_metrics_history", "outcome_bins",
+    "source_checks",
 )  # fmt: skip
 
 
@@ -162,6 +163,8 @@ def measure(shop: Shop, run: int) -> None:
     """Enter outcomes of a run and what its source gave again, as the pipeline does."""
     call = "SELECT scoring.replace_outcomes(:run, ARRAY[''], ARRAY[''], ARRAY['roc_auc'], ARRAY[0.5])"
     shop.home.sql(call, "predictions", run=run)
+    bins = ", ".join(["ARRAY[5]", *["ARRAY[1.0]"] * 7])
+    shop.home.sql(f"SELECT scoring.replace_outcome_bins(:run, {bins})", "predictions", run=run)
     shop.home.sql("SELECT scoring.enter_source_check(:run, 9, 0, 0, 0, 0, 0, '{}')", "predictions", run=run)
 
 
