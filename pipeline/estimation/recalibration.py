@@ -17,11 +17,11 @@ def chances(measured: ScoreBins) -> Floats:
         stated: Floats = 1 / (1 + np.exp(-odds))
         return stated
     # A web server that reads a page's figures, and a job that is no binary model's, need not wait for it.
-    from sklearn.isotonic import IsotonicRegression
+    from sklearn.isotonic import isotonic_regression
 
     rows = measured["rows"]
     places = np.flatnonzero(rows)
     rates = measured["positives"][places] / rows[places]
-    fitted = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(places, rates, rows[places])
-    between: Floats = fitted.predict(np.arange(BINS))
+    rising = isotonic_regression(rates, sample_weight=rows[places], y_min=0, y_max=1)
+    between: Floats = np.interp(np.arange(BINS), places, rising)
     return between
