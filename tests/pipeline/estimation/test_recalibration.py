@@ -1,13 +1,14 @@
 """pipeline/estimation/recalibration.py: a score stands for what became of such scores, and it rises with the score."""
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.estimation.recalibration import chances
 from pipeline.estimation.score_bins import ScoreBins, log_odds
 
 
+@settings(max_examples=30)
 @given(st.integers(0, 2**31), st.integers(1, 300))
 def test_chances_rise_with_the_score_and_make_as_many_positives_as_there_were(seed: int, rows: int) -> None:
     random = np.random.default_rng(seed)
