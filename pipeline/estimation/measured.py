@@ -35,7 +35,7 @@ def days(database_url: str, job: str, score_date: date, manifest: Manifest, leas
         rows = connection.execute(sa.text(_SQL["days"]), values).mappings().all()
     return [
         MeasuredDay(
-            ScoreBins.read(row), {metric: row[metric] for metric in METRICS if row[metric] is not None}
+            ScoreBins.read(dict(row)), {metric: row[metric] for metric in METRICS if row[metric] is not None}
         )
         for row in rows
     ]

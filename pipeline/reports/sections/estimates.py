@@ -47,12 +47,13 @@ def section(record: Record) -> Estimates | None:
 
 
 def _figures(metrics: Mapping[str, float], outcomes: Mapping[str, float]) -> list[EstimatedFigure]:
-    names = {metric: [f"estimated_{metric}{end}" for end in ("", "_low", "_high")] for metric in METRICS}
-    return [
-        EstimatedFigure(_CAPTIONS[metric], *(metrics[name] for name in ends), outcomes.get(metric))
-        for metric, ends in names.items()
-        if all(name in metrics for name in ends)
-    ]
+    figures = []
+    for metric in METRICS:
+        name = f"estimated_{metric}"
+        if {name, f"{name}_low", f"{name}_high"} <= metrics.keys():
+            low, high = metrics[f"{name}_low"], metrics[f"{name}_high"]
+            figures.append(EstimatedFigure(_CAPTIONS[metric], metrics[name], low, high, outcomes.get(metric)))
+    return figures
 
 
 _CAPTIONS = {

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
+from pipeline.databases import postgres
 from pipeline.estimation import measured
 from pipeline.estimation.score_bins import ScoreBins
 from pipeline.model import registry
@@ -42,7 +43,7 @@ def before(shop: Shop, score_date: date) -> int:
 
 
 def test_the_days_before_count_once_each_and_keep_what_was_measured(shop: Shop) -> None:
-    enter(shop, drawn.measured(shop, [0.9] * 3, **FIGURES))
+    enter(shop, drawn.measured(shop, [0.9] * 3, log_loss=0.5, brier=0.2, accuracy=0.8))
     manifest = registry.resolve(shop.home.path, "shop", "champion").manifest
     days = measured.days(shop.home.workspace.predictions, shop.job, day(3), manifest, 30)
     assert [dict(each.metrics) for each in days] == [FIGURES, FIGURES]
@@ -63,6 +64,6 @@ def test_a_run_that_was_never_published_takes_no_outcomes(shop: Shop) -> None:
     run = shop.hold()
     with (
         pytest.raises(sa.exc.ProgrammingError, match=f"run {run} was never published"),
-        measured.postgres.engine(shop.home.workspace.predictions).begin() as connection,
+        postgres.engine(shop.home.workspace.predictions).begin() as connection,
     ):
         measured.enter(connection, run, BINS)
