@@ -196,7 +196,7 @@ def test_metrics_go_after_the_scores_and_published_runs_keep_theirs(shop: Shop) 
     assert prune(shop).gone == listed
     assert prune(shop) == Pruned((), ())
     assert all(kept)
-    assert (metrics(shop, old), metrics(shop, new)) == ([0] * 6, kept)
+    assert (metrics(shop, old), metrics(shop, new)) == ([0] * len(METRICS), kept)
     waiting = "SELECT run_id, count(*) FROM scoring.alerts WHERE job = :job GROUP BY run_id ORDER BY run_id"
     assert [row["count"] for row in shop.home.sql(waiting, job=shop.job)] == [2, 3]
     assert [run["metrics_pruned_at"] is not None for run in shop.runs()] == [True, False]
@@ -245,7 +245,9 @@ def test_metrics_of_a_job_go_by_its_own_days_only(home: Home) -> None:
         prune(job)
         before = metrics(job, old)
         gone = {item.what for item in prune(job).gone}
-        assert (gone, metrics(job, old)) == ((set(), before) if job is shop else ({"metrics"}, [0] * 6))
+        assert (gone, metrics(job, old)) == (
+            (set(), before) if job is shop else ({"metrics"}, [0] * len(METRICS))
+        )
     # The janitor names a run, and neither days nor a rule.
     kept = shop.runs()[0]["run_id"]
     call = "SELECT scoring.expire_metrics(:run) AS rows"
