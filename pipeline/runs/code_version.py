@@ -40,6 +40,7 @@ INDIFFERENT = (
     "cli",
     "embedded",
     "errors",
+    "estimation",
     "evaluation",
     "exports",
     "inspection",
