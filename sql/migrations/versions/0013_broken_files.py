@@ -8,7 +8,7 @@ from alembic import op
 from pipeline.project import SQL
 
 revision = "0013"
-down_revision = "0008"
+down_revision = "0010"
 
 
 def upgrade() -> None:
