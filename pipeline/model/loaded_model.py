@@ -41,6 +41,13 @@ class Model:
         Raises:
             ModelError: the scores are not one finite number a row (and class), or no probabilities.
         """
+        try:
+            return self._score(frame)
+        except SystemExit as error:
+            # A command would else end as its model says: with 0, though nothing is published.
+            raise RuntimeError(f"SystemExit: {error}") from error
+
+    def _score(self, frame: pd.DataFrame) -> Scores:
         task = self.manifest.task
         raw = self.estimator.predict(frame) if task == "regression" else self.estimator.predict_proba(frame)
         values = np.asarray(raw, dtype=np.float64)
