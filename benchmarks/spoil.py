@@ -16,6 +16,10 @@ Change = Callable[[pd.DataFrame, pd.DataFrame], pd.DataFrame]
 Floats = npt.NDArray[np.float64]
 
 
+# What is done to a night's rows by a fault that stays, on its first, second, ... night.
+Lasting = Callable[[pd.DataFrame, int], pd.DataFrame]
+
+
 @dataclass(frozen=True)
 class Fault:
     """What is done to a night.
@@ -71,6 +75,33 @@ def _doubled(rows: pd.DataFrame, _: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([rows, again], ignore_index=True)
 
 
+def _some_nulls(column: str, share: float, more: float, rows: pd.DataFrame, number: int) -> pd.DataFrame:
+    """A share of nulls, and so much more on each night."""
+    gone = np.random.default_rng([SEED, number]).random(len(rows)) < share + more * number
+    return rows.assign(**{column: rows[column].astype(float).mask(gone)})
+
+
+def _longer(column: str, factor: float, rows: pd.DataFrame, _: int) -> pd.DataFrame:
+    longer = rows[column] * factor
+    return rows.assign(
+        **{column: longer.round().astype(rows[column].dtype) if rows[column].dtype.kind == "i" else longer}
+    )
+
+
+def _some_renamed(column: str, share: float, rows: pd.DataFrame, number: int) -> pd.DataFrame:
+    renamed = np.random.default_rng([SEED, number]).random(len(rows)) < share
+    return rows.assign(**{column: rows[column].mask(renamed, "renamed")})
+
+
+def _in_slice(
+    column: str, slice_column: str, value: str, factor: float, rows: pd.DataFrame, _: int
+) -> pd.DataFrame:
+    changed = rows[column].where(rows[slice_column] != value, rows[column] * factor)
+    return rows.assign(
+        **{column: changed.round().astype(rows[column].dtype) if rows[column].dtype.kind == "i" else changed}
+    )
+
+
 _SHIFTED = {"columns shifted by one": Fault(_shifted)}
 _UNITS = {
     "Celsius for Fahrenheit": Fault(lambda rows, _: rows.assign(temp=(rows["temp"] - 32) / 1.8)),
@@ -91,6 +122,16 @@ FLIGHTS: Mapping[str, Fault] = {
     **_UNITS,
     **_SHIFTED,
     **_ANYWHERE,
+}
+FLIGHTS_LASTING: Mapping[str, Lasting] = {
+    "3 % nulls in seats": partial(_some_nulls, "seats", 0.03, 0.0),
+    "nulls in seats, 0.3 % more a night": partial(_some_nulls, "seats", 0.0, 0.003),
+    "distance 5 % longer": partial(_longer, "distance", 1.05),
+    "temperature 10 % higher": partial(_longer, "temp", 1.1),
+    "3 % of the carriers renamed": partial(_some_renamed, "carrier", 0.03),
+    "seats zeroed, carrier MQ only": partial(_in_slice, "seats", "carrier", "MQ", 0.0),
+    "distance in km, carrier WN only": partial(_in_slice, "distance", "carrier", "WN", _KM),
+    "distance in km, carrier US only": partial(_in_slice, "distance", "carrier", "US", _KM),
 }
 DRAWN: Mapping[str, Fault] = {
     "price zeroed": Fault(partial(_zeroed, "price")),

@@ -14,6 +14,7 @@ from datetime import date
 from functools import lru_cache
 
 import numpy as np
+import numpy.typing as npt
 
 from pipeline.monitoring.bins import Bins, Counts
 from pipeline.monitoring.calibration import Distance, Floats, Scale
@@ -37,8 +38,13 @@ class PreviousRun:
 
 def comparable(reference: Reference, score_date: date, previous: PreviousRun) -> bool:
     """Whether the previous run has every column, and training shows how days change over so many days."""
-    places, _ = _pairs(reference, (score_date - previous.score_date).days)
-    return set(reference.counts) <= set(previous.counts) and len(places) >= ENOUGH_DAYS
+    gap = (score_date - previous.score_date).days
+    return set(reference.counts) <= set(previous.counts) and enough(reference, gap)
+
+
+def enough(reference: Reference, days: int) -> bool:
+    """Whether training shows how days change over so many days."""
+    return len(_pairs(reference, days)[0]) >= ENOUGH_DAYS
 
 
 def distances(
@@ -68,6 +74,11 @@ def distances(
 def max_statistic(reference: Reference, days: int) -> tuple[list[int], Floats]:
     """The places of the training days that have one so many days before, and the largest change of each."""
     return _pairs(reference, days)[0], _SCALE.max_statistic(_training(reference, days))
+
+
+def unusual(reference: Reference, days: int, limit: float) -> tuple[list[int], npt.NDArray[np.bool_]]:
+    """The places of these training days, and which columns of each changed beyond the limit."""
+    return _pairs(reference, days)[0], _SCALE.scaled_by_others(_training(reference, days)) > limit
 
 
 @lru_cache(maxsize=8)
