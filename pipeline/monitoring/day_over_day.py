@@ -14,7 +14,6 @@ from datetime import date
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
 from pipeline.monitoring.bins import Bins, Counts
 from pipeline.monitoring.calibration import Distance, Floats, Scale
@@ -76,9 +75,9 @@ def max_statistic(reference: Reference, days: int) -> tuple[list[int], Floats]:
     return _pairs(reference, days)[0], _SCALE.max_statistic(_training(reference, days))
 
 
-def unusual(reference: Reference, days: int, limit: float) -> tuple[list[int], npt.NDArray[np.bool_]]:
-    """The places of these training days, and which columns of each changed beyond the limit."""
-    return _pairs(reference, days)[0], _SCALE.scaled_by_others(_training(reference, days)) > limit
+def training_unusualness(reference: Reference, days: int, limit: float) -> tuple[list[int], Floats]:
+    """The places of these training days, and by column how unusual the change of each is, in units of the limit."""
+    return _pairs(reference, days)[0], _SCALE.scaled_by_others(_training(reference, days)) / limit
 
 
 @lru_cache(maxsize=8)

@@ -82,16 +82,17 @@ def distances(
 
 
 @lru_cache(maxsize=8)
-def unusual_days(reference: Reference, rate: float) -> npt.NDArray[np.bool_]:
-    """Which training days lie beyond the limit, by column, and last by their number of rows."""
+def training_unusualness(reference: Reference, rate: float) -> Floats:
+    """How unusual each training day is, in units of the limit: by column, and last by its number of rows."""
     far = _SCALE.scaled_by_others(_training(reference))
     if not day_over_day.enough(reference, 1):
-        return far > _limit(reference, rate)
+        unusualness: Floats = far / _limit(reference, rate)
+        return unusualness
     limits = _limits(reference, 1, rate)
-    unusual = far > limits[0]
-    places, changed = day_over_day.unusual(reference, 1, limits[1])
-    unusual[places, :-1] |= changed
-    return unusual
+    unusualness = far / limits[0]
+    places, changed = day_over_day.training_unusualness(reference, 1, limits[1])
+    unusualness[places, :-1] = np.maximum(unusualness[places, :-1], changed)
+    return unusualness
 
 
 def _by_day(

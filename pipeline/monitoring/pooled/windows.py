@@ -91,6 +91,27 @@ def enough(reference: Reference, size: int) -> bool:
     return reference.by_day and len(reference.training_days) >= ENOUGH * size
 
 
+def withheld(reference: Reference, runs: float | None) -> Iterator[str]:
+    """Which looks were not taken, and why, as sentences.
+
+    Args:
+        reference: the training days.
+        runs: how many published runs there were, the run itself with them; None where nobody counted them.
+    """
+    days = len(reference.training_days)
+    for size in SIZES if reference.by_day else ():
+        if not enough(reference, size):
+            yield (
+                f"The last {size} runs are not looked at together: that takes {ENOUGH * size} training days, and the "
+                f"model has {days}."
+            )
+        elif runs is not None and runs < size:
+            yield (
+                f"The last {size} runs are looked at together once the model has as many that are published; "
+                f"with this one it has {runs:.0f}."
+            )
+
+
 def ends(days: Sequence[date], size: int) -> npt.NDArray[np.intp]:
     """The places of the days with which a window ends; days that lie far apart are in none."""
     numbers = np.array([day.toordinal() for day in days])
@@ -130,7 +151,7 @@ def of(reference: Reference, size: int, rate: float) -> Windows | None:
     """
     if not enough(reference, size):
         return None
-    ordinary = ~drift.unusual_days(reference, rate)
+    ordinary = drift.training_unusualness(reference, rate) <= 1
     last = ends(reference.training_days, size)
     last = last[(_summed(ordinary, last, size) * 2 > size).all(axis=1)]
     statistics, largest = np.empty((len(last), ordinary.shape[1])), []
