@@ -16,10 +16,6 @@ Change = Callable[[pd.DataFrame, pd.DataFrame], pd.DataFrame]
 Floats = npt.NDArray[np.float64]
 
 
-# What is done to a night's rows by a fault that stays, on its first, second, ... night.
-Lasting = Callable[[pd.DataFrame, int], pd.DataFrame]
-
-
 @dataclass(frozen=True)
 class Fault:
     """What is done to a night.
@@ -31,6 +27,21 @@ class Fault:
 
     rows: Change = lambda rows, _: rows
     scores: Callable[[Floats], Floats] = lambda scores: scores
+
+
+@dataclass(frozen=True)
+class Lasting:
+    """What is done to a night, and to those after it.
+
+    Attributes:
+        column: the one in which it is.
+        rows: to its rows; on its first, second, ... night.
+        grows: whether the nights differ.
+    """
+
+    column: str
+    rows: Callable[[pd.DataFrame, int], pd.DataFrame]
+    grows: bool = False
 
 
 def _shifted(rows: pd.DataFrame, _: pd.DataFrame) -> pd.DataFrame:
@@ -75,21 +86,21 @@ def _doubled(rows: pd.DataFrame, _: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([rows, again], ignore_index=True)
 
 
-def _some_nulls(column: str, share: float, more: float, rows: pd.DataFrame, number: int) -> pd.DataFrame:
-    """A share of nulls, and so much more on each night."""
-    gone = np.random.default_rng([SEED, number]).random(len(rows)) < share + more * number
+def _some_nulls(column: str, share: float, rows: pd.DataFrame, _: int) -> pd.DataFrame:
+    gone = np.random.default_rng([SEED, len(rows)]).random(len(rows)) < share
     return rows.assign(**{column: rows[column].astype(float).mask(gone)})
 
 
+def _more_nulls(column: str, share: float, rows: pd.DataFrame, number: int) -> pd.DataFrame:
+    return _some_nulls(column, share * number, rows, number)
+
+
 def _longer(column: str, factor: float, rows: pd.DataFrame, _: int) -> pd.DataFrame:
-    longer = rows[column] * factor
-    return rows.assign(
-        **{column: longer.round().astype(rows[column].dtype) if rows[column].dtype.kind == "i" else longer}
-    )
+    return rows.assign(**{column: _in_the_type_of(rows[column], rows[column] * factor)})
 
 
-def _some_renamed(column: str, share: float, rows: pd.DataFrame, number: int) -> pd.DataFrame:
-    renamed = np.random.default_rng([SEED, number]).random(len(rows)) < share
+def _some_renamed(column: str, share: float, rows: pd.DataFrame, _: int) -> pd.DataFrame:
+    renamed = np.random.default_rng([SEED, len(rows)]).random(len(rows)) < share
     return rows.assign(**{column: rows[column].mask(renamed, "renamed")})
 
 
@@ -97,9 +108,11 @@ def _in_slice(
     column: str, slice_column: str, value: str, factor: float, rows: pd.DataFrame, _: int
 ) -> pd.DataFrame:
     changed = rows[column].where(rows[slice_column] != value, rows[column] * factor)
-    return rows.assign(
-        **{column: changed.round().astype(rows[column].dtype) if rows[column].dtype.kind == "i" else changed}
-    )
+    return rows.assign(**{column: _in_the_type_of(rows[column], changed)})
+
+
+def _in_the_type_of(column: "pd.Series[Any]", values: "pd.Series[Any]") -> "pd.Series[Any]":
+    return values.round().astype(column.dtype) if column.dtype.kind == "i" else values
 
 
 _SHIFTED = {"columns shifted by one": Fault(_shifted)}
@@ -124,14 +137,15 @@ FLIGHTS: Mapping[str, Fault] = {
     **_ANYWHERE,
 }
 FLIGHTS_LASTING: Mapping[str, Lasting] = {
-    "3 % nulls in seats": partial(_some_nulls, "seats", 0.03, 0.0),
-    "nulls in seats, 0.3 % more a night": partial(_some_nulls, "seats", 0.0, 0.003),
-    "distance 5 % longer": partial(_longer, "distance", 1.05),
-    "temperature 10 % higher": partial(_longer, "temp", 1.1),
-    "3 % of the carriers renamed": partial(_some_renamed, "carrier", 0.03),
-    "seats zeroed, carrier MQ only": partial(_in_slice, "seats", "carrier", "MQ", 0.0),
-    "distance in km, carrier WN only": partial(_in_slice, "distance", "carrier", "WN", _KM),
-    "distance in km, carrier US only": partial(_in_slice, "distance", "carrier", "US", _KM),
+    "2 % nulls in seats": Lasting("seats", partial(_some_nulls, "seats", 0.02)),
+    "nulls in seats, 0.2 % more a night": Lasting("seats", partial(_more_nulls, "seats", 0.002), grows=True),
+    "distance 5 % longer": Lasting("distance", partial(_longer, "distance", 1.05)),
+    "temperature 10 % higher": Lasting("temp", partial(_longer, "temp", 1.1)),
+    "3 % of the carriers renamed": Lasting("carrier", partial(_some_renamed, "carrier", 0.03)),
+    "seats zeroed, carrier MQ only": Lasting("seats", partial(_in_slice, "seats", "carrier", "MQ", 0.0)),
+    "distance in km, carrier US only": Lasting(
+        "distance", partial(_in_slice, "distance", "carrier", "US", _KM)
+    ),
 }
 DRAWN: Mapping[str, Fault] = {
     "price zeroed": Fault(partial(_zeroed, "price")),

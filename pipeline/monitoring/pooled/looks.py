@@ -13,7 +13,7 @@ from pipeline.monitoring.profile import Profile
 from pipeline.monitoring.references import Reference
 
 # What each pooled look has of the rate; the run by itself has the rest.
-SHARE = 0.2
+SHARE = 0.1
 
 
 def distances(

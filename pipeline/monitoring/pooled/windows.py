@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -116,7 +117,8 @@ def ends(days: Sequence[date], size: int) -> npt.NDArray[np.intp]:
     """The places of the days with which a window ends; days that lie far apart are in none."""
     numbers = np.array([day.toordinal() for day in days])
     last = np.arange(size - 1, len(days))
-    return last[numbers[last] - numbers[last - size + 1] < 2 * size]
+    near: npt.NDArray[np.intp] = last[numbers[last] - numbers[last - size + 1] < 2 * size]
+    return near
 
 
 def distances(reference: Reference, runs: PooledRuns, windows: Windows, limit: float) -> list[Distance]:
@@ -191,20 +193,18 @@ def _statistics(
     weekdays = _weekdays(reference)
     ratios = np.zeros(len(weekdays))
     for place in np.flatnonzero(~outside & ordinary[:, -1]):
-        ratios[place] = drift.off(
-            reference.rows[place], weekdays[place], reference.rows[outside], weekdays[outside]
-        )
+        rows, weekday = int(reference.rows[place]), int(weekdays[place])
+        ratios[place] = drift.off(rows, weekday, reference.rows[outside], weekdays[outside])
     of_rows = _summed(ratios[:, None], last, size) / _summed(ordinary[:, -1:], last, size)
     return np.column_stack([*columns, np.abs(of_rows)])
 
 
-def _summed(
-    values: npt.NDArray[np.generic], last: npt.NDArray[np.intp], size: int
-) -> npt.NDArray[np.generic]:
+def _summed(values: npt.NDArray[Any], last: npt.NDArray[np.intp], size: int) -> npt.NDArray[Any]:
     """The sums of windows, along the first axis."""
     sums = np.cumsum(values, axis=0)
     first = last - size
-    return sums[last] - np.where((first >= 0)[:, None], sums[first], 0)
+    summed: npt.NDArray[Any] = sums[last] - np.where((first >= 0)[:, None], sums[first], 0)
+    return summed
 
 
 def _weekdays(reference: Reference) -> Counts:

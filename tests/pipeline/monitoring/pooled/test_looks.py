@@ -54,7 +54,7 @@ def test_in_what_a_run_is_unusual_by_itself_it_is_not_pooled(reference: Referenc
 
 
 def test_the_looks_share_one_rate(reference: Reference, faulty: Profile) -> None:
-    """A pooled look that is taken has a fifth of it, and the run by itself what is left."""
+    """A pooled look that is taken has a tenth of it, and the run by itself what is left."""
     day = START + timedelta(days=NIGHTS + 7)
     pooled = [before(reference, faulty, size) for size in (7, 28)]
     for number in range(3):
