@@ -192,9 +192,9 @@ def _statistics(
         columns.append(np.log(_SMALL_PSI + drift.psi(_summed(kept, last, size), kept[outside].sum(axis=0))))
     weekdays = _weekdays(reference)
     ratios = np.zeros(len(weekdays))
-    for place in np.flatnonzero(~outside & ordinary[:, -1]):
-        rows, weekday = int(reference.rows[place]), int(weekdays[place])
-        ratios[place] = drift.off(rows, weekday, reference.rows[outside], weekdays[outside])
+    for day in np.flatnonzero(~outside & ordinary[:, -1]):
+        rows, weekday = int(reference.rows[day]), int(weekdays[day])
+        ratios[day] = drift.off(rows, weekday, reference.rows[outside], weekdays[outside])
     of_rows = _summed(ratios[:, None], last, size) / _summed(ordinary[:, -1:], last, size)
     return np.column_stack([*columns, np.abs(of_rows)])
 

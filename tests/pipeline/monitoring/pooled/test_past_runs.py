@@ -11,6 +11,7 @@ from pipeline.monitoring.pooled import past_runs
 from pipeline.monitoring.pooled.past_runs import PastRun, PastRuns
 from pipeline.monitoring.profile import SCORE
 from pipeline.payloads import Cost, Deployment, Run
+from pipeline.reports.report import report
 from tests.home import NIGHT, Home
 from tests.pipeline.monitoring.training import NIGHTS, START, night, registered
 from tests.pipeline.shop import Shop, open_shop
@@ -67,6 +68,13 @@ def test_a_fault_that_stays_is_found_once_it_is_told_and_ends(home: Home, nights
     assert home.sql(view, "analyst", run_id=publications[days[6]].run_id) == [
         {"beyond": True, "unusualness_28_runs": None}
     ]
+
+    page = report(home.server.connections["analyst"], home.path, publications[days[6]].run_id)
+    assert "last 7 runs together" in page
+    assert (
+        "The last 28 runs are looked at together once the model has as many that are published; with this"
+        in page
+    )
 
     pinned = registry.resolve(home.path, "shop", "champion")
     reference = references.load(pinned)
