@@ -1,6 +1,6 @@
 """Faults that stay, and begin small: which look finds them (`python -m benchmarks.drift`).
 
-A fault begins on every twelfth later night, and stays for 28. Counted is in how many of these episodes a look finds
+A fault begins on every 24th later night, and stays for 28. Counted is in how many of these episodes a look finds
 something in the fault's column, and in how many of the same nights without it. Nights before were published without
 the fault.
 """
@@ -21,7 +21,7 @@ from pipeline.monitoring.calibration import Distance
 from pipeline.monitoring.pooled.windows import SIZES
 
 STAYS = 28  # nights
-EVERY = 12  # a fault begins on every so many nights
+EVERY = 24  # a fault begins on every so many nights
 
 
 def print_power(nights: Nights, rate: float) -> None:

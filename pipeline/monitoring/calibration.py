@@ -121,13 +121,12 @@ class Scale:
         *,
         weak: bool = False,
         since: date | None = None,
-        runs: int = 1,
     ) -> list[Distance]:
         """A run's statistics beside those of normal days (or samples), of shape (days, columns)."""
         unusualness = self.scaled(statistics, normal) / limit
         as_far = (normal >= statistics).sum(axis=0)
         return [
-            Distance(column, value, float(scaled), int(count), len(normal), weak, since, runs)
+            Distance(column, value, float(scaled), int(count), len(normal), weak, since)
             for column, value, scaled, count in zip(columns, values, unusualness, as_far, strict=True)
         ]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from pipeline.integrations import quality_messages
-from pipeline.monitoring.pooled import windows
+from pipeline.monitoring.pooled import looks, windows
 from pipeline.monitoring.references import Reference
 from pipeline.reports import queries, render
 from pipeline.reports.days import DaySummary, by_day
@@ -83,7 +83,7 @@ def report(predictions: str, home: Path, run_id: int, links: Links | None = None
         scores=_drawn(record.profiles, reference, _SCORE, "Scores", charts.BROAD),
         features=_features(record, reference),
         reference=reference,
-        withheld=list(windows.withheld(reference, record.metrics.get("runs_to_pool"))) if reference else [],
+        withheld=list(looks.withheld(reference, record.metrics.get("runs_to_pool"))) if reference else [],
         SIZES=windows.SIZES,
         outcomes=outcomes.section(record) if record.outcomes else None,
         late=record.late,

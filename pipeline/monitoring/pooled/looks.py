@@ -1,6 +1,6 @@
 """All looks at a run, together at one rate of false alarms: by itself, and pooled with the last published runs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date
 
@@ -48,6 +48,27 @@ def distances(
             together = _with(runs, profile, score_date, unusual)
             every += windows.distances(reference, together, training, training.limit(rate * SHARE))
     return tuple(sorted(every, key=lambda distance: -distance.unusualness))
+
+
+def withheld(reference: Reference, runs: float | None) -> Iterator[str]:
+    """Which looks were not taken, and why, as sentences.
+
+    Args:
+        reference: the training days.
+        runs: how many published runs there were, the run itself with them; None where nobody counted them.
+    """
+    days = len(reference.training_days)
+    for size in windows.SIZES if reference.by_day else ():
+        if not windows.enough(reference, size):
+            yield (
+                f"The last {size} runs are not looked at together: that takes {windows.ENOUGH * size} training days, "
+                f"and the model has {days}."
+            )
+        elif runs is not None and runs < size:
+            yield (
+                f"The last {size} runs are looked at together once the model has as many that are published; "
+                f"with this one it has {runs:.0f}."
+            )
 
 
 def _with(runs: PooledRuns, profile: Profile, score_date: date, unusual: set[str]) -> PooledRuns:

@@ -12,7 +12,7 @@ exceeds at the rate if the upper half of the largest statistics' square roots is
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
 from typing import Any
@@ -92,27 +92,6 @@ def enough(reference: Reference, size: int) -> bool:
     return reference.by_day and len(reference.training_days) >= ENOUGH * size
 
 
-def withheld(reference: Reference, runs: float | None) -> Iterator[str]:
-    """Which looks were not taken, and why, as sentences.
-
-    Args:
-        reference: the training days.
-        runs: how many published runs there were, the run itself with them; None where nobody counted them.
-    """
-    days = len(reference.training_days)
-    for size in SIZES if reference.by_day else ():
-        if not enough(reference, size):
-            yield (
-                f"The last {size} runs are not looked at together: that takes {ENOUGH * size} training days, and the "
-                f"model has {days}."
-            )
-        elif runs is not None and runs < size:
-            yield (
-                f"The last {size} runs are looked at together once the model has as many that are published; "
-                f"with this one it has {runs:.0f}."
-            )
-
-
 def ends(days: Sequence[date], size: int) -> npt.NDArray[np.intp]:
     """The places of the days with which a window ends; days that lie far apart are in none."""
     numbers = np.array([day.toordinal() for day in days])
@@ -139,7 +118,8 @@ def distances(reference: Reference, runs: PooledRuns, windows: Windows, limit: f
         statistics.append(abs(values[-1]))
         places.append(len(windows.ordinary))
     normal = windows.statistics[:, places]
-    return _SCALE.distances(names, values, np.array(statistics), normal, limit, runs=runs.size)
+    distances = _SCALE.distances(names, values, np.array(statistics), normal, limit)
+    return [replace(distance, runs=runs.size) for distance in distances]
 
 
 @lru_cache(maxsize=8)
