@@ -91,10 +91,6 @@ def _some_nulls(column: str, share: float, rows: pd.DataFrame, _: int) -> pd.Dat
     return rows.assign(**{column: rows[column].astype(float).mask(gone)})
 
 
-def _more_nulls(column: str, share: float, rows: pd.DataFrame, number: int) -> pd.DataFrame:
-    return _some_nulls(column, share * number, rows, number)
-
-
 def _longer(column: str, factor: float, rows: pd.DataFrame, _: int) -> pd.DataFrame:
     return rows.assign(**{column: _in_the_type_of(rows[column], rows[column] * factor)})
 
@@ -102,6 +98,10 @@ def _longer(column: str, factor: float, rows: pd.DataFrame, _: int) -> pd.DataFr
 def _some_renamed(column: str, share: float, rows: pd.DataFrame, _: int) -> pd.DataFrame:
     renamed = np.random.default_rng([SEED, len(rows)]).random(len(rows)) < share
     return rows.assign(**{column: rows[column].mask(renamed, "renamed")})
+
+
+def _more_renamed(column: str, share: float, rows: pd.DataFrame, number: int) -> pd.DataFrame:
+    return _some_renamed(column, share * number, rows, number)
 
 
 def _in_slice(
@@ -137,11 +137,13 @@ FLIGHTS: Mapping[str, Fault] = {
     **_ANYWHERE,
 }
 FLIGHTS_LASTING: Mapping[str, Lasting] = {
+    "1 % of the carriers renamed": Lasting("carrier", partial(_some_renamed, "carrier", 0.01)),
+    "carriers renamed, 0.1 % more a night": Lasting(
+        "carrier", partial(_more_renamed, "carrier", 0.001), grows=True
+    ),
+    "1 % of the origins renamed": Lasting("origin", partial(_some_renamed, "origin", 0.01)),
     "2 % nulls in seats": Lasting("seats", partial(_some_nulls, "seats", 0.02)),
-    "nulls in seats, 0.2 % more a night": Lasting("seats", partial(_more_nulls, "seats", 0.002), grows=True),
     "distance 5 % longer": Lasting("distance", partial(_longer, "distance", 1.05)),
-    "temperature 10 % higher": Lasting("temp", partial(_longer, "temp", 1.1)),
-    "3 % of the carriers renamed": Lasting("carrier", partial(_some_renamed, "carrier", 0.03)),
     "seats zeroed, carrier MQ only": Lasting("seats", partial(_in_slice, "seats", "carrier", "MQ", 0.0)),
     "distance in km, carrier US only": Lasting(
         "distance", partial(_in_slice, "distance", "carrier", "US", _KM)
