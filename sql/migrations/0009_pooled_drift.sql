@@ -33,8 +33,8 @@ CROSS JOIN LATERAL (
 WHERE (SELECT pg_has_role('scoring_analyst', 'USAGE') OR NOT pg_has_role('scoring_job_analyst', 'USAGE'))
       OR current.job IN (SELECT mine.job FROM scoring.my_jobs AS mine);
 COMMENT ON COLUMN scoring.drift_history.unusualness_7_runs IS
-    'The distance of the last 7 published runs taken together, in units of its limit; null where there are fewer, or '
-    'too few training days.';
+    'The distance of the last 7 published runs together, in units of its limit; null where runs or training days are '
+    'too few.';
 COMMENT ON COLUMN scoring.drift_history.unusualness_28_runs IS
-    'The distance of the last 28 published runs taken together, in units of its limit; null where there are fewer, or '
-    'too few training days.';
+    'The distance of the last 28 published runs together, in units of its limit; null where runs or training days are '
+    'too few.';

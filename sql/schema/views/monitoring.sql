@@ -58,11 +58,11 @@ COMMENT ON COLUMN scoring.drift_history.change_last_night IS
     'By how many bins the rows moved on average since the last published date; between categories every move '
     'counts 1.';
 COMMENT ON COLUMN scoring.drift_history.unusualness_7_runs IS
-    'The distance of the last 7 published runs taken together, in units of its limit; null where there are fewer, or '
-    'too few training days.';
+    'The distance of the last 7 published runs together, in units of its limit; null where runs or training days are '
+    'too few.';
 COMMENT ON COLUMN scoring.drift_history.unusualness_28_runs IS
-    'The distance of the last 28 published runs taken together, in units of its limit; null where there are fewer, or '
-    'too few training days.';
+    'The distance of the last 28 published runs together, in units of its limit; null where runs or training days are '
+    'too few.';
 
 CREATE VIEW scoring.model_quality WITH (security_barrier) AS
 SELECT runs.job, runs.score_date, runs.run_id, runs.model_name, runs.model_version, runs.served_by,
