@@ -36,6 +36,7 @@ DECISIVE = (
 # The others: what notifies, shows, measures, keeps and removes.
 INDIFFERENT = (
     "__main__",
+    "challenger",
     "cli",
     "embedded",
     "errors",
