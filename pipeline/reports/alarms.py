@@ -135,6 +135,7 @@ _CHECKS = {
     "constant_score": "one score for all rows",
     "drift": "features drift",
     "score_drift": "scores drift",
+    "lasting_drift": "drift that stays",
     "volume": "an unusual number of rows",
     "model_age": "an old model",
     "in_sample": "the model was trained on this day",
