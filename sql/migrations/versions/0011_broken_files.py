@@ -7,7 +7,7 @@ from alembic import op
 
 from pipeline.project import SQL
 
-revision = "0013"
+revision = "0011"
 down_revision = "0010"
 
 
@@ -15,7 +15,7 @@ def upgrade() -> None:
     """Grant what that takes, and replace the view."""
     view = (SQL / "schema" / "views" / "punctuality.sql").read_text(encoding="utf-8")
     for statements in (
-        (SQL / "migrations" / "0013_broken_files.sql").read_text(encoding="utf-8"),
+        (SQL / "migrations" / "0011_broken_files.sql").read_text(encoding="utf-8"),
         view.replace("CREATE VIEW", "CREATE OR REPLACE VIEW", 1),
     ):
         op.get_bind().exec_driver_sql(statements, execution_options={"no_parameters": True})
