@@ -79,6 +79,7 @@ def register(
     ] = None,
 ) -> None:
     """Take a trained scikit-learn model into the store as its next version."""
+    from pipeline.model import content
     from pipeline.registration.register import Registration, register
 
     registration = Registration(
@@ -99,7 +100,7 @@ def register(
     manifest = pinned.manifest
     out.print(
         f"registered {name} version {manifest.version}: {manifest.task}, {len(manifest.columns)} features, "
-        f"SHA-256 {pinned.sha256}\n{pinned.folder}\nReview and commit models/{name}.",
+        f"SHA-256 {pinned.sha256}\n{content.places(pinned)}{pinned.folder}\nReview and commit models/{name}.",
         highlight=False,
         markup=False,
         soft_wrap=True,

@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict
 
 from pipeline.contract.contract import Column, Contract
 
+MODEL, REFERENCE, PROFILE = "model.joblib", "reference.parquet", "profile.json"
+
 Task = Literal["binary", "multiclass", "regression"]
 
 
@@ -31,6 +33,7 @@ class Manifest(BaseModel):
         golden_rows: rows of the reference that every load of the model scores again.
         golden_scores: the scores that they must get: one number a row, or one a class.
         profile_sha256: digest of profile.json; None for a version that was registered without one.
+        outside: size in bytes of each file that is not in git and in the artefact store, by name.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
@@ -57,6 +60,7 @@ class Manifest(BaseModel):
     labels: Literal["scores", "predict"] = "scores"
     concurrent: bool = False
     score_seconds: float = 0.0
+    outside: dict[str, int] = {}
 
     @property
     def label(self) -> str:
@@ -68,6 +72,12 @@ class Manifest(BaseModel):
         if self.training_start is None or self.training_end is None:
             return None
         return self.training_start <= day <= self.training_end
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """SHA-256 of each file that may be large, by name."""
+        digests = {MODEL: self.sha256, REFERENCE: self.reference_sha256}
+        return digests | ({PROFILE: self.profile_sha256} if self.profile_sha256 else {})
 
     @property
     def contract(self) -> Contract:

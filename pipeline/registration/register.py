@@ -15,7 +15,7 @@ from pipeline.errors import UsageError
 from pipeline.model.artifact import ModelError, unpickle_and_name_modules
 from pipeline.model.files import sha256
 from pipeline.model.loaded_model import Model
-from pipeline.model.manifest import Manifest, PinnedVersion
+from pipeline.model.manifest import MODEL, PROFILE, REFERENCE, Manifest, PinnedVersion
 from pipeline.model.requirements import requirements_of
 from pipeline.monitoring import references
 from pipeline.registration import reference
@@ -87,10 +87,10 @@ def register(home: Path, registration: Registration) -> PinnedVersion:
             feature is not known when a run scores: the outcome, a copy of it, a time after the score date.
         ContractError: the reference lacks a feature, or holds values that no model takes.
     """
-    files = {"model.joblib": _read(registration.artefact), "reference.parquet": _read(registration.reference)}
-    estimator, modules = unpickle_and_name_modules(files["model.joblib"], str(registration.artefact))
+    files = {MODEL: _read(registration.artefact), REFERENCE: _read(registration.reference)}
+    estimator, modules = unpickle_and_name_modules(files[MODEL], str(registration.artefact))
     requirements = requirements_of(modules, str(registration.artefact))
-    rows = reference.read_rows(files["reference.parquet"], registration.reference)
+    rows = reference.read_rows(files[REFERENCE], registration.reference)
     if rows.empty:
         raise ModelError(
             f"{registration.reference}: no rows. The reference is a sample of the training rows."
@@ -104,7 +104,7 @@ def register(home: Path, registration: Registration) -> PinnedVersion:
     profiles = references.build(whole, manifest, *columns)
     profile = replace(profiles, losses=day_losses(whole, rows, manifest, *columns)).content()
     manifest = manifest.model_copy(update={"profile_sha256": sha256(profile)})
-    files = {**files, references.FILE: profile}
+    files = {**files, PROFILE: profile}
     return save(home, manifest, files, registration.card, registration.alias)
 
 
@@ -132,8 +132,8 @@ def _manifest(
         task=task,
         classes=classes,
         threshold=registration.threshold if task == "binary" else None,
-        sha256=sha256(files["model.joblib"]),
-        reference_sha256=sha256(files["reference.parquet"]),
+        sha256=sha256(files[MODEL]),
+        reference_sha256=sha256(files[REFERENCE]),
         reference_rows=len(rows),
         outcome=registration.outcome,
         training_start=start,

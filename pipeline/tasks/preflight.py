@@ -19,7 +19,7 @@ from pipeline.errors import ScoringError, named
 from pipeline.evaluation import outcomes
 from pipeline.extraction import readiness
 from pipeline.integrations import dependencies
-from pipeline.model import registry
+from pipeline.model import content, registry
 from pipeline.model.loaded_model import Model
 from pipeline.tasks.rehearsal import CheckError, rehearse
 from pipeline.training.reference_check import reread
@@ -64,6 +64,7 @@ def check(
         yield CheckResult("model", True, detail)
     except _FAILURES as error:
         yield _failed("model", error)
+    yield _find("versions", lambda: _versions(job, workspace))
     if model is not None:
         yield from _of_model(job, workspace, score_date, model)
     if job.fallback == "champion_previous":
@@ -119,6 +120,18 @@ def _model(job: Job, workspace: Workspace, alias: str = "") -> tuple[Model, str]
         f"as pinned, scikit-learn {manifest.libraries['scikit-learn']}, {len(manifest.golden_rows)} golden rows "
         "as recorded, reference as registered"
     )
+
+
+def _versions(job: Job, workspace: Workspace) -> str:
+    """Whether every registered version could be loaded, as far as its files' sizes tell."""
+    home, name = workspace.home, job.model.name
+    pins, _ = registry.versions(home, name)
+    lacking = [
+        each for version in pins for each in content.lacking(registry.resolve(home, name, "", version))
+    ]
+    if lacking:
+        raise CheckError(" ".join(lacking))
+    return f"the files of all {len(pins)} versions of {name} are there, in git or in the artefact store"
 
 
 def _reference(job: Job, workspace: Workspace) -> str:
