@@ -127,7 +127,7 @@ def _versions(job: Job, workspace: Workspace) -> str:
     home, name = workspace.home, job.model.name
     pins, _ = registry.versions(home, name)
     lacking = [
-        each for version in pins for each in content.lacking(registry.resolve(home, name, "", version))
+        each for version in pins for each in content.lacking(registry.unsigned(home, name, version))
     ]
     if lacking:
         raise CheckError(" ".join(lacking))
