@@ -1,6 +1,5 @@
 """Commands that set a project up: databases, sample, models, jobs."""
 
-import json
 import os
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +11,6 @@ from pipeline.cli.console import FAILED, USAGE, AsJson, err, out, print_json, pr
 from pipeline.cli.context import JobName
 from pipeline.config import dates, fields, loader, workspace
 from pipeline.errors import UsageError
-from pipeline.text_files import TextError, decoded
 
 
 def migrate() -> None:
@@ -48,7 +46,10 @@ def sample() -> None:
 def register(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The model's name: a folder below models/.")],
     artefact: Annotated[
-        Path, typer.Argument(metavar="MODEL.JOBLIB", help="The trained model, by joblib.dump.")
+        Path,
+        typer.Argument(
+            metavar="MODEL", help="The trained model: .joblib, .skops, .onnx, .cbm, .ubj, .txt ..."
+        ),
     ],
     reference: Annotated[
         Path, typer.Option(help="Parquet sample of the training rows, in the trained dtypes.")
@@ -77,9 +78,17 @@ def register(
     score_column: Annotated[
         str | None, typer.Option(help="Their column with scores of models that had not seen the row's day.")
     ] = None,
+    classes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--class", help="Label of a class, where the file has none; in the order of its probabilities."
+        ),
+    ] = None,
+    trust: Annotated[list[str] | None, typer.Option(help="A .skops file: a type that was reviewed.")] = None,
 ) -> None:
-    """Take a trained scikit-learn model into the store as its next version."""
+    """Take a trained model into the store as its next version."""
     from pipeline.model import content
+    from pipeline.registration import documents
     from pipeline.registration.register import Registration, register
 
     registration = Registration(
@@ -90,11 +99,13 @@ def register(
         outcome=outcome,
         planned=planned or (),
         threshold=threshold,
-        metrics=_metrics(metrics),
-        card=_text(card) if card else None,
+        metrics=documents.metrics(metrics) if metrics else {},
+        card=documents.text(card) if card else None,
         nights=nights,
         night_column=night_column,
         score_column=score_column,
+        classes=classes or (),
+        trusted=trust or (),
     )
     pinned = register(workspace.home(), registration)
     manifest = pinned.manifest
@@ -170,25 +181,3 @@ def _say(what: str, passed: bool, detail: str) -> bool:
     out.print(f"{'[green]ok  [/green]' if passed else '[red]FAIL[/red]'} {what}: ", end="")
     out.print(detail, highlight=False, markup=False, soft_wrap=True)
     return passed
-
-
-def _metrics(path: Path | None) -> dict[str, float]:
-    if path is None:
-        return {}
-    try:
-        return {str(name): float(value) for name, value in json.loads(_text(path)).items()}
-    except (ValueError, TypeError, AttributeError) as error:
-        raise UsageError(
-            f'{path}: not a JSON object of named numbers, such as {{"roc_auc": 0.75}}: {error}'
-        ) from error
-
-
-def _text(path: Path) -> str:
-    try:
-        return decoded(path.read_bytes())
-    except OSError as error:
-        raise UsageError(
-            f"{path} cannot be read: {error.strerror}. Give the path of an existing file."
-        ) from error
-    except TextError as error:
-        raise UsageError(f"{path}: not a text file: {error}") from error

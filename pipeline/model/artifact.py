@@ -1,4 +1,4 @@
-"""A model's artefact: a pickle, the modules that it names, and an estimator that computes on one thread.
+"""A model's artefact: a file, the modules that it depends on, and an estimator that computes on one thread.
 
 scikit-learn is imported where an artefact is read: the web server's pages need no more than the errors.
 """
@@ -16,6 +16,8 @@ import joblib
 import numpy as np
 
 from pipeline.errors import ScoringError
+from pipeline.worker.formats import reading
+from pipeline.worker.formats.native import FormatError, Settings
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
@@ -32,6 +34,29 @@ MADE_IN_SCRIPT = (
 
 class ModelError(ScoringError):
     """A model that may not be used: missing, unpinned, altered, of another library version, or wrong."""
+
+
+def open_estimator(content: bytes, origin: str, settings: Settings) -> tuple[Any, frozenset[str]]:
+    """The estimator of an artefact whose bytes are trusted, and the modules that it depends on.
+
+    Args:
+        content: its bytes.
+        origin: whose they are, for error messages.
+        settings: its format, and what opens it.
+
+    Raises:
+        ModelError: the bytes are none of that format, or need what is not there.
+    """
+    if settings.format == reading.JOBLIB:
+        return unpickle_and_name_modules(content, origin)
+    try:
+        estimator = reading.read(content, settings)
+    except FormatError as error:
+        raise ModelError(f"{origin}: {error}") from error
+    except ModuleNotFoundError as error:
+        raise ModelError(f"{origin}: the model cannot be loaded: {error}. {_remedy(error)}") from error
+    _use_one_thread(estimator)
+    return estimator, reading.modules(content, settings)
 
 
 def unpickle(content: bytes, origin: str) -> Any:

@@ -9,11 +9,11 @@ from pathlib import Path
 from pipeline.config import workspace
 from pipeline.model import files
 from pipeline.model.artifact import ModelError
-from pipeline.model.manifest import MODEL, PROFILE, REFERENCE, Manifest, PinnedVersion
+from pipeline.model.manifest import PROFILE, REFERENCE, Manifest, PinnedVersion
 from pipeline.store import artefacts, cache
 from pipeline.store.artefacts import Artefact
 
-_KINDS = {MODEL: "model", REFERENCE: "reference", PROFILE: "profile"}
+_KINDS = {REFERENCE: "reference", PROFILE: "profile"}
 
 
 def read(pinned: PinnedVersion, file: str) -> bytes:
@@ -109,7 +109,7 @@ def _path(pinned: PinnedVersion, file: str) -> Path:
     if not _is_outside(pinned, file):
         return pinned.folder / file
     manifest = pinned.manifest
-    if file == MODEL and manifest.sha256 != pinned.sha256:
+    if file == manifest.artefact and manifest.sha256 != pinned.sha256:
         _require_registered(pinned, file, manifest.sha256)
     copies = workspace.artefacts_cache(pinned.folder.parents[2])
     try:
@@ -130,7 +130,7 @@ def _artefact(pinned: PinnedVersion, file: str) -> Artefact:
 
 def _require_registered(pinned: PinnedVersion, file: str, digest: str) -> None:
     manifest, path = pinned.manifest, pinned.folder / file
-    if file == MODEL:
+    if file == manifest.artefact:
         if digest == pinned.sha256 == manifest.sha256:
             return
         same = pinned.sha256 == manifest.sha256

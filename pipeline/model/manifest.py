@@ -8,8 +8,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from pipeline.contract.contract import Column, Contract
+from pipeline.worker.formats.native import Format, Settings
 
-MODEL, REFERENCE, PROFILE = "model.joblib", "reference.parquet", "profile.json"
+REFERENCE, PROFILE = "reference.parquet", "profile.json"
 
 Task = Literal["binary", "multiclass", "regression"]
 
@@ -34,6 +35,8 @@ class Manifest(BaseModel):
         golden_scores: the scores that they must get: one number a row, or one a class.
         profile_sha256: digest of profile.json; None for a version that was registered without one.
         outside: size in bytes of each file that is not in git and in the artefact store, by name.
+        format: what wrote the artefact.
+        trusted: skops only: types that a reviewer trusts, beside those that skops trusts.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
@@ -61,6 +64,8 @@ class Manifest(BaseModel):
     concurrent: bool = False
     score_seconds: float = 0.0
     outside: dict[str, int] = {}
+    format: Format = "joblib"
+    trusted: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
@@ -74,9 +79,19 @@ class Manifest(BaseModel):
         return self.training_start <= day <= self.training_end
 
     @property
+    def artefact(self) -> str:
+        """Name of the artefact's file."""
+        return f"model.{self.format}"
+
+    @property
+    def settings(self) -> Settings:
+        """What opens the artefact."""
+        return Settings(self.format, self.classes, self.trusted)
+
+    @property
     def digests(self) -> dict[str, str]:
         """SHA-256 of each file that may be large, by name."""
-        digests = {MODEL: self.sha256, REFERENCE: self.reference_sha256}
+        digests = {self.artefact: self.sha256, REFERENCE: self.reference_sha256}
         return digests | ({PROFILE: self.profile_sha256} if self.profile_sha256 else {})
 
     @property

@@ -19,7 +19,7 @@ from pipeline.model import artifact, content, files, requirements, signature
 from pipeline.model.artifact import ModelError
 from pipeline.model.golden import check_golden_rows
 from pipeline.model.loaded_model import Model
-from pipeline.model.manifest import MODEL, REFERENCE, Manifest, PinnedVersion
+from pipeline.model.manifest import REFERENCE, Manifest, PinnedVersion
 from pipeline.text_files import decoded
 
 
@@ -33,7 +33,7 @@ def resolve(home: Path, name: str, alias: str, version: int | None = None) -> Pi
         version = _version_of(home, name, alias)
     pinned, text = _read(home, name, version)
     # The other files are compared with it and with the pin whenever they are read.
-    digests = {"manifest.json": files.sha256(text), MODEL: pinned.sha256}
+    digests = {"manifest.json": files.sha256(text), pinned.manifest.artefact: pinned.sha256}
     files.require_signed(pinned.folder, digests)
     return pinned
 
@@ -108,11 +108,14 @@ def load(pinned: PinnedVersion) -> Model:
     Raises:
         ModelError: any of these does not hold. Nothing is unpickled before the first three do.
     """
-    artefact = content.read(pinned, MODEL)
+    artefact = content.read(pinned, pinned.manifest.artefact)
     if signature.required():
-        files.require_signed(pinned.folder, {**content.digests(pinned), MODEL: pinned.sha256}, whole=True)
+        files.require_signed(
+            pinned.folder, {**content.digests(pinned), pinned.manifest.artefact: pinned.sha256}, whole=True
+        )
     requirements.require_same(pinned.manifest.libraries, pinned.manifest.modules, pinned.folder)
-    model = Model(pinned.manifest, artifact.unpickle(artefact, str(pinned.folder)))
+    estimator, _ = artifact.open_estimator(artefact, str(pinned.folder), pinned.manifest.settings)
+    model = Model(pinned.manifest, estimator)
     check_golden_rows(model)
     return model
 

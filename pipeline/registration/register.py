@@ -1,7 +1,7 @@
-"""Take a trained scikit-learn model into the model store, with everything that a run needs to know of it."""
+"""Take a trained model into the model store, with everything that a run needs to know of it."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -12,10 +12,10 @@ import pandas as pd
 from pipeline.contract.contract import SCORE_DATE, Contract
 from pipeline.contract.infer import infer
 from pipeline.errors import UsageError
-from pipeline.model.artifact import ModelError, unpickle_and_name_modules
+from pipeline.model.artifact import ModelError, open_estimator
 from pipeline.model.files import sha256
 from pipeline.model.loaded_model import Model
-from pipeline.model.manifest import MODEL, PROFILE, REFERENCE, Manifest, PinnedVersion
+from pipeline.model.manifest import PROFILE, REFERENCE, Manifest, PinnedVersion
 from pipeline.model.requirements import requirements_of
 from pipeline.monitoring import references
 from pipeline.registration import reference
@@ -24,6 +24,8 @@ from pipeline.registration.estimator import features, task_and_classes
 from pipeline.registration.leakage import reject_leakage
 from pipeline.registration.probe import probe
 from pipeline.registration.save import save
+from pipeline.worker.formats import reading
+from pipeline.worker.formats.native import Settings
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,8 @@ class Registration:
 
     Attributes:
         name: the model's name, a lower-case word.
-        artefact: a joblib file of a scikit-learn classifier (binary or multiclass) or regressor.
+        artefact: a file of a classifier (binary or multiclass) or regressor; the end of its name says its format, which
+            is joblib's where it says nothing.
         reference: Parquet file of training rows: every feature in the dtype the model was trained on. It may carry
             `entity_id`, `score_date` and outcome columns, which are not features.
         alias: an alias to point at the new version.
@@ -47,9 +50,12 @@ class Registration:
         nights: Parquet file of the training rows, whole training days, to be profiled and not kept; else the reference.
         night_column: its column with the day of each row, so that a run can be compared with the training days.
         score_column: its column with scores of models that had not seen the row's day.
+        classes: labels of the classes in the order of the probabilities, where the artefact has none.
+        trusted: types that a file of skops may have, beside those that skops trusts.
 
     Raises:
-        UsageError: a name is no lower-case word, or the threshold is no probability.
+        UsageError: a name is no lower-case word, the threshold is no probability, or the artefact's format has no use
+            for `classes` or `trusted`.
     """
 
     name: str
@@ -65,6 +71,15 @@ class Registration:
     nights: Path | None = None
     night_column: str | None = None
     score_column: str | None = None
+    classes: Sequence[str] = ()
+    trusted: Collection[str] = ()
+
+    @property
+    def settings(self) -> Settings:
+        """What opens the artefact."""
+        return Settings(
+            reading.format_of(self.artefact.name), tuple(self.classes), tuple(sorted(self.trusted))
+        )
 
     def __post_init__(self) -> None:
         _check_word("model", self.name)
@@ -72,6 +87,10 @@ class Registration:
             _check_word("alias", self.alias)
         if self.threshold is not None and not 0 <= self.threshold <= 1:
             raise UsageError(f"threshold {self.threshold}: a probability is from 0 to 1.")
+        if self.trusted and self.settings.format != "skops":
+            raise UsageError(f"{self.artefact}: only a .skops file has types to trust. Leave --trust out.")
+        if self.classes and self.settings.format in ("joblib", "skops"):
+            raise UsageError(f"{self.artefact}: the model names its classes itself. Leave --class out.")
 
 
 def register(home: Path, registration: Registration) -> PinnedVersion:
@@ -87,8 +106,9 @@ def register(home: Path, registration: Registration) -> PinnedVersion:
             feature is not known when a run scores: the outcome, a copy of it, a time after the score date.
         ContractError: the reference lacks a feature, or holds values that no model takes.
     """
-    files = {MODEL: _read(registration.artefact), REFERENCE: _read(registration.reference)}
-    estimator, modules = unpickle_and_name_modules(files[MODEL], str(registration.artefact))
+    settings, content = registration.settings, _read(registration.artefact)
+    files = {f"model.{settings.format}": content, REFERENCE: _read(registration.reference)}
+    estimator, modules = open_estimator(content, str(registration.artefact), settings)
     requirements = requirements_of(modules, str(registration.artefact))
     rows = reference.read_rows(files[REFERENCE], registration.reference)
     if rows.empty:
@@ -132,7 +152,7 @@ def _manifest(
         task=task,
         classes=classes,
         threshold=registration.threshold if task == "binary" else None,
-        sha256=sha256(files[MODEL]),
+        sha256=sha256(files[f"model.{registration.settings.format}"]),
         reference_sha256=sha256(files[REFERENCE]),
         reference_rows=len(rows),
         outcome=registration.outcome,
@@ -145,6 +165,8 @@ def _manifest(
         columns=contract.columns,
         golden_rows=reference.golden_rows(rows, contract),
         golden_scores=(),
+        format=registration.settings.format,
+        trusted=registration.settings.trusted,
     )
 
 

@@ -14,7 +14,7 @@ from pipeline.errors import UsageError
 from pipeline.model import content, registry, signature
 from pipeline.model.artifact import ModelError
 from pipeline.model.files import digests
-from pipeline.model.manifest import MODEL, Manifest, PinnedVersion
+from pipeline.model.manifest import Manifest, PinnedVersion
 from pipeline.registration import versions_file
 
 
@@ -71,10 +71,11 @@ def sign_version(home: Path, name: str, version: int, key: Path) -> Path:
     files = content.digests(pinned)
     for file in pinned.manifest.outside:
         content.locate(pinned, file)  # what is signed has been there, and is what the manifest says
-    if files.get(MODEL) != pinned.sha256:
+    artefact = pinned.manifest.artefact
+    if files.get(artefact) != pinned.sha256:
         raise ModelError(
-            f"{folder / MODEL} is not the model that versions.toml pins, and was not signed. Restore it from "
-            "git or your model storage."
+            f"{folder / artefact} is not the model that versions.toml pins, and was not signed. Restore it from git or "
+            "your model storage."
         )
     path = folder / signature.FILE
     temporary = (

@@ -32,6 +32,7 @@ DECISIVE = (
     "store",
     "tasks",
     "text_files",
+    "worker",
 )
 # The others: what notifies, shows, measures, keeps and removes.
 INDIFFERENT = (

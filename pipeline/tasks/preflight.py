@@ -126,9 +126,7 @@ def _versions(job: Job, workspace: Workspace) -> str:
     """Whether every registered version could be loaded, as far as its files' sizes tell."""
     home, name = workspace.home, job.model.name
     pins, _ = registry.versions(home, name)
-    lacking = [
-        each for version in pins for each in content.lacking(registry.unsigned(home, name, version))
-    ]
+    lacking = [each for version in pins for each in content.lacking(registry.unsigned(home, name, version))]
     if lacking:
         raise CheckError(" ".join(lacking))
     return f"the files of all {len(pins)} versions of {name} are there, in git or in the artefact store"

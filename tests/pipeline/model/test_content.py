@@ -9,7 +9,7 @@ import pytest
 from pipeline.errors import ScoringError
 from pipeline.model import content, registry, signature
 from pipeline.model.artifact import ModelError
-from pipeline.model.manifest import MODEL, PROFILE, REFERENCE, PinnedVersion
+from pipeline.model.manifest import PROFILE, REFERENCE, PinnedVersion
 from pipeline.monitoring import references
 from pipeline.registration import save
 from pipeline.store import artefacts
@@ -17,6 +17,7 @@ from tests.home import Home, shop_model
 from tests.pipeline.model.spoiling import edit, flip, load, pin, trap
 from tests.pipeline.model.test_signature import key_pair
 
+MODEL = "model.joblib"
 TEXT = ["MODEL_CARD.md", "manifest.json", "profile.json"]
 
 
