@@ -23,9 +23,9 @@ class LightGBM(Native):
 
         text = content.decode()
         objective = re.search(r"^objective=(\w+)", text, re.MULTILINE)
-        if not text.startswith("tree\n") or objective is None:
+        if not _is_whole(text) or objective is None:
             raise FormatError(
-                "it is no text file of LightGBM's, or of a loss of one's own. Write it with save_model."
+                "it is no text file of LightGBM's, is cut, or is of a loss of one's own. Write it with save_model."
             )
         self._booster = lightgbm.Booster(model_str=text)
         match objective[1]:
@@ -42,6 +42,15 @@ class LightGBM(Native):
     def _values(self, frame: pd.DataFrame) -> Values:
         values: Values = self._booster.predict(frame, num_threads=1)
         return values
+
+
+def _is_whole(text: str) -> bool:
+    """Whether a text has as much of trees as it says: of less, LightGBM ends the whole process."""
+    sizes = re.search(r"^tree_sizes=([\d ]*)$", text, re.MULTILINE)
+    first, end = text.find("\nTree=0\n"), text.find("\nend of trees\n")
+    if not text.startswith("tree\n") or sizes is None or end < first:
+        return False
+    return sum(map(int, sizes[1].split())) == len(text[first:end].encode())
 
 
 class XGBoost(Native):
