@@ -52,7 +52,7 @@ def read(content: bytes, settings: Settings) -> Any:
     except FormatError:
         raise
     except ModuleNotFoundError as error:
-        if error.name != reader.library:
+        if (error.name or "").partition(".")[0] != reader.library:
             raise
         raise FormatError(
             f"a model in the format {settings.format} needs {reader.library}, which is not installed. Add "

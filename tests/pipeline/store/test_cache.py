@@ -6,6 +6,7 @@ import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,7 +39,12 @@ def test_of_eight_that_ask_at_once_one_fetches(
 ) -> None:
     fetched: list[str] = []
     copy = artefacts.copy
-    monkeypatch.setattr(artefacts, "copy", lambda *given: (fetched.append("once"), copy(*given)))
+
+    def counted(*given: Any) -> None:
+        fetched.append("once")
+        copy(*given)
+
+    monkeypatch.setattr(artefacts, "copy", counted)
     with ThreadPoolExecutor(8) as pool:
         paths = set(pool.map(lambda _: cache.fetch(store, tmp_path / "cache", artefact(b"forest")), range(8)))
     assert (len(paths), fetched) == (1, ["once"])

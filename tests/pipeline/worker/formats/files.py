@@ -52,4 +52,5 @@ def require_same(
     labels = (
         estimator.predict(frame).ravel() if classes is None else classes[estimator.predict(frame).ravel()]
     )
+    assert scores.label is not None
     assert [model.manifest.classes[place] for place in scores.label] == [str(each) for each in labels]
