@@ -45,15 +45,19 @@ def sample() -> None:
 
 def register(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The model's name: a folder below models/.")],
-    artefact: Annotated[
-        Path,
-        typer.Argument(
-            metavar="MODEL", help="The trained model: .joblib, .skops, .onnx, .cbm, .ubj, .txt ..."
-        ),
-    ],
     reference: Annotated[
         Path, typer.Option(help="Parquet sample of the training rows, in the trained dtypes.")
     ],
+    artefact: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[MODEL]", help="The trained model: .joblib, .skops, .onnx, .cbm, .ubj, .txt ..."
+        ),
+    ] = None,
+    origin: Annotated[
+        str | None,
+        typer.Option("--from", help="Copy it from MLflow: models:/NAME@ALIAS or models:/NAME/VERSION."),
+    ] = None,
     alias: Annotated[str | None, typer.Option(help="Point this alias at the new version.")] = None,
     outcome: Annotated[str | None, typer.Option(help="The reference's column with the outcome.")] = None,
     planned: Annotated[
@@ -88,26 +92,28 @@ def register(
 ) -> None:
     """Take a trained model into the store as its next version."""
     from pipeline.model import content
-    from pipeline.registration import documents
+    from pipeline.registration import documents, source
     from pipeline.registration.register import Registration, register
 
-    registration = Registration(
-        name,
-        artefact,
-        reference,
-        alias=alias,
-        outcome=outcome,
-        planned=planned or (),
-        threshold=threshold,
-        metrics=documents.metrics(metrics) if metrics else {},
-        card=documents.text(card) if card else None,
-        nights=nights,
-        night_column=night_column,
-        score_column=score_column,
-        classes=classes or (),
-        trusted=trust or (),
-    )
-    pinned = register(workspace.home(), registration)
+    with source.artefact(artefact, origin, os.environ) as (file, copied):
+        registration = Registration(
+            name,
+            file,
+            reference,
+            alias=alias,
+            outcome=outcome,
+            planned=planned or (),
+            threshold=threshold,
+            metrics=documents.metrics(metrics) if metrics else {},
+            card=documents.text(card) if card else None,
+            nights=nights,
+            night_column=night_column,
+            score_column=score_column,
+            classes=classes or (),
+            trusted=trust or (),
+            source=copied,
+        )
+        pinned = register(workspace.home(), registration)
     manifest = pinned.manifest
     out.print(
         f"registered {name} version {manifest.version}: {manifest.task}, {len(manifest.columns)} features, "

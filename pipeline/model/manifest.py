@@ -37,6 +37,7 @@ class Manifest(BaseModel):
         outside: size in bytes of each file that is not in git and in the artefact store, by name.
         format: what wrote the artefact.
         trusted: skops only: types that a reviewer trusts, beside those that skops trusts.
+        source: what the artefact was copied from when it was registered, if from a registry.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
@@ -66,6 +67,7 @@ class Manifest(BaseModel):
     outside: dict[str, int] = {}
     format: Format = "joblib"
     trusted: tuple[str, ...] = ()
+    source: str = ""
 
     @property
     def label(self) -> str:

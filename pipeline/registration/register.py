@@ -52,6 +52,7 @@ class Registration:
         score_column: its column with scores of models that had not seen the row's day.
         classes: labels of the classes in the order of the probabilities, where the artefact has none.
         trusted: types that a file of skops may have, beside those that skops trusts.
+        source: what the artefact was copied from, such as a version in MLflow's registry.
 
     Raises:
         UsageError: a name is no lower-case word, the threshold is no probability, or the artefact's format has no use
@@ -73,6 +74,7 @@ class Registration:
     score_column: str | None = None
     classes: Sequence[str] = ()
     trusted: Collection[str] = ()
+    source: str = ""
 
     @property
     def settings(self) -> Settings:
@@ -167,6 +169,7 @@ def _manifest(
         golden_scores=(),
         format=registration.settings.format,
         trusted=registration.settings.trusted,
+        source=registration.source,
     )
 
 
