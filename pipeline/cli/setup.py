@@ -92,7 +92,7 @@ def register(
 ) -> None:
     """Take a trained model into the store as its next version."""
     from pipeline.model import content
-    from pipeline.registration import documents, source
+    from pipeline.registration import source
     from pipeline.registration.register import Registration, register
 
     with source.artefact(artefact, origin, os.environ) as (file, copied):
@@ -104,8 +104,8 @@ def register(
             outcome=outcome,
             planned=planned or (),
             threshold=threshold,
-            metrics=documents.metrics(metrics) if metrics else {},
-            card=documents.text(card) if card else None,
+            metrics=source.metrics(metrics) if metrics else {},
+            card=source.text(card) if card else None,
             nights=nights,
             night_column=night_column,
             score_column=score_column,

@@ -1,5 +1,6 @@
-"""Where a model's file comes from: a path, or a version in MLflow's registry that is copied once."""
+"""What a team hands over: a model's file or a version in MLflow's registry, which is copied once; figures, a card."""
 
+import json
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -8,6 +9,7 @@ from urllib.parse import urlsplit
 
 from pipeline.errors import UsageError
 from pipeline.integrations import mlflow_models
+from pipeline.text_files import TextError, decoded
 
 
 @contextmanager
@@ -33,3 +35,33 @@ def artefact(path: Path | None, uri: str | None, environ: Mapping[str, str]) -> 
     host = urlsplit(server.url).netloc.rpartition("@")[2]
     with tempfile.TemporaryDirectory(prefix="scoring-") as folder:
         yield mlflow_models.download(server, registered, Path(folder)), f"{registered.uri} of {host}"
+
+
+def metrics(path: Path) -> dict[str, float]:
+    """Named figures of a JSON file.
+
+    Raises:
+        UsageError: it cannot be read, or is no such file.
+    """
+    try:
+        return {str(name): float(value) for name, value in json.loads(text(path)).items()}
+    except (ValueError, TypeError, AttributeError) as error:
+        raise UsageError(
+            f'{path}: not a JSON object of named numbers, such as {{"roc_auc": 0.75}}: {error}'
+        ) from error
+
+
+def text(path: Path) -> str:
+    """A text file.
+
+    Raises:
+        UsageError: it cannot be read, or is no text.
+    """
+    try:
+        return decoded(path.read_bytes())
+    except OSError as error:
+        raise UsageError(
+            f"{path} cannot be read: {error.strerror}. Give the path of an existing file."
+        ) from error
+    except TextError as error:
+        raise UsageError(f"{path}: not a text file: {error}") from error

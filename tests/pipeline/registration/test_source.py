@@ -44,3 +44,21 @@ def test_one_of_both_is_named(path: Path | None, uri: str | None) -> None:
         source.artefact(path, uri, {}),
     ):
         pass
+
+
+def test_figures_are_named_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.json"
+    path.write_text('{"roc_auc": 0.75, "rows": 12}')
+    assert source.metrics(path) == {"roc_auc": 0.75, "rows": 12.0}
+    for text in ("[1]", "{", '{"roc_auc": "high"}'):
+        path.write_text(text)
+        with pytest.raises(UsageError, match="metrics.json: not a JSON object of named numbers, such as"):
+            source.metrics(path)
+
+
+def test_a_card_is_text_that_can_be_read(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="card.md cannot be read: No such file"):
+        source.text(tmp_path / "card.md")
+    (tmp_path / "card.md").write_bytes(b"\xff\xfe\xff")
+    with pytest.raises(UsageError, match="card.md: not a text file"):
+        source.text(tmp_path / "card.md")
