@@ -13,10 +13,10 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from pipeline.model import artifact, files, requirements, signature
+from pipeline.model import files, requirements, signature
 from pipeline.model.artifact import ModelError
 from pipeline.model.golden import check_golden_rows
-from pipeline.model.loaded_model import Model
+from pipeline.model.loaded_model import Model, open_model
 from pipeline.model.manifest import Manifest, PinnedVersion
 from pipeline.text_files import decoded
 
@@ -125,7 +125,7 @@ def load(pinned: PinnedVersion) -> Model:
             pinned.folder, {**files.digests(pinned.folder), "model.joblib": digest}, whole=True
         )
     requirements.require_same(pinned.manifest.libraries, pinned.manifest.modules, pinned.folder)
-    model = Model(pinned.manifest, artifact.unpickle(content, str(pinned.folder)))
+    model = open_model(pinned, content)
     check_golden_rows(model)
     return model
 
