@@ -46,8 +46,8 @@ def ended(label: str, code: int | None, printed: str) -> Exception:
         return WorkerError(f"the process of model {label} was ended by signal {-code}.{last}")
     if number in _NATIVE:
         return WorkerError(
-            f"the process of model {label} crashed in native code ({number.name}: it {_NATIVE[number]}). Score the rows "
-            "with the same libraries on your own machine; install those that the manifest names, or train and "
+            f"the process of model {label} crashed in native code ({number.name}: it {_NATIVE[number]}). Score the "
+            "rows with the same libraries on your own machine; install those that the manifest names, or train and "
             f"register the model with others.{last}"
         )
     return WorkerError(
@@ -58,7 +58,7 @@ def ended(label: str, code: int | None, printed: str) -> Exception:
 def too_slow(label: str, seconds: float) -> WorkerError:
     """The error for a process that did not answer in time."""
     return WorkerError(
-        f"model {label} did not answer within {seconds:.0f} s, and its process was ended. Raise SCORING_MODEL_SECONDS "
+        f"model {label} did not answer within {seconds:g} s, and its process was ended. Raise SCORING_MODEL_SECONDS "
         "where a batch may take longer, or train a model that is quicker."
     )
 

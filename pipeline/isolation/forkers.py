@@ -63,9 +63,10 @@ class Forker:
         return self._output.read()[-_MOST_TEXT:].decode(errors="replace").strip()
 
     def _start(self) -> None:
-        protection.hide_memory()
+        self.hidden = protection.hide_memory()
         ours, theirs = socket.socketpair()
-        self._control, self._output = ours, tempfile.TemporaryFile()
+        self._control = ours
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the process may say something
         own = self._python == Path(sys.executable)
         settings = json.dumps({"path": places.module_folders() if own else []})
         command = [str(self._python), "-I", "-B", str(_PROGRAM), str(theirs.fileno()), settings]

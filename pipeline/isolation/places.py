@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from pipeline.project import PACKAGE
+from pipeline.project import PACKAGE, SQL
 
 # Further files and folders that models may read, such as a language model's weights.
 READS = "SCORING_MODEL_READS"
@@ -18,7 +18,7 @@ def module_folders() -> list[str]:
 
 
 def readable(modules: Iterable[str]) -> list[str]:
-    """What a worker may read beside its interpreter's own: this project's code, and a team's own modules.
+    """What a worker may read beside its interpreter's own: this product's code, and a team's own modules.
 
     A folder of modules, such as the project's root, may hold secrets beside them: it is read only where it is one of
     installed packages.
@@ -26,7 +26,7 @@ def readable(modules: Iterable[str]) -> list[str]:
     own = [path for module in modules for path in _sources(module.partition(".")[0])]
     installed = [folder for folder in module_folders() if _is_installed(Path(folder))]
     named = [path for path in os.environ.get(READS, "").split(os.pathsep) if path]
-    return [str(PACKAGE), *installed, *own, *named]
+    return [str(PACKAGE), str(SQL), *installed, *own, *named]
 
 
 def _is_installed(folder: Path) -> bool:

@@ -6,13 +6,12 @@ import socket
 import sys
 import tempfile
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
@@ -69,7 +68,7 @@ class Worker:
             WorkerError: the process has ended, or does not answer.
             UsageError: a limit is no positive number.
         """
-        self._label, self._seconds = order.label, _positive(SECONDS, _SECONDS)
+        self._label = order.label
         self._free: SimpleQueue[socket.socket] = SimpleQueue()
         self._error: Exception | None = None
         self._forker = forkers.forker(order.python)
@@ -77,8 +76,7 @@ class Worker:
         self._session, *channels = (ours for ours, _ in pairs)
         self._finalizer = weakref.finalize(self, _end, id(self), [self._session, *channels])
         self._fork(order, [theirs for _, theirs in pairs], content)
-        for channel in channels:
-            channel.settimeout(self._seconds)
+        channels[0].settimeout(_positive(SECONDS, _SECONDS))
         header, _ = self._receive(channels[0])
         self.held: Mapping[str, bool] = header.get("held", {})
         for channel in channels:
@@ -96,6 +94,7 @@ class Worker:
         try:
             if self._error:
                 raise self._error
+            channel.settimeout(_positive(SECONDS, _SECONDS))
             try:
                 wire.send(channel, {}, wire.packed(batch))
             except (wire.Closed, OSError) as error:
@@ -116,7 +115,7 @@ class Worker:
             for each in theirs:
                 stack.enter_context(each)
             handed = [each.fileno() for each in channels]
-            self._forker.fork([session.fileno(), writer, artefact.fileno(), *handed])
+            self._forker.fork([session.fileno(), writer, artefact, *handed])
         self._printed = Printed(reader, self._label)
         values = {key: value for key, value in asdict(order).items() if key not in ("python", "threads")}
         limit = int(_positive(MEMORY, 0) * 1e6) or resources.available_memory()
@@ -141,7 +140,7 @@ class Worker:
         """The error that this and every later call raises; the process is ended."""
         if self._error is None:
             if isinstance(error, TimeoutError):
-                self._error = endings.too_slow(self._label, self._seconds)
+                self._error = endings.too_slow(self._label, _positive(SECONDS, _SECONDS))
             elif isinstance(error, wire.Closed | ConnectionError):
                 code = self._code()
                 printed = self._printed.last() or visible(self._forker.output() if code is None else "")
@@ -178,17 +177,18 @@ def _numbers(batch: pa.RecordBatch, name: str, kind: pa.DataType) -> npt.NDArray
     return numbers
 
 
-def _as_file(content: bytes) -> Any:
-    """An open file of memory with these bytes, from its beginning; it has no name under which others could open it."""
+@contextlib.contextmanager
+def _as_file(content: bytes) -> Iterator[int]:
+    """The descriptor of a file with these bytes, at its beginning; it has no name under which others could open it."""
     if hasattr(os, "memfd_create"):
-        file: Any = open(os.memfd_create("model"), "w+b", buffering=0)
+        descriptor = os.memfd_create("model")
     else:
-        file = tempfile.TemporaryFile(buffering=0)
-    view = memoryview(content)
-    while len(view):
-        view = view[file.write(view) :]
-    file.seek(0)
-    return file
+        descriptor, name = tempfile.mkstemp()
+        os.unlink(name)
+    with os.fdopen(descriptor, "w+b") as file:
+        file.write(content)
+        file.seek(0)
+        yield file.fileno()
 
 
 def _end(key: int, sockets: Sequence[socket.socket]) -> None:

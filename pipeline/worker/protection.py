@@ -29,7 +29,7 @@ _CALLS = {
 # What libraries read of a machine: its processors, its memory, its time zone, its certificates and its shared objects.
 _MACHINE = (
     *("/usr", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/localtime", "/etc/ssl/certs"),
-    *("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random", "/dev/shm"),
+    *("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random"),
     *("/proc/self", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/sys/vm", "/proc/sys/kernel"),
     *("/sys/devices/system", "/sys/fs/cgroup"),
 )

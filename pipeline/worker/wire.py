@@ -5,12 +5,16 @@ import socket
 import struct
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 # How many bytes the JSON has, and how many come after it.
 _SIZES = struct.Struct(">QQ")
 # A message's text: a model's error is cut long before. What is larger comes from no worker of ours.
 _MOST_JSON = 1 << 24
+
+# A stream ends with a marker, and no more data.
+_END = struct.Struct("<II")
 
 Header = dict[str, Any]
 
@@ -51,11 +55,13 @@ def receive(channel: socket.socket, most_bytes: int = 1 << 40) -> tuple[Header, 
 
 
 def packed(batch: pa.RecordBatch) -> memoryview:
-    """A batch as an Arrow stream."""
-    sink = pa.BufferOutputStream()
+    """A batch as an Arrow stream, written into memory of its size."""
+    size = batch.schema.serialize().size + pa.ipc.get_record_batch_size(batch) + _END.size
+    content = pa.allocate_buffer(size)
+    sink = pa.FixedSizeBufferWriter(content)
     with pa.ipc.new_stream(sink, batch.schema) as stream:
         stream.write_batch(batch)
-    return memoryview(sink.getvalue())
+    return memoryview(content)[: sink.tell()]
 
 
 def unpacked(payload: memoryview) -> pa.RecordBatch:
@@ -65,7 +71,7 @@ def unpacked(payload: memoryview) -> pa.RecordBatch:
 
 
 def _exactly(channel: socket.socket, size: int) -> memoryview:
-    content = memoryview(bytearray(size))
+    content = memoryview(np.empty(size, np.uint8))
     done = 0
     while done < size:
         try:
