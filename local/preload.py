@@ -21,12 +21,10 @@ _LIBRARIES = (
     "psycopg",
     "pyarrow.compute",
     "pyarrow.parquet",
-    "sklearn.compose",
-    "sklearn.ensemble",
-    "sklearn.linear_model",
     "sqlalchemy.dialects.postgresql.psycopg",
 )
 _PIPELINE = (
+    "local.forker",
     "orchestration.decide",
     "orchestration.publish",
     "orchestration.steps",

@@ -17,6 +17,7 @@ from pipeline.config import loader, workspace
 from pipeline.config.job import Job
 from pipeline.config.ready_section import ReadySection
 from pipeline.errors import NothingToDo, ScoringError
+from pipeline.isolation import forkers
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +75,7 @@ def extract(job: Job, context: Mapping[str, Any], seen: Json | None = None) -> J
 
 def load_model(job: Job, run: Json) -> list[Json]:
     """Verify a run's model; returns the parts to score with it."""
+    forkers.begin()
     from pipeline.payloads import Run
     from pipeline.runs.code_version import read
     from pipeline.tasks.load_model import load_model
@@ -84,6 +86,7 @@ def load_model(job: Job, run: Json) -> list[Json]:
 
 def predict(job: Job, part: Json) -> Json:
     """Score one part; returns the scored part."""
+    forkers.begin()
     from pipeline.payloads import PartTask
     from pipeline.runs.code_version import read
     from pipeline.tasks.predict import predict

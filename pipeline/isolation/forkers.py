@@ -88,6 +88,11 @@ class Forker:
         atexit.register(_end, process, os.getpid(), ours, self._output)
 
 
+def begin() -> None:
+    """Start this interpreter's process, so that it loads its libraries while the caller loads its own."""
+    forker(Path(sys.executable))
+
+
 @cache
 def forker(python: Path) -> Forker:
     """The process of an interpreter, started when it is first asked for."""

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pipeline.errors import UsageError
-from pipeline.isolation import endings, forkers
+from pipeline.isolation import endings, forkers, protections
 from pipeline.isolation.output import Printed
 from pipeline.plain_text import visible
 from pipeline.runtime import clock, resources
@@ -78,7 +78,7 @@ class Worker:
         self._fork(order, [theirs for _, theirs in pairs], content)
         channels[0].settimeout(_positive(SECONDS, _SECONDS))
         header, _ = self._receive(channels[0])
-        self.held: Mapping[str, bool] = header.get("held", {})
+        self.held: Mapping[str, bool] = {protections.HIDDEN: self._forker.hidden, **header["held"]}
         for channel in channels:
             self._free.put(channel)
 

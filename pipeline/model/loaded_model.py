@@ -1,5 +1,6 @@
 """A loaded model scores a frame: one finite score a row, or an error with the rows that got none."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -112,6 +113,11 @@ class RemoteModel(Model):
     """A verified model, loaded in a process of its own; its estimator is the worker that asks it."""
 
     estimator: Worker
+
+    @property
+    def held(self) -> Mapping[str, bool]:
+        """Which protections hold for its process on this machine."""
+        return self.estimator.held
 
     def score(self, frame: pd.DataFrame) -> Scores:
         """Score a frame that has the trained columns.

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from pipeline.model import files, requirements, signature
 from pipeline.model.artifact import ModelError
 from pipeline.model.golden import check_golden_rows
-from pipeline.model.loaded_model import Model, open_model
+from pipeline.model.loaded_model import RemoteModel, open_model
 from pipeline.model.manifest import Manifest, PinnedVersion
 from pipeline.text_files import decoded
 
@@ -104,7 +104,7 @@ def versions(home: Path, name: str) -> tuple[dict[int, str], dict[str, int]]:
         ) from error
 
 
-def load(pinned: PinnedVersion) -> Model:
+def load(pinned: PinnedVersion) -> RemoteModel:
     """Verify a version and load it: digest, signature, library versions, unpickling, golden rows, in this order.
 
     Raises:

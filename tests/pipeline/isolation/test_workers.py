@@ -41,7 +41,12 @@ class Says(BaseEstimator):
 
 def order(**values: Any) -> Order:
     """A worker of a model `own version 1` of one column."""
-    given = {"columns": [VISITS], "path": places.module_folders(), "reads": places.readable([__name__]), **values}
+    given = {
+        "columns": [VISITS],
+        "path": places.module_folders(),
+        "reads": places.readable([__name__]),
+        **values,
+    }
     return Order(label="own version 1", task="regression", labels="scores", **given)
 
 
@@ -69,8 +74,16 @@ def test_what_a_model_raises_comes_back_as_its_type_and_its_text() -> None:
 
 ENDS: dict[str, tuple[str, type[Exception], str]] = {
     "exit": ("os._exit(3)", WorkerError, "ended its own process, with exit code 3. Take the call of exit"),
-    "killed": ("os.kill(os.getpid(), 9)", MemoryError, "own version 1 was killed, as the system does where memory"),
-    "crash": ("ctypes.string_at(0)", WorkerError, "crashed in native code .SIGSEGV: it read memory that is not"),
+    "killed": (
+        "os.kill(os.getpid(), 9)",
+        MemoryError,
+        "own version 1 was killed, as the system does where memory",
+    ),
+    "crash": (
+        "ctypes.string_at(0)",
+        WorkerError,
+        "crashed in native code .SIGSEGV: it read memory that is not",
+    ),
     "signal": ("os.kill(os.getpid(), 15)", WorkerError, "was ended by signal SIGTERM. Find out who sent it"),
 }
 
@@ -99,7 +112,9 @@ def test_what_takes_too_long_or_too_much_is_ended(monkeypatch: pytest.MonkeyPatc
 
 
 def test_nothing_outlives_the_last_use_of_a_model() -> None:
-    asked = worker("[os.getpid(), __import__('subprocess').Popen(['sleep', '600'], start_new_session=True).pid, 0]")
+    asked = worker(
+        "[os.getpid(), __import__('subprocess').Popen(['sleep', '600'], start_new_session=True).pid, 0]"
+    )
     model, orphan, _ = asked.answer(ROWS).values.astype(int).tolist()
     running = [psutil.Process(model), psutil.Process(orphan), psutil.Process(model).parent()]
     del asked
@@ -130,7 +145,11 @@ def test_a_hostile_pickle_finds_no_secret(tmp_path: Path) -> None:
         pytest.skip("this kernel has not all of it: `scoring check` says what it lacks")
     secrets = tmp_path / "secrets"
     secrets.write_text("canary")
-    environ = {**os.environ, "AIRFLOW_CONN_WAREHOUSE": "postgres://ann:canary@db/sales", "PYTHONPATH": os.getcwd()}
+    environ = {
+        **os.environ,
+        "AIRFLOW_CONN_WAREHOUSE": "postgres://ann:canary@db/sales",
+        "PYTHONPATH": os.getcwd(),
+    }
     ended = subprocess.run(
         [sys.executable, "-c", TASK, str(secrets)], env=environ, capture_output=True, text=True, check=True
     )
@@ -140,7 +159,11 @@ def test_a_hostile_pickle_finds_no_secret(tmp_path: Path) -> None:
     environment, descriptors = seen.pop("environment"), seen.pop("descriptors")
     own = {name for name in environment if not name.endswith("_THREADS") and not name.startswith("KMP_")}
     assert own <= {"PATH", "HOME", "TMPDIR", "TZ", "LANG", "LC_ALL", "LC_CTYPE", "ARROW_DEFAULT_MEMORY_POOL"}
-    assert not [target for target in descriptors.values() if target[0] == "/" and target[:7] not in ("/dev/nu", "/memfd:")]
+    assert not [
+        target
+        for target in descriptors.values()
+        if target[0] == "/" and target[:7] not in ("/dev/nu", "/memfd:")
+    ]
     assert seen.pop("environments of others") == []
     assert seen.pop("a shell") == "nothing"
     refused = {what: answer for what, answer in seen.items() if str(answer).startswith("refused: Permission")}
