@@ -12,9 +12,21 @@ from pipeline.project import PACKAGE, SQL
 READS = "SCORING_MODEL_READS"
 
 
-def module_folders() -> list[str]:
-    """The folders in which this process finds modules, named as another process finds them."""
-    return [os.path.abspath(entry) for entry in sys.path if os.path.exists(entry or ".")]
+def module_folders(python: Path | None = None) -> list[str]:
+    """The folders in which this process finds modules, named as another process finds them.
+
+    Args:
+        python: an interpreter; of one with other libraries than this, the folders of this one's are no business.
+    """
+    folders = [os.path.abspath(entry) for entry in sys.path if os.path.exists(entry or ".")]
+    if python is None or python == Path(sys.executable):
+        return folders
+    own = tuple(Path(prefix) for prefix in (sys.prefix, sys.base_prefix))
+    return [
+        folder
+        for folder in folders
+        if not _is_installed(Path(folder)) and not any(Path(folder).is_relative_to(prefix) for prefix in own)
+    ]
 
 
 def readable(modules: Iterable[str]) -> list[str]:

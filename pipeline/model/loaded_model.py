@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ import pandas as pd
 import pyarrow as pa
 
 from pipeline.isolation import places
-from pipeline.isolation.workers import Order, Worker
+from pipeline.isolation.messages import Order
+from pipeline.isolation.workers import Worker
 from pipeline.model.artifact import ModelError, unloadable
 from pipeline.model.manifest import Manifest, PinnedVersion
 from pipeline.runtime import resources
@@ -138,12 +140,14 @@ class RemoteModel(Model):
         return self._scores(self.estimator.answer(batch.select(names)), batch.num_rows)
 
 
-def open_model(pinned: PinnedVersion, content: bytes) -> RemoteModel:
+def open_model(pinned: PinnedVersion, content: bytes, python: Path, code: Mapping[str, bytes]) -> RemoteModel:
     """Load a verified artefact in a process of its own.
 
     Args:
         pinned: the version.
         content: the bytes of its artefact.
+        python: the interpreter of the process.
+        code: files of modules that the version brings along, by path.
 
     Raises:
         ModelError: they cannot be loaded.
@@ -166,8 +170,10 @@ def open_model(pinned: PinnedVersion, content: bytes) -> RemoteModel:
         labels=manifest.labels,
         columns=columns,
         threads=resources.share() if manifest.concurrent else 1,
-        path=places.module_folders(),
+        python=python,
+        path=places.module_folders(python),
         reads=places.readable(manifest.modules),
+        code=code,
     )
     try:
         return RemoteModel(manifest, Worker(order, content))

@@ -9,6 +9,9 @@ from pydantic import BaseModel, ConfigDict
 
 from pipeline.contract.contract import Column, Contract
 
+# Beside the artefact: the lock of its environment, and modules that it brings along.
+LOCK, CODE = "requirements.lock", "code"
+
 Task = Literal["binary", "multiclass", "regression"]
 
 
@@ -31,6 +34,10 @@ class Manifest(BaseModel):
         golden_rows: rows of the reference that every load of the model scores again.
         golden_scores: the scores that they must get: one number a row, or one a class.
         profile_sha256: digest of profile.json; None for a version that was registered without one.
+        python: version of Python with which it was registered, such as 3.11.
+        environment: version of every distribution that the artefact needs, and of those that these require.
+        lock_sha256: digest of requirements.lock, of which the same environment is made; None where there is no lock.
+        code: SHA-256 of each file of the version's own modules, by its path below code/.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
@@ -57,6 +64,10 @@ class Manifest(BaseModel):
     labels: Literal["scores", "predict"] = "scores"
     concurrent: bool = False
     score_seconds: float = 0.0
+    python: str = ""
+    environment: dict[str, str] = {}
+    lock_sha256: str | None = None
+    code: dict[str, str] = {}
 
     @property
     def label(self) -> str:

@@ -17,7 +17,7 @@ from pipeline.model import files, requirements, signature
 from pipeline.model.artifact import ModelError
 from pipeline.model.golden import check_golden_rows
 from pipeline.model.loaded_model import RemoteModel, open_model
-from pipeline.model.manifest import Manifest, PinnedVersion
+from pipeline.model.manifest import CODE, Manifest, PinnedVersion
 from pipeline.text_files import decoded
 
 
@@ -124,10 +124,17 @@ def load(pinned: PinnedVersion) -> RemoteModel:
         files.require_signed(
             pinned.folder, {**files.digests(pinned.folder), "model.joblib": digest}, whole=True
         )
-    requirements.require_same(pinned.manifest.libraries, pinned.manifest.modules, pinned.folder)
-    model = open_model(pinned, content)
+    python = requirements.interpreter(pinned)
+    requirements.require_same_modules(pinned.manifest.modules, pinned.folder)
+    model = open_model(pinned, content, python, _code(pinned))
     check_golden_rows(model)
     return model
+
+
+def _code(pinned: PinnedVersion) -> dict[str, bytes]:
+    """The files of the modules that a version brings along, by their paths below code/."""
+    folder = pinned.folder / CODE
+    return {name: files.registered(folder / name, digest) for name, digest in pinned.manifest.code.items()}
 
 
 def reference(pinned: PinnedVersion) -> bytes:

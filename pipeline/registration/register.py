@@ -18,7 +18,7 @@ from pipeline.model.loaded_model import Model
 from pipeline.model.manifest import Manifest, PinnedVersion
 from pipeline.model.requirements import requirements_of
 from pipeline.monitoring import references
-from pipeline.registration import reference
+from pipeline.registration import reference, surroundings
 from pipeline.registration.day_losses import day_losses
 from pipeline.registration.estimator import features, task_and_classes
 from pipeline.registration.leakage import reject_leakage
@@ -47,6 +47,7 @@ class Registration:
         nights: Parquet file of the training rows, whole training days, to be profiled and not kept; else the reference.
         night_column: its column with the day of each row, so that a run can be compared with the training days.
         score_column: its column with scores of models that had not seen the row's day.
+        code: a folder with modules that the artefact needs and no distribution has; the version brings them along.
 
     Raises:
         UsageError: a name is no lower-case word, or the threshold is no probability.
@@ -65,6 +66,7 @@ class Registration:
     nights: Path | None = None
     night_column: str | None = None
     score_column: str | None = None
+    code: Path | None = None
 
     def __post_init__(self) -> None:
         _check_word("model", self.name)
@@ -88,8 +90,8 @@ def register(home: Path, registration: Registration) -> PinnedVersion:
         ContractError: the reference lacks a feature, or holds values that no model takes.
     """
     files = {"model.joblib": _read(registration.artefact), "reference.parquet": _read(registration.reference)}
-    estimator, modules = unpickle_and_name_modules(files["model.joblib"], str(registration.artefact))
-    requirements = requirements_of(modules, str(registration.artefact))
+    estimator, requirements, carried = _open(registration, files["model.joblib"])
+    files |= carried.files
     rows = reference.read_rows(files["reference.parquet"], registration.reference)
     if rows.empty:
         raise ModelError(
@@ -99,6 +101,7 @@ def register(home: Path, registration: Registration) -> PinnedVersion:
     if registration.nights is not None:
         whole = reference.read_rows(_read(registration.nights), registration.nights)
     manifest = _manifest(registration, files, requirements, estimator, rows, whole)
+    manifest = manifest.model_copy(update=carried.recorded)
     manifest = probe(Model(manifest, estimator), rows, registration.artefact)
     columns = (registration.night_column, registration.score_column)
     profiles = references.build(whole, manifest, *columns)
@@ -106,6 +109,18 @@ def register(home: Path, registration: Registration) -> PinnedVersion:
     manifest = manifest.model_copy(update={"profile_sha256": sha256(profile)})
     files = {**files, references.FILE: profile}
     return save(home, manifest, files, registration.card, registration.alias)
+
+
+def _open(
+    registration: Registration, content: bytes
+) -> tuple[Any, tuple[dict[str, str], dict[str, str]], surroundings.Carried]:
+    """The estimator of an artefact, what it depends on, and what the version brings along of that."""
+    origin = str(registration.artefact)
+    own = surroundings.own_modules(registration.code)
+    with surroundings.importable(registration.code):
+        estimator, modules = unpickle_and_name_modules(content, origin)
+    requirements = requirements_of(modules, origin, surroundings.names(own))
+    return estimator, requirements, surroundings.carried(requirements[0], own, origin)
 
 
 def _manifest(

@@ -95,6 +95,7 @@ def _write(store: Path, manifest: Manifest, files: Mapping[str, bytes]) -> Path:
     temporary = Path(tempfile.mkdtemp(prefix=".registering-", dir=store))
     try:
         for name, content in files.items():
+            (temporary / name).parent.mkdir(parents=True, exist_ok=True)
             (temporary / name).write_bytes(content)
         if key:
             signed = signature.sign(digests(temporary), str(manifest.version), Path(key))

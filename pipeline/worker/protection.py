@@ -95,7 +95,7 @@ def _drop_capabilities() -> bool:
     if not hasattr(_C, "capset"):
         return False
     header = struct.pack("Ii", 0x20080522, 0)  # the third version of the interface, this process
-    return _C.capset(header, bytes(24)) == 0
+    return bool(_C.capset(header, bytes(24)) == 0)
 
 
 def _refuse_calls() -> bool:
@@ -106,7 +106,7 @@ def _refuse_calls() -> bool:
     program = b"".join(_filter(architecture, calls))
     code = ctypes.create_string_buffer(program, len(program))
     filters = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(code))
-    return _C.prctl(_SECCOMP, 2, filters, 0, 0) == 0
+    return bool(_C.prctl(_SECCOMP, 2, filters, 0, 0) == 0)
 
 
 def _filter(architecture: int, calls: Iterable[int]) -> Iterable[bytes]:

@@ -20,7 +20,8 @@ from sklearn.base import BaseEstimator
 from pipeline.errors import UsageError
 from pipeline.isolation import places
 from pipeline.isolation.forkers import WorkerError
-from pipeline.isolation.workers import Order, Worker
+from pipeline.isolation.messages import Order
+from pipeline.isolation.workers import Worker
 from pipeline.worker.failures import EstimatorError
 from tests.pipeline.isolation.hostile_pickle import Hostile
 
