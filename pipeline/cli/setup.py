@@ -77,6 +77,9 @@ def register(
     score_column: Annotated[
         str | None, typer.Option(help="Their column with scores of models that had not seen the row's day.")
     ] = None,
+    code: Annotated[
+        Path | None, typer.Option(help="A folder of modules that the model needs and the version keeps.")
+    ] = None,
 ) -> None:
     """Take a trained scikit-learn model into the store as its next version."""
     from pipeline.registration.register import Registration, register
@@ -94,6 +97,7 @@ def register(
         nights=nights,
         night_column=night_column,
         score_column=score_column,
+        code=code,
     )
     pinned = register(workspace.home(), registration)
     manifest = pinned.manifest

@@ -7,7 +7,7 @@ HIDDEN = "the task's memory and environment are hidden"
 # What `pipeline.worker.protection.shut_in` calls each, and what it means where it holds.
 _WORDS = {
     HIDDEN: "cannot look into the task's memory and environment",
-    "files": "reads its environment and its version, and writes to its own folder alone (Landlock)",
+    "files": "reads its environment and its version alone (Landlock)",
     "no network": "opens no connection (seccomp)",
     "no privileges": "has none of root's privileges",
     "no new privileges": "gains none",
@@ -20,4 +20,4 @@ def describe(held: Mapping[str, bool]) -> str:
     holds = [words for name, words in _WORDS.items() if held.get(name)]
     lacks = [words for name, words in _WORDS.items() if not held.get(name)]
     sentence = f"of its own, with no credential in it; it {', '.join(holds) or 'is not shut in'}"
-    return f"{sentence}; what this system has no means for: {', '.join(lacks)}" if lacks else sentence
+    return f"{sentence}; this system lacks what it takes for: {', '.join(lacks)}" if lacks else sentence

@@ -1,7 +1,9 @@
 """What a version brings along for its process: modules of its own, and the lock of its environment."""
 
+import logging
+import os
 import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
@@ -11,16 +13,26 @@ from typing import Any
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from pipeline.config.job import Job
 from pipeline.errors import UsageError
 from pipeline.isolation import uv
 from pipeline.isolation.uv import UvError
+from pipeline.model import registry
 from pipeline.model.artifact import ModelError
 from pipeline.model.files import sha256
 from pipeline.model.manifest import CODE, LOCK
+from pipeline.model.requirements import interpreter
 
+_REMEDY = (
+    "once other libraries are installed, it cannot be used. Put uv on PATH (pip install uv) and register it again, or "
+    f"say that it needs none: {uv.SETTING}= scoring register ..."
+)
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 # What the worker itself imports, whatever the model needs.
 _OF_THE_WORKER = ("joblib", "numpy", "pandas", "pyarrow", "threadpoolctl")
+
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -90,6 +102,8 @@ def lock(distributions: Mapping[str, str], artefact: str) -> bytes | None:
         ModelError: the index does not have them all.
     """
     if uv.find() is None:
+        if uv.SETTING not in os.environ:
+            log.warning("%s: uv is not there, so the version has no lock: %s", artefact, _REMEDY)
         return None
     pins = "".join(f"{name}=={version}\n" for name, version in distributions.items())
     try:
@@ -141,3 +155,27 @@ def importable(folder: Path | None) -> Iterator[None]:
         yield
     finally:
         sys.path.remove(str(folder.resolve()))
+
+
+def build(home: Path, jobs: Sequence[Job], name: str | None, version: int | None) -> Iterator[str]:
+    """Make the environments of versions that need one, and say of each version where it runs.
+
+    Args:
+        home: the folder that holds models/.
+        jobs: every job.
+        name: a job, whose model it is, or a model; every job's where it is None.
+        version: of that model; else the one of the job's alias, or every version of the model.
+
+    Raises:
+        ModelError: there is no such version, or it needs other libraries and has no lock.
+        BuildError: an environment cannot be made.
+    """
+    named = [job.model for job in jobs if name in (None, job.name)]
+    pinned = [registry.resolve(home, each.name, each.alias, version) for each in named]
+    if not named and name:
+        numbers = [version] if version else sorted(registry.versions(home, name)[0])
+        pinned = [registry.resolve(home, name, "", number) for number in numbers]
+    for each in pinned:
+        python = interpreter(each)
+        own = python == Path(sys.executable)
+        yield f"{each.manifest.label}: {'the installed libraries are its own' if own else python.parents[1]}"

@@ -1,58 +1,25 @@
 """A model answers in a process of its own as in this one; how that process ends is said; nothing outlives it."""
 
-import ctypes
 import gc
 import json
 import os
 import pickle
 import subprocess
 import sys
-import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import psutil
 import pyarrow as pa
 import pytest
-from sklearn.base import BaseEstimator
 
 from pipeline.errors import UsageError
-from pipeline.isolation import places
 from pipeline.isolation.forkers import WorkerError
-from pipeline.isolation.messages import Order
-from pipeline.isolation.workers import Worker
 from pipeline.worker.failures import EstimatorError
 from tests.pipeline.isolation.hostile_pickle import Hostile
+from tests.pipeline.isolation.says import Says, worker
 
 ROWS = pa.RecordBatch.from_pydict({"visits": pa.array([1.0, 2.0, 3.0])})
-VISITS = {"name": "visits", "dtype": "float64", "categories": None, "ordered": False}
-
-
-class Says(BaseEstimator):
-    """Predicts by an expression of its rows."""
-
-    def __init__(self, code: str) -> None:
-        self.code = code
-
-    def predict(self, rows: Any) -> Any:
-        """Whatever the expression gives."""
-        return eval(self.code, {"rows": rows, "np": np, "os": os, "ctypes": ctypes, "sys": sys, "time": time})
-
-
-def order(**values: Any) -> Order:
-    """A worker of a model `own version 1` of one column."""
-    given = {
-        "columns": [VISITS],
-        "path": places.module_folders(),
-        "reads": places.readable([__name__]),
-        **values,
-    }
-    return Order(label="own version 1", task="regression", labels="scores", **given)
-
-
-def worker(code: str, **values: Any) -> Worker:
-    return Worker(order(**values), pickle.dumps(Says(code)))
 
 
 def test_it_answers_as_in_this_process_for_every_shape() -> None:
@@ -127,8 +94,9 @@ def test_nothing_outlives_the_last_use_of_a_model() -> None:
 # A task's process: it opens a model that looks for its secrets, and says what the model says.
 TASK = """
 import ctypes, os, pickle, sys
+from pipeline.isolation.workers import Worker
 from tests.pipeline.isolation.hostile_pickle import Hostile
-from tests.pipeline.isolation.test_workers import Worker, order
+from tests.pipeline.isolation.says import order
 secret = ctypes.create_string_buffer(os.environ["AIRFLOW_CONN_WAREHOUSE"].encode())
 left_open = open(sys.argv[1])
 os.set_inheritable(left_open.fileno(), True)
