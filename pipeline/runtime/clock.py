@@ -11,10 +11,12 @@ from pipeline.payloads import Cost
 
 _STATUS = Path("/proc/self/status")
 
-# What processes have taken that work for this one: seconds of the processor in all, and the peak of each that lives.
+# What processes have taken that work for this one: seconds of the processor in all, the peak of each that lives, and
+# the most that those which lived at the same time have held together.
 _others_lock = Lock()
 _others_seconds = 0.0
 _others_peaks: dict[int, int] = {}
+_others_most = 0
 
 
 class Clock:
@@ -28,7 +30,7 @@ class Clock:
         """The cost until now."""
         return Cost(
             seconds=round(perf_counter() - self._started, 4),
-            peak_mb=round((_peak() + sum(_others_peaks.values())) / 1e6, 1),
+            peak_mb=round((_peak() + _others_most) / 1e6, 1),
             began=round(self._began, 4),
         )
 
@@ -46,14 +48,15 @@ def add_other(key: int, seconds: Any, peak: Any) -> None:
         seconds: of the processor, since it was last asked.
         peak: the most bytes of memory that it has held.
     """
-    global _others_seconds
+    global _others_seconds, _others_most
     with _others_lock:
         _others_seconds += float(seconds) if isinstance(seconds, int | float) and seconds >= 0 else 0.0
         _others_peaks[key] = peak if isinstance(peak, int) and peak >= 0 else 0
+        _others_most = max(_others_most, sum(_others_peaks.values()))
 
 
 def forget_other(key: int) -> None:
-    """Count a process's memory no longer: it has ended."""
+    """Count a process's memory no longer with that of later ones: it has ended."""
     with _others_lock:
         _others_peaks.pop(key, None)
 
