@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from threading import Lock
@@ -20,7 +21,6 @@ from typing import IO
 from pipeline.errors import ScoringError
 from pipeline.isolation import places
 from pipeline.project import PACKAGE
-from pipeline.worker import protection
 
 _PROGRAM = PACKAGE / "worker" / "__main__.py"
 _KEPT = ("TZ", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES")
@@ -63,7 +63,6 @@ class Forker:
         return self._output.read()[-_MOST_TEXT:].decode(errors="replace").strip()
 
     def _start(self) -> None:
-        self.hidden = protection.hide_memory()
         ours, theirs = socket.socketpair()
         self._control = ours
         self._output = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the process may say something
@@ -89,8 +88,12 @@ class Forker:
 
 
 def begin() -> None:
-    """Start this interpreter's process, so that it loads its libraries while the caller loads its own."""
-    forker(Path(sys.executable))
+    """Start this interpreter's process, so that it loads its libraries while the caller loads its own.
+
+    Where it cannot be started, the first model that is opened says so.
+    """
+    with suppress(WorkerError):
+        forker(Path(sys.executable))
 
 
 @cache

@@ -14,7 +14,7 @@ from pipeline.isolation.messages import Order
 from pipeline.isolation.output import Printed
 from pipeline.plain_text import visible
 from pipeline.runtime import clock
-from pipeline.worker import wire
+from pipeline.worker import protection, wire
 from pipeline.worker.estimators import Answer
 from pipeline.worker.failures import EstimatorError, Failure
 
@@ -35,6 +35,8 @@ class Worker:
             UsageError: a limit is no positive number.
         """
         self._label = order.label
+        # For good: until a worker has been killed, it is there.
+        hidden = protection.hide_memory()
         self._free: SimpleQueue[socket.socket] = SimpleQueue()
         self._error: Exception | None = None
         self._forker = forkers.forker(order.python)
@@ -44,7 +46,7 @@ class Worker:
         self._fork(order, [theirs for _, theirs in pairs], content)
         channels[0].settimeout(messages.patience())
         header, _ = self._receive(channels[0])
-        self.held: Mapping[str, bool] = {protections.HIDDEN: self._forker.hidden, **header["held"]}
+        self.held: Mapping[str, bool] = {protections.HIDDEN: hidden, **header["held"]}
         for channel in channels:
             self._free.put(channel)
 

@@ -20,6 +20,9 @@ from pipeline.worker import estimators
 from pipeline.worker.estimators import Answer
 from pipeline.worker.failures import EstimatorError
 
+# Each has a descriptor, of which a worker is handed 250 at most.
+_MOST_THREADS = 200
+
 Floats = npt.NDArray[np.float64]
 
 
@@ -169,7 +172,7 @@ def open_model(pinned: PinnedVersion, content: bytes, python: Path, code: Mappin
         task=manifest.task,
         labels=manifest.labels,
         columns=columns,
-        threads=resources.share() if manifest.concurrent else 1,
+        threads=min(resources.share(), _MOST_THREADS) if manifest.concurrent else 1,
         python=python,
         path=places.module_folders(python),
         reads=places.readable(manifest.modules),
