@@ -17,7 +17,6 @@ from pipeline.config import loader, workspace
 from pipeline.config.job import Job
 from pipeline.config.ready_section import ReadySection
 from pipeline.errors import NothingToDo, ScoringError
-from pipeline.isolation import forkers
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +74,8 @@ def extract(job: Job, context: Mapping[str, Any], seen: Json | None = None) -> J
 
 def load_model(job: Job, run: Json) -> list[Json]:
     """Verify a run's model; returns the parts to score with it."""
+    from pipeline.isolation import forkers
+
     forkers.begin()
     from pipeline.payloads import Run
     from pipeline.runs.code_version import read
@@ -86,6 +87,8 @@ def load_model(job: Job, run: Json) -> list[Json]:
 
 def predict(job: Job, part: Json) -> Json:
     """Score one part; returns the scored part."""
+    from pipeline.isolation import forkers
+
     forkers.begin()
     from pipeline.payloads import PartTask
     from pipeline.runs.code_version import read
