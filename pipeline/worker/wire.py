@@ -71,7 +71,7 @@ def unpacked(payload: memoryview) -> pa.RecordBatch:
 
 
 def _exactly(channel: socket.socket, size: int) -> memoryview:
-    content = memoryview(np.empty(size, np.uint8))
+    content = np.empty(size, np.uint8).data
     done = 0
     while done < size:
         try:
