@@ -59,6 +59,7 @@ for command in (
     score.fallback,
     evaluate.outcomes,
     evaluate.recheck,
+    evaluate.replay,
     maintenance.prune,
     maintenance.erase,
     recovery.rebuild,

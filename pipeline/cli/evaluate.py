@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 from datetime import date
+from typing import Annotated
 
 import typer
 
@@ -12,7 +13,13 @@ from pipeline.cli.score import First, Last, ScoreDate
 from pipeline.config import dates
 from pipeline.config.job import Job
 from pipeline.errors import UsageError
+from pipeline.runs import history
 from pipeline.tasks.date_range import days_of, walk
+
+Version = Annotated[int, typer.Argument(help="The version to compare.", min=1)]
+
+# How often a replay's verdict may be wrong where neither version is better.
+_WRONG = 0.05
 
 
 def outcomes(name: JobName, first: First, last: Last = None, as_json: AsJson = False) -> None:
@@ -72,6 +79,34 @@ def recheck(name: JobName, date: ScoreDate, as_json: AsJson = False) -> None:
     if done.differing:
         err.print(f"To score the rows as they are now: {done.command}", markup=False, soft_wrap=True)
         raise typer.Exit(FAILED)
+
+
+def replay(name: JobName, version: Version, first: First, last: Last = None) -> None:
+    """Score published dates once more with another version of the model, and compare both with the outcomes.
+
+    It reads the runs' own parts, and writes nothing. The verdict may be asked for every day: a version that is no
+    better is called better, or worse, in no more than 5 % of cases. It ends with 1 where a date failed.
+    """
+    from pipeline.challenger import sentences
+    from pipeline.challenger.comparison import Day
+    from pipeline.challenger.replay import concluded, day, opened
+
+    job, between = context.job(name), dates.parse_range(first, last)
+    workspace, days, done = context.workspace_of(job), days_of(*between), list[Day]()
+    own = history.published(workspace.predictions, job.name, *between)
+    challenger = opened(workspace, job, version)
+
+    def work(score_date: date) -> dict[str, object]:
+        compared = day(workspace, job, challenger, score_date)
+        done.append(compared)
+        return sentences.figures(compared)
+
+    skip = {each: "no run of the job's own model is published" for each in days if each not in own}
+    try:
+        ranges.show(walk(days, work, skip), days, "compared", sentences.FIGURES)
+    finally:
+        for sentence in sentences.of(concluded(challenger, done, _WRONG)) if done else ():
+            out.print(sentence, markup=False, highlight=False, soft_wrap=True)
 
 
 def _measure_range(job: Job, between: tuple[date, date]) -> None:

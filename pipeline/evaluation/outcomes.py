@@ -57,10 +57,10 @@ def evaluate(workspace: Workspace, job: Job, score_date: date, *, most: int = MA
         PartError: a part is altered.
     """
     rule = required(job)
-    run, entities = _published(workspace.predictions, job.name, score_date)
+    run, entities = published(workspace.predictions, job.name, score_date)
     pinned = registry.pin(workspace.home, run["model_name"], run["model_version"], run["model_sha256"])
     sample = scored_sample.read(workspace.predictions, workspace.store, run, entities, job.slices, most)
-    outcomes = _outcomes(workspace, job, rule, score_date, pinned, sample)
+    outcomes = true_values(workspace, job, score_date, pinned, sample)
     labelled = scored_sample.labelled(sample, pinned.manifest, outcomes.values)
     in_sample = pinned.manifest.trained_on(score_date)
     evaluated = performance.evaluate(labelled, sample.groups, pinned, rule, in_sample=bool(in_sample))
@@ -125,8 +125,8 @@ def required(job: Job) -> OutcomesSection:
     return job.outcomes
 
 
-def _published(database_url: str, job: str, score_date: date) -> tuple[dict[str, Any], int]:
-    """The row of the published run, with its ledger, and how many entities have a score of it."""
+def published(database_url: str, job: str, score_date: date) -> tuple[dict[str, Any], int]:
+    """The row of the published run, with its ledger, and how many entities it has; raises `NothingToDo` without one."""
     with postgres.engine(database_url).connect() as connection:
         values = {"job": job, "score_date": score_date}
         published = connection.execute(sa.text(_SQL["published"]), values).one_or_none()
@@ -135,14 +135,11 @@ def _published(database_url: str, job: str, score_date: date) -> tuple[dict[str,
     return archive.run(database_url, published.run_id), int(published.entities)
 
 
-def _outcomes(
-    workspace: Workspace,
-    job: Job,
-    rule: OutcomesSection,
-    score_date: date,
-    pinned: PinnedVersion,
-    sample: ScoredSample,
+def true_values(
+    workspace: Workspace, job: Job, score_date: date, pinned: PinnedVersion, sample: ScoredSample
 ) -> Outcomes:
+    """The outcome of each entity of a sample; raises as `evaluate` does."""
+    rule = required(job)
     column = ground_truth.column_of(job, pinned.manifest)
     query, values = _query(workspace, job, rule, score_date)
     names = sample.rows[ENTITY].combine_chunks()

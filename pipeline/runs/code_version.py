@@ -38,6 +38,7 @@ DECISIVE = (
 # The others: what notifies, shows, measures, keeps and removes.
 INDIFFERENT = (
     "__main__",
+    "challenger",
     "cli",
     "embedded",
     "errors",
@@ -76,10 +77,10 @@ class DeploymentError(ScoringError):
 def code_version() -> str:
     """Digest of the source of the decisive rooms, whatever their depth: also where there is no git."""
     digest = hashlib.sha256()
-    for file in sorted(PACKAGE.rglob("*.py")):
-        path = file.relative_to(PACKAGE)
-        if path.parts[0].removesuffix(".py") in DECISIVE:
-            digest.update(path.as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
+    for name in DECISIVE:
+        room = PACKAGE / name
+        for file in sorted(room.rglob("*.py")) if room.is_dir() else [room.with_suffix(".py")]:
+            digest.update(file.relative_to(PACKAGE).as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
 
 
