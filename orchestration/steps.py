@@ -74,9 +74,6 @@ def extract(job: Job, context: Mapping[str, Any], seen: Json | None = None) -> J
 
 def load_model(job: Job, run: Json) -> list[Json]:
     """Verify a run's model; returns the parts to score with it."""
-    from pipeline.isolation import forkers
-
-    forkers.begin()
     from pipeline.payloads import Run
     from pipeline.runs.code_version import read
     from pipeline.tasks.load_model import load_model
@@ -87,9 +84,6 @@ def load_model(job: Job, run: Json) -> list[Json]:
 
 def predict(job: Job, part: Json) -> Json:
     """Score one part; returns the scored part."""
-    from pipeline.isolation import forkers
-
-    forkers.begin()
     from pipeline.payloads import PartTask
     from pipeline.runs.code_version import read
     from pipeline.tasks.predict import predict

@@ -38,7 +38,6 @@ ELSEWHERE = {
     "plugins/scoring_pages.py": "tests/e2e/test_pages.py",  # looks at them in a browser
 }
 NO_PROMISE = {
-    "local/forker.py": "one call",
     "pipeline/project.py": "constants",
     "pipeline/reports/links.py": "a value",
     "pipeline/store/schemas.py": "a constant",

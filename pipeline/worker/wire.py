@@ -13,8 +13,6 @@ _SIZES = struct.Struct(">QQ")
 # A message's text: a model's error is cut long before. What is larger comes from no worker of ours.
 _MOST_JSON = 1 << 24
 
-# A stream ends with a marker, and no more data.
-_END = struct.Struct("<II")
 
 Header = dict[str, Any]
 
@@ -56,12 +54,16 @@ def receive(channel: socket.socket, most_bytes: int = 1 << 40) -> tuple[Header, 
 
 def packed(batch: pa.RecordBatch) -> memoryview:
     """A batch as an Arrow stream, written into memory of its size."""
-    size = batch.schema.serialize().size + pa.ipc.get_record_batch_size(batch) + _END.size
-    content = pa.allocate_buffer(size)
-    sink = pa.FixedSizeBufferWriter(content)
+    size = pa.MockOutputStream()
+    _write(batch, size)
+    content = pa.allocate_buffer(size.size())
+    _write(batch, pa.FixedSizeBufferWriter(content))
+    return memoryview(content)
+
+
+def _write(batch: pa.RecordBatch, sink: Any) -> None:
     with pa.ipc.new_stream(sink, batch.schema) as stream:
         stream.write_batch(batch)
-    return memoryview(content)[: sink.tell()]
 
 
 def unpacked(payload: memoryview) -> pa.RecordBatch:

@@ -50,4 +50,4 @@ def test_a_models_own_modules_come_with_it(
     with pytest.raises(registry.ModelError, match="model_of_own.py is not as it was registered"):
         registry.load(pinned)
     with pytest.raises(UsageError, match="no module is in it"):
-        surroundings.own_modules(tmp_path / "home" / "models")
+        surroundings.own_modules(tmp_path / "home" / "sql")
