@@ -90,7 +90,7 @@ def _keep(session: int, *handed: int) -> None:
         _run(partial(_become, order, handed, [session, ended, wake]))
     for each in handed:
         os.close(each)
-    select.select([ended, task], [], [])
+    select.select([ended, session], [], [])
     os.kill(worker, signal.SIGKILL)  # one that has ended is not met: it is waited for only now
     _, status = os.waitpid(worker, 0)
     _end_all()
