@@ -89,6 +89,9 @@ def register(
         ),
     ] = None,
     trust: Annotated[list[str] | None, typer.Option(help="A .skops file: a type that was reviewed.")] = None,
+    code: Annotated[
+        Path | None, typer.Option(help="A folder of modules that the model needs and the version keeps.")
+    ] = None,
 ) -> None:
     """Take a trained model into the store as its next version."""
     from pipeline.model import content
@@ -112,6 +115,7 @@ def register(
             classes=classes or (),
             trusted=trust or (),
             source=copied,
+            code=code,
         )
         pinned = register(workspace.home(), registration)
     manifest = pinned.manifest

@@ -12,6 +12,9 @@ from pipeline.worker.formats.native import Format, Settings
 
 REFERENCE, PROFILE = "reference.parquet", "profile.json"
 
+# Beside the artefact: the lock of its environment, and modules that it brings along.
+LOCK, CODE = "requirements.lock", "code"
+
 Task = Literal["binary", "multiclass", "regression"]
 
 
@@ -38,6 +41,10 @@ class Manifest(BaseModel):
         format: what wrote the artefact.
         trusted: skops only: types that a reviewer trusts, beside those that skops trusts.
         source: what the artefact was copied from when it was registered, if from a registry.
+        python: version of Python with which it was registered, such as 3.11.
+        environment: version of every distribution that the artefact needs, and of those that these require.
+        lock_sha256: digest of requirements.lock, of which the same environment is made; None where there is no lock.
+        code: SHA-256 of each file of the version's own modules, by its path below code/.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
@@ -68,6 +75,10 @@ class Manifest(BaseModel):
     format: Format = "joblib"
     trusted: tuple[str, ...] = ()
     source: str = ""
+    python: str = ""
+    environment: dict[str, str] = {}
+    lock_sha256: str | None = None
+    code: dict[str, str] = {}
 
     @property
     def label(self) -> str:

@@ -15,11 +15,11 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from pipeline.model import artifact, content, files, requirements, signature
+from pipeline.model import content, files, requirements, signature
 from pipeline.model.artifact import ModelError
 from pipeline.model.golden import check_golden_rows
-from pipeline.model.loaded_model import Model
-from pipeline.model.manifest import REFERENCE, Manifest, PinnedVersion
+from pipeline.model.loaded_model import RemoteModel, open_model
+from pipeline.model.manifest import CODE, REFERENCE, Manifest, PinnedVersion
 from pipeline.text_files import decoded
 
 
@@ -102,7 +102,7 @@ def versions(home: Path, name: str) -> tuple[dict[int, str], dict[str, int]]:
         ) from error
 
 
-def load(pinned: PinnedVersion) -> Model:
+def load(pinned: PinnedVersion) -> RemoteModel:
     """Verify a version and load it: digest, signature, library versions, unpickling, golden rows, in this order.
 
     Raises:
@@ -113,11 +113,17 @@ def load(pinned: PinnedVersion) -> Model:
         files.require_signed(
             pinned.folder, {**content.digests(pinned), pinned.manifest.artefact: pinned.sha256}, whole=True
         )
-    requirements.require_same(pinned.manifest.libraries, pinned.manifest.modules, pinned.folder)
-    estimator, _ = artifact.open_estimator(artefact, str(pinned.folder), pinned.manifest.settings)
-    model = Model(pinned.manifest, estimator)
+    python = requirements.interpreter(pinned)
+    requirements.require_same_modules(pinned.manifest.modules, pinned.folder)
+    model = open_model(pinned, artefact, python, _code(pinned))
     check_golden_rows(model)
     return model
+
+
+def _code(pinned: PinnedVersion) -> dict[str, bytes]:
+    """The files of the modules that a version brings along, by their paths below code/."""
+    folder = pinned.folder / CODE
+    return {name: files.registered(folder / name, digest) for name, digest in pinned.manifest.code.items()}
 
 
 def reference(pinned: PinnedVersion) -> bytes:

@@ -18,6 +18,7 @@ from pipeline.model.manifest import Manifest
 from pipeline.runtime import resources
 from pipeline.store import parts
 from pipeline.store.schemas import SCORE_SCHEMA
+from pipeline.worker.failures import kind_of
 
 # How many failing rows a message names.
 NAMED = 5
@@ -129,7 +130,7 @@ def tolerate(loaded: Model, batch: pa.RecordBatch, tolerance: Tolerance | None) 
 def _score(loaded: Model, batch: pa.RecordBatch) -> pa.RecordBatch:
     entities = batch.column(ENTITY)
     try:
-        scores = loaded.score(loaded.manifest.contract.frame(batch))
+        scores = loaded.score_batch(batch)
     except ScoreError as error:
         names = ", ".join(entities.take(pa.array(error.rows)).to_pylist())
         private = [*error.private, names]
@@ -146,7 +147,7 @@ def _score(loaded: Model, batch: pa.RecordBatch) -> pa.RecordBatch:
 def _refusal(loaded: Model, culprits: str, error: Exception) -> PredictError:
     return PredictError(
         f"model {loaded.manifest.label} failed on rows {culprits}: "
-        f"{type(error).__name__}: {error}. Correct them in the warehouse, leave them out in the query, train a model "
+        f"{kind_of(error)}: {error}. Correct them in the warehouse, leave them out in the query, train a model "
         'that takes them, or have such rows rejected: contract.model_error = "reject".',
         private=[culprits, str(error)],
     )

@@ -18,7 +18,7 @@ from pipeline.model.loaded_model import Model
 from pipeline.model.manifest import PROFILE, REFERENCE, Manifest, PinnedVersion
 from pipeline.model.requirements import requirements_of
 from pipeline.monitoring import references
-from pipeline.registration import reference
+from pipeline.registration import reference, source, surroundings
 from pipeline.registration.day_losses import day_losses
 from pipeline.registration.estimator import features, task_and_classes
 from pipeline.registration.leakage import reject_leakage
@@ -34,8 +34,7 @@ class Registration:
 
     Attributes:
         name: the model's name, a lower-case word.
-        artefact: a file of a classifier (binary or multiclass) or regressor; the end of its name says its format, which
-            is joblib's where it says nothing.
+        artefact: a file of a classifier or regressor; the end of its name says its format, which else is joblib's.
         reference: Parquet file of training rows: every feature in the dtype the model was trained on. It may carry
             `entity_id`, `score_date` and outcome columns, which are not features.
         alias: an alias to point at the new version.
@@ -53,6 +52,7 @@ class Registration:
         classes: labels of the classes in the order of the probabilities, where the artefact has none.
         trusted: types that a file of skops may have, beside those that skops trusts.
         source: what the artefact was copied from, such as a version in MLflow's registry.
+        code: a folder with modules that the artefact needs and no distribution has; the version brings them along.
 
     Raises:
         UsageError: a name is no lower-case word, the threshold is no probability, or the artefact's format has no use
@@ -75,13 +75,13 @@ class Registration:
     classes: Sequence[str] = ()
     trusted: Collection[str] = ()
     source: str = ""
+    code: Path | None = None
 
     @property
     def settings(self) -> Settings:
         """What opens the artefact."""
-        return Settings(
-            reading.format_of(self.artefact.name), tuple(self.classes), tuple(sorted(self.trusted))
-        )
+        kind = reading.format_of(self.artefact.name)
+        return Settings(kind, tuple(self.classes), tuple(sorted(self.trusted)))
 
     def __post_init__(self) -> None:
         _check_word("model", self.name)
@@ -108,10 +108,10 @@ def register(home: Path, registration: Registration) -> PinnedVersion:
             feature is not known when a run scores: the outcome, a copy of it, a time after the score date.
         ContractError: the reference lacks a feature, or holds values that no model takes.
     """
-    settings, content = registration.settings, _read(registration.artefact)
-    files = {f"model.{settings.format}": content, REFERENCE: _read(registration.reference)}
-    estimator, modules = open_estimator(content, str(registration.artefact), settings)
-    requirements = requirements_of(modules, str(registration.artefact))
+    settings, content = registration.settings, source.read(registration.artefact)
+    files = {f"model.{settings.format}": content, REFERENCE: source.read(registration.reference)}
+    estimator, requirements, carried = _open(registration, content)
+    files |= carried.files
     rows = reference.read_rows(files[REFERENCE], registration.reference)
     if rows.empty:
         raise ModelError(
@@ -119,8 +119,9 @@ def register(home: Path, registration: Registration) -> PinnedVersion:
         )
     whole = rows
     if registration.nights is not None:
-        whole = reference.read_rows(_read(registration.nights), registration.nights)
+        whole = reference.read_rows(source.read(registration.nights), registration.nights)
     manifest = _manifest(registration, files, requirements, estimator, rows, whole)
+    manifest = manifest.model_copy(update=carried.recorded)
     manifest = probe(Model(manifest, estimator), rows, registration.artefact)
     columns = (registration.night_column, registration.score_column)
     profiles = references.build(whole, manifest, *columns)
@@ -128,6 +129,18 @@ def register(home: Path, registration: Registration) -> PinnedVersion:
     manifest = manifest.model_copy(update={"profile_sha256": sha256(profile)})
     files = {**files, PROFILE: profile}
     return save(home, manifest, files, registration.card, registration.alias)
+
+
+def _open(
+    registration: Registration, content: bytes
+) -> tuple[Any, tuple[dict[str, str], dict[str, str]], surroundings.Carried]:
+    """The estimator of an artefact, what it depends on, and what the version brings along of that."""
+    origin = str(registration.artefact)
+    own = surroundings.own_modules(registration.code)
+    with surroundings.importable(registration.code):
+        estimator, modules = open_estimator(content, origin, registration.settings)
+    requirements = requirements_of(modules, origin, surroundings.names(own))
+    return estimator, requirements, surroundings.carried(requirements[0], own, origin)
 
 
 def _manifest(
@@ -185,12 +198,3 @@ def _contract(registration: Registration, estimator: Any, rows: pd.DataFrame) ->
 def _check_word(kind: str, word: str) -> None:
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,62}", word):
         raise UsageError(f"{kind} {word!r}: use a lower-case word of letters, digits and _.")
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UsageError(
-            f"{path} cannot be read: {error.strerror}. Give the path of an existing file."
-        ) from error

@@ -104,6 +104,7 @@ def _write(store: Path, manifest: Manifest, files: Mapping[str, bytes]) -> Path:
     temporary = Path(tempfile.mkdtemp(prefix=".registering-", dir=store))
     try:
         for name, each in files.items():
+            (temporary / name).parent.mkdir(parents=True, exist_ok=True)
             (temporary / name).write_bytes(each)
         if key:
             signed = signature.sign({**outside, **digests(temporary)}, str(manifest.version), Path(key))

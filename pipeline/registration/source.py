@@ -58,10 +58,20 @@ def text(path: Path) -> str:
         UsageError: it cannot be read, or is no text.
     """
     try:
-        return decoded(path.read_bytes())
+        return decoded(read(path))
+    except TextError as error:
+        raise UsageError(f"{path}: not a text file: {error}") from error
+
+
+def read(path: Path) -> bytes:
+    """A file's bytes.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    try:
+        return path.read_bytes()
     except OSError as error:
         raise UsageError(
             f"{path} cannot be read: {error.strerror}. Give the path of an existing file."
         ) from error
-    except TextError as error:
-        raise UsageError(f"{path}: not a text file: {error}") from error

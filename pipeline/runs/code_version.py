@@ -27,6 +27,7 @@ DECISIVE = (
     "contract",
     "databases",
     "extraction",
+    "isolation",
     "model",
     "payloads",
     "store",

@@ -19,8 +19,9 @@ from pipeline.errors import ScoringError, named
 from pipeline.evaluation import outcomes
 from pipeline.extraction import readiness
 from pipeline.integrations import dependencies
+from pipeline.isolation import protections
 from pipeline.model import content, registry
-from pipeline.model.loaded_model import Model
+from pipeline.model.loaded_model import Model, RemoteModel
 from pipeline.tasks.rehearsal import CheckError, rehearse
 from pipeline.training.reference_check import reread
 
@@ -58,10 +59,11 @@ def check(
         yield _find("pool", lambda: dependencies.require_pool(job, environ))
     if job.ready:
         yield _find("ready", partial(_ready, workspace, job, job.ready, score_date))
-    model: Model | None = None
+    model: RemoteModel | None = None
     try:
         model, detail = _model(job, workspace)
         yield CheckResult("model", True, detail)
+        yield CheckResult("model's process", True, protections.describe(model.held))
     except _FAILURES as error:
         yield _failed("model", error)
     yield _find("versions", lambda: _versions(job, workspace))
@@ -104,7 +106,7 @@ def _fallback(job: Job, workspace: Workspace, score_date: date) -> str:
     return f"{detail}; {rehearse(workspace, job, score_date, model)}"
 
 
-def _model(job: Job, workspace: Workspace, alias: str = "") -> tuple[Model, str]:
+def _model(job: Job, workspace: Workspace, alias: str = "") -> tuple[RemoteModel, str]:
     """The model that an alias names, loaded, and what was verified of it."""
     pinned = registry.resolve(workspace.home, job.model.name, alias or job.model.alias)
     manifest = pinned.manifest
