@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.isolation import environments, uv
 from pipeline.isolation.environments import BuildError
-from pipeline.model import registry
+from pipeline.model.artifact import ModelError
 from pipeline.model.files import sha256
 from pipeline.registration import surroundings
 from tests.home import Home, shop_model
@@ -116,5 +116,5 @@ def test_a_model_of_another_scikit_learn_runs_in_an_environment_of_its_own(
     pin(home, pinned)
     assert load(home).score(shop_model()[1]).score.shape == (400,)
     (pinned.folder / "requirements.lock").write_bytes(lock + b"\n")
-    with pytest.raises(registry.ModelError, match="requirements.lock is not as it was registered"):
+    with pytest.raises(ModelError, match="requirements.lock is not as it was registered"):
         load(home)

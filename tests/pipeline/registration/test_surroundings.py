@@ -8,6 +8,7 @@ import pytest
 
 from pipeline.errors import UsageError
 from pipeline.model import registry
+from pipeline.model.artifact import ModelError
 from pipeline.registration import surroundings
 from tests.home import Home, shop_model, shop_rows
 from tests.pipeline.model.teams_module import MODULE
@@ -47,7 +48,7 @@ def test_a_models_own_modules_come_with_it(
         {},
     )
     (pinned.folder / "code" / "model_of_own.py").write_text("import os")
-    with pytest.raises(registry.ModelError, match="model_of_own.py is not as it was registered"):
+    with pytest.raises(ModelError, match="model_of_own.py is not as it was registered"):
         registry.load(pinned)
     with pytest.raises(UsageError, match="no module is in it"):
         surroundings.own_modules(tmp_path / "home" / "sql")
