@@ -42,6 +42,7 @@ INDIFFERENT = (
     "cli",
     "embedded",
     "errors",
+    "estimation",
     "evaluation",
     "exports",
     "inspection",

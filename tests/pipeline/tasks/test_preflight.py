@@ -18,14 +18,16 @@ def findings(shop: Shop, day: Any = NIGHT) -> dict[str, CheckResult]:
 
 def test_a_good_job_passes_everything(shop: Shop) -> None:
     results = findings(shop)
-    assert list(results) == [
+    names = [
         "job file",
         "model",
+        "model's process",
         "versions",
         "query and rows",
         "reference",
         "predictions database",
     ]
+    assert list(results) == names
     assert all(finding.passed for finding in results.values())
     assert "shop version 1 (binary, 4 features): bytes as pinned" in results["model"].detail
     detail = results["predictions database"].detail
