@@ -44,7 +44,7 @@ bench-contract: $(STAMP) ## rows a second that the contract checks on one core (
 bench-drift: $(STAMP) ## nights called unusual without cause, and faults found (ARGS=--tables)
 	@$(PY) -m benchmarks.drift $(ARGS)
 
-bench-quality: $(STAMP) ## quality alarms without cause, and scores x1.5 found
+bench-quality: $(STAMP) ## quality alarms without cause, scores x1.5 found, and estimates that hold
 	@$(PY) -m benchmarks.quality
 
 bench-peers: $(STAMP) ## the same night with Polars, Spark and Ray (ROWS=1000000)

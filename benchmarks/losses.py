@@ -1,6 +1,6 @@
 """What each night lost, as the quality alarm counts it: the share of the base rate's loss that the scores left."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -27,10 +27,12 @@ class Losses:
     Attributes:
         training: of each training night, by scores of a model that had not seen it.
         later: fault -> of each later night.
+        scored: of each later night what became of its entities, and their scores, without a fault.
     """
 
     training: Floats
     later: Mapping[str, Floats]
+    scored: Sequence[tuple[Floats, Floats]] = ()
 
 
 def losses_of(nights: Nights) -> Losses:
@@ -38,13 +40,15 @@ def losses_of(nights: Nights) -> Losses:
     base = float(np.concatenate([outcome for outcome, _ in nights.unseen.values()]).mean())
     training = [relative(outcome, scores, base) for outcome, scores in nights.unseen.values()]
     later: dict[str, list[float]] = {name: [] for name in FAULTS}
+    scored = []
     for day, rows in nights.later.items():
         outcome, scores = _actual(nights, day, rows), nights.score(rows)
         has = ~np.isnan(outcome)
         if has.sum() >= LEAST_OUTCOMES:
+            scored.append((outcome[has], scores[has]))
             for name, spoil in FAULTS.items():
                 later[name].append(relative(outcome[has], spoil(scores[has]), base))
-    return Losses(_known(training), {name: _known(values) for name, values in later.items()})
+    return Losses(_known(training), {name: _known(values) for name, values in later.items()}, scored)
 
 
 def relative(outcome: Floats, scores: Floats, base: float) -> float:

@@ -48,6 +48,11 @@ RUN = {
     "rows_log_ratio": "logarithm of the number of rows over the usual number on that weekday",
     "rows_unusualness": "the number of rows in units of its limit: beyond 1 is unusual",
     "unusualness": "the largest unusualness of all: beyond 1 is unusual",
+    "estimated_METRIC": "that metric as it was expected before outcomes, of a job with `[outcomes]` (binary)",
+    "estimated_METRIC_low": "where the interval of that estimate begins, which holds nine runs in ten (binary)",
+    "estimated_METRIC_high": "where it ends (binary)",
+    "estimate_runs": "measured runs that the estimate is read off; below 20 it is withheld (binary)",
+    "estimate_defined": "0 where no estimate is defined: of a multiclass model or a regression",
 }
 FEATURE = {
     **{rule: f"values that broke the contract's rule `{rule}`, rejected ones too" for rule in RULES},
@@ -129,6 +134,7 @@ _STANDS_FOR = {
     "RATE": "accuracy|base_rate|selection_rate|recall|precision|false_positive_rate|bias",
     "LOSS": "log_loss|brier|roc_auc|average_precision|mae|rmse",
     "BASELINE": "base_rate|group_rate",
+    "METRIC": "log_loss|brier|roc_auc|accuracy",
     "BIN": r"\d\.\d-\d\.\d",
     "SHARE": r"0\.\d+",
 }

@@ -17,6 +17,8 @@ from pipeline.contract.contract import ENTITY
 from pipeline.databases import postgres, postgres_errors, queries, statements, waiting
 from pipeline.databases.queries import Values
 from pipeline.errors import NothingToDo, ScoringError
+from pipeline.estimation import measured
+from pipeline.estimation.score_bins import ScoreBins
 from pipeline.evaluation import custom_metrics, ground_truth, performance, quality_alarm, scored_sample
 from pipeline.evaluation.ground_truth import Outcomes
 from pipeline.evaluation.scored_sample import ScoredSample
@@ -71,7 +73,7 @@ def evaluate(workspace: Workspace, job: Job, score_date: date, *, most: int = MA
         counts["outcomes_unscored"] = float(outcomes.unscored)
     metrics = evaluated.metrics | performance.overall(counts)
     metrics |= performance.overall(_business(workspace, rule, run, sample.table, outcomes.rows))
-    _enter(workspace.predictions, run["run_id"], metrics)
+    _enter(workspace.predictions, run["run_id"], metrics, scored_sample.bins(labelled))
     rate = rule.quality_alarm_rate
     with postgres_errors.translated_errors("predictions", OutcomeError, {"42": _REMEDY}):
         quality = quality_alarm.update(workspace.predictions, job.name, pinned, run["run_id"], rate)
@@ -164,7 +166,7 @@ def _business(
     return {f"business:{name}": value for name, value in numbers.items() if np.isfinite(value)}
 
 
-def _enter(database_url: str, run_id: int, metrics: performance.Metrics) -> None:
+def _enter(database_url: str, run_id: int, metrics: performance.Metrics, bins: ScoreBins | None) -> None:
     columns, values, names = zip(*metrics, strict=True)
     arrays: dict[str, Any] = {
         "run_id": run_id,
@@ -173,12 +175,14 @@ def _enter(database_url: str, run_id: int, metrics: performance.Metrics) -> None
         "metrics": list(names),
     }
     arrays["numbers"] = list(metrics.values())
+
+    def work(connection: sa.Connection) -> None:
+        connection.execute(sa.text(_SQL["enter"]), arrays)
+        if bins is not None:
+            measured.enter(connection, run_id, bins)
+
     with postgres_errors.translated_errors("predictions", OutcomeError, {"42": _REMEDY}):
-        waiting.patiently(
-            database_url,
-            f"entering the outcomes of run {run_id}",
-            lambda connection: connection.execute(sa.text(_SQL["enter"]), arrays),
-        )
+        waiting.patiently(database_url, f"entering the outcomes of run {run_id}", work)
 
 
 def _log(evaluation: Evaluation) -> None:

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from pipeline.contract.contract import ENTITY
 from pipeline.databases import statements
 from pipeline.databases.queries import Query
+from pipeline.estimation.score_bins import ScoreBins
 from pipeline.evaluation.metrics import LabelledScores
 from pipeline.model.loaded_model import Floats
 from pipeline.model.manifest import Manifest
@@ -105,6 +106,14 @@ def labelled(sample: ScoredSample, manifest: Manifest, outcome: Floats) -> Label
     scores = rows["score"].to_numpy()
     label = None if labels is None else np.asarray(labels, np.int64)
     return LabelledScores(manifest.task, manifest.classes, outcome, scores, label, class_scores)
+
+
+def bins(labelled: LabelledScores) -> ScoreBins | None:
+    """The scores that have an outcome, as later runs' metrics are estimated from them; None of no binary model."""
+    if labelled.task != "binary" or labelled.label is None:
+        return None
+    complete = labelled.where(~np.isnan(labelled.outcome))
+    return ScoreBins.of(complete.score, labelled.label[~np.isnan(labelled.outcome)] == 1, complete.outcome)
 
 
 def _groups(

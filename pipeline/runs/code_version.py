@@ -41,6 +41,7 @@ INDIFFERENT = (
     "cli",
     "embedded",
     "errors",
+    "estimation",
     "evaluation",
     "exports",
     "inspection",

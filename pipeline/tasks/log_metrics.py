@@ -10,10 +10,13 @@ import sqlalchemy as sa
 from pipeline.config.job import Job
 from pipeline.config.workspace import Workspace
 from pipeline.databases import postgres, statements
+from pipeline.estimation import run_estimate, wording
+from pipeline.estimation.run_estimate import RunScores
 from pipeline.extraction import readiness
 from pipeline.model import registry
 from pipeline.monitoring import run_profile, training_days
 from pipeline.monitoring.gate import apply_gate
+from pipeline.monitoring.references import LEAST_OUTCOMES
 from pipeline.monitoring.run_profile import RunProfile
 from pipeline.monitoring.score_summary import ScoreSummary
 from pipeline.payloads import Run, Verdict, Written
@@ -42,11 +45,12 @@ def log_metrics(workspace: Workspace, job: Job, run: Run, written: Sequence[Writ
         require_same(workspace, job, run)
         failed = sum(part.rejected for part in written)
         run = run.model_copy(update={"rows_rejected": run.rows_rejected + failed})
-        summary = ScoreSummary()
+        pinned = registry.pin(workspace.home, run.model_name, run.model_version, run.model_sha256)
+        summary, scores = ScoreSummary(), RunScores(pinned.manifest)
         for part in written:
             for batch in _scores(workspace, run, part):
                 summary.add(batch)
-        pinned = registry.pin(workspace.home, run.model_name, run.model_version, run.model_sha256)
+                scores.add(batch)
         profile = run_profile.look(workspace, pinned, job.drift, run, written)
         unusual = (
             *readiness.findings(job, run),
@@ -55,6 +59,9 @@ def log_metrics(workspace: Workspace, job: Job, run: Run, written: Sequence[Writ
         )
         verdict = apply_gate(job.gate, run, summary, unusual)
         counts = {**_counts(run, summary), **profile.metrics(), "rows_failed": failed, **summary.metrics()}
+        if job.outcomes:
+            counts |= run_estimate.metrics(workspace.predictions, run, scores, LEAST_OUTCOMES)
+            log.info("%s", wording.sentence(counts))
         _enter(workspace.predictions, run, verdict, {**counts, **_costs(run, written, clock)}, profile)
     for finding in verdict.findings:
         log.warning("%s (%s): %s", finding.check, finding.action, finding.message)

@@ -118,6 +118,7 @@ NOT_OF_THE_DEMO = {
     # Its model has no losses of training days, and it has no month of outcomes.
     "quality_evidence",
     "quality_alarm",
+    *(name for name in metrics.RUN if name.startswith("estimate") and name != "estimate_runs"),
 }
 
 

@@ -29,6 +29,8 @@ COMMENT ON TABLE scoring.publications IS 'an older word';
 DROP VIEW scoring.model_quality;
 DROP FUNCTION scoring.lock_quality, scoring.enter_quality;
 DROP TABLE scoring.quality_incidents;
+DROP FUNCTION scoring.replace_outcome_bins;
+DROP TABLE scoring.outcome_bins;
 """
 RIGHTS = """
 GRANT SELECT ON scoring.predictions, scoring.latest_predictions TO scoring_writer, scoring_job_analyst;
@@ -52,11 +54,19 @@ def older_quality() -> str:
     text = (SQL / "schema" / "views" / "monitoring.sql").read_text()
     [view] = [one for one in text.split(";\n") if "CREATE VIEW scoring.model_quality" in one]
     older = re.sub(r",\n       \(SELECT seen\.value.*?AS in_sample", "", view, flags=re.DOTALL)
-    older = older.replace(",\n       found.quality_evidence, found.quality_alarm", "")
-    older = "\n".join(line for line in older.splitlines() if " AS quality_" not in line)
+    older = re.sub(r",\n       found\.quality_evidence.*?(?=\nFROM)", "", older, flags=re.DOTALL)
+    older = "\n".join(line for line in older.splitlines() if not re.search(" AS (quality|estimate)", line))
     assert "in_sample" not in older
     assert "quality" not in older.replace("model_quality", "")
     return older
+
+
+def older_retention() -> str:
+    """The function that takes metrics before estimates left any."""
+    text = (SQL / "schema" / "functions" / "retention.sql").read_text()
+    [_, *rest] = text.partition("CREATE FUNCTION scoring.expire_metrics")
+    older = "".join(rest).partition("COMMENT ON")[0].replace(" 'outcome_bins',", "")
+    return older.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION")
 
 
 def test_a_database_of_the_baseline_becomes_what_a_new_one_is(real_server: Callable[[int], Server]) -> None:
@@ -68,7 +78,7 @@ def test_a_database_of_the_baseline_becomes_what_a_new_one_is(real_server: Calla
         migrate.migrate(server.uri("newer", "scoring_owner"))
         migrate.migrate(server.uri("older", "scoring_owner"))
         with psycopg.connect(server.uri("older", "scoring_owner")) as session:
-            for statements in (OLDER, older_views(), older_quality(), RIGHTS):
+            for statements in (OLDER, older_views(), older_quality(), older_retention(), RIGHTS):
                 session.execute(statements.encode())
         migrate.migrate(server.uri("older", "scoring_owner"))
         with server.superuser("older") as older, server.superuser("newer") as newer:

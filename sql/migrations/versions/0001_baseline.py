@@ -51,6 +51,7 @@ FILES = (
     "tables/source_checks",
     "views/late_data",
     "tables/quality",
+    "tables/estimation",
     "settings",
 )
 

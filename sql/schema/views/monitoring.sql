@@ -60,7 +60,12 @@ SELECT runs.job, runs.score_date, runs.run_id, runs.model_name, runs.model_versi
        found.mae, found.rmse, found.bias, found.measured_at,
        (SELECT seen.value > 0 FROM scoring.outcome_metrics AS seen
         WHERE seen.run_id = runs.run_id AND seen.slice_column = '' AND seen.metric = 'in_sample') AS in_sample,
-       found.quality_evidence, found.quality_alarm
+       found.quality_evidence, found.quality_alarm,
+       found.estimated_log_loss, found.estimated_log_loss_low, found.estimated_log_loss_high,
+       found.estimated_brier, found.estimated_brier_low, found.estimated_brier_high,
+       found.estimated_roc_auc, found.estimated_roc_auc_low, found.estimated_roc_auc_high,
+       found.estimated_accuracy, found.estimated_accuracy_low, found.estimated_accuracy_high,
+       found.estimate_runs
 FROM scoring.current_runs AS current
 JOIN scoring.scoring_runs AS runs ON runs.run_id = current.run_id
 CROSS JOIN LATERAL (
@@ -81,15 +86,35 @@ CROSS JOIN LATERAL (
            max(one.value) FILTER (WHERE one.metric = 'bias') AS bias,
            max(one.value) FILTER (WHERE one.metric = 'quality_evidence') AS quality_evidence,
            bool_or(one.value > 0) FILTER (WHERE one.metric = 'quality_alarm') AS quality_alarm,
+           max(one.value) FILTER (WHERE one.metric = 'estimated_log_loss') AS estimated_log_loss,
+           max(one.value) FILTER (WHERE one.metric = 'estimated_log_loss_low') AS estimated_log_loss_low,
+           max(one.value) FILTER (WHERE one.metric = 'estimated_log_loss_high') AS estimated_log_loss_high,
+           max(one.value) FILTER (WHERE one.metric = 'estimated_brier') AS estimated_brier,
+           max(one.value) FILTER (WHERE one.metric = 'estimated_brier_low') AS estimated_brier_low,
+           max(one.value) FILTER (WHERE one.metric = 'estimated_brier_high') AS estimated_brier_high,
+           max(one.value) FILTER (WHERE one.metric = 'estimated_roc_auc') AS estimated_roc_auc,
+           max(one.value) FILTER (WHERE one.metric = 'estimated_roc_auc_low') AS estimated_roc_auc_low,
+           max(one.value) FILTER (WHERE one.metric = 'estimated_roc_auc_high') AS estimated_roc_auc_high,
+           max(one.value) FILTER (WHERE one.metric = 'estimated_accuracy') AS estimated_accuracy,
+           max(one.value) FILTER (WHERE one.metric = 'estimated_accuracy_low') AS estimated_accuracy_low,
+           max(one.value) FILTER (WHERE one.metric = 'estimated_accuracy_high') AS estimated_accuracy_high,
+           max(one.value) FILTER (WHERE one.metric = 'estimate_runs' AND one.value BETWEEN 0 AND 1e9)::integer AS estimate_runs,
            max(one.measured_at) AS measured_at
-    FROM scoring.outcome_metrics AS one WHERE one.run_id = runs.run_id
+    FROM (
+        SELECT measured.slice_column, measured.slice_value, measured.metric, measured.value, measured.measured_at
+        FROM scoring.outcome_metrics AS measured WHERE measured.run_id = runs.run_id
+        UNION ALL
+        -- Before outcomes there is an estimate alone.
+        SELECT '', '', own.metric, own.value, NULL
+        FROM scoring.run_metrics AS own WHERE own.run_id = runs.run_id AND starts_with(own.metric, 'estimate')
+    ) AS one
     GROUP BY one.slice_column, one.slice_value
 ) AS found
 WHERE (SELECT pg_has_role('scoring_analyst', 'USAGE') OR NOT pg_has_role('scoring_job_analyst', 'USAGE'))
       OR current.job IN (SELECT mine.job FROM scoring.my_jobs AS mine);
 COMMENT ON VIEW scoring.model_quality IS
-    'How published scores compare with their outcomes: one row for all entities, where slice_column is empty, and'
-    ' one for each group of the job''s slices.';
+    'How published scores compare with their outcomes, and what was estimated before: one row for all entities, '
+    'where slice_column is empty, and one for each group of the job''s slices.';
 COMMENT ON COLUMN scoring.model_quality.job IS 'The job''s name.';
 COMMENT ON COLUMN scoring.model_quality.score_date IS 'The score date whose scores were compared.';
 COMMENT ON COLUMN scoring.model_quality.run_id IS 'The run, as in `scoring_runs`.';
@@ -100,7 +125,8 @@ COMMENT ON COLUMN scoring.model_quality.served_by IS
 COMMENT ON COLUMN scoring.model_quality.slice_column IS
     'The feature that makes the groups; empty for all entities.';
 COMMENT ON COLUMN scoring.model_quality.slice_value IS 'Its value; null where it is missing.';
-COMMENT ON COLUMN scoring.model_quality.outcomes IS 'Entities whose outcome was known when it was measured.';
+COMMENT ON COLUMN scoring.model_quality.outcomes IS
+    'Entities whose outcome was known when it was measured; null before any was.';
 COMMENT ON COLUMN scoring.model_quality.coverage IS 'The share of the scored entities whose outcome was known.';
 COMMENT ON COLUMN scoring.model_quality.roc_auc IS
     'Binary models: how often an entity of the positive class is scored above another; null without both.';
@@ -129,3 +155,25 @@ COMMENT ON COLUMN scoring.model_quality.quality_evidence IS
     'limit.';
 COMMENT ON COLUMN scoring.model_quality.quality_alarm IS
     'Whether the quality alarm was on after this score date; null where it was not measured, and for groups.';
+COMMENT ON COLUMN scoring.model_quality.estimated_log_loss IS
+    'Binary models: the log loss that was expected before outcomes; null where the estimate was withheld.';
+COMMENT ON COLUMN scoring.model_quality.estimated_log_loss_low IS
+    'Where the interval begins that holds the log loss of nine runs in ten.';
+COMMENT ON COLUMN scoring.model_quality.estimated_log_loss_high IS 'Where that interval ends.';
+COMMENT ON COLUMN scoring.model_quality.estimated_brier IS
+    'Binary models: the Brier score that was expected before outcomes; null where the estimate was withheld.';
+COMMENT ON COLUMN scoring.model_quality.estimated_brier_low IS
+    'Where the interval begins that holds the Brier score of nine runs in ten.';
+COMMENT ON COLUMN scoring.model_quality.estimated_brier_high IS 'Where that interval ends.';
+COMMENT ON COLUMN scoring.model_quality.estimated_roc_auc IS
+    'Binary models: the ROC AUC that was expected before outcomes; null where the estimate was withheld.';
+COMMENT ON COLUMN scoring.model_quality.estimated_roc_auc_low IS
+    'Where the interval begins that holds the ROC AUC of nine runs in ten.';
+COMMENT ON COLUMN scoring.model_quality.estimated_roc_auc_high IS 'Where that interval ends.';
+COMMENT ON COLUMN scoring.model_quality.estimated_accuracy IS
+    'Binary models: the accuracy that was expected before outcomes; null where the estimate was withheld.';
+COMMENT ON COLUMN scoring.model_quality.estimated_accuracy_low IS
+    'Where the interval begins that holds the accuracy of nine runs in ten.';
+COMMENT ON COLUMN scoring.model_quality.estimated_accuracy_high IS 'Where that interval ends.';
+COMMENT ON COLUMN scoring.model_quality.estimate_runs IS
+    'From how many measured runs it was estimated; below 20 the estimate is withheld.';

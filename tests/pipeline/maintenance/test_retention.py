@@ -148,7 +148,8 @@ def test_another_jobs_things_stay(home: Home) -> None:
 
 
 METRICS = (
-    "run_metrics", "feature_metrics", "profiles", "outcome_metrics", "outcome_metrics_history", "source_checks",
+    "run_metrics", "feature_metrics", "profiles", "outcome_metrics", "outcome_metrics_history", "outcome_bins",
+    "source_checks",
 )  # fmt: skip
 
 
@@ -162,6 +163,8 @@ def measure(shop: Shop, run: int) -> None:
     """Enter outcomes of a run and what its source gave again, as the pipeline does."""
     call = "SELECT scoring.replace_outcomes(:run, ARRAY[''], ARRAY[''], ARRAY['roc_auc'], ARRAY[0.5])"
     shop.home.sql(call, "predictions", run=run)
+    bins = ", ".join(["ARRAY[5]", *["ARRAY[1.0]"] * 7])
+    shop.home.sql(f"SELECT scoring.replace_outcome_bins(:run, {bins})", "predictions", run=run)
     shop.home.sql("SELECT scoring.enter_source_check(:run, 9, 0, 0, 0, 0, 0, '{}')", "predictions", run=run)
 
 
@@ -193,7 +196,7 @@ def test_metrics_go_after_the_scores_and_published_runs_keep_theirs(shop: Shop) 
     assert prune(shop).gone == listed
     assert prune(shop) == Pruned((), ())
     assert all(kept)
-    assert (metrics(shop, old), metrics(shop, new)) == ([0] * 6, kept)
+    assert (metrics(shop, old), metrics(shop, new)) == ([0] * len(METRICS), kept)
     waiting = "SELECT run_id, count(*) FROM scoring.alerts WHERE job = :job GROUP BY run_id ORDER BY run_id"
     assert [row["count"] for row in shop.home.sql(waiting, job=shop.job)] == [2, 3]
     assert [run["metrics_pruned_at"] is not None for run in shop.runs()] == [True, False]
@@ -242,7 +245,9 @@ def test_metrics_of_a_job_go_by_its_own_days_only(home: Home) -> None:
         prune(job)
         before = metrics(job, old)
         gone = {item.what for item in prune(job).gone}
-        assert (gone, metrics(job, old)) == ((set(), before) if job is shop else ({"metrics"}, [0] * 6))
+        assert (gone, metrics(job, old)) == (
+            (set(), before) if job is shop else ({"metrics"}, [0] * len(METRICS))
+        )
     # The janitor names a run, and neither days nor a rule.
     kept = shop.runs()[0]["run_id"]
     call = "SELECT scoring.expire_metrics(:run) AS rows"
