@@ -9,7 +9,8 @@ ENV PYTHONUNBUFFERED=1 \
 # Owners of a new volume come from the folder that it covers.
 RUN useradd --uid 50000 --user-group --home-dir /var/lib/scoring --shell /usr/sbin/nologin scoring \
     && install --directory --owner=scoring --group=scoring --mode=0700 \
-        /var/lib/scoring /var/lib/scoring/airflow /var/lib/scoring/auth /var/lib/scoring/logs /var/lib/scoring/store
+        /var/lib/scoring /var/lib/scoring/airflow /var/lib/scoring/auth /var/lib/scoring/logs /var/lib/scoring/store \
+        /var/lib/scoring/artefacts
 
 COPY requirements.txt /opt/requirements.txt
 RUN pip install --no-cache-dir --disable-pip-version-check --require-hashes --requirement /opt/requirements.txt

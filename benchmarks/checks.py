@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 from scipy.stats import chi2_contingency, ks_2samp
 
+from benchmarks.ground import here
 from benchmarks.nights import Nights
 from benchmarks.spoil import Fault, Floats
 from pipeline.config.contract_section import ContractSection
@@ -17,7 +18,6 @@ from pipeline.contract.checker import Checker
 from pipeline.contract.policy import Policy
 from pipeline.evaluation import baselines
 from pipeline.evaluation.metrics import LabelledScores, losses
-from pipeline.model import registry
 from pipeline.model.artifact import ModelError
 from pipeline.model.golden import check_golden_rows
 from pipeline.model.loaded_model import Model
@@ -71,7 +71,7 @@ def golden(nights: Nights, fault: Fault) -> bool:
     """Whether a model that gives the fault's scores is refused, because golden rows get other ones than recorded."""
     if nights.pinned is None:
         return False
-    loaded = registry.load(nights.pinned)
+    loaded = here(nights.pinned)
 
     class Spoilt:
         def predict_proba(self, frame: pd.DataFrame) -> Floats:

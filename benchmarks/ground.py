@@ -17,6 +17,9 @@ from pipeline.databases import postgres, queries, warehouse
 from pipeline.databases.queries import Query
 from pipeline.embedded import server as embedded
 from pipeline.embedded.server import Embedded
+from pipeline.model import artifact
+from pipeline.model.loaded_model import Model
+from pipeline.model.manifest import PinnedVersion
 from pipeline.provisioning.migrate import migrate
 from pipeline.provisioning.sample import load
 
@@ -87,6 +90,12 @@ def make(rows: int) -> Ground:
         cursor.execute("GRANT SELECT ON bench_input TO warehouse_reader")
         cursor.execute("ANALYZE bench_input")
     return ground
+
+
+def here(pinned: PinnedVersion) -> Model:
+    """A version loaded in this process, as no run does: what one in a process of its own is compared with."""
+    content = (pinned.folder / "model.joblib").read_bytes()
+    return Model(pinned.manifest, artifact.unpickle(content, str(pinned.folder)))
 
 
 def _night(owner: str) -> pa.Table:

@@ -12,7 +12,7 @@ import adbc_driver_postgresql.dbapi as adbc
 import pandas as pd
 import pyarrow as pa
 
-from benchmarks.ground import NIGHT, Ground, join
+from benchmarks.ground import NIGHT, Ground, here, join
 from pipeline.databases import postgres
 from pipeline.model import registry
 from pipeline.payloads import RunRequest
@@ -48,7 +48,7 @@ class Laps:
 
 def floor(ground: Ground) -> Seconds:
     """Each part alone: read everything as Arrow, predict in memory, COPY into the table of scores."""
-    loaded = registry.load(registry.resolve(ground.workspace.home, "flight_delay", "champion"))
+    loaded = here(registry.resolve(ground.workspace.home, "flight_delay", "champion"))
     contract, laps = loaded.manifest.contract, Laps()
     with adbc.connect(ground.workspace.warehouse) as session, session.cursor() as cursor:
         cursor.execute("SELECT * FROM bench_input")
@@ -100,7 +100,7 @@ def process(ground: Ground) -> Seconds:
 
 def pandas(ground: Ground) -> Seconds:
     """What a team writes first: read_sql, predict_proba, to_sql, without any check."""
-    loaded = registry.load(registry.resolve(ground.workspace.home, "flight_delay", "champion"))
+    loaded = here(registry.resolve(ground.workspace.home, "flight_delay", "champion"))
     laps = Laps()
     source = postgres.engine(ground.workspace.warehouse)
     rows = pd.read_sql("SELECT * FROM bench_input", source)

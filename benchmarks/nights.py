@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from benchmarks import spoil
-from benchmarks.ground import ROOT, join
+from benchmarks.ground import ROOT, here, join
 from benchmarks.spoil import SEED, Fault, Floats, Lasting
 from pipeline.config import dates, loader
 from pipeline.config.sections import GateSection
@@ -68,7 +68,7 @@ def flights() -> Nights:
     load(server.connections["warehouse_owner"])
     job = loader.find(ROOT / "dags", "flight_delay")
     pinned = registry.resolve(ROOT, "flight_delay", "champion")
-    loaded, reference = registry.load(pinned), references.load(pinned)
+    estimator, reference = here(pinned).estimator, references.load(pinned)
     address = server.connections["warehouse"]
     nights = {}
     for day in _days(reference.training_days[0], 365):
@@ -83,7 +83,7 @@ def flights() -> Nights:
 
     def score(rows: pd.DataFrame) -> Floats:
         # Not by the contract, which would reject rows of some faults before the usual rules see them.
-        scores: Floats = loaded.estimator.predict_proba(rows[names])[:, 1]
+        scores: Floats = estimator.predict_proba(rows[names])[:, 1]
         return scores
 
     outcomes = required(job)

@@ -1,6 +1,11 @@
 """What every task imports: loaded once, and shared by the forks that the tasks run in."""
 
+import os
 import sys
+
+from pipeline.isolation import forkers
+
+_PRELOAD = "AIRFLOW__SCHEDULER__MP_FORKSERVER_PRELOAD"
 
 # 2.5 s of imports. A first demo's nights took 40 s, with these 15 s. Not `pipeline` itself: an edit of it counts from
 # the next task on.
@@ -21,12 +26,10 @@ _LIBRARIES = (
     "psycopg",
     "pyarrow.compute",
     "pyarrow.parquet",
-    "sklearn.compose",
-    "sklearn.ensemble",
-    "sklearn.linear_model",
     "sqlalchemy.dialects.postgresql.psycopg",
 )
 _PIPELINE = (
+    "local.preload",
     "orchestration.decide",
     "orchestration.publish",
     "orchestration.steps",
@@ -40,9 +43,13 @@ def _settings(*modules: str) -> dict[str, str]:
         return {}
     return {
         "AIRFLOW__SCHEDULER__MP_START_METHOD": "forkserver",
-        "AIRFLOW__SCHEDULER__MP_FORKSERVER_PRELOAD": ",".join(modules),
+        _PRELOAD: ",".join(modules),
     }
 
+
+# In Airflow's fork server: the tasks that it forks share the process that forks models' workers.
+if __name__ in os.environ.get(_PRELOAD, "").split(","):
+    forkers.begin()
 
 LIBRARIES = _settings(*_LIBRARIES)
 # For where nobody edits the pipeline while Airflow runs: its import is a third of a short task's time.

@@ -31,11 +31,20 @@ def task_defaults(job: Job, days_back: int | None = None) -> dict[str, Any]:
         "priority_weight": job.priority,
         "weight_rule": "absolute",
         # Not a callback: where this fails, the task does.
-        "pre_execute": lambda context: credentials.keep_needed(context["ti"].task_id, job),
+        "pre_execute": lambda context: _begin(context["ti"].task_id, job),
         "on_execute_callback": _announce(job, days_back),
         "on_retry_callback": failure.log_retry,
         "on_failure_callback": _report_failure(job, days_back),
     }
+
+
+def _begin(task: str, job: Job) -> None:
+    """Keep what a task needs of the credentials; where it opens a model, have that one's libraries load meanwhile."""
+    credentials.keep_needed(task, job)
+    if credentials.TASKS[task].queue == "model":
+        from pipeline.isolation import forkers
+
+        forkers.begin()
 
 
 def _announce(job: Job, days_back: int | None) -> Callable[[Mapping[str, Any]], None]:

@@ -30,6 +30,7 @@ app = typer.Typer(
 )
 app.callback()(new.program)
 app.add_typer(new.new, name="new")
+app.add_typer(new.environments, name="environments")
 for command in (
     new.init,
     new.schema,

@@ -36,6 +36,8 @@ __all__ = [
 # Before anything imports Airflow, which reads its settings once: a home of its own, never the user's.
 os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="airflow-")
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
+# A lock is what the test of locks makes: for every model that a test registers, uv would ask the index.
+os.environ["SCORING_UV"] = ""
 
 # How long an example takes says how busy the machine is.
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])

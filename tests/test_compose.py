@@ -190,7 +190,14 @@ class TestDotenv:
     def test_every_other_variable_has_a_default_and_is_no_secret(self) -> None:
         text = (ROOT / "docker-compose.yaml").read_text()
         others = set(re.findall(r"\$\{(\w+)(?!\w|:\?)", text))
-        assert others == {"UI_ADDRESS", "UI_PORT", "WORKER_CONCURRENCY", "SCORING_STORE", "HISTORY_DAYS"}
+        assert others == {
+            "UI_ADDRESS",
+            "UI_PORT",
+            "WORKER_CONCURRENCY",
+            "SCORING_STORE",
+            "SCORING_ARTEFACTS",
+            "HISTORY_DAYS",
+        }
         assert "$" not in interpolate("".join(re.findall(r"\$\{\w+:-[^}]*\}", text)), {})
 
 
@@ -281,6 +288,7 @@ class TestFile:
             "redis": {"redis"},
             "auth": {"airflow-init", "airflow-apiserver"},
             "store": {"airflow-init", *workers},
+            "artefacts": {"airflow-init", "airflow-apiserver", *workers},
             "logs": {"airflow-init", "airflow-apiserver", *writers},
             "./sql/docker": {"postgres-init"},
         }

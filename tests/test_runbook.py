@@ -114,6 +114,7 @@ FOREIGN = {
     "conflict with recovery",
     "certificate verify failed",
     "No module named 'pipeline'",
+    "Registered model alias nobody not found",
 }
 
 

@@ -1,4 +1,7 @@
-"""Commands that begin something: a repository, a job; and what a job file may hold. And which version this is."""
+"""Commands that begin something: a repository, a job, a version's environment; and what a job file may hold.
+
+And which version this is.
+"""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -6,13 +9,25 @@ from typing import Annotated
 
 import typer
 
+from pipeline.cli import context
 from pipeline.cli.console import Command, Commands, out
-from pipeline.config import workspace
+from pipeline.config import loader, workspace
+from pipeline.config.fields import LAST_VERSION
 from pipeline.runs.code_version import code_version
 from pipeline.scaffolding import job_files, repository
 from pipeline.version import NAME, VERSION
 
 new = typer.Typer(cls=Commands, help="Write the first files of something.", no_args_is_help=True)
+environments = typer.Typer(
+    cls=Commands,
+    help="The environments in which versions run that need other libraries.",
+    no_args_is_help=True,
+)
+
+
+@environments.callback()
+def of_versions() -> None:
+    """Keep `build` a command of a group, which one alone would not be."""
 
 
 def _version(asked: bool) -> None:
@@ -71,6 +86,27 @@ def job(
         f"  5. scoring check {name} --date DATE\n"
         f"  6. scoring score {name} DATE"
     )
+
+
+@environments.command(cls=Command)
+def build(
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="NAME", help="A job, whose model it is; or a model. Else every job's."),
+    ] = None,
+    version: Annotated[
+        int | None,
+        typer.Argument(metavar="VERSION", min=1, max=LAST_VERSION, help="A version of that model; else all."),
+    ] = None,
+) -> None:
+    """Make the environments of versions ahead of their first run, as for an image without a network.
+
+    A version whose libraries are those installed needs none. The others' are made by uv from requirements.lock.
+    """
+    from pipeline.registration import surroundings
+
+    for made in surroundings.build(workspace.home(), loader.read_all(context.dags())[0], name, version):
+        _say(made)
 
 
 def schema() -> None:

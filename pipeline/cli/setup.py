@@ -1,6 +1,5 @@
 """Commands that set a project up: databases, sample, models, jobs."""
 
-import json
 import os
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +11,6 @@ from pipeline.cli.console import FAILED, USAGE, AsJson, err, out, print_json, pr
 from pipeline.cli.context import JobName
 from pipeline.config import dates, fields, loader, workspace
 from pipeline.errors import UsageError
-from pipeline.text_files import TextError, decoded
 
 
 def migrate() -> None:
@@ -47,12 +45,19 @@ def sample() -> None:
 
 def register(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The model's name: a folder below models/.")],
-    artefact: Annotated[
-        Path, typer.Argument(metavar="MODEL.JOBLIB", help="The trained model, by joblib.dump.")
-    ],
     reference: Annotated[
         Path, typer.Option(help="Parquet sample of the training rows, in the trained dtypes.")
     ],
+    artefact: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[MODEL]", help="The trained model: .joblib, .skops, .onnx, .cbm, .ubj, .txt ..."
+        ),
+    ] = None,
+    origin: Annotated[
+        str | None,
+        typer.Option("--from", help="Copy it from MLflow: models:/NAME@ALIAS or models:/NAME/VERSION."),
+    ] = None,
     alias: Annotated[str | None, typer.Option(help="Point this alias at the new version.")] = None,
     outcome: Annotated[str | None, typer.Option(help="The reference's column with the outcome.")] = None,
     planned: Annotated[
@@ -77,29 +82,46 @@ def register(
     score_column: Annotated[
         str | None, typer.Option(help="Their column with scores of models that had not seen the row's day.")
     ] = None,
+    classes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--class", help="Label of a class, where the file has none; in the order of its probabilities."
+        ),
+    ] = None,
+    trust: Annotated[list[str] | None, typer.Option(help="A .skops file: a type that was reviewed.")] = None,
+    code: Annotated[
+        Path | None, typer.Option(help="A folder of modules that the model needs and the version keeps.")
+    ] = None,
 ) -> None:
-    """Take a trained scikit-learn model into the store as its next version."""
+    """Take a trained model into the store as its next version."""
+    from pipeline.model import content
+    from pipeline.registration import source
     from pipeline.registration.register import Registration, register
 
-    registration = Registration(
-        name,
-        artefact,
-        reference,
-        alias=alias,
-        outcome=outcome,
-        planned=planned or (),
-        threshold=threshold,
-        metrics=_metrics(metrics),
-        card=_text(card) if card else None,
-        nights=nights,
-        night_column=night_column,
-        score_column=score_column,
-    )
-    pinned = register(workspace.home(), registration)
+    with source.artefact(artefact, origin, os.environ) as (file, copied):
+        registration = Registration(
+            name,
+            file,
+            reference,
+            alias=alias,
+            outcome=outcome,
+            planned=planned or (),
+            threshold=threshold,
+            metrics=source.metrics(metrics) if metrics else {},
+            card=source.text(card) if card else None,
+            nights=nights,
+            night_column=night_column,
+            score_column=score_column,
+            classes=classes or (),
+            trusted=trust or (),
+            source=copied,
+            code=code,
+        )
+        pinned = register(workspace.home(), registration)
     manifest = pinned.manifest
     out.print(
         f"registered {name} version {manifest.version}: {manifest.task}, {len(manifest.columns)} features, "
-        f"SHA-256 {pinned.sha256}\n{pinned.folder}\nReview and commit models/{name}.",
+        f"SHA-256 {pinned.sha256}\n{content.places(pinned)}{pinned.folder}\nReview and commit models/{name}.",
         highlight=False,
         markup=False,
         soft_wrap=True,
@@ -169,25 +191,3 @@ def _say(what: str, passed: bool, detail: str) -> bool:
     out.print(f"{'[green]ok  [/green]' if passed else '[red]FAIL[/red]'} {what}: ", end="")
     out.print(detail, highlight=False, markup=False, soft_wrap=True)
     return passed
-
-
-def _metrics(path: Path | None) -> dict[str, float]:
-    if path is None:
-        return {}
-    try:
-        return {str(name): float(value) for name, value in json.loads(_text(path)).items()}
-    except (ValueError, TypeError, AttributeError) as error:
-        raise UsageError(
-            f'{path}: not a JSON object of named numbers, such as {{"roc_auc": 0.75}}: {error}'
-        ) from error
-
-
-def _text(path: Path) -> str:
-    try:
-        return decoded(path.read_bytes())
-    except OSError as error:
-        raise UsageError(
-            f"{path} cannot be read: {error.strerror}. Give the path of an existing file."
-        ) from error
-    except TextError as error:
-        raise UsageError(f"{path}: not a text file: {error}") from error

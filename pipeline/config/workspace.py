@@ -83,6 +83,16 @@ def store() -> str:
     return os.environ.get("SCORING_STORE") or str(home() / ".local" / "store")
 
 
+def artefacts() -> str | None:
+    """Where large files of models are: `SCORING_ARTEFACTS`, a folder or any fsspec URL; None where all are in git."""
+    return os.environ.get("SCORING_ARTEFACTS") or None
+
+
+def artefacts_cache(home: Path) -> Path:
+    """Where this machine keeps copies of them: `SCORING_ARTEFACTS_CACHE`, else .local/artefacts in the home."""
+    return Path(os.environ.get("SCORING_ARTEFACTS_CACHE") or home / ".local" / "artefacts")
+
+
 def files() -> Files:
     """The home and the store."""
     return Files(home(), store())

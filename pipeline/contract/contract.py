@@ -8,9 +8,10 @@ from typing import Literal
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipeline.errors import ScoringError
+from pipeline.worker import frames
+from pipeline.worker.frames import NoNullError
 
 ENTITY = "entity_id"
 SCORE_DATE = "score_date"
@@ -116,24 +117,7 @@ class Contract:
 
     def frame(self, batch: pa.RecordBatch) -> pd.DataFrame:
         """The features of a part's batch just as training saw them: same names, order, dtypes and missing values."""
-        return pd.DataFrame(
-            {column.name: _series(batch.column(column.name), column) for column in self.columns}
-        )
-
-
-def _series(values: pa.Array, column: Column) -> pd.Series:
-    if column.dtype == "category":
-        categories = list(column.categories or ())
-        codes = pc.fill_null(pc.index_in(values, pa.array(categories, pa.string())), -1).to_numpy()
-        index = pd.Index(categories, dtype="str")
-        return pd.Series(pd.Categorical.from_codes(codes, categories=index, ordered=column.ordered))
-    dtype = pd.api.types.pandas_dtype(column.dtype)
-    if hasattr(dtype, "__from_arrow__"):
-        return pd.Series(dtype.__from_arrow__(values))
-    if dtype.kind == "b" and values.null_count:  # NumPy would take a null for False
-        raise ContractError(
-            f"column {column.name!r}: {values.null_count} nulls, and {column.dtype} has none."
-        )
-    # Given beforehand: pandas would take text for `str`, and None for NaN.
-    first = dtype if dtype.kind == "O" else None
-    return pd.Series(values.to_numpy(zero_copy_only=False), dtype=first).astype(dtype)
+        try:
+            return frames.frame(batch, self.columns)
+        except NoNullError as error:
+            raise ContractError(str(error)) from None

@@ -6,7 +6,6 @@ model's registration, for the time that it takes.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from time import process_time
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +16,7 @@ from pipeline.contract.contract import ENTITY
 from pipeline.databases import postgres, statements
 from pipeline.model.manifest import Manifest
 from pipeline.model.scoring import scoring_threads
-from pipeline.runtime.clock import Clock
+from pipeline.runtime.clock import Clock, processor_seconds
 from pipeline.store import parts
 from pipeline.store.schemas import SCORE_SCHEMA
 
@@ -78,19 +77,19 @@ def measure(
 def _measure(
     score: Callable[[pa.RecordBatch], pa.RecordBatch], checker: Checker, rows: pa.RecordBatch
 ) -> RowCost:
-    began, held = process_time(), Clock().cost().peak_mb
+    began, held = processor_seconds(), Clock().cost().peak_mb
     accepted = replace(checker).check(rows).accepted  # its counts are its own
     features, scored = parts.PartWriter(checker.contract.schema), parts.PartWriter(SCORE_SCHEMA)
     features.write(accepted)
     input_bytes = features.close()
-    checked = process_time()
+    checked = processor_seconds()
     if len(accepted):
         scored.write(score(accepted))
     scored_bytes = scored.close()
     share, peak = max(1, len(rows)), Clock().cost().peak_mb
     return RowCost(
         check_seconds=(checked - began) / share,
-        score_seconds=(process_time() - checked) / share,
+        score_seconds=(processor_seconds() - checked) / share,
         input_bytes=input_bytes / share,
         scored_bytes=scored_bytes / share,
         held_mb=peak,

@@ -18,6 +18,7 @@ from pipeline.contract.contract import ENTITY
 from pipeline.errors import ScoringError
 from pipeline.model.loaded_model import Model
 from pipeline.plain_text import visible
+from pipeline.worker.failures import kind_of
 
 # What such a row names for the column and the rule that it broke: no value of one column did.
 COLUMN, RULE = "(model)", "model_error"
@@ -87,13 +88,13 @@ def find(loaded: Model, batch: pa.RecordBatch, error: Exception, place: int = 0)
     """
     if batch.num_rows == 1:
         entity = batch.column(ENTITY)[0].as_py()
-        kind = visible(type(error).__name__)
+        kind = visible(kind_of(error))
         yield Failure(place, entity, kind, text_of(error), isinstance(error, ScoringError))
         return
     half = batch.num_rows // 2
     for first, rows in ((0, batch.slice(0, half)), (half, batch.slice(half))):
         try:
-            loaded.score(loaded.manifest.contract.frame(rows))
+            loaded.score_batch(rows)
         except MemoryError:
             raise
         except Exception as raised:  # noqa: BLE001 - the model's own code may raise anything

@@ -74,6 +74,21 @@ def read_once(path: Path) -> bytes:
     )
 
 
+def registered(path: Path, digest: str) -> bytes:
+    """A file's bytes, which have to be those that were registered.
+
+    Raises:
+        ModelError: the file is missing, or altered.
+    """
+    content = read_once(path)
+    if (here := sha256(content)) != digest:
+        raise ModelError(
+            f"{path} is not as it was registered: its SHA-256 is {here}, the manifest's is {digest}. The model was not "
+            "loaded. Restore the file from git."
+        )
+    return content
+
+
 def require_no_link(folder: Path) -> None:
     """The pins are git-reviewed text: a link would put text in their place that nobody reviewed."""
     if folder.is_symlink():

@@ -12,6 +12,7 @@ from pipeline.contract.contract import Contract
 from pipeline.errors import ScoringError
 from pipeline.model.artifact import ModelError
 from pipeline.model.loaded_model import Floats, Model
+from pipeline.worker.failures import kind_of
 
 # Golden rows must get their recorded scores; the last bits may differ from one processor to another.
 GOLDEN_TOLERANCE = 1e-9
@@ -35,7 +36,7 @@ def check_golden_rows(model: Model) -> None:
         raise
     except Exception as error:  # the model's own code may raise anything
         raise ModelError(
-            f"model {manifest.label} cannot score its golden rows: {type(error).__name__}: {error}. {remedy}"
+            f"model {manifest.label} cannot score its golden rows: {kind_of(error)}: {error}. {remedy}"
         ) from error
     same = scores.shape == recorded.shape
     if not same or not np.allclose(scores, recorded, rtol=GOLDEN_TOLERANCE, atol=GOLDEN_TOLERANCE):
@@ -47,12 +48,17 @@ def check_golden_rows(model: Model) -> None:
 
 def golden_scores(model: Model, rows: tuple[dict[str, Any], ...]) -> Floats:
     """Scores of golden rows: shape (rows,), or (rows, classes) for multiclass."""
-    scores = model.score(golden_frame(model.manifest.contract, rows))
+    scores = model.score_batch(golden_batch(model.manifest.contract, rows))
     return scores.score if scores.classes is None else scores.classes
 
 
 def golden_frame(contract: Contract, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Rows as the manifest keeps them, as the model takes them."""
+    return contract.frame(golden_batch(contract, rows))
+
+
+def golden_batch(contract: Contract, rows: Sequence[Mapping[str, Any]]) -> pa.RecordBatch:
+    """Rows as the manifest keeps them, as a part has them, without their entities."""
     schema = contract.schema.remove(0)
     columns = [
         # JSON has no timestamps: they are kept as text, which Arrow reads back exactly.
@@ -61,4 +67,4 @@ def golden_frame(contract: Contract, rows: Sequence[Mapping[str, Any]]) -> pd.Da
         else pa.array([row[field.name] for row in rows], field.type)
         for field in schema
     ]
-    return contract.frame(pa.RecordBatch.from_arrays(columns, schema=schema))
+    return pa.RecordBatch.from_arrays(columns, schema=schema)

@@ -8,6 +8,12 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from pipeline.contract.contract import Column, Contract
+from pipeline.worker.formats.native import Format, Settings
+
+REFERENCE, PROFILE = "reference.parquet", "profile.json"
+
+# Beside the artefact: the lock of its environment, and modules that it brings along.
+LOCK, CODE = "requirements.lock", "code"
 
 Task = Literal["binary", "multiclass", "regression"]
 
@@ -31,6 +37,14 @@ class Manifest(BaseModel):
         golden_rows: rows of the reference that every load of the model scores again.
         golden_scores: the scores that they must get: one number a row, or one a class.
         profile_sha256: digest of profile.json; None for a version that was registered without one.
+        outside: size in bytes of each file that is not in git and in the artefact store, by name.
+        format: what wrote the artefact.
+        trusted: skops only: types that a reviewer trusts, beside those that skops trusts.
+        source: what the artefact was copied from when it was registered, if from a registry.
+        python: version of Python with which it was registered, such as 3.11.
+        environment: version of every distribution that the artefact needs, and of those that these require.
+        lock_sha256: digest of requirements.lock, of which the same environment is made; None where there is no lock.
+        code: SHA-256 of each file of the version's own modules, by its path below code/.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
@@ -57,6 +71,14 @@ class Manifest(BaseModel):
     labels: Literal["scores", "predict"] = "scores"
     concurrent: bool = False
     score_seconds: float = 0.0
+    outside: dict[str, int] = {}
+    format: Format = "joblib"
+    trusted: tuple[str, ...] = ()
+    source: str = ""
+    python: str = ""
+    environment: dict[str, str] = {}
+    lock_sha256: str | None = None
+    code: dict[str, str] = {}
 
     @property
     def label(self) -> str:
@@ -68,6 +90,22 @@ class Manifest(BaseModel):
         if self.training_start is None or self.training_end is None:
             return None
         return self.training_start <= day <= self.training_end
+
+    @property
+    def artefact(self) -> str:
+        """Name of the artefact's file."""
+        return f"model.{self.format}"
+
+    @property
+    def settings(self) -> Settings:
+        """What opens the artefact."""
+        return Settings(self.format, self.classes, self.trusted)
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """SHA-256 of each file that may be large, by name."""
+        digests = {self.artefact: self.sha256, REFERENCE: self.reference_sha256}
+        return digests | ({PROFILE: self.profile_sha256} if self.profile_sha256 else {})
 
     @property
     def contract(self) -> Contract:

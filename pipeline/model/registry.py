@@ -4,6 +4,8 @@
     models/flight_delay/1/               model.joblib, manifest.json, reference.parquet, profile.json, MODEL_CARD.md
                                          and model.sig, where versions are signed
 
+Files above 1 MB lie in the artefact store instead, where one is configured (`content`).
+
 A pickle runs code when it is read. So the bytes are read once, compared with the pinned SHA-256, and with the
 signature where a key is configured, and only then unpickled, from memory.
 """
@@ -13,11 +15,11 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from pipeline.model import artifact, files, requirements, signature
+from pipeline.model import content, files, requirements, signature
 from pipeline.model.artifact import ModelError
 from pipeline.model.golden import check_golden_rows
-from pipeline.model.loaded_model import Model
-from pipeline.model.manifest import Manifest, PinnedVersion
+from pipeline.model.loaded_model import RemoteModel, open_model
+from pipeline.model.manifest import CODE, REFERENCE, Manifest, PinnedVersion
 from pipeline.text_files import decoded
 
 
@@ -29,24 +31,20 @@ def resolve(home: Path, name: str, alias: str, version: int | None = None) -> Pi
     """
     if version is None:
         version = _version_of(home, name, alias)
-    pinned_sha256 = pin_of(home, name, version)
-    folder = home / "models" / name / str(version)
-    files.require_no_link(folder)
-    try:
-        content = files.read_once(folder / "manifest.json")
-        manifest = Manifest.model_validate_json(content)
-    except (ModelError, ValidationError) as error:
-        raise ModelError(
-            f"{folder / 'manifest.json'} cannot be used: {error}. Restore it from git."
-        ) from error
-    if (manifest.name, manifest.version) != (name, version):
-        raise ModelError(
-            f"{folder / 'manifest.json'} is that of model {manifest.name} version {manifest.version}. Restore it from "
-            "git."
-        )
+    pinned, text = _read(home, name, version)
     # The other files are compared with it and with the pin whenever they are read.
-    files.require_signed(folder, {"manifest.json": files.sha256(content), "model.joblib": pinned_sha256})
-    return PinnedVersion(manifest, pinned_sha256, folder)
+    digests = {"manifest.json": files.sha256(text), pinned.manifest.artefact: pinned.sha256}
+    files.require_signed(pinned.folder, digests)
+    return pinned
+
+
+def unsigned(home: Path, name: str, version: int) -> PinnedVersion:
+    """A version that is to be signed: whoever signs it has looked at it.
+
+    Raises:
+        ModelError: no such model or version, or its manifest cannot be read.
+    """
+    return _read(home, name, version)[0]
 
 
 def pin(home: Path, name: str, version: int, sha256: str) -> PinnedVersion:
@@ -93,9 +91,9 @@ def versions(home: Path, name: str) -> tuple[dict[int, str], dict[str, int]]:
             f"Register it: scoring register {name} model.joblib --reference reference.parquet"
         )
     files.require_no_link(path.parent)
-    content = files.read_once(path)
+    text = files.read_once(path)
     try:
-        sections = tomllib.loads(decoded(content))
+        sections = tomllib.loads(decoded(text))
         pins = {int(number): str(digest) for number, digest in sections.get("versions", {}).items()}
         return pins, {str(alias): int(number) for alias, number in sections.get("aliases", {}).items()}
     except (tomllib.TOMLDecodeError, ValueError, TypeError, AttributeError) as error:
@@ -104,30 +102,28 @@ def versions(home: Path, name: str) -> tuple[dict[int, str], dict[str, int]]:
         ) from error
 
 
-def load(pinned: PinnedVersion) -> Model:
+def load(pinned: PinnedVersion) -> RemoteModel:
     """Verify a version and load it: digest, signature, library versions, unpickling, golden rows, in this order.
 
     Raises:
         ModelError: any of these does not hold. Nothing is unpickled before the first three do.
     """
-    content = files.read_once(pinned.folder / "model.joblib")
-    digest = files.sha256(content)
-    if digest != pinned.sha256 or digest != pinned.manifest.sha256:
-        same = pinned.sha256 == pinned.manifest.sha256
-        differs = "the file" if same else "versions.toml or manifest.json"
-        other = "" if same else f", and the manifest has {pinned.manifest.sha256}"
-        raise ModelError(
-            f"{pinned.folder / 'model.joblib'} is not the registered model: its SHA-256 is {digest}, pinned is "
-            f"{pinned.sha256}{other}. It was not loaded. Restore {differs} from git or your model storage."
-        )
+    artefact = content.read(pinned, pinned.manifest.artefact)
     if signature.required():
         files.require_signed(
-            pinned.folder, {**files.digests(pinned.folder), "model.joblib": digest}, whole=True
+            pinned.folder, {**content.digests(pinned), pinned.manifest.artefact: pinned.sha256}, whole=True
         )
-    requirements.require_same(pinned.manifest.libraries, pinned.manifest.modules, pinned.folder)
-    model = Model(pinned.manifest, artifact.unpickle(content, str(pinned.folder)))
+    python = requirements.interpreter(pinned)
+    requirements.require_same_modules(pinned.manifest.modules, pinned.folder)
+    model = open_model(pinned, artefact, python, _code(pinned))
     check_golden_rows(model)
     return model
+
+
+def _code(pinned: PinnedVersion) -> dict[str, bytes]:
+    """The files of the modules that a version brings along, by their paths below code/."""
+    folder = pinned.folder / CODE
+    return {name: files.registered(folder / name, digest) for name, digest in pinned.manifest.code.items()}
 
 
 def reference(pinned: PinnedVersion) -> bytes:
@@ -136,15 +132,27 @@ def reference(pinned: PinnedVersion) -> bytes:
     Raises:
         ModelError: it is missing or altered.
     """
-    path = pinned.folder / "reference.parquet"
-    content = files.read_once(path)
-    digest = files.sha256(content)
-    if digest != pinned.manifest.reference_sha256:
+    return content.read(pinned, REFERENCE)
+
+
+def _read(home: Path, name: str, version: int) -> tuple[PinnedVersion, bytes]:
+    """A pinned version, and its manifest's bytes."""
+    pinned_sha256 = pin_of(home, name, version)
+    folder = home / "models" / name / str(version)
+    files.require_no_link(folder)
+    try:
+        text = files.read_once(folder / "manifest.json")
+        manifest = Manifest.model_validate_json(text)
+    except (ModelError, ValidationError) as error:
         raise ModelError(
-            f"{path} is not the registered reference: its SHA-256 is {digest}, the manifest's is "
-            f"{pinned.manifest.reference_sha256}. Restore the file from git or your model storage."
+            f"{folder / 'manifest.json'} cannot be used: {error}. Restore it from git."
+        ) from error
+    if (manifest.name, manifest.version) != (name, version):
+        raise ModelError(
+            f"{folder / 'manifest.json'} is that of model {manifest.name} version {manifest.version}. Restore it from "
+            "git."
         )
-    return content
+    return PinnedVersion(manifest, pinned_sha256, folder), text
 
 
 def _version_of(home: Path, name: str, alias: str) -> int:

@@ -14,15 +14,25 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
+from pipeline.isolation import environments
+from pipeline.model import files
 from pipeline.model.artifact import MADE_IN_SCRIPT, ModelError
+from pipeline.model.manifest import LOCK, PinnedVersion
 
 # Recorded for every model. Another version of these gives the golden rows their scores, or is refused by them.
 LIBRARIES = ("scikit-learn", "numpy", "pandas", "joblib", "pyarrow")
 _HELD_BY_GOLDEN_ROWS = {"numpy", "pandas", "joblib", "pyarrow", "scipy"}
 
 
-def requirements_of(modules: Collection[str], origin: str) -> tuple[dict[str, str], dict[str, str]]:
+def requirements_of(
+    modules: Collection[str], origin: str, carried: Collection[str] = ()
+) -> tuple[dict[str, str], dict[str, str]]:
     """What an artefact that names these modules depends on.
+
+    Args:
+        modules: that it names.
+        origin: its file, for error messages.
+        carried: modules and packages that the version brings along.
 
     Returns:
         the version of each distribution; and for modules that belong to none, and those of a team's own that they
@@ -38,7 +48,7 @@ def requirements_of(modules: Collection[str], origin: str) -> tuple[dict[str, st
         top = module.partition(".")[0]
         if top == "__main__":
             raise ModelError(f"{origin}: {MADE_IN_SCRIPT}")
-        if top in sys.stdlib_module_names:
+        if top in sys.stdlib_module_names or top in carried:
             continue
         distributions = _distributions().get(top)
         if distributions:
@@ -49,8 +59,8 @@ def requirements_of(modules: Collection[str], origin: str) -> tuple[dict[str, st
     return libraries, own
 
 
-def require_same(libraries: Mapping[str, str], modules: Mapping[str, str], folder: Path) -> None:
-    """Refuse an artefact whose distributions or modules are not those that it was registered with.
+def require_same_libraries(libraries: Mapping[str, str], folder: Path) -> None:
+    """Refuse an artefact whose distributions are installed in other versions than it was registered with.
 
     Raises:
         ModelError: one is another, or missing. Nothing was unpickled.
@@ -62,6 +72,14 @@ def require_same(libraries: Mapping[str, str], modules: Mapping[str, str], folde
                 f"{folder}: the model was made with {library} {recorded}, and {here or 'none'} is installed. "
                 f"It was not loaded. Install {library}=={recorded}, or train and register the model again."
             )
+
+
+def require_same_modules(modules: Mapping[str, str], folder: Path) -> None:
+    """Refuse an artefact whose own modules are not those that it was registered with.
+
+    Raises:
+        ModelError: one is another, or missing. Nothing was unpickled.
+    """
     for module, recorded in modules.items():
         try:
             here = _source_sha256(module)
@@ -72,6 +90,40 @@ def require_same(libraries: Mapping[str, str], modules: Mapping[str, str], folde
                 f"{folder}: module {module} is not as it was when the model was registered: SHA-256 {here}, recorded "
                 f"{recorded}. The model was not loaded. Restore the module, or register the model again."
             )
+
+
+def interpreter(pinned: PinnedVersion) -> Path:
+    """The interpreter with the version's libraries: this one, or that of an environment, which is made if need be.
+
+    Raises:
+        ModelError: this one has others, and the version has no lock, or another than the one that was registered.
+        BuildError: the environment cannot be made.
+    """
+    manifest = pinned.manifest
+    try:
+        require_same_libraries(manifest.libraries, pinned.folder)
+    except ModelError:
+        if manifest.lock_sha256 is None:
+            raise
+        return environment(pinned)
+    return Path(sys.executable)
+
+
+def environment(pinned: PinnedVersion) -> Path:
+    """The interpreter of the environment of a version's lock, which is made where it is not there.
+
+    Raises:
+        ModelError: the version has no lock, or another than the one that was registered.
+        BuildError: the environment cannot be made.
+    """
+    manifest, path = pinned.manifest, pinned.folder / LOCK
+    if manifest.lock_sha256 is None:
+        raise ModelError(
+            f"{pinned.folder}: the version has no lock, so that no environment can be made of it. Register the model "
+            "again where uv is installed."
+        )
+    lock = files.registered(path, manifest.lock_sha256)
+    return environments.interpreter(lock, manifest.python, pinned.folder.parents[2], manifest.label)
 
 
 def library_versions() -> dict[str, str]:

@@ -19,6 +19,7 @@ from pipeline.plain_text import visible
 from pipeline.runtime import resources
 from pipeline.store import parts
 from pipeline.store.schemas import SCORE_SCHEMA
+from pipeline.worker.failures import kind_of
 
 # How many failing rows a message names.
 NAMED = 5
@@ -130,7 +131,7 @@ def tolerate(loaded: Model, batch: pa.RecordBatch, tolerance: Tolerance | None) 
 def _score(loaded: Model, batch: pa.RecordBatch) -> pa.RecordBatch:
     entities = batch.column(ENTITY)
     try:
-        scores = loaded.score(loaded.manifest.contract.frame(batch))
+        scores = loaded.score_batch(batch)
     except ScoreError as error:
         names = ", ".join(entities.take(pa.array(error.rows)).to_pylist())
         private = [*error.private, names]
@@ -145,7 +146,7 @@ def _score(loaded: Model, batch: pa.RecordBatch) -> pa.RecordBatch:
 
 
 def _refusal(loaded: Model, culprits: str, error: Exception) -> PredictError:
-    kind, text = visible(type(error).__name__), failing.text_of(error)
+    kind, text = visible(kind_of(error)), failing.text_of(error)
     return PredictError(
         f"model {loaded.manifest.label} failed on rows {culprits}: {kind}: {text}. Correct "
         "them in the warehouse, leave them out in the query, train a model that takes them, or have such rows "

@@ -4,7 +4,6 @@ Its bytes are pinned in the manifest. A version that was registered without one 
 counts are made from that, without days, and what is compared with it is compared row by row, which is weaker.
 """
 
-import hashlib
 import io
 import json
 from collections.abc import Mapping
@@ -18,14 +17,11 @@ import pyarrow as pa
 
 from pipeline.contract.contract import Contract
 from pipeline.errors import UsageError
-from pipeline.model import files, registry
-from pipeline.model.artifact import ModelError
-from pipeline.model.manifest import Manifest, PinnedVersion
+from pipeline.model import content, registry
+from pipeline.model.manifest import PROFILE, Manifest, PinnedVersion
 from pipeline.monitoring import bins as binning
 from pipeline.monitoring.bins import Bins, Counts
 from pipeline.monitoring.profile import SCORE, Profile
-
-FILE = "profile.json"
 
 # Fewer days say too little of what days are like.
 ENOUGH_DAYS = 30
@@ -82,9 +78,9 @@ class Reference:
         return text.encode()
 
     @classmethod
-    def read(cls, content: bytes) -> Self:
+    def read(cls, text: bytes) -> Self:
         """The reference from its bytes."""
-        document = json.loads(content)
+        document = json.loads(text)
         bins = {each["column"]: binning.from_json(each) for each in document["bins"]}
         counts = {name: np.array(rows, np.int64) for name, rows in document["counts"].items()}
         losses = {date.fromisoformat(day): loss for day, loss in document.get("losses", {}).items()}
@@ -97,17 +93,10 @@ def load(pinned: PinnedVersion) -> Reference:
     Raises:
         ModelError: a file of the version is missing or altered.
     """
-    if (expected := pinned.manifest.profile_sha256) is None:
+    if pinned.manifest.profile_sha256 is None:
         rows = pd.read_parquet(io.BytesIO(registry.reference(pinned)))
         return build(rows.set_axis(rows.columns.map(str), axis="columns"), pinned.manifest)
-    path = pinned.folder / FILE
-    content = files.read_once(path)
-    if (digest := hashlib.sha256(content).hexdigest()) != expected:
-        raise ModelError(
-            f"{path} is not what was registered: its SHA-256 is {digest}, the manifest's is {expected}. "
-            "Restore it from git."
-        )
-    return Reference.read(content)
+    return Reference.read(content.read(pinned, PROFILE))
 
 
 def build(

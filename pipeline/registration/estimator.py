@@ -13,6 +13,7 @@ from sklearn.pipeline import Pipeline
 from pipeline.contract.contract import ENTITY, SCORE_DATE
 from pipeline.model.artifact import ModelError
 from pipeline.model.manifest import Task
+from pipeline.worker.formats.native import Native
 
 NOT_FEATURES = (ENTITY, SCORE_DATE)
 
@@ -37,6 +38,13 @@ def task_and_classes(estimator: Any, artefact: Path) -> tuple[Task, tuple[str, .
     Raises:
         ModelError: it is no trained classifier with probabilities, and no regressor.
     """
+    if isinstance(estimator, Native):
+        if len(estimator.classes_) == 1:
+            raise ModelError(
+                f"{artefact}: the model has a single class. Train it on rows of at least two classes."
+            )
+        kinds: dict[int, Task] = {0: "regression", 2: "binary"}
+        return kinds.get(len(estimator.classes_), "multiclass"), tuple(estimator.classes_)
     # What has no tags is no estimator, and asking it for its kind would only raise.
     tagged = hasattr(estimator, "__sklearn_tags__")
     if tagged and is_regressor(estimator):
@@ -66,6 +74,8 @@ def task_and_classes(estimator: Any, artefact: Path) -> tuple[Task, tuple[str, .
 
 def predicts_likeliest(estimator: Any) -> bool:
     """Whether a classifier is known to predict the class of the largest probability, whatever the row."""
+    if isinstance(estimator, Native):
+        return estimator.likeliest
     kind = type(estimator)
     library = kind.__module__.partition(".")[0]
     if library == "sklearn" and hasattr(estimator, "best_estimator_"):

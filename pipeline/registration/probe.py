@@ -107,8 +107,9 @@ def _labels(model: Model, scores: Scores, predicted: npt.NDArray[Any], artefact:
     theirs = np.asarray([label(value) for value in predicted.tolist()])
     if unknown := sorted(set(theirs) - set(manifest.classes)):
         raise ModelError(
-            f"{artefact}: the model predicts {unknown[0]!r}, which is none of its classes, "
-            f"{', '.join(manifest.classes)}. Have its `predict` return values of `classes_`."
+            f"{artefact}: the model predicts {str(unknown[0])!r}, which is none of its classes, "
+            f"{', '.join(manifest.classes)}. Have its `predict` return values of `classes_`; of a file without labels, "
+            "name them with --class."
         )
     return "scores" if predicts_likeliest(model.estimator) and np.array_equal(ours, theirs) else "predict"
 

@@ -1,7 +1,7 @@
-"""Take a trained scikit-learn model into the model store, with everything that a run needs to know of it."""
+"""Take a trained model into the model store, with everything that a run needs to know of it."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -12,18 +12,20 @@ import pandas as pd
 from pipeline.contract.contract import SCORE_DATE, Contract
 from pipeline.contract.infer import infer
 from pipeline.errors import UsageError
-from pipeline.model.artifact import ModelError, unpickle_and_name_modules
+from pipeline.model.artifact import ModelError, open_estimator
 from pipeline.model.files import sha256
 from pipeline.model.loaded_model import Model
-from pipeline.model.manifest import Manifest, PinnedVersion
+from pipeline.model.manifest import PROFILE, REFERENCE, Manifest, PinnedVersion
 from pipeline.model.requirements import requirements_of
 from pipeline.monitoring import references
-from pipeline.registration import reference
+from pipeline.registration import reference, source, surroundings
 from pipeline.registration.day_losses import day_losses
 from pipeline.registration.estimator import features, task_and_classes
 from pipeline.registration.leakage import reject_leakage
 from pipeline.registration.probe import probe
 from pipeline.registration.save import save
+from pipeline.worker.formats import reading
+from pipeline.worker.formats.native import Settings
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Registration:
 
     Attributes:
         name: the model's name, a lower-case word.
-        artefact: a joblib file of a scikit-learn classifier (binary or multiclass) or regressor.
+        artefact: a file of a classifier or regressor; the end of its name says its format, which else is joblib's.
         reference: Parquet file of training rows: every feature in the dtype the model was trained on. It may carry
             `entity_id`, `score_date` and outcome columns, which are not features.
         alias: an alias to point at the new version.
@@ -47,9 +49,14 @@ class Registration:
         nights: Parquet file of the training rows, whole training days, to be profiled and not kept; else the reference.
         night_column: its column with the day of each row, so that a run can be compared with the training days.
         score_column: its column with scores of models that had not seen the row's day.
+        classes: labels of the classes in the order of the probabilities, where the artefact has none.
+        trusted: types that a file of skops may have, beside those that skops trusts.
+        source: what the artefact was copied from, such as a version in MLflow's registry.
+        code: a folder with modules that the artefact needs and no distribution has; the version brings them along.
 
     Raises:
-        UsageError: a name is no lower-case word, or the threshold is no probability.
+        UsageError: a name is no lower-case word, the threshold is no probability, or the artefact's format has no use
+            for `classes` or `trusted`.
     """
 
     name: str
@@ -65,6 +72,16 @@ class Registration:
     nights: Path | None = None
     night_column: str | None = None
     score_column: str | None = None
+    classes: Sequence[str] = ()
+    trusted: Collection[str] = ()
+    source: str = ""
+    code: Path | None = None
+
+    @property
+    def settings(self) -> Settings:
+        """What opens the artefact."""
+        kind = reading.format_of(self.artefact.name)
+        return Settings(kind, tuple(self.classes), tuple(sorted(self.trusted)))
 
     def __post_init__(self) -> None:
         _check_word("model", self.name)
@@ -72,6 +89,10 @@ class Registration:
             _check_word("alias", self.alias)
         if self.threshold is not None and not 0 <= self.threshold <= 1:
             raise UsageError(f"threshold {self.threshold}: a probability is from 0 to 1.")
+        if self.trusted and self.settings.format != "skops":
+            raise UsageError(f"{self.artefact}: only a .skops file has types to trust. Leave --trust out.")
+        if self.classes and self.settings.format in ("joblib", "skops"):
+            raise UsageError(f"{self.artefact}: the model names its classes itself. Leave --class out.")
 
 
 def register(home: Path, registration: Registration) -> PinnedVersion:
@@ -87,25 +108,39 @@ def register(home: Path, registration: Registration) -> PinnedVersion:
             feature is not known when a run scores: the outcome, a copy of it, a time after the score date.
         ContractError: the reference lacks a feature, or holds values that no model takes.
     """
-    files = {"model.joblib": _read(registration.artefact), "reference.parquet": _read(registration.reference)}
-    estimator, modules = unpickle_and_name_modules(files["model.joblib"], str(registration.artefact))
-    requirements = requirements_of(modules, str(registration.artefact))
-    rows = reference.read_rows(files["reference.parquet"], registration.reference)
+    settings, content = registration.settings, source.read(registration.artefact)
+    files = {f"model.{settings.format}": content, REFERENCE: source.read(registration.reference)}
+    estimator, requirements, carried = _open(registration, content)
+    files |= carried.files
+    rows = reference.read_rows(files[REFERENCE], registration.reference)
     if rows.empty:
         raise ModelError(
             f"{registration.reference}: no rows. The reference is a sample of the training rows."
         )
     whole = rows
     if registration.nights is not None:
-        whole = reference.read_rows(_read(registration.nights), registration.nights)
+        whole = reference.read_rows(source.read(registration.nights), registration.nights)
     manifest = _manifest(registration, files, requirements, estimator, rows, whole)
+    manifest = manifest.model_copy(update=carried.recorded)
     manifest = probe(Model(manifest, estimator), rows, registration.artefact)
     columns = (registration.night_column, registration.score_column)
     profiles = references.build(whole, manifest, *columns)
     profile = replace(profiles, losses=day_losses(whole, rows, manifest, *columns)).content()
     manifest = manifest.model_copy(update={"profile_sha256": sha256(profile)})
-    files = {**files, references.FILE: profile}
+    files = {**files, PROFILE: profile}
     return save(home, manifest, files, registration.card, registration.alias)
+
+
+def _open(
+    registration: Registration, content: bytes
+) -> tuple[Any, tuple[dict[str, str], dict[str, str]], surroundings.Carried]:
+    """The estimator of an artefact, what it depends on, and what the version brings along of that."""
+    origin = str(registration.artefact)
+    own = surroundings.own_modules(registration.code)
+    with surroundings.importable(registration.code):
+        estimator, modules = open_estimator(content, origin, registration.settings)
+    requirements = requirements_of(modules, origin, surroundings.names(own))
+    return estimator, requirements, surroundings.carried(requirements[0], own, origin)
 
 
 def _manifest(
@@ -132,8 +167,8 @@ def _manifest(
         task=task,
         classes=classes,
         threshold=registration.threshold if task == "binary" else None,
-        sha256=sha256(files["model.joblib"]),
-        reference_sha256=sha256(files["reference.parquet"]),
+        sha256=sha256(files[f"model.{registration.settings.format}"]),
+        reference_sha256=sha256(files[REFERENCE]),
         reference_rows=len(rows),
         outcome=registration.outcome,
         training_start=start,
@@ -145,6 +180,9 @@ def _manifest(
         columns=contract.columns,
         golden_rows=reference.golden_rows(rows, contract),
         golden_scores=(),
+        format=registration.settings.format,
+        trusted=registration.settings.trusted,
+        source=registration.source,
     )
 
 
@@ -160,12 +198,3 @@ def _contract(registration: Registration, estimator: Any, rows: pd.DataFrame) ->
 def _check_word(kind: str, word: str) -> None:
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,62}", word):
         raise UsageError(f"{kind} {word!r}: use a lower-case word of letters, digits and _.")
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UsageError(
-            f"{path} cannot be read: {error.strerror}. Give the path of an existing file."
-        ) from error

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from pipeline.errors import UsageError
-from pipeline.model import registry, signature
+from pipeline.model import content, registry, signature
 from pipeline.model.artifact import ModelError
 from pipeline.model.files import digests
 from pipeline.model.manifest import Manifest, PinnedVersion
@@ -23,6 +23,8 @@ def save(
 ) -> PinnedVersion:
     """Save a model's files as its next version, signed where a private key is configured, and pin it.
 
+    Large ones go to the artefact store, where one is configured.
+
     Args:
         home: the folder that holds models/.
         manifest: of the version; its number is given here.
@@ -31,9 +33,12 @@ def save(
         alias: an alias to point at the version.
 
     Raises:
-        UsageError: the private key cannot be used.
+        UsageError: the private key or the artefact store cannot be used.
         ModelError: versions.toml cannot be read.
     """
+    # Before anything names them: where this fails, nothing was registered.
+    manifest = manifest.model_copy(update={"outside": content.put(manifest, files)})
+    files = {name: each for name, each in files.items() if name not in manifest.outside}
     store = home / "models" / manifest.name
     store.mkdir(parents=True, exist_ok=True)
     with _only_writer(store):
@@ -61,13 +66,16 @@ def sign_version(home: Path, name: str, version: int, key: Path) -> Path:
         UsageError: the key cannot be used.
         ModelError: there is no such version, or its model is not the pinned one.
     """
-    pinned_sha256 = registry.pin_of(home, name, version)
-    folder = home / "models" / name / str(version)
-    files = digests(folder)
-    if files.get("model.joblib") != pinned_sha256:
+    pinned = registry.unsigned(home, name, version)
+    folder = pinned.folder
+    files = content.digests(pinned)
+    for file in pinned.manifest.outside:
+        content.locate(pinned, file)  # what is signed has been there, and is what the manifest says
+    artefact = pinned.manifest.artefact
+    if files.get(artefact) != pinned.sha256:
         raise ModelError(
-            f"{folder / 'model.joblib'} is not the model that versions.toml pins, and was not signed. Restore it from "
-            "git or your model storage."
+            f"{folder / artefact} is not the model that versions.toml pins, and was not signed. Restore it from git or "
+            "your model storage."
         )
     path = folder / signature.FILE
     temporary = (
@@ -92,12 +100,14 @@ def _only_writer(store: Path) -> Iterator[None]:
 def _write(store: Path, manifest: Manifest, files: Mapping[str, bytes]) -> Path:
     """Write a version's folder, whole or not at all; returns it."""
     key = os.environ.get(signature.SIGN_KEY)
+    outside = {name: digest for name, digest in manifest.digests.items() if name in manifest.outside}
     temporary = Path(tempfile.mkdtemp(prefix=".registering-", dir=store))
     try:
-        for name, content in files.items():
-            (temporary / name).write_bytes(content)
+        for name, each in files.items():
+            (temporary / name).parent.mkdir(parents=True, exist_ok=True)
+            (temporary / name).write_bytes(each)
         if key:
-            signed = signature.sign(digests(temporary), str(manifest.version), Path(key))
+            signed = signature.sign({**outside, **digests(temporary)}, str(manifest.version), Path(key))
             (temporary / signature.FILE).write_bytes(signed)
         temporary.chmod(0o755)
         folder = store / str(manifest.version)

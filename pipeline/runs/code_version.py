@@ -27,11 +27,13 @@ DECISIVE = (
     "contract",
     "databases",
     "extraction",
+    "isolation",
     "model",
     "payloads",
     "store",
     "tasks",
     "text_files",
+    "worker",
 )
 # The others: what notifies, shows, measures, keeps and removes.
 INDIFFERENT = (

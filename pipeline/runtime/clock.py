@@ -1,13 +1,22 @@
-"""What a task takes: its time by the clock, and the most memory that its process has held."""
+"""What a task takes: its time by the clock and of the processor, and the most memory that its processes have held."""
 
 import resource
 from collections.abc import Iterable
 from pathlib import Path
-from time import perf_counter, time
+from threading import Lock
+from time import perf_counter, process_time, time
+from typing import Any
 
 from pipeline.payloads import Cost
 
 _STATUS = Path("/proc/self/status")
+
+# What processes have taken that work for this one: seconds of the processor in all, the peak of each that lives, and
+# the most that those which lived at the same time have held together.
+_others_lock = Lock()
+_others_seconds = 0.0
+_others_peaks: dict[int, int] = {}
+_others_most = 0
 
 
 class Clock:
@@ -21,9 +30,35 @@ class Clock:
         """The cost until now."""
         return Cost(
             seconds=round(perf_counter() - self._started, 4),
-            peak_mb=round(_peak() / 1e6, 1),
+            peak_mb=round((_peak() + _others_most) / 1e6, 1),
             began=round(self._began, 4),
         )
+
+
+def processor_seconds() -> float:
+    """Seconds of the processor that this process has taken, and those that work for it."""
+    return process_time() + _others_seconds
+
+
+def add_other(key: int, seconds: Any, peak: Any) -> None:
+    """Add what a process says of itself that works for this one.
+
+    Args:
+        key: tells it from others.
+        seconds: of the processor, since it was last asked.
+        peak: the most bytes of memory that it has held.
+    """
+    global _others_seconds, _others_most
+    with _others_lock:
+        _others_seconds += float(seconds) if isinstance(seconds, int | float) and seconds >= 0 else 0.0
+        _others_peaks[key] = peak if isinstance(peak, int) and peak >= 0 else 0
+        _others_most = max(_others_most, sum(_others_peaks.values()))
+
+
+def forget_other(key: int) -> None:
+    """Count a process's memory no longer with that of later ones: it has ended."""
+    with _others_lock:
+        _others_peaks.pop(key, None)
 
 
 def by_the_clock(costs: Iterable[Cost]) -> float:

@@ -15,7 +15,6 @@ from typing import Any, TypeVar
 import joblib
 import psutil
 import pyarrow as pa
-import sklearn
 from threadpoolctl import threadpool_limits
 
 from pipeline.errors import UsageError
@@ -86,7 +85,7 @@ def in_order(work: Callable[[Item], Result], items: Iterable[Item], threads: int
     if threads == 1:
         yield from map(work, items)
         return
-    with _warnings_kept(), ThreadPoolExecutor(threads, "batch", _begin, (sklearn.get_config(),)) as pool:
+    with _warnings_kept(), ThreadPoolExecutor(threads, "batch", _begin, (_sklearn_settings(),)) as pool:
         under_way: deque[Future[Result]] = deque()
         try:
             for item in items:
@@ -103,7 +102,14 @@ def in_order(work: Callable[[Item], Result], items: Iterable[Item], threads: int
 def _begin(settings: Mapping[str, Any]) -> None:
     """Begin a thread as its maker is set: a module of a model's own may have set scikit-learn in that thread alone."""
     use_one_processor()
-    sklearn.set_config(**settings)
+    if settings:
+        sys.modules["sklearn"].set_config(**settings)
+
+
+def _sklearn_settings() -> Mapping[str, Any]:
+    """How scikit-learn is set in this thread, where a model is in this process, as while it is registered."""
+    sklearn = sys.modules.get("sklearn")
+    return sklearn.get_config() if sklearn else {}
 
 
 @contextmanager

@@ -44,6 +44,8 @@ API_SECRET_KEY={password}
 # WORKER_CONCURRENCY=4
 # Where runs keep their parts, if not in the volume `store`.
 # SCORING_STORE=s3://bucket/scoring
+# Where large files of models are, outside git: docs/how-to/large-models.md
+# SCORING_ARTEFACTS=s3://bucket/models
 """
 
 

@@ -14,6 +14,9 @@ from fsspec.implementations.local import LocalFileSystem
 
 from pipeline.errors import ScoringError, UsageError
 
+# The variable that names the store of runs.
+SETTING = "SCORING_STORE"
+
 
 class StoreError(UsageError):
     """A store that is not there, or that we may not use."""
@@ -47,7 +50,15 @@ def fetch(store: str, path: str) -> bytes:
         return bytes(filesystem.cat_file(f"{root}/{path}"))
 
 
-def put(store: str, path: str, content: bytes | memoryview, *, exclusive: bool = False) -> None:
+def put(
+    store: str,
+    path: str,
+    content: bytes | memoryview,
+    *,
+    exclusive: bool = False,
+    shared: bool = False,
+    setting: str = SETTING,
+) -> None:
     """Put a file at `path` below the store, whole or not at all; one of that name is replaced at once.
 
     Args:
@@ -55,12 +66,14 @@ def put(store: str, path: str, content: bytes | memoryview, *, exclusive: bool =
         path: the file below the store.
         content: its bytes.
         exclusive: refuse where there is a file of that name. Folders and S3 hold this against two that write at once.
+        shared: in a folder, let all read the file who may enter it, and nobody write; else it is private.
+        setting: the variable that names the store, for error messages.
 
     Raises:
         FileExistsError: exclusive, and there is one.
         StoreError: the store refuses to be written.
     """
-    filesystem, root = open_store(store)
+    filesystem, root = open_store(store, setting)
     target = f"{root}/{path}"
     if not isinstance(filesystem, LocalFileSystem):
         try:
@@ -70,12 +83,12 @@ def put(store: str, path: str, content: bytes | memoryview, *, exclusive: bool =
         except (FileNotFoundError, PermissionError) as error:
             raise StoreError(
                 f"the store {store} refuses to be written: {error}. Make the bucket, grant the right to write, or "
-                "correct SCORING_STORE."
+                f"correct {setting}."
             ) from error
         return
     try:
-        _make_private(Path(target).parent)
-        while not _placed(target, content, exclusive=exclusive):
+        _make(Path(target).parent, 0o777 if shared else 0o700)
+        while not _placed(target, content, exclusive=exclusive, mode=0o444 if shared else 0o600):
             pass  # another try that publishes the run has just swept it away
     except OSError as error:
         if exclusive and isinstance(error, FileExistsError):
@@ -84,15 +97,15 @@ def put(store: str, path: str, content: bytes | memoryview, *, exclusive: bool =
         raise OSError(
             error.errno,
             f"file {path} could not be kept in the store {store}: {error.strerror}. Make room or grant the right to "
-            "write there, or set SCORING_STORE to another place",
+            f"write there, or set {setting} to another place",
         ) from error
 
 
-def _placed(target: str, content: bytes | memoryview, *, exclusive: bool) -> bool:
+def _placed(target: str, content: bytes | memoryview, *, exclusive: bool, mode: int) -> bool:
     """Write a file beside its place and move it there; False where it was swept away before it was moved."""
     temporary = f"{target}.{uuid4().hex}.tmp"
     try:
-        with open(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
+        with open(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode), "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -108,8 +121,12 @@ def _placed(target: str, content: bytes | memoryview, *, exclusive: bool) -> boo
             Path(temporary).unlink(missing_ok=True)
 
 
-def open_store(store: str) -> tuple[AbstractFileSystem, str]:
+def open_store(store: str, setting: str = SETTING) -> tuple[AbstractFileSystem, str]:
     """The store's filesystem, and its path there.
+
+    Args:
+        store: a folder, or any fsspec URL.
+        setting: the variable that names it, for error messages.
 
     Raises:
         StoreError: its protocol is unknown, the package for it is missing, or it holds a password.
@@ -117,24 +134,24 @@ def open_store(store: str) -> tuple[AbstractFileSystem, str]:
     if re.search(r"://[^/@]*:[^/]*@", store):
         # Errors and logs name the store; a password in it would stand there too.
         raise StoreError(
-            "the store holds a password, which would come into logs. Take it out of SCORING_STORE, and set it where "
+            f"the store holds a password, which would come into logs. Take it out of {setting}, and set it where "
             "its client looks: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY for s3://, else FSSPEC_<PROTOCOL>_<OPTION>."
         )
     try:
         filesystem, root = url_to_fs(store)
     except (ValueError, ImportError) as error:
         raise StoreError(
-            f"the store {store} cannot be used: {error}. Set SCORING_STORE to a folder or to an fsspec URL, and add "
+            f"the store {store} cannot be used: {error}. Set {setting} to a folder or to an fsspec URL, and add "
             "its package to requirements.in, as s3fs for s3:// and gcsfs for gs://."
         ) from error
     return filesystem, root
 
 
-def _make_private(folder: Path) -> None:
+def _make(folder: Path, mode: int) -> None:
     # Not mkdir(parents=True): it opens all folders but the last to everybody.
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
     for path in reversed(missing):
-        path.mkdir(mode=0o700, exist_ok=True)
+        path.mkdir(mode=mode, exist_ok=True)
 
 
 @contextmanager

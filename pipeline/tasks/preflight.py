@@ -19,8 +19,9 @@ from pipeline.errors import ScoringError, named
 from pipeline.evaluation import outcomes
 from pipeline.extraction import readiness
 from pipeline.integrations import dependencies
-from pipeline.model import registry
-from pipeline.model.loaded_model import Model
+from pipeline.isolation import protections
+from pipeline.model import content, registry
+from pipeline.model.loaded_model import Model, RemoteModel
 from pipeline.tasks.rehearsal import CheckError, rehearse
 from pipeline.training.reference_check import reread
 
@@ -58,12 +59,14 @@ def check(
         yield _find("pool", lambda: dependencies.require_pool(job, environ))
     if job.ready:
         yield _find("ready", partial(_ready, workspace, job, job.ready, score_date))
-    model: Model | None = None
+    model: RemoteModel | None = None
     try:
         model, detail = _model(job, workspace)
         yield CheckResult("model", True, detail)
+        yield CheckResult("model's process", True, protections.describe(model.held))
     except _FAILURES as error:
         yield _failed("model", error)
+    yield _find("versions", lambda: _versions(job, workspace))
     if model is not None:
         yield from _of_model(job, workspace, score_date, model)
     if job.fallback == "champion_previous":
@@ -103,7 +106,7 @@ def _fallback(job: Job, workspace: Workspace, score_date: date) -> str:
     return f"{detail}; {rehearse(workspace, job, score_date, model)}"
 
 
-def _model(job: Job, workspace: Workspace, alias: str = "") -> tuple[Model, str]:
+def _model(job: Job, workspace: Workspace, alias: str = "") -> tuple[RemoteModel, str]:
     """The model that an alias names, loaded, and what was verified of it."""
     pinned = registry.resolve(workspace.home, job.model.name, alias or job.model.alias)
     manifest = pinned.manifest
@@ -119,6 +122,16 @@ def _model(job: Job, workspace: Workspace, alias: str = "") -> tuple[Model, str]
         f"as pinned, scikit-learn {manifest.libraries['scikit-learn']}, {len(manifest.golden_rows)} golden rows "
         "as recorded, reference as registered"
     )
+
+
+def _versions(job: Job, workspace: Workspace) -> str:
+    """Whether every registered version could be loaded, as far as its files' sizes tell."""
+    home, name = workspace.home, job.model.name
+    pins, _ = registry.versions(home, name)
+    lacking = [each for version in pins for each in content.lacking(registry.unsigned(home, name, version))]
+    if lacking:
+        raise CheckError(" ".join(lacking))
+    return f"the files of all {len(pins)} versions of {name} are there, in git or in the artefact store"
 
 
 def _reference(job: Job, workspace: Workspace) -> str:

@@ -56,7 +56,7 @@ def score(
     request = readiness.once(workspace, job, score_date, request)
     pinned = pinned or _pinned(workspace, job, request)
     with _one_by_one(resources.limit_threads) as scorer:
-        loading = scorer.submit(registry.load, pinned)
+        loading: Future[Model] = scorer.submit(registry.load, pinned)
         scored: list[Future[Scored]] = []
 
         def hand_over(work: PartTask) -> None:

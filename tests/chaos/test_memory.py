@@ -12,9 +12,10 @@ from tests.chaos.surroundings import begin
 from tests.home import Home, shop_rows
 from tests.pipeline.shop import Shop
 
-# A task's process, of which no more may be had than it has already, and so many MB.
+# A task's process, whose model's may have no more than it has once it is loaded, and so many MB.
 TASK = """
-import json, resource, sys
+import json, os, sys
+import psutil
 from pipeline.config import loader, workspace
 from pipeline.config.workspace import Workspace
 from pipeline.model import registry
@@ -25,9 +26,10 @@ from pipeline.tasks.predict import predict
 work, where, spare = json.load(sys.stdin)
 resources.limit_threads()
 work, where = PartTask.read(work), Workspace(workspace.home(), workspace.store(), "", where)
-registry.load(registry.resolve(where.home, work.model_name, "", work.model_version))
-held = next(int(line.split()[1]) * 1024 for line in open("/proc/self/status") if line.startswith("VmSize"))
-resource.setrlimit(resource.RLIMIT_AS, (held + spare * 1_000_000,) * 2)
+model = registry.load(registry.resolve(where.home, work.model_name, "", work.model_version))
+(*_, own) = psutil.Process().children(recursive=True)
+status = dict(line.split(":", 1) for line in open(f"/proc/{own.pid}/status"))
+os.environ["SCORING_MODEL_MEMORY"] = str(int(status["VmData"].split()[0]) * 1024 / 1e6 + spare)
 try:
     predict(where, loader.find(where.home / "dags", work.job), work)
 except MemoryError as error:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from models.flight_delay import card
-from pipeline.model import loaded_model, registry
+from pipeline.model import artifact, loaded_model, registry
 from pipeline.model.loaded_model import Model
 from pipeline.model.manifest import PinnedVersion
 from tests.home import Home
@@ -129,8 +129,9 @@ def test_training_registers_a_model_that_verifies(train: ModuleType, home: Home,
     folder = train.train(rows, rows)
     assert folder == home.path / "models" / "flight_delay" / "1"
     pinned = registry.resolve(home.path, "flight_delay", "champion")
-    again = registry.load(pinned)
-    probabilities = again.estimator.predict_proba(train.features(rows))
+    registry.load(pinned)
+    again = artifact.unpickle((pinned.folder / "model.joblib").read_bytes(), "flight_delay")
+    probabilities = again.predict_proba(train.features(rows))
     expected = train.make_model().fit(train.features(rows), rows["late"]).predict_proba(train.features(rows))
     np.testing.assert_array_equal(probabilities, expected)
     assert pinned.manifest.reference_rows == 4 * train.REFERENCE_ROWS_A_NIGHT

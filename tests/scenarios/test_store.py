@@ -1,5 +1,6 @@
-"""pipeline/store/parts.py: the store may be any fsspec URL; here it is a server that speaks S3."""
+"""The store, and that of large models, may be any fsspec URL; here it is a server that speaks S3."""
 
+import shutil
 import socket
 from collections.abc import Iterator
 
@@ -7,9 +8,14 @@ import pytest
 from moto.server import ThreadedMotoServer
 from s3fs import S3FileSystem
 
+from pipeline.model import content, registry
+from pipeline.model.artifact import ModelError
+from pipeline.store import artefacts
+from pipeline.store.artefacts import ArtefactError
 from pipeline.store.files import StoreError
 from pipeline.store.parts import PartError
-from tests.home import Home
+from tests.home import Home, shop_model
+from tests.pipeline.maintenance.aging import age, keep, prune, twice
 from tests.pipeline.shop import Shop, open_shop
 
 
@@ -95,3 +101,41 @@ def test_a_store_that_does_not_answer_is_worth_a_retry(shop: Shop, monkeypatch: 
             shop.predict(run)
     # It has no database: another task notes its failure.
     assert shop.status(run.run_id) == "running"
+
+
+@pytest.fixture
+def outside(home: Home, s3: str, monkeypatch: pytest.MonkeyPatch) -> Shop:
+    """A shop whose runs and whose model are in S3, below the same prefix."""
+    reach(monkeypatch, s3)
+    home.store = f"s3://nights/{home.name('prefix')}"
+    monkeypatch.setattr(artefacts, "LARGE", 2500)
+    monkeypatch.setenv("SCORING_ARTEFACTS", home.store)
+    shop = open_shop(home)
+    home.model("shop", *shop_model())
+    return shop
+
+
+def test_a_model_that_is_kept_there_scores_and_prune_leaves_it_alone(outside: Shop) -> None:
+    twice(outside)
+    assert outside.runs()[0]["model_version"] == 2
+    assert not (outside.home.path / "models" / "shop" / "2" / "model.joblib").exists()
+    age(outside, 1000)
+    keep(outside, parts_days=1, rejected_values_days=1)
+    assert prune(outside).gone
+    pinned = registry.resolve(outside.home.path, "shop", "champion")
+    shutil.rmtree(outside.home.path / ".local")
+    assert list(content.lacking(pinned)) == []
+    assert registry.load(pinned)
+
+
+def test_credentials_that_are_missing_are_asked_for(outside: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    S3FileSystem.clear_instance_cache()
+    pinned = registry.resolve(outside.home.path, "shop", "champion")
+    expected = "refuses to be read: Unable to locate credentials. Set its credentials"
+    with pytest.raises(ModelError, match=expected):
+        registry.load(pinned)
+    with pytest.raises(ArtefactError, match=expected):
+        list(content.lacking(pinned))

@@ -46,7 +46,7 @@ def reference_of(home: Path, name: str, version: int) -> Reference | None:
     """The training days of a version; None where it is no longer in the store as it was registered."""
     try:
         return references.load(registry.resolve(home, name, "", version))
-    except ModelError:
+    except (ModelError, OSError):
         return None
 
 

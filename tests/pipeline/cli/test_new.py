@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pipeline.runs.code_version import code_version
 from pipeline.version import NAME, VERSION
+from tests.home import Home, shop_model
 from tests.pipeline.cli.command import Command
 
 
@@ -26,3 +27,16 @@ def test_the_schema_of_a_job_file_is_json(run: Command) -> None:
     code, output, _ = run("schema")
     assert code == 0
     assert json.loads(output)["properties"].keys() >= {"model", "extract", "gate"}
+
+
+def test_of_each_version_it_is_said_where_it_runs(home: Home, run: Command) -> None:
+    home.model("shop", *shop_model())
+    job = home.job("SELECT 1", "shop")
+    for asked in ((), (job,), ("shop",), ("shop", "1")):
+        assert run("environments", "build", *asked) == (
+            0,
+            "shop version 1: the installed libraries are its own",
+            "",
+        )
+    code, _, complained = run("environments", "build", "stop")
+    assert (code, "no model 'stop'" in complained) == (1, True)

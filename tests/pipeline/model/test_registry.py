@@ -213,9 +213,11 @@ def test_only_bytes_that_everything_vouches_for_are_unpickled(home: Home, pinned
     # The counterpart of the refusals above: the same trap springs once nothing refuses it.
     trap(pinned.folder / "model.joblib")
     pin(home, pinned)
-    with pytest.raises(ModelError, match="cannot score its golden rows: AttributeError"):
+    # Its own process is as far as it gets, where that may write to its own folder alone.
+    with pytest.raises(
+        ModelError, match="cannot score its golden rows: AttributeError|PermissionError.*marker"
+    ):
         load(home)
-    assert (pinned.folder / "marker").exists()
 
 
 def test_looking_a_version_up_unpickles_nothing(home: Home, pinned: PinnedVersion) -> None:

@@ -76,7 +76,7 @@ def test_a_library_of_another_version_is_refused_before_anything_is_unpickled(ho
         update={"libraries": {**pinned.manifest.libraries, "lightgbm": "4.6.0"}}
     )
     with pytest.raises(ModelError, match=r"made with lightgbm 4.6.0, and none is installed.*lightgbm==4.6.0"):
-        requirements.require_same(other.libraries, {}, pinned.folder)
+        requirements.require_same_libraries(other.libraries, pinned.folder)
 
 
 @pytest.mark.parametrize("library", ['"scikit-learn": "0.24.0"', '"scikit-learm": "1.9.1"'])

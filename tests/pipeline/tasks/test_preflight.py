@@ -18,7 +18,16 @@ def findings(shop: Shop, day: Any = NIGHT) -> dict[str, CheckResult]:
 
 def test_a_good_job_passes_everything(shop: Shop) -> None:
     results = findings(shop)
-    assert list(results) == ["job file", "model", "query and rows", "reference", "predictions database"]
+    names = [
+        "job file",
+        "model",
+        "model's process",
+        "versions",
+        "query and rows",
+        "reference",
+        "predictions database",
+    ]
+    assert list(results) == names
     assert all(finding.passed for finding in results.values())
     assert "shop version 1 (binary, 4 features): bytes as pinned" in results["model"].detail
     detail = results["predictions database"].detail
@@ -52,7 +61,7 @@ def test_a_slice_is_a_feature_of_the_model(shop: Shop) -> None:
 def test_a_model_that_may_not_be_loaded_ends_what_needs_it(shop: Shop) -> None:
     (shop.home.path / "models" / "shop" / "1" / "model.joblib").write_bytes(b"")
     results = findings(shop)
-    assert list(results) == ["job file", "model", "predictions database"]
+    assert list(results) == ["job file", "model", "versions", "predictions database"]
     assert not results["model"].passed
     assert results["predictions database"].passed
 

@@ -1,0 +1,129 @@
+"""What a worker is told and what it answers: an order and an artefact, and numbers of which nothing is believed."""
+
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+import pyarrow as pa
+
+from pipeline.errors import UsageError
+from pipeline.runtime import resources
+from pipeline.worker import wire
+from pipeline.worker.estimators import Answer
+from pipeline.worker.formats.native import Settings
+
+MEMORY, SECONDS = "SCORING_MODEL_MEMORY", "SCORING_MODEL_SECONDS"
+# A batch has 65,536 rows at most: whoever needs longer for one says so.
+_SECONDS = 3600.0
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a worker is to be.
+
+    Attributes:
+        label: the model's name and version, for messages.
+        task: what the model predicts.
+        labels: where its labels come from.
+        columns: of the frame that it takes: name, dtype, categories and order.
+        threads: how many batches it scores at once.
+        python: the interpreter.
+        path: folders with modules, before the interpreter's own.
+        reads: files and folders that it may read besides.
+        code: files of modules that come with the model, by path.
+        settings: what opens the artefact.
+    """
+
+    label: str
+    task: str
+    labels: str
+    columns: Sequence[Mapping[str, Any]]
+    threads: int = 1
+    python: Path = field(default_factory=lambda: Path(sys.executable))
+    path: Sequence[str] = ()
+    reads: Sequence[str] = ()
+    code: Mapping[str, bytes] = field(default_factory=dict)
+    settings: Settings = field(default_factory=Settings)
+
+
+def message(order: Order) -> wire.Header:
+    """An order as its worker gets it, with a folder that the worker removes at its end."""
+    folder = Path(tempfile.mkdtemp(prefix="scoring-model-")).resolve()
+    for name, content in order.code.items():
+        path = folder / "code" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return {
+        "folder": str(folder),
+        "memory": int(_positive(MEMORY, 0) * 1e6) or resources.available_memory(),
+        "path": [*([str(folder / "code")] if order.code else []), *order.path],
+        "reads": list(order.reads),
+        "task": order.task,
+        "labels": order.labels,
+        "settings": asdict(order.settings),
+        "columns": [dict(column) for column in order.columns],
+    }
+
+
+def answer(header: wire.Header, payload: memoryview) -> Answer:
+    """The numbers of a message.
+
+    Raises:
+        ValueError, TypeError, LookupError, pa.ArrowException: it holds others than it says, or none.
+    """
+    sizes, shape = [int(size) for size in header["sizes"]], [int(size) for size in header["shape"]]
+    streams, begin = [], 0
+    for size in sizes:
+        streams.append(wire.unpacked(payload[begin : begin + size]))
+        begin += size
+    values = _numbers(streams[0], "values", pa.float64()).reshape(shape)
+    return Answer(values, _numbers(streams[1], "labels", pa.int64()) if len(streams) > 1 else None)
+
+
+def _numbers(batch: pa.RecordBatch, name: str, kind: pa.DataType) -> npt.NDArray[Any]:
+    batch.validate(full=True)
+    column = batch.column(name)
+    if column.type != kind or column.null_count:
+        raise ValueError(f"{name} of type {column.type}")
+    numbers: npt.NDArray[Any] = column.to_numpy(zero_copy_only=True)
+    return numbers
+
+
+@contextlib.contextmanager
+def as_file(content: bytes) -> Iterator[int]:
+    """The descriptor of a file with these bytes, at its beginning; it has no name under which others could open it."""
+    if hasattr(os, "memfd_create"):
+        descriptor = os.memfd_create("model")
+    else:
+        descriptor, name = tempfile.mkstemp()
+        os.unlink(name)
+    with os.fdopen(descriptor, "w+b") as file:
+        file.write(content)
+        file.seek(0)
+        yield file.fileno()
+
+
+def patience() -> float:
+    """Seconds that a worker's answer is waited for.
+
+    Raises:
+        UsageError: SCORING_MODEL_SECONDS is no positive number.
+    """
+    return _positive(SECONDS, _SECONDS)
+
+
+def _positive(name: str, default: float) -> float:
+    text = os.environ.get(name, "")
+    try:
+        value = float(text) if text else default
+    except ValueError:
+        value = -1.0
+    if value < 0 or (text and not value):
+        raise UsageError(f"{name}={text!r}: set it to a positive number, or leave the variable out.")
+    return value

@@ -1,0 +1,66 @@
+"""A pickle that looks for secrets wherever it can while it is read, and tells what it has seen by failing."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+CODE = """
+import ctypes, glob, json, os, socket, subprocess
+
+def attempt(action):
+    try:
+        return action() or "nothing"
+    except BaseException as error:
+        return f"refused: {type(error).__name__}"
+
+def read(path):
+    with open(path, "rb") as file:
+        return file.read(1_000_000).decode("latin-1")
+
+def every(pattern):
+    seen = [attempt(lambda path=path: read(path)) for path in glob.glob(pattern)]
+    return [text for text in seen if not text.startswith("refused")]
+
+def chain():
+    pid, seen = os.getpid(), []
+    while pid > 1:
+        pid = int(read(f"/proc/{pid}/stat").rpartition(")")[2].split()[1])
+        seen.append(read(f"/proc/{pid}/environ"))
+    return seen
+
+def memory_of(pid):
+    local = ctypes.create_string_buffer(16)
+    vector = (ctypes.c_size_t * 2)(ctypes.addressof(local), 16)
+    other = (ctypes.c_size_t * 2)(OTHER, 16)
+    if ctypes.CDLL(None, use_errno=True).process_vm_readv(pid, vector, 1, other, 1, 0) < 0:
+        raise PermissionError(ctypes.get_errno())
+    return local.raw.decode("latin-1")
+
+raise RuntimeError(json.dumps({
+    "environment": dict(os.environ),
+    "descriptors": {fd: attempt(lambda: os.readlink(f"/proc/self/fd/{fd}")) for fd in os.listdir("/proc/self/fd")},
+    "the task's environment": attempt(lambda: read(f"/proc/{TASK}/environ")),
+    "environments of its makers": attempt(chain),
+    "environments of others": every("/proc/[0-9]*/environ"),
+    "the task's memory": attempt(lambda: memory_of(TASK)),
+    "the task's files": attempt(lambda: os.listdir(f"/proc/{TASK}/fd")),
+    "a file of secrets": attempt(lambda: read(SECRETS)),
+    "a shell": attempt(lambda: subprocess.run(["cat", SECRETS], capture_output=True, text=True).stdout),
+    "a file to write": attempt(lambda: open(SECRETS, "w")),
+    "a new file": attempt(lambda: open(SECRETS + ".new", "w")),
+    "the network": attempt(lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM)),
+    "a socket of this machine": attempt(lambda: socket.socket(socket.AF_UNIX)),
+    "a signal to the task": attempt(lambda: os.kill(TASK, 0)),
+    "its own folder": attempt(lambda: open("own", "w").write("x")),
+}, default=str))
+"""
+
+
+class Hostile:
+    """Unpickling it runs the code."""
+
+    def __init__(self, **names: Any) -> None:
+        self.code = "".join(f"{name} = {json.dumps(value)}\n" for name, value in names.items()) + CODE
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return exec, (self.code, {})
