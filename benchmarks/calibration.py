@@ -13,7 +13,8 @@ from itertools import product
 import numpy as np
 from scipy.stats import norm
 
-from benchmarks.drift import false_alarms, flags
+from benchmarks import published
+from benchmarks.drift import HELD_OUT, false_alarms, flags
 from benchmarks.spoil import SEED, Floats
 from pipeline.monitoring.bins import TENTHS, Bins, Counts
 from pipeline.monitoring.references import Reference
@@ -28,12 +29,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--sets", type=int, default=5, help="data sets of each kind")
     parser.add_argument("--rate", type=float, default=0.05)
+    parser.add_argument(
+        "--pooled", action="store_true", help="hold nights out with those before, all looks at the rate"
+    )
     options = parser.parse_args()
     print("nights columns lasting season  held out  later")
     shares = []
     for number, kind in enumerate(product(NIGHTS, COLUMNS, LASTING, SEASONS)):
         sets = [
-            _measure(np.random.default_rng([SEED, number, one]), *kind, options.rate)
+            _measure(np.random.default_rng([SEED, number, one]), kind, options.rate, pooled=options.pooled)
             for one in range(options.sets)
         ]
         held_out, later = np.mean(sets, axis=0)
@@ -45,12 +49,15 @@ def main() -> None:
 
 
 def _measure(
-    random: np.random.Generator, nights: int, columns: int, lasting: float, season: float, rate: float
+    random: np.random.Generator, kind: tuple[int, int, float, float], rate: float, *, pooled: bool
 ) -> tuple[float, float]:
+    nights, columns, lasting, season = kind
     days = tuple(date(2023, 1, 1) + timedelta(days=number) for number in range(nights + LATER))
     bins, counts = _drawn(random, days, columns, lasting, season)
     drawn = Reference(bins, days, counts)
     reference = Reference(bins, days[:nights], {name: found[:nights] for name, found in counts.items()})
+    if pooled:
+        return published.shares(published.held_out(reference, rate, HELD_OUT))["all looks"], float("nan")
     later = [flags(reference, drawn, place, rate) for place in range(nights, len(days))]
     return false_alarms(reference, rate), float(np.mean(later))
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from benchmarks import spoil
 from benchmarks.ground import ROOT, here, join
-from benchmarks.spoil import SEED, Fault, Floats
+from benchmarks.spoil import SEED, Fault, Floats, Lasting
 from pipeline.config import dates, loader
 from pipeline.config.sections import GateSection
 from pipeline.contract.infer import infer
@@ -44,6 +44,7 @@ class Nights:
         pinned: the registered version; None where there is none.
         actual: what became of the entities of a night, NaN where nobody knows; None where nothing is known of any.
         before: rows of each training night; none where nobody asks for them.
+        lasting: what may be done to a night and to those after it, by name.
         unseen: of each training night what became of its entities, and what a model scored that had not seen it.
     """
 
@@ -58,6 +59,7 @@ class Nights:
     actual: Callable[[date, pd.DataFrame], Floats] | None = None
     before: Mapping[date, pd.DataFrame] = field(default_factory=dict)
     unseen: Mapping[date, tuple[Floats, Floats]] = field(default_factory=dict)
+    lasting: Mapping[str, Lasting] = field(default_factory=dict)
 
 
 def flights() -> Nights:
@@ -107,6 +109,7 @@ def flights() -> Nights:
         pinned,
         actual,
         {day: rows for day, rows in nights.items() if day in reference.training_days},
+        lasting=spoil.FLIGHTS_LASTING,
     )
 
 

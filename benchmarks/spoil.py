@@ -29,6 +29,21 @@ class Fault:
     scores: Callable[[Floats], Floats] = lambda scores: scores
 
 
+@dataclass(frozen=True)
+class Lasting:
+    """What is done to a night, and to those after it.
+
+    Attributes:
+        column: the one in which it is.
+        rows: to its rows; on its first, second, ... night.
+        grows: whether the nights differ.
+    """
+
+    column: str
+    rows: Callable[[pd.DataFrame, int], pd.DataFrame]
+    grows: bool = False
+
+
 def _shifted(rows: pd.DataFrame, _: pd.DataFrame) -> pd.DataFrame:
     """Every number stands in the column of its neighbour, in the type of that column."""
     names = [str(name) for name in rows.select_dtypes("number")]
@@ -71,6 +86,35 @@ def _doubled(rows: pd.DataFrame, _: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([rows, again], ignore_index=True)
 
 
+def _some_nulls(column: str, share: float, rows: pd.DataFrame, _: int) -> pd.DataFrame:
+    gone = np.random.default_rng([SEED, len(rows)]).random(len(rows)) < share
+    return rows.assign(**{column: rows[column].astype(float).mask(gone)})
+
+
+def _longer(column: str, factor: float, rows: pd.DataFrame, _: int) -> pd.DataFrame:
+    return rows.assign(**{column: _in_the_type_of(rows[column], rows[column] * factor)})
+
+
+def _some_renamed(column: str, share: float, rows: pd.DataFrame, _: int) -> pd.DataFrame:
+    renamed = np.random.default_rng([SEED, len(rows)]).random(len(rows)) < share
+    return rows.assign(**{column: rows[column].mask(renamed, "renamed")})
+
+
+def _more_renamed(column: str, share: float, rows: pd.DataFrame, number: int) -> pd.DataFrame:
+    return _some_renamed(column, share * number, rows, number)
+
+
+def _in_slice(
+    column: str, slice_column: str, value: str, factor: float, rows: pd.DataFrame, _: int
+) -> pd.DataFrame:
+    changed = rows[column].where(rows[slice_column] != value, rows[column] * factor)
+    return rows.assign(**{column: _in_the_type_of(rows[column], changed)})
+
+
+def _in_the_type_of(column: "pd.Series[Any]", values: "pd.Series[Any]") -> "pd.Series[Any]":
+    return values.round().astype(column.dtype) if column.dtype.kind == "i" else values
+
+
 _SHIFTED = {"columns shifted by one": Fault(_shifted)}
 _UNITS = {
     "Celsius for Fahrenheit": Fault(lambda rows, _: rows.assign(temp=(rows["temp"] - 32) / 1.8)),
@@ -91,6 +135,19 @@ FLIGHTS: Mapping[str, Fault] = {
     **_UNITS,
     **_SHIFTED,
     **_ANYWHERE,
+}
+FLIGHTS_LASTING: Mapping[str, Lasting] = {
+    "1 % of the carriers renamed": Lasting("carrier", partial(_some_renamed, "carrier", 0.01)),
+    "carriers renamed, 0.1 % more a night": Lasting(
+        "carrier", partial(_more_renamed, "carrier", 0.001), grows=True
+    ),
+    "1 % of the origins renamed": Lasting("origin", partial(_some_renamed, "origin", 0.01)),
+    "2 % nulls in seats": Lasting("seats", partial(_some_nulls, "seats", 0.02)),
+    "distance 5 % longer": Lasting("distance", partial(_longer, "distance", 1.05)),
+    "seats zeroed, carrier MQ only": Lasting("seats", partial(_in_slice, "seats", "carrier", "MQ", 0.0)),
+    "distance in km, carrier US only": Lasting(
+        "distance", partial(_in_slice, "distance", "carrier", "US", _KM)
+    ),
 }
 DRAWN: Mapping[str, Fault] = {
     "price zeroed": Fault(partial(_zeroed, "price")),

@@ -8,6 +8,7 @@ import logging
 import os
 import runpy
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +76,8 @@ def inspect(folder: Path, here: Path, context: Mapping[str, Any]) -> list[str]:
     from pipeline.punctuality import broken_files
 
     usable, unusable = broken_files.read_all(folder)
+    for conn_id in sorted({job.write.connection for job in usable}):
+        _mend(conn_id, [job for job in usable if job.write.connection == conn_id])
     for file, reason in _import_errors(folder, here):
         unusable += [broken_files.of_job(job, file, reason) for job in usable]
     for broken in unusable:
@@ -106,12 +109,31 @@ def _note(broken: "Broken") -> None:
 
 
 @notify.harmless
+def _mend(conn_id: str, jobs: list[Job]) -> None:
+    """Notify people of files that can be used again: the next time that one cannot is news."""
+    from pipeline.databases import connections
+    from pipeline.integrations import outbox
+    from pipeline.punctuality import promises
+
+    uri = connections.postgres(connection(conn_id).get_uri(), conn_id)
+    mended = promises.mend(uri, jobs, datetime.now(UTC))
+    for recipient in sorted({job.alerts.to for job in mended if job.alerts.to}):
+        outbox.send(uri, recipient, notify.addresses(recipient))
+
+
+@notify.harmless
 def _notify(broken: "Broken", others: list[Job], page: str) -> None:
+    import sqlalchemy as sa
+
     from pipeline.integrations import outbox
     from pipeline.punctuality import broken_files
 
     uri = _predictions(broken)
-    message = broken_files.message(broken, page)
+    try:
+        began = broken_files.since(uri, broken, datetime.now(UTC))
+    except sa.exc.OperationalError:  # nobody knows, and people are told all the same
+        began = None
+    message = broken_files.message(broken, began, page)
     for recipient in broken_files.recipients(uri, broken, others):
         outbox.enqueue_and_send(uri, recipient, notify.addresses(recipient), message, unkept=True)
 

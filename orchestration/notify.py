@@ -69,11 +69,11 @@ def notify_refused(job: Job, context: Mapping[str, Any], run: "HeldRun", refusal
 def notify_published(job: Job, context: Mapping[str, Any], run: "Run", verdict: "Verdict") -> None:
     """Notify people what is unusual about a published run, if anything, and what could not be sent before.
 
-    People know of a run that was held, and of one that they approved all the more.
+    People know of a run that was held, of one that they approved all the more, and of what only goes on.
     """
     from pipeline.integrations import messages, outbox
 
-    if verdict.findings and verdict.passed:
+    if verdict.passed and not all(finding.ongoing for finding in verdict.findings):
         _send(job, messages.unusual(_subject(job, context), run, verdict))
     elif job.alerts.to is not None and outbox.waiting(uri := workspace_of(job).predictions, job.alerts.to):
         outbox.send(uri, job.alerts.to, addresses(job.alerts.to))

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 _DATABASE = "Database: "
 _FROM = re.compile(r"[Cc]lear (?:the task )?`(extract|ready)`")
+_FULL = {errno.ENOSPC, errno.EDQUOT}
 _UNWRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT}
 
 
@@ -69,6 +70,11 @@ def named(error: BaseException, text: str) -> str:
 
 def unwritable(error: OSError) -> str | None:
     """What to do about a file that the operating system does not let this user write; None for any other error."""
+    if error.errno in _FULL and not error.filename:  # a file that was open already, or has no name
+        return (
+            f"{error.strerror}: a disk of this machine is full. Make room where temporary files lie (TMPDIR) and in "
+            "the store, and run it again. What was published before stays."
+        )
     if error.errno not in _UNWRITABLE or not error.filename:
         return None
     return (

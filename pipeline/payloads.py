@@ -37,8 +37,7 @@ class RunRequest(Value):
     """What a run was asked for.
 
     Attributes:
-        trigger: what starts the run: an Airflow DAG run's id, or the command line. A new try of the same trigger takes
-            over from the old one.
+        trigger: an Airflow DAG run's id, or the command line. A new try of the same takes over from the old one.
         attempt: which try of the trigger this is, as it counts them; one that comes late changes nothing.
         model_version: a registered version to use instead of the job's alias, because a person named it.
         dry_run: whether the run is never to be published.
@@ -80,7 +79,6 @@ class Part(Value):
 
     Attributes:
         number: from 0.
-        rows: the rows in the file.
         size: bytes of the file.
         sha256: digest of the file's bytes.
     """
@@ -173,11 +171,13 @@ class Finding(Value):
         check: the check that found it: `min_rows`, `rejected_fraction`, `constant_score` and so on.
         action: `hold` for a person, or publish and `warn`.
         message: what was seen, and what was expected.
+        ongoing: whether the last published run had it, too, so that people know.
     """
 
     check: str
     action: Literal["warn", "hold"]
     message: str
+    ongoing: bool = False
 
 
 class Verdict(Value):

@@ -82,7 +82,7 @@ def promises() -> set[str]:
 
 def test_the_runbook_has_every_title_of_a_message() -> None:
     broken = broken_files.Broken("shop", "shop.toml", "no reason", "0" * 64, date(2024, 3, 1))
-    known = titles() | {broken_files.message(broken, "http://airflow").title.partition("shop.toml ")[2]}
+    known = titles() | {broken_files.message(broken, None, "http://airflow").title.partition("shop.toml ")[2]}
     assert len(known) >= 9, known
     known |= promises() | {quality_messages.WORSE, quality_messages.OVER}
     text = RUNBOOK.read_text()

@@ -47,6 +47,11 @@ RUN = {
     "score_unusualness": "the scores' distance in units of its limit: beyond 1 is unusual",
     "rows_log_ratio": "logarithm of the number of rows over the usual number on that weekday",
     "rows_unusualness": "the number of rows in units of its limit: beyond 1 is unusual",
+    "score_psi_SIZE_runs": "distance (PSI) of the scores of the last 7 or 28 published runs, taken together",
+    "score_unusualness_SIZE_runs": "the same in units of its limit: beyond 1 is unusual",
+    "rows_log_ratio_SIZE_runs": "`rows_log_ratio` of the last 7 or 28 published runs, on average",
+    "rows_unusualness_SIZE_runs": "the same in units of its limit: beyond 1 is unusual",
+    "runs_to_pool": "published runs of the same model that could be taken together, this one with them; at most 28",
     "unusualness": "the largest unusualness of all: beyond 1 is unusual",
     "estimated_METRIC": "that metric as it was expected before outcomes, of a job with `[outcomes]` (binary)",
     "estimated_METRIC_low": "where the interval of that estimate begins, which holds nine runs in ten (binary)",
@@ -66,6 +71,8 @@ FEATURE = {
     "psi_last_night": "distance (PSI) to the last published run",
     "change_last_night": "how many bins the rows moved on average since the last published run",
     "unusualness": "distance or change in units of its limit, the larger of the two: beyond 1 is unusual",
+    "psi_SIZE_runs": "distance (PSI) of the last 7 or 28 published runs, taken together",
+    "unusualness_SIZE_runs": "the same in units of its limit: beyond 1 is unusual",
     "nights_as_far": "training days that were as far from the others",
     "nights_changed_as_much": "training days that had changed as much",
 }
@@ -135,6 +142,7 @@ _STANDS_FOR = {
     "LOSS": "log_loss|brier|roc_auc|average_precision|mae|rmse",
     "BASELINE": "base_rate|group_rate",
     "METRIC": "log_loss|brier|roc_auc|accuracy",
+    "SIZE": "7|28",
     "BIN": r"\d\.\d-\d\.\d",
     "SHARE": r"0\.\d+",
 }

@@ -131,9 +131,11 @@ def watch(
 
 def _look(address: str | None, beat: Path | None) -> Seen:
     seen = look(context.dags(), context.watcher, datetime.now(UTC))
-    sent = send(seen.outboxes, lambda name: dependencies.addresses(name, os.environ))
+    if not send(seen.outboxes, lambda name: dependencies.addresses(name, os.environ)):
+        # What nobody can be told, the monitor elsewhere tells: by the heartbeat that it misses.
+        seen = replace(seen, complete=False)
     if seen.complete and beat:
         heartbeat.touch(beat)
     if seen.complete and address:
         heartbeat.ping(address)
-    return seen if sent else replace(seen, complete=False)
+    return seen

@@ -82,6 +82,9 @@ class GateSection(Section):
     score_drift: Response = Field(
         default="warn", description="what follows from scores that are unusual beside the training days"
     )
+    lasting_drift: Response = Field(
+        default="warn", description="what follows from 7 or 28 published runs that are unusual together"
+    )
     volume: Response = Field(
         default="warn", description="what follows from a number of rows that is unusual for such a weekday"
     )

@@ -18,8 +18,8 @@ from pipeline.exports.files import Format
 from pipeline.exports.slices import Slices
 
 _SQL = statements.load("exports/predictions")
-# What a spreadsheet takes for a formula.
-_FORMULA = "^[=+\\-@\t\r]"
+# What a spreadsheet takes for a formula; some take signs of full width for the others.
+_FORMULA = "^[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]"
 
 # Is called with the rows that are written, and those in all.
 Progress = Callable[[int, int], None]

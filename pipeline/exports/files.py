@@ -4,7 +4,7 @@ import os
 import stat
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
@@ -74,6 +74,21 @@ class _Csv:
         self._writer.close()
 
 
+class _Explained:
+    """Rows of a file, whose faults name it: a disk that is full is no fault of the rows."""
+
+    def __init__(self, rows: Rows, path: Path) -> None:
+        self._rows, self._path = rows, path
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        with _explained(self._path):
+            self._rows.write(batch)
+
+    def close(self) -> None:
+        with _explained(self._path):
+            self._rows.close()
+
+
 @contextmanager
 def opened(path: Path | None, kind: Format, schema: pa.Schema, *, force: bool = False) -> Iterator[Rows]:
     """A place for rows: the standard output, or a file that is there when all of them are, and not before.
@@ -101,15 +116,19 @@ def opened(path: Path | None, kind: Format, schema: pa.Schema, *, force: bool = 
             mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o666
             os.close(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode))
             writer: Rows = (_Parquet if kind is Format.PARQUET else _Csv)(aside, schema)
+        explained = _Explained(writer, path)
         try:
-            yield writer
-        finally:
-            writer.close()
+            yield explained
+        except BaseException:
+            with suppress(OSError, pa.ArrowException):  # what was wrong first is what is said
+                writer.close()
+            raise
+        explained.close()
         _require_new(path, force)
         with _explained(path):
             with aside.open("rb") as file:
                 os.fsync(file.fileno())
-            aside.replace(path)
+            _rename(aside, path, force)
     finally:
         aside.unlink(missing_ok=True)
 
@@ -123,6 +142,20 @@ def _require_new(path: Path, force: bool) -> None:
         raise FileError(
             f"{path} is there already. Replace it with --force, or name another file: --out FILE."
         )
+
+
+def _rename(aside: Path, path: Path, force: bool) -> None:
+    """Give a whole file its name, which nobody else has taken meanwhile unless it is to be replaced."""
+    if not force:
+        try:
+            os.link(aside, path)
+        except FileExistsError:
+            _require_new(path, force)
+        except OSError:  # a file system without links
+            pass
+        else:
+            return
+    aside.replace(path)
 
 
 @contextmanager

@@ -51,8 +51,11 @@ def send(service: Any, subject: str, messages: Sequence[tuple[str, str]]) -> Non
     """Send messages as one letter to each of a service's recipients.
 
     Raises:
+        ValueError: the address has no recipient, or a value that no mail can have.
         OSError: the server was not reached, or refused (smtplib.SMTPException).
     """
+    if not service.targets:  # Apprise leaves out what is no mail address
+        raise ValueError("the address names nobody who can get mail")
     with _server(service) as server:
         for recipient in service.targets:
             letter = compose(subject, messages)

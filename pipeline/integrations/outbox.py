@@ -164,6 +164,10 @@ def deliver(url: str, messages: Sequence[tuple[str, str]]) -> str:
         letters.send(service, title, messages)
     except OSError as error:
         raise AlertError(f"{letters.where(service)} was not reached: {letters.reason(error)}") from None
+    except ValueError as error:  # such as a line break in the sender's name
+        raise AlertError(
+            f"{letters.where(service)}: no mail can be made: {error}. Correct the address."
+        ) from None
     return letters.where(service)
 
 

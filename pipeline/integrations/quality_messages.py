@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 
 from pipeline.integrations.outbox import Alert
 from pipeline.integrations.subject import Subject
@@ -58,7 +58,8 @@ def alert(subject: Subject, incident: Incident, rate: float) -> Alert:
     return Alert(
         job=job,
         score_date=subject.score_date,
-        cause=f"{job} quality since {incident.began_on} {incident.model}: {event}",
+        # Who was told stands beside the incident. One that begins anew after an all-clear is news.
+        cause=f"{job} quality since {incident.began_on} {incident.model}: {event} at {datetime.now(UTC).isoformat()}",
         title=f"{job} {subject.score_date}: {title}",
         body="\n\n".join([*body, f"Look at it: {subject.report}", f"Owner: {subject.job.owner}"]),
     )

@@ -17,9 +17,9 @@ from pipeline.late_data.digests import KEYS, Digests
 # Of each side: a bucket takes one of so many values of a piece of the digest.
 _BUCKETS = 64
 _BITS = 6
-# So many bytes of each bucket stay in memory, and so many rows of one are compared at once.
+# So many bytes of each bucket stay in memory, and so many of one are compared at once.
 _BYTES = 512 * 1024
-ROWS = 200_000
+_COMPARED = 32 * 1024 * 1024
 # Digests have no more pieces than that: rows that still share a bucket are of one entity.
 _DEPTH = 64 // _BITS
 _AT_ONCE = 65_536
@@ -93,15 +93,16 @@ class _Side:
 class Comparison:
     """Takes rows of then and of now in any order, and counts how they differ. Rows of then have an entity each."""
 
-    def __init__(self, columns: int, most: int = ROWS, *, depth: int = 0) -> None:
+    def __init__(self, columns: int, most: int | None = None, *, depth: int = 0) -> None:
         """Begin with no rows.
 
         Args:
             columns: how many values a row has.
-            most: rows of a bucket that are compared at once.
+            most: rows of a bucket that are compared at once; as many as their width lets be, unless given.
             depth: how many pieces of the digest are the same in all rows.
         """
-        self._columns, self._most, self._depth = columns, most, depth
+        self._columns, self._depth = columns, depth
+        self._most = most or _COMPARED // (8 * (KEYS + columns))
         self._files = ExitStack()
         self._then, self._now = (_Side(KEYS + columns, depth, self._files) for _ in range(2))
 

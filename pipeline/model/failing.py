@@ -89,7 +89,7 @@ def find(loaded: Model, batch: pa.RecordBatch, error: Exception, place: int = 0)
     if batch.num_rows == 1:
         entity = batch.column(ENTITY)[0].as_py()
         kind = visible(kind_of(error))
-        yield Failure(place, entity, kind, _text(error), isinstance(error, ScoringError))
+        yield Failure(place, entity, kind, text_of(error), isinstance(error, ScoringError))
         return
     half = batch.num_rows // 2
     for first, rows in ((0, batch.slice(0, half)), (half, batch.slice(half))):
@@ -123,8 +123,8 @@ def reasons(failures: Sequence[Failure], first: int, *, keep_values: bool) -> pa
     )
 
 
-def _text(error: Exception) -> str:
-    """What an exception says, on one line."""
+def text_of(error: Exception) -> str:
+    """What an exception says, cut, on one line, and without what looks like a credential."""
     try:
         text = str(error)[: 10 * MAX_VALUE_LENGTH]
     except Exception:  # noqa: BLE001 - a model's exceptions are its own code, too

@@ -55,7 +55,11 @@ class Model:
             ModelError: the scores are not one finite number a row (and class), or no probabilities.
         """
         regression, labels = self.manifest.task == "regression", self.manifest.labels == "predict"
-        answer = estimators.answer(self.estimator, frame, regression=regression, labels=labels)
+        try:
+            answer = estimators.answer(self.estimator, frame, regression=regression, labels=labels)
+        except SystemExit as error:
+            # A command would else end as its model says: with 0, though nothing is published.
+            raise RuntimeError(f"SystemExit: {error}") from error
         return self._scores(answer, len(frame))
 
     def score_batch(self, batch: pa.RecordBatch) -> Scores:

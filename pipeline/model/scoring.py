@@ -15,6 +15,7 @@ from pipeline.model import failing
 from pipeline.model.failing import Failure, Tolerance
 from pipeline.model.loaded_model import Model, ScoreError
 from pipeline.model.manifest import Manifest
+from pipeline.plain_text import visible
 from pipeline.runtime import resources
 from pipeline.store import parts
 from pipeline.store.schemas import SCORE_SCHEMA
@@ -145,11 +146,12 @@ def _score(loaded: Model, batch: pa.RecordBatch) -> pa.RecordBatch:
 
 
 def _refusal(loaded: Model, culprits: str, error: Exception) -> PredictError:
+    kind, text = visible(kind_of(error)), failing.text_of(error)
     return PredictError(
-        f"model {loaded.manifest.label} failed on rows {culprits}: "
-        f"{kind_of(error)}: {error}. Correct them in the warehouse, leave them out in the query, train a model "
-        'that takes them, or have such rows rejected: contract.model_error = "reject".',
-        private=[culprits, str(error)],
+        f"model {loaded.manifest.label} failed on rows {culprits}: {kind}: {text}. Correct "
+        "them in the warehouse, leave them out in the query, train a model that takes them, or have such rows "
+        'rejected: contract.model_error = "reject".',
+        private=[culprits, text],
     )
 
 

@@ -37,6 +37,7 @@ class Distance:
         of: training days (or samples) in all.
         weak: whether it was compared with samples of rows, for want of training days.
         since: the score date since which the change is meant; None where the distance is to the reference.
+        runs: how many published runs were pooled, this one with them; 1 where it is looked at by itself.
     """
 
     column: str
@@ -46,6 +47,7 @@ class Distance:
     of: int
     weak: bool = False
     since: date | None = None
+    runs: int = 1
 
     @property
     def unusual(self) -> bool:
@@ -61,10 +63,17 @@ class Distance:
         if self.since is not None:
             changed = f"{_share_of(self.as_far, self.of)} training days changed as much"
             return f"moved by {self.distance:.2f} bins since {self.since} ({changed})"
+        if self.runs > 1:
+            return f"{self._pooled()} ({self._as_many(f'windows of {self.runs} training days', 'as far')})"
         if self.column == VOLUME:
             ratio = f"{np.exp(self.distance):.2f} times the usual rows of that weekday"
             return f"{ratio} ({self._as_many('training days', 'as far off')})"
         return f"PSI {self.distance:.3f} to the training days ({self._as_many('training days', 'as far')})"
+
+    def _pooled(self) -> str:
+        if self.column == VOLUME:
+            return f"{np.exp(self.distance):.2f} times the usual rows, over {self.runs} runs"
+        return f"PSI {self.distance:.3f} to the training days, over {self.runs} runs"
 
     def _as_many(self, population: str, how: str) -> str:
         return f"{_share_of(self.as_far, self.of)} {population} {'were' if self.as_far > 1 else 'was'} {how}"
@@ -92,12 +101,14 @@ class Scale:
 
     def max_statistic(self, normal: Floats) -> Floats:
         """The largest statistic of each normal day, scaled by the days of the other blocks."""
+        largest: Floats = self.scaled_by_others(normal).max(axis=1)
+        return largest
+
+    def scaled_by_others(self, normal: Floats) -> Floats:
+        """The statistics of each normal day, scaled by the days of the other blocks."""
         block = blocks(len(normal))
         return np.concatenate(
-            [
-                self.scaled(normal[block == number], normal[block != number]).max(axis=1)
-                for number in range(block[-1] + 1)
-            ]
+            [self.scaled(normal[block == number], normal[block != number]) for number in range(block[-1] + 1)]
         )
 
     def distances(

@@ -37,8 +37,13 @@ class PreviousRun:
 
 def comparable(reference: Reference, score_date: date, previous: PreviousRun) -> bool:
     """Whether the previous run has every column, and training shows how days change over so many days."""
-    places, _ = _pairs(reference, (score_date - previous.score_date).days)
-    return set(reference.counts) <= set(previous.counts) and len(places) >= ENOUGH_DAYS
+    gap = (score_date - previous.score_date).days
+    return set(reference.counts) <= set(previous.counts) and enough(reference, gap)
+
+
+def enough(reference: Reference, days: int) -> bool:
+    """Whether training shows how days change over so many days."""
+    return len(_pairs(reference, days)[0]) >= ENOUGH_DAYS
 
 
 def distances(
@@ -68,6 +73,11 @@ def distances(
 def max_statistic(reference: Reference, days: int) -> tuple[list[int], Floats]:
     """The places of the training days that have one so many days before, and the largest change of each."""
     return _pairs(reference, days)[0], _SCALE.max_statistic(_training(reference, days))
+
+
+def training_unusualness(reference: Reference, days: int, limit: float) -> tuple[list[int], Floats]:
+    """The places of these training days, and by column how unusual the change of each is, in units of the limit."""
+    return _pairs(reference, days)[0], _SCALE.scaled_by_others(_training(reference, days)) / limit
 
 
 @lru_cache(maxsize=8)

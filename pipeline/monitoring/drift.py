@@ -81,16 +81,30 @@ def distances(
     return tuple(sorted(every, key=lambda distance: -distance.unusualness))
 
 
+@lru_cache(maxsize=8)
+def training_unusualness(reference: Reference, rate: float) -> Floats:
+    """How unusual each training day is, in units of the limit: by column, and last by its number of rows."""
+    far = _SCALE.scaled_by_others(_training(reference))
+    if not day_over_day.enough(reference, 1):
+        unusualness: Floats = far / _limit(reference, rate)
+        return unusualness
+    limits = _limits(reference, 1, rate)
+    unusualness = far / limits[0]
+    places, changed = day_over_day.training_unusualness(reference, 1, limits[1])
+    unusualness[places, :-1] = np.maximum(unusualness[places, :-1], changed)
+    return unusualness
+
+
 def _by_day(
     reference: Reference, counts: Mapping[str, Counts], score_date: date, limit: float
 ) -> list[Distance]:
     weekdays = np.array([day.weekday() for day in reference.training_days])
     psis = [float(psi(counts[name], pooled)) for name, pooled in reference.pooled.items()]
     rows = int(next(iter(counts.values())).sum())
-    off = _off(rows, score_date.weekday(), reference.rows, weekdays)
-    statistics = np.array([*_log(np.array(psis)), abs(off)])
+    ratio = off(rows, score_date.weekday(), reference.rows, weekdays)
+    statistics = np.array([*_log(np.array(psis)), abs(ratio)])
     columns = (*reference.counts, VOLUME)
-    return _SCALE.distances(columns, (*psis, off), statistics, _training(reference), limit)
+    return _SCALE.distances(columns, (*psis, ratio), statistics, _training(reference), limit)
 
 
 @lru_cache(maxsize=8)
@@ -104,7 +118,7 @@ def _training(reference: Reference) -> Floats:
         for place, counts in enumerate(reference.counts.values()):
             statistics[inside, place] = _log(psi(counts[inside], counts[outside].sum(axis=0)))
         statistics[inside, -1] = [
-            abs(_off(reference.rows[day], weekdays[day], reference.rows[outside], weekdays[outside]))
+            abs(off(reference.rows[day], weekdays[day], reference.rows[outside], weekdays[outside]))
             for day in np.flatnonzero(inside)
         ]
     return statistics
@@ -134,7 +148,7 @@ def _log(psis: Floats) -> Floats:
     return logarithms
 
 
-def _off(rows: int, weekday: int, usual: Counts, weekdays: Counts) -> float:
+def off(rows: int, weekday: int, usual: Counts, weekdays: Counts) -> float:
     """How far a number of rows is from the usual on that weekday, as the logarithm of their ratio."""
     same = usual[weekdays == weekday]
     expected = np.median(same if len(same) >= _ENOUGH_OF_A_WEEKDAY else usual)

@@ -7,6 +7,7 @@ import numpy as np
 from pipeline.config.sections import GateSection
 from pipeline.monitoring.calibration import VOLUME, Distance
 from pipeline.monitoring.day_over_day import PreviousRun
+from pipeline.monitoring.pooled.past_runs import PastRuns
 from pipeline.monitoring.profile import SCORE, Profile
 from pipeline.payloads import Finding
 
@@ -14,6 +15,8 @@ from pipeline.payloads import Finding
 NAMED = 5
 # So few rows may well be the same on two days.
 _ENOUGH_TO_DIFFER = 20
+
+_NAMES = {SCORE: "the score", VOLUME: "the number of rows"}
 
 _WEAK = (
     ". The model was registered without training days, so its rows were compared one by one, which finds too much. "
@@ -42,14 +45,38 @@ def unusual(
     return tuple(findings)
 
 
+def lasting(distances: Sequence[Distance], past: PastRuns, gate: GateSection) -> tuple[Finding, ...]:
+    """What is unusual over the last runs taken together, as one finding; `ongoing` where the last run had it, too."""
+    beyond = _most_unusual([distance for distance in distances if distance.runs > 1])
+    if not beyond:
+        return ()
+    named = "; ".join(f"{_NAMES.get(each.column, each.column)}: {each}" for each in beyond[:NAMED])
+    more = f"; and {len(beyond) - NAMED} more" if len(beyond) > NAMED else ""
+    columns = {distance.column for distance in beyond}
+    since = past.since(columns)
+    ongoing = "" if since is None else f". So it is since {since}"
+    longest = max(distance.runs for distance in beyond)
+    lately = [each for each in distances if 1 < each.runs < longest and each.column in columns]
+    over = bool(lately) and not any(each.unusual for each in lately)
+    message = (
+        f"unusual over the last runs taken together: {named}{more}{ongoing}"
+        f"{f'. The last {lately[0].runs} by themselves are within the limit: it may be over' if over else ''}"
+    )
+    return (
+        Finding(check="lasting_drift", action=gate.lasting_drift, message=message, ongoing=since is not None),
+    )
+
+
+def _most_unusual(distances: Sequence[Distance]) -> list[Distance]:
+    """Those beyond the limit, the most unusual first; of each column the one in which it is most unusual."""
+    most = {distance.column: distance for distance in reversed(distances)}
+    return sorted((each for each in most.values() if each.unusual), key=lambda each: -each.unusualness)
+
+
 def _beyond_the_limit(
     profile: Profile, distances: Sequence[Distance], gate: GateSection
 ) -> Iterator[Finding]:
-    # Of a column that is unusual in two respects, the one in which it is most.
-    most = {distance.column: distance for distance in reversed(distances)}
-    beyond = sorted(
-        (distance for distance in most.values() if distance.unusual), key=lambda each: -each.unusualness
-    )
+    beyond = _most_unusual([distance for distance in distances if distance.runs == 1])
     features = [distance for distance in beyond if distance.column not in (SCORE, VOLUME)]
     if features:
         named = "; ".join(f"{distance.column}: {distance}" for distance in features[:NAMED])

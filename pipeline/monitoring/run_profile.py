@@ -1,7 +1,7 @@
 """A run's profile: those of its parts merged, its metrics, and what is unusual about it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import reduce
 from operator import add
 from typing import Any
@@ -17,6 +17,8 @@ from pipeline.monitoring import drift, findings, references
 from pipeline.monitoring.bins import Bins
 from pipeline.monitoring.calibration import VOLUME, Distance
 from pipeline.monitoring.day_over_day import PreviousRun
+from pipeline.monitoring.pooled import looks, past_runs
+from pipeline.monitoring.pooled.past_runs import PastRuns
 from pipeline.monitoring.profile import SCORE, Profile
 from pipeline.payloads import Finding, Run, Written
 from pipeline.store import parts
@@ -31,13 +33,16 @@ class RunProfile:
 
     Attributes:
         profile: of its rows.
-        distances: to the training days, and the changes since the previous run; the most unusual first.
+        distances: to the training days, also with the last published runs, and the changes since the previous run;
+            the most unusual first.
         previous: the run of the last score date before.
+        past: the published runs before, by the same model.
     """
 
     profile: Profile
     distances: tuple[Distance, ...]
     previous: PreviousRun | None
+    past: PastRuns = field(default_factory=PastRuns)
 
     def metrics(self) -> dict[str, float]:
         """Metrics of the score and of the run as a whole."""
@@ -49,12 +54,13 @@ class RunProfile:
         for distance in self.distances:
             if distance.column in (SCORE, VOLUME):
                 name = "rows" if distance.column == VOLUME else "score"
-                metrics.setdefault(f"{name}_unusualness", distance.unusualness)
+                metrics.setdefault(f"{name}_{_unusualness_of(distance)}", distance.unusualness)
                 metrics[f"{name}_{_metric_of(distance)}"] = distance.distance
         if SCORE in (since := self._psi_since_previous()):
             metrics["score_psi_last_night"] = since[SCORE]
         if self.distances:
             metrics["unusualness"] = self.distances[0].unusualness
+            metrics["runs_to_pool"] = 1 + len(self.past.newest_first)
         return metrics
 
     def features(self, run: Run) -> dict[str, dict[str, float]]:
@@ -65,9 +71,11 @@ class RunProfile:
             metrics = _statistics(self.profile, name) | _shares(run, name)
             for distance in self.distances:
                 if distance.column == name:
-                    if "unusualness" not in metrics:
-                        count = "nights_as_far" if distance.since is None else "nights_changed_as_much"
-                        metrics |= {"unusualness": distance.unusualness, count: distance.as_far}
+                    if (unusualness := _unusualness_of(distance)) not in metrics:
+                        metrics[unusualness] = distance.unusualness
+                        if distance.runs == 1:
+                            count = "nights_as_far" if distance.since is None else "nights_changed_as_much"
+                            metrics[count] = distance.as_far
                     metrics[_metric_of(distance)] = distance.distance
             if name in since:
                 metrics["psi_last_night"] = since[name]
@@ -92,7 +100,10 @@ class RunProfile:
 
     def findings(self, gate: GateSection) -> tuple[Finding, ...]:
         """What is unusual, by check."""
-        return findings.unusual(self.profile, self.distances, self.previous, gate)
+        return (
+            *findings.unusual(self.profile, self.distances, self.previous, gate),
+            *findings.lasting(self.distances, self.past, gate),
+        )
 
     def _psi_since_previous(self) -> dict[str, float]:
         """PSI to the previous run, of the columns that had the same bins."""
@@ -121,8 +132,11 @@ def look(
     )
     profile = reduce(add, profiles, Profile.of(reference.bins))
     previous = _previous(workspace.predictions, run, reference.bins)
-    distances = drift.distances(reference, profile, run.score_date, settings.false_alarm_rate, previous)
-    return RunProfile(profile, distances, previous)
+    past = past_runs.read(workspace.predictions, run, reference)
+    distances = looks.distances(
+        reference, profile, run.score_date, settings.false_alarm_rate, previous, past.pooled
+    )
+    return RunProfile(profile, distances, previous, past)
 
 
 def _previous(database_url: str, run: Run, bins: Mapping[str, Bins]) -> PreviousRun | None:
@@ -146,7 +160,12 @@ def _previous(database_url: str, run: Run, bins: Mapping[str, Bins]) -> Previous
 def _metric_of(distance: Distance) -> str:
     if distance.since is not None:
         return "change_last_night"
-    return "log_ratio" if distance.column == VOLUME else "psi"
+    name = "log_ratio" if distance.column == VOLUME else "psi"
+    return name if distance.runs == 1 else f"{name}_{distance.runs}_runs"
+
+
+def _unusualness_of(distance: Distance) -> str:
+    return "unusualness" if distance.runs == 1 else f"unusualness_{distance.runs}_runs"
 
 
 def _statistics(profile: Profile, column: str) -> dict[str, float]:

@@ -93,6 +93,21 @@ def note(database_url: str, broken: Broken) -> int | None:
     )
 
 
+def since(database_url: str, broken: Broken, now: datetime) -> datetime | None:
+    """Since when a job's own file cannot be used, which is entered where it is news; None for any other file."""
+    with engine(database_url).begin() as connection:
+        return since_in(connection, broken, now)[0]
+
+
+def since_in(connection: sa.Connection, broken: Broken, now: datetime) -> tuple[datetime | None, bool]:
+    """The same, in the caller's transaction, and whether it is news."""
+    if broken.file != f"{broken.job}.toml":
+        return None, False
+    is_new = connection.execute(sa.text(_SQL["broken"]), {"job": broken.job, "now": now}).first() is not None
+    began = connection.execute(sa.text(_SQL["broken_since"]), {"job": broken.job}).scalar_one()
+    return began, is_new
+
+
 def recipients(database_url: str, broken: Broken, others: Iterable[Job]) -> list[str]:
     """Who gets the message: whom the file names, else who got the job's before, else who gets those of other jobs."""
     with engine(database_url).connect() as connection:
@@ -107,13 +122,15 @@ def recipients_in(connection: sa.Connection, broken: Broken, others: Iterable[Jo
     return list(before) or sorted({job.alerts.to for job in others if job.alerts.to})
 
 
-def message(broken: Broken, page: str | None = None) -> outbox.Alert:
+def message(broken: Broken, began: datetime | None, page: str | None = None) -> outbox.Alert:
     """The message, of which a recipient gets one for each cause, however many jobs it is about.
 
     Args:
         broken: what cannot be used.
+        began: since when; a file that was put right and breaks again the same way is news. None where nobody knows.
         page: address of the task that saw it, with its log; None where a watch did.
     """
+    when = f" since {began.astimezone(UTC):%Y-%m-%d %H:%M:%S}" if began else ""
     body = [
         paragraph(broken.reason),
         "Until that is put right, no day of the job is scored. What was published before stays.",
@@ -124,7 +141,7 @@ def message(broken: Broken, page: str | None = None) -> outbox.Alert:
     return outbox.Alert(
         job=broken.job,
         score_date=broken.score_date,
-        cause=f"{broken.file} cannot be used: {_mark(broken.reason)}",
+        cause=f"{broken.file} cannot be used{when}: {_mark(broken.reason)}",
         title=f"{broken.job} {broken.score_date}: {broken.file} cannot be used",
         body="\n\n".join(body),
     )

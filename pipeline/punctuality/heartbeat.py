@@ -1,5 +1,6 @@
 """Signs of life of a watch, for whoever watches the watch: a URL that is asked, a file that is touched."""
 
+import asyncio
 import logging
 import os
 from collections.abc import Mapping
@@ -46,10 +47,9 @@ def ping(address: str) -> bool:
     """Ask a URL, and return whether it answered; the log names its host alone, for its path is the secret."""
     logging.getLogger("httpx").setLevel(logging.WARNING)  # which logs every URL
     try:
-        # Its status alone: a body may be of any length, and come as slowly as it likes.
-        with httpx.stream("GET", address, timeout=_SECONDS, follow_redirects=False) as answer:
-            status = answer.status_code
-    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
+        # All of it in that time: an answer that comes byte by byte would else keep the watch from its next look.
+        status = asyncio.run(asyncio.wait_for(_status(address), _SECONDS))
+    except (TimeoutError, httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
         log.error("the heartbeat at %s was not reached: %s", _host(address), type(error).__name__)
         return False
     if status >= 300:
@@ -70,6 +70,15 @@ def touch(file: Path) -> None:
         raise HeartbeatError(
             f"{file} cannot be written: {error.strerror}. Name another file: --beat FILE."
         ) from None
+
+
+async def _status(address: str) -> int:
+    """The status of an answer, and no more of it: a body may be of any length."""
+    async with (
+        httpx.AsyncClient(timeout=_SECONDS, follow_redirects=False) as client,
+        client.stream("GET", address) as answer,
+    ):
+        return answer.status_code
 
 
 def _host(address: str) -> str:

@@ -49,11 +49,13 @@ class News:
         incident: the first score date of the incident.
         cause: one of `LAPSES`; None for the all-clear.
         dates: the score dates that it is about, the earliest first.
+        at: the instant of the look.
     """
 
     incident: date
     cause: str | None
     dates: tuple[DueDate, ...]
+    at: datetime
 
 
 @dataclass(frozen=True)
@@ -87,13 +89,14 @@ def decide(dates: Sequence[DueDate], now: datetime) -> Decision:
         if any(one.lapse(now) or _is_open(one, now) for one in members):
             causes = {cause for one in members for cause in one.told}
             for cause in _causes(members, causes, now):
-                news.append(News(incident, cause, tuple(one for one in members if one.lapse(now) == cause)))
+                members_of = tuple(one for one in members if one.lapse(now) == cause)
+                news.append(News(incident, cause, members_of, now))
                 causes.add(cause)
             members = [replace(one, told=tuple(sorted(causes))) for one in members]
         else:
             # Not weeks later, where its first date was never published and is nobody's alarm any more.
             if members[0].score_date == incident:
-                news.append(News(incident, None, tuple(members)))
+                news.append(News(incident, None, tuple(members), now))
             members = [replace(one, incident=None, told=()) for one in members]
         decided |= {one.score_date: one for one in members}
     return Decision(tuple(decided[one.score_date] for one in joined), tuple(news))

@@ -70,7 +70,8 @@ def _alert(job: Job, news: News, event: str, cause: str, body: list[str]) -> Ale
     return Alert(
         job=job.name,
         score_date=first,
-        cause=f"{job.name} {news.incident}: promise: {cause}",
+        # Who was told stands beside the score date. What comes up again after an all-clear is news.
+        cause=f"{job.name} {news.incident}: promise: {cause} at {news.at:%Y-%m-%d %H:%M:%S}",
         title=f"{job.name} {first}: {event}",
         body="\n\n".join([*body, *_pages(job, news), f"Owner: {job.owner}"]),
         run_id=news.dates[0].run_id,

@@ -1,6 +1,7 @@
 """One look at a job's promise, in one transaction: what fell due is noted, and people are told what is news."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 
@@ -51,8 +52,9 @@ def look_at(url: str, job: Job, now: datetime) -> list[Late]:
             _mend(connection, job, now)
             return []
         values = {"job": job.name, "now": now}
-        if connection.execute(sa.text(_SQL["watch"]), values).rowcount == 0:
-            connection.execute(sa.text(_SQL["resume"]), values)
+        new = connection.execute(sa.text(_SQL["watch"]), values).rowcount
+        if not new and connection.execute(sa.text(_SQL["resume"]), values).rowcount:
+            connection.execute(sa.text(_SQL["forget"]), values)
         watched = connection.execute(sa.text(_SQL["lock"]), values).one()
         _note_due(connection, job, job.promise, watched.since, now)
         dates = _dates(connection, job, now)
@@ -76,6 +78,13 @@ def look_at(url: str, job: Job, now: datetime) -> list[Late]:
         for one in decision.dates
         if (cause := one.lapse(now))
     ]
+
+
+def mend(url: str, jobs: Sequence[Job], now: datetime) -> list[Job]:
+    """Note whose files can be used again, where no watch looks after a promise; returns those of whom that is news."""
+    with engine(url).begin() as connection:
+        broken = set(connection.execute(sa.text(_SQL["broken"])).scalars())
+        return [job for job in jobs if job.name in broken and _mend(connection, job, now)]
 
 
 def _note_due(
@@ -109,11 +118,13 @@ def _after_mending(
     return _dates(connection, job, now)
 
 
-def _mend(connection: sa.Connection, job: Job, now: datetime) -> None:
+def _mend(connection: sa.Connection, job: Job, now: datetime) -> bool:
     watched = connection.execute(sa.text(_SQL["lock"]), {"job": job.name}).one_or_none()
-    if watched is not None and watched.broken_since is not None:
-        connection.execute(sa.text(_SQL["mended"]), {"job": job.name})
-        _enqueue(connection, job, messages.mended(job, watched.broken_since, now))
+    if watched is None or watched.broken_since is None or (job.promise and watched.since):
+        return False
+    connection.execute(sa.text(_SQL["mended"]), {"job": job.name})
+    _enqueue(connection, job, messages.mended(job, watched.broken_since, now))
+    return True
 
 
 def _enqueue(connection: sa.Connection, job: Job, alert: outbox.Alert) -> None:

@@ -80,8 +80,11 @@ def _noting(faults: list[str], subject: str) -> Iterator[None]:
     try:
         yield
     except (ScoringError, sa.exc.SQLAlchemyError, UnicodeError) as error:
-        reason = named(error, str(error).splitlines()[0])
+        reason = named(error, str(error).partition("\n")[0])
         log.error("%s: %s: %s", subject, type(error).__name__, reason)
+        faults.append(subject)
+    except Exception:  # whatever it is, the other jobs are looked at, and the other messages sent
+        log.exception("%s: it could not be looked at, or not be told of", subject)
         faults.append(subject)
 
 
@@ -100,12 +103,12 @@ def send(outboxes: Iterable[tuple[str, str]], addresses: Addresses) -> bool:
 
 def _note_broken(url: str, broken: Broken, others: Sequence[Job], now: datetime) -> list[str]:
     with engine(url).begin() as connection:
-        is_new = connection.execute(sa.text(_SQL["broken"]), {"job": broken.job, "now": now}).first()
+        began, is_new = broken_files.since_in(connection, broken, now)
         recipients = broken_files.recipients_in(connection, broken, others)
         if is_new:
             log.warning("%s cannot be used: %s", broken.file, broken.reason)
         for recipient in recipients if is_new else ():
-            outbox.enqueue(connection, recipient, broken_files.message(broken))
+            outbox.enqueue(connection, recipient, broken_files.message(broken, began))
     return recipients
 
 

@@ -62,7 +62,7 @@ def of_outcomes(outcomes: Mapping[str, float]) -> Iterator[Alarm]:
             gaps.setdefault(column, []).append(f"{_words(figure)}{size}")
     for column, figures in gaps.items():
         sentence = f"outcomes by {column} differ more than chance allows: {', '.join(figures)}"
-        yield Alarm(f"groups differ by {column}", sentence)
+        yield Alarm(_differ(column), sentence)
     # Their number says nothing that they do not say themselves.
     for name in [name for name in raised if name != _NUMBER] or raised:
         if name == "quality_alarm":
@@ -76,6 +76,17 @@ def of_outcomes(outcomes: Mapping[str, float]) -> Iterator[Alarm]:
             _CHECKS["in_sample"],
             "outcomes: the model was trained on this score date, so they do not say how good it is on new days",
         )
+
+
+def gaps(outcomes: Mapping[str, float]) -> dict[str, dict[str, float]]:
+    """The word of each alarm of groups, and the figures that differ, each with its difference."""
+    raised: dict[str, dict[str, float]] = {}
+    for name, value in outcomes.items():
+        figure, _, column = name.partition(_GAP_ALARM)
+        if column and value > 0:
+            size = outcomes.get(f"{figure}_gap:{column}", 0.0)
+            raised.setdefault(_differ(column), {})[name] = size
+    return raised
 
 
 def of_promise(promise: Promise | None) -> Iterator[Alarm]:
@@ -106,6 +117,10 @@ def lasted(span: timedelta) -> str:
     return " ".join(f"{number} {unit}" for number, unit in units[first : first + 2] if number)
 
 
+def _differ(column: str) -> str:
+    return f"groups differ by {column}"
+
+
 def _words(name: str) -> str:
     return name.replace(":", " ").replace("_", " ")
 
@@ -120,6 +135,7 @@ _CHECKS = {
     "constant_score": "one score for all rows",
     "drift": "features drift",
     "score_drift": "scores drift",
+    "lasting_drift": "drift that stays",
     "volume": "an unusual number of rows",
     "model_age": "an old model",
     "in_sample": "the model was trained on this day",

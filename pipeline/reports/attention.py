@@ -72,7 +72,7 @@ def _of_day(
     state = _state(day)
     if state is None or not (promise or _is_news(day, state.word, newest, recent)):
         return None
-    why = [alarm.sentence for alarm in day.alarms] if state.word == _CHECK else [day.status_reason]
+    why = [alarm.sentence for alarm in day.news] if state.word == _CHECK else [day.status_reason]
     why += [alarm.sentence for alarm in alarms.of_promise(promise)]
     run_id = day.held_run_id or day.failed_run_id or day.run_id
     form = links.form(day.job, day.trigger) if day.held_run_id else None
@@ -102,7 +102,7 @@ def _state(day: DaySummary) -> "_State | None":
         return _State("warn", "failed afterwards", "check {job} --date {day}")
     if day.served_by != "model":
         return _State("warn", "a fallback is served", "score {job} {day}")
-    return _State("warn", _CHECK, "show {run}") if day.alarms else None
+    return _State("warn", _CHECK, "show {run}") if day.news else None
 
 
 def _is_news(day: DaySummary, word: str, newest: set[date], recent: bool) -> bool:

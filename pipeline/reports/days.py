@@ -1,11 +1,16 @@
 """A score date as pages list it, and how it is to be seen at a glance."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from pipeline.reports import alarms
 from pipeline.reports.alarms import Alarm
+
+# Groups that differ are news once in this time, and again where they differ by so many times as much as ever in it. In
+# the sample they do on 58 of 183 days, most of the summer's, which would tell nobody anything: 10 of them are news.
+_REMEMBERED = timedelta(days=28)
+_GROWN = 1.5
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,7 @@ class DaySummary:
         score_mean: of the run's scores, where it came that far.
         findings: what its gate found unusual.
         outcomes: figures of its outcomes, once they are known, and their alarms.
+        as_before: words of its alarms that are no news: groups differ as they did not long ago.
     """
 
     job: str
@@ -46,13 +52,14 @@ class DaySummary:
     score_mean: float | None
     findings: Sequence[Mapping[str, str]]
     outcomes: Mapping[str, float]
+    as_before: frozenset[str] = frozenset()
 
     @property
     def level(self) -> str:
         """As a traffic light: good, warn, bad; none where there is nothing to show."""
         if self.held_run_id is not None:
             return "warn"
-        if self.shown and (self.alarms or self.served_by != "model" or self.failed_run_id):
+        if self.shown and (self.news or self.served_by != "model" or self.failed_run_id):
             return "warn"
         if self.shown:
             return "good"
@@ -63,6 +70,20 @@ class DaySummary:
         """What its gate and its outcomes ask to look at."""
         return [*alarms.of_findings(self.findings), *alarms.of_outcomes(self.outcomes)]
 
+    @property
+    def news(self) -> list[Alarm]:
+        """Its alarms without those that are as before."""
+        return [alarm for alarm in self.alarms if alarm.word not in self.as_before]
+
+    @property
+    def notes(self) -> list[str]:
+        """What there is to look at, and what is as before, in a few words."""
+        words = ", ".join(dict.fromkeys(alarm.word for alarm in self.news))
+        return [
+            *([f"to check: {words}"] if words else []),
+            *(f"{word} as before" for word in sorted(self.as_before)),
+        ]
+
     def figure(self, metric: str) -> float | None:
         """A figure of its outcomes; None where the model was trained on that day, or there is none."""
         return None if self.outcomes.get("in_sample") else self.outcomes.get(metric)
@@ -71,6 +92,24 @@ class DaySummary:
     def rejected(self) -> bool:
         """Whether it was held, and nobody approved it."""
         return self.status == "abandoned" and self.decided_by is not None
+
+
+def remembering(days: Sequence[DaySummary]) -> list[DaySummary]:
+    """The same days, in order of job and score date, each knowing which of its alarms are as before."""
+    raised: dict[tuple[str, str], list[tuple[date, float]]] = {}
+    remembered = []
+    for day in days:
+        words = alarms.gaps(day.outcomes)
+        news = set()
+        for word, figures in words.items():
+            for name, size in figures.items():
+                earlier = raised.setdefault((day.job, name), [])
+                sizes = [other for when, other in earlier if when >= day.score_date - _REMEMBERED]
+                if not sizes or size > _GROWN * max(sizes):
+                    news.add(word)
+                earlier.append((day.score_date, size))
+        remembered.append(replace(day, as_before=frozenset(words.keys() - news)))
+    return remembered
 
 
 def by_day(

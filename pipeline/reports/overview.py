@@ -183,8 +183,7 @@ def _sentence(day: DaySummary) -> str:
         if day.staleness_days:
             state += f", the scores of {day.score_date - timedelta(days=day.staleness_days)} again"
     rows = "" if day.rows_scored is None else f", {day.rows_scored:,} rows scored"
-    words = ", ".join(dict.fromkeys(alarm.word for alarm in day.alarms))
-    unusual = f", to check: {words}" if words else ""
+    unusual = "".join(f", {note}" for note in day.notes)
     held = f", run {day.held_run_id} waits for a person" if day.held_run_id not in (None, day.run_id) else ""
     failed = f", run {day.failed_run_id} failed afterwards" if day.failed_run_id else ""
     return f"{day.score_date}: {state}{rows}{unusual}{held}{failed}"

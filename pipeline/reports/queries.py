@@ -12,7 +12,7 @@ from pipeline.databases import statements
 from pipeline.databases.postgres import engine
 from pipeline.errors import UsageError
 from pipeline.reports.alarms import Promise
-from pipeline.reports.days import DaySummary
+from pipeline.reports.days import DaySummary, remembering
 from pipeline.runs import history
 
 # What a page looks back on. Weeks, so that a weekday stands beside its like.
@@ -161,4 +161,5 @@ def _promise(connection: sa.Connection, job: str, score_date: date) -> Promise |
 
 def _days(connection: sa.Connection, jobs: Sequence[str], until: date | None) -> list[DaySummary]:
     values = {"jobs": list(jobs), "until": until, "days": DAYS}
-    return [DaySummary(**row) for row in connection.execute(sa.text(_SQL["days"]), values).mappings()]
+    rows = connection.execute(sa.text(_SQL["days"]), values).mappings()
+    return remembering([DaySummary(**row) for row in rows])

@@ -11,6 +11,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from pipeline.integrations import quality_messages
+from pipeline.monitoring.pooled import looks, windows
 from pipeline.monitoring.references import Reference
 from pipeline.reports import queries, render
 from pipeline.reports.days import DaySummary, by_day
@@ -42,7 +43,12 @@ class Feature:
     @property
     def is_quiet(self) -> bool:
         """Whether it was measured, and is as usual."""
-        return self.values.get("unusualness", 2) <= 1
+        return self.unusualness is not None and self.unusualness <= 1
+
+    @property
+    def unusualness(self) -> float | None:
+        """The largest of all looks; None where it was not measured."""
+        return max((self.values[name] for name in _LOOKS if name in self.values), default=None)
 
 
 def report(predictions: str, home: Path, run_id: int, links: Links | None = None) -> str:
@@ -77,6 +83,8 @@ def report(predictions: str, home: Path, run_id: int, links: Links | None = None
         scores=_drawn(record.profiles, reference, _SCORE, "Scores", charts.BROAD),
         features=_features(record, reference),
         reference=reference,
+        withheld=list(looks.withheld(reference, record.metrics.get("runs_to_pool"))) if reference else [],
+        SIZES=windows.SIZES,
         outcomes=outcomes.section(record) if record.outcomes else None,
         estimates=estimates.section(record),
         late=record.late,
@@ -107,7 +115,10 @@ def _drawn(
 
 def _features(record: Record, reference: Reference | None) -> list[Feature]:
     """The features, the most unusual first."""
-    ordered = sorted(record.features.items(), key=lambda item: (-item[1].get("unusualness", 0), item[0]))
+    ordered = sorted(
+        record.features.items(),
+        key=lambda item: (-max(item[1].get(name, 0) for name in _LOOKS), item[0]),
+    )
     return [
         Feature(
             name, values, _drawn(record.profiles, reference, name, name) if place < MOST_PICTURES else None
@@ -151,6 +162,8 @@ def _by_share(pair: tuple[str, float]) -> tuple[float, str]:
 _WEEKS = timedelta(weeks=6)
 _SCORE = ""
 _SHARE = "label_share:"
+# How unusual a feature is by itself, and with the runs before.
+_LOOKS = ("unusualness", *(f"unusualness_{size}_runs" for size in windows.SIZES))
 # Of a day, as analysts see it, and of the run that the page is about.
 _VALUES: dict[str, tuple[Callable[[DaySummary], float | None], Callable[[Record], float | None]]] = {
     "Rows scored": (lambda day: day.rows_scored, lambda record: record.run["rows_scored"]),

@@ -2,6 +2,7 @@
 
 import os
 import re
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -32,8 +33,16 @@ def fetch(store: str, path: str) -> bytes:
 
     Raises:
         FileNotFoundError: there is no such file.
+        StoreError: it is none: a pipe would keep its reader waiting for ever.
     """
     filesystem, root = open_store(store)
+    if isinstance(filesystem, LocalFileSystem):
+        with open(os.open(f"{root}/{path}", os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise StoreError(
+                    f"{path} in {store} is no file, but a pipe or a device. Remove it, and see who made it."
+                )
+            return file.read()
     with reaching(store):
         return bytes(filesystem.cat_file(f"{root}/{path}"))
 

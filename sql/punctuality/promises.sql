@@ -10,9 +10,21 @@ ON CONFLICT (job) DO NOTHING
 SELECT since, withdrawn_at, broken_since FROM scoring.watched_jobs WHERE job = :job FOR UPDATE
 
 -- name: resume
--- Has a promise count again from now on, which was not in the job file.
-UPDATE scoring.watched_jobs SET since = :now, withdrawn_at = NULL
+-- Has a promise count from now on that was not in the job file; a job that was never watched, from its first run.
+UPDATE scoring.watched_jobs
+SET since = CASE WHEN since IS NOT NULL THEN CAST(:now AS timestamptz)
+                 ELSE least(CAST(:now AS timestamptz), (SELECT min(run.started_at) FROM scoring.scoring_runs AS run
+                                                        WHERE run.job = :job AND NOT run.dry_run)) END,
+    withdrawn_at = NULL
 WHERE job = :job AND (since IS NULL OR withdrawn_at IS NOT NULL)
+
+-- name: forget
+-- Has nobody told of anything: what is not kept of a promise that is back is news.
+UPDATE scoring.due_dates SET incident = NULL, told = '{}' WHERE job = :job AND incident IS NOT NULL
+
+-- name: broken
+-- The jobs whose files could not be used when they were last looked at.
+SELECT job FROM scoring.watched_jobs WHERE broken_since IS NOT NULL
 
 -- name: mended
 -- Notes that a job file can be used again.

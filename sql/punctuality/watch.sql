@@ -1,9 +1,3 @@
--- name: broken
--- Notes that a job file cannot be used; gives a row where that is new.
-INSERT INTO scoring.watched_jobs AS watched (job, broken_since) VALUES (:job, :now)
-ON CONFLICT (job) DO UPDATE SET broken_since = excluded.broken_since WHERE watched.broken_since IS NULL
-RETURNING job
-
 -- name: withdrawn
 -- Notes the promises that are gone from the job files, and job files that are gone.
 UPDATE scoring.watched_jobs

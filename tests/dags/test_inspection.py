@@ -65,6 +65,16 @@ def test_a_job_file_that_cannot_be_used_is_a_run_and_one_message(
     assert reason in posted["message"]
     # The next night is scored as if nothing had been.
     shop.configure(new.replace("[", r"\["), old.replace("\\", ""))
+    assert inspect(dag) == []
+    # What breaks again the same way is news.
+    shop.configure(old, new)
+    assert inspect(dag) == [f"{shop.job}.toml"]
+    assert [posted["title"].rpartition(": ")[2] for posted in web.got[1:]] == [
+        f"{shop.job}.toml cannot be used",
+        "all clear",
+        f"{shop.job}.toml cannot be used",
+    ]
+    shop.configure(new.replace("[", r"\["), old.replace("\\", ""))
     assert shop.home.score(shop.job).rows_scored == 100
 
 

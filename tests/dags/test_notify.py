@@ -5,7 +5,9 @@ from datetime import timedelta
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
+from orchestration.notify import notify_published
 from pipeline.errors import ScoringError
+from pipeline.payloads import Finding, Verdict
 from pipeline.runs.decisions import decide
 from tests.dags.test_publish import context, dag, publish, shop
 from tests.home import NIGHT
@@ -29,6 +31,17 @@ def test_what_is_unusual_about_a_published_night_is_told_in_words_and_numbers(sh
         "Owner: tests",
     ):
         assert told in posted["message"]
+
+
+def test_what_only_goes_on_is_told_with_something_new_and_not_by_itself(shop: Shop, web: Web) -> None:
+    job, run = shop.home.read(shop.job), shop.extract()
+    goes_on = Finding(check="lasting_drift", action="warn", message="as before", ongoing=True)
+    new = Finding(check="drift", action="warn", message="another")
+    notify_published(job, context(), run, Verdict(findings=(goes_on,), rows_scored=100))
+    assert web.got == []
+    notify_published(job, context(), run, Verdict(findings=(goes_on, new), rows_scored=100))
+    [posted] = web.got
+    assert "- lasting_drift: as before\n- drift: another" in posted["message"]
 
 
 def test_of_an_approved_run_people_are_not_told_again(shop: Shop, web: Web) -> None:

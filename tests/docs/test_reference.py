@@ -110,6 +110,8 @@ NOT_OF_THE_DEMO = {
         if "(multiclass)" in meaning or "(regression)" in meaning
     ),
     *RULES,
+    # It has fewer runs than are taken together.
+    *(name for name in (*metrics.RUN, *metrics.FEATURE) if "_SIZE_" in name),
     "ready",
     "ready_seconds",
     "score_change_last_night",

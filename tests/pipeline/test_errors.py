@@ -28,6 +28,7 @@ def test_an_error_names_the_first_database_that_was_noted() -> None:
 def test_a_file_that_cannot_be_written_says_what_to_do() -> None:
     full = OSError(errno.ENOSPC, "No space left on device", "/srv/store/part")
     assert str(unwritable(full)).startswith("/srv/store/part: No space left on device. Make it writable")
+    assert "Make room" in str(unwritable(OSError(errno.ENOSPC, "No space left on device")))
     assert unwritable(OSError(errno.ENOENT, "No such file", "/srv/x")) is None
     assert unwritable(OSError(errno.EACCES, "Permission denied")) is None
 

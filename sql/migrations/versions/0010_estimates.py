@@ -9,7 +9,7 @@ from alembic import op
 from pipeline.project import SQL
 
 revision = "0010"
-down_revision = "0008"
+down_revision = "0009"
 
 _TABLE = "SELECT to_regclass('scoring.outcome_bins') IS NOT NULL"
 

@@ -53,3 +53,5 @@ GRANT UPDATE (incident, told) ON scoring.due_dates TO scoring_watcher;
 -- As the pipeline's: what a message was about stays.
 GRANT UPDATE (body, repeated, reached, tries, sent_at, last_error) ON scoring.alerts TO scoring_watcher;
 GRANT EXECUTE ON FUNCTION scoring.require_date TO scoring_watcher;
+-- Airflow's own look at the job files, which tells people of a broken one where no watch does.
+GRANT SELECT, INSERT (job, broken_since), UPDATE (broken_since) ON scoring.watched_jobs TO scoring_writer;

@@ -4,7 +4,9 @@ CREATE VIEW scoring.punctuality WITH (security_barrier) AS
 SELECT due.job, due.score_date, due.due_at, due.promised_at, own.published_at,
        CASE WHEN own.published_at <= due.promised_at THEN 'published'
             WHEN own.published_at IS NOT NULL THEN 'published_late'
-            WHEN last.status = 'abandoned' AND last.status_reason LIKE '%gave no rows' THEN 'empty'
+            -- A person may give that as the reason of a rejection, which is no empty date.
+            WHEN last.status = 'abandoned' AND last.decided_by IS NULL AND last.status_reason LIKE '%gave no rows'
+                THEN 'empty'
             WHEN watched.withdrawn_at IS NOT NULL THEN 'withdrawn'
             WHEN tries.held THEN 'held'
             WHEN tries.served THEN 'fallback'

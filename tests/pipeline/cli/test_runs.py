@@ -80,6 +80,14 @@ def test_watch_looks_once_and_ends_with_1_where_something_is_late(
     code, output, _ = run("watch", "--once")
     assert code == 1
     assert f"{shop.job} {start} missing" in output
+    # People cannot be told: the monitor that misses the heartbeat tells them.
+    beat.unlink()
+    (home.path / "dags" / f"{shop.job}.toml").write_text(
+        f'{file.read_text()}\n[alerts]\nto = "{home.name("nobody")}"\n'
+    )
+    home.sql("DELETE FROM scoring.due_dates WHERE job = :job", job=shop.job)
+    assert run("watch", "--once", "--beat", beat)[0] == 1
+    assert not beat.exists()
 
 
 def test_watch_ends_with_0_when_it_is_asked_to(

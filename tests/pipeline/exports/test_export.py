@@ -61,7 +61,7 @@ def test_csv_has_the_same_values(shop: Shop, tmp_path: Path) -> None:
 
 def test_a_formula_is_told_of_and_disarmed_where_that_is_asked_for(home: Home, tmp_path: Path) -> None:
     rows = shop_rows(3)
-    rows["entity_id"] = ["=1+1", "plain", "-5"]
+    rows["entity_id"] = ["=1+1", "plain", "\uff0d5"]  # the last of full width
     shop = open_shop(home, rows)
     home.score(shop.job)
     done = exported(shop, tmp_path / "f.csv", kind=Format.CSV)
@@ -70,10 +70,10 @@ def test_a_formula_is_told_of_and_disarmed_where_that_is_asked_for(home: Home, t
     exported(shop, tmp_path / "f.csv", kind=Format.CSV, spreadsheet=True, force=True)
     text = (tmp_path / "f.csv").read_text()
     assert '"\'=1+1"' in text
-    assert '"\'-5"' in text
+    assert '"\'\uff0d5"' in text
     assert '"plain"' in text
     assert exported(shop, tmp_path / "f.parquet", spreadsheet=True).formulas == set()
-    assert set(read(tmp_path / "f.parquet")["entity_id"]) == {"=1+1", "plain", "-5"}
+    assert set(read(tmp_path / "f.parquet")["entity_id"]) == {"=1+1", "plain", "\uff0d5"}
 
 
 def test_an_empty_range_is_refused_and_leaves_no_file(shop: Shop, tmp_path: Path) -> None:

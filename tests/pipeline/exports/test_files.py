@@ -1,15 +1,18 @@
 """pipeline/exports/files.py: a file is whole or not there, and replaces another only where that is asked for."""
 
+import os
+import resource
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from pipeline.exports import export as exporting
-from pipeline.exports.files import FileError, Format
+from pipeline.exports.files import FileError, Format, opened
 from tests.pipeline.exports.exported import exported, read
 from tests.pipeline.shop import Shop
 
@@ -68,3 +71,40 @@ def test_an_interruption_leaves_nothing_behind(
     with pytest.raises(KeyboardInterrupt):
         exported(shop, tmp_path / "out" / "all", kind=kind)
     assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", Format)
+def test_of_two_exports_at_once_to_one_file_the_first_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: Format
+) -> None:
+    path, row, sync = tmp_path / "all", pa.record_batch({"row": [1]}), os.fsync
+
+    def end_first(file: int) -> None:
+        """The other one ends between this one's look and its renaming."""
+        sync(file)
+        path.write_text("whole")
+
+    def export() -> None:
+        with opened(path, kind, row.schema) as rows:
+            rows.write(row)
+
+    monkeypatch.setattr(os, "fsync", end_first)
+    with pytest.raises(FileError, match="all is there already"):
+        export()
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("all", "whole")]
+
+
+@pytest.mark.parametrize("kind", Format)
+def test_a_disk_that_is_full_is_said_with_the_file_and_leaves_nothing(tmp_path: Path, kind: Format) -> None:
+    rows = pa.record_batch({"row": pa.array(np.random.default_rng(1).random(100_000))})
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (65_536, hard))
+    try:
+        with (
+            pytest.raises(FileError, match=r"all cannot be written: File too large.*--out FILE"),
+            opened(tmp_path / "all", kind, rows.schema) as full,
+        ):
+            full.write(rows)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert list(tmp_path.iterdir()) == []

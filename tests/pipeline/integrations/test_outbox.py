@@ -116,6 +116,28 @@ def test_an_address_that_cannot_be_used_keeps_no_other_from_its_message(home: Ho
     assert len(web.got) == 1
 
 
+@pytest.mark.parametrize(
+    ("part", "reason"),
+    [
+        # Apprise leaves out what is no address, and an empty letter-box would have taken every message.
+        ("to=team", "no mail can be made: the address names nobody who can get mail. Correct the address"),
+        ("to=team@example.com&from=a%0Ab<scoring@example.com>", "no mail can be made: Header values"),
+    ],
+)
+def test_a_message_that_nobody_got_is_not_sent(
+    home: Home, mail: tuple[str, list[EmailMessage]], part: str, reason: str
+) -> None:
+    to, (address, inbox) = recipient(home), mail
+    broken = address.replace("to=team@example.com", part)
+    with pytest.raises(AlertError, match=reason):
+        enqueue_and_send(home.workspace.predictions, to, (broken,), alert(home))
+    assert inbox == []
+    [row] = kept(home, to)
+    assert (row["sent_at"], row["body"]) == (None, "volume: 3 rows")
+    enqueue_and_send(home.workspace.predictions, to, (address,), alert(home))
+    assert len(inbox) == 1
+
+
 def test_addresses_are_where_the_provider_keeps_them() -> None:
     one, two = {"path": "json://a", "tag": "x"}, {"path": "json://b"}
     assert addresses({"config": one}, "alerts") == ("json://a",)

@@ -50,6 +50,8 @@ def test_an_incident_has_two_causes_and_another_one_has_others() -> None:
     every = (incident(), incident(DAY), incident(began_on=date(2024, 5, 1)))
     causes = {quality_messages.alert(subject(), one, 0.05).cause for one in every}
     assert len(causes) == 3
+    # One that begins anew on the same day, after its all-clear, is news: who was told stands beside the incident.
+    assert quality_messages.alert(subject(), incident(), 0.05).cause not in causes
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ class Crowd:
 class Picky(Crowd):
     """The same, which raises on some numbers of visits, and counts how often it is called."""
 
-    def __init__(self, refused: Collection[int], error: Exception | None = None) -> None:
+    def __init__(self, refused: Collection[int], error: BaseException | None = None) -> None:
         self.refused, self.error, self.calls = list(refused), error or RuntimeError("no such visits"), 0
 
     def predict_proba(self, frame: pd.DataFrame) -> Any:
@@ -159,6 +159,25 @@ def test_what_an_exception_says_is_short_and_shows_neither_control_characters_no
     }
     [row] = failing.reasons(scored.failures, 40, keep_values=False).to_pylist()
     assert row["value"] == type(error).__name__
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        # A command would end with 0, as if it had published.
+        (SystemExit(0), "RuntimeError: SystemExit: 0. Correct"),
+        (ValueError("x" * 10**6), f"ValueError: {'x' * 200}. Correct"),
+        (ValueError("token=abc\x00"), r"ValueError: token=\[hidden\]. Correct"),
+    ],
+    ids=["exit", "long", "secret"],
+)
+def test_whatever_a_model_raises_is_a_failure_of_bounded_text(
+    pinned: PinnedVersion, error: BaseException, said: str
+) -> None:
+    picky = Model(pinned.manifest, Picky([3], error))
+    with pytest.raises(PredictError, match=f"failed on rows customer-00003: {said}"):
+        tolerate(picky, batch(pinned, 8), None)
+    assert [failure.place for failure in tolerate(picky, batch(pinned, 8), Tolerance(1)).failures] == [3]
 
 
 @pytest.mark.parametrize(

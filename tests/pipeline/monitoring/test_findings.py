@@ -6,8 +6,13 @@ from datetime import timedelta
 import pandas as pd
 import pytest
 
+from pipeline.config.sections import GateSection
 from pipeline.model.manifest import PinnedVersion
 from pipeline.monitoring import references
+from pipeline.monitoring.calibration import Distance
+from pipeline.monitoring.findings import lasting
+from pipeline.monitoring.pooled.past_runs import PastRun, PastRuns
+from pipeline.monitoring.profile import SCORE
 from pipeline.runs.publications import Held
 from tests.home import NIGHT, Home, shop_rows
 from tests.pipeline.monitoring.training import START, look, registered
@@ -49,6 +54,27 @@ def test_an_unusual_night_is_published_with_a_warning_or_held(home: Home, nights
     shop.configure("min_rows = 1", 'min_rows = 1\ndrift = "hold"')
     with pytest.raises(Held, match="unusual features: amount"):
         home.score(shop.job)
+
+
+def test_what_lasts_is_one_finding_that_says_since_when_and_whether_it_may_be_over() -> None:
+    def distance(column: str, unusualness: float, runs: int) -> Distance:
+        return Distance(column, 0.04, unusualness, 0, 90, runs=runs)
+
+    before = PastRuns((PastRun(1, NIGHT, 100, frozenset({"amount"})),))
+    by_month = distance("amount", 1.4, 28)
+    assert lasting((distance("amount", 3, 1), distance("amount", 0.9, 7)), before, GateSection()) == ()
+    [begins] = lasting((distance(SCORE, 1.6, 7), by_month, distance("amount", 1.2, 7)), before, GateSection())
+    assert not begins.ongoing
+    assert begins.message == (
+        "unusual over the last runs taken together: the score: PSI 0.040 to the training days, over 7 runs (none of 90 "
+        "windows of 7 training days was as far); amount: PSI 0.040 to the training days, over 28 runs (none of 90 "
+        "windows of 28 training days was as far)"
+    )
+    [ends] = lasting((by_month, distance("amount", 0.3, 7)), before, GateSection(lasting_drift="hold"))
+    assert (ends.ongoing, ends.action) == (True, "hold")
+    assert ends.message.endswith(
+        f". So it is since {NIGHT}. The last 7 by themselves are within the limit: it may be over"
+    )
 
 
 def test_the_last_nights_rows_again_are_told(home: Home) -> None:

@@ -1,6 +1,7 @@
 """pipeline/punctuality/broken_files.py: a file that cannot be used is a failed run a day, and a message."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -39,13 +40,14 @@ def test_what_can_be_told_of_a_file_is_told(
 
 def test_a_message_is_one_for_each_cause(tmp_path: Path) -> None:
     made = broken(tmp_path, 'owner = "ada"\n')
-    message = broken_files.message(made, "http://log")
+    message = broken_files.message(made, None, "http://log")
     assert message.title == f"job {made.score_date}: job.toml cannot be used"
     assert "What was published before stays." in message.body
     assert message.body.endswith("Seen by: http://log\n\nOwner: ada")
-    again = broken_files.message(replace(made, job="other"), "http://log")
+    again = broken_files.message(replace(made, job="other"), None, "http://log")
     assert again.cause == message.cause
-    assert broken_files.message(replace(made, reason="another"), "http://log").cause != message.cause
+    assert broken_files.message(replace(made, reason="another"), None).cause != message.cause
+    assert broken_files.message(made, datetime(2024, 3, 1, tzinfo=UTC)).cause != message.cause
 
 
 def test_a_day_that_is_not_published_has_one_failed_run(shop: Shop) -> None:

@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,22 @@ def test_one_that_refuses_or_is_not_there_is_named_by_its_host(
     assert "the heartbeat at 127.0.0.1 answered 404" in caplog.text
     assert "the heartbeat at 127.0.0.1 was not reached" in caplog.text
     assert SECRET not in caplog.text
+
+
+def test_an_answer_that_trickles_keeps_nobody_waiting(
+    monitor: Monitor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Trickle(Answer):
+        def do_GET(self) -> None:
+            with suppress(OSError):
+                for byte in b"HTTP/1.0 200 OK\r\n" + b"X-Long: yes\r\n" * 20 + b"\r\n":
+                    self.wfile.write(bytes([byte]))
+                    threading.Event().wait(0.02)
+
+    monitor.RequestHandlerClass = Trickle
+    monkeypatch.setattr(heartbeat, "_SECONDS", 0.5)
+    assert not heartbeat.ping(f"http://127.0.0.1:{monitor.server_port}/{SECRET}")
+    assert "was not reached: TimeoutError" in caplog.text
 
 
 def test_the_url_comes_from_the_environment() -> None:

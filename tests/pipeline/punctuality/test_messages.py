@@ -25,7 +25,7 @@ def news(cause: str | None, days: int = 1, reason: str | None = None) -> News:
         )
         for number in range(days)
     )
-    return News(dates[0].score_date, cause, dates)
+    return News(dates[0].score_date, cause, dates, dates[-1].promised_at)
 
 
 COMMANDS = {

@@ -29,6 +29,10 @@ def test_a_promise_that_is_taken_out_of_the_file_is_withdrawn(job: Promising) ->
     assert job.look(SEVEN + timedelta(hours=1)).late == ()
     assert job.status(DAY) == "withdrawn"
     assert len(job.titles()) == 1
+    # It is back, and so is what was never published.
+    job.mend()
+    job.look(SEVEN + timedelta(days=3))
+    assert job.titles() == [f"{DAY}: missing: no run has begun"] * 2
 
 
 def test_catchup_owes_from_the_start(home: Home, web: Web) -> None:

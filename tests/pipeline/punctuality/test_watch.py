@@ -51,7 +51,9 @@ CAUSES: list[tuple[str, str, Callable[[Promising], None]]] = [
     (
         "rejected",
         "not published in time: its run was rejected",
-        lambda job: job.run(DAY, "abandoned", decided_by="ada"),
+        lambda job: job.run(
+            DAY, "abandoned", decided_by="ada", reason="rejected by ada: the source gave no rows"
+        ),
     ),
 ]
 
@@ -246,6 +248,24 @@ def test_a_database_that_is_gone_is_said_and_the_look_is_not_complete(
     assert "127.0.0.1" in caplog.text
 
 
+def test_whatever_is_wrong_with_one_job_the_others_are_looked_at(
+    home: Home, web: Web, job: Promising, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = Promising(home, web)
+    other.file.write_text(f'{other.file.read_text()}\n[write]\nconnection = "{other.name}"\n')
+
+    def database(conn_id: str) -> str:
+        if conn_id == other.name:
+            raise KeyError
+        return home.server.connections["predictions_watcher"]
+
+    seen = look(home.path / "dags", database, SEVEN)
+    other.file.unlink()
+    assert job.name in {late.job for late in seen.late}
+    assert not seen.complete
+    assert f"{other.name}: it could not be looked at" in caplog.text
+
+
 @pytest.mark.parametrize("name", ["dags", "nowhere"])
 def test_a_folder_without_job_files_is_no_kept_promise(
     job: Promising, tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str
@@ -268,3 +288,27 @@ def test_a_file_whose_name_is_no_text_is_broken_and_the_others_are_looked_at(job
         pass
     seen = job.look_only(SEVEN)
     assert {("bad?", "broken"), (job.name, "missing")} <= {(late.job, late.status) for late in seen.late}
+
+
+def test_a_job_file_that_breaks_again_the_same_way_is_told_again(job: Promising) -> None:
+    for hours in (1, 3):
+        job.file.write_text(job.file.read_text().replace("owner", "ownr"))
+        job.look_only(EVE + timedelta(hours=hours))
+        job.look_only(EVE + timedelta(hours=hours, minutes=1))
+        job.mend()
+        job.look_only(EVE + timedelta(hours=hours + 1))
+    assert [title.rpartition(": ")[2] for title in job.titles()] == [
+        f"{job.name}.toml cannot be used",
+        "all clear",
+    ] * 2
+
+
+def test_a_date_that_was_all_clear_and_fails_again_is_told_again(job: Promising) -> None:
+    job.run(DAY, "failed")
+    job.look_only(SEVEN)
+    job.run(DAY, "abandoned", reason="the query gave no rows")
+    job.look_only(SEVEN + timedelta(hours=1))
+    job.run(DAY, "failed", at=SEVEN + timedelta(hours=2))
+    job.look_only(SEVEN + timedelta(hours=2))
+    failed = f"{DAY}: not published in time: its run failed"
+    assert job.titles() == [failed, f"{DAY}: published: all clear", failed]

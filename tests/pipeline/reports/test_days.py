@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.reports.days import by_day
+from pipeline.reports.days import by_day, remembering
 from tests.home import NIGHT
 from tests.pipeline.reports.test_attention import day
 
@@ -30,6 +30,34 @@ FINDING = {"check": "volume", "action": "warn", "message": "3 rows"}
 )
 def test_a_date_is_a_traffic_light(changed: dict[str, Any], level: str) -> None:
     assert day(**changed).level == level
+
+
+def test_groups_that_differ_as_before_are_no_news() -> None:
+    def differing(number: int, gap: float | None, column: str = "channel", **more: Any) -> Any:
+        gaps = {} if gap is None else {f"recall_gap:{column}": gap, f"recall_gap_alarm:{column}": 1.0}
+        return day(number, outcomes={**gaps, **more.pop("outcomes", {})}, **more)
+
+    days = remembering(
+        [
+            differing(0, 0.2),
+            differing(1, 0.3),  # no more than half as much again
+            differing(2, None),
+            differing(3, 0.46),
+            differing(4, 0.2, "region"),
+            differing(5, 0.2, findings=[FINDING]),
+            differing(6, 0.2, outcomes={"quality_alarm": 1.0}),
+            differing(31, 0.4),  # four weeks after the last that was so large
+            differing(32, 0.4, job="other"),
+            differing(60, 0.2),
+        ]
+    )
+    assert [one.level for one in days] == [
+        "warn", "good", "good", "warn", "warn", "warn", "warn", "good", "warn", "warn",
+    ]  # fmt: skip
+    assert [alarm.word for alarm in days[5].news] == ["an unusual number of rows"]
+    assert [alarm.word for alarm in days[6].news] == ["worse than in training"]
+    assert days[1].as_before == {"groups differ by channel"}
+    assert len(days[1].alarms) == 1
 
 
 def test_figures_of_a_date_that_the_model_has_seen_are_none() -> None:

@@ -123,3 +123,9 @@ def test_all_that_a_store_keeps_is_private(tmp_path: Path) -> None:
     assert len(made) == 5  # store, job, score date, run, part
     made[tmp_path / "new"] = stat.S_IMODE((tmp_path / "new").stat().st_mode)
     assert {path: mode for path, mode in made.items() if mode != (0o600 if path.is_file() else 0o700)} == {}
+
+
+def test_a_pipe_is_no_file_and_nobody_waits_for_it(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "part.parquet")
+    with pytest.raises(StoreError, match=r"part\.parquet in .* is no file.*Remove it"):
+        files.fetch(str(tmp_path), "part.parquet")

@@ -1,0 +1,83 @@
+"""All looks at a run, together at one rate of false alarms: by itself, and pooled with the last published runs."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import date
+
+from pipeline.monitoring import drift
+from pipeline.monitoring.calibration import VOLUME, Distance
+from pipeline.monitoring.day_over_day import PreviousRun
+from pipeline.monitoring.pooled import windows
+from pipeline.monitoring.pooled.windows import PooledRuns
+from pipeline.monitoring.profile import Profile
+from pipeline.monitoring.references import Reference
+
+# What each pooled look has of the rate; the run by itself has the rest.
+SHARE = 0.1
+
+
+def distances(
+    reference: Reference,
+    profile: Profile,
+    score_date: date,
+    rate: float,
+    previous: PreviousRun | None = None,
+    pooled: Sequence[PooledRuns] = (),
+) -> tuple[Distance, ...]:
+    """How far a run is from its model's training days, by itself and with the runs before; the most unusual first.
+
+    Args:
+        reference: the training days.
+        profile: the run's.
+        score_date: the run's.
+        rate: share of days like the training's on which anything at all is unusual by chance, in any look.
+        previous: the run of the last score date before.
+        pooled: published runs before, one fewer than each look has.
+
+    Returns:
+        nothing for a run without rows.
+    """
+    looks = [runs for runs in pooled if windows.enough(reference, runs.size + 1)]
+    alone = rate * (1 - SHARE * len(looks))
+    single = drift.distances(reference, profile, score_date, alone, previous)
+    unusual = {distance.column for distance in single if distance.unusual}
+    every = list(single)
+    for runs in looks if single else ():
+        training = windows.of(reference, runs.size + 1, alone)
+        if training is not None:
+            together = _with(runs, profile, score_date, unusual)
+            every += windows.distances(reference, together, training, training.limit(rate * SHARE))
+    return tuple(sorted(every, key=lambda distance: -distance.unusualness))
+
+
+def withheld(reference: Reference, runs: float | None) -> Iterator[str]:
+    """Which looks were not taken, and why, as sentences.
+
+    Args:
+        reference: the training days.
+        runs: how many published runs there were, the run itself with them; None where nobody counted them.
+    """
+    days = len(reference.training_days)
+    for size in windows.SIZES if reference.by_day else ():
+        if not windows.enough(reference, size):
+            yield (
+                f"The last {size} runs are not looked at together: that takes {windows.ENOUGH * size} training days, "
+                f"and the model has {days}."
+            )
+        elif runs is not None and runs < size:
+            yield (
+                f"The last {size} runs are looked at together once the model has as many that are published; "
+                f"with this one it has {runs:.0f}."
+            )
+
+
+def _with(runs: PooledRuns, profile: Profile, score_date: date, unusual: set[str]) -> PooledRuns:
+    """The runs before, and this one in whatever it is not unusual by itself."""
+    usual = [name for name in runs.counts if name not in unusual]
+    return replace(
+        runs,
+        size=runs.size + 1,
+        counts={**runs.counts, **{name: runs.counts[name] + profile.counts[name] for name in usual}},
+        runs={**runs.runs, **{name: runs.runs[name] + 1 for name in usual}},
+        rows={**runs.rows, **({} if VOLUME in unusual else {score_date: profile.rows})},
+    )
