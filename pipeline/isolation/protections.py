@@ -6,7 +6,7 @@ HIDDEN = "the task's memory and environment are hidden"
 
 # What `pipeline.worker.protection.shut_in` calls each, and what it means where it holds.
 _WORDS = {
-    HIDDEN: "cannot look into the task's memory and environment",
+    HIDDEN: "cannot read the task's memory or environment",
     "files": "reads its environment and its version alone (Landlock)",
     "no network": "opens no connection (seccomp)",
     "no privileges": "has none of root's privileges",

@@ -58,7 +58,7 @@ class Model:
         try:
             answer = estimators.answer(self.estimator, frame, regression=regression, labels=labels)
         except SystemExit as error:
-            # A command would else end as its model says: with 0, though nothing is done.
+            # A command would else end as its model says: with 0, though nothing is published.
             raise RuntimeError(f"SystemExit: {error}") from error
         return self._scores(answer, len(frame))
 
