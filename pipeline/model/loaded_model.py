@@ -57,8 +57,7 @@ class Model:
         regression, labels = self.manifest.task == "regression", self.manifest.labels == "predict"
         try:
             answer = estimators.answer(self.estimator, frame, regression=regression, labels=labels)
-        except SystemExit as error:
-            # A command would else end as its model says: with 0, though nothing is published.
+        except SystemExit as error:  # by which a command would end as its model says: with 0
             raise RuntimeError(f"SystemExit: {error}") from error
         return self._scores(answer, len(frame))
 
