@@ -14,7 +14,6 @@ import argparse
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 
 from benchmarks import tables
 from benchmarks.nights import Nights
@@ -24,7 +23,7 @@ from pipeline.monitoring.references import LEAST_OUTCOMES
 
 RATE = 0.05
 YEAR, PIECE, MONTH, QUARTER = 365, 14, 28, 91
-VERSIONS, YEARS = 20, 50  # pairs of versions of a table, and years of each
+YEARS = 200  # of each table
 NOISE, LEVEL = 0.3, 0.1  # of the log odds, by row and by night
 
 Night = tuple[Floats, Floats]
@@ -72,15 +71,10 @@ def first_verdicts(differences: Floats) -> tuple[Floats, Floats]:
 def _row(known: list[Night], noise: Noise) -> tuple[float, float, float, float]:
     """Shares of years in which an equal version is called better, and worse; and a better one in so many nights."""
     random = np.random.default_rng(SEED)
-    equal, improved = [], []
-    for _ in range(VERSIONS):
-        one, other = (np.array([_loss(night, noise, random) for night in known]) for _ in range(2))
-        plain = np.array([_loss(night, None, random) for night in known])
-        drawn = _years(random, len(known))
-        equal.append((one - other)[drawn])
-        improved.append((one - plain)[drawn])
-    begins, signs = first_verdicts(np.concatenate(equal))
-    found, better = first_verdicts(np.concatenate(improved))
+    years = [_year(known, noise, random) for _ in range(YEARS)]
+    equal, improved = (np.array(differences) for differences in zip(*years, strict=True))
+    begins, signs = first_verdicts(equal)
+    found, better = first_verdicts(improved)
     wrong = [float((np.isfinite(begins) & (signs == sign)).mean()) for sign in (1, -1)]
     right = [float(((found <= nights) & (better > 0)).mean()) for nights in (MONTH, QUARTER)]
     return wrong[0], wrong[1], right[0], right[1]
@@ -105,12 +99,24 @@ def _loss(night: Night, noise: Noise | None, random: np.random.Generator) -> flo
     return float(np.logaddexp(0, np.where(outcome == 1, -noisy, noisy)).mean())
 
 
-def _years(random: np.random.Generator, nights: int) -> npt.NDArray[np.int64]:
-    """The nights of so many years, in whole fortnights."""
-    begins = random.integers(0, max(nights - PIECE, 1), (YEARS, -(-YEAR // PIECE)))
-    fortnights = np.minimum(begins[..., None] + np.arange(PIECE), nights - 1)
-    years: npt.NDArray[np.int64] = fortnights.reshape(YEARS, -1)[:, :YEAR]
-    return years
+def _year(known: list[Night], noise: Noise, random: np.random.Generator) -> tuple[Floats, Floats]:
+    """A drawn year: by how much one noisy version lost more than another, and more than the scores without noise.
+
+    The noise is drawn anew each night, also where a night comes twice: else a pair of versions would not be equal.
+    """
+    begins = random.integers(0, max(len(known) - PIECE, 1), -(-YEAR // PIECE))
+    drawn = np.minimum(begins[:, None] + np.arange(PIECE), len(known) - 1).ravel()[:YEAR]
+    lost = np.array(
+        [
+            [
+                _loss(known[night], noise, random),
+                _loss(known[night], noise, random),
+                _loss(known[night], None, random),
+            ]
+            for night in drawn
+        ]
+    )
+    return lost[:, 0] - lost[:, 1], lost[:, 0] - lost[:, 2]
 
 
 if __name__ == "__main__":
