@@ -4,6 +4,7 @@ import json
 import re
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from pipeline.worker.formats.native import FormatError, Native, Settings, Values, class_names, named, refused
@@ -40,8 +41,7 @@ class LightGBM(Native):
         super().__init__(classes, named(self._booster.feature_name(), "Column_{}"))
 
     def _values(self, frame: pd.DataFrame) -> Values:
-        values: Values = self._booster.predict(frame, num_threads=1)
-        return values
+        return np.asarray(self._booster.predict(frame, num_threads=1))
 
 
 def _is_whole(text: str) -> bool:
