@@ -79,8 +79,7 @@ def code_version() -> str:
     """Digest of the source of the decisive rooms, whatever their depth: also where there is no git."""
     digest = hashlib.sha256()
     for name in DECISIVE:
-        room = PACKAGE / name
-        for file in sorted(room.rglob("*.py")) if room.is_dir() else [room.with_suffix(".py")]:
+        for file in sorted([*PACKAGE.glob(f"{name}.py"), *(PACKAGE / name).rglob("*.py")]):
             digest.update(file.relative_to(PACKAGE).as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
 

@@ -131,7 +131,7 @@ def _versions(job: Job, workspace: Workspace) -> str:
     lacking = [each for version in pins for each in content.lacking(registry.unsigned(home, name, version))]
     if lacking:
         raise CheckError(" ".join(lacking))
-    return f"the files of all {len(pins)} versions of {name} are there, in git or in the artefact store"
+    return f"the files of every version of {name} ({len(pins)}) are there, in git or in the artefact store"
 
 
 def _reference(job: Job, workspace: Workspace) -> str:

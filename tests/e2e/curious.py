@@ -1,6 +1,5 @@
 """A model that looks around where it is unpickled: what a hostile one would see and could ask for."""
 
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -11,17 +10,14 @@ ASKED = ("warehouse", "predictions", "predictions_janitor", "analyst")
 
 
 class Curious(DummyClassifier):
-    """Writes what it sees into the store, each time that it is unpickled in a process that has one."""
+    """Prints what it sees, each time that it is unpickled."""
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
-        if folder := os.environ.get("SCORING_STORE"):
-            seen = {
-                "environ": "\n".join(f"{name}={value}" for name, value in os.environ.items()),
-                "block": Path("/proc/self/environ").read_bytes().replace(b"\0", b"\n").decode(),
-                "given": [conn_id for conn_id in ASKED if _given(conn_id)],
-            }
-            Path(folder, f"curious-{os.getpid()}.json").write_text(json.dumps(seen))
+        block = Path("/proc/self/environ").read_bytes().decode().split("\0")
+        for variable in {*block, *(f"{name}={value}" for name, value in os.environ.items())}:
+            print("curious sees", variable)
+        print("curious is given", [conn_id for conn_id in ASKED if _given(conn_id)])
 
 
 class Broken(Curious):
