@@ -20,14 +20,13 @@ from pipeline.version import NAME, VERSION
 new = typer.Typer(cls=Commands, help="Write the first files of something.", no_args_is_help=True)
 environments = typer.Typer(
     cls=Commands,
-    help="The environments in which versions run that need other libraries.",
     no_args_is_help=True,
 )
 
 
 @environments.callback()
 def of_versions() -> None:
-    """Keep `build` a command of a group, which one alone would not be."""
+    """The environments in which versions run that need other libraries."""  # one command alone would be no group
 
 
 def _version(asked: bool) -> None:
