@@ -73,9 +73,9 @@ def test_what_a_module_of_a_teams_own_imports_is_pinned_too(
 def test_a_library_of_another_version_is_refused_before_anything_is_unpickled(home: Home) -> None:
     pinned = home.model("shop", *shop_model())
     other = pinned.manifest.model_copy(
-        update={"libraries": {**pinned.manifest.libraries, "lightgbm": "4.6.0"}}
+        update={"libraries": {**pinned.manifest.libraries, "catboost": "1.2.8"}}
     )
-    with pytest.raises(ModelError, match=r"made with lightgbm 4.6.0, and none is installed.*lightgbm==4.6.0"):
+    with pytest.raises(ModelError, match=r"made with catboost 1.2.8, and none is installed.*catboost==1.2.8"):
         requirements.require_same_libraries(other.libraries, pinned.folder)
 
 
