@@ -130,7 +130,7 @@ def message(broken: Broken, began: datetime | None, page: str | None = None) -> 
         began: since when; a file that was put right and breaks again the same way is news. None where nobody knows.
         page: address of the task that saw it, with its log; None where a watch did.
     """
-    when = f" since {began.astimezone(UTC):%Y-%m-%d %H:%M:%S}" if began else ""
+    when = f" since {began.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}" if began else ""
     body = [
         paragraph(broken.reason),
         "Until that is put right, no day of the job is scored. What was published before stays.",

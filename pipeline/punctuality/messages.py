@@ -59,7 +59,7 @@ def mended(job: Job, since: datetime, now: datetime) -> Alert:
     return Alert(
         job=job.name,
         score_date=now.astimezone(job.zone).date() - timedelta(days=job.days_back),
-        cause=f"{job.name} broken since {since:%Y-%m-%d %H:%M:%S}: mended",
+        cause=f"{job.name} broken since {since:%Y-%m-%d %H:%M:%S.%f}: mended",
         title=f"{job.name}: {MENDED}",
         body=f"{job.name}.toml can be used again. No score date fell due meanwhile.\n\nOwner: {job.owner}",
     )
@@ -71,7 +71,7 @@ def _alert(job: Job, news: News, event: str, cause: str, body: list[str]) -> Ale
         job=job.name,
         score_date=first,
         # Who was told stands beside the score date. What comes up again after an all-clear is news.
-        cause=f"{job.name} {news.incident}: promise: {cause} at {news.at:%Y-%m-%d %H:%M:%S}",
+        cause=f"{job.name} {news.incident}: promise: {cause} at {news.at:%Y-%m-%d %H:%M:%S.%f}",
         title=f"{job.name} {first}: {event}",
         body="\n\n".join([*body, *_pages(job, news), f"Owner: {job.owner}"]),
         run_id=news.dates[0].run_id,

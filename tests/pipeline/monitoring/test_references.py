@@ -27,7 +27,9 @@ def test_what_is_read_is_what_was_counted(
 def test_an_altered_profile_is_refused(nights: pd.DataFrame, tmp_path: Path) -> None:
     pinned = registered(tmp_path, nights.head(2000))
     (pinned.folder / "profile.json").write_text("{}")
-    with pytest.raises(ModelError, match="profile.json is not the registered profile.*Restore the file from git"):
+    with pytest.raises(
+        ModelError, match="profile.json is not the registered profile.*Restore the file from git"
+    ):
         references.load(pinned)
 
 
