@@ -47,6 +47,8 @@ def run(order: Mapping[str, Any], descriptors: Sequence[int]) -> None:
     os.dup2(output, 1)
     os.dup2(output, 2)
     os.close(output)
+    # The process is killed when its task has no more use for it: a line that waits in a buffer would be lost.
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     os.chdir(order["folder"])
     os.environ.update({"HOME": order["folder"], "TMPDIR": order["folder"]})
     sys.path[:] = [*order["path"], *(entry for entry in sys.path if entry not in order["path"])]

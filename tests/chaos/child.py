@@ -29,6 +29,7 @@ from pipeline.config.job import Job
 from pipeline.config.workspace import Workspace
 from pipeline.databases import postgres
 from pipeline.errors import NothingToDo, ScoringError
+from pipeline.isolation import forkers
 from pipeline.payloads import PartTask, Run, RunRequest, Scored, Verdict, Written
 from pipeline.tasks.extract import extract
 from pipeline.tasks.load_model import load_model
@@ -101,6 +102,7 @@ def main() -> None:
     for module in LATE:
         importlib.import_module(module)
     is_into_dataframe(None)  # looks for the plugins of every package that is installed, the first time
+    forkers.begin()  # shared by all children, as by the tasks of Airflow's fork server
     gc.freeze()  # what stands already is not copied into every child
     loader.read(ROOT / "dags" / "flight_delay.toml")  # once, as it lists the time zones
     ended, wake = os.pipe()
