@@ -51,7 +51,7 @@ raise RuntimeError(json.dumps({
     "the network": attempt(lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM)),
     "a socket of this machine": attempt(lambda: socket.socket(socket.AF_UNIX)),
     "a signal to the task": attempt(lambda: os.kill(TASK, 0)),
-    "its own folder": attempt(lambda: open("own", "w").write("x")),
+    "its own folder": attempt(lambda: open(os.environ.get("TMPDIR", "/tmp") + "/own", "w").write("x")),
 }, default=str))
 """
 
