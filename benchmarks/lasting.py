@@ -53,7 +53,7 @@ def print_power(nights: Nights, rate: float) -> None:
 
 def _found(episodes: Sequence[Sequence[Sequence[Distance]]], column: str) -> list[float]:
     """In how many episodes any look finds something in a column, and each look."""
-    found = [
+    caught = [
         [
             any(
                 each.unusual and each.runs == look and each.column == column
@@ -64,7 +64,7 @@ def _found(episodes: Sequence[Sequence[Sequence[Distance]]], column: str) -> lis
         ]
         for episode in episodes
     ]
-    return [float(np.mean([any(looks_) for looks_ in found])), *np.mean(found, axis=0).tolist()]
+    return [float(np.mean([any(looks_) for looks_ in caught])), *np.mean(caught, axis=0).tolist()]
 
 
 def _print_later(clean: Sequence[Sequence[Distance]]) -> None:

@@ -90,8 +90,8 @@ def _row(known: list[Night], noise: Noise) -> tuple[float, float, float, float]:
     random = np.random.default_rng(SEED)
     years = [_year(known, noise, random) for _ in range(YEARS)]
     equal, improved = (np.array(differences) for differences in zip(*years, strict=True))
-    found, better = first_verdicts(improved)
-    right = [float(((found <= nights) & (better > 0)).mean()) for nights in (MONTH, QUARTER)]
+    decided, better = first_verdicts(improved)
+    right = [float(((decided <= nights) & (better > 0)).mean()) for nights in (MONTH, QUARTER)]
     return *_called(equal), right[0], right[1]
 
 

@@ -104,17 +104,17 @@ def track(server: Server, database_url: str, run_id: int, metrics: Mapping[str, 
         ]
         for start in range(0, max(len(points), 1), _AT_ONCE):
             batch = {"metrics": points[start : start + _AT_ONCE], "params": _params(run), "tags": _tags(run)}
-            _call(client, "runs/log-batch", {"run_id": mlflow_run, **batch})
-        _call(client, "runs/update", {"run_id": mlflow_run, **_end(run)})
+            _post(client, "runs/log-batch", {"run_id": mlflow_run, **batch})
+        _post(client, "runs/update", {"run_id": mlflow_run, **_end(run)})
     return mlflow_run
 
 
 def _experiment(client: httpx.Client, name: str) -> str:
     """The job's experiment. Asked for by a search, which says there is none without an error."""
-    answer = _call(client, "experiments/search", {"filter": f"name = '{name}'", "max_results": 1})
+    answer = _post(client, "experiments/search", {"filter": f"name = '{name}'", "max_results": 1})
     experiments = answer.get("experiments", [])
     return str(
-        (experiments[0] if experiments else _call(client, "experiments/create", {"name": name}))[
+        (experiments[0] if experiments else _post(client, "experiments/create", {"name": name}))[
             "experiment_id"
         ]
     )
@@ -122,7 +122,7 @@ def _experiment(client: httpx.Client, name: str) -> str:
 
 def _find(client: httpx.Client, experiment: str, run_id: int) -> str | None:
     search = {"experiment_ids": [experiment], "filter": f"tags.`{TAG}` = '{run_id}'", "max_results": 1}
-    runs = _call(client, "runs/search", search).get("runs", [])
+    runs = _post(client, "runs/search", search).get("runs", [])
     return str(runs[0]["info"]["run_id"]) if runs else None
 
 
@@ -133,7 +133,7 @@ def _create(client: httpx.Client, experiment: str, run: Mapping[str, Any]) -> st
         "start_time": _milliseconds(run["started_at"]),
         "tags": _tags(run),
     }
-    return str(_call(client, "runs/create", begun)["run"]["info"]["run_id"])
+    return str(_post(client, "runs/create", begun)["run"]["info"]["run_id"])
 
 
 def _end(run: Mapping[str, Any]) -> dict[str, Any]:
@@ -168,12 +168,21 @@ def _milliseconds(when: datetime) -> int:
     return round(when.timestamp() * 1000)
 
 
-def _call(client: httpx.Client, path: str, body: dict[str, Any]) -> dict[str, Any]:
+def request(client: httpx.Client, method: str, path: str, **options: Any) -> dict[str, Any]:
+    """What a server answers to a request, from its JSON.
+
+    Raises:
+        TrackingError: the server was not reached, refused, or gave no JSON.
+    """
     try:
-        answer = client.post(path, json=body)
+        answer = client.request(method, path, **options)
         answer.raise_for_status()
         return dict(answer.json())
     except httpx.HTTPStatusError as error:
         raise TrackingError(f"{error.request.url}: {error.response.text[:500]}") from error
     except (httpx.HTTPError, ValueError) as error:
         raise TrackingError(f"{client.base_url}{path}: {type(error).__name__}: {error}") from error
+
+
+def _post(client: httpx.Client, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    return request(client, "POST", path, json=body)

@@ -13,7 +13,7 @@ import httpx
 import yaml
 
 from pipeline.errors import UsageError
-from pipeline.integrations.mlflow import Server, TrackingError
+from pipeline.integrations.mlflow import Server, TrackingError, request
 from pipeline.store import files
 
 SETTING = "MLFLOW_TRACKING_URI"
@@ -80,9 +80,11 @@ def find(server: Server, uri: str) -> Registered:
     name, alias, version = asked["name"], asked["alias"], asked["version"]
     with server.client() as client:
         if alias:
-            answer = _get(client, "registered-models/alias", {"name": name, "alias": alias})
+            answer = request(client, "GET", "registered-models/alias", params={"name": name, "alias": alias})
             version = str(answer["model_version"]["version"])
-        answer = _get(client, "model-versions/get-download-uri", {"name": name, "version": str(version)})
+        answer = request(
+            client, "GET", "model-versions/get-download-uri", params={"name": name, "version": str(version)}
+        )
     return Registered(name, str(version), str(answer["artifact_uri"]))
 
 
@@ -148,14 +150,3 @@ def _fetched(location: str, path: str) -> bytes:
             f"{location}/{path} cannot be read: {error}. MLflow keeps it there: give this process the right to read, "
             "or start MLflow with --serve-artifacts."
         ) from error
-
-
-def _get(client: httpx.Client, path: str, parameters: Mapping[str, str]) -> dict[str, dict[str, str]]:
-    try:
-        answer = client.get(path, params=parameters)
-        answer.raise_for_status()
-        return dict(answer.json())
-    except httpx.HTTPStatusError as error:
-        raise TrackingError(f"{error.request.url}: {error.response.text[:500]}") from error
-    except (httpx.HTTPError, ValueError) as error:
-        raise TrackingError(f"{client.base_url}{path}: {type(error).__name__}: {error}") from error

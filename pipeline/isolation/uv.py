@@ -63,6 +63,6 @@ def run(*arguments: str, text: str = "") -> str:
     except OSError as error:
         raise UvError(f"{program} cannot be started: {error.strerror}. Name uv in {SETTING}.") from error
     if ended.returncode:
-        said = " ".join(ended.stderr.split())[-_MOST_TEXT:]
-        raise UvError(f"uv {' '.join(arguments[:2])} failed: {said}")
+        reason = " ".join(ended.stderr.split())[-_MOST_TEXT:]
+        raise UvError(f"uv {' '.join(arguments[:2])} failed: {reason}")
     return ended.stdout

@@ -14,21 +14,23 @@ def test_chances_rise_with_the_score_and_make_as_many_positives_as_there_were(se
     random = np.random.default_rng(seed)
     scores = random.random(rows)
     measured = ScoreBins.of(scores, scores >= 0.5, (random.random(rows) < scores**2).astype(float))
-    found = chances(measured)
-    assert (np.diff(found) >= 0).all()
-    assert found.min() >= 0
-    assert found.max() <= 1
-    assert np.isclose((found * measured["rows"]).sum(), measured["positives"].sum())
+    calibrated = chances(measured)
+    assert (np.diff(calibrated) >= 0).all()
+    assert calibrated.min() >= 0
+    assert calibrated.max() <= 1
+    assert np.isclose((calibrated * measured["rows"]).sum(), measured["positives"].sum())
 
 
 def test_scores_that_are_half_too_high_are_set_right() -> None:
     random = np.random.default_rng(7)
     chance = random.uniform(0.1, 0.6, 200_000)
     scores = chance * 1.5
-    found = chances(ScoreBins.of(scores, scores >= 0.5, (random.random(len(scores)) < chance).astype(float)))
+    calibrated = chances(
+        ScoreBins.of(scores, scores >= 0.5, (random.random(len(scores)) < chance).astype(float))
+    )
     for score in (0.3, 0.6, 0.8):
         place = int(ScoreBins.of(np.array([score]), np.array([True]))["rows"].argmax())
-        assert abs(found[place] - score / 1.5) < 0.03
+        assert abs(calibrated[place] - score / 1.5) < 0.03
 
 
 def test_without_outcomes_a_score_stands_for_itself() -> None:

@@ -22,10 +22,10 @@ def test_a_version_is_found_and_copied(mlflow: Registry, tmp_path: Path, uri: st
     server = mlflow_models.server(
         {"MLFLOW_TRACKING_URI": mlflow.url, "MLFLOW_TRACKING_USERNAME": "u", "MLFLOW_TRACKING_PASSWORD": "p"}
     )
-    found = mlflow_models.find(server, uri)
-    assert (found.uri, found.location) == ("models:/shop/1", f"mlflow-artifacts:/{FOLDER}")
+    version = mlflow_models.find(server, uri)
+    assert (version.uri, version.location) == ("models:/shop/1", f"mlflow-artifacts:/{FOLDER}")
     mlflow.hold("lightgbm", "model.lgb", b"tree" * 1_000_000)
-    path = mlflow_models.download(server, found, tmp_path)
+    path = mlflow_models.download(server, version, tmp_path)
     assert (path.name, path.read_bytes()) == ("model.txt", b"tree" * 1_000_000)
     assert set(mlflow.headers) == {"Basic dTpw"}
 

@@ -48,11 +48,11 @@ def test_a_fault_that_stays_is_found_once_it_is_told_and_ends(home: Home, nights
     query = """SELECT run.score_date, finding.message FROM scoring.findings AS finding
         JOIN scoring.scoring_runs AS run USING (run_id)
         WHERE run.job = :job AND finding.check_name = 'lasting_drift' ORDER BY 1"""
-    found = {row["score_date"]: row["message"] for row in home.sql(query, job=shop.job)}
-    assert list(found) == days[6:]
-    assert "over the last runs taken together: amount: PSI" in found[days[6]]
-    assert "So it is since" not in found[days[6]]
-    assert f"So it is since {days[6]}" in found[days[7]]
+    messages = {row["score_date"]: row["message"] for row in home.sql(query, job=shop.job)}
+    assert list(messages) == days[6:]
+    assert "over the last runs taken together: amount: PSI" in messages[days[6]]
+    assert "So it is since" not in messages[days[6]]
+    assert f"So it is since {days[6]}" in messages[days[7]]
     ongoing = "SELECT findings FROM scoring.scoring_runs WHERE run_id = :run_id"
     by_day = {
         day: {
