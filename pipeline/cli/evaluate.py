@@ -18,9 +18,6 @@ from pipeline.tasks.date_range import days_of, walk
 
 Version = Annotated[int, typer.Argument(help="The version to compare.", min=1)]
 
-# How often a replay's verdict may be wrong where neither version is better.
-_WRONG = 0.05
-
 
 def outcomes(name: JobName, first: First, last: Last = None, as_json: AsJson = False) -> None:
     """Compare the published scores of a score date, or of each of a range, with their outcomes.
@@ -89,6 +86,7 @@ def replay(name: JobName, version: Version, first: First, last: Last = None) -> 
     """
     from pipeline.challenger import sentences
     from pipeline.challenger.comparison import Day
+    from pipeline.challenger.paired_test import WRONG
     from pipeline.challenger.replay import concluded, day, opened
 
     job, between = context.job(name), dates.parse_range(first, last)
@@ -105,7 +103,7 @@ def replay(name: JobName, version: Version, first: First, last: Last = None) -> 
     try:
         ranges.show(walk(days, work, skip), days, "compared", sentences.FIGURES)
     finally:
-        for sentence in sentences.of(concluded(challenger, done, _WRONG)) if done else ():
+        for sentence in sentences.of(concluded(challenger, done, WRONG)) if done else ():
             out.print(sentence, markup=False, highlight=False, soft_wrap=True)
 
 

@@ -9,7 +9,7 @@ from queue import SimpleQueue
 
 import pyarrow as pa
 
-from pipeline.isolation import endings, forkers, messages, protections
+from pipeline.isolation import deadlines, endings, forkers, messages, protections
 from pipeline.isolation.messages import Order
 from pipeline.isolation.output import Printed
 from pipeline.plain_text import visible
@@ -105,7 +105,12 @@ class Worker:
         """The error that this and every later call raises; the process is ended."""
         if self._error is None:
             if isinstance(error, TimeoutError):
-                self._error = endings.too_slow(self._label, messages.patience())
+                late = deadlines.passed()
+                self._error = (
+                    endings.out_of_time(self._label, late)
+                    if late
+                    else endings.too_slow(self._label, messages.patience())
+                )
             elif isinstance(error, wire.Closed | ConnectionError):
                 code = self._code()
                 printed = self._printed.last() or visible(self._forker.output() if code is None else "")

@@ -9,8 +9,8 @@ from typer.testing import CliRunner
 
 from pipeline.__main__ import app
 from pipeline.challenger import replay
+from pipeline.challenger.choice import ReplayError
 from pipeline.challenger.comparison import Day
-from pipeline.challenger.replay import ReplayError
 from pipeline.errors import NothingToDo
 from pipeline.store.parts import MissingPart
 from tests.home import NIGHT, Home, shop_model, shop_rows
@@ -74,7 +74,7 @@ def test_a_version_that_takes_other_columns_or_has_other_classes_is_refused(vers
     ):
         model = DummyClassifier().fit(other.drop(columns="bought"), other["bought"])
         versions.home.model("shop", model, other, outcome="bought", alias=None)
-    with pytest.raises(ReplayError, match=r"the parts of run \d+: .*'age'.*keeps the columns of the version"):
+    with pytest.raises(ReplayError, match=r"the part .*: .*'age'.*keeps the columns of the version"):
         replayed(versions, 3)
     with pytest.raises(ReplayError, match="shop version 4 has classes .* cannot be compared"):
         replayed(versions, 4)
