@@ -71,7 +71,12 @@ def older_retention() -> str:
     """The function that takes metrics before estimates and challengers left any."""
     text = (SQL / "schema" / "functions" / "retention.sql").read_text()
     [_, *rest] = text.partition("CREATE FUNCTION scoring.expire_metrics")
-    older = "".join(rest).partition("COMMENT ON")[0].replace(" 'outcome_bins',", "").replace(", 'challenge_results'", "")
+    older = (
+        "".join(rest)
+        .partition("COMMENT ON")[0]
+        .replace(" 'outcome_bins',", "")
+        .replace(", 'challenge_results'", "")
+    )
     return older.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION")
 
 
