@@ -2,8 +2,8 @@
 
 import ctypes
 import os
-import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,8 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from tests.home import Home, shop_model
+
+GOLDEN = 10
 
 
 class Told(ClassifierMixin, BaseEstimator):
@@ -32,9 +34,18 @@ class Told(ClassifierMixin, BaseEstimator):
 
     def predict_proba(self, rows: Any) -> Any:
         """Its model's probabilities, or the value of the file's expression."""
-        names = {"rows": rows, "np": np, "os": os, "ctypes": ctypes, "sys": sys, "time": time}
-        told = eval(Path(self.path).read_text(), names)
-        return self.model_.predict_proba(rows) if told is None else told
+        names = {"rows": rows, "np": np, "os": os, "ctypes": ctypes, "time": time, "scribble": scribble}
+        # Not on its golden rows, at which it is loaded.
+        order = Path(self.path).read_text() if len(rows) > GOLDEN else "None"
+        value = eval(order, names)
+        return self.model_.predict_proba(rows) if value is None else value
+
+
+def scribble() -> None:
+    """Write into every descriptor that this process has."""
+    for descriptor in range(1, 64):
+        with suppress(OSError):
+            os.write(descriptor, b"garbage " * 99)
 
 
 def register(home: Home, path: Path) -> None:

@@ -72,10 +72,7 @@ MISCHIEF = {
     "raises": ("1 / 0", "ZeroDivisionError: division by zero"),
     "gives other shapes": ("np.ones((len(rows), 3)) / 3", "got scores of shape .*, 3., expected"),
     "gives no numbers": ("np.full((len(rows), 2), np.nan)", "rows got no usable score"),
-    "writes into its channels": (
-        "[os.write(each, b'x' * 99) for each in map(int, os.listdir('/proc/self/fd')) if each > 2] and None",
-        "an answer that cannot be read",
-    ),
+    "writes into its channels": ("scribble()", "gave an answer that cannot be read"),
 }
 
 
@@ -108,7 +105,9 @@ def test_the_command_publishes_the_same_bytes_beside_one_that_hangs(told: tuple[
     done = CliRunner().invoke(app, ["score", shop.job, str(NIGHT)])
     assert done.exit_code == 0, done.output
     run_id = shop.runs()[-1]["run_id"]
-    words = f"run {run_id} stays published, its challenger failed: WorkerError: model shop version 2 was not done within"
+    words = (
+        f"run {run_id} stays published, its challenger failed: WorkerError: model shop version 2 was not done"
+    )
     assert f"run {run_id} published: {shop.job} {NIGHT}, 100 rows scored" in done.output
     assert words in done.output
     assert "Raise challenger.time_limit_minutes" in done.output
