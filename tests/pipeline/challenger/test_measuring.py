@@ -14,6 +14,7 @@ from tests.home import NIGHT, Home, shop_model, shop_rows
 from tests.pipeline.challenger.nights import challenged
 from tests.pipeline.evaluation.measured import day
 from tests.pipeline.evaluation.shop import BY, bought, name_outcomes, opened
+from tests.pipeline.maintenance.aging import age, keep, prune
 from tests.pipeline.shop import Shop
 
 # So many days of one difference decide.
@@ -72,13 +73,16 @@ def test_what_is_kept_is_what_a_replay_gives_and_a_verdict_takes_the_days_before
 
     shown = CliRunner().invoke(app, ["outcomes", versions.job, str(NIGHT)])
     assert f"shop version 2 beside version 1, on {ENOUGH + 2} dates: worse" in shown.output
-    versions.home.sql("UPDATE scoring.scoring_runs SET started_at = now() - interval '9 years', "
-                      "rows_pruned_at = now(), expired_at = now(), status = 'superseded' WHERE run_id = :run",
-                      run=own["run_id"])  # fmt: skip
-    owner = "INSERT INTO scoring.retention (job, parts_days, rejected_values_days, superseded_days, metrics_days) "
-    versions.home.sql(f"{owner} VALUES (:job, 1, 1, 1, 1)", job=versions.job)
-    versions.home.sql("SELECT scoring.expire_metrics(:run)", "predictions_janitor", run=own["run_id"])
-    assert [row["verdict"] for row in kept(versions) if row["run_id"] == own["run_id"]] == [None]
+    keep(versions, predictions_days=1, metrics_days=1)
+    age(versions, 3, f"run_id = {own['run_id']}")
+    assert [item.what for item in prune(versions).gone] == ["scores"]
+    before = [row["run_id"] for row in kept(versions) if row["verdict"]]
+    assert [item.what for item in prune(versions).gone] == ["metrics"]
+    after = [row["run_id"] for row in kept(versions) if row["verdict"]]
+    assert after == [run for run in before if run != own["run_id"]]
+    age(versions, 40, f"run_id = {own['run_id']}")
+    assert "parts" in {item.what for item in prune(versions).gone}
+    assert not list((versions.home.path / "store").rglob("challenger-*.parquet"))
 
 
 def test_a_run_without_challenger_is_not_measured_and_an_altered_part_is_refused(versions: Shop) -> None:

@@ -69,7 +69,7 @@ MISCHIEF = {
     "is killed": ("os.kill(os.getpid(), 9)", "was killed, as the system does where memory runs out"),
     "crashes": ("ctypes.string_at(0)", "crashed in native code .SIGSEGV"),
     "eats memory": ("np.ones(10**9)", "MemoryError: .*allocate"),
-    "raises": ("1 / 0", "ZeroDivisionError: division by zero"),
+    "raises": ("1 / 0", "failed on rows .*: ZeroDivisionError"),
     "gives other shapes": ("np.ones((len(rows), 3)) / 3", "got scores of shape .*, 3., expected"),
     "gives no numbers": ("np.full((len(rows), 2), np.nan)", "rows got no usable score"),
     "writes into its channels": ("scribble()", "gave an answer that cannot be read"),
