@@ -24,6 +24,9 @@ ELSEWHERE = {
     "local/airflow.py": "tests/e2e/test_airflow.py",  # starts a real Airflow
     "local/metadata_database.py": "tests/e2e/test_airflow.py",  # which it is made for
     "local/rest.py": "tests/e2e/test_nights.py",  # asks a real Airflow
+    "pipeline/challenger/day.py": "tests/pipeline/challenger/test_replay.py",  # replays one
+    "pipeline/challenger/rescoring.py": "tests/pipeline/challenger/test_replay.py",  # scores again
+    "pipeline/isolation/deadlines.py": "tests/pipeline/isolation/test_workers.py",  # lets one pass
     "pipeline/isolation/endings.py": "tests/pipeline/isolation/test_workers.py",  # has a process end in each way
     "pipeline/isolation/messages.py": "tests/pipeline/isolation/test_workers.py",  # sends them
     "pipeline/scaffolding/containers.py": "tests/pipeline/scaffolding/test_repository.py",  # lays them out

@@ -62,6 +62,8 @@ class Worker:
         try:
             if self._error:
                 raise self._error
+            if deadlines.passed():
+                raise self._broken(TimeoutError())
             channel.settimeout(messages.patience())
             try:
                 wire.send(channel, {}, wire.packed(batch))

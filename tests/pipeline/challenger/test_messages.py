@@ -34,7 +34,7 @@ def test_a_verdict_is_told_with_its_interval_its_rate_and_what_to_do() -> None:
     assert better
     assert better.title == "shop 2024-03-09: the challenger is better than what is published"
     for part in (
-        "shop version 2 beside version 1, on 20 dates: better. Its log_loss is 0.0209 lower a day, between",
+        "shop version 2 beside version 1, on 20 dates: better. Its log_loss is 0.0210 lower a day, between",
         "at most 5% of challengers",
         "a person decides",
         "$ scoring replay shop 2 FROM TO",

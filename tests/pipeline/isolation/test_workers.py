@@ -14,6 +14,7 @@ import pyarrow as pa
 import pytest
 
 from pipeline.errors import UsageError
+from pipeline.isolation import deadlines
 from pipeline.isolation.forkers import WorkerError
 from pipeline.worker.failures import EstimatorError
 from tests.pipeline.isolation.hostile_pickle import Hostile
@@ -74,6 +75,13 @@ def test_what_takes_too_long_or_too_much_is_ended(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("SCORING_MODEL_SECONDS", "0.5")
     with pytest.raises(WorkerError, match="did not answer within 0.5 s.*Raise SCORING_MODEL_SECONDS"):
         slow.answer(ROWS)
+    monkeypatch.delenv("SCORING_MODEL_SECONDS")
+    for seconds, late in ((0.5, worker("time.sleep(60)")), (1e-9, worker("0"))):
+        with (
+            deadlines.within(seconds, "challenger.time_limit_minutes"),
+            pytest.raises(WorkerError, match="not done within .* s.*Raise challenger.time_limit_minutes"),
+        ):
+            late.answer(ROWS)
     monkeypatch.setenv("SCORING_MODEL_SECONDS", "soon")
     with pytest.raises(UsageError, match="SCORING_MODEL_SECONDS='soon': set it to a positive number"):
         worker("0")
