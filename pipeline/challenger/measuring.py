@@ -89,6 +89,11 @@ def measure(
         lines = connection.execute(sa.text(_SQL["parts"]), run).mappings().all()
     if done is None or run["served_by"] != "model":
         return None
+    if run["parts_pruned_at"]:
+        log.warning(
+            "run %s: its challenger's scores went with its parts (retention.parts_days)", run["run_id"]
+        )
+        return None
     challenger = choice.pinned(
         workspace.home, done["model_name"], done["model_version"], done["model_sha256"]
     )
@@ -115,18 +120,6 @@ def _kept(store: str, ref: RunRef, lines: Sequence[Mapping[str, Any]], wanted: p
 
 def _enter(database_url: str, job: Job, day: Day, challenger: Manifest, sha256: str) -> Standing:
     loss = comparison.loss_of(challenger.task)
-    result = {
-        "run_id": day.run_id,
-        "model_sha256": sha256,
-        "entities": day.entities,
-        "outcomes": day.losses.rows,
-        "loss": loss,
-        "champion_loss": day.losses.champion,
-        "challenger_loss": day.losses.challenger,
-        "moved": day.moved,
-        "relabelled": day.relabelled,
-        "in_sample": day.seen,
-    }
     pair = {
         "job": job.name,
         "model_name": challenger.name,
@@ -136,7 +129,7 @@ def _enter(database_url: str, job: Job, day: Day, challenger: Manifest, sha256: 
 
     def work(connection: sa.Connection) -> Standing:
         connection.execute(sa.text(_SQL["lock"]))
-        connection.execute(sa.text(_SQL["enter"]), result)
+        connection.execute(sa.text(_SQL["enter"]), {"model_sha256": sha256, "loss": loss, **_result(day)})
         rows = connection.execute(sa.text(_SQL["days"]), pair).mappings().all()
         if day.run_id not in {row["run_id"] for row in rows}:
             raise NothingToDo(f"run {day.run_id} of {job.name} was replaced while it was measured")
@@ -154,6 +147,19 @@ def _enter(database_url: str, job: Job, day: Day, challenger: Manifest, sha256: 
     standing = waiting.patiently(database_url, f"entering the challenger of run {day.run_id}", work)
     log.info("%s", standing.sentence)
     return standing
+
+
+def _result(day: Day) -> dict[str, Any]:
+    return {
+        "run_id": day.run_id,
+        "entities": day.entities,
+        "outcomes": day.losses.rows,
+        "champion_loss": day.losses.champion,
+        "challenger_loss": day.losses.challenger,
+        "moved": day.moved,
+        "relabelled": day.relabelled,
+        "in_sample": day.seen,
+    }
 
 
 def turns(verdicts: Sequence[str]) -> int:

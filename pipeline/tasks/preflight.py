@@ -117,7 +117,14 @@ def _challenger(job: Job, workspace: Workspace) -> str:
     except NothingToDo as nothing:
         return str(nothing)
     registry.load(pinned)
-    return f"{pinned.manifest.label} scores the same rows beside version {champion.manifest.version}, unpublished"
+    if job.outcomes and job.outcomes.delay_days >= job.retention.parts_days:
+        raise CheckError(
+            f"its scores go with a run's parts after {job.retention.parts_days} days, and the outcomes come after "
+            f"{job.outcomes.delay_days}. Set retention.parts_days to more than outcomes.delay_days."
+        )
+    compared = "" if job.outcomes else "; without a section [outcomes] nothing tells which is better"
+    label, beside = pinned.manifest.label, champion.manifest.version
+    return f"{label} scores the same rows beside version {beside}, unpublished{compared}"
 
 
 def _model(job: Job, workspace: Workspace, alias: str = "") -> tuple[RemoteModel, str]:

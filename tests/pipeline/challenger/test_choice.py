@@ -37,7 +37,15 @@ def test_it_is_the_version_of_the_alias_and_check_says_which(shop: Shop) -> None
     chosen = choice.choose(home.path, job)
     assert (chosen.manifest.version, chosen.sha256) == (2, registered.sha256)
     assert choice.pinned(home.path, "shop", 2, chosen.sha256) == chosen
-    assert checked(shop) == (True, "shop version 2 scores the same rows beside version 1, unpublished")
+    passed, detail = checked(shop)
+    assert passed
+    assert detail.startswith(
+        "shop version 2 scores the same rows beside version 1, unpublished; without a section"
+    )
+    text = path.read_text()
+    path.write_text(f'{text}\n[outcomes]\nquery = "o.sql"\ndelay_days = 30\n')
+    assert checked(shop)[1].endswith("Set retention.parts_days to more than outcomes.delay_days.")
+    path.write_text(text)
 
     champion = registry.resolve(home.path, "shop", "champion").manifest
     choice.require_another(job, champion, chosen.manifest)
