@@ -37,8 +37,6 @@ def options(section: ChallengerSection) -> dict[str, Any]:
     return {
         "queue": credentials.TASKS[SCORE].queue,
         "execution_timeout": timedelta(minutes=section.time_limit_minutes) + _GRACE,
-        # A second try would have as much time again, which the next run of a backfill waits for.
-        "retries": 0,
         **aside(),
     }
 

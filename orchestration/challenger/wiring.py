@@ -29,7 +29,8 @@ def challenge(job: Job, section: ChallengerSection, *, run: Any, published: Any)
         """Choose the challenger of the run, and note that it begins."""
         return tasks.begin(job, context, run)
 
-    @task(**tasks.options(section))
+    # A second try would have as much time again, which the next run of a backfill waits for.
+    @task(retries=0, **tasks.options(section))
     def challenge(work: Json, **context: Any) -> Json:
         """Score the run's parts once more, by the challenger, in a process of its own; nobody is shown that."""
         return tasks.challenge(job, context, work)

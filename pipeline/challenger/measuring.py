@@ -86,7 +86,7 @@ def measure(
     run, entities = outcomes.published(workspace.predictions, job.name, score_date)
     with postgres.engine(workspace.predictions).connect() as connection:
         done = connection.execute(sa.text(_SQL["done"]), run).mappings().one_or_none()
-        lines = connection.execute(sa.text(_SQL["parts"]), run).mappings().all()
+        lines = [dict(line) for line in connection.execute(sa.text(_SQL["parts"]), run).mappings()]
     if done is None or run["served_by"] != "model":
         return None
     if run["parts_pruned_at"]:
@@ -130,7 +130,7 @@ def _enter(database_url: str, job: Job, day: Day, challenger: Manifest, sha256: 
     def work(connection: sa.Connection) -> Standing:
         connection.execute(sa.text(_SQL["lock"]))
         connection.execute(sa.text(_SQL["enter"]), {"model_sha256": sha256, "loss": loss, **_result(day)})
-        rows = connection.execute(sa.text(_SQL["days"]), pair).mappings().all()
+        rows = [dict(row) for row in connection.execute(sa.text(_SQL["days"]), pair).mappings()]
         if day.run_id not in {row["run_id"] for row in rows}:
             raise NothingToDo(f"run {day.run_id} of {job.name} was replaced while it was measured")
         together = _together(rows, day.score_date)
