@@ -32,6 +32,7 @@ class DaySummary:
         findings: what its gate found unusual.
         outcomes: figures of its outcomes, once they are known, and their alarms.
         challenger: of its job: the last challenger, and what was measured of it; None where it has none.
+        late: rows new, gone and changed when its source was last read again; None where it was not.
         as_before: words of its alarms that are no news: groups differ as they did not long ago.
     """
 
@@ -56,6 +57,7 @@ class DaySummary:
     findings: Sequence[Mapping[str, str]]
     outcomes: Mapping[str, float]
     challenger: Mapping[str, Any] | None = None
+    late: Mapping[str, int] | None = None
     as_before: frozenset[str] = frozenset()
 
     @property
@@ -71,8 +73,12 @@ class DaySummary:
 
     @property
     def alarms(self) -> list[Alarm]:
-        """What its gate and its outcomes ask to look at."""
-        return [*alarms.of_findings(self.findings), *alarms.of_outcomes(self.outcomes)]
+        """What its gate, its outcomes and its source ask to look at."""
+        return [
+            *alarms.of_findings(self.findings),
+            *alarms.of_outcomes(self.outcomes),
+            *alarms.of_late(self.late),
+        ]
 
     @property
     def news(self) -> list[Alarm]:
