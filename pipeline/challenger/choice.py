@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from pipeline.config.job import Job
+from pipeline.config.workspace import Workspace
 from pipeline.errors import NothingToDo, ScoringError
 from pipeline.model import registry
 from pipeline.model.manifest import Manifest, PinnedVersion
@@ -12,11 +13,11 @@ class ReplayError(ScoringError):
     """A version that cannot be compared with the one that was published."""
 
 
-def choose(home: Path, job: Job) -> PinnedVersion:
+def choose(workspace: Workspace, job: Job) -> PinnedVersion:
     """The version that is the job's challenger now.
 
     Args:
-        home: the folder that holds models/.
+        workspace: folders, store and databases.
         job: with a section `[challenger]`.
 
     Raises:
@@ -25,11 +26,11 @@ def choose(home: Path, job: Job) -> PinnedVersion:
     """
     if job.challenger is None:
         raise NothingToDo(f"{job.name}.toml has no section [challenger]")
-    return registry.resolve(home, job.model.name, job.challenger.alias)
+    return registry.resolve(workspace.home, job.model.name, job.challenger.alias)
 
 
 def pinned(home: Path, name: str, version: int, sha256: str) -> PinnedVersion:
-    """The version that was chosen, as a later task finds it.
+    """The version that was chosen, as a later task finds it, which may have no database.
 
     Raises:
         ModelError: it is no longer registered, or is pinned to other bytes.

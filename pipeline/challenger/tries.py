@@ -79,7 +79,7 @@ def begin(workspace: Workspace, job: Job, run_id: int) -> Try:
         ModelError: the challenger cannot be used.
         LedgerError: the run was not scored whole.
     """
-    challenger = choice.choose(workspace.home, job)
+    challenger = choice.choose(workspace, job)
     run = archive.run(workspace.predictions, run_id)
     champion = registry.pin(workspace.home, run["model_name"], run["model_version"], run["model_sha256"])
     choice.require_another(job, champion.manifest, challenger.manifest)

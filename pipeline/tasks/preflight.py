@@ -110,7 +110,7 @@ def _fallback(job: Job, workspace: Workspace, score_date: date) -> str:
 
 
 def _challenger(job: Job, workspace: Workspace) -> str:
-    pinned = choice.choose(workspace.home, job)
+    pinned = choice.choose(workspace, job)
     champion = registry.resolve(workspace.home, job.model.name, job.model.alias)
     try:
         choice.require_another(job, champion.manifest, pinned.manifest)

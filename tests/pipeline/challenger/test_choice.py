@@ -22,19 +22,19 @@ def checked(shop: Shop) -> tuple[bool, str]:
 def test_it_is_the_version_of_the_alias_and_check_says_which(shop: Shop) -> None:
     home, path = shop.home, shop.home.path / "dags" / f"{shop.job}.toml"
     with pytest.raises(NothingToDo, match=r"has no section \[challenger\]"):
-        choice.choose(home.path, home.read(shop.job))
+        choice.choose(home.workspace, home.read(shop.job))
     path.write_text(f"{path.read_text()}\n[challenger]\n")
     job = home.read(shop.job)
     with pytest.raises(
         ModelError, match="has no alias 'challenger'.*Add a line `challenger = <version>` below"
     ):
-        choice.choose(home.path, job)
+        choice.choose(home.workspace, job)
     passed, detail = checked(shop)
     assert not passed
     assert "Add a line `challenger = <version>` below [aliases]" in detail
     model, reference = shop_model(3)
     registered = home.model("shop", model, reference, alias="challenger")
-    chosen = choice.choose(home.path, job)
+    chosen = choice.choose(home.workspace, job)
     assert (chosen.manifest.version, chosen.sha256) == (2, registered.sha256)
     assert choice.pinned(home.path, "shop", 2, chosen.sha256) == chosen
     passed, detail = checked(shop)

@@ -9,6 +9,9 @@ from typer.testing import CliRunner
 from pipeline.__main__ import app
 from pipeline.challenger import measuring, replay, tries
 from pipeline.challenger.measuring import Standing
+from pipeline.reports.links import Links
+from pipeline.reports.overview import overview
+from pipeline.reports.report import report
 from pipeline.store.parts import PartError
 from tests.home import NIGHT, Home, shop_model, shop_rows
 from tests.pipeline.challenger.nights import challenged
@@ -17,6 +20,7 @@ from tests.pipeline.evaluation.shop import BY, bought, name_outcomes, opened
 from tests.pipeline.maintenance.aging import age, keep, prune
 from tests.pipeline.shop import Shop
 
+LINKS = Links("all", "report/{}/{}".format, "form/{}/{}".format, lambda *_: None, "dag/{}".format)
 # So many days of one difference decide.
 ENOUGH = 12
 
@@ -71,6 +75,11 @@ def test_what_is_kept_is_what_a_replay_gives_and_a_verdict_takes_the_days_before
     )
     assert measure(versions, most=50).day.entities < 80
 
+    analyst = versions.home.server.connections["analyst"]
+    page = report(analyst, versions.home.path, own["run_id"])
+    assert f"Version 2 beside version 1: worse after {ENOUGH + 1} score dates, its log loss" in page
+    assert "Challenger: log loss" in page
+    assert f"<dd>version 2: worse after {ENOUGH + 2} score dates" in overview(analyst, [versions.job], LINKS)
     shown = CliRunner().invoke(app, ["outcomes", versions.job, str(NIGHT)])
     assert f"shop version 2 beside version 1, on {ENOUGH + 2} dates: worse" in shown.output
     keep(versions, predictions_days=1, metrics_days=1)
