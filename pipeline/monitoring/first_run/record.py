@@ -1,0 +1,197 @@
+"""What a promotion was decided on: models/NAME/promotions/ALIAS-VERSION.json, committed with the line that it changes.
+
+The same evidence gives the same bytes. The last key is the digest of what stands above it, so that a number which
+somebody edits afterwards is seen, and the SHA-256 of both versions say which bytes were compared.
+"""
+
+import hashlib
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from pipeline.errors import UsageError
+from pipeline.model import files
+from pipeline.model.artifact import ModelError
+from pipeline.model.manifest import PinnedVersion
+from pipeline.monitoring.first_run.movement import Movement
+from pipeline.text_files import TextError, decoded
+
+
+class EvidenceError(UsageError):
+    """The record of a promotion that cannot be used."""
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class Paired(_Frozen):
+    """What the paired test says: above 0 the new version loses less; an interval where there are enough dates."""
+
+    verdict: Literal["better", "worse", "undecided"]
+    dates: int
+    mean: float
+    low: float | None
+    high: float | None
+    evidence: float
+
+
+class Group(_Frozen):
+    """A group in which the new version is worse."""
+
+    column: str
+    value: str | None
+    paired: Paired
+
+
+class Day(_Frozen):
+    """A score date that both versions have scored: the losses of both, and how far the scores are apart."""
+
+    score_date: date
+    rows: int
+    outcomes: int
+    former_loss: float
+    version_loss: float
+    shift: float
+    apart: float
+    squares: float
+    relabelled: float
+
+    @property
+    def movement(self) -> Movement:
+        """How far the scores are apart."""
+        return Movement(self.rows, self.shift, self.apart, self.squares, self.relabelled)
+
+
+class Drift(_Frozen):
+    """On how many dates a version's scores are unusual beside its own training days, as a night would find it.
+
+    `of` is 0 where its training kept no scores, so that no night looks at them.
+    """
+
+    unusual: int
+    of: int
+
+
+class JobEvidence(_Frozen):
+    """What the replay of one job's published dates says.
+
+    Attributes:
+        job: the job.
+        loss: `log_loss`, or `squared_error` of a regression.
+        paired: the test, over dates that neither version has seen in training.
+        groups: how many groups were tested.
+        losing: those in which the new version is worse.
+        entities: of all dates together.
+        decile_moved: the share of them in another tenth of the day's scores.
+        relabelled: the share with another label; None for a regression.
+        former_drift: of the former version's scores.
+        version_drift: of the new version's, on the same rows.
+        spread: the former version's standard deviation of scores.
+        days: the dates that the former version has scored and neither has seen in training.
+    """
+
+    job: str
+    loss: str
+    paired: Paired
+    groups: int
+    losing: tuple[Group, ...]
+    entities: int
+    decile_moved: float
+    relabelled: float | None
+    former_drift: Drift
+    version_drift: Drift
+    spread: float
+    days: tuple[Day, ...]
+
+
+class Promotion(_Frozen):
+    """A version that an alias was pointed at.
+
+    Attributes:
+        model: the model's name.
+        alias: the alias.
+        version: the version.
+        sha256: of its artefact.
+        former: the version before.
+        former_sha256: of its artefact.
+        by: who promotes, as stated.
+        login: the session user of the predictions database; empty where none was asked.
+        reason: why, where somebody gave a reason.
+        jobs: the evidence of each job that follows the alias and has some.
+    """
+
+    model: str
+    alias: str
+    version: int
+    sha256: str
+    former: int
+    former_sha256: str
+    by: str
+    login: str
+    reason: str
+    jobs: tuple[JobEvidence, ...]
+
+    def of(self, job: str) -> JobEvidence | None:
+        """The evidence of a job."""
+        return next((evidence for evidence in self.jobs if evidence.job == job), None)
+
+    def content(self) -> bytes:
+        """The record as the bytes that are kept."""
+        values = self.model_dump(mode="json")
+        jobs = ",\n".join(map(_job, values.pop("jobs")))
+        lines = [f"  {json.dumps(key)}: {_text(value)}" for key, value in values.items()]
+        body = ",\n".join([*lines, f'  "jobs": [\n{jobs}\n  ]' if jobs else '  "jobs": []'])
+        digest = hashlib.sha256(body.encode()).hexdigest()
+        return f'{{\n{body},\n  "digest": "{digest}"\n}}\n'.encode()
+
+
+def path(home: Path, name: str, alias: str, version: int) -> Path:
+    """Where the record of a promotion is."""
+    return home / "models" / name / "promotions" / f"{alias}-{version}.json"
+
+
+def read(home: Path, alias: str, pinned: PinnedVersion) -> Promotion | None:
+    """The record of a version's promotion; None where there is none.
+
+    Raises:
+        EvidenceError: it cannot be read, was edited, or is of other bytes than the version has.
+    """
+    name, version = pinned.manifest.name, pinned.manifest.version
+    file = path(home, name, alias, version)
+    if not file.exists():
+        return None
+    try:
+        content = files.read_once(file)
+        values = json.loads(decoded(content))
+        values.pop("digest", None)
+        promotion = Promotion.model_validate(values)
+    except (ModelError, TextError, ValueError, ValidationError, AttributeError, RecursionError) as error:
+        raise EvidenceError(f"{file} cannot be used: {error}. Restore it from git.") from error
+    if promotion.content() != content:
+        raise EvidenceError(f"{file} was edited: its digest is another one. Restore it from git.")
+    own = (promotion.model, promotion.alias, promotion.version, promotion.sha256)
+    if own != (name, alias, version, pinned.sha256):
+        raise EvidenceError(
+            f"{file} is of another version than {pinned.manifest.label}. Restore it from git."
+        )
+    return promotion
+
+
+def _job(values: dict[str, Any]) -> str:
+    """A job's evidence, with one line a key, a group and a date: readable, and small diffs."""
+    lines = []
+    for key, value in values.items():
+        if key in ("losing", "days") and value:
+            items = ",\n".join(f"        {_text(item)}" for item in value)
+            lines.append(f'      "{key}": [\n{items}\n      ]')
+        else:
+            lines.append(f'      "{key}": {_text(value)}')
+    return "    {\n" + ",\n".join(lines) + "\n    }"
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
