@@ -4,7 +4,7 @@ What the published run was scored on lies in its parts, so nothing is read from 
 nothing is written: an answer for weeks that are over, before a version has scored its first night.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -22,6 +22,7 @@ from pipeline.contract.contract import ENTITY, ContractError
 from pipeline.contract.policy import Policy
 from pipeline.errors import ScoringError
 from pipeline.evaluation import outcomes, scored_sample
+from pipeline.evaluation.metrics import LabelledScores
 from pipeline.evaluation.scored_sample import ScoredSample
 from pipeline.model import registry, scoring
 from pipeline.model.loaded_model import Model
@@ -30,6 +31,9 @@ from pipeline.monitoring.references import LEAST_OUTCOMES
 from pipeline.runs import archive
 from pipeline.store import parts
 from pipeline.store.schemas import SCORE_SCHEMA
+
+# Is called with the version that was published, and with both versions' scores of the same rows.
+Watch = Callable[[PinnedVersion, LabelledScores, LabelledScores], None]
 
 
 class ReplayError(ScoringError):
@@ -46,7 +50,13 @@ def opened(workspace: Workspace, job: Job, version: int) -> Model:
 
 
 def day(
-    workspace: Workspace, job: Job, challenger: Model, score_date: date, *, most: int = outcomes.MAX_ROWS
+    workspace: Workspace,
+    job: Job,
+    challenger: Model,
+    score_date: date,
+    *,
+    most: int = outcomes.MAX_ROWS,
+    watch: Watch = lambda published, before, after: None,
 ) -> Day:
     """Score the published run of a date with another version, and compare both with the outcomes.
 
@@ -56,6 +66,7 @@ def day(
         challenger: another version of the job's model.
         score_date: the day whose rows were scored.
         most: rows to compare; of a larger run a sample is.
+        watch: sees the scores themselves.
 
     Raises:
         NothingToDo: no run of that score date is published.
@@ -75,6 +86,7 @@ def day(
     true = outcomes.true_values(workspace, job, score_date, champion, both).values
     mine = scored_sample.labelled(both, champion.manifest, true)
     theirs = scored_sample.labelled(other, champion.manifest, true)
+    watch(champion, mine, theirs)
     has = ~np.isnan(true)
     lost, won = (comparison.row_losses(labelled.where(has)) for labelled in (mine, theirs))
     groups = both.groups.filter(pa.array(has)) if both.groups.column_names else both.groups

@@ -53,20 +53,20 @@ def findings(
     """
     if run.former is None:
         return ()
-    first = f"the first run of version {run.model_version} of {run.model_name} after version {run.former}"
     try:
         promotion = record.read(home, job.model.alias, pinned)
         if promotion is None and _went_back(home, job, pinned, run.former):
             return ()
     except EvidenceError as error:
-        return (Finding(check="first_run", action="warn", message=f"{first}: {error}"),)
+        return (Finding(check="first_run", action="warn", message=f"{_first(run)}: {error}"),)
     together = Movement.together([part.moved for part in written])
-    return tuple(_of(job, run, first, promotion, together))
+    return tuple(_of(job, run, pinned, promotion, together))
 
 
 def _of(
-    job: Job, run: Run, first: str, promotion: Promotion | None, together: Movement | None
+    job: Job, run: Run, pinned: PinnedVersion, promotion: Promotion | None, together: Movement | None
 ) -> Iterator[Finding]:
+    first = _first(run)
     if reason := _without(job, run, promotion):
         yield Finding(check="first_run", action="warn", message=f"{first}: {reason}")
         return
@@ -79,13 +79,18 @@ def _of(
         yield Finding(check="first_run", action="warn", message=message)
         return
     dates = [day.movement for day in evidence.days]
-    beyond = list(movement.excesses(dates, evidence.spread, together))
+    beyond = list(movement.excesses(dates, evidence.unit, together))
     if beyond:
         message = (
             f"{first} moves the scores of the same rows more than the promotion's evidence said "
-            f"({len(dates)} dates; here {together.rows} rows): {'; '.join(map(str, beyond))}"
+            f"({len(dates)} dates; here {together.rows} rows{_UNITS[pinned.manifest.task]}): "
+            f"{'; '.join(map(str, beyond))}"
         )
         yield Finding(check="first_run", action=job.gate.first_run, message=message)
+
+
+def _first(run: Run) -> str:
+    return f"the first run of version {run.model_version} of {run.model_name} after version {run.former}"
 
 
 def _without(job: Job, run: Run, promotion: Promotion | None) -> str:
@@ -113,3 +118,7 @@ def _went_back(home: Path, job: Job, pinned: PinnedVersion, former: int) -> bool
     except ModelError:
         return False
     return promoted is not None and promoted.former == pinned.manifest.version
+
+
+# What differences are of.
+_UNITS = {"binary": ", in log-odds", "multiclass": ", in log-odds of the labels", "regression": ""}

@@ -48,22 +48,25 @@ class Group(_Frozen):
 
 
 class Day(_Frozen):
-    """A score date that both versions have scored: the losses of both, and how far the scores are apart."""
+    """A score date that both versions have scored: the losses of both, and how far the scores are apart.
+
+    `level`, `shift` and `squares` are as in `Movement`, of log-odds, or of values.
+    """
 
     score_date: date
     rows: int
     outcomes: int
     former_loss: float
     version_loss: float
+    level: float
     shift: float
-    apart: float
     squares: float
     relabelled: float
 
     @property
     def movement(self) -> Movement:
         """How far the scores are apart."""
-        return Movement(self.rows, self.shift, self.apart, self.squares, self.relabelled)
+        return Movement(self.rows, self.level, self.shift, self.squares, self.relabelled)
 
 
 class Drift(_Frozen):
@@ -90,7 +93,7 @@ class JobEvidence(_Frozen):
         relabelled: the share with another label; None for a regression.
         former_drift: of the former version's scores.
         version_drift: of the new version's, on the same rows.
-        spread: the former version's standard deviation of scores.
+        unit: of differences: 1 of log-odds; of values the former version's standard deviation of scores.
         days: the dates that the former version has scored and neither has seen in training.
     """
 
@@ -104,7 +107,7 @@ class JobEvidence(_Frozen):
     relabelled: float | None
     former_drift: Drift
     version_drift: Drift
-    spread: float
+    unit: float
     days: tuple[Day, ...]
 
 

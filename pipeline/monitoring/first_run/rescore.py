@@ -88,4 +88,4 @@ def _movement(files: Files, job: Job, work: PartTask, scored: Scored, former: Mo
         return None
     labels = [table["label"].to_numpy() for table in (before, now)]
     relabelled = 0.0 if manifest.task == "regression" else float(np.mean(labels[0] != labels[1]))
-    return Movement.of(before["score"].to_numpy(), now["score"].to_numpy(), relabelled)
+    return Movement.of(manifest.task, before["score"].to_numpy(), now["score"].to_numpy(), relabelled)
