@@ -17,9 +17,10 @@ Model = Annotated[str, typer.Argument(metavar="NAME", help="The model's name: a 
 
 def promote(
     name: Model,
+    by: By,
     version: Annotated[
         int | None,
-        typer.Argument(metavar="[VERSION]", min=1, max=fields.LAST_VERSION, help="The version to promote."),
+        typer.Argument(metavar="VERSION", min=1, max=fields.LAST_VERSION, help="The version to promote."),
     ] = None,
     jobs: Annotated[
         list[str] | None,
@@ -33,7 +34,6 @@ def promote(
     ] = None,
     last: Annotated[str | None, typer.Option("--to", help="Last score date of the evidence.")] = None,
     reason: Annotated[str, typer.Option(help="Why, where the evidence does not say `better`; kept.")] = "",
-    by: By,
     alias: Annotated[str, typer.Option(help="The alias to point at the version.")] = "champion",
     undo: Annotated[bool, typer.Option("--undo", help="Put the version before back.")] = False,
 ) -> None:

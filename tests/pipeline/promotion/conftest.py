@@ -1,0 +1,46 @@
+"""A shop whose dates were scored by a version that knows little, beside a better one."""
+
+import shutil
+from collections.abc import Iterator
+from datetime import date, timedelta
+
+import pytest
+
+from pipeline.embedded.server import Embedded
+from tests.home import NIGHT, Home, shop_rows
+from tests.pipeline.evaluation.shop import BY, bought, name_outcomes
+from tests.pipeline.promotion.versions import better, worse
+from tests.pipeline.shop import Shop, open_shop
+
+# As many dates as it takes to be decided.
+DATES = 11
+
+
+@pytest.fixture(scope="module")
+def scored(server: Embedded, tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    """The dates, published by version 1."""
+    home = Home(tmp_path_factory.mktemp("promotion") / "home", server)
+    home.model("shop", *worse(), outcome="bought")
+    home.model("shop", *better(), outcome="bought", alias=None)
+    shop = open_shop(home, shop_rows())
+    name_outcomes(shop, bought(shop_rows()), slices=BY)
+    for number in range(DATES):
+        home.score(shop.job, day(number))
+    return shop
+
+
+@pytest.fixture
+def published(scored: Shop, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
+    """The same for a test that changes its versions, which are put back."""
+    for name, value in scored.home.environment.items():
+        monkeypatch.setenv(name, value)
+    models, kept = scored.home.path / "models", scored.home.path / "kept"
+    shutil.copytree(models, kept)
+    yield scored
+    shutil.rmtree(models)
+    kept.rename(models)
+
+
+def day(number: int) -> date:
+    """A date of the shop, from 0."""
+    return NIGHT + timedelta(days=number)
