@@ -1,7 +1,9 @@
-"""The command that points an alias at another version, on evidence."""
+"""Commands about registered versions: one is promoted on evidence, and shown with what is known of it."""
 
+from pathlib import Path
 from typing import Annotated
 
+import sqlalchemy as sa
 import typer
 
 from pipeline.cli import context
@@ -9,7 +11,7 @@ from pipeline.cli.console import out, progress_bar
 from pipeline.cli.score import By
 from pipeline.config import dates, fields, workspace
 from pipeline.config.job import Job
-from pipeline.errors import UsageError
+from pipeline.errors import ScoringError, UsageError
 from pipeline.tasks.date_range import days_of
 
 Model = Annotated[str, typer.Argument(metavar="NAME", help="The model's name: a folder below models/.")]
@@ -53,6 +55,41 @@ def promote(
     if version is None:
         raise UsageError("which version? Name it: scoring promote NAME VERSION. Or go back: --undo")
     _promote(name, version, alias, jobs or [], _between(first, last), by, reason)
+
+
+def card(
+    name: Model,
+    version: Annotated[int, typer.Argument(min=1, max=fields.LAST_VERSION, help="A registered version.")],
+    target: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Write it there; else it is printed.")
+    ] = None,
+) -> None:
+    """Show the card of a version: what its people wrote, what it was made of, and how it has done since.
+
+    The version's own MODEL_CARD.md stays as it is. Recent quality by group, drift, alarms and the evidence of its
+    promotion are read from the predictions database and from the record beside the versions.
+    """
+    from pipeline.model import registry
+    from pipeline.reports.cards import quality
+    from pipeline.reports.cards.card import card as text_of
+
+    home = workspace.home()
+    registry.pin_of(home, name, version)
+    try:
+        jobs: list[quality.Job] | str = quality.read(context.connection("predictions"), name, version)
+    except (ScoringError, sa.exc.SQLAlchemyError) as error:
+        jobs = f"Not known: the predictions database could not be asked ({str(error).splitlines()[0]})."
+    text = text_of(home, name, version, jobs)
+    if target is None:
+        out.print(text, markup=False, highlight=False, soft_wrap=True, end="")
+        return
+    try:
+        target.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(
+            f"{target} cannot be written: {error.strerror}. Name another file: --out FILE."
+        ) from None
+    out.print(f"wrote {target}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _promote(
