@@ -169,10 +169,10 @@ def read(home: Path, alias: str, pinned: PinnedVersion) -> Promotion | None:
         return None
     try:
         content = files.read_once(file)
-        values = json.loads(decoded(content))
+        values = dict(json.loads(decoded(content)))
         values.pop("digest", None)
         promotion = Promotion.model_validate(values)
-    except (ModelError, TextError, ValueError, ValidationError, AttributeError, RecursionError) as error:
+    except (ModelError, TextError, ValueError, TypeError, ValidationError, RecursionError) as error:
         raise EvidenceError(f"{file} cannot be used: {error}. Restore it from git.") from error
     if promotion.content() != content:
         raise EvidenceError(f"{file} was edited: its digest is another one. Restore it from git.")

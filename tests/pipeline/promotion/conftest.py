@@ -2,28 +2,24 @@
 
 import shutil
 from collections.abc import Iterator
-from datetime import date, timedelta
 
 import pytest
 
 from pipeline.embedded.server import Embedded
-from tests.home import NIGHT, Home, shop_rows
+from tests.home import Home, shop_rows
 from tests.pipeline.evaluation.shop import BY, bought, name_outcomes
-from tests.pipeline.promotion.versions import better, worse
+from tests.pipeline.promotion.versions import DATES, better, day, worse
 from tests.pipeline.shop import Shop, open_shop
 
-# As many dates as it takes to be decided.
-DATES = 11
 
-
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def scored(server: Embedded, tmp_path_factory: pytest.TempPathFactory) -> Shop:
     """The dates, published by version 1."""
     home = Home(tmp_path_factory.mktemp("promotion") / "home", server)
     home.model("shop", *worse(), outcome="bought")
     home.model("shop", *better(), outcome="bought", alias=None)
-    shop = open_shop(home, shop_rows())
-    name_outcomes(shop, bought(shop_rows()), slices=BY)
+    shop = open_shop(home, shop_rows(60))
+    name_outcomes(shop, bought(shop_rows(60)), slices=BY)
     for number in range(DATES):
         home.score(shop.job, day(number))
     return shop
@@ -39,8 +35,3 @@ def published(scored: Shop, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
     yield scored
     shutil.rmtree(models)
     kept.rename(models)
-
-
-def day(number: int) -> date:
-    """A date of the shop, from 0."""
-    return NIGHT + timedelta(days=number)

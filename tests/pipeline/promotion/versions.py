@@ -1,5 +1,6 @@
 """Models of the shop: one that knows how its outcomes come about, and one that does not."""
 
+from datetime import date, timedelta
 from typing import Any
 
 import pandas as pd
@@ -8,8 +9,16 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from tests.home import shop_rows
+from tests.home import NIGHT, shop_rows
 from tests.pipeline.evaluation.shop import bought
+
+# As many dates as it takes to be decided.
+DATES = 11
+
+
+def day(number: int) -> date:
+    """A date of the shop, from 0."""
+    return NIGHT + timedelta(days=number)
 
 
 def better(seed: int = 5) -> tuple[Any, pd.DataFrame]:
