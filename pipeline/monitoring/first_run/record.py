@@ -20,6 +20,10 @@ from pipeline.monitoring.first_run.movement import Movement
 from pipeline.text_files import TextError, decoded
 
 
+# Keys that a message names.
+_NAMED = 3
+
+
 class EvidenceError(UsageError):
     """The record of a promotion that cannot be used."""
 
@@ -172,7 +176,12 @@ def read(home: Path, alias: str, pinned: PinnedVersion) -> Promotion | None:
         values = dict(json.loads(decoded(content)))
         values.pop("digest", None)
         promotion = Promotion.model_validate(values)
-    except (ModelError, TextError, ValueError, TypeError, ValidationError, RecursionError) as error:
+    except ValidationError as error:
+        keys = ", ".join(".".join(map(str, each["loc"])) for each in error.errors()[:_NAMED])
+        raise EvidenceError(
+            f"{file} cannot be used: keys are missing or wrong, such as {keys}. Restore it from git."
+        ) from error
+    except (ModelError, TextError, ValueError, TypeError, RecursionError) as error:
         raise EvidenceError(f"{file} cannot be used: {error}. Restore it from git.") from error
     if promotion.content() != content:
         raise EvidenceError(f"{file} was edited: its digest is another one. Restore it from git.")
