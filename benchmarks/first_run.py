@@ -1,6 +1,6 @@
-"""How often a new champion's first run is held without cause, and which faults it shows: `python -m benchmarks.first_run`.
+"""How often a new champion's first run is held without cause, and which faults show: `python -m benchmarks.first_run`.
 
-The rule of pipeline/monitoring/first_run was chosen on the flights, so that theirs are no held-out nights. The six other
+The rule of pipeline/monitoring/first_run was chosen on the flights, so theirs are no held-out nights. The six other
 tables (benchmarks/tables.py) were looked at once, with the rule as it is. The version before is that of each table; the
 new one is a model of the same kind, trained on the first two fifths of the later nights. Of the rest each night is a
 first run in turn: the 28 nights before are the evidence, of which the last two have no outcomes yet and do not count.

@@ -26,6 +26,7 @@ ELSEWHERE = {
     "local/rest.py": "tests/e2e/test_nights.py",  # asks a real Airflow
     "pipeline/isolation/endings.py": "tests/pipeline/isolation/test_workers.py",  # has a process end in each way
     "pipeline/isolation/messages.py": "tests/pipeline/isolation/test_workers.py",  # sends them
+    "pipeline/monitoring/first_run/evidence.py": "tests/pipeline/monitoring/first_run/test_record.py",  # keeps it
     "pipeline/scaffolding/containers.py": "tests/pipeline/scaffolding/test_repository.py",  # lays them out
     "pipeline/scaffolding/dotenv.py": "tests/local/test_dotenv.py",  # writes it
     "pipeline/scaffolding/product_file.py": "tests/pipeline/scaffolding/test_repository.py",  # runs one

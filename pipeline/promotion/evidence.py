@@ -1,11 +1,10 @@
 """The evidence for a promotion: the last published dates of a job, scored by both versions on the same rows."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
-import pyarrow as pa
 import sqlalchemy as sa
 
 from pipeline.challenger import comparison, paired_test, replay
@@ -14,13 +13,13 @@ from pipeline.config.job import Job
 from pipeline.config.workspace import Workspace
 from pipeline.errors import NothingToDo, ScoringError
 from pipeline.evaluation.metrics import LabelledScores
-from pipeline.model.loaded_model import Floats, Model
+from pipeline.model.loaded_model import Model
 from pipeline.model.manifest import PinnedVersion
-from pipeline.monitoring import drift, references
+from pipeline.monitoring import references
+from pipeline.monitoring.first_run.evidence import Day, Group, JobEvidence, Paired
 from pipeline.monitoring.first_run.movement import Movement
-from pipeline.monitoring.first_run.record import Day, Drift, Group, JobEvidence, Paired
-from pipeline.monitoring.profile import SCORE, Profile
-from pipeline.monitoring.references import LEAST_OUTCOMES, Reference
+from pipeline.monitoring.references import LEAST_OUTCOMES
+from pipeline.promotion.watched import Watched
 from pipeline.runs import history
 
 # As many dates are looked at, unless a range is named; parts are kept for 30 days unless the job says otherwise.
@@ -58,39 +57,6 @@ class Gathered:
         return self.evidence.paired.verdict if self.evidence and self.evidence.paired.dates else "none"
 
 
-@dataclass
-class _Watched:
-    """Sees the scores of both versions, date by date."""
-
-    own: Reference
-    rate: float
-    others: dict[int, Reference] = field(default_factory=dict)
-    spreads: list[float] = field(default_factory=list)
-    movements: dict[date, Movement] = field(default_factory=dict)
-    unusual: dict[int, list[bool]] = field(default_factory=lambda: {0: [], 1: []})
-
-    def date(self, score_date: date, published: PinnedVersion, scores: Sequence[LabelledScores]) -> None:
-        """Take one date's scores: as published, and by the other version."""
-        before, after = scores
-        if not len(before):
-            return
-        label = before.label
-        relabelled = 0.0 if label is None else float(np.mean(label != after.label))
-        self.movements[score_date] = Movement.of(before.task, before.score, after.score, relabelled)
-        self.spreads.append(float(before.score.std()))
-        number = published.manifest.version
-        if number not in self.others:
-            self.others[number] = references.load(published)
-        for place, reference in enumerate((self.others[number], self.own)):
-            flag = _is_unusual(reference, scores[place].score, score_date, self.rate)
-            if flag is not None:
-                self.unusual[place].append(flag)
-
-    def drift(self, place: int) -> Drift:
-        """On how many dates the scores were unusual."""
-        return Drift(unusual=sum(self.unusual[place]), of=len(self.unusual[place]))
-
-
 def gather(
     workspace: Workspace,
     job: Job,
@@ -109,7 +75,7 @@ def gather(
         between: the first and the last score date; else the last published dates that have outcomes.
         progress: is called with each date before it is scored.
     """
-    watched = _Watched(references.load(versions[1]), job.drift.false_alarm_rate)
+    watched = Watched(references.load(versions[1]), job.drift.false_alarm_rate)
     days, notes, failures = list[comparison.Day](), list[str](), 0
     if job.outcomes is None:
         return Gathered(job, None, None, (f"{job.name} has no section [outcomes].",))
@@ -145,7 +111,7 @@ def _candidates(
 
 
 def _day(
-    workspace: Workspace, job: Job, version: Model, score_date: date, watched: _Watched
+    workspace: Workspace, job: Job, version: Model, score_date: date, watched: Watched
 ) -> comparison.Day:
     def watch(published: PinnedVersion, before: LabelledScores, after: LabelledScores) -> None:
         watched.date(score_date, published, (before, after))
@@ -157,17 +123,7 @@ def _counted(days: Sequence[comparison.Day]) -> int:
     return sum(day.losses.rows >= LEAST_OUTCOMES and not day.seen for day in days)
 
 
-def _is_unusual(reference: Reference, scores: Floats, score_date: date, rate: float) -> bool | None:
-    """Whether a night would find the scores unusual; None where training kept none to compare them with."""
-    if SCORE not in reference.counts or not reference.by_day:
-        return None
-    nothing = dict.fromkeys(reference.bins, pa.nulls(0, pa.float64()))
-    profile = Profile.of(reference.bins, {**nothing, SCORE: pa.array(scores)})
-    distances = drift.distances(reference, profile, score_date, rate)
-    return any(distance.unusual for distance in distances if distance.column == SCORE)
-
-
-def _evidence(job: Job, former: PinnedVersion, compared: Comparison, watched: _Watched) -> JobEvidence:
+def _evidence(job: Job, former: PinnedVersion, compared: Comparison, watched: Watched) -> JobEvidence:
     entities = sum(day.entities for day in compared.days)
     labels = [day for day in compared.days if day.relabelled is not None]
     days = [

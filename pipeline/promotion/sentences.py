@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pipeline.challenger import sentences
+from pipeline.monitoring.first_run.evidence import Drift, JobEvidence
 from pipeline.monitoring.first_run.movement import LEAST_DATES
-from pipeline.monitoring.first_run.record import Drift, JobEvidence
 from pipeline.promotion.evidence import Gathered
 from pipeline.promotion.promote import Wish
 

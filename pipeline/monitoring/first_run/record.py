@@ -6,19 +6,17 @@ somebody edits afterwards is seen, and the SHA-256 of both versions say which by
 
 import hashlib
 import json
-from datetime import date
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from pipeline.errors import UsageError
 from pipeline.model import files
 from pipeline.model.artifact import ModelError
 from pipeline.model.manifest import PinnedVersion
-from pipeline.monitoring.first_run.movement import Movement
+from pipeline.monitoring.first_run.evidence import Frozen, JobEvidence
 from pipeline.text_files import TextError, decoded
-
 
 # Keys that a message names.
 _NAMED = 3
@@ -28,94 +26,7 @@ class EvidenceError(UsageError):
     """The record of a promotion that cannot be used."""
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
-
-
-class Paired(_Frozen):
-    """What the paired test says: above 0 the new version loses less; an interval where there are enough dates."""
-
-    verdict: Literal["better", "worse", "undecided"]
-    dates: int
-    mean: float
-    low: float | None
-    high: float | None
-    evidence: float
-
-
-class Group(_Frozen):
-    """A group in which the new version is worse."""
-
-    column: str
-    value: str | None
-    paired: Paired
-
-
-class Day(_Frozen):
-    """A score date that both versions have scored: the losses of both, and how far the scores are apart.
-
-    `level`, `shift` and `squares` are as in `Movement`, of log-odds, or of values.
-    """
-
-    score_date: date
-    rows: int
-    outcomes: int
-    former_loss: float
-    version_loss: float
-    level: float
-    shift: float
-    squares: float
-    relabelled: float
-
-    @property
-    def movement(self) -> Movement:
-        """How far the scores are apart."""
-        return Movement(self.rows, self.level, self.shift, self.squares, self.relabelled)
-
-
-class Drift(_Frozen):
-    """On how many dates a version's scores are unusual beside its own training days, as a night would find it.
-
-    `of` is 0 where its training kept no scores, so that no night looks at them.
-    """
-
-    unusual: int
-    of: int
-
-
-class JobEvidence(_Frozen):
-    """What the replay of one job's published dates says.
-
-    Attributes:
-        job: the job.
-        loss: `log_loss`, or `squared_error` of a regression.
-        paired: the test, over dates that neither version has seen in training.
-        groups: how many groups were tested.
-        losing: those in which the new version is worse.
-        entities: of all dates together.
-        decile_moved: the share of them in another tenth of the day's scores.
-        relabelled: the share with another label; None for a regression.
-        former_drift: of the former version's scores.
-        version_drift: of the new version's, on the same rows.
-        unit: of differences: 1 of log-odds; of values the former version's standard deviation of scores.
-        days: the dates that the former version has scored and neither has seen in training.
-    """
-
-    job: str
-    loss: str
-    paired: Paired
-    groups: int
-    losing: tuple[Group, ...]
-    entities: int
-    decile_moved: float
-    relabelled: float | None
-    former_drift: Drift
-    version_drift: Drift
-    unit: float
-    days: tuple[Day, ...]
-
-
-class Promotion(_Frozen):
+class Promotion(Frozen):
     """A version that an alias was pointed at.
 
     Attributes:

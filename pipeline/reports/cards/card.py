@@ -12,7 +12,8 @@ from pipeline.model import files, registry
 from pipeline.model.manifest import LOCK, PinnedVersion
 from pipeline.monitoring import references
 from pipeline.monitoring.first_run import record
-from pipeline.monitoring.first_run.record import EvidenceError, JobEvidence, Promotion
+from pipeline.monitoring.first_run.evidence import JobEvidence
+from pipeline.monitoring.first_run.record import EvidenceError, Promotion
 from pipeline.reports.cards.quality import RUNS, Group, Job
 from pipeline.reports.pictures.calibration import interval
 from pipeline.text_files import TextError, decoded
@@ -135,7 +136,7 @@ def _cells(group: Group) -> tuple[str, ...]:
     else:
         low, high = interval(accuracy, group.outcomes)
         cells.append(f"{accuracy:.1%} ({100 * low:.1f} to {100 * high:.1f})")
-    others = (group.figures.get(name) for name in ("log_loss", "roc_auc", "mae", "rmse"))
+    others = map(group.figures.get, ("log_loss", "roc_auc", "mae", "rmse"))
     return (*cells, *("" if figure is None else f"{figure:.4g}" for figure in others))
 
 
@@ -171,11 +172,9 @@ def _promotion(promotion: Promotion) -> Iterator[str]:
 
 def _evidence(evidence: JobEvidence) -> str:
     paired = evidence.paired
-    between = (
-        f" ({-paired.high:+.4f} to {-paired.low:+.4f})"
-        if paired.low is not None and paired.high is not None
-        else ""
-    )
+    between = ""
+    if paired.low is not None and paired.high is not None:
+        between = f" ({-paired.high:+.4f} to {-paired.low:+.4f})"
     losing = ", ".join(f"{group.column} {group.value}" for group in evidence.losing) or "none"
     return (
         f"{paired.verdict} on {paired.dates} dates, {evidence.loss} {-paired.mean:+.4f} a day{between}; groups in "
@@ -190,11 +189,8 @@ def _table(headings: Sequence[str], rows: Iterator[Sequence[str]]) -> Iterator[s
 
 
 def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(_escaped(cell) for cell in cells)} |"
-
-
-def _escaped(cell: str) -> str:
-    return cell.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ")
+    escaped = (cell.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ") for cell in cells)
+    return f"| {' | '.join(escaped)} |"
 
 
 _HEADINGS = ("entities", "outcomes", "accuracy", "log loss", "ROC AUC", "MAE", "RMSE")

@@ -4,7 +4,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
-from pipeline.monitoring.first_run.record import Drift
+from pipeline.monitoring.first_run.evidence import Drift
 from pipeline.promotion import sentences
 from pipeline.promotion.evidence import Gathered
 from pipeline.promotion.promote import Wish

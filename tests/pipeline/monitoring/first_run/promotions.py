@@ -5,7 +5,8 @@ from pathlib import Path
 
 from pipeline.model.manifest import PinnedVersion
 from pipeline.monitoring.first_run import record
-from pipeline.monitoring.first_run.record import Day, Drift, JobEvidence, Paired, Promotion
+from pipeline.monitoring.first_run.evidence import Day, Drift, JobEvidence, Paired
+from pipeline.monitoring.first_run.record import Promotion
 
 DATES = 12
 
