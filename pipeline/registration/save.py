@@ -126,5 +126,6 @@ def _card(manifest: Manifest) -> str:
         f"# {manifest.name}, version {manifest.version}\n\n"
         f"A {manifest.task} model of {len(manifest.columns)} features, registered {manifest.created_at}.\n"
         f"Trained on {manifest.training_start or 'an unknown first day'} to {manifest.training_end or 'unknown'}.\n\n"
+        "## Intended use\n\nNot stated: nobody wrote a card. Register with --card FILE.\n\n"
         f"## Figures\n\n{figures}\n"
     )
