@@ -3,24 +3,17 @@
 The record of the evidence is written before the line, so that a line that has moved has one.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import sqlalchemy as sa
-
-from pipeline.config import loader
-from pipeline.config.job import Job
-from pipeline.config.workspace import Workspace
-from pipeline.databases import postgres
 from pipeline.errors import NothingToDo, ScoringError, UsageError
 from pipeline.model import registry
 from pipeline.model.loaded_model import Model
 from pipeline.model.manifest import PinnedVersion
 from pipeline.monitoring.first_run import record
 from pipeline.monitoring.first_run.record import Promotion
-from pipeline.promotion import evidence
-from pipeline.promotion.evidence import Between, Gathered
+from pipeline.promotion.evidence import Gathered
 from pipeline.registration import versions_file
 
 
@@ -29,8 +22,8 @@ class PromotionError(ScoringError):
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What is to be promoted.
+class AliasChange:
+    """An alias that is to name another version.
 
     Attributes:
         name: the model's name.
@@ -47,7 +40,7 @@ class Wish:
     pinned: PinnedVersion
 
 
-def wish(home: Path, name: str, alias: str, version: int) -> Wish:
+def planned(home: Path, name: str, alias: str, version: int) -> AliasChange:
     """Look up both versions, and load the new one as a run would.
 
     Raises:
@@ -58,29 +51,10 @@ def wish(home: Path, name: str, alias: str, version: int) -> Wish:
     if former.manifest.version == version:
         raise NothingToDo(f"{name}: {alias} names version {version} already")
     pinned = registry.resolve(home, name, "", version)
-    return Wish(name, alias, former, registry.load(pinned), pinned)
+    return AliasChange(name, alias, former, registry.load(pinned), pinned)
 
 
-def followers(dags: Path, name: str, alias: str, jobs: Sequence[str] = ()) -> list[Job]:
-    """The jobs that an alias decides on, or those of them that are named.
-
-    Raises:
-        UsageError: a job that is named follows another model or alias.
-        JobError: a job that is named is not there, or its file cannot be used.
-    """
-    if not jobs:
-        usable, _ = loader.read_all(dags)
-        return [job for job in usable if (job.model.name, job.model.alias) == (name, alias)]
-    named = [loader.find(dags, job) for job in dict.fromkeys(jobs)]
-    for job in named:
-        if (job.model.name, job.model.alias) != (name, alias):
-            raise UsageError(
-                f"{job.name} follows {job.model.alias} of {job.model.name}, and not {alias} of {name}. Leave it out."
-            )
-    return named
-
-
-def require_evidence(wanted: Wish, gathered: Sequence[Gathered], reason: str) -> None:
+def require_evidence(wanted: AliasChange, gathered: Sequence[Gathered], reason: str) -> None:
     """Refuse a version that the evidence of some job does not call better, unless somebody says why.
 
     Raises:
@@ -104,7 +78,7 @@ def require_evidence(wanted: Wish, gathered: Sequence[Gathered], reason: str) ->
 
 
 def promote(
-    home: Path, wanted: Wish, gathered: Sequence[Gathered], *, by: str, login: str, reason: str
+    home: Path, wanted: AliasChange, gathered: Sequence[Gathered], *, by: str, login: str, reason: str
 ) -> tuple[Path, str]:
     """Write the record and move the alias; returns the record's path, and the line that changed as a diff.
 
@@ -158,42 +132,3 @@ def undo(home: Path, name: str, alias: str) -> tuple[Promotion, str]:
         )
     registry.load(registry.pin(home, name, promotion.former, promotion.former_sha256))
     return promotion, versions_file.point(home, name, alias, promotion.version, promotion.former)
-
-
-def login_of(jobs: Sequence[Job], workspace_of: Callable[[Job], Workspace]) -> str:
-    """The session user of the first job's predictions database; empty where it cannot be asked."""
-    for job in jobs[:1]:
-        try:
-            with postgres.engine(workspace_of(job).predictions).connect() as connection:
-                return str(connection.execute(sa.text("SELECT session_user")).scalar_one())
-        except (ScoringError, sa.exc.SQLAlchemyError):
-            return ""
-    return ""
-
-
-def gather(
-    wanted: Wish,
-    jobs: Sequence[Job],
-    workspace_of: Callable[[Job], Workspace],
-    between: Between | None,
-    progress: Callable[[Job, object], None],
-) -> list[Gathered]:
-    """The evidence of each job; of one whose databases are not known, why there is none."""
-    gathered = []
-    for job in jobs:
-        try:
-            workspace = workspace_of(job)
-        except ScoringError as error:
-            gathered.append(Gathered(job, None, None, (f"{job.name}: {error}",)))
-            continue
-        gathered.append(
-            evidence.gather(
-                workspace,
-                job,
-                (wanted.former, wanted.pinned),
-                wanted.version,
-                between,
-                lambda score_date, job=job: progress(job, score_date),  # type: ignore[misc]
-            )
-        )
-    return gathered

@@ -7,13 +7,13 @@ from pipeline.challenger import sentences
 from pipeline.monitoring.first_run.evidence import Drift, JobEvidence
 from pipeline.monitoring.first_run.movement import LEAST_DATES
 from pipeline.promotion.evidence import Gathered
-from pipeline.promotion.promote import Wish
+from pipeline.promotion.promote import AliasChange
 
 # The alias that a job's fallback serves.
 _PREVIOUS = "champion_previous"
 
 
-def of(wanted: Wish, gathered: Sequence[Gathered]) -> Iterator[str]:
+def of(wanted: AliasChange, gathered: Sequence[Gathered]) -> Iterator[str]:
     """The evidence: a few sentences a job."""
     former, version = wanted.former.manifest.version, wanted.pinned.manifest.version
     yield (
@@ -30,7 +30,7 @@ def of(wanted: Wish, gathered: Sequence[Gathered]) -> Iterator[str]:
         yield from (f"  {note}" for note in each.notes)
 
 
-def next_steps(wanted: Wish, gathered: Sequence[Gathered], path: Path, home: Path) -> Iterator[str]:
+def next_steps(wanted: AliasChange, gathered: Sequence[Gathered], path: Path, home: Path) -> Iterator[str]:
     """What to do when the line has changed."""
     yield f"The evidence is kept: {path.relative_to(home)}"
     yield (

@@ -101,11 +101,11 @@ def _promote(
     by: str,
     reason: str,
 ) -> None:
-    from pipeline.promotion import promote, sentences
+    from pipeline.promotion import followers, promote, sentences
 
     home = workspace.home()
-    wanted = promote.wish(home, name, alias, version)
-    followers = promote.followers(context.dags(), name, alias, jobs)
+    wanted = promote.planned(home, name, alias, version)
+    following = followers.find(context.dags(), name, alias, jobs)
     parsed = dates.parse_range(*between) if between else None
     with progress_bar() as bar:
         task = bar.add_task("compared", total=None)
@@ -113,10 +113,10 @@ def _promote(
         def progress(job: Job, score_date: object) -> None:
             bar.update(task, description=f"{job.name} {score_date}")
 
-        gathered = promote.gather(wanted, followers, context.workspace_of, parsed, progress)
+        gathered = followers.gather(wanted, following, context.workspace_of, parsed, progress)
     _say(*sentences.of(wanted, gathered))
     promote.require_evidence(wanted, gathered, reason)
-    login = promote.login_of(followers, context.workspace_of)
+    login = followers.login_of(following, context.workspace_of)
     path, diff = promote.promote(home, wanted, gathered, by=by, login=login, reason=reason)
     _say(
         f"models/{name}/versions.toml",

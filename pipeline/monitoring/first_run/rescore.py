@@ -81,8 +81,11 @@ def _movement(files: Files, job: Job, work: PartTask, scored: Scored, former: Mo
         if rows.num_rows:
             again.append(scoring.score_batch(former, rows))
     before = pa.Table.from_batches(again, SCORE_SCHEMA)
-    now = pa.Table.from_batches(list(parts.read(files.store, ref.scored(number), scored.part)), SCORE_SCHEMA)
-    places = pc.index_in(before[ENTITY].combine_chunks(), now[ENTITY].combine_chunks())
+    entities = before[ENTITY].combine_chunks()
+    batches = parts.read(files.store, ref.scored(number), scored.part)
+    chosen = [batch.filter(pc.is_in(batch.column(ENTITY), entities)) for batch in batches]
+    now = pa.Table.from_batches(chosen, SCORE_SCHEMA)
+    places = pc.index_in(entities, now[ENTITY].combine_chunks())
     before, now = before.filter(pc.is_valid(places)), now.take(places.drop_null())
     if not len(now):
         return None

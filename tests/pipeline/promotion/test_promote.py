@@ -10,7 +10,7 @@ from pipeline.model import registry
 from pipeline.model.artifact import ModelError
 from pipeline.monitoring.first_run import record
 from pipeline.promotion.evidence import gather
-from pipeline.promotion.promote import followers, require_evidence, wish
+from pipeline.promotion.promote import require_evidence
 from pipeline.promotion.sentences import of
 from tests.pipeline.promotion.versions import DATES, day
 from tests.pipeline.shop import Shop
@@ -87,7 +87,7 @@ def test_without_evidence_that_it_is_better_it_takes_a_reason(published: Shop) -
 
 def test_a_job_without_parts_or_outcomes_gives_no_evidence(published: Shop) -> None:
     home, job = published.home, published.home.read(published.job)
-    wanted = wish(home.path, "shop", "champion", 2)
+    wanted = planned(home.path, "shop", "champion", 2)
     versions_of = (wanted.former, wanted.pinned)
     bare = gather(home.workspace, job.model_copy(update={"outcomes": None}), versions_of, wanted.version)
     assert (bare.verdict, bare.notes) == ("none", (f"{job.name} has no section [outcomes].",))
@@ -116,10 +116,6 @@ def test_what_cannot_be_promoted_is_refused_before_anything_is_compared(publishe
         assert promote(*wrong)[1] is not None
     (home.path / "models" / "shop" / "2" / "model.joblib").write_bytes(b"altered")
     assert isinstance(promote(2, "--reason", "in haste")[1], ModelError)
-    other = home.job("SELECT 1", "other")
-    with pytest.raises(Exception, match=f"{other} follows champion of other, and not champion of shop"):
-        followers(home.path / "dags", "shop", "champion", [other])
-    (home.path / "dags" / f"{other}.toml").unlink()
 
 
 def test_an_alias_that_moved_meanwhile_is_left(published: Shop) -> None:

@@ -7,13 +7,13 @@ from typing import Any, cast
 from pipeline.monitoring.first_run.evidence import Drift
 from pipeline.promotion import sentences
 from pipeline.promotion.evidence import Gathered
-from pipeline.promotion.promote import Wish
+from pipeline.promotion.promote import AliasChange
 from tests.pipeline.monitoring.first_run.promotions import evidence_of
 
 
-def wanted(alias: str) -> Wish:
+def wanted(alias: str) -> AliasChange:
     former, version = (SimpleNamespace(manifest=SimpleNamespace(version=number)) for number in (1, 2))
-    return Wish("shop", alias, cast(Any, former), cast(Any, None), cast(Any, version))
+    return AliasChange("shop", alias, cast(Any, former), cast(Any, None), cast(Any, version))
 
 
 def steps(alias: str, fallback: str, dates: int) -> str:
