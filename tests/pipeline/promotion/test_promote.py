@@ -10,7 +10,7 @@ from pipeline.model import registry
 from pipeline.model.artifact import ModelError
 from pipeline.monitoring.first_run import record
 from pipeline.promotion.evidence import gather
-from pipeline.promotion.promote import require_evidence
+from pipeline.promotion.promote import planned, require_evidence
 from pipeline.promotion.sentences import of
 from tests.pipeline.promotion.versions import DATES, day
 from tests.pipeline.shop import Shop
