@@ -33,18 +33,14 @@ def messages(shop: Shop, former: int | None, moved: dict[str, float]) -> list[tu
     pinned, cost = pinned_of(shop), Cost(seconds=0, peak_mb=0)
     part = Part(number=0, rows=100, size=1, sha256="")
     written = [Written(run_id=1, part=part, moved=moved, predict=cost, write=cost)]
-    values = {
-        "run_id": 1,
-        "job": shop.job,
-        "score_date": NIGHT,
-        "dry_run": False,
-        "parts": (),
-        "forecast": {},
-    }
     run = Run.model_construct(
-        **values, model_name="shop", model_version=pinned.manifest.version, model_sha256=pinned.sha256,
+        run_id=1,
+        job=shop.job,
+        score_date=NIGHT,
+        model_name="shop",
+        model_version=pinned.manifest.version,
         former=former,
-    )  # fmt: skip
+    )
     done = findings(shop.home.path, shop.home.read(shop.job), pinned, run, written)
     assert {finding.check for finding in done} <= {"first_run"}
     return [(finding.action, finding.message) for finding in done]
