@@ -55,7 +55,8 @@ def findings(
         return ()
     try:
         promotion = record.read(home, job.model.alias, pinned)
-        if promotion is None and _went_back(home, job, pinned, run.former):
+        compared = promotion is not None and promotion.former == run.former
+        if not compared and _went_back(home, job, pinned, run.former):
             return ()
     except EvidenceError as error:
         return (Finding(check="first_run", action="warn", message=f"{_first(run)}: {error}"),)
