@@ -23,7 +23,7 @@ _MACHINE = (
     *("/usr", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/localtime", "/etc/ssl/certs"),
     *("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random"),
     *("/proc/self", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/sys/vm", "/proc/sys/kernel"),
-    *("/sys/devices/system", "/sys/fs/cgroup"),
+    *("/sys/devices/system", "/sys/fs/cgroup", "/sys/bus/pci"),
 )
 _DEVICES = ("nvidia*", "kfd", "dri")
 
