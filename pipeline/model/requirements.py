@@ -148,7 +148,7 @@ def _source_sha256(module: str) -> str:
     spec = importlib.util.find_spec(module)
     if spec is None or spec.origin is None or not Path(spec.origin).is_file():
         raise ModelError(
-            f"module {module} of the model is not there. Install its package, put it on PYTHONPATH, or register with --code."
+            f"module {module} of the model is not there. Put it on PYTHONPATH, install it, or register with --code."
         )
     path = Path(spec.origin)
     files = sorted(path.parent.glob("*.py")) if "." in module else [path]
