@@ -104,9 +104,7 @@ class _Model:
         header, numbers = {"shape": list(values.shape), "labels": answer.labels is not None}, [values]
         if answer.labels is not None:
             numbers.append(np.ascontiguousarray(answer.labels, "<i8"))
-        return header, memoryview(
-            b"".join(each.tobytes() for each in numbers) if len(numbers) > 1 else values
-        )
+        return header, memoryview(b"".join(each.tobytes() for each in numbers))
 
 
 def _failure(error: BaseException) -> wire.Header:
