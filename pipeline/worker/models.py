@@ -100,11 +100,12 @@ class _Model:
     def _answer(self, payload: memoryview) -> tuple[wire.Header, memoryview]:
         frame = frames.frame(wire.unpacked(payload), self._columns)
         answer = estimators.answer(self._estimator, frame, regression=self._regression, labels=self._labels)
-        values = np.ascontiguousarray(answer.values, "<f8")
-        header, numbers = {"shape": list(values.shape), "labels": answer.labels is not None}, [values]
-        if answer.labels is not None:
-            numbers.append(np.ascontiguousarray(answer.labels, "<i8"))
-        return header, memoryview(b"".join(each.tobytes() for each in numbers))
+        header = {"shape": list(answer.values.shape), "labels": answer.labels is not None}
+        values = np.ascontiguousarray(answer.values, "<f8").ravel()
+        if answer.labels is None:
+            return header, values.data
+        labels = np.ascontiguousarray(answer.labels, "<i8")
+        return header, memoryview(values.tobytes() + labels.tobytes())
 
 
 def _failure(error: BaseException) -> wire.Header:
