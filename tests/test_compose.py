@@ -59,6 +59,7 @@ LOGINS = {
     "APPROVER_PASSWORD",
     "JANITOR_PASSWORD",
     "WATCHER_PASSWORD",
+    "API_PASSWORD",
 } | WORKERS
 HOLDERS = {
     "postgres": {"POSTGRES_PASSWORD"},
@@ -75,6 +76,7 @@ HOLDERS = {
     "airflow-worker-approver": {"REDIS_PASSWORD", "APPROVER_PASSWORD"} | WORKERS,
     "airflow-worker-janitor": {"REDIS_PASSWORD", "JANITOR_PASSWORD"},
     "watch": {"WATCHER_PASSWORD"},
+    "api": {"API_PASSWORD"},
     "sample": {"WAREHOUSE_OWNER_PASSWORD"},
     "analyst": {"ANALYST_PASSWORD"},
 }

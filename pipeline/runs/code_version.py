@@ -60,6 +60,7 @@ INDIFFERENT = (
     "runs",
     "runtime",
     "scaffolding",
+    "serving",
     "training",
     "version",
 )

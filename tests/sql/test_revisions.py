@@ -31,6 +31,9 @@ DROP FUNCTION scoring.lock_quality, scoring.enter_quality;
 DROP TABLE scoring.quality_incidents;
 DROP FUNCTION scoring.replace_outcome_bins;
 DROP TABLE scoring.outcome_bins;
+DROP TABLE scoring.api_tokens, scoring.parity_certificates;
+REVOKE ALL ON SCHEMA scoring FROM scoring_api;
+REVOKE ALL ON DATABASE older FROM scoring_api;
 """
 RIGHTS = """
 GRANT SELECT ON scoring.predictions, scoring.latest_predictions TO scoring_writer, scoring_job_analyst;
