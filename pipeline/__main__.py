@@ -15,7 +15,7 @@ import typer
 
 from pipeline.cli import analysts, evaluate, inspect, maintenance, new, recovery, runs, score, setup
 from pipeline.cli.console import FAILED, HELD, USAGE, Command, Commands, err, fail
-from pipeline.cli.serving import serve, tokens
+from pipeline.cli.serving import parity, serve, tokens
 from pipeline.databases import postgres_errors
 from pipeline.errors import NothingToDo, ScoringError, UsageError, named, unwritable
 from pipeline.runs.publications import Held
@@ -66,6 +66,7 @@ for command in (
     maintenance.erase,
     recovery.rebuild,
     serve.serve,
+    parity.parity,
 ):
     app.command(cls=Command)(command)
 

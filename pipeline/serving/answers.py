@@ -17,6 +17,8 @@ from pipeline.serving.requests.limits import Refused
 log = logging.getLogger(__name__)
 
 _UNKNOWN = "unknown"
+# What is asked every few seconds by machines.
+_PROBES = ("/v2/health", "/metrics")
 
 
 def answer(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
@@ -57,7 +59,8 @@ class Answers:
             seconds = time.perf_counter() - began
             metrics.REQUESTS.labels(route, str(status)).inc()
             metrics.TIMES.labels(route).observe(seconds)
-            log.info("%s %s %s %.1f ms", scope["method"], route, status, 1000 * seconds)
+            if not route.startswith(_PROBES):
+                log.info("%s %s %s %.1f ms", scope["method"], route, status, 1000 * seconds)
 
 
 async def refused(_: Request, error: Exception) -> Response:

@@ -1,4 +1,4 @@
-"""The command that answers online, and the one that replays a run through what it answers."""
+"""The command that answers online."""
 
 import os
 from contextlib import suppress
@@ -10,8 +10,6 @@ from pipeline.cli import context
 from pipeline.cli.console import out
 from pipeline.config import loader
 from pipeline.runtime.interruption import Interrupted
-from pipeline.serving.requests.limits import Limits
-from pipeline.serving.service import CONNECTION
 
 Jobs = Annotated[
     list[str] | None,
@@ -34,6 +32,7 @@ def serve(
     Every route but /v2/health and /metrics wants a token: scoring tokens add. New pins are picked up within 5 s.
     """
     from pipeline.serving import server
+    from pipeline.serving.requests.limits import Limits
 
     Limits.of()
     _name_connections()
@@ -51,6 +50,8 @@ def serve(
 
 def _name_connections() -> None:
     """Name the databases in the environment, by which each process finds them: the embedded one has no other name."""
+    from pipeline.serving.service import CONNECTION
+
     usable, _ = loader.read_all(context.dags())
     for conn_id in sorted({CONNECTION, *(f"{job.write.connection}_api" for job in usable)}):
         variable = f"AIRFLOW_CONN_{conn_id.upper()}"
