@@ -31,6 +31,7 @@ class Asked:
         rows: as many it takes at a time.
         code_version: digest of the code that answers.
         pipeline_version: the product's version there.
+        sha256: of the model that is to answer.
     """
 
     client: httpx.Client
@@ -74,8 +75,8 @@ def asking(url: str, token: str, job: str, pinned: PinnedVersion) -> Iterator[As
                 raise ParityError(f"{url} does not serve {job} to this token. It serves: {names}.")
             if served["model"]["sha256"] != pinned.sha256:
                 raise ParityError(
-                    f"{url} serves version {served['model']['version']} of model {served['model']['name']}, and the run "
-                    f"was scored by {pinned.manifest.label}. Replay a run of the version that is served."
+                    f"{url} serves version {served['model']['version']} of model {served['model']['name']}, and the "
+                    f"run was scored by {pinned.manifest.label}. Replay a run of the version that is served."
                 )
             versions = document["code_version"], document["pipeline_version"]
             yield Asked(client, job, served["limits"]["rows"], *versions, pinned.sha256)

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from pipeline.contract.coerce import storage
 from pipeline.contract.contract import ENTITY, Contract
 
-# 9999-12-31 and 0001-01-01 in microseconds: beyond them are Postgres' and DuckDB's infinities, and no text that is read.
+# 9999-12-31 and 0001-01-01 in microseconds: beyond them are databases' infinities, and no text that is read.
 _LAST, _FIRST = 253_402_300_799_999_999, -62_135_596_800_000_000
 _PER_MICROSECOND = {"s": 1e-6, "ms": 1e-3, "us": 1, "ns": 1000}
 # A number of JSON that no float holds: read back, it is infinite.
