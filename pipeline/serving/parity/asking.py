@@ -15,6 +15,8 @@ _SECONDS = 120.0
 # Tries where the API is busy, a second or so between two.
 _TRIES = 30
 _BUSY = (429, 503)
+# Halves of a second in which an API has read a new token.
+_NEW_TOKEN = 10
 
 
 class ParityError(ScoringError):
@@ -68,6 +70,7 @@ def asking(url: str, token: str, job: str, pinned: PinnedVersion) -> Iterator[As
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     try:
         with httpx.Client(base_url=url, headers=headers, timeout=_SECONDS, trust_env=False) as client:
+            _await_token(client)
             document = _document(client, "GET", "/v1/jobs")
             served = next((each for each in document["jobs"] if each["job"] == job), None)
             if served is None:
@@ -86,6 +89,14 @@ def asking(url: str, token: str, job: str, pinned: PinnedVersion) -> Iterator[As
         raise ParityError(
             f"{url} does not answer: {type(error).__name__}. Start the API: scoring serve; or name another: --url"
         ) from error
+
+
+def _await_token(client: httpx.Client) -> None:
+    """Wait until the API has read a token that was made a moment ago."""
+    for _ in range(_NEW_TOKEN):
+        if client.get("/v2").status_code != 401:
+            return
+        time.sleep(0.5)
 
 
 def _document(client: httpx.Client, method: str, path: str, content: str | None = None) -> dict[str, Any]:

@@ -22,6 +22,7 @@ def spoilt(published: Shop) -> Shop:
     shop.configure(
         r"rows_per_part = 40", 'rows_per_part = 40\n[contract]\nunique = "reject"\nmodel_error = "reject"'
     )
+    shop.configure("min_rows = 1", "min_rows = 1\nmax_rejected_fraction = 0.5")
     shop.change("amount = 'Infinity'", "entity_id = 'customer-00007'")
     shop.change("amount = 'NaN', visits = NULL", "entity_id = 'customer-00055'")
     shop.change("channel = E'caf\\u00e9 \"x\" \\\\'", "entity_id = 'customer-00042'")
