@@ -95,8 +95,6 @@ class Catalogue:
             name = str(error).partition(".toml")[0]
             if self._wanted(name):
                 problems[name] = str(error)
-        for name in self._names - {job.name for job in usable} - problems.keys():
-            problems[name] = f"There is no job {name!r} in {self._home / 'dags'}."
         for job in filter(lambda job: self._wanted(job.name), usable):
             try:
                 jobs[job.name] = self._served(job)
@@ -104,6 +102,8 @@ class Catalogue:
                 problems[job.name] = f"{type(error).__name__}: {error}"
         for name in problems.keys() & self.jobs.keys():
             jobs[name] = self.jobs[name]  # what was served goes on
+        for name in self._names - jobs.keys() - problems.keys():
+            problems[name] = f"There is no job {name!r} in {self._home / 'dags'}."
         self._enter(jobs, problems)
         self._seen = seen
 

@@ -5,6 +5,7 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import pyarrow as pa
 
@@ -23,7 +24,14 @@ GATHER_SECONDS = 0.003
 # Of one call of the model, unless one request alone has more.
 MOST_ROWS = 4096
 
-_Waiting = tuple[pa.RecordBatch, bool, "asyncio.Future[list[Line]]"]
+
+@dataclass(eq=False)
+class _Asked:
+    """Rows that wait for the model, and who waits for them."""
+
+    batch: pa.RecordBatch
+    keep_values: bool
+    answer: "asyncio.Future[list[Line]]"
 
 
 class Gatherer:
@@ -42,7 +50,7 @@ class Gatherer:
             limits: how many rows may wait, and for how long.
         """
         self._job, self._model, self._reopen, self._limits = job, model, reopen, limits
-        self._waiting: deque[_Waiting] = deque()
+        self._waiting: deque[_Asked] = deque()
         self._rows = 0
         self._task: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"model-{job}")
@@ -62,15 +70,14 @@ class Gatherer:
                 f"{self._rows:,} rows of {self._job} wait for the model already. Try again in a second.",
                 Retry_After="1",
             )
-        answer: asyncio.Future[list[Line]] = asyncio.get_running_loop().create_future()
-        self._waiting.append((batch, keep_values, answer))
-        self._rows += batch.num_rows
-        metrics.WAITING.labels(self._job).set(self._rows)
+        asked = _Asked(batch, keep_values, asyncio.get_running_loop().create_future())
+        self._waiting.append(asked)
+        self._count(batch.num_rows)
         if self._task is None:
             self._task = asyncio.create_task(self._work())
         try:
             async with asyncio.timeout(self._limits.seconds):
-                return await answer
+                return await asked.answer
         except TimeoutError:
             raise Refused(
                 504,
@@ -78,46 +85,57 @@ class Gatherer:
                 f"The model has not answered after {self._limits.seconds:g} s.",
                 Retry_After="5",
             ) from None
+        finally:
+            if asked in self._waiting:  # nobody waits for it any more
+                self._waiting.remove(asked)
+                self._count(-batch.num_rows)
+
+    def _count(self, rows: int) -> None:
+        self._rows += rows
+        metrics.WAITING.labels(self._job).set(self._rows)
 
     async def _work(self) -> None:
         """Ask the model for what waits, until nothing does."""
         try:
             await asyncio.sleep(GATHER_SECONDS)
             while self._waiting:
-                taken = self._take()
-                if taken:
-                    await self._answer(taken)
+                await self._answer(self._take())
         finally:
             self._task = None
 
-    def _take(self) -> list[_Waiting]:
-        """What is scored next: rows of one kind of answer, up to a batch, without those that nobody waits for."""
-        taken: list[_Waiting] = []
+    def _take(self) -> list[_Asked]:
+        """What is scored next: rows of one kind of answer, up to a batch."""
+        taken: list[_Asked] = []
         rows = 0
         while self._waiting:
-            batch, keep_values, answer = self._waiting[0]
-            if taken and (rows + batch.num_rows > MOST_ROWS or keep_values != taken[0][1]):
+            first = self._waiting[0]
+            if taken and (
+                rows + first.batch.num_rows > MOST_ROWS or first.keep_values != taken[0].keep_values
+            ):
                 break
-            self._waiting.popleft()
-            self._rows -= batch.num_rows
-            if not answer.done():
-                rows += batch.num_rows
-                taken.append((batch, keep_values, answer))
-        metrics.WAITING.labels(self._job).set(self._rows)
+            taken.append(self._waiting.popleft())
+            rows += first.batch.num_rows
+        self._count(-rows)
         return taken
 
-    async def _answer(self, taken: list[_Waiting]) -> None:
-        batches = [batch for batch, _, _ in taken]
+    async def _answer(self, taken: list[_Asked]) -> None:
+        batches = [asked.batch for asked in taken]
         metrics.BATCH_ROWS.labels(self._job).observe(sum(batch.num_rows for batch in batches))
         loop = asyncio.get_running_loop()
-        answers = await loop.run_in_executor(self._thread, self._score, batches, taken[0][1])
-        for (_, _, waiting), lines in zip(taken, answers, strict=True):
-            if waiting.done():  # nobody waits any more
+        try:
+            answers = await loop.run_in_executor(self._thread, self._score, batches, taken[0].keep_values)
+        except Exception as error:  # noqa: BLE001 - whoever waits is told, and what comes next is scored
+            for asked in taken:
+                if not asked.answer.done():
+                    asked.answer.set_exception(error)
+            return
+        for asked, lines in zip(taken, answers, strict=True):
+            if asked.answer.done():  # nobody waits for it any more
                 continue
             if isinstance(lines, Refused):
-                waiting.set_exception(lines)
+                asked.answer.set_exception(lines)
             else:
-                waiting.set_result(lines)
+                asked.answer.set_result(lines)
 
     def _score(self, batches: list[pa.RecordBatch], keep_values: bool) -> list[list[Line] | Refused]:
         """The answers to several requests, in this model's thread; where they cannot be had together, to each alone."""
