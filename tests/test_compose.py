@@ -227,7 +227,9 @@ class TestFile:
         holders = {name for name in composed if HOLDERS[name] & (OWNERS - {"POSTGRES_PASSWORD"})}
         assert all(composed[name].one_shot for name in holders)
 
-    def test_only_the_web_ui_and_the_api_are_published_and_on_the_loopback(self, composed: dict[str, Service]) -> None:
+    def test_only_the_web_ui_and_the_api_are_published_and_on_the_loopback(
+        self, composed: dict[str, Service]
+    ) -> None:
         ports = {name: service.said["ports"] for name, service in composed.items() if "ports" in service.said}
         assert ports == {"airflow-apiserver": ["127.0.0.1:8080:8080"], "api": ["127.0.0.1:8090:8090"]}
         assert not any("network_mode" in service.said for service in composed.values())

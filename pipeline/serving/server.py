@@ -16,6 +16,8 @@ from pipeline.serving.requests.limits import Limits
 
 # Requests under way have so long to end.
 _GRACE_SECONDS = 30
+# A worker that has not answered its parent for so long is started anew.
+_HUNG_SECONDS = 60
 # Of one process; a client beyond them gets 503 at once.
 _CONNECTIONS = 1000
 _FACTORY = "pipeline.serving.process:create"
@@ -65,11 +67,12 @@ def run(listener: socket.socket, workers: int, jobs: Sequence[str]) -> None:
             limit_concurrency=_CONNECTIONS,
             timeout_keep_alive=15,
             timeout_graceful_shutdown=_GRACE_SECONDS,
+            timeout_worker_healthcheck=_HUNG_SECONDS,
             lifespan="on",
         )
         stack.enter_context(_own_signals())
         if workers > 1:
-            Multiprocess(config, uvicorn.Server(config).run, [listener]).run()
+            Multiprocess(config, [listener]).run()
         else:
             uvicorn.Server(config).run([listener])
 

@@ -36,7 +36,9 @@ def test_nobody_waits_for_a_database_that_is_gone() -> None:
         connections = Connections(NOBODY, Limits())
         began = monotonic()
         for _ in range(3):
-            with pytest.raises(Refused, match="no published score can be looked up. Rows can be scored") as gone:
+            with pytest.raises(
+                Refused, match="no published score can be looked up. Rows can be scored"
+            ) as gone:
                 await connections.rows("SELECT 1", {})
             assert (gone.value.status, gone.value.code) == (503, "database_gone")
         assert monotonic() - began < 10

@@ -3,17 +3,14 @@
 import asyncio
 from threading import Event, Thread
 
-import sqlalchemy as sa
-
-from pipeline.databases.postgres import engine
+from pipeline.runs.decisions import roll_back
 from pipeline.serving.published import lookups
 from pipeline.serving.published.connections import Connections
 from pipeline.serving.requests.limits import Limits
-from tests.home import Home
+from tests.home import NIGHT, Home
 from tests.pipeline.shop import Shop
 
 KEYS, REQUESTS = 20, 500
-ROLL_BACK = sa.text("SELECT scoring.roll_back(:run, 'ada', 'a test of look-ups')")
 
 
 def test_ten_thousand_look_ups_see_one_run_each_while_the_pointer_moves(home: Home, shop: Shop) -> None:
@@ -27,8 +24,8 @@ def test_ten_thousand_look_ups_see_one_run_each_while_the_pointer_moves(home: Ho
 
     def move() -> None:
         while not over.is_set():
-            with engine(home.approver).begin() as connection:
-                connection.execute(ROLL_BACK, {"run": (before, after)[len(moves) % 2].run_id})
+            to = (before, after)[len(moves) % 2].run_id
+            roll_back(home.approver, shop.job, NIGHT, to=to, by="ada", reason="a test of look-ups")
             moves.append(1)
 
     async def ask() -> list[int]:
