@@ -27,8 +27,8 @@ TO_POSTGRES = {
 }  # fmt: skip
 WORKERS = {"airflow-worker", "airflow-worker-model", "airflow-worker-approver", "airflow-worker-janitor"}
 TO_REDIS = {"airflow-scheduler"} | WORKERS
-# A model's pickle runs code: where models run, nothing leads out. The API's are asked from outside, each in a process of
-# its own that reaches no network.
+# A model's pickle runs code: where models run, nothing leads out. Those of the API, which is asked from outside, run in
+# processes that reach no network.
 OUTSIDE = {"airflow-apiserver", "airflow-worker", "airflow-worker-approver", "watch", "api"}
 
 # Connects as the service's environment says, in every way that Airflow, its workers and the pipeline do.

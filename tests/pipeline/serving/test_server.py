@@ -1,4 +1,4 @@
-"""pipeline/serving/server.py: several processes that share a socket and their figures; and an end that drops no request."""
+"""pipeline/serving/server.py: processes that share a socket and their figures, and end in order."""
 
 import re
 import signal

@@ -9,9 +9,8 @@ from tests.home import NIGHT, Home
 from tests.pipeline.cli.command import Command
 
 SAME = Parity(7, "job", str(NIGHT), "shop version 1", 95, 5, 0, 0, (), 3)
-OTHER = Parity(
-    7, "job", str(NIGHT), "shop version 1", 95, 5, 1, 1, (Difference(0, "a", "API", "score", 0.1, 0.10000000000000002),), 4
-)  # fmt: skip
+DIFFERENCE = Difference(0, "a", "API", "score", 0.1, 0.10000000000000002)
+OTHER = Parity(7, "job", str(NIGHT), "shop version 1", 95, 5, 1, 1, (DIFFERENCE,), 4)
 
 
 def test_a_replay_says_what_it_came_to(home: Home, run: Command, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""pipeline/cli/serving/serve.py: what is refused before anything listens; a real one answers in tests/pipeline/serving/."""
+"""pipeline/cli/serving/serve.py: what is refused before anything listens. Others: tests/pipeline/serving/."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""pipeline/serving/published/lookups.py: 10,000 look-ups while the pointer moves, each of one run; routes: test_app.py."""
+"""pipeline/serving/published/lookups.py: 10,000 look-ups while the pointer moves. Routes: test_app.py."""
 
 import asyncio
 from threading import Event, Thread
