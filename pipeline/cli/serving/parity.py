@@ -2,7 +2,7 @@
 
 import os
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,9 @@ from pipeline.cli.console import FAILED, AsJson, err, out, print_json, print_tab
 from pipeline.cli.context import JobName
 from pipeline.config import dates
 from pipeline.errors import UsageError
+
+if TYPE_CHECKING:
+    from pipeline.serving.parity.replay import Parity
 
 # A token in a command's arguments would be in every list of processes.
 TOKEN = "SCORING_API_TOKEN"  # noqa: S105 - the name of a variable
@@ -50,24 +53,28 @@ def parity(
     if as_json:
         print_json(asdict(done))
     else:
-        _say(
-            f"run {done.run_id} of {done.job} {done.score_date}, {done.model}: {done.rows_scored} rows scored and "
-            f"{done.rows_rejected} rejected, asked again"
-        )
-        if done.differences:
-            print_table([_line(asdict(difference)) for difference in done.differences])
-        if done.rounded:
-            err.print(
-                f"{done.rounded} of them differ in their last bits alone: those of this model depend on how many rows "
-                "are scored together.",
-                markup=False,
-                highlight=False,
-                soft_wrap=True,
-            )
-        verdict = f"{done.differing} DIFFERENCES" if done.differing else "the same, bit for bit"
-        _say(f"{verdict}; certificate {done.certificate}")
+        _print(done)
     if done.differing:
         raise typer.Exit(FAILED)
+
+
+def _print(done: "Parity") -> None:
+    _say(
+        f"run {done.run_id} of {done.job} {done.score_date}, {done.model}: {done.rows_scored} rows scored and "
+        f"{done.rows_rejected} rejected, asked again"
+    )
+    if done.differences:
+        print_table([_line(asdict(difference)) for difference in done.differences])
+    if done.rounded:
+        err.print(
+            f"{done.rounded} of them differ in their last bits alone: those of this model depend on how many rows "
+            "are scored together.",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
+    verdict = f"{done.differing} DIFFERENCES" if done.differing else "the same, bit for bit"
+    _say(f"{verdict}; certificate {done.certificate}")
 
 
 def _line(row: dict[str, object]) -> dict[str, object]:

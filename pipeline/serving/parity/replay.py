@@ -98,21 +98,7 @@ def replay(
             for group in rejected.groups(rows, api.rows):
                 comparison.rejections(api.score(group, str(score_date)))
         digests = comparison.end()
-    certificate = {
-        "run_id": run["run_id"],
-        "model_name": run["model_name"],
-        "model_version": run["model_version"],
-        "model_sha256": run["model_sha256"],
-        "code_version": api.code_version,
-        "pipeline_version": api.pipeline_version,
-        "rows_scored": comparison.rows,
-        "rows_rejected": run["rows_rejected"],
-        "differences": comparison.differing,
-        "published_sha256": digests[0],
-        "served_sha256": digests[1],
-    }
-    with engine(workspace.predictions).begin() as connection:
-        number = int(connection.execute(sa.text(_SQL["enter"]), certificate).scalar_one())
+    certificate = _certify(workspace.predictions, run, api, comparison, digests)
     return Parity(
         run["run_id"],
         job.name,
@@ -123,8 +109,28 @@ def replay(
         comparison.differing,
         comparison.rounded,
         comparison.differences,
-        number,
+        certificate,
     )
+
+
+def _certify(
+    database_url: str, run: Mapping[str, Any], api: Asked, comparison: Comparison, digests: tuple[str, str]
+) -> int:
+    """Enter what a replay came to; gives the number of the certificate."""
+    certificate = {
+        **{
+            name: run[name]
+            for name in ("run_id", "model_name", "model_version", "model_sha256", "rows_rejected")
+        },
+        "code_version": api.code_version,
+        "pipeline_version": api.pipeline_version,
+        "rows_scored": comparison.rows,
+        "differences": comparison.differing,
+        "published_sha256": digests[0],
+        "served_sha256": digests[1],
+    }
+    with engine(database_url).begin() as connection:
+        return int(connection.execute(sa.text(_SQL["enter"]), certificate).scalar_one())
 
 
 def _published(database_url: str, job: str, score_date: date) -> dict[str, Any]:

@@ -190,7 +190,7 @@ def test_a_new_pin_is_picked_up_and_no_request_is_lost_meanwhile(api: Api, publi
         document = api.client.post(f"/v1/jobs/{published.job}/score", json={"rows": [ROW]})
         assert document.status_code == 200
         versions.add((document.json()["model"]["version"], document.json()["rows"][0]["score"]))
-        return document.json()["model"]["version"] == 2
+        return bool(document.json()["model"]["version"] == 2)
 
     api.until(moved)
     assert len(versions) == 2, "each version gives its own score, and no other"

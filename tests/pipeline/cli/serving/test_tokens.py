@@ -14,7 +14,7 @@ def test_a_token_is_made_listed_and_withdrawn(home: Home, run: Command) -> None:
     login = home.server.connections["predictions_api"]
     grant = Tokens.read(login).grant(token)
     assert grant is not None
-    assert (grant.client, grant.jobs) == ("till", {job})
+    assert (grant.client, grant.jobs) == ("till", frozenset([job]))
     rows = json.loads(run("tokens", "list", "--json")[1])
     [row] = [row for row in rows if row["client"] == "till"]
     assert "token_sha256" not in row

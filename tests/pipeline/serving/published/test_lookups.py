@@ -20,7 +20,7 @@ def test_ten_thousand_look_ups_see_one_run_each_while_the_pointer_moves(home: Ho
     after = home.score(shop.job)
     now = shop.predictions().set_index("entity_id")["score"]
     scores = {before.run_id: then.to_dict(), after.run_id: now.to_dict()}
-    keys, over, moves = sorted(then.index)[:KEYS], Event(), []
+    keys, over, moves = sorted(then.index)[:KEYS], Event(), list[int]()
 
     def move() -> None:
         while not over.is_set():

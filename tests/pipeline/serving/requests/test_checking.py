@@ -144,7 +144,7 @@ def test_an_entity_that_comes_twice_in_a_request_is_rejected_where_the_job_rejec
         ("refuse", set()),
         ("reject", {(0, "entity_id", "unique"), (2, "entity_id", "unique")}),
     ):
-        policy = Policy.resolve(contract, ContractSection(unique=unique))
+        policy = Policy.resolve(contract, ContractSection.model_validate({"unique": unique}))
         checked = checking.check(batch, FLIGHTS, contract, policy, DAY)
         assert reasons(checked.rejected) == {(3, "entity_id", "null"), (4, "entity_id", "null")} | twice
     assert checked.entities == ["a", "b", "a", None, None]

@@ -50,7 +50,8 @@ def test_a_key_that_is_no_column_is_refused_with_the_nearest() -> None:
 
 def test_a_request_has_rows_and_not_too_many() -> None:
     assert rows.of({"rows": [{}]}, Limits()) == [{}]
-    for wrong in ({}, {"rows": {}}, {"rows": []}, {"rows": [1]}, None):
+    wrongs: list[object] = [{}, {"rows": {}}, {"rows": []}, {"rows": [1]}, None]
+    for wrong in wrongs:
         with pytest.raises(Refused):
             rows.of(wrong, Limits())
     with pytest.raises(Refused, match="3 rows came, and one request has 2 at most"):
