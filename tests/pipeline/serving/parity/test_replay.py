@@ -1,18 +1,32 @@
 """pipeline/serving/parity/replay.py: a published run asked again of a real API, and what differs is named."""
 
+import shutil
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from pipeline.errors import NothingToDo
+from pipeline.project import ROOT
 from pipeline.serving.parity.asking import ParityError
 from pipeline.serving.parity.replay import Parity, replay
 from tests.home import NIGHT
 from tests.pipeline.serving.api import Api, token
 from tests.pipeline.shop import Shop
 
+SAMPLE_DAY = date(2013, 7, 1)
 CERTIFICATES = "SELECT * FROM scoring.parity_certificates ORDER BY certificate_id DESC LIMIT 1"
+
+
+@pytest.fixture(scope="module")
+def published(published: Shop, sample_warehouse: str) -> Shop:
+    """The shop's job, and beside it the sample's, a date of which is published as well."""
+    for file in ("dags/flight_delay.toml", "sql/flight_delay", "models/flight_delay"):
+        source, target = ROOT / file, published.home.path / file
+        shutil.copytree(source, target) if source.is_dir() else shutil.copy(source, target)
+    published.home.score("flight_delay", SAMPLE_DAY)
+    return published
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +62,13 @@ def test_a_run_is_answered_as_it_was_published(spoilt: Shop, api: Api) -> None:
     assert certificate["certificate_id"] == done.certificate
     assert certificate["published_sha256"] == certificate["served_sha256"]
     assert (certificate["run_id"], certificate["differences"]) == (done.run_id, 0)
+
+
+def test_a_date_of_the_sample_is_answered_as_it_was_published(published: Shop, api: Api) -> None:
+    home = published.home
+    done = replay(home.workspace, home.read("flight_delay"), SAMPLE_DAY, api.url, token(home))
+    assert (done.rows_scored, done.rows_rejected, done.differing) == (966, 0, 0)
+    assert done.model == "flight_delay version 2"
 
 
 def test_what_differs_is_named_and_certified(spoilt: Shop, api: Api) -> None:
