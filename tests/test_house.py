@@ -33,6 +33,12 @@ ELSEWHERE = {
     "pipeline/scaffolding/containers.py": "tests/pipeline/scaffolding/test_repository.py",  # lays them out
     "pipeline/scaffolding/dotenv.py": "tests/local/test_dotenv.py",  # writes it
     "pipeline/scaffolding/product_file.py": "tests/pipeline/scaffolding/test_repository.py",  # runs one
+    "pipeline/serving/answers.py": "tests/pipeline/serving/test_app.py",  # gets them
+    "pipeline/serving/inference.py": "tests/pipeline/serving/test_app.py",  # asks by it
+    "pipeline/serving/metrics.py": "tests/pipeline/serving/test_app.py",  # reads them
+    "pipeline/serving/openapi.py": "tests/pipeline/serving/test_app.py",  # tries its examples
+    "pipeline/serving/parity/asking.py": "tests/pipeline/serving/parity/test_replay.py",  # asks
+    "pipeline/serving/process.py": "tests/pipeline/serving/test_server.py",  # starts two
     "pipeline/worker/forks.py": "tests/pipeline/isolation/test_workers.py",  # has it fork
     "pipeline/worker/frames.py": "tests/pipeline/contract/test_contract.py",  # asks for frames
     "pipeline/worker/landlock.py": "tests/pipeline/isolation/test_workers.py",  # tries to get out

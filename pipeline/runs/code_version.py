@@ -61,6 +61,7 @@ INDIFFERENT = (
     "runs",
     "runtime",
     "scaffolding",
+    "serving",
     "training",
     "version",
 )
