@@ -13,12 +13,15 @@ from pipeline.config.job import Job
 from pipeline.config.workspace import Workspace
 from pipeline.contract.contract import ENTITY
 from pipeline.evaluation import outcomes, scored_sample
+from pipeline.evaluation.metrics import LabelledScores
 from pipeline.evaluation.scored_sample import ScoredSample
 from pipeline.model import registry
-from pipeline.model.manifest import Manifest
+from pipeline.model.manifest import Manifest, PinnedVersion
 
 # Gives a version's scores of a sample's entities, and how many of their rows its contract rejects.
 Scores = Callable[[ScoredSample], tuple[pa.Table, int]]
+# Is called with the version that was published, and with both versions' scores of the same rows.
+Watch = Callable[[PinnedVersion, LabelledScores, LabelledScores], None]
 
 
 def compare(
@@ -28,6 +31,7 @@ def compare(
     challenger: Manifest,
     scores: Scores,
     most: int,
+    watch: Watch = lambda published, before, after: None,
 ) -> Day:
     """Compare what was published with what another version says of the same entities.
 
@@ -38,6 +42,7 @@ def compare(
         challenger: the other version.
         scores: gives its scores.
         most: rows to compare; of a larger run a sample is.
+        watch: sees the scores themselves.
 
     Raises:
         ReplayError: the versions predict different things.
@@ -55,6 +60,7 @@ def compare(
     true = outcomes.true_values(workspace, job, run["score_date"], champion, both).values
     mine = scored_sample.labelled(both, champion.manifest, true)
     theirs = scored_sample.labelled(other, champion.manifest, true)
+    watch(champion, mine, theirs)
     has = ~np.isnan(true)
     lost, won = (comparison.row_losses(labelled.where(has)) for labelled in (mine, theirs))
     groups = both.groups.filter(pa.array(has)) if both.groups.column_names else both.groups

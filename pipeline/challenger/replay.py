@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from pipeline.challenger import comparison, rescoring
 from pipeline.challenger.comparison import Comparison, Day
-from pipeline.challenger.day import compare
+from pipeline.challenger.day import Watch, compare
 from pipeline.config.job import Job
 from pipeline.config.workspace import Workspace
 from pipeline.contract.contract import ENTITY
@@ -34,7 +34,13 @@ def opened(workspace: Workspace, job: Job, version: int) -> Model:
 
 
 def day(
-    workspace: Workspace, job: Job, challenger: Model, score_date: date, *, most: int = outcomes.MAX_ROWS
+    workspace: Workspace,
+    job: Job,
+    challenger: Model,
+    score_date: date,
+    *,
+    most: int = outcomes.MAX_ROWS,
+    watch: Watch = lambda published, before, after: None,
 ) -> Day:
     """Score the published run of a date with another version, and compare both with the outcomes.
 
@@ -44,6 +50,7 @@ def day(
         challenger: another version of the job's model.
         score_date: the day whose rows were scored.
         most: rows to compare; of a larger run a sample is.
+        watch: sees the scores themselves.
 
     Raises:
         NothingToDo: no run of that score date is published.
@@ -67,7 +74,7 @@ def day(
         together = pa.Table.from_batches([batch.scores for batch in again], SCORE_SCHEMA)
         return together, sum(batch.rejected for batch in again)
 
-    return compare(workspace, job, (run, entities), challenger.manifest, scores, most)
+    return compare(workspace, job, (run, entities), challenger.manifest, scores, most, watch)
 
 
 def concluded(challenger: Model, days: Sequence[Day], rate: float) -> Comparison:

@@ -54,6 +54,7 @@ FILES = (
     "tables/estimation",
     "tables/challenger",
     "views/challenger",
+    "tables/api",
     "settings",
 )
 

@@ -1,6 +1,7 @@
 """pipeline/challenger/replay.py: another version scores a published date again, from the run's own parts."""
 
 from datetime import date, timedelta
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,7 +32,7 @@ def versions(home: Home) -> Shop:
     return shop
 
 
-def replayed(shop: Shop, version: int, score_date: date = NIGHT, **options: int) -> Day:
+def replayed(shop: Shop, version: int, score_date: date = NIGHT, **options: Any) -> Day:
     workspace, job = shop.home.workspace, shop.home.read(shop.job)
     return replay.day(workspace, job, replay.opened(workspace, job, version), score_date, **options)
 
