@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.errors import UsageError
+from pipeline.isolation import deadlines
 from pipeline.runtime import resources
 from pipeline.worker import wire
 from pipeline.worker.estimators import Answer
@@ -125,7 +126,7 @@ def patience() -> float:
     Raises:
         UsageError: SCORING_MODEL_SECONDS is no positive number.
     """
-    return _positive(SECONDS, _SECONDS)
+    return deadlines.bounded(_positive(SECONDS, _SECONDS))
 
 
 def _positive(name: str, default: float) -> float:

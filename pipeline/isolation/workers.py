@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import pyarrow as pa
 
-from pipeline.isolation import endings, forkers, messages, protections
+from pipeline.isolation import deadlines, endings, forkers, messages, protections
 from pipeline.isolation.messages import Order
 from pipeline.isolation.output import Printed
 from pipeline.plain_text import visible
@@ -66,6 +66,8 @@ class Worker:
         try:
             if self._error:
                 raise self._error
+            if deadlines.passed():
+                raise self._broken(TimeoutError())
             channel.settimeout(messages.patience())
             try:
                 wire.send(channel, {}, wire.packed(batch))
@@ -109,7 +111,12 @@ class Worker:
         """The error that this and every later call raises; the process is ended."""
         if self._error is None:
             if isinstance(error, TimeoutError):
-                self._error = endings.too_slow(self._label, messages.patience())
+                late = deadlines.passed()
+                self._error = (
+                    endings.out_of_time(self._label, late)
+                    if late
+                    else endings.too_slow(self._label, messages.patience())
+                )
             elif isinstance(error, wire.Closed | ConnectionError):
                 code = self._code()
                 printed = self._printed.last() or visible(self._forker.output() if code is None else "")

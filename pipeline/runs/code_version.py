@@ -52,6 +52,7 @@ INDIFFERENT = (
     "monitoring",
     "plain_text",
     "project",
+    "promotion",
     "provisioning",
     "punctuality",
     "recovery",

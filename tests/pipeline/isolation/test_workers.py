@@ -16,6 +16,7 @@ import pyarrow as pa
 import pytest
 
 from pipeline.errors import UsageError
+from pipeline.isolation import deadlines
 from pipeline.isolation.forkers import WorkerError
 from pipeline.isolation.workers import Worker
 from pipeline.worker.failures import EstimatorError
@@ -77,6 +78,13 @@ def test_what_takes_too_long_or_too_much_is_ended(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("SCORING_MODEL_SECONDS", "0.5")
     with pytest.raises(WorkerError, match="did not answer within 0.5 s.*Raise SCORING_MODEL_SECONDS"):
         slow.answer(ROWS)
+    monkeypatch.delenv("SCORING_MODEL_SECONDS")
+    for seconds, late in ((0.5, worker("time.sleep(60)")), (1e-9, worker("0"))):
+        with (
+            deadlines.within(seconds, "challenger.time_limit_minutes"),
+            pytest.raises(WorkerError, match="not done within .* s.*Raise challenger.time_limit_minutes"),
+        ):
+            late.answer(ROWS)
     for wrong in ("soon", "inf", "nan"):
         monkeypatch.setenv("SCORING_MODEL_SECONDS", wrong)
         with pytest.raises(UsageError, match=f"SCORING_MODEL_SECONDS='{wrong}': set it to a positive number"):
