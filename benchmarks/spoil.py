@@ -182,7 +182,7 @@ FLIGHTS_LASTING: Mapping[str, Lasting] = {
     ),
 }
 FLIGHTS_SLICED: Mapping[str, Sliced] = {
-    "seats zeroed, carrier MQ": Sliced("carrier", "MQ", "seats", partial(_times, 0.0)),
+    "seats zeroed, carrier DL": Sliced("carrier", "DL", "seats", partial(_times, 0.0)),
     "distance in km, carrier US": Sliced("carrier", "US", "distance", partial(_times, _KM)),
     "distance in km, carrier B6": Sliced("carrier", "B6", "distance", partial(_times, _KM)),
     "distance in km, carrier VX": Sliced("carrier", "VX", "distance", partial(_times, _KM)),
@@ -231,7 +231,7 @@ def in_slices(training: pd.DataFrame, slices: Sequence[str]) -> Mapping[str, Sli
     if not len(numbers.columns):
         return {}
     column = str(numbers.nunique().idxmax())
-    named_faults = {}
+    named_faults: dict[str, Sliced] = {}
     for name in slices:
         value = str(training[name].value_counts().index[1])
         where = f"{name} = {value}"

@@ -66,19 +66,16 @@ class Bins:
 
     def places(self, values: pa.Array) -> Places:
         """The bin of each value."""
-        if self.kind == "presence":
-            return values.is_null().to_numpy(zero_copy_only=False).astype(np.intp)
-        if self.kind == "values":
-            index = pc.index_in(values.cast(pa.string()), pa.array(self.values, pa.string()))
-            places: Places = pc.fill_null(index, len(self.values)).to_numpy().astype(np.intp)
-        else:
+        missing = values.is_null(nan_is_null=True).to_numpy(zero_copy_only=False)
+        if self.kind == "edges":
             numbers = values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
-            # NaN, which nulls become, sorts behind the last edge.
-            places = np.searchsorted(self.edges, numbers, side="right")
-            places[np.isnan(numbers)] = len(self.labels) - 1
-            return places
-        if values.null_count:
-            places[values.is_null().to_numpy(zero_copy_only=False)] = len(self.labels) - 1
+            inside: Places = np.searchsorted(self.edges, numbers, side="right")
+        elif self.kind == "values":
+            index = pc.index_in(values.cast(pa.string()), pa.array(self.values, pa.string()))
+            inside = pc.fill_null(index, len(self.values)).to_numpy(zero_copy_only=False).astype(np.intp)
+        else:
+            inside = np.zeros(len(values), np.intp)
+        places: Places = np.where(missing, len(self.labels) - 1, inside)
         return places
 
     def rank(self, values: pa.Array) -> Ranks:

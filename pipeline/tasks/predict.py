@@ -5,6 +5,7 @@ scored in vain, and `write` changes nothing.
 """
 
 import logging
+from collections.abc import Sequence
 
 from pipeline.config.job import Job
 from pipeline.config.workspace import Files
@@ -16,6 +17,7 @@ from pipeline.model.manifest import PinnedVersion
 from pipeline.model.scoring import ScoredBatch, scored_batches
 from pipeline.monitoring import references
 from pipeline.monitoring.profile import PROFILE_SCHEMA, SCORE, Profile
+from pipeline.monitoring.sliced import look
 from pipeline.payloads import Part, PartTask, Scored
 from pipeline.runs.code_version import require_same
 from pipeline.runtime import resources
@@ -42,7 +44,7 @@ def predict(files: Files, job: Job, work: PartTask) -> Scored:
     require_same(files, job, work)
     pinned = registry.pin(files.home, work.model_name, work.model_version, work.model_sha256)
     tolerance = Tolerance.of(job, work.part.rows)
-    return score_part(files, work, pinned, registry.load(pinned), clock, tolerance)
+    return score_part(files, work, pinned, registry.load(pinned), clock, tolerance, job.slices)
 
 
 def score_part(
@@ -52,25 +54,30 @@ def score_part(
     loaded: Model,
     clock: Clock,
     tolerance: Tolerance | None = None,
+    slices: Sequence[str] = (),
 ) -> Scored:
     """What `predict` does, with a model that is loaded already."""
     ref, number = RunRef.of(work), work.part.number
     writer, profiles = parts.PartWriter(SCORE_SCHEMA), parts.PartWriter(PROFILE_SCHEMA)
     rejected = _Rejected(tolerance)
-    bins = references.load(pinned).bins
-    profile = Profile.of(bins)
+    reference = references.load(pinned)
+    bins, grid = reference.bins, look.grid_of(reference, slices)
+    profile, sliced = Profile.of(bins), grid.read(())
     progress = Progress(log, f"part {work.part.number}: scored", work.part.rows)
     try:
         for scored in scored_batches(files.store, ref.input(number), work.part, loaded, tolerance):
             writer.write(scored.scores)
             columns = {name: scored.rows.column(name) for name in bins if name != SCORE}
-            profile += Profile.of(bins, {**columns, SCORE: scored.scores.column("score")})
+            columns[SCORE] = scored.scores.column("score")
+            profile, sliced = profile + Profile.of(bins, columns), grid.add(sliced, grid.count(columns))
             rejected.add(scored)
             progress.add(scored.rows.num_rows)
     except MemoryError as error:
         raise MemoryError(_too_little(work, error)) from error
     part = writer.save(files.store, ref.scored(number), number)
     profiles.write(profile.batch())
+    if sliced:
+        profiles.write(grid.batch(sliced))
     kept = profiles.save(files.store, ref.profile(number), number)
     refused = rejected.save(files.store, ref, number)
     resources.give_back()

@@ -88,7 +88,7 @@ def _predict(
 ) -> Scored:
     """Score a part by the model that is loaded once for all."""
     tolerance = Tolerance.of(job, work.part.rows)
-    return score_part(workspace, work, pinned, loading.result(), Clock(), tolerance)
+    return score_part(workspace, work, pinned, loading.result(), Clock(), tolerance, job.slices)
 
 
 def _pinned(workspace: Workspace, job: Job, request: RunRequest) -> PinnedVersion:

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.monitoring.bins import Bins, Counts
+from pipeline.monitoring.bins import Bins, Counts, Places
 from pipeline.monitoring.profile import PROFILE_SCHEMA
 
 # Categories of a column; the others are counted together.
@@ -101,7 +101,8 @@ def coarse(bins: Bins, counts: Counts) -> Bins:
     return replace(bins, values=tuple(bins.values[place] for place in common))
 
 
-def _places(values: pa.Array, wanted: tuple[str, ...]) -> "np.ndarray[tuple[int], np.dtype[np.intp]]":
+def _places(values: pa.Array, wanted: tuple[str, ...]) -> Places:
     """The place of each row's value; behind the last one where it is none of these."""
     index = pc.index_in(values.cast(pa.string()), pa.array(wanted, pa.string()))
-    return pc.fill_null(index, len(wanted)).to_numpy(zero_copy_only=False).astype(np.intp)
+    places: Places = pc.fill_null(index, len(wanted)).to_numpy(zero_copy_only=False).astype(np.intp)
+    return places

@@ -93,13 +93,28 @@ def look(
     return SlicedRun(rule.distances(reference, counts, rates, unusual), tuple(counts), without)
 
 
-def withheld(metrics: Mapping[str, float]) -> Iterator[str]:
-    """Why slices were not looked at, as a sentence; none where all were, or the job has none."""
+def on_page(metrics: Mapping[str, float]) -> Iterator[str]:
+    """What is said of a run's slices on its page: how far the farthest is, and which were not looked at, and why."""
+    if (farthest := metrics.get("slices_unusualness")) is not None:
+        yield f"Within the job's slices the farthest value and feature is at {farthest:.2f} times the limit."
     if without := metrics.get("slices_without_counts"):
         yield (
             f"{without:.0f} of the job's slices {'is' if without == 1 else 'are'} not looked at one by one: the "
             f"version has no counts per slice, or fewer than {rule.ENOUGH} training days."
         )
+
+
+def not_looked_at(reference: Reference, slices: Sequence[str]) -> str:
+    """Which of a job's slices will not be looked at, and what to do about it; empty where all will."""
+    without = [name for name in slices if name not in grid_of(reference, slices).values]
+    if not without:
+        return ""
+    remedy = (
+        "this version has no counts per slice: register it again with "
+        f"{' '.join(f'--slice {name}' for name in without)}"
+    )
+    few = f"that takes {rule.ENOUGH} training days, and the version has {len(reference.training_days)}"
+    return f"; drift is not looked at within {', '.join(without)}, as {remedy if rule.enough(reference) else few}"
 
 
 def _in_words(distance: SliceDistance) -> str:

@@ -187,4 +187,5 @@ def psi(counts: Counts, training: Counts) -> Floats:
 
 def _largest(values: Floats) -> Floats:
     """The largest along the first axis, apart from NaN; below all numbers where there is none."""
-    return np.where(np.isfinite(values), values, -np.inf).max(axis=0, initial=-np.inf)
+    largest: Floats = np.where(np.isfinite(values), values, -np.inf).max(axis=0, initial=-np.inf)
+    return largest

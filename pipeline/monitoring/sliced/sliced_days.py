@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.errors import UsageError
 from pipeline.monitoring import bins as binning
-from pipeline.monitoring.bins import Bins, Counts
+from pipeline.monitoring.bins import Bins, Counts, Places
 from pipeline.monitoring.sliced.grid import Grid, coarse
 
 # Of a slice so many values are looked at, those with most training rows.
@@ -22,8 +21,6 @@ MAX_SLICE_VALUES = 24
 # A longer text is no name of a group.
 _LONGEST = 100
 _NUMBERS = np.dtype("<i4")
-
-Places = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True, eq=False)
