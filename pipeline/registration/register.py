@@ -91,9 +91,7 @@ class Registration:
         if self.threshold is not None and not 0 <= self.threshold <= 1:
             raise UsageError(f"threshold {self.threshold}: a probability is from 0 to 1.")
         if self.slices and self.night_column is None:
-            raise UsageError(
-                "--slice: drift is held against training days. Name their column: --night-column."
-            )
+            raise UsageError("--slice: drift is held against training days. Name their --night-column.")
         if self.trusted and self.settings.format != "skops":
             raise UsageError(f"{self.artefact}: only a .skops file has types to trust. Leave --trust out.")
         if self.classes and self.settings.format in ("joblib", "skops"):

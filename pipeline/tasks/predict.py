@@ -58,27 +58,19 @@ def score_part(
 ) -> Scored:
     """What `predict` does, with a model that is loaded already."""
     ref, number = RunRef.of(work), work.part.number
-    writer, profiles = parts.PartWriter(SCORE_SCHEMA), parts.PartWriter(PROFILE_SCHEMA)
+    writer, profile = parts.PartWriter(SCORE_SCHEMA), _Profile(pinned, slices)
     rejected = _Rejected(tolerance)
-    reference = references.load(pinned)
-    bins, grid = reference.bins, look.grid_of(reference, slices)
-    profile, sliced = Profile.of(bins), grid.read(())
     progress = Progress(log, f"part {work.part.number}: scored", work.part.rows)
     try:
         for scored in scored_batches(files.store, ref.input(number), work.part, loaded, tolerance):
             writer.write(scored.scores)
-            columns = {name: scored.rows.column(name) for name in bins if name != SCORE}
-            columns[SCORE] = scored.scores.column("score")
-            profile, sliced = profile + Profile.of(bins, columns), grid.add(sliced, grid.count(columns))
+            profile.add(scored)
             rejected.add(scored)
             progress.add(scored.rows.num_rows)
     except MemoryError as error:
         raise MemoryError(_too_little(work, error)) from error
     part = writer.save(files.store, ref.scored(number), number)
-    profiles.write(profile.batch())
-    if sliced:
-        profiles.write(grid.batch(sliced))
-    kept = profiles.save(files.store, ref.profile(number), number)
+    kept = profile.save(files.store, ref, number)
     refused = rejected.save(files.store, ref, number)
     resources.give_back()
     log.info("part %s: %s rows scored", part.number, part.rows)
@@ -100,6 +92,30 @@ def _too_little(work: PartTask, error: MemoryError) -> str:
         f"to score it: {error}. Lower extract.rows_per_part in the job file (a batch has "
         f"{parts.ROWS_PER_GROUP} rows at most), let fewer tasks share the machine, or give it more memory."
     )
+
+
+class _Profile:
+    """Collects what a part's rows and scores look like, in all and by value of the slices that the version knows."""
+
+    def __init__(self, pinned: PinnedVersion, slices: Sequence[str]) -> None:
+        reference = references.load(pinned)
+        self._bins, self._grid = reference.bins, look.grid_of(reference, slices)
+        self._whole, self._sliced = Profile.of(self._bins), self._grid.read(())
+
+    def add(self, scored: ScoredBatch) -> None:
+        """Count a batch."""
+        columns = {name: scored.rows.column(name) for name in self._bins if name != SCORE}
+        columns[SCORE] = scored.scores.column("score")
+        self._whole += Profile.of(self._bins, columns)
+        self._sliced = self._grid.add(self._sliced, self._grid.count(columns))
+
+    def save(self, store: str, ref: RunRef, number: int) -> Part:
+        """Save it beside the part's scores, for `log_metrics`."""
+        writer = parts.PartWriter(PROFILE_SCHEMA)
+        writer.write(self._whole.batch())
+        if self._sliced:
+            writer.write(self._grid.batch(self._sliced))
+        return writer.save(store, ref.profile(number), number)
 
 
 class _Rejected:

@@ -28,7 +28,7 @@ class Grid:
 
     Attributes:
         bins: by column.
-        values: by slice its values, as text; rows with another, or with none, are not counted.
+        values: by slice its values, as text; rows with another, or with none, are counted together behind them.
     """
 
     bins: Mapping[str, Bins]
@@ -53,16 +53,15 @@ class Grid:
         return replace(self, values={name: each for name, each in self.values.items() if name in slices})
 
     def count(self, columns: Mapping[str, pa.Array]) -> dict[str, Counts]:
-        """How many of these rows have which value and stand in which bin: by slice, of shape (values, bins)."""
-        counts = {name: np.zeros((len(each), self.width), np.int64) for name, each in self.values.items()}
+        """How many of these rows have which value and stand in which bin: by slice, of shape (values + 1, bins)."""
+        counts = self._nothing()
         rows = {name: _places(columns[name], each) for name, each in self.values.items()}
         for name, bins in self.bins.items() if counts else ():
             places, width = bins.places(columns[name]), len(bins.labels)
             for sliced, row in rows.items():
-                # The rows without a value that is looked at come last, and are left out.
-                many = len(self.values[sliced])
-                inside = np.bincount(row * width + places, minlength=(many + 1) * width)
-                counts[sliced][:, self.places[name]] = inside.reshape(-1, width)[:many]
+                many = len(self.values[sliced]) + 1
+                inside = np.bincount(row * width + places, minlength=many * width)
+                counts[sliced][:, self.places[name]] = inside.reshape(many, width)
         return counts
 
     def add(self, one: SliceCounts, other: SliceCounts) -> dict[str, Counts]:
@@ -78,7 +77,7 @@ class Grid:
 
     def read(self, batches: Iterable[pa.RecordBatch]) -> dict[str, Counts]:
         """The counts that were stored; none of a slice that was not."""
-        counts = {name: np.zeros((len(each), self.width), np.int64) for name, each in self.values.items()}
+        counts = self._nothing()
         for batch in batches:
             stored = batch.column("slice_column") if "slice_column" in batch.schema.names else ()
             for place, name in enumerate(stored):
@@ -86,6 +85,9 @@ class Grid:
                     numbers = batch.column("counts")[place].values.to_numpy()
                     counts[name.as_py()] = numbers.reshape(counts[name.as_py()].shape)
         return counts
+
+    def _nothing(self) -> dict[str, Counts]:
+        return {name: np.zeros((len(each) + 1, self.width), np.int64) for name, each in self.values.items()}
 
 
 def coarse(bins: Bins, counts: Counts) -> Bins:

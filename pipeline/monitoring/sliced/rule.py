@@ -1,8 +1,9 @@
 """Is the run unusual in one value of a slice? Compared with what training's own days do there, at a stated rate.
 
 A fault in one carrier's rows moves no column of all rows, for these are few; within the carrier it moves everything. So
-each column is looked at within each value of the job's slices that has rows enough. The rows of one value are few, and
-shares of few rows are apart by chance: they are drawn towards the training's by as many rows as a value needs at least.
+each column is looked at within each value of the job's slices that has rows enough. A distance is the PSI to what is
+expected there: the training's shares, moved as the run's other rows moved. Shares of few rows are apart by chance, and
+are drawn towards these.
 
 How large such a PSI may be differs from value to value and from column to column. So each is held against the farthest
 training day of that value and column. By which factor the next day exceeds that, somewhere among all of them, the
@@ -31,8 +32,8 @@ LEAST_ROWS = 20
 _SMALL_PSI = 0.1
 # Of fewer training days the farthest is exceeded too often.
 ENOUGH = 60
-# Neighbouring days are alike: a week of them knows as much as one day.
-_ALIKE = 7
+# Neighbouring days are alike: two weeks of them know as much as one day.
+_ALIKE = 14
 
 Bools = npt.NDArray[np.bool_]
 
@@ -127,7 +128,7 @@ def _of(
     training, farthest = reference.slices.counts(name).sum(axis=0), cells.farthest
     for place, column in enumerate(cells.columns):
         at = grid.places[column]
-        psis, rows = psi(counts[:, at], training[:, at]), counts[:, at].sum(axis=1)
+        psis, rows = psi(counts[:, at], training[:, at]), counts[:-1, at].sum(axis=1)
         for number in np.flatnonzero(cells.enough[:, place] & (rows >= LEAST_ROWS)):
             if column not in unusual:
                 far = float(farthest[number, place])
@@ -146,7 +147,7 @@ def _of(
 def _limit(reference: Reference, names: tuple[str, ...], alone: float, rate: float) -> float:
     """By which factor the distances of so many training days exceed the farthest of the others."""
     block = blocks(len(reference.training_days))
-    largest = np.ones(len(block))
+    largest = np.full(len(block), -np.inf)
     for name in names:
         cells = _cells(reference, name, alone)
         psis = np.where(cells.enough, cells.psis, np.nan)
@@ -154,7 +155,9 @@ def _limit(reference: Reference, names: tuple[str, ...], alone: float, rate: flo
             inside, outside = block == number, block != number
             beyond = (psis[inside] + _SMALL_PSI) / (_largest(psis[outside]) + _SMALL_PSI)
             largest[inside] = np.fmax(largest[inside], _largest(beyond.reshape(len(beyond), -1).T))
-    return float(np.exp(max(next_beyond(np.log(largest), rate, len(block) / _ALIKE), 0)))
+    # A day that has no value with rows enough says nothing.
+    factors = np.log(largest[largest > 0])
+    return float(np.exp(max(next_beyond(factors, rate, len(block) / _ALIKE), 0))) if len(factors) else np.inf
 
 
 @lru_cache(maxsize=32)
@@ -166,10 +169,10 @@ def _cells(reference: Reference, name: str, alone: float) -> _Cells:
     ordinary = dict(
         zip(reference.counts, (drift.training_unusualness(reference, alone) <= 1).T, strict=False)
     )
-    psis = np.full((*counts.shape[:2], len(columns)), np.nan)
+    psis = np.full((len(counts), counts.shape[1] - 1, len(columns)), np.nan)
     for place, column in enumerate(columns):
         here = counts[:, :, grid.places[column]]
-        looked_at = (here.sum(axis=-1) >= LEAST_ROWS) & ordinary[column][:, None]
+        looked_at = (here[:, :-1].sum(axis=-1) >= LEAST_ROWS) & ordinary[column][:, None]
         for number in range(block[-1] + 1):
             inside = block == number
             distance = psi(here[inside], here[~inside].sum(axis=0))
@@ -178,11 +181,33 @@ def _cells(reference: Reference, name: str, alone: float) -> _Cells:
 
 
 def psi(counts: Counts, training: Counts) -> Floats:
-    """Population stability index along the last axis, of shares that are drawn towards the training's."""
-    there = (training + 0.5) / (training.sum(axis=-1, keepdims=True) + 0.5 * training.shape[-1])
-    here = (counts + LEAST_ROWS * there) / (counts.sum(axis=-1, keepdims=True) + LEAST_ROWS)
-    index: Floats = ((here - there) * np.log(here / there)).sum(axis=-1)
+    """How far the rows of each value are from what is expected of them: population stability index.
+
+    Expected are the training's shares, moved as the run's other rows moved from theirs: what befell all rows alike,
+    such as a season, is no fault of a slice. Shares of few rows are drawn towards what is expected.
+
+    Args:
+        counts: of shape (..., values + 1, bins).
+        training: of shape (values + 1, bins).
+
+    Returns:
+        of shape (..., values).
+    """
+    own, others = counts[..., :-1, :], counts.sum(axis=-2, keepdims=True) - counts[..., :-1, :]
+    usual, of_others = (
+        (each + 0.5) / (each.sum(axis=-1, keepdims=True) + 0.5 * each.shape[-1])
+        for each in (training[:-1], training.sum(axis=0) - training[:-1])
+    )
+    expected = usual * _drawn(others, of_others) / of_others
+    expected /= expected.sum(axis=-1, keepdims=True)
+    here = _drawn(own, expected)
+    index: Floats = ((here - expected) * np.log(here / expected)).sum(axis=-1)
     return index
+
+
+def _drawn(counts: Counts, expected: Floats) -> Floats:
+    shares: Floats = (counts + LEAST_ROWS * expected) / (counts.sum(axis=-1, keepdims=True) + LEAST_ROWS)
+    return shares
 
 
 def _largest(values: Floats) -> Floats:

@@ -36,9 +36,9 @@ class SlicedDays:
     packed: Mapping[str, bytes]
 
     def counts(self, name: str) -> Counts:
-        """The counts of a slice, of shape (days, values, bins)."""
+        """The counts of a slice, of shape (days, values + 1, bins)."""
         numbers = np.frombuffer(zlib.decompress(self.packed[name]), _NUMBERS)
-        by_bin = numbers.reshape(len(self.grid.values[name]), self.grid.width, -1)
+        by_bin = numbers.reshape(len(self.grid.values[name]) + 1, self.grid.width, -1)
         return np.moveaxis(by_bin, -1, 0).astype(np.int64)
 
     @classmethod
@@ -104,6 +104,6 @@ def _most_common(values: pa.Array) -> tuple[str, ...]:
 
 
 def pack(counts: Counts) -> bytes:
-    """The counts of a slice, of shape (days, values, bins), compressed."""
+    """The counts of a slice, of shape (days, values + 1, bins), compressed."""
     # The days of a bin side by side: they are alike, and take half the room.
     return zlib.compress(np.moveaxis(counts, 0, -1).astype(_NUMBERS).tobytes())

@@ -1,6 +1,7 @@
 """Training days with counts per slice, which the tests of slices share."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from pipeline.contract.infer import infer
 from pipeline.model.manifest import Manifest
 from pipeline.monitoring import references
 from pipeline.monitoring.references import Reference
+from pipeline.monitoring.sliced.sliced_days import NOTHING
 from tests.pipeline.monitoring.training import few_by_phone
 
 FEATURES = ["amount", "visits", "channel", "member"]
@@ -30,6 +32,12 @@ def sliced(phone_nights: pd.DataFrame) -> Reference:
     columns = infer(phone_nights[FEATURES], FEATURES).columns
     manifest = Manifest.model_construct(task="binary", columns=columns, outcome=None)
     return references.build(phone_nights, manifest, "night", "unseen", ("channel", "member"))
+
+
+@pytest.fixture
+def unsliced(sliced: Reference) -> Reference:
+    """The same, of a version that was registered before there were slices."""
+    return replace(sliced, slices=NOTHING)
 
 
 def columns_of(rows: pd.DataFrame) -> Mapping[str, pa.Array]:

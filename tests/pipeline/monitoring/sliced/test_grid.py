@@ -49,6 +49,16 @@ def test_each_value_has_the_profile_of_its_own_rows() -> None:
                 )
 
 
+def test_rows_of_no_such_value_are_counted_together_behind_them() -> None:
+    counts = GRID.count(columns(rows(300)))
+    assert {name: int(each[:, GRID.places["note"]].sum()) for name, each in counts.items()} == {
+        "shop": 300,
+        "open": 300,
+    }
+    assert counts["shop"][-1].sum() > 0
+    assert counts["open"][-1].sum() == 0
+
+
 def test_parts_add_up_to_the_run_and_are_read_as_they_were_stored() -> None:
     frame = rows(200)
     added = GRID.add(GRID.count(columns(frame[:70])), GRID.count(columns(frame[70:])))

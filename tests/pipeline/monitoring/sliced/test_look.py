@@ -57,14 +57,14 @@ def test_a_fault_in_one_slice_is_told_from_register_to_the_page(
     assert "1 of the job's slices is not looked at one by one: the version has no counts" in page
 
 
-def test_a_version_without_counts_is_told_how_to_get_them(sliced: Reference, reference: Reference) -> None:
+def test_a_version_without_counts_is_told_how_to_get_them(sliced: Reference, unsliced: Reference) -> None:
     assert not_looked_at(sliced, ["channel", "member"]) == ""
-    assert not_looked_at(reference, ["channel", "member"]) == (
+    assert not_looked_at(unsliced, ["channel", "member"]) == (
         "; drift is not looked at within channel, member, as this version has no counts per slice: register it again "
         "with --slice channel --slice member"
     )
-    assert grid_of(reference, ["channel"]).values == {}
-    seen = look(reference, ["channel"], {}, 0.05, ((), ()))
+    assert grid_of(unsliced, ["channel"]).values == {}
+    seen = look(unsliced, ["channel"], {}, 0.05, ((), ()))
     assert seen == SlicedRun(without=("channel",))
     assert seen.findings(GateSection()) == ()
     assert list(on_page(seen.metrics())) != list(on_page({})) == []

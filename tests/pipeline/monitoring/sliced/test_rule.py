@@ -56,6 +56,12 @@ def test_nights_without_a_fault_are_seldom_called_unusual(sliced: Reference) -> 
     assert sum(flagged) <= 2  # at 0.5 % a third one comes once in 1,000 times
 
 
+def test_what_befalls_all_rows_alike_is_no_fault_of_a_slice(sliced: Reference) -> None:
+    rows = night()
+    warmer = rows.assign(amount=rows["amount"] + 15)
+    assert not any(each.unusual for each in distances(sliced, warmer))
+
+
 @pytest.mark.parametrize("days", [rule.ENOUGH - 1, rule.ENOUGH])
 def test_few_training_days_say_too_little(sliced: Reference, days: int) -> None:
     assert rule.enough(replace(sliced, training_days=sliced.training_days[:days])) == (days == rule.ENOUGH)

@@ -21,13 +21,13 @@ def test_the_values_of_each_day_are_read_as_they_were_counted(
     counts = again.slices.counts("channel")
     at = again.slices.grid.places["visits"]
     by_day = phone_nights.groupby(["night", "channel"]).size().unstack()
-    assert counts[:, :, at].sum(axis=2).tolist() == by_day[["phone", "shop", "web"]].to_numpy().tolist()
+    assert counts[:, :-1, at].sum(axis=2).tolist() == by_day[["phone", "shop", "web"]].to_numpy().tolist()
     assert counts[:, :, at].sum(axis=1).tolist() == sliced.counts["visits"].tolist()
 
 
-def test_a_version_that_was_registered_before_has_none(reference: Reference) -> None:
-    assert b'"slices"' not in reference.content()
-    assert Reference.read(reference.content()).slices.packed == {}
+def test_a_version_that_was_registered_before_has_none(unsliced: Reference) -> None:
+    assert b'"slices"' not in unsliced.content()
+    assert Reference.read(unsliced.content()).slices.packed == {}
 
 
 def count(values: list[str]) -> SlicedDays:
