@@ -137,7 +137,7 @@ def _open(
 ) -> tuple[Any, tuple[dict[str, str], dict[str, str]], surroundings.Carried]:
     """The estimator of an artefact, what it depends on, and what the version brings along of that."""
     origin = str(registration.artefact)
-    own = surroundings.own_modules(registration.code)
+    own = source.own_modules(registration.code)
     with surroundings.importable(registration.code):
         estimator, modules = open_estimator(content, origin, registration.settings)
     requirements = requirements_of(modules, origin, surroundings.names(own))

@@ -52,6 +52,7 @@ INDIFFERENT = (
     "monitoring",
     "plain_text",
     "project",
+    "promotion",
     "provisioning",
     "punctuality",
     "recovery",
@@ -60,6 +61,7 @@ INDIFFERENT = (
     "runs",
     "runtime",
     "scaffolding",
+    "serving",
     "training",
     "version",
 )

@@ -52,6 +52,9 @@ FILES = (
     "views/late_data",
     "tables/quality",
     "tables/estimation",
+    "tables/challenger",
+    "views/challenger",
+    "tables/api",
     "settings",
 )
 
