@@ -49,14 +49,14 @@ class Registration:
         nights: Parquet file of the training rows, whole training days, to be profiled and not kept; else the reference.
         night_column: its column with the day of each row, so that a run can be compared with the training days.
         score_column: its column with scores of models that had not seen the row's day.
+        slices: features within whose values drift is looked at, where there is a night column.
         classes: labels of the classes in the order of the probabilities, where the artefact has none.
         trusted: types that a file of skops may have, beside those that skops trusts.
         source: what the artefact was copied from, such as a version in MLflow's registry.
         code: a folder with modules that the artefact needs and no distribution has; the version brings them along.
 
     Raises:
-        UsageError: a name is no lower-case word, the threshold is no probability, or the artefact's format has no use
-            for `classes` or `trusted`.
+        UsageError: a name is no lower-case word, the threshold no probability, or an option lacks what it needs.
     """
 
     name: str
@@ -72,6 +72,7 @@ class Registration:
     nights: Path | None = None
     night_column: str | None = None
     score_column: str | None = None
+    slices: Collection[str] = ()
     classes: Sequence[str] = ()
     trusted: Collection[str] = ()
     source: str = ""
@@ -89,6 +90,8 @@ class Registration:
             _check_word("alias", self.alias)
         if self.threshold is not None and not 0 <= self.threshold <= 1:
             raise UsageError(f"threshold {self.threshold}: a probability is from 0 to 1.")
+        if self.slices and self.night_column is None:
+            raise UsageError("--slice: drift is held against training days. Name their --night-column.")
         if self.trusted and self.settings.format != "skops":
             raise UsageError(f"{self.artefact}: only a .skops file has types to trust. Leave --trust out.")
         if self.classes and self.settings.format in ("joblib", "skops"):
@@ -117,18 +120,16 @@ def register(home: Path, registration: Registration) -> PinnedVersion:
         raise ModelError(
             f"{registration.reference}: no rows. The reference is a sample of the training rows."
         )
-    whole = rows
-    if registration.nights is not None:
-        whole = reference.read_rows(source.read(registration.nights), registration.nights)
+    nights = registration.nights
+    whole = rows if nights is None else reference.read_rows(source.read(nights), nights)
     manifest = _manifest(registration, files, requirements, estimator, rows, whole)
-    manifest = manifest.model_copy(update=carried.recorded)
-    manifest = probe(Model(manifest, estimator), rows, registration.artefact)
+    model = Model(manifest.model_copy(update=carried.recorded), estimator)
+    manifest = probe(model, rows, registration.artefact)
     columns = (registration.night_column, registration.score_column)
-    profiles = references.build(whole, manifest, *columns)
+    profiles = references.build(whole, manifest, *columns, registration.slices)
     profile = replace(profiles, losses=day_losses(whole, rows, manifest, *columns)).content()
     manifest = manifest.model_copy(update={"profile_sha256": sha256(profile)})
-    files = {**files, PROFILE: profile}
-    return save(home, manifest, files, registration.card, registration.alias)
+    return save(home, manifest, {**files, PROFILE: profile}, registration.card, registration.alias)
 
 
 def _open(
@@ -160,7 +161,6 @@ def _manifest(
         or reference.window(whole, registration.night_column)
         or (None, None)
     )
-    libraries, modules = requirements
     return Manifest(
         name=registration.name,
         version=0,
@@ -174,8 +174,8 @@ def _manifest(
         training_start=start,
         training_end=end,
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        libraries=libraries,
-        modules=modules,
+        libraries=requirements[0],
+        modules=requirements[1],
         metrics=dict(registration.metrics),
         columns=contract.columns,
         golden_rows=reference.golden_rows(rows, contract),
