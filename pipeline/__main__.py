@@ -15,6 +15,7 @@ import typer
 
 from pipeline.cli import analysts, evaluate, inspect, maintenance, new, recovery, runs, score, setup
 from pipeline.cli.console import FAILED, HELD, USAGE, Command, Commands, err, fail
+from pipeline.cli.retraining import commands as retraining
 from pipeline.databases import postgres_errors
 from pipeline.errors import NothingToDo, ScoringError, UsageError, named, unwritable
 from pipeline.runs.publications import Held
@@ -60,6 +61,9 @@ for command in (
     evaluate.outcomes,
     evaluate.recheck,
     evaluate.replay,
+    retraining.train,
+    retraining.candidates,
+    retraining.adopt,
     maintenance.prune,
     maintenance.erase,
     recovery.rebuild,

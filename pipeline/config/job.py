@@ -39,6 +39,7 @@ from pipeline.config.sections import (
     TrackingSection,
     WriteSection,
 )
+from pipeline.config.training_section import TrainingSection
 from pipeline.errors import UsageError
 
 
@@ -118,6 +119,7 @@ class Job(Section):
     outcomes: OutcomesSection | None = None
     promise: PromiseSection | None = None
     ready: ReadySection | None = None
+    training: TrainingSection | None = None
     sha256: str = Field(description="digest of the job file, kept with every run")
 
     @field_validator("end_date")
@@ -159,6 +161,13 @@ class Job(Section):
                 "has no wait_hours, and the job no [promise] until which it could wait. Add one of them"
             )
         return ready
+
+    @field_validator("training")
+    @classmethod
+    def _with_outcomes(cls, training: TrainingSection | None, info: Info) -> TrainingSection | None:
+        if training and info.data.get("outcomes", ...) is None:
+            raise ValueError("has no outcomes to train on. Add a section [outcomes]")
+        return training
 
     @property
     def zone(self) -> ZoneInfo:

@@ -38,6 +38,7 @@ DECISIVE = (
 # The others: what notifies, shows, measures, keeps and removes.
 INDIFFERENT = (
     "__main__",
+    "candidates",
     "challenger",
     "cli",
     "embedded",
@@ -57,6 +58,7 @@ INDIFFERENT = (
     "recovery",
     "registration",
     "reports",
+    "retraining",
     "runs",
     "runtime",
     "scaffolding",

@@ -31,6 +31,7 @@ DROP FUNCTION scoring.lock_quality, scoring.enter_quality;
 DROP TABLE scoring.quality_incidents;
 DROP FUNCTION scoring.replace_outcome_bins;
 DROP TABLE scoring.outcome_bins;
+DROP TABLE scoring.model_candidates;
 """
 RIGHTS = """
 GRANT SELECT ON scoring.predictions, scoring.latest_predictions TO scoring_writer, scoring_job_analyst;

@@ -52,6 +52,7 @@ FILES = (
     "views/late_data",
     "tables/quality",
     "tables/estimation",
+    "tables/candidates",
     "settings",
 )
 
