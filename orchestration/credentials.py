@@ -53,6 +53,11 @@ TASKS: Mapping[str, Need] = {
     "decide": Need(("warehouse", "predictions", "predictions_approver", "alerts", "mlflow"), "approver"),
     "fallback": Need(("warehouse", "predictions", "alerts")),
     "measure": Need(("warehouse", "predictions", "alerts", "mlflow")),
+    "begin_training": Need(("predictions", "alerts")),
+    "extract_training": Need(("warehouse", "predictions", "alerts")),
+    "train": Need(queue="model"),
+    "register_candidate": Need(("predictions", "alerts")),
+    "note_training": Need(("predictions", "alerts")),
     "prune": Need(("predictions_janitor",), "janitor"),
     "inspect": Need(("predictions", "alerts")),
 }

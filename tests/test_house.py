@@ -24,8 +24,10 @@ ELSEWHERE = {
     "local/airflow.py": "tests/e2e/test_airflow.py",  # starts a real Airflow
     "local/metadata_database.py": "tests/e2e/test_airflow.py",  # which it is made for
     "local/rest.py": "tests/e2e/test_nights.py",  # asks a real Airflow
+    "pipeline/candidates/alarms.py": "tests/dags/training/test_steps.py",  # an alarm that begins a training
     "pipeline/isolation/endings.py": "tests/pipeline/isolation/test_workers.py",  # has a process end in each way
     "pipeline/isolation/messages.py": "tests/pipeline/isolation/test_workers.py",  # sends them
+    "pipeline/retraining/run.py": "tests/pipeline/cli/retraining/test_commands.py",  # types it
     "pipeline/scaffolding/containers.py": "tests/pipeline/scaffolding/test_repository.py",  # lays them out
     "pipeline/scaffolding/dotenv.py": "tests/local/test_dotenv.py",  # writes it
     "pipeline/scaffolding/product_file.py": "tests/pipeline/scaffolding/test_repository.py",  # runs one
@@ -33,6 +35,7 @@ ELSEWHERE = {
     "pipeline/worker/frames.py": "tests/pipeline/contract/test_contract.py",  # asks for frames
     "pipeline/worker/landlock.py": "tests/pipeline/isolation/test_workers.py",  # tries to get out
     "pipeline/worker/models.py": "tests/pipeline/isolation/test_workers.py",  # asks one
+    "pipeline/worker/programs.py": "tests/pipeline/isolation/test_programs.py",  # runs some
     "pipeline/worker/protection.py": "tests/pipeline/isolation/test_workers.py",  # tries to get out
     "plugins/scoring_numbers.py": "tests/deploy/test_numbers.py",  # asks a server of its own
     "plugins/scoring_pages.py": "tests/e2e/test_pages.py",  # looks at them in a browser

@@ -9,7 +9,7 @@ from pipeline.model.manifest import PinnedVersion
 from tests.home import Home, shop_model, shop_rows
 from tests.pipeline.evaluation.shop import bought
 
-FIRST, DAYS, LAST = date(2024, 3, 1), 12, date(2024, 3, 12)
+FIRST, DAYS, LAST = date(2024, 3, 1), 8, date(2024, 3, 8)
 CODE = """
 from sklearn.compose import make_column_transformer
 from sklearn.linear_model import LogisticRegression

@@ -1,4 +1,4 @@
-"""pipeline/cli/retraining/commands.py: a candidate is trained, listed and adopted, from the command line to the files."""
+"""pipeline/cli/retraining/commands.py: a candidate is trained, listed and adopted."""
 
 import json
 
@@ -19,19 +19,24 @@ def typed(*words: object) -> str:
 def test_a_candidate_is_trained_listed_and_adopted(home: Home) -> None:
     job, models = open_training(home), sorted((home.path / "models").rglob("*"))
     printed = typed("train", job, LAST)
-    assert f"of {job}: trained on 456 rows from {FIRST} to {LAST}, by training/shop.py:train" in printed
-    assert "(3 folds, 12 dates)" in printed
-    assert "Beside the champion, version 1, on 12 dates that it was not trained on, 456 rows:" in printed
+    assert f"of {job}: trained on 304 rows from {FIRST} to {LAST}, by training/shop.py:train" in printed
+    assert "(3 folds, 8 dates)" in printed
+    assert "Beside the champion, version 1, on 8 dates that it was not trained on, 304 rows:" in printed
     assert sorted((home.path / "models").rglob("*")) == models
     [row] = json.loads(typed("candidates", job, "--json"))
-    assert (row["status"], row["rows"], row["job"]) == ("candidate", 456, job)
+    assert (row["status"], row["rows"], row["job"]) == ("candidate", 304, job)
     assert f"{FIRST} to {LAST}" in typed("candidates")
     before = (home.path / "models" / "shop" / "versions.toml").read_text()
     printed = typed("adopt", job, row["number"])
-    assert f"candidate {row['number']} is shop version 2, pinned to {row['files']['model.joblib']['sha256']}" in printed
+    assert (
+        f"candidate {row['number']} is shop version 2, pinned to {row['files']['model.joblib']['sha256']}"
+        in printed
+    )
     pins, aliases = registry.versions(home.path, "shop")
     assert (sorted(pins), aliases) == ([1, 2], {"champion": 1})
-    added = set((home.path / "models" / "shop" / "versions.toml").read_text().splitlines()) - set(before.splitlines())
+    added = set((home.path / "models" / "shop" / "versions.toml").read_text().splitlines()) - set(
+        before.splitlines()
+    )
     assert added == {f'2 = "{pins[2]}"'}
     version = registry.load(registry.resolve(home.path, "shop", "", 2))
     assert version.manifest.source == f"candidate {row['number']} of job {job}"
