@@ -18,7 +18,7 @@ def drafted(home: Home, job: str = "shop", **changed: Any) -> Draft:
     names = (manifest.artefact, REFERENCE, PROFILE)
     files = content.put("shop", {name: (pinned.folder / name).read_bytes() for name in names})
     values = {
-        **{name: "0" * 64 for name in ("data_sha256", "query_sha256", "outcomes_sha256", "code_sha256", "job_sha256")},
+        **dict.fromkeys(("data_sha256", "query_sha256", "outcomes_sha256", "code_sha256", "job_sha256"), "0" * 64),
         "job": job, "model": "shop", "manifest": manifest.model_dump_json(), "card": "# A card\n", "files": files,
         "training_start": date(2024, 1, 1), "training_end": date(2024, 1, 31), "rows": 400, "query": "SELECT 1",
         "function": "training.py:train", "code_version": "0" * 16, "evaluation": EVALUATION,

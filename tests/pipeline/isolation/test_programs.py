@@ -1,4 +1,4 @@
-"""pipeline/isolation/programs.py: a program over a team's own code gives files, or a reason; and reaches nothing else."""
+"""pipeline/isolation/programs.py: a program over a team's code gives files, or a reason, and reaches nothing else."""
 
 from pathlib import Path
 
