@@ -1,6 +1,6 @@
 """pipeline/retraining/rows.py: each date's rows as a run reads them, with the outcomes in the type of their query."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,37 +10,44 @@ import pytest
 from pipeline.retraining import rows
 from pipeline.retraining.team_code import RetrainingError
 from tests.home import Home
-from tests.pipeline.retraining.shop import DAYS, FIRST, LAST, configure, open_training
+from tests.pipeline.retraining.shop import LAST, configure, open_training
 
 
 def test_rows_have_their_outcome_and_a_digest_that_is_the_same_again(home: Home, tmp_path: Path) -> None:
     name = open_training(home)
+    configure(home, name, "window_days = 8", "window_days = 3")
     job, path = home.read(name), tmp_path / "rows.parquet"
     read = rows.read(home.workspace, job, LAST, path)
     table = pq.read_table(path)
-    assert (read.first, read.last, read.rows, read.labelled) == (FIRST, LAST, 40 * DAYS, 38 * DAYS)
-    assert table["bought"].type == pa.bool_()
-    assert table["bought"].null_count == 2 * DAYS
+    assert (read.first, read.last, read.rows, read.labelled) == (LAST - timedelta(days=2), LAST, 120, 114)
+    assert (table["bought"].type, table["bought"].null_count) == (pa.bool_(), 6)
     assert rows.read(home.workspace, job, LAST, path) == read
     assert "SELECT entity_id" in read.query
     # As of the job's own midnight: in New York it is still the 19th.
     assert rows.last_date(job, datetime(2024, 3, 20, 2, tzinfo=UTC)) == date(2024, 3, 16)
+
+
+def test_rows_that_cannot_be_trained_on_are_refused(home: Home, tmp_path: Path) -> None:
+    name = open_training(home)
+    configure(
+        home,
+        name,
+        "window_days = 8\nminimum_rows = 100\nfolds = 3",
+        "window_days = 2\nminimum_rows = 100\nfolds = 2",
+    )
     outcomes = home.path / "sql" / f"{name}_outcomes.sql"
     text = outcomes.read_text()
-    outcomes.write_text(f"{text} UNION ALL {text}")
-    with pytest.raises(RetrainingError, match=f"gives an entity more than one row on {FIRST}. Give one row"):
-        rows.read(home.workspace, job, LAST, path)
-    outcomes.write_text(text.replace("bought", "bought AS sold"))
-    with pytest.raises(
-        RetrainingError, match="column 'bought', the outcome, is missing. It has entity_id, .*sold"
+    for written, message in (
+        (
+            f"{text} UNION ALL {text}",
+            f"gives an entity more than one row on {LAST - timedelta(days=1)}. Give one row",
+        ),
+        (text.replace("bought", "bought AS sold"), "column 'bought', the outcome, is missing. It has .*sold"),
+        (text, "76 rows from .* have an outcome, and training.minimum_rows is 100"),
     ):
-        rows.read(home.workspace, job, LAST, path)
-    outcomes.write_text(text)
-    configure(home, name, "minimum_rows = 100", "minimum_rows = 1000")
-    with pytest.raises(
-        RetrainingError, match="304 rows from .* have an outcome, and training.minimum_rows is 1000"
-    ):
-        rows.read(home.workspace, home.read(name), LAST, path)
+        outcomes.write_text(written)
+        with pytest.raises(RetrainingError, match=message):
+            rows.read(home.workspace, home.read(name), LAST, tmp_path / "rows.parquet")
 
 
 def test_a_job_that_says_nothing_of_it_is_refused(home: Home) -> None:
