@@ -61,36 +61,7 @@ def build(job: Job, training: TrainingSection, days: int) -> DAG:
         tags=["scoring", "training", job.owner],
         default_args=task_defaults(job, days),
     ) as dag:
-        # The function is a team's own code: it holds no credential, and another task says that it failed.
-        apart: Json = {
-            "queue": credentials.TASKS["train"].queue,
-            "on_failure_callback": hand_over_failure(job, days),
-        }
-
-        @task
-        def extract_training(**context: Any) -> Json:
-            """Read the window's rows as a run reads a score date's, with their outcomes."""
-            return steps.extract(job, context, days)
-
-        @task(**apart)
-        def train(read: Json, **context: Any) -> Json:
-            """Train a candidate and its folds, try it as a version is tried, and compare it with the champion."""
-            return steps.train(job, context, read)
-
-        @task
-        def register_candidate(draft: Json, **context: Any) -> int:
-            """Enter the candidate."""
-            return steps.register(job, context, draft)
-
-        @task(trigger_rule=TriggerRule.ONE_FAILED)
-        def note_training(**context: Any) -> None:
-            """Tell people why the training failed where its task could not, and remove its rows."""
-            failure.note(job, context, days)
-
-        read: Any = extract_training()
-        draft: Any = train(read)
-        register_candidate(draft)  # a last task: it is what makes a run red that has failed
-        [read, draft] >> note_training()
+        tasks(job, days)
     dag.params["score_date"] = Param(
         None,
         type=["null", "string"],
@@ -101,6 +72,40 @@ def build(job: Job, training: TrainingSection, days: int) -> DAG:
         f"due, in {job.timezone}.",
     )
     return dag
+
+
+def tasks(job: Job, days: int) -> None:
+    """The tasks that train."""
+    # The function is a team's own code: it holds no credential, and another task says that it failed.
+    apart: Json = {
+        "queue": credentials.TASKS["train"].queue,
+        "on_failure_callback": hand_over_failure(job, days),
+    }
+
+    @task
+    def extract_training(**context: Any) -> Json:
+        """Read the window's rows as a run reads a score date's, with their outcomes."""
+        return steps.extract(job, context, days)
+
+    @task(**apart)
+    def train(read: Json, **context: Any) -> Json:
+        """Train a candidate and its folds, try it as a version is tried, and compare it with the champion."""
+        return steps.train(job, context, read)
+
+    @task
+    def register_candidate(draft: Json, **context: Any) -> int:
+        """Enter the candidate."""
+        return steps.register(job, context, draft)
+
+    @task(trigger_rule=TriggerRule.ONE_FAILED)
+    def note_training(**context: Any) -> None:
+        """Tell people why the training failed where its task could not, and remove its rows."""
+        failure.note(job, context, days)
+
+    read: Any = extract_training()
+    draft: Any = train(read)
+    register_candidate(draft)  # a last task: it is what makes a run red that has failed
+    [read, draft] >> note_training()
 
 
 def schedule_of(

@@ -1,4 +1,4 @@
-"""orchestration/training/alarm.py and dags/training.py: who has a DAG that trains, and what begins it."""
+"""dags/training.py: who has a DAG that trains, and what begins it."""
 
 import shutil
 
