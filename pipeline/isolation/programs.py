@@ -15,7 +15,6 @@ from typing import Any
 
 from pipeline.isolation import forkers, messages, places
 from pipeline.isolation.output import Printed
-from pipeline.runtime import resources
 from pipeline.worker import protection, wire
 from pipeline.worker.failures import EstimatorError, Failure
 
@@ -69,7 +68,6 @@ def run(program: Program, content: Path) -> dict[str, bytes]:
         **messages.surroundings(program.code, places.module_folders(), places.readable(())),
         "program": program.function,
         "settings": dict(program.settings),
-        "threads": resources.share(),
     }
     with contextlib.ExitStack() as stack:
         session, channel, output = _begin(stack, forker, content)

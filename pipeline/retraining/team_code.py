@@ -95,6 +95,6 @@ def _raised(error: Exception, what: str, folder: Path) -> RetrainingError:
     ]
     at = f", in line {frames[-1].lineno} of {Path(frames[-1].filename).name}" if frames else ""
     return RetrainingError(
-        f"{what}: {type(error).__name__}: {error}{at}. Correct it. It runs without network and credentials, and "
-        "imports what lies beside it or is installed."
+        f"{what}: {type(error).__name__}: {error}{at}. Correct it. It runs in one process, without network and "
+        "credentials, and imports what lies beside it or is installed."
     )

@@ -6,7 +6,8 @@ the order and imported here, so that what a model's process needs stays as littl
 
 import importlib
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from pipeline.worker import protection, wire
@@ -17,17 +18,17 @@ def run(order: Mapping[str, Any], descriptors: Sequence[int]) -> None:
     """Run a program and send the files that it returns.
 
     Args:
-        order: `program`, as module:function; `settings`, what it takes beside the file; `threads`, how many processors
-            it may compute with; and what `protection.begin` takes.
+        order: `program`, as module:function; `settings`, what it takes beside the file; and what `protection.begin`
+            takes.
         descriptors: where it writes what it prints, the file, and the channel for the answer.
     """
     output, content, channel = descriptors
     protection.begin(order, output)
     with socket.socket(fileno=channel) as answers, open(content, "rb") as file:
         try:
-            _use_processors(order["threads"])
             module, _, name = order["program"].partition(":")
-            files = getattr(importlib.import_module(module), name)(order["settings"], file)
+            with _one_thread():
+                files = getattr(importlib.import_module(module), name)(order["settings"], file)
         except BaseException as error:  # noqa: BLE001 - a team's own code may raise anything
             wire.send(answers, {"failure": Failure.of(error).message()})
             return
@@ -35,9 +36,15 @@ def run(order: Mapping[str, Any], descriptors: Sequence[int]) -> None:
         wire.send(answers, {"files": sizes}, b"".join(files.values()))
 
 
-def _use_processors(number: int) -> None:
-    from threadpoolctl import (
-        threadpool_limits,
-    )  # an environment of a model's own may lack it, and runs no program
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Have joblib and what it computes with take one thread, whatever `n_jobs` says.
 
-    threadpool_limits(number)
+    Joblib's own threads and processes share semaphores in /dev/shm, which is closed here: others keep theirs there.
+    """
+    import joblib  # an environment of a model's own may lack these, and runs no program
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(1)
+    with joblib.parallel_config(backend="sequential"):
+        yield
