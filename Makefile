@@ -67,7 +67,7 @@ lock: ## pin all requirements again, with hashes (needs uv)
 	$(COMPILE) docs/requirements.in -o docs/requirements.txt
 
 pins: ## pin the containers' images by digest (needs docker-buildx and the registry)
-	@python3 -m local.pins
+	@python3 -m deploy.pins
 
 sbom: $(STAMP) ## what production installs, as CycloneDX, in .local/sbom.json
 	@mkdir -p .local

@@ -1,4 +1,4 @@
-"""What must be there before the first night: schema, sample, model; and where the predictions are read."""
+"""What must be there before the first night: schema and sample; and where the predictions are read."""
 
 import os
 import signal
@@ -26,7 +26,7 @@ def server(place: Place, tell: Tell) -> Embedded:
 
 
 def prepare(place: Place, running: Embedded, tell: Tell) -> None:
-    """Migrate the predictions, enter the jobs' retention, load the sample, verify the model; what is there stays.
+    """Migrate the predictions, enter the jobs' retention, load the sample; what is there stays.
 
     A database that the environment names is left alone, unless it names its owner's connection too.
 
@@ -34,19 +34,14 @@ def prepare(place: Place, running: Embedded, tell: Tell) -> None:
         ScoringError: one of them failed.
     """
     from pipeline.maintenance import retention_days
-    from pipeline.model import registry
     from pipeline.provisioning import migrate, sample
 
-    job = loader.find(place.dags, JOB)
     if uri := owner("predictions", running):
         tell(f"predictions database at revision {migrate.migrate(uri)}")
         retention_days.enter(uri, loader.read_all(place.dags)[0])
     if uri := owner("warehouse", running):
         rows = sample.load(uri, lambda table, count: tell(f"loading {table}: {count:,} rows"))
         tell(f"sample warehouse: {rows['flights']:,} flights")
-    pinned = registry.resolve(place.home, job.model.name, job.model.alias)
-    registry.load(pinned)
-    tell(f"model {pinned.manifest.name} version {pinned.manifest.version} verified")
 
 
 def owner(conn_id: str, running: Embedded, environ: Mapping[str, str] = os.environ) -> str | None:

@@ -55,8 +55,8 @@ def items(
     if facts and facts.error:
         broken.append(Item("bad", job, "", "broken job file", facts.error, (), "scoring jobs"))
     late = {promise.score_date: promise for promise in promises if promise.is_late}
-    measured = [day.score_date for day in days if day.outcomes]
-    newest = {day.score_date for day in days[-1:]} | set(measured[-1:])
+    looked_at_again = [day.score_date for day in days if day.outcomes or day.late]
+    newest = {day.score_date for day in days[-1:]} | set(looked_at_again[-1:])
     dated = [
         item
         for place, day in enumerate(days)

@@ -29,6 +29,7 @@ class DaySummary:
         score_mean: of the run's scores, where it came that far.
         findings: what its gate found unusual.
         outcomes: figures of its outcomes, once they are known, and their alarms.
+        late: rows new, gone and changed when its source was last read again; None where it was not.
         as_before: words of its alarms that are no news: groups differ as they did not long ago.
     """
 
@@ -52,6 +53,7 @@ class DaySummary:
     score_mean: float | None
     findings: Sequence[Mapping[str, str]]
     outcomes: Mapping[str, float]
+    late: Mapping[str, int] | None = None
     as_before: frozenset[str] = frozenset()
 
     @property
@@ -67,8 +69,12 @@ class DaySummary:
 
     @property
     def alarms(self) -> list[Alarm]:
-        """What its gate and its outcomes ask to look at."""
-        return [*alarms.of_findings(self.findings), *alarms.of_outcomes(self.outcomes)]
+        """What its gate, its outcomes and its source ask to look at."""
+        return [
+            *alarms.of_findings(self.findings),
+            *alarms.of_outcomes(self.outcomes),
+            *alarms.of_late(self.late),
+        ]
 
     @property
     def news(self) -> list[Alarm]:

@@ -56,7 +56,7 @@ SELECT tries.job, tries.score_date, tries.run_id, tries.status, tries.served_by,
        CASE WHEN tries.last_failed_run_id > tries.run_id THEN tries.last_failed_run_id END AS failed_run_id,
        tries.decided_by, tries.started_at, tries.model_name, tries.model_version,
        coalesce(other.trigger, tries.trigger) AS trigger, score.value AS score_mean, tries.findings,
-       coalesce(measured.outcomes, '{}') AS outcomes
+       coalesce(measured.outcomes, '{}') AS outcomes, CASE WHEN tries.shown THEN late.counts END AS late
 FROM tries LEFT JOIN scoring.run_metrics AS score ON score.run_id = tries.run_id AND score.metric = 'score_mean'
 -- What waits for a person, or failed after what analysts see, is what somebody has to know of.
 LEFT JOIN scoring.scoring_runs AS other
@@ -69,6 +69,11 @@ LEFT JOIN LATERAL (
           AND (one.metric ~ '_gap:|(^|_)alarms?(:|$)'
                OR one.metric IN ('in_sample', 'roc_auc', 'log_loss', 'accuracy', 'rmse', 'quality_evidence'))
 ) AS measured ON true
+LEFT JOIN LATERAL (
+    SELECT jsonb_build_object('rows_new', seen.rows_new, 'rows_gone', seen.rows_gone,
+                              'rows_changed', seen.rows_changed) AS counts
+    FROM scoring.late_data AS seen WHERE seen.run_id = tries.run_id
+) AS late ON true
 WHERE tries.place = 1
 ORDER BY tries.job, tries.score_date
 

@@ -59,6 +59,13 @@ FAILED: dict[str, Any] = {"status": "failed", "shown": False, "status_reason": "
         ({"served_by": "champion_previous"}, "warn", "a fallback is served", "", None),
         ({"findings": [FINDING]}, "warn", "to check", "3 rows", "scoring show 7"),
         ({"outcomes": {"loss_alarm": 1.0}}, "warn", "to check", "outcomes: loss alarm is 1", None),
+        (
+            {"late": {"rows_new": 12, "rows_gone": 0, "rows_changed": 3}},
+            "warn",
+            "to check",
+            "the source gives other rows than were scored: 3 changed, 0 gone, 12 new",
+            "scoring show 7",
+        ),
     ],
 )
 def test_every_state_has_its_word_its_reason_and_its_command(
@@ -98,6 +105,13 @@ def test_alarms_of_outcomes_are_news_until_later_outcomes_are_known() -> None:
     quiet: dict[str, Any] = {"outcomes": {"loss_alarm": 0.0}}
     assert [item.days for item in items("shop", [day(**alarmed), day(1)], [], None, LINKS)] == ["2024-03-01"]
     assert items("shop", [day(**alarmed), day(1, **quiet), day(2)], [], None, LINKS) == []
+
+
+def test_late_data_are_news_until_the_source_of_a_later_date_was_read_again() -> None:
+    late: dict[str, Any] = {"late": {"rows_new": 1, "rows_gone": 0, "rows_changed": 0}}
+    same: dict[str, Any] = {"late": {"rows_new": 0, "rows_gone": 0, "rows_changed": 0}}
+    assert [item.days for item in items("shop", [day(**late), day(1)], [], None, LINKS)] == ["2024-03-01"]
+    assert items("shop", [day(**late), day(1, **same), day(2)], [], None, LINKS) == []
 
 
 @pytest.mark.parametrize(

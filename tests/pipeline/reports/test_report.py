@@ -392,3 +392,5 @@ def test_late_data_stand_on_the_page_of_the_run_that_analysts_see(shop: Shop) ->
     assert "gave 100 rows. 8 changed, 0 gone, 0 new." in text
     assert f"scoring score {shop.job} {NIGHT}" in text
     assert text.index("visits 8") < text.index("amount 7")
+    [day] = queries.days(shop.home.server.connections["analyst"], [shop.job])
+    assert [alarm.word for alarm in day.news] == ["late data"]

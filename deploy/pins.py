@@ -1,4 +1,4 @@
-"""Pin the images of the compose files and of the Dockerfile by digest: `python3 -m local.pins`.
+"""Pin the images of the compose files and of the Dockerfile by digest: `python3 -m deploy.pins`.
 
 A tag may lead to other bytes tomorrow, a digest never does. Each image is asked for where it comes from, by
 `docker buildx imagetools inspect` with your login and your mirrors, and its digest is written behind its tag, for you

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from local.pins import FILES, images
+from deploy.pins import FILES, images
 
 ROOT = Path(__file__).resolve().parents[2]
 OLD, NEW = "a" * 64, "b" * 64
@@ -17,7 +17,7 @@ OLD, NEW = "a" * 64, "b" * 64
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """The files that name images, and the command."""
-    for file in (*FILES, "local/pins.py"):
+    for file in (*FILES, "deploy/pins.py"):
         (tmp_path / file).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / file, tmp_path / file)
     return tmp_path
@@ -31,7 +31,7 @@ def pins(checkout: Path, docker: str | None) -> subprocess.CompletedProcess[str]
         (programs / "docker").write_text(f"#!/bin/sh\n{docker}\n")
         (programs / "docker").chmod(0o755)
     return subprocess.run(
-        [sys.executable, "-S", "-m", "local.pins"],
+        [sys.executable, "-S", "-m", "deploy.pins"],
         cwd=checkout, env={"PATH": str(programs)},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
