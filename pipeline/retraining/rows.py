@@ -166,10 +166,9 @@ def _joined(features: Path, results: Path, outcome: str, query: str, of_outcomes
         )
     known = pd.MultiIndex.from_frame(labels.select(_KEY).to_pandas())
     if not known.is_unique:
-        entity, day = known[known.duplicated()][0]
+        again = labels.select(_KEY).slice(int(known.duplicated().argmax()), 1).to_pylist()[0]
         raise RetrainingError(
-            f"{of_outcomes} gives an entity more than one row on {day.date()}. Give one row an entity.",
-            private=[str(entity)],
+            f"{of_outcomes} gives an entity more than one row on {again[SCORE_DATE].date()}. Give one row an entity."
         )
     places = known.get_indexer(pd.MultiIndex.from_frame(rows.select(_KEY).to_pandas()))
     taken = labels[outcome].combine_chunks().take(pa.array(places, mask=np.asarray(places) < 0))

@@ -82,7 +82,8 @@ def test_a_training_that_fails_is_told_in_its_place_and_leaves_no_row(
     )
     shutil.copy(ROOT / "dags" / "training.py", home.path / "dags")
     dag = load(home).dags[f"{name}-training"]
-    dag.task_dict["train"].on_failure_callback[0]({**asked, "ti": ti, "exception": raised.value})  # type: ignore[index]
+    task: Any = dag.task_dict["train"]
+    task.on_failure_callback[0]({**asked, "ti": ti, "exception": raised.value})
     assert web.got == []
     failure.note(job, {**asked, "ti": ti}, 3)
     [posted] = web.got
