@@ -17,6 +17,8 @@ Last = Annotated[
         help="The last score date to be trained on. Else the newest one whose outcomes are there.",
     ),
 ]
+# What the list shows of each, where it has it.
+_FIGURES = ("log_loss", "brier", "roc_auc", "mae", "rmse")
 Number = Annotated[int, typer.Argument(metavar="CANDIDATE", help="The candidate's number.", min=1)]
 
 
@@ -65,7 +67,11 @@ def candidates(
                 "job": each.job,
                 "trained on": f"{each.training_start} to {each.training_end}",
                 "rows": each.rows,
-                **{name: f"{value:.4f}" for name, value in list(each.evaluation["candidate"].items())[:3]},
+                **{
+                    figure: f"{value:.4f}"
+                    for figure in _FIGURES
+                    if (value := each.evaluation["candidate"].get(figure)) is not None
+                },
                 "status": f"version {each.adopted_as}" if each.adopted_as else each.status,
                 "artefact": each.files[each.numbered.artefact].sha256[:12],
                 "created": each.created_at.astimezone(UTC).isoformat(timespec="minutes"),

@@ -41,7 +41,7 @@ def test_the_tasks_make_a_candidate_and_leave_no_row(
     job = home.read(name := open_training(home, training='schedule = "0 5 * * 1"'))
     asked = asked_for(name)
     read = carried(steps.extract(job, asked, 3))
-    assert (read["last"], read["labelled"]) == (str(LAST), 304)
+    assert (read["last"], read["labelled"]) == (str(LAST), 152)
     assert len(rows_left(home)) == 1
     uri = home.workspace.predictions
     with monkeypatch.context() as bare:  # as in a worker of the queue `model`

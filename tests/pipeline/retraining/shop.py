@@ -9,7 +9,7 @@ from pipeline.model.manifest import PinnedVersion
 from tests.home import Home, shop_model, shop_rows
 from tests.pipeline.evaluation.shop import bought
 
-FIRST, DAYS, LAST = date(2024, 3, 1), 8, date(2024, 3, 8)
+FIRST, DAYS, LAST = date(2024, 3, 1), 4, date(2024, 3, 4)
 CODE = """
 from sklearn.compose import make_column_transformer
 from sklearn.linear_model import LogisticRegression
@@ -33,7 +33,7 @@ delay_days = 3
 function = "training/shop.py:train"
 window_days = {days}
 minimum_rows = 100
-folds = 3
+folds = 2
 {training}
 """
 
@@ -45,10 +45,10 @@ def open_training(home: Home, *, code: str = CODE, training: str = "", seen: boo
         home: where it is.
         code: of the training function.
         training: further keys of [training].
-        seen: whether the champion was trained on the last four of the dates, and on none of the others.
+        seen: whether the champion was trained on the last two of the dates, and on none of the others.
     """
     model, reference = shop_model()
-    window = (LAST - timedelta(days=3), LAST) if seen else (date(2023, 1, 1), date(2023, 6, 30))
+    window = (LAST - timedelta(days=1), LAST) if seen else (date(2023, 1, 1), date(2023, 6, 30))
     champion(home, model, reference, window)
     days = [shop_rows(40, seed).assign(day=FIRST + timedelta(days=seed)) for seed in range(DAYS)]
     rows = pd.concat(days, ignore_index=True)

@@ -15,7 +15,7 @@ from tests.pipeline.retraining.shop import LAST, configure, open_training
 
 def test_rows_have_their_outcome_and_a_digest_that_is_the_same_again(home: Home, tmp_path: Path) -> None:
     name = open_training(home)
-    configure(home, name, "window_days = 8", "window_days = 3")
+    configure(home, name, "window_days = 4", "window_days = 3")
     job, path = home.read(name), tmp_path / "rows.parquet"
     read = rows.read(home.workspace, job, LAST, path)
     table = pq.read_table(path)
@@ -29,12 +29,7 @@ def test_rows_have_their_outcome_and_a_digest_that_is_the_same_again(home: Home,
 
 def test_rows_that_cannot_be_trained_on_are_refused(home: Home, tmp_path: Path) -> None:
     name = open_training(home)
-    configure(
-        home,
-        name,
-        "window_days = 8\nminimum_rows = 100\nfolds = 3",
-        "window_days = 2\nminimum_rows = 100\nfolds = 2",
-    )
+    configure(home, name, "window_days = 4", "window_days = 2")
     outcomes = home.path / "sql" / f"{name}_outcomes.sql"
     text = outcomes.read_text()
     for written, message in (

@@ -33,7 +33,7 @@ def test_each_way_to_fail_is_said(home: Home, tmp_path: Path) -> None:
         KILLED, "was killed, as the system does where memory runs out"
     )
     fail(NOTHING, "nothing was trained: model.joblib: NoneType is neither a classifier nor a regressor")
-    configure(home, name, "folds = 3", "folds = 3\ntime_limit_minutes = 0.02")
+    configure(home, name, "folds = 2", "folds = 2\ntime_limit_minutes = 0.02")
     fail(HANGS, "took more than 0.02 minutes, and was ended. Correct training/shop.py:train, or raise")
     other = TrainingRows(**{**read.model_dump(), "sha256": "0" * 64})
     with pytest.raises(RetrainingError, match="are not those that were read"):

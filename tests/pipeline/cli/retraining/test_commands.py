@@ -19,12 +19,12 @@ def typed(*words: object) -> str:
 def test_a_candidate_is_trained_listed_and_adopted(home: Home) -> None:
     job, models = open_training(home), sorted((home.path / "models").rglob("*"))
     printed = typed("train", job, LAST)
-    assert f"of {job}: trained on 304 rows from {FIRST} to {LAST}, by training/shop.py:train" in printed
-    assert "(3 folds, 8 dates)" in printed
-    assert "Beside the champion, version 1, on 8 dates that it was not trained on, 304 rows:" in printed
+    assert f"of {job}: trained on 152 rows from {FIRST} to {LAST}, by training/shop.py:train" in printed
+    assert "(2 folds, 4 dates)" in printed
+    assert "Beside the champion, version 1, on 4 dates that it was not trained on, 152 rows:" in printed
     assert sorted((home.path / "models").rglob("*")) == models
     [row] = json.loads(typed("candidates", job, "--json"))
-    assert (row["status"], row["rows"], row["job"]) == ("candidate", 304, job)
+    assert (row["status"], row["rows"], row["job"]) == ("candidate", 152, job)
     assert f"{FIRST} to {LAST}" in typed("candidates")
     before = (home.path / "models" / "shop" / "versions.toml").read_text()
     printed = typed("adopt", job, row["number"])
