@@ -1,5 +1,6 @@
 """The commands of models that are trained again: train a candidate, list candidates, adopt one."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -18,7 +19,7 @@ Last = Annotated[
     ),
 ]
 # What the list shows of each, where it has it.
-_FIGURES = ("log_loss", "brier", "roc_auc", "mae", "rmse")
+_FIGURES = ("log_loss", "roc_auc", "rmse")
 Number = Annotated[int, typer.Argument(metavar="CANDIDATE", help="The candidate's number.", min=1)]
 
 
@@ -67,11 +68,7 @@ def candidates(
                 "job": each.job,
                 "trained on": f"{each.training_start} to {each.training_end}",
                 "rows": each.rows,
-                **{
-                    figure: f"{value:.4f}"
-                    for figure in _FIGURES
-                    if (value := each.evaluation["candidate"].get(figure)) is not None
-                },
+                "out of fold": _figures(each.evaluation["candidate"]),
                 "status": f"version {each.adopted_as}" if each.adopted_as else each.status,
                 "artefact": each.files[each.numbered.artefact].sha256[:12],
                 "created": each.created_at.astimezone(UTC).isoformat(timespec="minutes"),
@@ -95,6 +92,10 @@ def adopt(name: JobName, number: Number) -> None:
         f"{version.folder}: candidate {number} is {manifest.label}, pinned to {manifest.sha256}\n"
         f"Review and commit models/{manifest.name}. The alias {job.model.alias} has not moved."
     )
+
+
+def _figures(values: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {values[name]:.4f}" for name in _FIGURES if name in values)
 
 
 def _say(text: str) -> None:

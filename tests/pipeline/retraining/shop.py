@@ -5,7 +5,6 @@ from datetime import date, timedelta
 
 import pandas as pd
 
-from pipeline.model.manifest import PinnedVersion
 from tests.home import Home, shop_model, shop_rows
 from tests.pipeline.evaluation.shop import bought
 
@@ -38,18 +37,17 @@ folds = 2
 """
 
 
-def open_training(home: Home, *, code: str = CODE, training: str = "", seen: bool = False) -> str:
+def open_training(home: Home, *, code: str = CODE, training: str = "") -> str:
     """A job with 40 rows a day, one in twenty of which has no outcome yet; returns its name.
 
     Args:
         home: where it is.
         code: of the training function.
         training: further keys of [training].
-        seen: whether the champion was trained on the last two of the dates, and on none of the others.
     """
     model, reference = shop_model()
-    window = (LAST - timedelta(days=1), LAST) if seen else (date(2023, 1, 1), date(2023, 6, 30))
-    champion(home, model, reference, window)
+    earlier = (date(2023, 1, 1), date(2023, 6, 30))
+    home.model("shop", model, reference, outcome="bought", training_window=earlier)
     days = [shop_rows(40, seed).assign(day=FIRST + timedelta(days=seed)) for seed in range(DAYS)]
     rows = pd.concat(days, ignore_index=True)
     results = [bought(day, seed).assign(day=day["day"].to_numpy()) for seed, day in enumerate(days)]
@@ -65,11 +63,6 @@ def open_training(home: Home, *, code: str = CODE, training: str = "", seen: boo
     path.write_text(path.read_text() + SECTIONS.format(job=job, days=DAYS, training=training))
     write_code(home, code)
     return job
-
-
-def champion(home: Home, model: object, reference: pd.DataFrame, window: tuple[date, date]) -> PinnedVersion:
-    """Register the champion, which was trained on some dates."""
-    return home.model("shop", model, reference, outcome="bought", training_window=window)
 
 
 def write_code(home: Home, code: str) -> None:

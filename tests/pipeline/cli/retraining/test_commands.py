@@ -25,7 +25,9 @@ def test_a_candidate_is_trained_listed_and_adopted(home: Home) -> None:
     assert sorted((home.path / "models").rglob("*")) == models
     [row] = json.loads(typed("candidates", job, "--json"))
     assert (row["status"], row["rows"], row["job"]) == ("candidate", 152, job)
-    assert f"{FIRST} to {LAST}" in typed("candidates")
+    listed = typed("candidates")
+    assert f"{FIRST} to {LAST}" in listed
+    assert f"log_loss {row['evaluation']['candidate']['log_loss']:.4f}" in listed
     before = (home.path / "models" / "shop" / "versions.toml").read_text()
     printed = typed("adopt", job, row["number"])
     assert (
