@@ -15,6 +15,7 @@ import typer
 
 from pipeline.cli import analysts, evaluate, inspect, maintenance, new, recovery, runs, score, setup
 from pipeline.cli.console import FAILED, HELD, USAGE, Command, Commands, err, fail
+from pipeline.cli.models import versions
 from pipeline.cli.retraining import commands as retraining
 from pipeline.databases import postgres_errors
 from pipeline.errors import NothingToDo, ScoringError, UsageError, named, unwritable
@@ -39,6 +40,8 @@ for command in (
     setup.sample,
     setup.register,
     setup.sign,
+    versions.promote,
+    versions.card,
     setup.jobs,
     setup.check,
     analysts.grant_analyst,

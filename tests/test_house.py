@@ -26,8 +26,12 @@ ELSEWHERE = {
     "local/metadata_database.py": "tests/e2e/test_airflow.py",  # which it is made for
     "local/rest.py": "tests/e2e/test_nights.py",  # asks a real Airflow
     "pipeline/candidates/alarms.py": "tests/dags/training/test_steps.py",  # an alarm that begins a training
+    "pipeline/challenger/day.py": "tests/pipeline/challenger/test_replay.py",  # replays one
+    "pipeline/challenger/rescoring.py": "tests/pipeline/challenger/test_replay.py",  # scores again
+    "pipeline/isolation/deadlines.py": "tests/pipeline/isolation/test_workers.py",  # lets one pass
     "pipeline/isolation/endings.py": "tests/pipeline/isolation/test_workers.py",  # has a process end in each way
     "pipeline/isolation/messages.py": "tests/pipeline/isolation/test_workers.py",  # sends them
+    "pipeline/monitoring/first_run/evidence.py": "tests/pipeline/monitoring/first_run/test_record.py",  # keeps it
     "pipeline/retraining/run.py": "tests/pipeline/cli/retraining/test_commands.py",  # types it
     "pipeline/scaffolding/containers.py": "tests/pipeline/scaffolding/test_repository.py",  # lays them out
     "pipeline/scaffolding/dotenv.py": "tests/local/test_dotenv.py",  # writes it
@@ -53,7 +57,7 @@ WIDE = {"local": 16}
 MOST_FILES, MOST_LINES, MANY_LINES, MOST_LONG_FILES = 12, 250, 200, 10
 MOST_FUNCTION_LINES, MOST_PARAMETERS = 40, 7
 # A Typer command: its parameters are the options that a person types, and its lines their help.
-TYPED = {"pipeline/cli/setup.py register"}
+TYPED = {"pipeline/cli/setup.py register", "pipeline/cli/models/versions.py promote"}
 
 
 def name_of(path: Path) -> str:

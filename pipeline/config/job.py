@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, Field, field_validator
 from pydantic import ValidationInfo as Info
 
+from pipeline.config.challenger_section import ChallengerSection
 from pipeline.config.contract_section import ContractSection
 from pipeline.config.fields import (
     BUSINESS_COLUMNS,
@@ -119,6 +120,7 @@ class Job(Section):
     outcomes: OutcomesSection | None = None
     promise: PromiseSection | None = None
     ready: ReadySection | None = None
+    challenger: ChallengerSection | None = None
     training: TrainingSection | None = None
     sha256: str = Field(description="digest of the job file, kept with every run")
 
@@ -161,6 +163,16 @@ class Job(Section):
                 "has no wait_hours, and the job no [promise] until which it could wait. Add one of them"
             )
         return ready
+
+    @field_validator("challenger")
+    @classmethod
+    def _another_alias(cls, challenger: ChallengerSection | None, info: Info) -> ChallengerSection | None:
+        model = info.data.get("model")
+        if challenger and model and challenger.alias == model.alias:
+            raise ValueError(
+                f"names the alias {model.alias!r} of the version that is published. Name another one"
+            )
+        return challenger
 
     @field_validator("training")
     @classmethod

@@ -108,7 +108,7 @@ def register(home: Path, registration: Registration) -> PinnedVersion:
             feature is not known when a run scores: the outcome, a copy of it, a time after the score date.
         ContractError: the reference lacks a feature, or holds values that no model takes.
     """
-    own = surroundings.own_modules(registration.code)
+    own = source.own_modules(registration.code)
     manifest, files = prepare(registration, own)
     manifest, files = surroundings.carry(manifest, files, own, str(registration.artefact))
     return save(home, manifest, files, registration.card, registration.alias)

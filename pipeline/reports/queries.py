@@ -51,6 +51,7 @@ class Record:
         previous: the score date before that has a run, and the number of the run that analysts see, else its last.
         following: the one after.
         late: how its source differed when it was last read again; None where it was not.
+        challenger: what its challenger made of the same rows; None where it had none.
     """
 
     run: Row
@@ -66,6 +67,7 @@ class Record:
     previous: Neighbour | None
     following: Neighbour | None
     late: Row | None
+    challenger: Row | None = None
 
 
 def record(database_url: str, run_id: int) -> Record:
@@ -87,6 +89,7 @@ def record(database_url: str, run_id: int) -> Record:
         for profile in connection.execute(sa.text(_SQL["profiles"]), values):
             profiles.setdefault(profile.column_name, {})[profile.label] = profile.rows
         late = connection.execute(sa.text(_SQL["late"]), values).mappings().one_or_none()
+        beside = connection.execute(sa.text(_SQL["challenger"]), values).mappings().one_or_none()
         return Record(
             run=dict(run),
             parts=details["ledger"],
@@ -101,6 +104,7 @@ def record(database_url: str, run_id: int) -> Record:
             previous=_neighbour(connection, dict(run), _SQL["previous"]),
             following=_neighbour(connection, dict(run), _SQL["following"]),
             late=dict(late) if late else None,
+            challenger=dict(beside) if beside else None,
         )
 
 

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from pipeline.contract.contract import ENTITY, SCORE_DATE
 from pipeline.model.artifact import open_estimator
 from pipeline.model.loaded_model import Floats
-from pipeline.registration import register, surroundings
+from pipeline.registration import register, source, surroundings
 from pipeline.registration.estimator import features, task_and_classes
 from pipeline.registration.register import Registration
 from pipeline.retraining import folds
@@ -56,8 +56,7 @@ def fit(settings: Mapping[str, Any], file: BinaryIO) -> dict[str, bytes]:
     _sample(rows, whole, outcome).drop(columns=ENTITY).to_parquet(_REFERENCE, compression="zstd")
     score = values if values.ndim == 1 else values[:, 1] if values.shape[1] == 2 else values.max(axis=1)
     rows.drop(columns=ENTITY).assign(**{OUT_OF_FOLD: score}).to_parquet(_DATES)
-    own = surroundings.own_modules(folder)
-    carried = _needs(own)
+    carried = _needs(folder)
     registration = Registration(
         settings["model"],
         _ARTEFACT,
@@ -71,7 +70,7 @@ def fit(settings: Mapping[str, Any], file: BinaryIO) -> dict[str, bytes]:
         score_column=OUT_OF_FOLD,
         code=folder if carried else None,
     )
-    manifest, files = register.prepare(registration, own if carried else ())
+    manifest, files = register.prepare(registration, source.own_modules(registration.code))
     table = pa.table({str(place): column for place, column in enumerate(np.atleast_2d(values.T))})
     scores = io.BytesIO()
     pq.write_table(table, scores)
@@ -133,8 +132,9 @@ def _sample(rows: pd.DataFrame, whole: pd.DataFrame, outcome: str) -> pd.DataFra
     return pd.concat([reference, rows.loc[sorted(others)]]) if others else reference
 
 
-def _needs(own: Mapping[str, bytes]) -> bool:
+def _needs(folder: Path) -> bool:
     """Whether the artefact is made of the team's own modules, which a version then brings along."""
     registration_settings = Registration("model", _ARTEFACT, _REFERENCE).settings
     _, modules = open_estimator(_ARTEFACT.read_bytes(), str(_ARTEFACT), registration_settings)
-    return bool({module.partition(".")[0] for module in modules} & surroundings.names(own))
+    own = surroundings.names([path.name for path in folder.iterdir()])
+    return bool({module.partition(".")[0] for module in modules} & own)

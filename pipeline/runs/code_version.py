@@ -53,6 +53,7 @@ INDIFFERENT = (
     "monitoring",
     "plain_text",
     "project",
+    "promotion",
     "provisioning",
     "punctuality",
     "recovery",

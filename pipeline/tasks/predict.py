@@ -15,6 +15,7 @@ from pipeline.model.loaded_model import Model
 from pipeline.model.manifest import PinnedVersion
 from pipeline.model.scoring import ScoredBatch, scored_batches
 from pipeline.monitoring import references
+from pipeline.monitoring.first_run.rescore import Former
 from pipeline.monitoring.profile import PROFILE_SCHEMA, SCORE, Profile
 from pipeline.payloads import Part, PartTask, Scored
 from pipeline.runs.code_version import require_same
@@ -42,7 +43,8 @@ def predict(files: Files, job: Job, work: PartTask) -> Scored:
     require_same(files, job, work)
     pinned = registry.pin(files.home, work.model_name, work.model_version, work.model_sha256)
     tolerance = Tolerance.of(job, work.part.rows)
-    return score_part(files, work, pinned, registry.load(pinned), clock, tolerance)
+    scored = score_part(files, work, pinned, registry.load(pinned), clock, tolerance)
+    return Former(files.home, job).compared(files, work, scored)
 
 
 def score_part(

@@ -10,12 +10,13 @@ from functools import partial
 import adbc_driver_manager.dbapi as adbc
 import sqlalchemy as sa
 
+from pipeline.challenger import choice
 from pipeline.config.fields import DEFAULT_POOL
 from pipeline.config.job import Job
 from pipeline.config.ready_section import ReadySection
 from pipeline.config.workspace import Workspace
 from pipeline.databases import postgres, postgres_errors, statements
-from pipeline.errors import ScoringError, named
+from pipeline.errors import NothingToDo, ScoringError, named
 from pipeline.evaluation import outcomes
 from pipeline.extraction import readiness
 from pipeline.integrations import dependencies
@@ -71,6 +72,8 @@ def check(
         yield from _of_model(job, workspace, score_date, model)
     if job.fallback == "champion_previous":
         yield _find("fallback", lambda: _fallback(job, workspace, score_date))
+    if job.challenger:
+        yield _find("challenger", lambda: _challenger(job, workspace))
     yield _find("predictions database", lambda: _rights(workspace, job))
 
 
@@ -104,6 +107,24 @@ def _ready(workspace: Workspace, job: Job, ready: ReadySection, score_date: date
 def _fallback(job: Job, workspace: Workspace, score_date: date) -> str:
     model, detail = _model(job, workspace, "champion_previous")
     return f"{detail}; {rehearse(workspace, job, score_date, model)}"
+
+
+def _challenger(job: Job, workspace: Workspace) -> str:
+    pinned = choice.choose(workspace, job)
+    champion = registry.resolve(workspace.home, job.model.name, job.model.alias)
+    try:
+        choice.require_another(job, champion.manifest, pinned.manifest)
+    except NothingToDo as nothing:
+        return str(nothing)
+    registry.load(pinned)
+    if job.outcomes and job.outcomes.delay_days >= job.retention.parts_days:
+        raise CheckError(
+            f"its scores go with a run's parts after {job.retention.parts_days} days, and the outcomes come after "
+            f"{job.outcomes.delay_days}. Set retention.parts_days to more than outcomes.delay_days."
+        )
+    compared = "" if job.outcomes else "; without a section [outcomes] nothing tells which is better"
+    label, beside = pinned.manifest.label, champion.manifest.version
+    return f"{label} scores the same rows beside version {beside}, unpublished{compared}"
 
 
 def _model(job: Job, workspace: Workspace, alias: str = "") -> tuple[RemoteModel, str]:

@@ -15,7 +15,6 @@ from time import CLOCK_THREAD_CPUTIME_ID, clock_gettime
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from pipeline.worker import estimators, frames, protection, wire
 from pipeline.worker.failures import Failure
@@ -92,13 +91,12 @@ class _Model:
     def _answer(self, payload: memoryview) -> tuple[wire.Header, memoryview]:
         frame = frames.frame(wire.unpacked(payload), self._columns)
         answer = estimators.answer(self._estimator, frame, regression=self._regression, labels=self._labels)
-        columns = {"values": pa.array(np.ascontiguousarray(answer.values).ravel())}
-        batches = [pa.RecordBatch.from_pydict(columns)]
-        if answer.labels is not None:
-            batches.append(pa.RecordBatch.from_pydict({"labels": pa.array(answer.labels)}))
-        streams = [wire.packed(batch) for batch in batches]
-        header = {"shape": list(answer.values.shape), "sizes": [len(stream) for stream in streams]}
-        return header, streams[0] if len(streams) == 1 else memoryview(b"".join(streams))
+        header = {"shape": list(answer.values.shape), "labels": answer.labels is not None}
+        values = np.ascontiguousarray(answer.values, "<f8").ravel()
+        if answer.labels is None:
+            return header, values.data
+        labels = np.ascontiguousarray(answer.labels, "<i8")
+        return header, memoryview(values.tobytes() + labels.tobytes())
 
 
 def _failure(error: BaseException) -> wire.Header:

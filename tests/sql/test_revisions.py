@@ -31,6 +31,12 @@ DROP FUNCTION scoring.lock_quality, scoring.enter_quality;
 DROP TABLE scoring.quality_incidents;
 DROP FUNCTION scoring.replace_outcome_bins;
 DROP TABLE scoring.outcome_bins;
+DROP VIEW scoring.challenger_quality;
+DROP TRIGGER erase_challenge_reasons ON scoring.erasures;
+DROP FUNCTION scoring.begin_challenge, scoring.end_challenge, scoring.fail_challenge, scoring.lock_challenge_results,
+    scoring.enter_challenge_result, scoring.enter_challenge_verdicts, scoring.plan_challenge_rewrite,
+    scoring.settle_challenge_rewrite, scoring.erase_challenge_reasons;
+DROP TABLE scoring.challenge_results, scoring.challenge_parts, scoring.challenges;
 DROP TABLE scoring.model_candidates;
 """
 RIGHTS = """
@@ -63,10 +69,15 @@ def older_quality() -> str:
 
 
 def older_retention() -> str:
-    """The function that takes metrics before estimates left any."""
+    """The function that takes metrics before estimates and challengers left any."""
     text = (SQL / "schema" / "functions" / "retention.sql").read_text()
     [_, *rest] = text.partition("CREATE FUNCTION scoring.expire_metrics")
-    older = "".join(rest).partition("COMMENT ON")[0].replace(" 'outcome_bins',", "")
+    older = (
+        "".join(rest)
+        .partition("COMMENT ON")[0]
+        .replace(" 'outcome_bins',", "")
+        .replace(", 'challenge_results'", "")
+    )
     return older.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION")
 
 

@@ -52,6 +52,8 @@ FILES = (
     "views/late_data",
     "tables/quality",
     "tables/estimation",
+    "tables/challenger",
+    "views/challenger",
     "tables/candidates",
     "settings",
 )

@@ -6,7 +6,7 @@ from alembic import op
 from pipeline.project import SQL
 
 revision = "0013"
-down_revision = "0011"
+down_revision = "0012"
 
 _TABLE = "SELECT to_regclass('scoring.model_candidates') IS NOT NULL"
 
