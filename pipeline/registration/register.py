@@ -132,9 +132,7 @@ def prepare(registration: Registration, own: Collection[str]) -> tuple[Manifest,
     requirements = requirements_of(modules, origin, surroundings.names(own))
     rows = reference.read_rows(files[REFERENCE], registration.reference)
     if rows.empty:
-        raise ModelError(
-            f"{registration.reference}: no rows. The reference is a sample of the training rows."
-        )
+        raise ModelError(f"{registration.reference}: no rows. Take a sample of the training rows.")
     nights = registration.nights
     whole = rows if nights is None else reference.read_rows(source.read(nights), nights)
     manifest = _manifest(registration, files, requirements, estimator, rows, whole)
