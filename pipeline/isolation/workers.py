@@ -4,8 +4,10 @@ import contextlib
 import os
 import socket
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from queue import SimpleQueue
+from typing import TypeVar
 
 import pyarrow as pa
 
@@ -21,6 +23,8 @@ from pipeline.worker.failures import EstimatorError, Failure
 # For so long it is waited for what a process's keeper says of its end.
 _PATIENCE = 10.0
 
+Read = TypeVar("Read")
+
 
 class Worker:
     """A loaded model in a process of its own, which ends with the last use of this object."""
@@ -34,7 +38,7 @@ class Worker:
             WorkerError: the process has ended, or does not answer.
             UsageError: a limit is no positive number.
         """
-        self._label = order.label
+        self._label, self._order = order.label, replace(order, code={})
         # For good: until a worker has been killed, it is there.
         hidden = protection.hide_memory()
         self._free: SimpleQueue[socket.socket] = SimpleQueue()
@@ -45,8 +49,8 @@ class Worker:
         self._finalizer = weakref.finalize(self, _end, id(self), [self._session, *channels])
         self._fork(order, [theirs for _, theirs in pairs], content)
         channels[0].settimeout(messages.patience())
-        header, _ = self._receive(channels[0])
-        self.held: Mapping[str, bool] = {protections.HIDDEN: hidden, **header["held"]}
+        said = self._receive(channels[0], lambda header, _: messages.held(header), 0)
+        self.held: Mapping[str, bool] = {protections.HIDDEN: hidden, **said}
         for channel in channels:
             self._free.put(channel)
 
@@ -69,11 +73,8 @@ class Worker:
                 wire.send(channel, {}, wire.packed(batch))
             except (wire.Closed, OSError) as error:
                 raise self._broken(error) from None
-            header, payload = self._receive(channel)
-            try:
-                return messages.answer(header, payload)
-            except (ValueError, TypeError, LookupError, pa.ArrowException) as error:
-                raise self._broken(error) from None
+            most = messages.most_bytes(self._order, batch.num_rows)
+            return self._receive(channel, messages.answer, most)
         finally:
             self._free.put(channel)
 
@@ -90,15 +91,18 @@ class Worker:
         with contextlib.suppress(wire.Closed):  # the end is met where the answer is awaited
             wire.send(self._session, messages.message(order))
 
-    def _receive(self, channel: socket.socket) -> tuple[wire.Header, memoryview]:
+    def _receive(
+        self, channel: socket.socket, read: Callable[[wire.Header, memoryview], Read], most_bytes: int
+    ) -> Read:
+        """What a message says; nothing is believed of it."""
         try:
-            header, payload = wire.receive(channel)
-        except (wire.Closed, OSError, ValueError) as error:
+            header, payload = wire.receive(channel, most_bytes)
+            clock.add_other(id(self), header.get("seconds"), header.get("peak"))
+            if "failure" not in header:
+                return read(header, payload)
+            failure = Failure.read(header["failure"])
+        except (wire.Closed, OSError, *messages.MALFORMED) as error:
             raise self._broken(error) from None
-        clock.add_other(id(self), header.get("seconds"), header.get("peak"))
-        if "failure" not in header:
-            return header, payload
-        failure = Failure.read(header["failure"])
         if failure.is_a(MemoryError):
             raise MemoryError(f"the process of model {self._label}: {failure.text or 'MemoryError'}")
         raise EstimatorError(failure)
@@ -125,8 +129,8 @@ class Worker:
     def _code(self) -> int | None:
         try:
             self._session.settimeout(_PATIENCE)
-            return int(wire.receive(self._session)[0]["code"])
-        except (wire.Closed, OSError, ValueError, TypeError, LookupError):
+            return int(wire.receive(self._session, 0)[0]["code"])
+        except (wire.Closed, OSError, *messages.MALFORMED):
             return None
 
 

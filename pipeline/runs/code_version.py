@@ -38,6 +38,7 @@ DECISIVE = (
 # The others: what notifies, shows, measures, keeps and removes.
 INDIFFERENT = (
     "__main__",
+    "candidates",
     "challenger",
     "cli",
     "embedded",
@@ -58,9 +59,11 @@ INDIFFERENT = (
     "recovery",
     "registration",
     "reports",
+    "retraining",
     "runs",
     "runtime",
     "scaffolding",
+    "serving",
     "training",
     "version",
 )

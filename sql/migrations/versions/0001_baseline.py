@@ -54,6 +54,8 @@ FILES = (
     "tables/estimation",
     "tables/challenger",
     "views/challenger",
+    "tables/api",
+    "tables/candidates",
     "settings",
 )
 
