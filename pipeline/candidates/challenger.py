@@ -12,13 +12,13 @@ from pipeline.model import registry
 
 
 def latest(workspace: Workspace, job: Job) -> Candidate | None:
-    """The newest candidate; None where there is none, or where it is the champion by now.
+    """The newest candidate; None where there is none, or where it is a version by now: adopted, or the champion.
 
     Raises:
         ModelError: the champion cannot be read.
     """
     candidate = ledger.latest(workspace.predictions, job.name)
-    if candidate is None or candidate.model != job.model.name:
+    if candidate is None or candidate.model != job.model.name or candidate.status == "adopted":
         return None
     if not (workspace.home / "models" / job.model.name / "versions.toml").exists():
         return candidate

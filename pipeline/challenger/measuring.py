@@ -25,7 +25,7 @@ from pipeline.databases import postgres, statements, waiting
 from pipeline.errors import NothingToDo
 from pipeline.evaluation import outcomes
 from pipeline.evaluation.scored_sample import ScoredSample
-from pipeline.model.manifest import Manifest
+from pipeline.model.manifest import Manifest, numbered
 from pipeline.monitoring.references import LEAST_OUTCOMES
 from pipeline.runs.archive import File
 from pipeline.store import parts
@@ -44,7 +44,7 @@ class Standing:
     Attributes:
         day: the score date, by both.
         model: the model's name.
-        challenger: the challenger's version.
+        challenger: the challenger's version; of a candidate its number, with a minus.
         loss: what is compared.
         newest: the last score date of the pair that is measured.
         together: what its days say together after that date.
@@ -62,7 +62,7 @@ class Standing:
     @property
     def sentence(self) -> str:
         """What the days say, for people."""
-        label, beside = f"{self.model} version {self.challenger}", f"version {self.day.version}"
+        label, beside = f"{self.model} {numbered(self.challenger)}", numbered(self.day.version)
         return sentences.verdict(label, beside, self.loss, self.together)
 
 
@@ -80,6 +80,7 @@ def measure(
     Raises:
         NothingToDo: no run of that score date is published.
         ModelError: one of the versions is missing or altered.
+        CandidateError: the challenger was a candidate that is not in the database.
         PartError: a part is missing or altered.
         ScoringError: as `pipeline.challenger.day.compare` does.
     """
@@ -94,8 +95,8 @@ def measure(
             "run %s: its challenger's scores went with its parts (retention.parts_days)", run["run_id"]
         )
         return None
-    challenger = choice.pinned(
-        workspace.home, done["model_name"], done["model_version"], done["model_sha256"]
+    challenger = choice.recorded(
+        workspace, job, done["model_name"], done["model_version"], done["model_sha256"]
     )
 
     def scores(sample: ScoredSample) -> tuple[pa.Table, int]:
@@ -103,8 +104,8 @@ def measure(
         ref = RunRef(job.name, score_date, run["run_id"])
         return _kept(workspace.store, ref, lines, wanted), sum(line["rows_rejected"] for line in lines)
 
-    day = compare(workspace, job, (run, entities), challenger.manifest, scores, most)
-    return _enter(workspace.predictions, job, day, challenger.manifest, done["model_sha256"])
+    day = compare(workspace, job, (run, entities), challenger, scores, most)
+    return _enter(workspace.predictions, job, day, challenger, done["model_sha256"])
 
 
 def _kept(store: str, ref: RunRef, lines: Sequence[Mapping[str, Any]], wanted: pa.Array | None) -> pa.Table:

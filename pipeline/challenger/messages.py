@@ -21,17 +21,10 @@ def alert(subject: Subject, standing: Standing) -> Alert | None:
     job, version = subject.job.name, standing.challenger
     better = standing.together.verdict == "better"
     title = BETTER if better else WORSE
-    remedy = (
-        "The scores are published as before: a person decides whether it takes over. See what changes for whom, and in "
-        "which groups it loses, and have the change of its alias in versions.toml reviewed."
-        if better
-        else "Nothing is to be done for what is published. Train another one, or take [challenger] out of the job file."
-    )
     body = [
         f"{standing.sentence} It was held against the outcomes until {standing.newest}, on the same entities.",
         f"Where neither is better, at most {WRONG:.0%} of challengers ever bring this message.",
-        remedy,
-        f"$ scoring replay {job} {version} FROM TO",
+        *_remedy(standing, job),
         f"Look at it: {subject.report}",
         f"Owner: {subject.job.owner}",
     ]
@@ -44,3 +37,22 @@ def alert(subject: Subject, standing: Standing) -> Alert | None:
         title=f"{job} {standing.newest}: {title}",
         body="\n\n".join(body),
     )
+
+
+def _remedy(standing: Standing, job: str) -> list[str]:
+    """What is to be done, and by which commands. A candidate is no version yet: it is adopted first."""
+    version = standing.challenger
+    adopted = str(version) if version > 0 else "VERSION"
+    replay = f"$ scoring replay {job} {adopted} FROM TO"
+    if standing.together.verdict == "better":
+        return [
+            "The scores are published as before: a person decides whether it takes over. See what changes for whom, "
+            "and in which groups it loses, and have the change of its alias in versions.toml reviewed.",
+            *([] if version > 0 else [f"$ scoring adopt {job} {-version}"]),
+            replay,
+            f"$ scoring promote {standing.model} {adopted}",
+        ]
+    return [
+        "Nothing is to be done for what is published. Train another one, or take [challenger] out of the job file.",
+        *([replay] if version > 0 else []),
+    ]

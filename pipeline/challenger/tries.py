@@ -9,6 +9,7 @@ from datetime import date
 
 import sqlalchemy as sa
 
+from pipeline.candidates.candidate import Candidate
 from pipeline.challenger import choice, rescoring
 from pipeline.config.job import Job
 from pipeline.config.workspace import Files, Workspace
@@ -18,6 +19,7 @@ from pipeline.errors import NothingToDo, kept_text
 from pipeline.isolation import deadlines
 from pipeline.model import registry
 from pipeline.model.loaded_model import Model
+from pipeline.model.manifest import numbered
 from pipeline.payloads import Value
 from pipeline.runs import archive, folders
 from pipeline.runs.archive import File
@@ -43,7 +45,7 @@ class Input(Value):
 
 
 class Try(Value):
-    """What a challenger is to score: the parts of a run, by one version."""
+    """What a challenger is to score: the parts of a run, by one version, or by one candidate."""
 
     run_id: int
     job: str
@@ -52,6 +54,12 @@ class Try(Value):
     model_version: int
     model_sha256: str
     parts: tuple[Input, ...]
+    candidate: Candidate | None = None
+
+    @property
+    def label(self) -> str:
+        """The challenger, as messages name it."""
+        return f"{self.model_name} {numbered(self.model_version)}"
 
 
 class PartScores(Value):
@@ -74,7 +82,7 @@ def begin(workspace: Workspace, job: Job, run_id: int) -> Try:
     """Choose the challenger of a run that is over, and note that it begins.
 
     Raises:
-        NothingToDo: the job has no challenger, or this run is not for one.
+        NothingToDo: the job has no challenger now, or this run is not for one.
         ReplayError: the challenger cannot be compared with the version of the run.
         ModelError: the challenger cannot be used.
         LedgerError: the run was not scored whole.
@@ -91,11 +99,14 @@ def begin(workspace: Workspace, job: Job, run_id: int) -> Try:
         model_version=challenger.manifest.version,
         model_sha256=challenger.sha256,
         parts=tuple(Input(number=part.number, sha256=part.input.sha256) for part in archive.parts_of(run)),
+        candidate=challenger.candidate,
     )
     values = work.model_dump(include={"run_id", "model_name", "model_version", "model_sha256"})
     if refusal := _ask(workspace, run_id, _SQL["begin"], values):
+        # The database knows a candidate by its number with a minus.
+        refusal = refusal.replace(f"{work.model_name} version {work.model_version} ", f"{work.label} ")
         raise NothingToDo(f"no challenger of run {run_id}: {refusal}")
-    log.info("run %s: challenger %s", run_id, challenger.manifest.label)
+    log.info("run %s: challenger %s", run_id, work.label)
     return work
 
 
@@ -110,12 +121,12 @@ def attempt(files: Files, job: Job, work: Try) -> Outcome:
     minutes = job.challenger.time_limit_minutes if job.challenger else 0.0
     try:
         with deadlines.within(60 * minutes, "challenger.time_limit_minutes"):
-            pinned = choice.pinned(files.home, work.model_name, work.model_version, work.model_sha256)
-            model = registry.load(pinned)
+            pin = work.model_name, work.model_version, work.model_sha256
+            model = registry.load(choice.loadable(files.home, *pin, work.candidate))
             rules = rescoring.checker(job, model.manifest, work.score_date)
             done = tuple(_score(files.store, RunRef.of(work), part, rules, model) for part in work.parts)
     except Exception as error:  # noqa: BLE001 - whatever it is, the run is published
-        log.error("challenger %s version %s: %s", work.model_name, work.model_version, error)
+        log.error("challenger %s: %s", work.label, error)
         return Outcome(failure=kept_text(error))
     log.info("%s rows scored by the challenger", sum(part.rows for part in done))
     return Outcome(parts=done)

@@ -7,9 +7,12 @@ from pipeline.config.sections import Section
 
 
 class ChallengerSection(Section):
-    """Which version scores the same rows beside the one that is published, and is never published itself."""
+    """Which version or candidate scores the same rows beside the one that is published, and is never published itself."""
 
-    alias: Identifier = Field(default="challenger", description="alias in the model's versions.toml")
+    alias: Identifier = Field(
+        default="challenger",
+        description="alias in the model's versions.toml; while it is not there, the job's newest candidate is taken",
+    )
     time_limit_minutes: float = Field(
         default=30,
         gt=0,

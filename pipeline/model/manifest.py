@@ -18,6 +18,11 @@ LOCK, CODE = "requirements.lock", "code"
 Task = Literal["binary", "multiclass", "regression"]
 
 
+def numbered(version: int) -> str:
+    """A version's number, as messages give it; a candidate's is kept with a minus."""
+    return f"candidate {-version}" if version < 0 else f"version {version}"
+
+
 class Manifest(BaseModel):
     """What was recorded of a version when it was registered, as in its manifest.json.
 
@@ -82,10 +87,8 @@ class Manifest(BaseModel):
 
     @property
     def label(self) -> str:
-        """The model's name and version, as messages give them; a candidate's number is kept with a minus."""
-        if self.version < 0:
-            return f"{self.name} candidate {-self.version}"
-        return f"{self.name} version {self.version}"
+        """The model's name and version, as messages give them."""
+        return f"{self.name} {numbered(self.version)}"
 
     def trained_on(self, day: date) -> bool | None:
         """Whether a day lies among the training days; None where they are unknown."""

@@ -112,20 +112,21 @@ def _fallback(job: Job, workspace: Workspace, score_date: date) -> str:
 
 
 def _challenger(job: Job, workspace: Workspace) -> str:
-    pinned = choice.choose(workspace, job)
     champion = registry.resolve(workspace.home, job.model.name, job.model.alias)
     try:
-        choice.require_another(job, champion.manifest, pinned.manifest)
+        chosen = choice.choose(workspace, job)
+        choice.require_another(job, champion.manifest, chosen.manifest)
     except NothingToDo as nothing:
         return str(nothing)
-    registry.load(pinned)
+    pin = chosen.manifest.name, chosen.manifest.version, chosen.sha256
+    registry.load(choice.loadable(workspace.home, *pin, chosen.candidate))
     if job.outcomes and job.outcomes.delay_days >= job.retention.parts_days:
         raise CheckError(
             f"its scores go with a run's parts after {job.retention.parts_days} days, and the outcomes come after "
             f"{job.outcomes.delay_days}. Set retention.parts_days to more than outcomes.delay_days."
         )
     compared = "" if job.outcomes else "; without a section [outcomes] nothing tells which is better"
-    label, beside = pinned.manifest.label, champion.manifest.version
+    label, beside = chosen.manifest.label, champion.manifest.version
     return f"{label} scores the same rows beside version {beside}, unpublished{compared}"
 
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.model.manifest import numbered
+
 Row = Mapping[str, Any]
 
 
@@ -26,7 +28,7 @@ def section(row: Row | None) -> Challenger | None:
     """The section of a run's report, of its row in `challenger_quality`; None where it had no challenger."""
     if row is None:
         return None
-    label = f"Version {row['challenger_version']}"
+    label = numbered(row["challenger_version"]).capitalize()
     if row["status"] == "failed":
         sentence = f"{label} has no scores of this run, which changes nothing of it. {row['reason']}"
     elif row["status"] == "running":
@@ -44,7 +46,7 @@ def brief(row: Row | None) -> str:
         return ""
     state = {"failed": "failed on the last run", "running": "scores the last run"}.get(row["status"], "")
     verdict = _said(row) if row["verdict"] is not None else "not measured yet"
-    return f"version {row['challenger_version']}: {'; '.join(filter(None, (state, verdict)))}"
+    return f"{numbered(row['challenger_version'])}: {'; '.join(filter(None, (state, verdict)))}"
 
 
 def _said(row: Row) -> str:

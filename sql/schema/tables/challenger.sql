@@ -16,7 +16,8 @@ COMMENT ON TABLE scoring.challenges IS
     'What became of a challenger''s last try at a run''s rows: one row a run that had a challenger.';
 COMMENT ON COLUMN scoring.challenges.run_id IS 'The run, as in `scoring_runs`.';
 COMMENT ON COLUMN scoring.challenges.model_name IS 'The challenger''s model.';
-COMMENT ON COLUMN scoring.challenges.model_version IS 'Its registered version.';
+COMMENT ON COLUMN scoring.challenges.model_version IS
+    'Its registered version; of a candidate its number, with a minus.';
 COMMENT ON COLUMN scoring.challenges.model_sha256 IS 'The digest of its artefact.';
 COMMENT ON COLUMN scoring.challenges.status IS
     '`running`, `scored`, or `failed`. None of them changes anything of the run.';

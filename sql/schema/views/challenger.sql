@@ -21,7 +21,7 @@ COMMENT ON COLUMN scoring.challenger_quality.is_shown IS 'Whether it is the run 
 COMMENT ON COLUMN scoring.challenger_quality.model_name IS 'The model of both.';
 COMMENT ON COLUMN scoring.challenger_quality.champion_version IS 'The version whose scores the run has.';
 COMMENT ON COLUMN scoring.challenger_quality.challenger_version IS
-    'The version that scored the same rows beside it, and is never published.';
+    'The version that scored the same rows beside it, unpublished; a candidate''s number has a minus.';
 COMMENT ON COLUMN scoring.challenger_quality.status IS 'What became of the challenger: `running`, `scored` or `failed`.';
 COMMENT ON COLUMN scoring.challenger_quality.reason IS 'Why it failed.';
 COMMENT ON COLUMN scoring.challenger_quality.entities IS 'Entities with a score of both; null before outcomes.';
