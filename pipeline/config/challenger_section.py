@@ -7,7 +7,7 @@ from pipeline.config.sections import Section
 
 
 class ChallengerSection(Section):
-    """Which version or candidate scores the same rows beside the one that is published, and is never published itself."""
+    """Which version or candidate scores the same rows beside the one that is published, and is never published."""
 
     alias: Identifier = Field(
         default="challenger",

@@ -11,9 +11,9 @@ from tests.home import Home, shop_model
 EVALUATION = {"rows": 400, "dates": 8, "folds": 4, "candidate": {"log_loss": 0.5}, "champion_note": "none"}
 
 
-def drafted(home: Home, job: str = "shop", **changed: Any) -> Draft:
+def drafted(home: Home, job: str = "shop", alias: str = "champion", **changed: Any) -> Draft:
     """A draft of the shop's model, whose files are in the store."""
-    pinned = home.model("shop", *shop_model(), outcome="bought", alias="champion")
+    pinned = home.model("shop", *shop_model(), outcome="bought", alias=alias)
     manifest = pinned.manifest.model_copy(update={"version": 0})
     names = (manifest.artefact, REFERENCE, PROFILE)
     files = content.put("shop", {name: (pinned.folder / name).read_bytes() for name in names})

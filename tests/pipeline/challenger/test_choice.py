@@ -1,7 +1,8 @@
-"""pipeline/challenger/choice.py: the challenger is the version of an alias, and no other model in disguise."""
+"""pipeline/challenger/choice.py: the challenger is the version of an alias, else a candidate, and no other model."""
 
 import pytest
 
+from pipeline.candidates import ledger
 from pipeline.challenger import choice
 from pipeline.challenger.choice import ReplayError
 from pipeline.errors import NothingToDo
@@ -9,6 +10,7 @@ from pipeline.model import registry
 from pipeline.model.artifact import ModelError
 from pipeline.tasks import preflight
 from tests.home import NIGHT, shop_model
+from tests.pipeline.candidates.drafts import entered
 from tests.pipeline.shop import Shop
 
 
@@ -36,7 +38,8 @@ def test_it_is_the_version_of_the_alias_and_check_says_which(shop: Shop) -> None
     registered = home.model("shop", model, reference, alias="challenger")
     chosen = choice.choose(home.workspace, job)
     assert (chosen.manifest.version, chosen.sha256) == (2, registered.sha256)
-    assert choice.pinned(home.path, "shop", 2, chosen.sha256) == chosen
+    assert choice.loadable(home.path, "shop", 2, chosen.sha256) == registered
+    assert choice.recorded(home.workspace, job, "shop", 2, chosen.sha256) == chosen.manifest
     passed, detail = checked(shop)
     assert passed
     assert detail.startswith(
@@ -59,3 +62,49 @@ def test_it_is_the_version_of_the_alias_and_check_says_which(shop: Shop) -> None
     other = chosen.manifest.model_copy(update={"classes": ("no", "yes")})
     with pytest.raises(ReplayError, match="cannot be compared. Register it as a model of its own"):
         choice.require_another(job, champion, other)
+
+
+OUTCOMES = '\n[outcomes]\nquery = "o.sql"\ndelay_days = 3\n'
+TRAINING = f'{OUTCOMES}\n[training]\nfunction = "models/shop/training.py:train"\nwindow_days = 30\n'
+
+
+def test_without_the_alias_it_is_the_newest_candidate_until_that_is_adopted(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, path = shop.home, shop.home.path / "dags" / f"{shop.job}.toml"
+    path.write_text(f"{path.read_text()}\n[challenger]\n")
+    candidate = entered(home, shop.job, alias="tried")
+    home.model("shop", *shop_model(3), outcome="bought")
+    job = home.read(shop.job)
+    chosen = choice.choose(home.workspace, job)
+    assert (chosen.manifest, chosen.candidate) == (candidate.numbered, candidate)
+    pin = "shop", -candidate.number, chosen.sha256
+    assert choice.recorded(home.workspace, job, *pin) == chosen.manifest
+    with pytest.raises(ModelError, match=f"shop candidate {candidate.number} of .* has other bytes"):
+        choice.recorded(home.workspace, job, *pin[:2], "0" * 64)
+    passed, detail = checked(shop)
+    assert passed
+    assert detail.startswith(f"{candidate.label} scores the same rows beside version 3, unpublished")
+    champion = registry.resolve(home.path, "shop", "champion").manifest
+    fewer = champion.model_copy(update={"columns": champion.columns[:2]})
+    adopt = f"scoring adopt {shop.job} {candidate.number}, then scoring score .* --model-version VERSION"
+    with pytest.raises(ReplayError, match=adopt):
+        choice.require_another(job, fewer, chosen.manifest)
+    with monkeypatch.context() as signed:
+        signed.setenv("SCORING_VERIFY_KEY", "untrusted")
+        with pytest.raises(ModelError, match=f"is not signed.*scoring adopt {shop.job} {candidate.number}"):
+            choice.loadable(home.path, *pin, candidate)
+
+    versions = home.path / "models" / "shop" / "versions.toml"
+    text = versions.read_text()
+    versions.write_text(text.replace("\n[aliases]\n", "\n[aliases]\nchallenger = 2\n"))
+    assert choice.choose(home.workspace, job).manifest.label == "shop version 2"
+    versions.write_text(text)
+
+    ledger.note_adoption(home.workspace.predictions, candidate, 2)
+    with pytest.raises(ModelError, match="has no alias 'challenger'"):
+        choice.choose(home.workspace, job)
+    path.write_text(f"{path.read_text()}{TRAINING}")
+    passed, detail = checked(shop)
+    assert passed, detail
+    assert detail.endswith(f"Have one trained: scoring train {shop.job}")

@@ -1,5 +1,7 @@
 """pipeline/challenger/measuring.py: a run and its challenger on the same entities, and what the days say together."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,18 +9,22 @@ from sklearn.dummy import DummyClassifier
 from typer.testing import CliRunner
 
 from pipeline.__main__ import app
+from pipeline.candidates import content
 from pipeline.challenger import measuring, replay, tries
 from pipeline.challenger.measuring import Standing
+from pipeline.challenger.tries import Try
+from pipeline.errors import NothingToDo
 from pipeline.reports.links import Links
 from pipeline.reports.overview import overview
 from pipeline.reports.report import report
 from pipeline.store.parts import PartError
 from tests.home import NIGHT, Home, shop_model, shop_rows
+from tests.pipeline.candidates.drafts import entered
 from tests.pipeline.challenger.nights import challenged
 from tests.pipeline.evaluation.measured import day
 from tests.pipeline.evaluation.shop import BY, bought, name_outcomes, opened
 from tests.pipeline.maintenance.aging import age, keep, prune
-from tests.pipeline.shop import Shop
+from tests.pipeline.shop import Shop, open_shop
 
 LINKS = Links("all", "report/{}/{}".format, "form/{}/{}".format, lambda *_: None, "dag/{}".format)
 # So many days of one difference decide.
@@ -104,6 +110,39 @@ def test_a_run_without_challenger_is_not_measured_and_an_altered_part_is_refused
     assert "its challenger: part " in complaint.output
     versions.home.score(versions.job)
     assert measuring.measure(versions.home.workspace, versions.home.read(versions.job), NIGHT) is None
+
+
+def test_the_newest_candidate_is_scored_and_measured_as_a_version_is(home: Home) -> None:
+    home.model("shop", *shop_model(seed=1), outcome="bought")
+    shop = open_shop(home, shop_rows())
+    home.score(shop.job)
+    name_outcomes(shop, bought(shop_rows()), keys="\n[challenger]")
+    candidate = entered(home, shop.job, alias="tried")
+    workspace, job, run_id = home.workspace, home.read(shop.job), shop.runs()[-1]["run_id"]
+    # In the task that scores there is what the one before has returned, as JSON, and no database.
+    work = Try.read(json.loads(json.dumps(tries.begin(workspace, job, run_id).json_value())))
+    artefact = Path(content.store()) / candidate.artefact("model.joblib").path
+    kept_bytes = artefact.read_bytes()
+    artefact.unlink()
+    lost = tries.end(workspace, work, tries.attempt(workspace, job, work))
+    assert f"model.joblib of {candidate.label}" in lost
+    assert [(row["status"], row["reason"]) for row in kept(shop)] == [("failed", lost)]
+    artefact.write_bytes(kept_bytes)
+    assert tries.whole(workspace, job, run_id) == ""
+    with pytest.raises(NothingToDo, match=f"was scored by {candidate.label} before"):
+        tries.begin(workspace, job, run_id)
+
+    # Another candidate's days are no matter.
+    challenged(shop, [-0.1] * ENOUGH, first=-ENOUGH - 1, version=-candidate.number)
+    challenged(shop, [0.3] * 3, first=-40, version=-candidate.number - 1)
+    standing = measure(shop)
+    assert standing.sentence.startswith(f"{candidate.label} beside version 1, on {ENOUGH + 1} dates: ")
+    [row] = [row for row in kept(shop) if row["run_id"] == run_id]
+    assert (row["champion_version"], row["challenger_version"]) == (1, -candidate.number)
+    assert (row["days"], row["verdict"], row["outcomes"]) == (ENOUGH + 1, standing.together.verdict, 100)
+    analyst = home.server.connections["analyst"]
+    assert f"Candidate {candidate.number} beside version 1: " in report(analyst, home.path, run_id)
+    assert f"<dd>candidate {candidate.number}: " in overview(analyst, [shop.job], LINKS)
 
 
 def test_turns_count_when_it_is_decided_otherwise() -> None:

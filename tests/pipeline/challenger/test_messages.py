@@ -38,6 +38,7 @@ def test_a_verdict_is_told_with_its_interval_its_rate_and_what_to_do() -> None:
         "at most 5% of challengers",
         "a person decides",
         "$ scoring replay shop 2 FROM TO",
+        "$ scoring promote shop 2",
         "Look at it: http://airflow/report",
         "Owner: sales",
     ):
@@ -46,6 +47,22 @@ def test_a_verdict_is_told_with_its_interval_its_rate_and_what_to_do() -> None:
     assert worse
     assert worse.title == "shop 2024-03-09: the challenger is worse than what is published"
     assert "take [challenger] out of the job file" in worse.body
+    assert "scoring promote" not in worse.body
+
+
+def test_a_candidate_is_to_be_adopted_before_it_is_promoted() -> None:
+    better = messages.alert(subject(), replace(standing(0.02), challenger=-7))
+    assert better
+    assert better.body.startswith("shop candidate 7 beside version 1, on 20 dates: better.")
+    commands = [line for line in better.body.split("\n\n") if line.startswith("$")]
+    assert commands == [
+        "$ scoring adopt shop 7",
+        "$ scoring replay shop VERSION FROM TO",
+        "$ scoring promote shop VERSION",
+    ]
+    worse = messages.alert(subject(), replace(standing(-0.02), challenger=-7))
+    assert worse
+    assert "\n$" not in worse.body
 
 
 def test_it_is_told_once_and_again_when_it_is_decided_otherwise() -> None:

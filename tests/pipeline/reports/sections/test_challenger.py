@@ -41,6 +41,7 @@ def test_a_verdict_stands_with_its_days_and_its_interval() -> None:
         "Labels that are others": "3.1%",
     }
     assert brief(MEASURED).startswith("version 2: better after 14 score dates, its log loss 0.0213 lower")
+    assert brief({**MEASURED, "challenger_version": -7}).startswith("candidate 7: better after 14")
     few = {**MEASURED, "days": 1, "difference_low": None, "verdict": "undecided", "relabelled": None}
     shown = section(few)
     assert shown
