@@ -60,15 +60,17 @@ def pinned(home: Path, candidate: Candidate) -> PinnedVersion:
         ArtefactError: a file is missing from the store, or altered.
         OSError: the copies cannot be written.
     """
-    folder = workspace.artefacts_cache(home) / "candidates" / f"{candidate.model}-{candidate.number}"
     manifest = candidate.numbered
+    # Another database numbers its candidates alike.
+    name = f"{candidate.model}-{candidate.number}-{candidate.files[manifest.artefact].sha256[:12]}"
+    folder = workspace.artefacts_cache(home) / "candidates" / name
     if not folder.exists():
         folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         aside = Path(tempfile.mkdtemp(prefix=".fetching-", dir=folder.parent))
         try:
-            for name in candidate.files:
-                (aside / name).parent.mkdir(parents=True, exist_ok=True)
-                (aside / name).write_bytes(read(candidate, name))
+            for file in candidate.files:
+                (aside / file).parent.mkdir(parents=True, exist_ok=True)
+                (aside / file).write_bytes(read(candidate, file))
             (aside / "manifest.json").write_text(manifest.model_dump_json(), encoding="utf-8")
             if not folder.exists():
                 os.rename(aside, folder)

@@ -44,7 +44,7 @@ def train(name: JobName, last: Last = None) -> None:
     )
     for line in (*card.table(figures), "", *card.beside(figures)):
         _say(line)
-    _say(f"\nNothing scores with it. To review it as a version: scoring adopt {job.name} {number}")
+    _say(f"\nNothing of it is published. To review it as a version: scoring adopt {job.name} {number}")
 
 
 def candidates(
