@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import date, datetime
@@ -16,6 +17,7 @@ from pipeline.runs.code_version import code_version
 from pipeline.serving import metrics
 from pipeline.serving.models.catalogue import Catalogue, Served
 from pipeline.serving.models.scoring import Line
+from pipeline.serving.profiles import Profiles
 from pipeline.serving.published import lookups
 from pipeline.serving.published.connections import Connections
 from pipeline.serving.requests import checking, rows
@@ -28,6 +30,8 @@ log = logging.getLogger(__name__)
 
 # So often it is looked for new pins and tokens.
 REFRESH_SECONDS = 2.0
+# And so often the profiles of requests are written.
+PROFILE_SECONDS = 60.0
 # The connection whose tokens count; those of other predictions databases are named likewise.
 CONNECTION = "predictions_api"
 # What opens a batch of so many rows beside the loop that answers.
@@ -52,12 +56,14 @@ class Service:
         self._tokens: Tokens | None = None
         self._databases: dict[str, Connections] = {}
         self._code = code_version()
+        self._profiles, self._written = Profiles(), 0.0
         self._tasks: list[asyncio.Task[None]] = []
 
     async def begin(self) -> None:
         """Look at tokens and jobs, and go on doing so."""
         self._tasks = [
-            asyncio.create_task(self._again(each)) for each in (self._read_tokens, self.catalogue.refresh)
+            asyncio.create_task(self._again(each))
+            for each in (self._read_tokens, self.catalogue.refresh, self._count_profiles)
         ]
 
     async def end(self) -> None:
@@ -66,6 +72,8 @@ class Service:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
+        await asyncio.to_thread(self._profiles.fold)
+        await asyncio.to_thread(self._write_profiles)
         for database in self._databases.values():
             await database.close()
 
@@ -123,6 +131,9 @@ class Service:
         answers: list[Line] = [{"rejected": checked.rejected.get(number)} for number in range(len(wanted))]
         for place, line in zip(checked.places, lines, strict=True):
             answers[place] = line
+        if score_date is None:  # what names its own day is no request of today's: a replay, most likely
+            today = datetime.now(served.job.zone).date()
+            self._profiles.add(served.job.name, today, served.pinned, checked.accepted, answers)
         self._count(served.job.name, checked, answers)
         return [{"entity_id": entity, **line} for entity, line in zip(checked.entities, answers, strict=True)]
 
@@ -158,6 +169,23 @@ class Service:
         except sa.exc.SQLAlchemyError as error:
             # Those that were read last go on: rows are scored without the database.
             log.error("the tokens cannot be read: %s", type(error).__name__)
+
+    def _count_profiles(self) -> None:
+        self._profiles.fold()
+        if time.monotonic() - self._written >= PROFILE_SECONDS:
+            self._written = time.monotonic()
+            self._write_profiles()
+
+    def _write_profiles(self) -> None:
+        for name, served in self.catalogue.jobs.items():
+            try:
+                self._profiles.write(name, self._address(f"{served.job.write.connection}_api"))
+            except sa.exc.SQLAlchemyError as error:
+                log.error(
+                    "%s: the profile of requests is kept until the database has it: %s",
+                    name,
+                    type(error).__name__,
+                )
 
     async def _again(self, look: Callable[[], None]) -> None:
         while True:
