@@ -4,10 +4,11 @@ Rows are held until the next look, some seconds, and then only counted. Counts g
 """
 
 import logging
+import time
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from threading import Lock
 from typing import Any
 
@@ -29,6 +30,8 @@ log = logging.getLogger(__name__)
 _SQL = statements.load("serving/profiles")
 # Of each process: what comes on top, before the next look, is scored and not profiled.
 _MOST_HELD = 100_000
+# So often counts are written; and so long they are kept for a database that is gone.
+_WRITE_SECONDS, _KEPT = 60.0, timedelta(days=2)
 
 
 @dataclass
@@ -48,8 +51,13 @@ class _Day:
 class Profiles:
     """Counts of what was asked, since they were last written."""
 
-    def __init__(self) -> None:
-        """Begin with none."""
+    def __init__(self, address: Callable[[str], str]) -> None:
+        """Begin with none.
+
+        Args:
+            address: gives the database_url of a job's predictions, as the API's login.
+        """
+        self._address, self._written = address, 0.0
         self._lock, self._held = Lock(), deque[tuple[str, date, PinnedVersion, pa.RecordBatch, list[Line]]]()
         self._rows = 0
         self._days: dict[tuple[str, date, str], _Day] = {}
@@ -72,6 +80,17 @@ class Profiles:
         self._rows += accepted.num_rows
         self._held.append((job, day, pinned, accepted, list(answers)))
 
+    def look(self) -> None:
+        """Count what is held, and write the counts where they are due."""
+        self.fold()
+        if time.monotonic() - self._written >= _WRITE_SECONDS:
+            self.write()
+
+    def end(self) -> None:
+        """Count and write what there is."""
+        self.fold()
+        self.write()
+
     def fold(self) -> None:
         """Count what is held; the rows themselves go."""
         with self._lock:
@@ -89,16 +108,18 @@ class Profiles:
             for key, group in batches.items():
                 self._days[key].add(pa.Table.from_batches(group))
 
-    def write(self, job: str, database_url: str) -> None:
-        """Add the counts of a job to its database; they are kept until that has them.
-
-        Raises:
-            sqlalchemy.exc.SQLAlchemyError: the database does not answer.
-        """
+    def write(self) -> None:
+        """Add the counts to their databases; those that one does not take are kept, until their day is long over."""
+        self._written = time.monotonic()
         with self._lock:
-            for key in [key for key in self._days if key[0] == job]:
-                with engine(database_url).begin() as connection:
-                    connection.execute(sa.text(_SQL["add"]), _values(key, self._days[key]))
+            for key, of_day in list(self._days.items()):
+                try:
+                    with engine(self._address(key[0])).begin() as connection:
+                        connection.execute(sa.text(_SQL["add"]), _values(key, of_day))
+                except (sa.exc.SQLAlchemyError, LookupError) as error:
+                    log.error("%s: counts of requests cannot be written: %s", key[0], type(error).__name__)
+                    if datetime.now(UTC).date() - key[1] < _KEPT:
+                        continue
                 del self._days[key]
 
     def _bins_of(self, pinned: PinnedVersion) -> Mapping[str, Bins]:

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import os
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import date, datetime
@@ -30,8 +29,6 @@ log = logging.getLogger(__name__)
 
 # So often it is looked for new pins and tokens.
 REFRESH_SECONDS = 2.0
-# And so often the profiles of requests are written.
-PROFILE_SECONDS = 60.0
 # The connection whose tokens count; those of other predictions databases are named likewise.
 CONNECTION = "predictions_api"
 # What opens a batch of so many rows beside the loop that answers.
@@ -56,14 +53,14 @@ class Service:
         self._tokens: Tokens | None = None
         self._databases: dict[str, Connections] = {}
         self._code = code_version()
-        self._profiles, self._written = Profiles(), 0.0
+        self._profiles = Profiles(self._connection_of)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def begin(self) -> None:
         """Look at tokens and jobs, and go on doing so."""
         self._tasks = [
             asyncio.create_task(self._again(each))
-            for each in (self._read_tokens, self.catalogue.refresh, self._count_profiles)
+            for each in (self._read_tokens, self.catalogue.refresh, self._profiles.look)
         ]
 
     async def end(self) -> None:
@@ -72,8 +69,7 @@ class Service:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
-        await asyncio.to_thread(self._profiles.fold)
-        await asyncio.to_thread(self._write_profiles)
+        await asyncio.to_thread(self._profiles.end)
         for database in self._databases.values():
             await database.close()
 
@@ -170,22 +166,8 @@ class Service:
             # Those that were read last go on: rows are scored without the database.
             log.error("the tokens cannot be read: %s", type(error).__name__)
 
-    def _count_profiles(self) -> None:
-        self._profiles.fold()
-        if time.monotonic() - self._written >= PROFILE_SECONDS:
-            self._written = time.monotonic()
-            self._write_profiles()
-
-    def _write_profiles(self) -> None:
-        for name, served in self.catalogue.jobs.items():
-            try:
-                self._profiles.write(name, self._address(f"{served.job.write.connection}_api"))
-            except sa.exc.SQLAlchemyError as error:
-                log.error(
-                    "%s: the profile of requests is kept until the database has it: %s",
-                    name,
-                    type(error).__name__,
-                )
+    def _connection_of(self, job: str) -> str:
+        return self._address(f"{self.catalogue.jobs[job].job.write.connection}_api")
 
     async def _again(self, look: Callable[[], None]) -> None:
         while True:

@@ -3,8 +3,6 @@
 from datetime import date, datetime
 
 import pyarrow as pa
-import pytest
-import sqlalchemy as sa
 
 from pipeline.monitoring import references
 from pipeline.reports.report import report
@@ -27,15 +25,15 @@ def test_counts_over_a_nights_bins_add_up_and_stand_on_its_page(home: Home) -> N
     login = home.server.connections["predictions_api"]
     rows = pa.RecordBatch.from_pandas(shop_rows(7), pinned.manifest.contract.schema, preserve_index=False)
     scores = [{"score": 0.5}] * 6
-    profiles = Profiles()
+    profiles = Profiles(lambda _: login)
     profiles.add(job, TODAY, pinned, rows, [scores[0], NULL, RAISED, *scores[1:]])
     profiles.add(job, TODAY, pinned, rows.slice(0, 6), scores)
     profiles.fold()
-    profiles.write(job, login)
-    profiles.write(job, login)
+    profiles.write()
+    profiles.write()
     profiles.add(job, TODAY, pinned, rows.slice(0, 0), [NULL])
     profiles.fold()
-    profiles.write(job, login)
+    profiles.write()
     counts = {row["label"]: row["count"] for row in home.sql(ONLINE, "analyst", job=job, column="channel")}
     bins = references.load(pinned).bins["channel"]
     scored = rows.filter(pa.array([True, False, *[True] * 5])).column("channel").to_pylist()
@@ -52,23 +50,17 @@ def test_counts_over_a_nights_bins_add_up_and_stand_on_its_page(home: Home) -> N
     assert "Rows rejected online" in page
 
 
-def test_what_the_database_has_not_taken_is_kept(home: Home) -> None:
+def test_what_a_database_has_not_taken_is_kept_until_its_day_is_over(home: Home) -> None:
     pinned = home.model("shop", *shop_model())
     rows = pa.RecordBatch.from_pandas(shop_rows(2), pinned.manifest.contract.schema, preserve_index=False)
-    profiles, job = Profiles(), home.name()
-    profiles.add(job, TODAY, pinned, rows, [{"score": 0.5}] * 2)
-    profiles.fold()
-    with pytest.raises(sa.exc.SQLAlchemyError):
-        profiles.write(job, "postgresql://nobody@127.0.0.1:9/predictions?connect_timeout=2")
-    profiles.write(job, home.server.connections["predictions_api"])
+    addresses = ["postgresql://nobody@127.0.0.1:9/predictions?connect_timeout=2"]
+    profiles, job = Profiles(lambda _: addresses[-1]), home.name()
+    for day in (TODAY, date(2024, 3, 1)):
+        profiles.add(job, day, pinned, rows, [{"score": 0.5}] * 2)
+    profiles.look()
+    assert home.sql(ONLINE, job=job, column="visits") == []
+    addresses.append(home.server.connections["predictions_api"])
+    profiles.end()
     assert sum(row["count"] for row in home.sql(ONLINE, job=job, column="visits")) == 2
-
-
-def test_a_day_that_is_over_takes_no_more(home: Home) -> None:
-    pinned = home.model("shop", *shop_model())
-    profiles, job = Profiles(), home.name()
-    empty = pa.RecordBatch.from_pylist([], pinned.manifest.contract.schema)
-    profiles.add(job, date(2024, 3, 1), pinned, empty, [NULL])
-    profiles.fold()
-    with pytest.raises(sa.exc.SQLAlchemyError, match="are entered on that day"):
-        profiles.write(job, home.server.connections["predictions_api"])
+    days = home.sql("SELECT DISTINCT answered_on FROM scoring.online_profiles WHERE job = :job", job=job)
+    assert [row["answered_on"] for row in days] == [TODAY], "no other day's counts are ever entered"

@@ -22,7 +22,7 @@ def record(profiles: Any, asked: Online) -> Record:
 def test_the_farthest_come_first_and_what_cannot_be_compared_is_unknown() -> None:
     labels = BINS["a"].labels
     night = {name: dict(zip(labels, (50, 50, 0), strict=True)) for name in BINS}
-    asked = {
+    asked: dict[str, dict[str, int]] = {
         "a": dict(zip(labels, (5, 5, 0), strict=True)),
         "b": dict(zip(labels, (9, 1, 0), strict=True)),
         "": {"x": 10},
