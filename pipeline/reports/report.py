@@ -13,6 +13,7 @@ from markupsafe import Markup
 from pipeline.integrations import quality_messages
 from pipeline.monitoring.pooled import looks, windows
 from pipeline.monitoring.references import Reference
+from pipeline.monitoring.sliced import look
 from pipeline.reports import queries, render
 from pipeline.reports.days import DaySummary, by_day
 from pipeline.reports.headline import describe
@@ -83,7 +84,7 @@ def report(predictions: str, home: Path, run_id: int, links: Links | None = None
         scores=_drawn(record.profiles, reference, _SCORE, "Scores", charts.BROAD),
         features=_features(record, reference),
         reference=reference,
-        withheld=list(looks.withheld(reference, record.metrics.get("runs_to_pool"))) if reference else [],
+        withheld=_withheld(record, reference),
         SIZES=windows.SIZES,
         outcomes=outcomes.section(record) if record.outcomes else None,
         estimates=estimates.section(record),
@@ -99,6 +100,13 @@ def report(predictions: str, home: Path, run_id: int, links: Links | None = None
         steps=steps(record.run),
         urgent=urgent(record.run),
     )
+
+
+def _withheld(record: queries.Record, reference: Reference | None) -> list[str]:
+    """The looks at drift that are not taken, each with its reason."""
+    if reference is None:
+        return []
+    return [*looks.withheld(reference, record.metrics.get("runs_to_pool")), *look.on_page(record.metrics)]
 
 
 def _drawn(

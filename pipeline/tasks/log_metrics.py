@@ -52,7 +52,7 @@ def log_metrics(workspace: Workspace, job: Job, run: Run, written: Sequence[Writ
             for batch in _scores(workspace, run, part):
                 summary.add(batch)
                 scores.add(batch)
-        profile = run_profile.look(workspace, pinned, job.drift, run, written)
+        profile = run_profile.look(workspace, pinned, job, run, written)
         unusual = (
             *readiness.findings(job, run),
             *profile.findings(job.gate),

@@ -23,6 +23,8 @@ from pipeline.integrations import dependencies
 from pipeline.isolation import protections
 from pipeline.model import content, registry
 from pipeline.model.loaded_model import Model, RemoteModel
+from pipeline.monitoring import references
+from pipeline.monitoring.sliced import look
 from pipeline.tasks.rehearsal import CheckError, rehearse
 from pipeline.training.reference_check import reread
 
@@ -82,7 +84,7 @@ def _of_model(job: Job, workspace: Workspace, score_date: date, model: Model) ->
     yield _find("query and rows", lambda: rehearse(workspace, job, score_date, model))
     yield _find("reference", lambda: _reference(job, workspace))
     if job.slices:
-        yield _find("slices", lambda: _slices(job, model))
+        yield _find("slices", lambda: _slices(job, workspace, model))
     if job.outcomes:
         yield _find("outcomes", lambda: outcomes.rehearse(workspace, job, score_date, model.manifest))
 
@@ -159,7 +161,7 @@ def _reference(job: Job, workspace: Workspace) -> str:
     return reread(workspace, job, registry.resolve(workspace.home, job.model.name, job.model.alias))
 
 
-def _slices(job: Job, model: Model) -> str:
+def _slices(job: Job, workspace: Workspace, model: Model) -> str:
     features = [column.name for column in model.manifest.columns]
     for name in job.slices:
         if name not in features:
@@ -169,7 +171,8 @@ def _slices(job: Job, model: Model) -> str:
                 f"column {name!r} is no feature of model {model.manifest.name} version {model.manifest.version}, and "
                 f"parts keep nothing else. {hint}Name some of: {', '.join(features)}."
             )
-    return f"by {', '.join(job.slices)}"
+    reference = references.load(registry.resolve(workspace.home, job.model.name, job.model.alias))
+    return f"by {', '.join(job.slices)}{look.not_looked_at(reference, job.slices)}"
 
 
 def _rights(workspace: Workspace, job: Job) -> str:

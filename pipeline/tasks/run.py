@@ -91,7 +91,7 @@ def _predict(
     """Score a part by the model that is loaded once for all."""
     tolerance = Tolerance.of(job, work.part.rows)
     pinned = registry.pin(workspace.home, work.model_name, work.model_version, work.model_sha256)
-    scored = score_part(workspace, work, pinned, loading.result(), Clock(), tolerance)
+    scored = score_part(workspace, work, pinned, loading.result(), Clock(), tolerance, job.slices)
     return former.compared(workspace, work, scored)
 
 

@@ -9,7 +9,7 @@ from alembic import op
 from pipeline.project import SQL
 
 revision = "0016"
-down_revision = "0013"
+down_revision = "0014"
 
 
 def upgrade() -> None:
