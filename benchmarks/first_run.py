@@ -18,7 +18,7 @@ from sklearn.pipeline import Pipeline
 from benchmarks import nights, tables
 from benchmarks.nights import Nights
 from benchmarks.spoil import SEED, Floats
-from models.flight_delay.train import make_model
+from models.flight_delay.training import make_model
 from pipeline.monitoring.first_run.movement import Movement, excesses
 
 DATES, DELAY = 28, 2

@@ -13,6 +13,8 @@ from airflow.sdk import DAG, CronTriggerTimetable, Param, get_parsing_context, t
 from orchestration import steps
 from orchestration.callbacks import task_defaults
 from orchestration.context import SCORE_DATES, end_of
+from orchestration.training import steps as training
+from orchestration.training.alarm import alarm_of
 from pipeline.config import loader
 from pipeline.config.job import Job, JobError
 from pipeline.config.sections import OutcomesSection
@@ -51,7 +53,14 @@ def build(job: Job, outcomes: OutcomesSection) -> DAG:
             """Join the score date's published scores with their outcomes, and keep what that says of the model."""
             return steps.measure(job, context, days)
 
-        measure()
+        @task
+        def begin_training(**context: Any) -> None:
+            """Have a candidate trained where the quality alarm is on, once an alarm; else this is skipped."""
+            training.begin(job, context)
+
+        measured = measure()
+        if job.training and job.training.on_alarm:
+            measured >> begin_training.override(outlets=[alarm_of(job)])()
     dag.params["score_date"] = Param(
         None,
         type=["null", "string"],

@@ -56,6 +56,11 @@ TASKS: Mapping[str, Need] = {
     "end_challenge": Need(("predictions",)),
     "fallback": Need(("warehouse", "predictions", "alerts")),
     "measure": Need(("warehouse", "predictions", "alerts", "mlflow")),
+    "begin_training": Need(("predictions", "alerts")),
+    "extract_training": Need(("warehouse", "predictions", "alerts")),
+    "train": Need(queue="model"),
+    "register_candidate": Need(("predictions", "alerts")),
+    "note_training": Need(("predictions", "alerts")),
     "prune": Need(("predictions_janitor",), "janitor"),
     "inspect": Need(("predictions", "alerts")),
 }

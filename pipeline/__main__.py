@@ -16,6 +16,7 @@ import typer
 from pipeline.cli import analysts, evaluate, inspect, maintenance, new, recovery, runs, score, setup
 from pipeline.cli.console import FAILED, HELD, USAGE, Command, Commands, err, fail
 from pipeline.cli.models import versions
+from pipeline.cli.retraining import commands as retraining
 from pipeline.cli.serving import parity, serve, tokens
 from pipeline.databases import postgres_errors
 from pipeline.errors import NothingToDo, ScoringError, UsageError, named, unwritable
@@ -65,6 +66,9 @@ for command in (
     evaluate.outcomes,
     evaluate.recheck,
     evaluate.replay,
+    retraining.train,
+    retraining.candidates,
+    retraining.adopt,
     maintenance.prune,
     maintenance.erase,
     recovery.rebuild,

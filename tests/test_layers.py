@@ -26,6 +26,7 @@ LIGHT = {
     "pipeline.config.loader",
     "pipeline.config.ready_section",
     "pipeline.config.sections",
+    "pipeline.config.training_section",
     "pipeline.config.workspace",
     "pipeline.errors",
 }

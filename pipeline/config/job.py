@@ -40,6 +40,7 @@ from pipeline.config.sections import (
     TrackingSection,
     WriteSection,
 )
+from pipeline.config.training_section import TrainingSection
 from pipeline.errors import UsageError
 
 
@@ -120,6 +121,7 @@ class Job(Section):
     promise: PromiseSection | None = None
     ready: ReadySection | None = None
     challenger: ChallengerSection | None = None
+    training: TrainingSection | None = None
     sha256: str = Field(description="digest of the job file, kept with every run")
 
     @field_validator("end_date")
@@ -171,6 +173,13 @@ class Job(Section):
                 f"names the alias {model.alias!r} of the version that is published. Name another one"
             )
         return challenger
+
+    @field_validator("training")
+    @classmethod
+    def _with_outcomes(cls, training: TrainingSection | None, info: Info) -> TrainingSection | None:
+        if training and info.data.get("outcomes", ...) is None:
+            raise ValueError("has no outcomes to train on. Add a section [outcomes]")
+        return training
 
     @property
     def zone(self) -> ZoneInfo:

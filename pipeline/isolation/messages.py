@@ -59,20 +59,31 @@ class Order:
 
 def message(order: Order) -> wire.Header:
     """An order as its worker gets it, with a folder that the worker removes at its end."""
-    folder = Path(tempfile.mkdtemp(prefix="scoring-model-")).resolve()
-    for name, content in order.code.items():
-        path = folder / "code" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
     return {
-        "folder": str(folder),
-        "memory": int(_positive(MEMORY, 0) * 1e6) or resources.available_memory(),
-        "path": [*([str(folder / "code")] if order.code else []), *order.path],
-        "reads": list(order.reads),
+        **surroundings(order.code, order.path, order.reads),
         "task": order.task,
         "labels": order.labels,
         "settings": asdict(order.settings),
         "columns": [dict(column) for column in order.columns],
+    }
+
+
+def surroundings(code: Mapping[str, bytes], path: Sequence[str], reads: Sequence[str]) -> wire.Header:
+    """What every process gets: a folder of its own with its own modules, and what it may read and take.
+
+    Raises:
+        UsageError: SCORING_MODEL_MEMORY is no positive number.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="scoring-model-")).resolve()
+    for name, content in code.items():
+        file = folder / "code" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+    return {
+        "folder": str(folder),
+        "memory": int(_positive(MEMORY, 0) * 1e6) or resources.available_memory(),
+        "path": [*([str(folder / "code")] if code else []), *path],
+        "reads": list(reads),
     }
 
 

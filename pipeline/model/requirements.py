@@ -123,7 +123,7 @@ def environment(pinned: PinnedVersion) -> Path:
             "again where uv is installed."
         )
     lock = files.registered(path, manifest.lock_sha256)
-    return environments.interpreter(lock, manifest.python, pinned.folder.parents[2], manifest.label)
+    return environments.interpreter(lock, manifest.python, pinned.home, manifest.label)
 
 
 def library_versions() -> dict[str, str]:

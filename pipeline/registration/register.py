@@ -111,37 +111,36 @@ def register(home: Path, registration: Registration) -> PinnedVersion:
             feature is not known when a run scores: the outcome, a copy of it, a time after the score date.
         ContractError: the reference lacks a feature, or holds values that no model takes.
     """
+    own = source.own_modules(registration.code)
+    manifest, files = prepare(registration, own)
+    manifest, files = surroundings.carry(manifest, files, own, str(registration.artefact))
+    return save(home, manifest, files, registration.card, registration.alias)
+
+
+def prepare(registration: Registration, own: Collection[str]) -> tuple[Manifest, dict[str, bytes]]:
+    """A model's manifest, without a number, and its files, once it was tried; raises as `register` does.
+
+    Args:
+        registration: the model, which is unpickled.
+        own: the files of the modules that it brings along.
+    """
     settings, content = registration.settings, source.read(registration.artefact)
     files = {f"model.{settings.format}": content, REFERENCE: source.read(registration.reference)}
-    estimator, requirements, carried = _open(registration, content)
-    files |= carried.files
+    origin = str(registration.artefact)
+    with surroundings.importable(registration.code):
+        estimator, modules = open_estimator(content, origin, settings)
+    requirements = requirements_of(modules, origin, surroundings.names(own))
     rows = reference.read_rows(files[REFERENCE], registration.reference)
     if rows.empty:
-        raise ModelError(
-            f"{registration.reference}: no rows. The reference is a sample of the training rows."
-        )
+        raise ModelError(f"{registration.reference}: no rows. Take a sample of the training rows.")
     nights = registration.nights
     whole = rows if nights is None else reference.read_rows(source.read(nights), nights)
     manifest = _manifest(registration, files, requirements, estimator, rows, whole)
-    model = Model(manifest.model_copy(update=carried.recorded), estimator)
-    manifest = probe(model, rows, registration.artefact)
+    manifest = probe(Model(manifest, estimator), rows, registration.artefact)
     columns = (registration.night_column, registration.score_column)
     profiles = references.build(whole, manifest, *columns, registration.slices)
     profile = replace(profiles, losses=day_losses(whole, rows, manifest, *columns)).content()
-    manifest = manifest.model_copy(update={"profile_sha256": sha256(profile)})
-    return save(home, manifest, {**files, PROFILE: profile}, registration.card, registration.alias)
-
-
-def _open(
-    registration: Registration, content: bytes
-) -> tuple[Any, tuple[dict[str, str], dict[str, str]], surroundings.Carried]:
-    """The estimator of an artefact, what it depends on, and what the version brings along of that."""
-    origin = str(registration.artefact)
-    own = source.own_modules(registration.code)
-    with surroundings.importable(registration.code):
-        estimator, modules = open_estimator(content, origin, registration.settings)
-    requirements = requirements_of(modules, origin, surroundings.names(own))
-    return estimator, requirements, surroundings.carried(requirements[0], own, origin)
+    return manifest.model_copy(update={"profile_sha256": sha256(profile)}), {**files, PROFILE: profile}
 
 
 def _manifest(

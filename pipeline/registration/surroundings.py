@@ -19,7 +19,7 @@ from pipeline.isolation.uv import UvError
 from pipeline.model import registry
 from pipeline.model.artifact import ModelError
 from pipeline.model.files import sha256
-from pipeline.model.manifest import CODE, LOCK
+from pipeline.model.manifest import CODE, LOCK, Manifest
 from pipeline.model.requirements import interpreter
 
 _REMEDY = (
@@ -68,6 +68,24 @@ def carried(libraries: Mapping[str, str], own: Mapping[str, bytes], artefact: st
         "code": {name: sha256(content) for name, content in own.items()},
     }
     return Carried(files | ({LOCK: locked} if locked else {}), recorded)
+
+
+def carry(
+    manifest: Manifest, files: Mapping[str, bytes], own: Mapping[str, bytes], artefact: str
+) -> tuple[Manifest, dict[str, bytes]]:
+    """A version's manifest and files, with the lock of its environment and its own modules.
+
+    Args:
+        manifest: of the version, with the libraries that its artefact names.
+        files: its files, by name.
+        own: its own modules.
+        artefact: the model's file, for error messages.
+
+    Raises:
+        ModelError: what it needs cannot be locked.
+    """
+    brought = carried(manifest.libraries, own, artefact)
+    return manifest.model_copy(update=brought.recorded), {**files, **brought.files}
 
 
 def closure(distributions: Collection[str]) -> dict[str, str]:

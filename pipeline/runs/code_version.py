@@ -38,6 +38,7 @@ DECISIVE = (
 # The others: what notifies, shows, measures, keeps and removes.
 INDIFFERENT = (
     "__main__",
+    "candidates",
     "challenger",
     "cli",
     "embedded",
@@ -58,6 +59,7 @@ INDIFFERENT = (
     "recovery",
     "registration",
     "reports",
+    "retraining",
     "runs",
     "runtime",
     "scaffolding",

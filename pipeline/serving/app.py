@@ -28,7 +28,11 @@ from pipeline.version import VERSION
 
 Authorization = Annotated[str | None, Header(description="`Bearer` and a token")]
 ScoreDate = Annotated[
-    str | None, Query(description="YYYY-MM-DD; the last one that is published unless given")
+    str | None,
+    Query(
+        description="YYYY-MM-DD; the last one that is published unless given",
+        json_schema_extra={"format": "date"},
+    ),
 ]
 
 routes = APIRouter()

@@ -123,7 +123,7 @@ def table(document: Any, limits: Limits) -> list[dict[str, Any]]:
     for number, tensor in enumerate(inputs):
         name, data = _column(number, tensor)
         if name in columns:
-            raise Refused(422, "twice", f"inputs[{number}] is a second tensor {shown(name)!r}.")
+            raise Refused(422, "twice", f"inputs[{number}] is a second tensor '{shown(name)}'.")
         columns[name] = data
     lengths = {len(data) for data in columns.values()}
     if len(lengths) != 1 or lengths == {0}:

@@ -131,9 +131,9 @@ _TENSOR: Schema = {
     "required": ["name", "shape", "datatype", "data"],
     "properties": {
         "name": {"type": "string"},
-        "shape": {"type": "array", "items": {"type": "integer"}},
+        "shape": {"type": "array", "items": {"type": "integer"}, "minItems": 1, "maxItems": 2},
         "datatype": {"type": "string"},
-        "data": {"type": "array", "items": {}},
+        "data": {"type": "array", "items": {}, "minItems": 1},
     },
 }
 
@@ -142,9 +142,14 @@ def _object(properties: Schema, example: Schema) -> Schema:
     day = {
         "type": "string",
         "format": "date",
-        "description": "the score date; else today's, or the last published",
+        "description": "the score date, from 1970 to a year ahead; else today's, or the last published",
     }
-    schema = {"type": "object", "required": list(properties), "properties": {**properties, "score_date": day}}
+    schema = {
+        "type": "object",
+        "required": list(properties),
+        "properties": {**properties, "score_date": day},
+        "additionalProperties": False,
+    }
     return {"schema": schema, "example": example}
 
 

@@ -4,7 +4,6 @@ Each channel has a thread of its own, and one batch at a time: the task has as m
 """
 
 import contextlib
-import os
 import socket
 import sys
 import threading
@@ -43,15 +42,7 @@ def run(order: Mapping[str, Any], descriptors: Sequence[int]) -> None:
         descriptors: where it writes what it prints, the artefact, and the channels.
     """
     output, artefact, *channels = descriptors
-    os.dup2(output, 1)
-    os.dup2(output, 2)
-    os.close(output)
-    # The process is killed when its task has no more use for it: a line that waits in a buffer would be lost.
-    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
-    os.chdir(order["folder"])
-    os.environ.update({"HOME": order["folder"], "TMPDIR": order["folder"]})
-    sys.path[:] = [*order["path"], *(entry for entry in sys.path if entry not in order["path"])]
-    held = protection.shut_in(order)
+    held = protection.begin(order, output)
     sockets = [socket.socket(fileno=channel) for channel in channels]
     first = sockets[0]
     with open(artefact, "rb") as file:

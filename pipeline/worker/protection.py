@@ -5,6 +5,7 @@ and said: `scoring check` shows what holds on a machine.
 """
 
 import ctypes
+import os
 import resource
 import signal
 import struct
@@ -41,6 +42,24 @@ def end_with_parent() -> None:
 def adopt_orphans() -> None:
     """Become the parent of whatever this process's children leave behind."""
     _prctl(_SUBREAPER, 1)
+
+
+def begin(order: Mapping[str, Any], output: int) -> dict[str, bool]:
+    """Be the process of an order, in its own folder and shut in; returns what of that this system knows.
+
+    Args:
+        order: `folder`, the process's own; `path`, folders with modules; and what `shut_in` takes.
+        output: where it writes what it prints.
+    """
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.close(output)
+    # The process is killed when its task has no more use for it: a line that waits in a buffer would be lost.
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    os.chdir(order["folder"])
+    os.environ.update({"HOME": order["folder"], "TMPDIR": order["folder"]})
+    sys.path[:] = [*order["path"], *(entry for entry in sys.path if entry not in order["path"])]
+    return shut_in(order)
 
 
 def shut_in(order: Mapping[str, Any]) -> dict[str, bool]:

@@ -40,6 +40,7 @@ DROP TABLE scoring.challenge_results, scoring.challenge_parts, scoring.challenge
 DROP TABLE scoring.api_tokens, scoring.parity_certificates;
 REVOKE ALL ON SCHEMA scoring FROM scoring_api;
 REVOKE ALL ON DATABASE older FROM scoring_api;
+DROP TABLE scoring.model_candidates;
 """
 RIGHTS = """
 GRANT SELECT ON scoring.predictions, scoring.latest_predictions TO scoring_writer, scoring_job_analyst;

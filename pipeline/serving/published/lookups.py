@@ -7,7 +7,7 @@ from typing import Any
 from pipeline.config import dates
 from pipeline.databases import statements
 from pipeline.serving.published.connections import Connections, Row
-from pipeline.serving.requests.body import Number, shown
+from pipeline.serving.requests.body import Number, require_keys, shown
 from pipeline.serving.requests.limits import Limits, Refused
 
 _SQL = statements.load("serving/lookups")
@@ -31,7 +31,7 @@ async def single(
         for row in await connections.rows(_SQL["single"], values):
             return _answer(job, day, row)
     raise Refused(
-        404, "no_score", f"No published score of {job} {day} is that of entity {shown(entity_id)!r}."
+        404, "no_score", f"No published score of {job} {day} is that of entity '{shown(entity_id)}'."
     )
 
 
@@ -87,7 +87,8 @@ def keys(document: Any, limits: Limits) -> tuple[list[str], date | None]:
         )
     for entity in wanted:
         if not entity.isascii() and entity != entity.encode("utf-8", "replace").decode():
-            raise Refused(422, "no_text", f"Entity {shown(entity)!r} is no text: half of a pair of UTF-16.")
+            raise Refused(422, "no_text", f"Entity '{shown(entity)}' is no text: half of a pair of UTF-16.")
+    require_keys(document, ("entity_ids", "score_date"))
     return [str(each) for each in wanted], day_of(document.get("score_date"))
 
 
@@ -105,7 +106,7 @@ def day_of(value: Any) -> date | None:
         return dates.parse(value)
     except dates.DateError:
         raise Refused(
-            422, "no_date", f"score_date = {shown(str(value))!r} is no date that can be scored: YYYY-MM-DD."
+            422, "no_date", f"score_date = '{shown(str(value))}' is no date that can be scored: YYYY-MM-DD."
         ) from None
 
 

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 from starlette.requests import ClientDisconnect, Request
 
+from pipeline.config import loader
 from pipeline.plain_text import visible
 from pipeline.serving.requests.limits import Limits, Refused
 
@@ -65,6 +66,21 @@ def shown(name: str) -> str:
     return visible(name.encode(errors="backslashreplace").decode())[:_SHOWN]
 
 
+def require_keys(document: dict[str, Any], known: tuple[str, ...]) -> None:
+    """Refuse a body with a key that says nothing: it is most likely misspelt.
+
+    Raises:
+        Refused: it has one.
+    """
+    for name in document:
+        if name not in known:
+            raise Refused(
+                422,
+                "unknown_key",
+                f"The body has a key '{shown(name)}'. {loader.nearest(shown(name), known)}",
+            )
+
+
 async def _content(request: Request, limits: Limits) -> bytes:
     length = request.headers.get("content-length", "0")
     if not length.isdecimal() or int(length[:20]) > limits.body_bytes:
@@ -107,5 +123,5 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(made) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise _no_json(f"an object has the key {shown(twice)!r} twice")
+        raise _no_json(f"an object has the key '{shown(twice)}' twice")
     return made

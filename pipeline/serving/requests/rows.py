@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from pipeline.config import loader
 from pipeline.contract.contract import ENTITY, Contract
-from pipeline.serving.requests.body import Number, shown
+from pipeline.serving.requests.body import Number, require_keys, shown
 from pipeline.serving.requests.limits import Limits, Refused
 
 # No text begins with this byte in UTF-8: so no text is what stands behind it, whatever that is.
@@ -33,6 +33,7 @@ def of(document: Any, limits: Limits) -> list[Mapping[str, Any]]:
         raise Refused(
             422, "no_rows", 'The body is to be an object with a list of rows: {"rows": [{"entity_id": ...}]}.'
         )
+    require_keys(document, ("rows", "score_date"))
     require_few(len(rows), limits)
     for number, row in enumerate(rows):
         if not isinstance(row, dict):
@@ -112,6 +113,6 @@ def _unknown(number: int, name: str, contract: Contract) -> Refused:
     return Refused(
         422,
         "unknown_column",
-        f"rows[{number}] has {shown(name)!r}, and the model takes no such column. "
+        f"rows[{number}] has '{shown(name)}', and the model takes no such column. "
         f"{loader.nearest(shown(name), names)}",
     )

@@ -55,6 +55,7 @@ FILES = (
     "tables/challenger",
     "views/challenger",
     "tables/api",
+    "tables/candidates",
     "settings",
 )
 

@@ -40,12 +40,12 @@ class Instance(SimpleNamespace):
 def shop(home: Home, web: Web, monkeypatch: pytest.MonkeyPatch) -> Shop:
     """A published night with outcomes, and a useless challenger that has not scored it."""
     connection = {"conn_type": "apprise", "extra": {"config": {"path": web.url}}}
-    monkeypatch.setenv("AIRFLOW_CONN_PEOPLE", json.dumps(connection))
+    monkeypatch.setenv("AIRFLOW_CONN_CHALLENGED", json.dumps(connection))
     made = opened(home, shop_rows())
     _, reference = shop_model()
     dummy = DummyClassifier(strategy="prior").fit(reference.drop(columns="bought"), reference["bought"])
     home.model("shop", dummy, reference, outcome="bought", alias="challenger")
-    name_outcomes(made, bought(shop_rows()), keys='[alerts]\nto = "people"\n\n[challenger]')
+    name_outcomes(made, bought(shop_rows()), keys='[alerts]\nto = "challenged"\n\n[challenger]')
     return made
 
 
