@@ -84,7 +84,7 @@ def report(predictions: str, home: Path, run_id: int, links: Links | None = None
         scores=_drawn(record.profiles, reference, _SCORE, "Scores", charts.BROAD),
         features=_features(record, reference),
         reference=reference,
-        withheld=_withheld(record, reference),
+        withheld=_withheld(record, reference) if reference else [],
         SIZES=windows.SIZES,
         outcomes=outcomes.section(record) if record.outcomes else None,
         estimates=estimates.section(record),
@@ -102,11 +102,10 @@ def report(predictions: str, home: Path, run_id: int, links: Links | None = None
     )
 
 
-def _withheld(record: queries.Record, reference: Reference | None) -> list[str]:
-    """The looks at drift that are not taken, each with its reason."""
-    if reference is None:
-        return []
-    return [*looks.withheld(reference, record.metrics.get("runs_to_pool")), *look.on_page(record.metrics)]
+def _withheld(record: Record, reference: Reference) -> list[str]:
+    """Which looks were not taken, and what the one at slices says."""
+    sliced = look.on_page(record.metrics)
+    return [*looks.withheld(reference, record.metrics.get("runs_to_pool")), *sliced]
 
 
 def _drawn(

@@ -88,7 +88,10 @@ def look(
     without = tuple(name for name in slices if name not in counts)
     if not counts or not distances:
         return SlicedRun(looked_at=tuple(counts), without=without)
-    rates = (looks.rate_alone(reference, rate, pooled, besides=1), rate * looks.SHARE)
+    rates = (
+        looks.rate_alone(reference, rate, pooled, besides=1),
+        looks.rate_of_each(reference, rate, pooled, besides=1),
+    )
     unusual = {each.column for each in distances if each.runs == 1 and each.unusual}
     return SlicedRun(rule.distances(reference, counts, rates, unusual), tuple(counts), without)
 

@@ -24,6 +24,7 @@ from pipeline.monitoring import drift
 from pipeline.monitoring.bins import Counts
 from pipeline.monitoring.calibration import Floats, blocks, next_beyond
 from pipeline.monitoring.references import ENOUGH_DAYS, Reference
+from pipeline.monitoring.sliced import expected
 from pipeline.monitoring.sliced.grid import SliceCounts
 
 # Fewer rows of a value say nothing of it.
@@ -128,7 +129,7 @@ def _of(
     training, farthest = reference.slices.counts(name).sum(axis=0), cells.farthest
     for place, column in enumerate(cells.columns):
         at = grid.places[column]
-        psis, rows = psi(counts[:, at], training[:, at]), counts[:-1, at].sum(axis=1)
+        psis, rows = expected.psi(counts[:, at], training[:, at], LEAST_ROWS), counts[:-1, at].sum(axis=1)
         for number in np.flatnonzero(cells.enough[:, place] & (rows >= LEAST_ROWS)):
             if column not in unusual:
                 far = float(farthest[number, place])
@@ -175,39 +176,9 @@ def _cells(reference: Reference, name: str, alone: float) -> _Cells:
         looked_at = (here[:, :-1].sum(axis=-1) >= LEAST_ROWS) & ordinary[column][:, None]
         for number in range(block[-1] + 1):
             inside = block == number
-            distance = psi(here[inside], here[~inside].sum(axis=0))
+            distance = expected.psi(here[inside], here[~inside].sum(axis=0), LEAST_ROWS)
             psis[inside, :, place] = np.where(looked_at[inside], distance, np.nan)
     return _Cells(columns, psis, np.isfinite(psis).sum(axis=0) >= ENOUGH_DAYS)
-
-
-def psi(counts: Counts, training: Counts) -> Floats:
-    """How far the rows of each value are from what is expected of them: population stability index.
-
-    Expected are the training's shares, moved as the run's other rows moved from theirs: what befell all rows alike,
-    such as a season, is no fault of a slice. Shares of few rows are drawn towards what is expected.
-
-    Args:
-        counts: of shape (..., values + 1, bins).
-        training: of shape (values + 1, bins).
-
-    Returns:
-        of shape (..., values).
-    """
-    own, others = counts[..., :-1, :], counts.sum(axis=-2, keepdims=True) - counts[..., :-1, :]
-    usual, of_others = (
-        (each + 0.5) / (each.sum(axis=-1, keepdims=True) + 0.5 * each.shape[-1])
-        for each in (training[:-1], training.sum(axis=0) - training[:-1])
-    )
-    expected = usual * _drawn(others, of_others) / of_others
-    expected /= expected.sum(axis=-1, keepdims=True)
-    here = _drawn(own, expected)
-    index: Floats = ((here - expected) * np.log(here / expected)).sum(axis=-1)
-    return index
-
-
-def _drawn(counts: Counts, expected: Floats) -> Floats:
-    shares: Floats = (counts + LEAST_ROWS * expected) / (counts.sum(axis=-1, keepdims=True) + LEAST_ROWS)
-    return shares
 
 
 def _largest(values: Floats) -> Floats:
