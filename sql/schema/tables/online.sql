@@ -35,8 +35,8 @@ COMMENT ON TABLE scoring.online_rejections IS
 COMMENT ON COLUMN scoring.online_rejections.job IS 'The job''s name.';
 COMMENT ON COLUMN scoring.online_rejections.answered_on IS 'The day of the answers, in the job''s time zone.';
 COMMENT ON COLUMN scoring.online_rejections.model_sha256 IS 'SHA-256 of the model that would have scored.';
-COMMENT ON COLUMN scoring.online_rejections.column_name IS 'The column whose value broke the rule, as in `rejected_rows`.';
-COMMENT ON COLUMN scoring.online_rejections.rule IS 'The rule that was broken, as in `rejected_rows`.';
+COMMENT ON COLUMN scoring.online_rejections.column_name IS 'The column whose value broke the rule, as in `rejections`.';
+COMMENT ON COLUMN scoring.online_rejections.rule IS 'The rule that was broken, as in `rejections`.';
 COMMENT ON COLUMN scoring.online_rejections.count IS 'How many rows broke it.';
 
 -- Counts add up, whichever process sends them, and none is ever taken back.
