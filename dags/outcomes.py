@@ -13,6 +13,7 @@ from airflow.sdk import DAG, CronTriggerTimetable, Param, get_parsing_context, t
 from orchestration import steps
 from orchestration.callbacks import task_defaults
 from orchestration.context import SCORE_DATES, end_of
+from orchestration.kubernetes import pods
 from pipeline.config import loader
 from pipeline.config.job import Job, JobError
 from pipeline.config.sections import OutcomesSection
@@ -52,6 +53,7 @@ def build(job: Job, outcomes: OutcomesSection) -> DAG:
             return steps.measure(job, context, days)
 
         measure()
+    pods.place(dag, job)
     dag.params["score_date"] = Param(
         None,
         type=["null", "string"],

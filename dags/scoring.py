@@ -22,6 +22,7 @@ from orchestration import broken, credentials, steps
 from orchestration.callbacks import hand_over_failure, report_fallback, task_defaults
 from orchestration.context import end_of, form
 from orchestration.decide import Decide
+from orchestration.kubernetes import pods
 from orchestration.publish import DECIDE, Publish
 from orchestration.steps import Json
 from pipeline.config import loader
@@ -67,6 +68,7 @@ def build(job: Job) -> DAG:
         [*seen, *scored, published] >> note(job)
         if job.fallback != "none":
             [*seen, *scored, published, decided] >> serve_fallback(job)
+    pods.place(dag, job)
     # Last: every task would else copy them, and Airflow hold them against JSON Schema, a third of the reading time.
     dag.params.update(form(job))
     return dag

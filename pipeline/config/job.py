@@ -26,6 +26,7 @@ from pipeline.config.fields import (
     check_timezone,
 )
 from pipeline.config.ready_section import ReadySection
+from pipeline.config.resources_section import ResourcesSection
 from pipeline.config.sections import (
     AlertsSection,
     DriftSection,
@@ -118,6 +119,7 @@ class Job(Section):
     outcomes: OutcomesSection | None = None
     promise: PromiseSection | None = None
     ready: ReadySection | None = None
+    resources: ResourcesSection = ResourcesSection()
     sha256: str = Field(description="digest of the job file, kept with every run")
 
     @field_validator("end_date")

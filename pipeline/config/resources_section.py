@@ -1,0 +1,40 @@
+"""What a job file says of the processors and the memory of its tasks, where each task has a container of its own."""
+
+from pydantic import Field
+
+from pipeline.config.sections import Section
+
+
+class StageResources(Section):
+    """What one task asks for and may take; a part's task as much for each part."""
+
+    cpu: float | None = Field(
+        default=None,
+        ge=0.1,
+        le=128,
+        description="processors: as many are kept free for the task, it gets no more, and scores with so many threads",
+    )
+    memory_mb: int | None = Field(
+        default=None,
+        ge=128,
+        le=4_194_304,
+        description="megabytes of memory: as many are kept free for the task, and one that takes more is killed; "
+        "leave it out for the forecast that `scoring check JOB --keep-forecast` has kept, which is kept free and kills nothing",
+    )
+
+
+class ResourcesSection(Section):
+    """Processors and memory of the tasks that hold rows or a model, under Airflow's KubernetesExecutor."""
+
+    extract: StageResources = StageResources()
+    load_model: StageResources = StageResources()
+    predict: StageResources = StageResources()
+    write: StageResources = StageResources()
+    log_metrics: StageResources = StageResources()
+    publish: StageResources = StageResources()
+    measure: StageResources = StageResources()
+
+    def of(self, task: str) -> StageResources:
+        """What a task asks for; nothing, where it is none of these."""
+        named: StageResources = getattr(self, task, StageResources())
+        return named
