@@ -20,7 +20,7 @@ from pipeline.config.resources_section import StageResources
 # By this label NetworkPolicies tell the queues apart: deploy/kubernetes/network-policies.yaml.
 QUEUE_LABEL = "scoring-queue"
 # The store's own credentials; and what the tasks of a queue may know, of a queue that has connections.
-STORE_SECRET, QUEUE_SECRET = "scoring-store", "scoring-{queue}"  # noqa: S105 - names
+STORE_SECRET, QUEUE_SECRET = "scoring-store", "scoring-{queue}"
 
 # The container in which Airflow runs a task.
 _CONTAINER = "base"

@@ -19,7 +19,7 @@ class StageResources(Section):
         ge=128,
         le=4_194_304,
         description="megabytes of memory: as many are kept free for the task, and one that takes more is killed; "
-        "leave it out for the forecast that `scoring check JOB --keep-forecast` has kept, which is kept free and kills nothing",
+        "without it as many are kept free as `scoring check JOB --keep-forecast` has kept, and none is killed",
     )
 
 

@@ -18,11 +18,12 @@ from pipeline.databases import postgres, postgres_errors, statements
 from pipeline.errors import ScoringError, named
 from pipeline.evaluation import outcomes
 from pipeline.extraction import readiness
+from pipeline.extraction.capacity import Forecast
 from pipeline.integrations import dependencies
 from pipeline.isolation import protections
 from pipeline.model import content, registry
 from pipeline.model.loaded_model import Model, RemoteModel
-from pipeline.tasks.rehearsal import CheckError, rehearse
+from pipeline.tasks.rehearsal import CheckError, keep, rehearse
 from pipeline.training.reference_check import reread
 
 _SQL = statements.load("tasks/preflight")
@@ -47,9 +48,22 @@ class CheckResult:
 
 
 def check(
-    job: Job, workspace: Workspace, score_date: date, environ: Mapping[str, str] = os.environ
+    job: Job,
+    workspace: Workspace,
+    score_date: date,
+    environ: Mapping[str, str] = os.environ,
+    *,
+    keep_forecast: bool = False,
 ) -> Iterator[CheckResult]:
-    """Check a job's model, query, rows and rights, and yield each finding; a failed one ends what depends on it."""
+    """Check a job's model, query, rows and rights, and yield each finding; a failed one ends what depends on it.
+
+    Args:
+        job: what to check.
+        workspace: folders, store and databases.
+        score_date: whose rows are tried.
+        environ: where addresses of people and of MLflow are.
+        keep_forecast: whether the forecast is written beside the job file.
+    """
     yield CheckResult("job file", True, f"{job.name}: {job.description}")
     if job.alerts.to:
         yield _find("alerts", lambda: dependencies.require_alerts(job, environ))
@@ -68,15 +82,26 @@ def check(
         yield _failed("model", error)
     yield _find("versions", lambda: _versions(job, workspace))
     if model is not None:
-        yield from _of_model(job, workspace, score_date, model)
+        yield from _of_model(job, workspace, score_date, model, keep_forecast=keep_forecast)
     if job.fallback == "champion_previous":
         yield _find("fallback", lambda: _fallback(job, workspace, score_date))
     yield _find("predictions database", lambda: _rights(workspace, job))
 
 
-def _of_model(job: Job, workspace: Workspace, score_date: date, model: Model) -> Iterator[CheckResult]:
+def _of_model(
+    job: Job, workspace: Workspace, score_date: date, model: Model, *, keep_forecast: bool
+) -> Iterator[CheckResult]:
     """Check what needs the job's model."""
-    yield _find("query and rows", lambda: rehearse(workspace, job, score_date, model))
+    ahead: list[Forecast | None] = []
+
+    def rows() -> str:
+        rehearsed = rehearse(workspace, job, score_date, model)
+        ahead.append(rehearsed.ahead)
+        return rehearsed.detail
+
+    yield _find("query and rows", rows)
+    if keep_forecast and ahead:
+        yield _find("forecast", lambda: keep(workspace, job, ahead[0]))
     yield _find("reference", lambda: _reference(job, workspace))
     if job.slices:
         yield _find("slices", lambda: _slices(job, model))
@@ -103,7 +128,7 @@ def _ready(workspace: Workspace, job: Job, ready: ReadySection, score_date: date
 
 def _fallback(job: Job, workspace: Workspace, score_date: date) -> str:
     model, detail = _model(job, workspace, "champion_previous")
-    return f"{detail}; {rehearse(workspace, job, score_date, model)}"
+    return f"{detail}; {rehearse(workspace, job, score_date, model).detail}"
 
 
 def _model(job: Job, workspace: Workspace, alias: str = "") -> tuple[RemoteModel, str]:

@@ -7,7 +7,7 @@ from functools import partial
 
 import pyarrow as pa
 
-from pipeline.config import dates
+from pipeline.config import dates, forecast_file
 from pipeline.config.job import Job
 from pipeline.config.workspace import Workspace
 from pipeline.contract.batch_result import BatchResult
@@ -30,6 +30,19 @@ SAMPLE_ROWS = 10_000
 
 class CheckError(ScoringError):
     """Something over which the first run would stumble."""
+
+
+@dataclass(frozen=True)
+class Rehearsed:
+    """What came of the first rows.
+
+    Attributes:
+        detail: in a sentence.
+        ahead: what the run will take; None where nobody knows its rows before they are read.
+    """
+
+    detail: str
+    ahead: Forecast | None
 
 
 @dataclass
@@ -60,8 +73,8 @@ class _Counts:
         self.reasons |= {(failing.COLUMN, failing.RULE) for _ in failures}
 
 
-def rehearse(workspace: Workspace, job: Job, score_date: date, model: Model) -> str:
-    """Read, check and score the first rows of a score date, and forecast its run; says what came of it.
+def rehearse(workspace: Workspace, job: Job, score_date: date, model: Model) -> Rehearsed:
+    """Read, check and score the first rows of a score date, and forecast its run.
 
     Raises:
         CheckError: there are no rows, or they know the future.
@@ -80,11 +93,27 @@ def rehearse(workspace: Workspace, job: Job, score_date: date, model: Model) -> 
     _require_no_future(query, score_date, counts)
     ahead = _forecast(workspace, job, query, model, counts.cost)
     reasons = "; ".join(f"{column}: {rule}" for column, rule in sorted(counts.reasons))
-    return (
+    return Rehearsed(
         f"{counts.rows} rows of {score_date} read and scored, {counts.rejected} would be rejected"
         f"{f' ({reasons})' if reasons else ''}; "
-        f"the run: {ahead or 'how many rows, nobody knows before they are read'}"
+        f"the run: {ahead or 'how many rows, nobody knows before they are read'}",
+        ahead,
     )
+
+
+def keep(workspace: Workspace, job: Job, ahead: Forecast | None) -> str:
+    """Write a forecast beside the job file, where its DAG looks for it; says what was written.
+
+    Raises:
+        CheckError: there is none.
+    """
+    if ahead is None:
+        raise CheckError(
+            f"nobody knows the rows of {job.extract.query} before they are read, so there is no forecast to keep. "
+            "Name memory_mb below [resources]."
+        )
+    kept = forecast_file.keep(workspace.home / "dags", job.name, rows=ahead.rows, peak_mb=ahead.peak_mb)
+    return f"{ahead.peak_mb:,.0f} MB of memory, kept in {kept.relative_to(workspace.home)}"
 
 
 def _read(

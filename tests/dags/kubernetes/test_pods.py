@@ -14,7 +14,6 @@ import pytest
 from airflow.serialization.serialized_objects import DagSerialization
 
 from orchestration.credentials import TASKS
-from orchestration.kubernetes import pods
 from tests.dags.bag import ROOT, load
 from tests.home import Home
 
