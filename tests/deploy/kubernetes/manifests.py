@@ -58,7 +58,8 @@ def values(variant: str) -> dict[str, Any]:
     return merged
 
 
-def rendered(variant: str) -> list[Mapping[str, Any]]:
+@cache
+def rendered(variant: str) -> tuple[Mapping[str, Any], ...]:
     """The objects of Airflow's chart; skips where the chart or Helm is not on this machine."""
     helm = pytest.importorskip("helm_python", reason="Helm is not installed: pip install helm-python-sdk")
     if not (archive := os.environ.get(CHART)):
@@ -67,13 +68,13 @@ def rendered(variant: str) -> list[Mapping[str, Any]]:
     assert chart.version == "1.22.0"
     chart.validate_schema(values(variant))
     texts = chart.render(values(variant), name="airflow", namespace="scoring")
-    return [
+    return tuple(
         document
         for path, text in texts.items()
         if path.endswith(".yaml")
         for document in yaml.safe_load_all(text)
         if document
-    ]
+    )
 
 
 def pods(documents: Any) -> Iterator[Pod]:
