@@ -26,13 +26,23 @@ class StageResources(Section):
 class ResourcesSection(Section):
     """Processors and memory of the tasks that hold rows or a model, under Airflow's KubernetesExecutor."""
 
-    extract: StageResources = StageResources()
-    load_model: StageResources = StageResources()
-    predict: StageResources = StageResources()
-    write: StageResources = StageResources()
-    log_metrics: StageResources = StageResources()
-    publish: StageResources = StageResources()
-    measure: StageResources = StageResources()
+    extract: StageResources = Field(
+        default=StageResources(), description="of the task that reads the rows, and holds one part"
+    )
+    load_model: StageResources = Field(
+        default=StageResources(), description="of the task that opens the model, and scores its golden rows"
+    )
+    predict: StageResources = Field(default=StageResources(), description="of the task that scores one part")
+    write: StageResources = Field(
+        default=StageResources(), description="of the task that loads one part's scores"
+    )
+    log_metrics: StageResources = Field(
+        default=StageResources(), description="of the task that counts what the run looked like"
+    )
+    publish: StageResources = Field(default=StageResources(), description="of the task that audits the run")
+    measure: StageResources = Field(
+        default=StageResources(), description="of the task that joins the scores with their outcomes"
+    )
 
     def of(self, task: str) -> StageResources:
         """What a task asks for; nothing, where it is none of these."""
