@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help .venv demo up down psql test test-quick chaos bench bench-contract bench-drift bench-peers bench-quality lint docs \
+.PHONY: help .venv demo up down psql serve test test-quick chaos bench bench-contract bench-drift bench-peers bench-quality lint docs \
   lock pins sbom wheel
 
 PY := .venv/bin/python
@@ -25,6 +25,9 @@ down: $(if $(wildcard $(PY)),,$(STAMP)) ## stop what a crash left of this checko
 
 psql: $(STAMP) ## query the predictions as an analyst (ARGS='-c "SELECT ..."')
 	@$(PY) -m local psql $(ARGS)
+
+serve: $(STAMP) ## answer online until Ctrl-C: published scores, and rows scored now (PORT=8090)
+	@$(PY) -m pipeline serve $(PORT_OPTION) $(ARGS)
 
 test: $(STAMP) ## the whole test suite (ARGS='-k name'; ARGS=-n0: one process)
 	@$(PY) -m pytest $(ARGS)

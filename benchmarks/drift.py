@@ -7,7 +7,8 @@ any feature with a PSI above 0.2, and any with a p-value of Kolmogorov and Smirn
 5 %.
 
 Then the nights are published one after the other, and each is looked at with the 6 and 27 before it, all looks at one
-rate; and faults that begin small stay for 28 nights.
+rate; and faults that begin small stay for 28 nights. Last, each is looked at slice by slice besides, and faults are put
+into the rows of one slice only (benchmarks/slices.py).
 
 `--tables` does the same on six other real tables, and `--simulated` on years that are drawn, with effects of night,
 weekday and season. benchmarks/README.md says which part of the rule was chosen on what.
@@ -22,7 +23,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from benchmarks import checks, lasting, nights, published, tables
+from benchmarks import checks, lasting, nights, published, slices, tables
 from benchmarks.checks import RATE
 from benchmarks.nights import Nights
 from benchmarks.spoil import SEED, Fault, Floats
@@ -78,6 +79,9 @@ def main() -> None:
     for name, flagged in together.items():
         shares_text = ", ".join(f"{look} {share:.1%}" for look, share in published.shares(flagged).items())
         print(f"the same with the nights before, at {RATE:.0%} for all looks, {name}: {shares_text}")
+    with_slices = {name: slices.held_out(one.reference, RATE, HELD_OUT) for name, one in named.items()}
+    for name, shares in with_slices.items():
+        print(f"the same with slices, at {RATE:.0%} for all looks, {name}: {slices.in_words(shares)}")
     print(f"{'':26}{'ours':>8}{'PSI 0.2':>9}{'KS 5 %':>8}  our checks, by share of nights")
     later = {name: _row(f"later: {name}", [(one, Fault())], every=1) for name, one in named.items()}
     calm = [one for name, one in named.items() if later[name] < CALM]
@@ -91,10 +95,15 @@ def main() -> None:
     for one in kinds:
         if one.lasting:
             lasting.print_power(one, RATE)
+    for name, one in named.items():
+        print(name)
+        slices.print_power(one, RATE)
+    sliced = np.mean([shares["all looks"] for shares in with_slices.values()])
     all_looks = np.mean([published.shares(flagged)["all looks"] for flagged in together.values()])
     print(
         f"reference_nights_flagged {held_out[:, RATES.index(RATE)].mean():.1%} ordinary_nights_flagged {ordinary:.1%} "
-        f"faults_caught {sum(caught)}/{len(caught)} all_looks_flagged {all_looks:.1%}"
+        f"faults_caught {sum(caught)}/{len(caught)} all_looks_flagged {all_looks:.1%} "
+        f"with_slices_flagged {sliced:.1%}"
     )
 
 

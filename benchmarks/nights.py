@@ -1,7 +1,7 @@
 """Nights to try the checks on: those of the sample, and drawn ones on which no part of the rule was chosen."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from benchmarks import spoil
 from benchmarks.ground import ROOT, here, join
-from benchmarks.spoil import SEED, Fault, Floats, Lasting
+from benchmarks.spoil import SEED, Fault, Floats, Lasting, Sliced
 from pipeline.config import dates, loader
 from pipeline.config.sections import GateSection
 from pipeline.contract.infer import infer
@@ -45,6 +45,7 @@ class Nights:
         actual: what became of the entities of a night, NaN where nobody knows; None where nothing is known of any.
         before: rows of each training night; none where nobody asks for them.
         lasting: what may be done to a night and to those after it, by name.
+        sliced: what may be done to the rows of one value of a slice, by name.
         unseen: of each training night what became of its entities, and what a model scored that had not seen it.
     """
 
@@ -60,6 +61,7 @@ class Nights:
     before: Mapping[date, pd.DataFrame] = field(default_factory=dict)
     unseen: Mapping[date, tuple[Floats, Floats]] = field(default_factory=dict)
     lasting: Mapping[str, Lasting] = field(default_factory=dict)
+    sliced: Mapping[str, Sliced] = field(default_factory=dict)
 
 
 def flights() -> Nights:
@@ -98,9 +100,12 @@ def flights() -> Nights:
         )
         return ground_truth.read(address, query, values, "outcomes", pinned.manifest, column, entities).values
 
+    # The version was registered without counts per slice: they are what it would have with them, but for the score.
+    whole = training.assign(night=np.repeat(list(reference.training_days), reference.rows))
+    sliced = references.build(whole, pinned.manifest, "night", slices=job.slices).slices
     return Nights(
         pinned.manifest,
-        reference,
+        replace(reference, slices=sliced),
         training.sample(5000, random_state=SEED),
         {day: rows for day, rows in nights.items() if day > reference.training_days[-1]},
         score,
@@ -110,6 +115,7 @@ def flights() -> Nights:
         actual,
         {day: rows for day, rows in nights.items() if day in reference.training_days},
         lasting=spoil.FLIGHTS_LASTING,
+        sliced=spoil.FLIGHTS_SLICED,
     )
 
 
@@ -125,12 +131,13 @@ def drawn(seed: int) -> Nights:
     manifest = Manifest.model_construct(task="binary", columns=columns, outcome=None)
     return Nights(
         manifest,
-        references.build(training, manifest, "night", "score"),
+        references.build(training, manifest, "night", "score", ("shop", "channel")),
         training.sample(5000, random_state=SEED),
         dict(list(nights.items())[TRAINING:]),
         _drawn_score,
         GateSection(),
         spoil.DRAWN,
+        sliced=spoil.in_slices(features, ("shop", "channel")),
     )
 
 

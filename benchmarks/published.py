@@ -15,6 +15,7 @@ from pipeline.monitoring.pooled import looks
 from pipeline.monitoring.pooled.windows import SIZES, PooledRuns
 from pipeline.monitoring.profile import Profile
 from pipeline.monitoring.references import Reference
+from pipeline.monitoring.sliced.sliced_days import pack
 
 # A night by itself, and the last nights together.
 LOOKS = (1, *SIZES)
@@ -41,15 +42,19 @@ class Published:
     def __init__(self, reference: Reference, rate: float, before: Sequence[Counted] = ()) -> None:
         self.reference, self.rate, self.nights = reference, rate, list(before)
 
-    def publish(self, day: date, counts: Mapping[str, Counts]) -> tuple[Distance, ...]:
-        """Look at a night, and publish it."""
+    def publish(self, day: date, counts: Mapping[str, Counts], besides: int = 0) -> tuple[Distance, ...]:
+        """Look at a night, and publish it; `besides` says how many looks are taken that are none of these."""
         profile = Profile(self.reference.bins, counts, dict.fromkeys(counts, 0.0))
         last = PreviousRun(self.nights[-1].day, self.nights[-1].counts) if self.nights else None
-        pooled = [runs for size in SIZES if (runs := self._pooled(day, size)) is not None]
-        distances = looks.distances(self.reference, profile, day, self.rate, last, pooled)
+        pooled = self.pooled(day)
+        distances = looks.distances(self.reference, profile, day, self.rate, last, pooled, besides)
         alone = {one.column for one in distances if one.runs == 1 and one.unusual}
         self.nights.append(Counted(day, counts, frozenset(alone)))
         return distances
+
+    def pooled(self, day: date) -> list[PooledRuns]:
+        """The nights before a night, for each look that has enough of them."""
+        return [runs for size in SIZES if (runs := self._pooled(day, size)) is not None]
 
     def _pooled(self, day: date, size: int) -> PooledRuns | None:
         before = self.nights[1 - size :]
@@ -77,9 +82,9 @@ def held_out(reference: Reference, rate: float, pieces: int) -> dict[int, Floats
         first = max(places[0] - max(SIZES) + 1, 0)
         known = np.ones(days, bool)
         known[first : places[-1] + 1] = False
-        published = Published(_only(reference, known), rate)
+        published = Published(only(reference, known), rate)
         for place in range(first, places[-1] + 1):
-            distances = published.publish(reference.training_days[place], _at(reference, place))
+            distances = published.publish(reference.training_days[place], at(reference, place))
             if place >= places[0]:
                 for look, unusual in _unusual(distances).items():
                     flagged[look][place] = unusual
@@ -105,16 +110,22 @@ def _unusual(distances: Sequence[Distance]) -> dict[int, bool]:
     return unusual
 
 
-def _only(reference: Reference, known: npt.NDArray[np.bool_]) -> Reference:
+def only(reference: Reference, known: npt.NDArray[np.bool_]) -> Reference:
+    """A reference that knows these days alone."""
     days = tuple(day for day, keep in zip(reference.training_days, known, strict=True) if keep)
     return replace(
         reference,
         training_days=days,
         counts={name: counts[known] for name, counts in reference.counts.items()},
+        slices=replace(
+            reference.slices,
+            packed={name: pack(reference.slices.counts(name)[known]) for name in reference.slices.packed},
+        ),
     )
 
 
-def _at(reference: Reference, place: int) -> dict[str, Counts]:
+def at(reference: Reference, place: int) -> dict[str, Counts]:
+    """The counts of one training day."""
     return {name: counts[place] for name, counts in reference.counts.items()}
 
 

@@ -1,6 +1,6 @@
 """Faults that are put into a night's rows, or into its scores, after which no check may find it ordinary."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -42,6 +42,29 @@ class Lasting:
     column: str
     rows: Callable[[pd.DataFrame, int], pd.DataFrame]
     grows: bool = False
+
+
+@dataclass(frozen=True)
+class Sliced:
+    """What is done to the rows of one value of a slice.
+
+    Attributes:
+        sliced: the slice.
+        value: its value.
+        column: the one in which the fault is.
+        change: what becomes of the column there.
+    """
+
+    sliced: str
+    value: str
+    column: str
+    change: Callable[["pd.Series[Any]"], "pd.Series[Any]"]
+
+    def rows(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """A night's rows with the fault."""
+        values = rows[self.column]
+        changed = values.where(rows[self.sliced] != self.value, self.change(values))
+        return rows.assign(**{self.column: _in_the_type_of(values, changed)})
 
 
 def _shifted(rows: pd.DataFrame, _: pd.DataFrame) -> pd.DataFrame:
@@ -115,6 +138,15 @@ def _in_the_type_of(column: "pd.Series[Any]", values: "pd.Series[Any]") -> "pd.S
     return values.round().astype(column.dtype) if column.dtype.kind == "i" else values
 
 
+def _gone(share: float, values: "pd.Series[Any]") -> "pd.Series[Any]":
+    nulls: pd.Series[Any] = values.astype(float).mask(np.random.default_rng(SEED).random(len(values)) < share)
+    return nulls
+
+
+def _times(factor: float, values: "pd.Series[Any]") -> "pd.Series[Any]":
+    return values * factor
+
+
 _SHIFTED = {"columns shifted by one": Fault(_shifted)}
 _UNITS = {
     "Celsius for Fahrenheit": Fault(lambda rows, _: rows.assign(temp=(rows["temp"] - 32) / 1.8)),
@@ -149,6 +181,16 @@ FLIGHTS_LASTING: Mapping[str, Lasting] = {
         "distance", partial(_in_slice, "distance", "carrier", "US", _KM)
     ),
 }
+FLIGHTS_SLICED: Mapping[str, Sliced] = {
+    "seats zeroed, carrier DL": Sliced("carrier", "DL", "seats", partial(_times, 0.0)),
+    "distance in km, carrier US": Sliced("carrier", "US", "distance", partial(_times, _KM)),
+    "distance in km, carrier B6": Sliced("carrier", "B6", "distance", partial(_times, _KM)),
+    "distance in km, carrier VX": Sliced("carrier", "VX", "distance", partial(_times, _KM)),
+    "20 % nulls in seats, carrier B6": Sliced("carrier", "B6", "seats", partial(_gone, 0.2)),
+    "all nulls in seats, carrier DL": Sliced("carrier", "DL", "seats", partial(_gone, 1.0)),
+    "Celsius for Fahrenheit, origin LGA": Sliced("origin", "LGA", "temp", lambda values: (values - 32) / 1.8),
+    "an hour off, carrier 9E": Sliced("carrier", "9E", "minute_of_day", lambda values: values + 60),
+}
 DRAWN: Mapping[str, Fault] = {
     "price zeroed": Fault(partial(_zeroed, "price")),
     "20 % nulls in price": Fault(partial(_with_nulls, "price")),
@@ -180,4 +222,22 @@ def faults(training: pd.DataFrame) -> Mapping[str, Fault]:
     value = training[column].mode()[0]
     named_faults["a category missing"] = Fault(partial(_without, column, value))
     named_faults["a category renamed"] = Fault(partial(_renamed, column, value))
+    return named_faults
+
+
+def in_slices(training: pd.DataFrame, slices: Sequence[str]) -> Mapping[str, Sliced]:
+    """What may befall one value of each slice of a table that nobody knows: the second most common."""
+    numbers = training.select_dtypes("number")
+    if not len(numbers.columns):
+        return {}
+    column = str(numbers.nunique().idxmax())
+    named_faults: dict[str, Sliced] = {}
+    for name in slices:
+        value = str(training[name].value_counts().index[1])
+        where = f"{name} = {value}"
+        named_faults |= {
+            f"{column} zeroed, {where}": Sliced(name, value, column, partial(_times, 0.0)),
+            f"{column} x1.6, {where}": Sliced(name, value, column, partial(_times, _KM)),
+            f"all nulls in {column}, {where}": Sliced(name, value, column, partial(_gone, 1.0)),
+        }
     return named_faults

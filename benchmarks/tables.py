@@ -22,13 +22,14 @@ from sklearn.preprocessing import OrdinalEncoder
 
 from benchmarks import apart
 from benchmarks.nights import Nights
-from benchmarks.spoil import SEED, Floats, faults
+from benchmarks.spoil import SEED, Floats, faults, in_slices
 from pipeline.config.sections import GateSection
 from pipeline.contract.infer import infer
 from pipeline.model.manifest import Manifest
 from pipeline.monitoring import references
 
 YEAR = 365
+MOST = 60  # values of a column that a job might name as a slice
 
 # Rows with their `night`, and whether what the model learns holds.
 Table = tuple[pd.DataFrame, "pd.Series[bool]"]
@@ -122,7 +123,8 @@ def _nights(rows: pd.DataFrame, outcome: "pd.Series[bool]") -> Nights:
     )
     columns = infer(known, features).columns
     manifest = Manifest.model_construct(task="binary", columns=columns, outcome=None)
-    reference = references.build(known.assign(score=unseen[:, 1]), manifest, "night", "score")
+    slices = _slices(known[features])
+    reference = references.build(known.assign(score=unseen[:, 1]), manifest, "night", "score", slices)
     model.fit(known[features], answers)
 
     def score(found: pd.DataFrame) -> Floats:
@@ -145,9 +147,16 @@ def _nights(rows: pd.DataFrame, outcome: "pd.Series[bool]") -> Nights:
         score,
         GateSection(),
         faults(known[features]),
+        sliced=in_slices(known[features], slices),
         actual=actual,
         unseen={night: (became[night], unseen[nights == night, 1]) for night in reference.training_days},
     )
+
+
+def _slices(known: pd.DataFrame) -> list[str]:
+    """What a job might name: the first two categories of few values."""
+    few = [str(name) for name in known.select_dtypes(exclude="number") if 2 <= known[name].nunique() <= MOST]
+    return few[:2]
 
 
 def _model() -> Pipeline:

@@ -14,6 +14,8 @@ from orchestration import steps
 from orchestration.callbacks import task_defaults
 from orchestration.context import SCORE_DATES, end_of
 from orchestration.kubernetes import pods
+from orchestration.training import steps as training
+from orchestration.training.alarm import alarm_of
 from pipeline.config import loader
 from pipeline.config.job import Job, JobError
 from pipeline.config.sections import OutcomesSection
@@ -52,7 +54,14 @@ def build(job: Job, outcomes: OutcomesSection) -> DAG:
             """Join the score date's published scores with their outcomes, and keep what that says of the model."""
             return steps.measure(job, context, days)
 
-        measure()
+        @task
+        def begin_training(**context: Any) -> None:
+            """Have a candidate trained where the quality alarm is on, once an alarm; else this is skipped."""
+            training.begin(job, context)
+
+        measured = measure()
+        if job.training and job.training.on_alarm:
+            measured >> begin_training.override(outlets=[alarm_of(job)])()
     pods.place(dag, job)
     dag.params["score_date"] = Param(
         None,

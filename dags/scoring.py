@@ -20,6 +20,7 @@ from airflow.sdk import (
 
 from orchestration import broken, credentials, steps
 from orchestration.callbacks import hand_over_failure, report_fallback, task_defaults
+from orchestration.challenger import wiring
 from orchestration.context import end_of, form
 from orchestration.decide import Decide
 from orchestration.kubernetes import pods
@@ -33,7 +34,7 @@ PAGE = """
 Scores model **{job.model.name}** (alias `{job.model.alias}`) on `sql/{job.extract.query}`, at `{job.schedule}`
 {job.timezone}, for **{job.owner}**.
 
-{first}extract → load_model → predict (one per part) → write (one per part) → log_metrics → publish (→ decide)
+{first}extract → load_model → predict (one per part) → write (one per part) → log_metrics → publish (→ decide){last}
 
 The model runs in load_model and predict, whose workers have no database. What fails or is killed there is noted by
 note_failure.
@@ -52,7 +53,11 @@ def build(job: Job) -> DAG:
     with DAG(
         dag_id=job.name,
         description=job.description,
-        doc_md=PAGE.format(job=job, first="ready → " if job.ready else ""),
+        doc_md=PAGE.format(
+            job=job,
+            first="ready → " if job.ready else "",
+            last=", and after it begin_challenge → challenge → end_challenge" if job.challenger else "",
+        ),
         schedule=schedule_of(job),
         start_date=datetime.combine(job.start_date, datetime.min.time(), job.zone),
         end_date=end_of(job),
@@ -66,6 +71,8 @@ def build(job: Job) -> DAG:
         published, decided = publish(job, run=scored[0], verdict=scored[-1])
         # Not after `decide`, which stays a last task: it is what makes a run red that has failed.
         [*seen, *scored, published] >> note(job)
+        if job.challenger:
+            wiring.challenge(job, job.challenger, run=scored[0], published=published)
         if job.fallback != "none":
             [*seen, *scored, published, decided] >> serve_fallback(job)
     pods.place(dag, job)

@@ -20,6 +20,8 @@ PAGES, ANALYST = "SCORING_PAGES", "SCORING_ANALYST"
 # What the watch has, and nothing of Airflow's.
 WATCHER, HEARTBEAT = "AIRFLOW_CONN_PREDICTIONS_WATCHER", "SCORING_HEARTBEAT"
 _PREDICTIONS = "AIRFLOW_CONN_PREDICTIONS"
+# What the API has, and nothing of Airflow's either.
+API = "AIRFLOW_CONN_PREDICTIONS_API"
 _OWNERS = ("AIRFLOW_CONN_WAREHOUSE_OWNER", "AIRFLOW_CONN_PREDICTIONS_OWNER")
 
 # A task waits for the scheduler's next look (1 s by default), and a finished one keeps its worker until the next
@@ -156,7 +158,12 @@ def of_watch(
     """
     if environ.get(_PREDICTIONS) and not environ.get(WATCHER):
         return None
-    others = {f"AIRFLOW_CONN_{conn_id.upper()}" for conn_id in TASK_CONNECTIONS} | {*_OWNERS, PAGES, ANALYST}
+    others = {f"AIRFLOW_CONN_{conn_id.upper()}" for conn_id in TASK_CONNECTIONS} | {
+        *_OWNERS,
+        PAGES,
+        ANALYST,
+        API,
+    }
     return {
         **{name: value for name, value in environ.items() if name not in others},
         WATCHER: environ.get(WATCHER) or embedded.connections["predictions_watcher"],
@@ -166,4 +173,4 @@ def of_watch(
 
 
 def _foreign(name: str) -> bool:
-    return name.startswith("AIRFLOW__") or name in (*_OWNERS, PAGES, ANALYST, WATCHER, HEARTBEAT)
+    return name.startswith("AIRFLOW__") or name in (*_OWNERS, PAGES, ANALYST, WATCHER, HEARTBEAT, API)

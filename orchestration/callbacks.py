@@ -66,6 +66,6 @@ def report_fallback(job: Job) -> Callable[[Mapping[str, Any]], None]:
     return lambda context: failure.report_fallback(job, context)
 
 
-def hand_over_failure(job: Job) -> Callable[[Mapping[str, Any]], None]:
+def hand_over_failure(job: Job, days_back: int | None = None) -> Callable[[Mapping[str, Any]], None]:
     """Callback of a task that can reach no database: `note_failure` notes and tells what it hands over."""
-    return lambda context: failure.hand_over(job, context)
+    return lambda context: failure.hand_over(job, context, days_back)

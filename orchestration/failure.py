@@ -65,10 +65,10 @@ def report_fallback(job: Job, context: Mapping[str, Any]) -> None:
         _log(job, context, day, text)
 
 
-def hand_over(job: Job, context: Mapping[str, Any]) -> None:
+def hand_over(job: Job, context: Mapping[str, Any], days_back: int | None = None) -> None:
     """Leave a failed task's error for `note`, and say what to do."""
     _hand_over(context, notified=False)
-    _log(job, context, day_of(job, context), text_of(context.get("exception")))
+    _log(job, context, day_of(job, context, days_back), text_of(context.get("exception")))
 
 
 def note(job: Job, context: Mapping[str, Any]) -> None:
@@ -80,7 +80,7 @@ def note(job: Job, context: Mapping[str, Any]) -> None:
     task = _failed(job, context)
     if task is None:
         raise AirflowSkipException(f"{', '.join(_TASKS[1:])} have not failed")
-    left = _left(context, task)
+    left = left_by(context, task)
     # A task without connections can tell nobody: what its model's pickle has left of that is not believed.
     if left.get("told") and credentials.TASKS[task].connections:
         raise AirflowSkipException(f"{task} failed, and has notified people itself")
@@ -175,7 +175,7 @@ def _failed(job: Job, context: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _left(context: Mapping[str, Any], task: str) -> Mapping[str, Any]:
+def left_by(context: Mapping[str, Any], task: str) -> Mapping[str, Any]:
     """What the first failed copy of a task has handed over; a killed one nothing."""
     for left in context["ti"].xcom_pull(task_ids=[task], key=_KEY) or ():
         if isinstance(left, Mapping) and {"error", "kind", "kept"} <= left.keys():

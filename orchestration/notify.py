@@ -44,7 +44,7 @@ def notify_held(
     """Notify people of a run that waits for them."""
     from pipeline.integrations import messages
 
-    _send(job, messages.held(_subject(job, context), run, verdict, meanwhile, form))
+    send(job, messages.held(_subject(job, context), run, verdict, meanwhile, form))
 
 
 @harmless
@@ -54,7 +54,7 @@ def notify_waiting(
     """Remind people of a run that waits for them."""
     from pipeline.integrations import messages
 
-    _send(job, messages.waiting(_subject(job, context), run, deadline, form))
+    send(job, messages.waiting(_subject(job, context), run, deadline, form))
 
 
 @harmless
@@ -62,7 +62,7 @@ def notify_refused(job: Job, context: Mapping[str, Any], run: "HeldRun", refusal
     """Notify people that an answer does not count."""
     from pipeline.integrations import messages
 
-    _send(job, messages.refused(_subject(job, context), run, refusal, form))
+    send(job, messages.refused(_subject(job, context), run, refusal, form))
 
 
 @harmless
@@ -74,7 +74,7 @@ def notify_published(job: Job, context: Mapping[str, Any], run: "Run", verdict: 
     from pipeline.integrations import messages, outbox
 
     if verdict.passed and not all(finding.ongoing for finding in verdict.findings):
-        _send(job, messages.unusual(_subject(job, context), run, verdict))
+        send(job, messages.unusual(_subject(job, context), run, verdict))
     elif job.alerts.to is not None and outbox.waiting(uri := workspace_of(job).predictions, job.alerts.to):
         outbox.send(uri, job.alerts.to, addresses(job.alerts.to))
 
@@ -90,7 +90,7 @@ def notify_failure(job: Job, context: Mapping[str, Any], day: date, error: str) 
         # Where nothing can be kept, nobody knows what was told before: of many mapped tasks the first one tells.
         first = (ti.map_index or 0) <= 0
         alert = messages.failed(_subject(job, context, day), ti.task_id, error, type(cause).__name__)
-        _send(job, alert, unkept=first)
+        send(job, alert, unkept=first)
 
 
 @harmless
@@ -100,7 +100,7 @@ def notify_noted(job: Job, context: Mapping[str, Any], day: date, task: str, err
 
     subject = _subject(job, context, day)
     failed = f"{subject.task.partition('/tasks/')[0]}/tasks/{task}"
-    _send(job, messages.failed(replace(subject, task=failed), task, error, kind))
+    send(job, messages.failed(replace(subject, task=failed), task, error, kind))
 
 
 @harmless
@@ -110,7 +110,7 @@ def notify_fallback(job: Job, context: Mapping[str, Any], day: date, text: str, 
 
     name = type(cause_of(context.get("exception"))).__name__
     alert = messages.stood_in(_subject(job, context, day), text, None if served else name)
-    _send(job, alert, unkept=True)
+    send(job, alert, unkept=True)
 
 
 @harmless
@@ -121,7 +121,7 @@ def notify_outcomes(job: Job, context: Mapping[str, Any], measured: "Evaluation"
     for alarm in measured.alarms:
         log.warning("groups differ more than chance allows: %s", alarm)
     if measured.alarms:
-        _send(job, messages.unlike(_measured(job, context, measured), measured))
+        send(job, messages.unlike(measured_subject(job, context, measured), measured))
 
 
 @harmless
@@ -132,14 +132,14 @@ def notify_quality(job: Job, context: Mapping[str, Any], measured: "Evaluation")
 
     if job.alerts.to is None or job.outcomes is None:
         return
-    subject, rate = _measured(job, context, measured), job.outcomes.quality_alarm_rate
+    subject, rate = measured_subject(job, context, measured), job.outcomes.quality_alarm_rate
     write = partial(quality_messages.alert, subject, rate=rate)
     uri = workspace_of(job).predictions
     if quality_alarm.tell(uri, job.name, job.alerts.to, measured.quality, write):
         outbox.send(uri, job.alerts.to, addresses(job.alerts.to))
 
 
-def _measured(job: Job, context: Mapping[str, Any], measured: "Evaluation") -> "Subject":
+def measured_subject(job: Job, context: Mapping[str, Any], measured: "Evaluation") -> "Subject":
     """A score date whose outcomes were measured: the DAG run that did has scored nothing, and no report of its own."""
     subject = _subject(job, context, measured.score_date)
     web = subject.task.partition("/dags/")[0]
@@ -156,10 +156,11 @@ def notify_late(job: Job, context: Mapping[str, Any], done: "Recheck") -> None:
         log.warning("%s: %s", finding.check, finding.message)
         subject = _subject(job, context, done.score_date)
         report = f"{subject.task.partition('/dags/')[0]}/scoring/dags/{job.name}/reports/{done.run_id}"
-        _send(job, messages.late(job, done, finding, subject.backfill, report))
+        send(job, messages.late(job, done, finding, subject.backfill, report))
 
 
-def _send(job: Job, alert: "Alert", *, unkept: bool = False) -> None:
+def send(job: Job, alert: "Alert", *, unkept: bool = False) -> None:
+    """Keep a message and send it, where the job names somebody to notify."""
     from pipeline.integrations import outbox
 
     if job.alerts.to is not None:

@@ -12,6 +12,7 @@ from airflow.sdk import Connection
 from airflow.sdk.exceptions import AirflowFailException, AirflowRescheduleException
 
 from orchestration import credentials, exporters, failure, notify
+from orchestration.challenger import tasks as challenger
 from orchestration.context import FORM, outcome, request_of, require_known, score_date, workspace_of
 from pipeline.config import loader, workspace
 from pipeline.config.job import Job
@@ -151,6 +152,7 @@ def measure(job: Job, context: Mapping[str, Any], days: int) -> Json:
     exporters.send_outcomes(job, measured)
     notify.notify_outcomes(job, context, measured)
     notify.notify_quality(job, context, measured)
+    challenger.measure(job, context, measured)
     if job.outcomes and job.outcomes.recheck:
         _recheck(job, context, measured.score_date)
     return measured.json_value()

@@ -15,6 +15,9 @@ import typer
 
 from pipeline.cli import analysts, evaluate, inspect, maintenance, new, recovery, runs, score, setup
 from pipeline.cli.console import FAILED, HELD, USAGE, Command, Commands, err, fail
+from pipeline.cli.models import versions
+from pipeline.cli.retraining import commands as retraining
+from pipeline.cli.serving import parity, serve, tokens
 from pipeline.databases import postgres_errors
 from pipeline.errors import NothingToDo, ScoringError, UsageError, named, unwritable
 from pipeline.runs.publications import Held
@@ -31,6 +34,7 @@ app = typer.Typer(
 app.callback()(new.program)
 app.add_typer(new.new, name="new")
 app.add_typer(new.environments, name="environments")
+app.add_typer(tokens.tokens, name="tokens")
 for command in (
     new.init,
     new.schema,
@@ -38,6 +42,8 @@ for command in (
     setup.sample,
     setup.register,
     setup.sign,
+    versions.promote,
+    versions.card,
     setup.jobs,
     setup.check,
     analysts.grant_analyst,
@@ -60,9 +66,14 @@ for command in (
     evaluate.outcomes,
     evaluate.recheck,
     evaluate.replay,
+    retraining.train,
+    retraining.candidates,
+    retraining.adopt,
     maintenance.prune,
     maintenance.erase,
     recovery.rebuild,
+    serve.serve,
+    parity.parity,
 ):
     app.command(cls=Command)(command)
 

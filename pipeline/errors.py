@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 
 _DATABASE = "Database: "
-_FROM = re.compile(r"[Cc]lear (?:the task )?`(extract|ready)`")
+_FROM = re.compile(r"[Cc]lear (?:the task )?`(extract_training|extract|ready)`")
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _UNWRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT}
 

@@ -103,7 +103,7 @@ class Deployment(Value):
 
 
 class PartTask(Value):
-    """A part to be scored, and the model version that scores it."""
+    """A part to be scored, and the model version that scores it; `former` is as in `Run`."""
 
     run_id: int
     job: str
@@ -112,11 +112,12 @@ class PartTask(Value):
     model_version: int
     model_sha256: str
     deployment: Deployment
+    former: int | None = None
     part: Part
 
 
 class Run(Value):
-    """One try at scoring one job for one score date, extracted and pinned to a model version."""
+    """One try at scoring one job for one score date; `former` is the version published before, if another."""
 
     run_id: int
     job: str
@@ -133,6 +134,7 @@ class Run(Value):
     forecast: dict[str, float]
     cost: Cost
     readiness: Readiness | None = None
+    former: int | None = None
 
     def work(self, part: Part) -> PartTask:
         """What it takes to score one of the parts."""
@@ -141,7 +143,7 @@ class Run(Value):
 
 
 class Scored(Value):
-    """A part's scores: a file beside the part, one with the profile of its rows and scores, one of rows rejected."""
+    """A part's scores: files beside it; `moved` adds up how far they are from the former version's."""
 
     run_id: int
     job: str
@@ -150,6 +152,7 @@ class Scored(Value):
     part: Part
     profile: Part | None = None
     rejected: Part | None = None
+    moved: dict[str, float] = {}
     cost: Cost
 
 
@@ -160,6 +163,7 @@ class Written(Value):
     part: Part
     profile: Part | None = None
     rejected: int = 0
+    moved: dict[str, float] = {}
     predict: Cost
     write: Cost
 
@@ -168,7 +172,7 @@ class Finding(Value):
     """Something unusual about a run.
 
     Attributes:
-        check: the check that found it: `min_rows`, `rejected_fraction`, `constant_score` and so on.
+        check: the check that found it, such as `min_rows`.
         action: `hold` for a person, or publish and `warn`.
         message: what was seen, and what was expected.
         ongoing: whether the last published run had it, too, so that people know.
@@ -212,17 +216,10 @@ class Publication(Value):
 
 
 class Evaluation(Value):
-    """What became of a run's scores.
+    """What became of a published run's scores: figures of all entities, and in words what is worth saying.
 
-    Attributes:
-        run_id: the run, which was published when it was measured.
-        job: its job.
-        score_date: its score date.
-        entities: how many it scored.
-        metrics: figures of all of them together.
-        alarms: gaps between groups that are large and no chance, in words.
-        notes: what could not be measured, and why.
-        quality: how its days so far compare with those of training, in a sentence.
+    `alarms` are gaps between groups that are no chance; `notes` say what could not be measured, `quality` how the days
+    so far compare with those of training.
     """
 
     run_id: int

@@ -28,7 +28,7 @@ from tests.compose_file import BASE, PRODUCTION, ROOT, Service, image_environmen
 from tests.ports import free_ports
 
 HOST = "127.0.0.1"
-PORTS = ("5432", "6379", "8080", "8974")
+PORTS = ("5432", "6379", "8080", "8090", "8974")
 UP_SECONDS = 240
 
 

@@ -59,6 +59,7 @@ LOGINS = {
     "APPROVER_PASSWORD",
     "JANITOR_PASSWORD",
     "WATCHER_PASSWORD",
+    "API_PASSWORD",
 } | WORKERS
 HOLDERS = {
     "postgres": {"POSTGRES_PASSWORD"},
@@ -75,6 +76,7 @@ HOLDERS = {
     "airflow-worker-approver": {"REDIS_PASSWORD", "APPROVER_PASSWORD"} | WORKERS,
     "airflow-worker-janitor": {"REDIS_PASSWORD", "JANITOR_PASSWORD"},
     "watch": {"WATCHER_PASSWORD"},
+    "api": {"API_PASSWORD"},
     "sample": {"WAREHOUSE_OWNER_PASSWORD"},
     "analyst": {"ANALYST_PASSWORD"},
 }
@@ -193,6 +195,8 @@ class TestDotenv:
         assert others == {
             "UI_ADDRESS",
             "UI_PORT",
+            "API_PORT",
+            "API_WORKERS",
             "WORKER_CONCURRENCY",
             "SCORING_STORE",
             "SCORING_ARTEFACTS",
@@ -223,9 +227,11 @@ class TestFile:
         holders = {name for name in composed if HOLDERS[name] & (OWNERS - {"POSTGRES_PASSWORD"})}
         assert all(composed[name].one_shot for name in holders)
 
-    def test_only_the_web_ui_is_published_and_on_the_loopback(self, composed: dict[str, Service]) -> None:
+    def test_only_the_web_ui_and_the_api_are_published_and_on_the_loopback(
+        self, composed: dict[str, Service]
+    ) -> None:
         ports = {name: service.said["ports"] for name, service in composed.items() if "ports" in service.said}
-        assert ports == {"airflow-apiserver": ["127.0.0.1:8080:8080"]}
+        assert ports == {"airflow-apiserver": ["127.0.0.1:8080:8080"], "api": ["127.0.0.1:8090:8090"]}
         assert not any("network_mode" in service.said for service in composed.values())
 
     def test_image_tags_are_exact(self, composed: dict[str, Service]) -> None:
@@ -288,7 +294,7 @@ class TestFile:
             "redis": {"redis"},
             "auth": {"airflow-init", "airflow-apiserver"},
             "store": {"airflow-init", *workers},
-            "artefacts": {"airflow-init", "airflow-apiserver", *workers},
+            "artefacts": {"airflow-init", "airflow-apiserver", "api", *workers},
             "logs": {"airflow-init", "airflow-apiserver", *writers},
             "./sql/docker": {"postgres-init"},
         }

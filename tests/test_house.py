@@ -21,18 +21,32 @@ MODULES = sorted(
 )
 # Modules whose promises are kept by tests that stand elsewhere, or that promise nothing.
 ELSEWHERE = {
+    "orchestration/training/alarm.py": "tests/dags/test_training.py",  # an asset of two DAGs
     "local/airflow.py": "tests/e2e/test_airflow.py",  # starts a real Airflow
     "local/metadata_database.py": "tests/e2e/test_airflow.py",  # which it is made for
     "local/rest.py": "tests/e2e/test_nights.py",  # asks a real Airflow
+    "pipeline/candidates/alarms.py": "tests/dags/training/test_steps.py",  # an alarm that begins a training
+    "pipeline/challenger/day.py": "tests/pipeline/challenger/test_replay.py",  # replays one
+    "pipeline/challenger/rescoring.py": "tests/pipeline/challenger/test_replay.py",  # scores again
+    "pipeline/isolation/deadlines.py": "tests/pipeline/isolation/test_workers.py",  # lets one pass
     "pipeline/isolation/endings.py": "tests/pipeline/isolation/test_workers.py",  # has a process end in each way
     "pipeline/isolation/messages.py": "tests/pipeline/isolation/test_workers.py",  # sends them
+    "pipeline/monitoring/first_run/evidence.py": "tests/pipeline/monitoring/first_run/test_record.py",  # keeps it
+    "pipeline/retraining/run.py": "tests/pipeline/cli/retraining/test_commands.py",  # types it
     "pipeline/scaffolding/containers.py": "tests/pipeline/scaffolding/test_repository.py",  # lays them out
     "pipeline/scaffolding/dotenv.py": "tests/local/test_dotenv.py",  # writes it
     "pipeline/scaffolding/product_file.py": "tests/pipeline/scaffolding/test_repository.py",  # runs one
+    "pipeline/serving/answers.py": "tests/pipeline/serving/test_app.py",  # gets them
+    "pipeline/serving/inference.py": "tests/pipeline/serving/test_app.py",  # asks by it
+    "pipeline/serving/metrics.py": "tests/pipeline/serving/test_app.py",  # reads them
+    "pipeline/serving/openapi.py": "tests/pipeline/serving/test_app.py",  # tries its examples
+    "pipeline/serving/parity/asking.py": "tests/pipeline/serving/parity/test_replay.py",  # asks
+    "pipeline/serving/process.py": "tests/pipeline/serving/test_server.py",  # starts two
     "pipeline/worker/forks.py": "tests/pipeline/isolation/test_workers.py",  # has it fork
     "pipeline/worker/frames.py": "tests/pipeline/contract/test_contract.py",  # asks for frames
     "pipeline/worker/landlock.py": "tests/pipeline/isolation/test_workers.py",  # tries to get out
     "pipeline/worker/models.py": "tests/pipeline/isolation/test_workers.py",  # asks one
+    "pipeline/worker/programs.py": "tests/pipeline/isolation/test_programs.py",  # runs some
     "pipeline/worker/protection.py": "tests/pipeline/isolation/test_workers.py",  # tries to get out
     "plugins/scoring_numbers.py": "tests/deploy/test_numbers.py",  # asks a server of its own
     "plugins/scoring_pages.py": "tests/e2e/test_pages.py",  # looks at them in a browser
@@ -49,7 +63,7 @@ WIDE = {"local": 16}
 MOST_FILES, MOST_LINES, MANY_LINES, MOST_LONG_FILES = 12, 250, 200, 10
 MOST_FUNCTION_LINES, MOST_PARAMETERS = 40, 7
 # A Typer command: its parameters are the options that a person types, and its lines their help.
-TYPED = {"pipeline/cli/setup.py register"}
+TYPED = {"pipeline/cli/setup.py register", "pipeline/cli/models/versions.py promote"}
 
 
 def name_of(path: Path) -> str:

@@ -28,6 +28,7 @@ LIGHT = {
     "pipeline.config.ready_section",
     "pipeline.config.resources_section",
     "pipeline.config.sections",
+    "pipeline.config.training_section",
     "pipeline.config.workspace",
     "pipeline.errors",
 }

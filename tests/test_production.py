@@ -23,12 +23,13 @@ TLS = pytest.mark.skipif(
 TO_POSTGRES = {
     "postgres-init", "airflow-init", "airflow-apiserver", "airflow-scheduler", "airflow-dag-processor",
     "airflow-triggerer", "airflow-housekeeping", "airflow-worker", "airflow-worker-approver", "airflow-worker-janitor",
-    "watch", "sample", "analyst",
+    "watch", "sample", "analyst", "api",
 }  # fmt: skip
 WORKERS = {"airflow-worker", "airflow-worker-model", "airflow-worker-approver", "airflow-worker-janitor"}
 TO_REDIS = {"airflow-scheduler"} | WORKERS
-# A model's pickle runs code: where models run, nothing leads out.
-OUTSIDE = {"airflow-apiserver", "airflow-worker", "airflow-worker-approver", "watch"}
+# A model's pickle runs code: where models run, nothing leads out. Those of the API, which is asked from outside, run in
+# processes that reach no network.
+OUTSIDE = {"airflow-apiserver", "airflow-worker", "airflow-worker-approver", "watch", "api"}
 
 # Connects as the service's environment says, in every way that Airflow, its workers and the pipeline do.
 CONNECT = """

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.challenger import messages as challenger
 from pipeline.errors import NothingToDo, ScoringError, UsageError
 from pipeline.integrations import messages, quality_messages
 from pipeline.project import ROOT
@@ -84,7 +85,7 @@ def test_the_runbook_has_every_title_of_a_message() -> None:
     broken = broken_files.Broken("shop", "shop.toml", "no reason", "0" * 64, date(2024, 3, 1))
     known = titles() | {broken_files.message(broken, None, "http://airflow").title.partition("shop.toml ")[2]}
     assert len(known) >= 9, known
-    known |= promises() | {quality_messages.WORSE, quality_messages.OVER}
+    known |= promises() | {quality_messages.WORSE, quality_messages.OVER, challenger.BETTER, challenger.WORSE}
     text = RUNBOOK.read_text()
     assert {title for title in known if title not in text} == set()
 

@@ -53,6 +53,9 @@ RUN = {
     "rows_unusualness_SIZE_runs": "the same in units of its limit: beyond 1 is unusual",
     "runs_to_pool": "published runs of the same model that could be taken together, this one with them; at most 28",
     "unusualness": "the largest unusualness of all: beyond 1 is unusual",
+    "slices_unusualness": "the largest distance within the job's slices, in units of its limit: beyond 1 is unusual",
+    "slices_without_counts": "slices of the job within which drift is not looked at, as the version has no counts of "
+    "them or too few days",
     "estimated_METRIC": "that metric as it was expected before outcomes, of a job with `[outcomes]` (binary)",
     "estimated_METRIC_low": "where the interval of that estimate begins, which holds nine runs in ten (binary)",
     "estimated_METRIC_high": "where it ends (binary)",
@@ -75,6 +78,9 @@ FEATURE = {
     "unusualness_SIZE_runs": "the same in units of its limit: beyond 1 is unusual",
     "nights_as_far": "training days that were as far from the others",
     "nights_changed_as_much": "training days that had changed as much",
+    "slice_psi:SLICE=VALUE": "distance (PSI) of the rows with that value in a slice to the training days', where it is "
+    "unusual",
+    "slice_unusualness:SLICE=VALUE": "the same in units of its limit",
 }
 _INTERVAL = "95 % interval (Wilson) of the rate of that name"
 OUTCOME = {

@@ -17,7 +17,7 @@ roles named. [Query the scores](../how-to/analysts.md) has examples."""
 _RELATIONS = """
 SELECT c.relname AS name, c.relkind AS kind, coalesce(obj_description(c.oid, 'pg_class'), '') AS comment,
        ARRAY(SELECT role FROM unnest(ARRAY['scoring_job_analyst', 'scoring_writer', 'scoring_approver',
-                                           'scoring_janitor', 'scoring_watcher']) AS role
+                                           'scoring_janitor', 'scoring_watcher', 'scoring_api']) AS role
              WHERE has_table_privilege(role, c.oid, 'SELECT')
                 OR (role <> 'scoring_job_analyst' AND has_any_column_privilege(role, c.oid, 'SELECT'))) AS readers,
        has_any_column_privilege('scoring_job_analyst', c.oid, 'SELECT') AS for_analysts
@@ -38,6 +38,7 @@ _READERS = {
     "scoring_approver": "the approver",
     "scoring_janitor": "the janitor",
     "scoring_watcher": "the watch",
+    "scoring_api": "the API",
 }
 
 

@@ -17,15 +17,14 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pandas as pd
-from sklearn.compose import make_column_transformer
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import OrdinalEncoder
+from sklearn.pipeline import Pipeline
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
+from models.flight_delay import training  # noqa: E402
 from models.flight_delay.card import Trial, model_card  # noqa: E402
+from models.flight_delay.training import SEED, features  # noqa: E402
 from pipeline import training_frame  # noqa: E402 - the checkout is no installed package
 from pipeline.config import workspace  # noqa: E402
 from pipeline.errors import ScoringError  # noqa: E402
@@ -35,10 +34,7 @@ TRAINING = (date(2013, 1, 1), date(2013, 6, 30))
 AFTERWARDS = (date(2013, 7, 1), date(2013, 12, 31))
 # Every fourth week of the training months, whole, is held out: neighbouring flights share their weather.
 WEEK_HELD_OUT = 4
-CATEGORIES = ("carrier", "origin", "dest")
-NOT_FEATURES = ("entity_id", "score_date", "late")
 REFERENCE_ROWS_A_NIGHT = 50
-SEED = 20130701
 OUTCOMES = "flight_delay/outcomes.sql"
 
 
@@ -84,37 +80,10 @@ def train(rows: pd.DataFrame, afterwards: pd.DataFrame, nights: pd.DataFrame | N
         nights: all flights of the training nights, which later nights are compared with; else `rows`.
     """
     held_out = pd.to_datetime(rows["score_date"]).dt.isocalendar().week % WEEK_HELD_OUT == 0
-    trial, final = _fit(rows[~held_out]), _fit(rows)
+    trial, final = training.train(rows[~held_out]), training.train(rows)
     held = _compare(trial, rows[~held_out], rows[held_out])
     after = _compare(final, rows, afterwards)
     return _register(final, rows, held, after, out_of_fold(rows if nights is None else nights))
-
-
-def make_model() -> Pipeline:
-    """An untrained model that takes the query's raw columns, unknown categories and nulls included."""
-    encoder = OrdinalEncoder(
-        handle_unknown="use_encoded_value",
-        unknown_value=np.nan,
-        encoded_missing_value=np.nan,
-        dtype=np.float64,
-    )
-    columns = make_column_transformer((encoder, list(CATEGORIES)), remainder="passthrough")
-    trees = HistGradientBoostingClassifier(
-        max_iter=100,
-        learning_rate=0.06,
-        max_leaf_nodes=8,
-        min_samples_leaf=500,
-        l2_regularization=5,
-        early_stopping=False,
-        categorical_features=list(range(len(CATEGORIES))),
-        random_state=SEED,
-    )
-    return make_pipeline(columns, trees)
-
-
-def features(rows: pd.DataFrame) -> pd.DataFrame:
-    """The columns that the model takes."""
-    return rows.drop(columns=list(NOT_FEATURES))
 
 
 def sample(rows: pd.DataFrame) -> pd.DataFrame:
@@ -130,12 +99,10 @@ def out_of_fold(nights: pd.DataFrame) -> pd.DataFrame:
     scores = np.empty(len(nights))
     for number in fold.unique():
         tested = (fold == number).to_numpy()
-        scores[tested] = _fit(arrived(nights[~tested])).predict_proba(features(nights[tested]))[:, 1]
+        scores[tested] = training.train(arrived(nights[~tested])).predict_proba(features(nights[tested]))[
+            :, 1
+        ]
     return nights.assign(out_of_fold=scores)
-
-
-def _fit(rows: pd.DataFrame) -> Pipeline:
-    return make_model().fit(features(rows), rows["late"])
 
 
 def _compare(model: Pipeline, fitted: pd.DataFrame, tested: pd.DataFrame) -> Trial:

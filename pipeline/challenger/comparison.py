@@ -109,6 +109,11 @@ def row_losses(labelled: LabelledScores) -> Floats:
     return losses
 
 
+def loss_of(task: str) -> str:
+    """The name of what is compared."""
+    return "squared_error" if task == "regression" else "log_loss"
+
+
 def by_group(groups: pa.Table, champion: Floats, challenger: Floats) -> dict[Group, Losses]:
     """What the two lost in every group of every slice.
 

@@ -23,6 +23,8 @@ Floats = npt.NDArray[np.float64]
 
 Verdict = Literal["better", "worse", "undecided"]
 
+# How often a verdict may be wrong where neither is better, under a look every day for ever.
+WRONG = 0.05
 # The mixture is at its best after this many days, times some eight.
 _DAYS = 4.0
 # Where the interval's bounds are looked for, in largest distances of a day from the mean.

@@ -36,20 +36,31 @@ def of(compared: Comparison) -> Iterator[str]:
     """What came of it, for people."""
     together, seen = compared.together, sum(day.seen for day in compared.days)
     label = f"{compared.model} version {compared.version}"
-    if not together.days:
-        yield f"{label}: no date has enough outcomes that neither version has seen in training."
-    else:
-        yield (
-            f"{label} beside what was published, on {_dates(together.days)}: {together.verdict}. "
-            f"Its {compared.loss} is {_signed(together.mean)} a day, {_between(together)}; "
-            f"the evidence has {together.evidence:.0%} of its limit."
-        )
+    yield verdict(label, "what was published", compared.loss, together)
     if seen:
         yield f"Not counted: {_dates(seen)} on which one of the versions was trained."
     for (column, value), paired in compared.losing.items():
         yield f"It is worse where {column} is {value}: by {-paired.mean:.4f} a day, {_between(paired)}."
     if compared.groups and not compared.losing:
         yield f"In none of {compared.groups} groups is it worse by more than chance."
+
+
+def verdict(label: str, beside: str, loss: str, together: Paired) -> str:
+    """What days say together of a version.
+
+    Args:
+        label: the challenger's name and version.
+        beside: what it was compared with.
+        loss: what is compared.
+        together: what the days say.
+    """
+    if not together.days:
+        return f"{label}: no date has enough outcomes that neither version has seen in training."
+    return (
+        f"{label} beside {beside}, on {_dates(together.days)}: {together.verdict}. "
+        f"Its {loss} is {_signed(together.mean)} a day, {_between(together)}; "
+        f"the evidence has {together.evidence:.0%} of its limit."
+    )
 
 
 def _between(paired: Paired) -> str:

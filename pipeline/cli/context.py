@@ -111,6 +111,15 @@ def approver() -> str:
     return _beside("predictions_approver", "_APPROVER", "a login that is a member of scoring_approver")
 
 
+def api(conn_id: str) -> str:
+    """Address of a predictions database, as the role of the API.
+
+    Raises:
+        AddressError: it is not set, or cannot be used.
+    """
+    return _beside(conn_id, "_API", "a login that is a member of scoring_api and scoring_analyst")
+
+
 def owner(conn_id: str) -> str:
     """Address of a predictions database, as the owner of its schema.
 

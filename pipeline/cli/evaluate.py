@@ -4,6 +4,7 @@ from dataclasses import asdict
 from datetime import date
 from typing import Annotated
 
+import sqlalchemy as sa
 import typer
 
 from pipeline.cli import context, ranges
@@ -12,14 +13,12 @@ from pipeline.cli.context import JobName
 from pipeline.cli.score import First, Last, ScoreDate
 from pipeline.config import dates
 from pipeline.config.job import Job
-from pipeline.errors import UsageError
+from pipeline.config.workspace import Workspace
+from pipeline.errors import ScoringError, UsageError, named
 from pipeline.runs import history
 from pipeline.tasks.date_range import days_of, walk
 
 Version = Annotated[int, typer.Argument(help="The version to compare.", min=1)]
-
-# How often a replay's verdict may be wrong where neither version is better.
-_WRONG = 0.05
 
 
 def outcomes(name: JobName, first: First, last: Last = None, as_json: AsJson = False) -> None:
@@ -37,6 +36,7 @@ def outcomes(name: JobName, first: First, last: Last = None, as_json: AsJson = F
         _measure_range(job, between)
         return
     done = evaluate(context.workspace_of(job), job, between[0])
+    beside = _challenger(context.workspace_of(job), job, between[0])
     if as_json:
         print_json(done.json_value())
         return
@@ -47,7 +47,7 @@ def outcomes(name: JobName, first: First, last: Last = None, as_json: AsJson = F
         soft_wrap=True,
     )
     print_table([{"metric": metric, "value": value} for metric, value in sorted(metrics.items())])
-    for note in (*done.notes, done.quality):
+    for note in filter(None, (*done.notes, done.quality, beside)):
         out.print(note, markup=False, highlight=False, soft_wrap=True)
     if metrics.get("quality_alarm"):
         err.print("the model is worse than in training", style="red")
@@ -89,6 +89,7 @@ def replay(name: JobName, version: Version, first: First, last: Last = None) -> 
     """
     from pipeline.challenger import sentences
     from pipeline.challenger.comparison import Day
+    from pipeline.challenger.paired_test import WRONG
     from pipeline.challenger.replay import concluded, day, opened
 
     job, between = context.job(name), dates.parse_range(first, last)
@@ -105,8 +106,22 @@ def replay(name: JobName, version: Version, first: First, last: Last = None) -> 
     try:
         ranges.show(walk(days, work, skip), days, "compared", sentences.FIGURES)
     finally:
-        for sentence in sentences.of(concluded(challenger, done, _WRONG)) if done else ():
+        for sentence in sentences.of(concluded(challenger, done, WRONG)) if done else ():
             out.print(sentence, markup=False, highlight=False, soft_wrap=True)
+
+
+def _challenger(workspace: Workspace, job: Job, day: date) -> str:
+    """Measure the run's challenger, too, if it has one; what the days say of it, or why it could not be measured."""
+    from pipeline.challenger.measuring import measure
+
+    try:
+        standing = measure(workspace, job, day)
+    except (ScoringError, sa.exc.SQLAlchemyError, OSError) as error:
+        err.print(
+            f"its challenger: {named(error, str(error))}", markup=False, highlight=False, soft_wrap=True
+        )
+        return ""
+    return standing.sentence if standing else ""
 
 
 def _measure_range(job: Job, between: tuple[date, date]) -> None:
@@ -116,6 +131,7 @@ def _measure_range(job: Job, between: tuple[date, date]) -> None:
 
     def work(day: date) -> dict[str, object]:
         done = evaluate(workspace, job, day)
+        _challenger(workspace, job, day)
         alarms = f"{len(done.alarms)} alarms" if done.alarms else ""
         return {"run": done.run_id, "entities": done.entities, "outcomes": round(done.metrics["outcomes"]),
                 "groups": alarms}  # fmt: skip

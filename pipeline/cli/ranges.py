@@ -7,11 +7,13 @@ from collections.abc import Iterable
 from contextlib import suppress
 from datetime import date
 
+import sqlalchemy as sa
 import typer
 
 from pipeline.cli.console import FAILED, HELD, err, print_table, progress_bar
 from pipeline.config.job import Job
 from pipeline.config.workspace import Workspace
+from pipeline.errors import NothingToDo, ScoringError, named
 from pipeline.payloads import RunRequest
 from pipeline.runs import history
 from pipeline.runtime.interruption import Interrupted
@@ -37,7 +39,8 @@ def score(
         return {name: row.get(key) for name, key in _FIGURES.items()}
 
     def work(day: date) -> dict[str, object]:
-        score_date(workspace, job, day, look(workspace, job, day, request))
+        done = score_date(workspace, job, day, look(workspace, job, day, request))
+        challenge(workspace, job, done.run_id)
         return figures(day)
 
     skip = {day: f"run {run_id} is published" for day, run_id in there.items()}
@@ -56,6 +59,21 @@ def look(workspace: Workspace, job: Job, day: date, request: RunRequest) -> RunR
     if job.ready and asked.readiness:
         _say(f"{job.name} {day}: {readiness.describe(job.ready, asked.readiness)}")
     return asked
+
+
+def challenge(workspace: Workspace, job: Job, run_id: int) -> None:
+    """Have the job's challenger, if it has one, score what was published; whatever goes wrong with it is only said."""
+    if job.challenger is None:
+        return
+    from pipeline.challenger import tries
+
+    try:
+        if failure := tries.whole(workspace, job, run_id):
+            _say(f"run {run_id} stays published, its challenger failed: {failure}")
+    except NothingToDo as nothing:
+        _say(str(nothing))
+    except (ScoringError, sa.exc.SQLAlchemyError, OSError) as error:
+        _say(f"run {run_id} stays published, its challenger failed: {named(error, str(error))}")
 
 
 def show(results: Iterable[Result], days: list[date], done: str, columns: tuple[str, ...]) -> None:

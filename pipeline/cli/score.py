@@ -91,6 +91,7 @@ def _score_one(job: Job, day: date, request: RunRequest) -> None:
         + (f", replaces run {done.replaced_run_id}" if done.replaced_run_id else ""),
         soft_wrap=True,
     )
+    ranges.challenge(workspace, job, done.run_id)
 
 
 def approve(run_id: RunId, by: By, reason: Reason) -> None:

@@ -82,6 +82,10 @@ def register(
     score_column: Annotated[
         str | None, typer.Option(help="Their column with scores of models that had not seen the row's day.")
     ] = None,
+    slices: Annotated[
+        list[str] | None,
+        typer.Option("--slice", help="A feature within whose values drift is looked at; may be repeated."),
+    ] = None,
     classes: Annotated[
         list[str] | None,
         typer.Option(
@@ -112,6 +116,7 @@ def register(
             nights=nights,
             night_column=night_column,
             score_column=score_column,
+            slices=slices or (),
             classes=classes or (),
             trusted=trust or (),
             source=copied,
@@ -165,9 +170,7 @@ def jobs(as_json: AsJson = False) -> None:
 
 def check(
     name: JobName,
-    date: Annotated[
-        str, typer.Option(help="Score date whose rows are tried, YYYY-MM-DD.", show_default=False)
-    ] = "",
+    date: Annotated[str, typer.Option(help="Score date to try, YYYY-MM-DD.", show_default=False)] = "",
     send_test: Annotated[
         bool, typer.Option("--send-test", help="Send a message to the job's addresses as well.")
     ] = False,

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, Field, field_validator
 from pydantic import ValidationInfo as Info
 
+from pipeline.config.challenger_section import ChallengerSection
 from pipeline.config.contract_section import ContractSection
 from pipeline.config.fields import (
     BUSINESS_COLUMNS,
@@ -40,6 +41,7 @@ from pipeline.config.sections import (
     TrackingSection,
     WriteSection,
 )
+from pipeline.config.training_section import TrainingSection
 from pipeline.errors import UsageError
 
 
@@ -120,6 +122,8 @@ class Job(Section):
     promise: PromiseSection | None = None
     ready: ReadySection | None = None
     resources: ResourcesSection = ResourcesSection()
+    challenger: ChallengerSection | None = None
+    training: TrainingSection | None = None
     sha256: str = Field(description="digest of the job file, kept with every run")
 
     @field_validator("end_date")
@@ -161,6 +165,23 @@ class Job(Section):
                 "has no wait_hours, and the job no [promise] until which it could wait. Add one of them"
             )
         return ready
+
+    @field_validator("challenger")
+    @classmethod
+    def _another_alias(cls, challenger: ChallengerSection | None, info: Info) -> ChallengerSection | None:
+        model = info.data.get("model")
+        if challenger and model and challenger.alias == model.alias:
+            raise ValueError(
+                f"names the alias {model.alias!r} of the version that is published. Name another one"
+            )
+        return challenger
+
+    @field_validator("training")
+    @classmethod
+    def _with_outcomes(cls, training: TrainingSection | None, info: Info) -> TrainingSection | None:
+        if training and info.data.get("outcomes", ...) is None:
+            raise ValueError("has no outcomes to train on. Add a section [outcomes]")
+        return training
 
     @property
     def zone(self) -> ZoneInfo:

@@ -40,9 +40,16 @@ class ResourcesSection(Section):
         default=StageResources(), description="of the task that counts what the run looked like"
     )
     publish: StageResources = Field(default=StageResources(), description="of the task that audits the run")
+    challenge: StageResources = Field(
+        default=StageResources(), description="of the task that scores one part with the challenger"
+    )
     measure: StageResources = Field(
         default=StageResources(), description="of the task that joins the scores with their outcomes"
     )
+    extract_training: StageResources = Field(
+        default=StageResources(), description="of the task that gathers the rows for training"
+    )
+    train: StageResources = Field(default=StageResources(), description="of the task that trains a candidate")
 
     def of(self, task: str) -> StageResources:
         """What a task asks for; nothing, where it is none of these."""

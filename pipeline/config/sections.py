@@ -99,6 +99,9 @@ class GateSection(Section):
     in_sample: Response = Field(
         default="warn", description="what follows from a score date on which the model was trained"
     )
+    first_run: Response = Field(
+        default="hold", description="what follows where a new champion moves scores beyond its evidence"
+    )
     on_empty: Literal["skip", "fail"] = Field(
         default="fail",
         description="what becomes of a run without rows: skip ends quietly, fail fails; what was published stays",
@@ -168,8 +171,7 @@ class TrackingSection(Section):
     """Where a run's numbers go besides the predictions database."""
 
     mlflow: Identifier | None = Field(
-        default=None,
-        description="id of an HTTP connection: the MLflow server that gets the numbers of every run",
+        default=None, description="id of an HTTP connection: the MLflow server that gets every run's numbers"
     )
 
 
@@ -213,9 +215,7 @@ class OutcomesSection(Section):
     query: Annotated[str, AfterValidator(check_query)] = Field(
         description="SQL file below sql/ that gives entity_id and the outcome, from the job's own warehouse"
     )
-    delay_days: int = Field(
-        ge=1, le=3650, description="days after the score date on which the outcomes are there"
-    )
+    delay_days: int = Field(ge=1, le=3650, description="days after the score date until outcomes are there")
     column: Column | None = Field(
         default=None,
         description="the query's column with the outcome; named as the model's --outcome, unless given",

@@ -35,6 +35,7 @@ CONNECTIONS = {
     "predictions_approver": ("approver", "predictions"),
     "predictions_janitor": ("janitor", "predictions"),
     "predictions_watcher": ("watcher", "predictions"),
+    "predictions_api": ("api", "predictions"),
     "predictions_owner": ("scoring_owner", "predictions"),
     "analyst": ("analyst", "predictions"),
     "pages": ("pages", "predictions"),

@@ -50,8 +50,8 @@ class LabelledScores:
         """How many entities."""
         return len(self.outcome)
 
-    def where(self, chosen: Mask) -> Self:
-        """Some of the entities."""
+    def where(self, chosen: Mask | npt.NDArray[np.int64]) -> Self:
+        """Some of the entities, by a mask or by their places."""
         label = None if self.label is None else self.label[chosen]
         class_scores = None if self.class_scores is None else self.class_scores[chosen]
         return type(self)(

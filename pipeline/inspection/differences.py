@@ -60,11 +60,12 @@ def unexplained(every: list[Difference], part: ArchivedPart) -> list[Difference]
     return [
         difference
         for difference in every
-        if not (part.erased and _is_rounding(difference.then, difference.now))
+        if not (part.erased and is_rounding(difference.then, difference.now))
     ]
 
 
-def _is_rounding(then: Any, now: Any) -> bool:
+def is_rounding(then: Any, now: Any) -> bool:
+    """Whether two scores differ in their last bits alone."""
     before, after = (value if isinstance(value, list) else [value] for value in (then, now))
     return len(before) == len(after) and all(
         isinstance(old, float) and isinstance(new, float) and math.isclose(old, new, rel_tol=ROUNDING)

@@ -2,6 +2,7 @@
 
 import signal
 
+from pipeline.isolation.deadlines import Deadline
 from pipeline.isolation.forkers import WorkerError
 
 _LIMITS = (
@@ -60,6 +61,14 @@ def too_slow(label: str, seconds: float) -> WorkerError:
     return WorkerError(
         f"model {label} did not answer within {seconds:g} s, and its process was ended. Raise SCORING_MODEL_SECONDS "
         "where a batch may take longer, or train a model that is quicker."
+    )
+
+
+def out_of_time(label: str, deadline: Deadline) -> WorkerError:
+    """The error for a process that was not done when its time was up."""
+    return WorkerError(
+        f"model {label} was not done within {deadline.seconds:g} s, and its process was ended. Raise {deadline.key} in "
+        "the job file, or train a model that is quicker."
     )
 
 

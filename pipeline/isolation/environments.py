@@ -10,7 +10,9 @@ import fcntl
 import hashlib
 import logging
 import os
+import re
 import shutil
+import stat
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -22,6 +24,9 @@ from pipeline.isolation import uv
 from pipeline.isolation.uv import UvError
 
 SETTING = "SCORING_ENVIRONMENTS"
+
+# A line of a lock, once those that go on have been put together.
+_PIN = re.compile(r"[A-Za-z0-9][\w.-]*==[\w.!+-]+(\s+--hash=sha256:[0-9a-f]{64})+")
 
 log = logging.getLogger(__name__)
 
@@ -50,9 +55,10 @@ def interpreter(lock: bytes, python: str, home: Path, label: str) -> Path:
     root = folder(home)
     name = f"{python}-{hashlib.sha256(lock).hexdigest()[:32]}"
     program = root / name / "bin" / "python"
-    if program.exists():
-        return program
+    _require_plain(lock, label)
     try:
+        if program.exists():
+            return _trusted(program, label)
         root.mkdir(parents=True, exist_ok=True)
         with _only_maker(root / f".{name}.lock"):
             if not program.exists():
@@ -65,6 +71,30 @@ def interpreter(lock: bytes, python: str, home: Path, label: str) -> Path:
             f"{_unmade(label)} {root} cannot be written: {error.strerror}. Name a folder that can be in {SETTING}. "
             f"{_ahead(label)}"
         ) from error
+    return _trusted(program, label)
+
+
+def _require_plain(lock: bytes, label: str) -> None:
+    """Refuse a lock with anything but versions and hashes: an option or an address would choose another index."""
+    text = lock.decode(errors="replace").replace("\\\n", " ")
+    for line in text.splitlines():
+        if line.strip() and not line.lstrip().startswith("#") and not _PIN.fullmatch(line.strip()):
+            raise BuildError(
+                f"{_unmade(label)} its lock has the line {line.strip()[:100]!r}, which is no version with its hashes. "
+                "Nothing was installed. Find out who wrote it, and register the model again."
+            )
+
+
+def _trusted(program: Path, label: str) -> Path:
+    """The interpreter, where nobody else can have put it there: what it loads runs before a model is shut in."""
+    owners = {0, os.geteuid(), Path(sys.executable).stat().st_uid}
+    for folder in (program.parents[1], program.parents[2]):
+        status = folder.stat()
+        if status.st_uid not in owners or status.st_mode & stat.S_IWOTH:
+            raise BuildError(
+                f"model {label}: its environment cannot be used: others can write to {folder}, and so have its "
+                f"libraries run what they like. Remove it, and name a folder of your own in {SETTING}."
+            )
     return program
 
 

@@ -1,6 +1,7 @@
 """What a worker is told and what it answers: an order and an artefact, and numbers of which nothing is believed."""
 
 import contextlib
+import math
 import os
 import sys
 import tempfile
@@ -9,16 +10,20 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy.typing as npt
-import pyarrow as pa
+import numpy as np
 
 from pipeline.errors import UsageError
+from pipeline.isolation import deadlines
 from pipeline.runtime import resources
 from pipeline.worker import wire
 from pipeline.worker.estimators import Answer
 from pipeline.worker.formats.native import Settings
 
 MEMORY, SECONDS = "SCORING_MODEL_MEMORY", "SCORING_MODEL_SECONDS"
+# What reading a message raises that no worker of ours has sent.
+MALFORMED = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError)
+# An answer may be wider than the model's classes are, so that it is said what is wrong with it.
+_SPARE, _WIDER, _MOST_DIMENSIONS = 1 << 20, 64, 8
 # A batch has 65,536 rows at most: whoever needs longer for one says so.
 _SECONDS = 3600.0
 
@@ -54,16 +59,8 @@ class Order:
 
 def message(order: Order) -> wire.Header:
     """An order as its worker gets it, with a folder that the worker removes at its end."""
-    folder = Path(tempfile.mkdtemp(prefix="scoring-model-")).resolve()
-    for name, content in order.code.items():
-        path = folder / "code" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
     return {
-        "folder": str(folder),
-        "memory": int(_positive(MEMORY, 0) * 1e6) or resources.available_memory(),
-        "path": [*([str(folder / "code")] if order.code else []), *order.path],
-        "reads": list(order.reads),
+        **surroundings(order.code, order.path, order.reads),
         "task": order.task,
         "labels": order.labels,
         "settings": asdict(order.settings),
@@ -71,28 +68,53 @@ def message(order: Order) -> wire.Header:
     }
 
 
+def surroundings(code: Mapping[str, bytes], path: Sequence[str], reads: Sequence[str]) -> wire.Header:
+    """What every process gets: a folder of its own with its own modules, and what it may read and take.
+
+    Raises:
+        UsageError: SCORING_MODEL_MEMORY is no positive number.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="scoring-model-")).resolve()
+    for name, content in code.items():
+        file = folder / "code" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+    return {
+        "folder": str(folder),
+        "memory": int(_positive(MEMORY, 0) * 1e6) or resources.available_memory(),
+        "path": [*([str(folder / "code")] if code else []), *path],
+        "reads": list(reads),
+    }
+
+
+def most_bytes(order: Order, rows: int) -> int:
+    """How many bytes an answer for so many rows may have; more would only fill the task's memory."""
+    return _SPARE + rows * _WIDER * 8 * (len(order.settings.classes) + 2)
+
+
 def answer(header: wire.Header, payload: memoryview) -> Answer:
     """The numbers of a message.
 
     Raises:
-        ValueError, TypeError, LookupError, pa.ArrowException: it holds others than it says, or none.
+        MALFORMED: it holds others than it says, or none.
     """
-    sizes, shape = [int(size) for size in header["sizes"]], [int(size) for size in header["shape"]]
-    streams, begin = [], 0
-    for size in sizes:
-        streams.append(wire.unpacked(payload[begin : begin + size]))
-        begin += size
-    values = _numbers(streams[0], "values", pa.float64()).reshape(shape)
-    return Answer(values, _numbers(streams[1], "labels", pa.int64()) if len(streams) > 1 else None)
+    shape = tuple(header["shape"])
+    if not all(isinstance(size, int) and size >= 0 for size in shape) or len(shape) > _MOST_DIMENSIONS:
+        raise ValueError(f"scores of shape {str(shape)[:99]}")
+    count = math.prod(shape)
+    if 8 * count > len(payload) or (8 * count < len(payload) and header["labels"] is not True):
+        raise ValueError(f"{len(payload)} bytes for scores of shape {str(shape)[:99]}")
+    values = np.frombuffer(payload, "<f8", count).reshape(shape)
+    return Answer(values, np.frombuffer(payload[8 * count :], "<i8") if header["labels"] is True else None)
 
 
-def _numbers(batch: pa.RecordBatch, name: str, kind: pa.DataType) -> npt.NDArray[Any]:
-    batch.validate(full=True)
-    column = batch.column(name)
-    if column.type != kind or column.null_count:
-        raise ValueError(f"{name} of type {column.type}")
-    numbers: npt.NDArray[Any] = column.to_numpy(zero_copy_only=True)
-    return numbers
+def held(header: wire.Header) -> dict[str, bool]:
+    """Which protections a process says that it has.
+
+    Raises:
+        MALFORMED: it says nothing of them.
+    """
+    return {str(name): value is True for name, value in header["held"].items()}
 
 
 @contextlib.contextmanager
@@ -115,7 +137,7 @@ def patience() -> float:
     Raises:
         UsageError: SCORING_MODEL_SECONDS is no positive number.
     """
-    return _positive(SECONDS, _SECONDS)
+    return deadlines.bounded(_positive(SECONDS, _SECONDS))
 
 
 def _positive(name: str, default: float) -> float:
@@ -124,6 +146,6 @@ def _positive(name: str, default: float) -> float:
         value = float(text) if text else default
     except ValueError:
         value = -1.0
-    if value < 0 or (text and not value):
+    if not math.isfinite(value) or value < 0 or (text and not value):
         raise UsageError(f"{name}={text!r}: set it to a positive number, or leave the variable out.")
     return value

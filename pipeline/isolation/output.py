@@ -10,6 +10,8 @@ from pipeline.plain_text import visible
 
 # So many lines are told with a process's end, each cut to so many characters.
 _LINES, _MOST = 5, 300
+# So many are logged of one process: a line for each row would fill the disk of the logs.
+_MOST_LINES = 1000
 
 log = logging.getLogger(__name__)
 
@@ -37,9 +39,16 @@ class Printed:
 
 def _log(descriptor: int, label: str, lines: deque[str]) -> None:
     with open(descriptor, "rb", buffering=0) as pipe:
-        for line in _lines(pipe):
+        for number, line in enumerate(_lines(pipe)):
             lines.append(line)
-            log.warning("model %s printed: %s", label, line)
+            if number < _MOST_LINES:
+                log.warning("model %s printed: %s", label, line)
+            elif number == _MOST_LINES:
+                log.warning(
+                    "model %s has printed %s lines: what follows is not shown. Have it print less.",
+                    label,
+                    _MOST_LINES,
+                )
 
 
 def _lines(pipe: BinaryIO) -> Iterator[str]:

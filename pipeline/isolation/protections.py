@@ -8,7 +8,7 @@ HIDDEN = "the task's memory and environment are hidden"
 _WORDS = {
     HIDDEN: "cannot read the task's memory or environment",
     "files": "reads its environment and its version alone (Landlock)",
-    "no network": "opens no connection (seccomp)",
+    "no network": "opens no connection, starts no program and signals no other process (seccomp)",
     "no privileges": "has none of root's privileges",
     "no new privileges": "gains none",
     "memory limit": "has a memory limit",

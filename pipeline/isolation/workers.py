@@ -4,12 +4,14 @@ import contextlib
 import os
 import socket
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from queue import SimpleQueue
+from typing import TypeVar
 
 import pyarrow as pa
 
-from pipeline.isolation import endings, forkers, messages, protections
+from pipeline.isolation import deadlines, endings, forkers, messages, protections
 from pipeline.isolation.messages import Order
 from pipeline.isolation.output import Printed
 from pipeline.plain_text import visible
@@ -20,6 +22,8 @@ from pipeline.worker.failures import EstimatorError, Failure
 
 # For so long it is waited for what a process's keeper says of its end.
 _PATIENCE = 10.0
+
+Read = TypeVar("Read")
 
 
 class Worker:
@@ -34,7 +38,7 @@ class Worker:
             WorkerError: the process has ended, or does not answer.
             UsageError: a limit is no positive number.
         """
-        self._label = order.label
+        self._label, self._order = order.label, replace(order, code={})
         # For good: until a worker has been killed, it is there.
         hidden = protection.hide_memory()
         self._free: SimpleQueue[socket.socket] = SimpleQueue()
@@ -45,8 +49,8 @@ class Worker:
         self._finalizer = weakref.finalize(self, _end, id(self), [self._session, *channels])
         self._fork(order, [theirs for _, theirs in pairs], content)
         channels[0].settimeout(messages.patience())
-        header, _ = self._receive(channels[0])
-        self.held: Mapping[str, bool] = {protections.HIDDEN: hidden, **header["held"]}
+        said = self._receive(channels[0], lambda header, _: messages.held(header), 0)
+        self.held: Mapping[str, bool] = {protections.HIDDEN: hidden, **said}
         for channel in channels:
             self._free.put(channel)
 
@@ -62,16 +66,15 @@ class Worker:
         try:
             if self._error:
                 raise self._error
+            if deadlines.passed():
+                raise self._broken(TimeoutError())
             channel.settimeout(messages.patience())
             try:
                 wire.send(channel, {}, wire.packed(batch))
             except (wire.Closed, OSError) as error:
                 raise self._broken(error) from None
-            header, payload = self._receive(channel)
-            try:
-                return messages.answer(header, payload)
-            except (ValueError, TypeError, LookupError, pa.ArrowException) as error:
-                raise self._broken(error) from None
+            most = messages.most_bytes(self._order, batch.num_rows)
+            return self._receive(channel, messages.answer, most)
         finally:
             self._free.put(channel)
 
@@ -88,15 +91,18 @@ class Worker:
         with contextlib.suppress(wire.Closed):  # the end is met where the answer is awaited
             wire.send(self._session, messages.message(order))
 
-    def _receive(self, channel: socket.socket) -> tuple[wire.Header, memoryview]:
+    def _receive(
+        self, channel: socket.socket, read: Callable[[wire.Header, memoryview], Read], most_bytes: int
+    ) -> Read:
+        """What a message says; nothing is believed of it."""
         try:
-            header, payload = wire.receive(channel)
-        except (wire.Closed, OSError, ValueError) as error:
+            header, payload = wire.receive(channel, most_bytes)
+            clock.add_other(id(self), header.get("seconds"), header.get("peak"))
+            if "failure" not in header:
+                return read(header, payload)
+            failure = Failure.read(header["failure"])
+        except (wire.Closed, OSError, *messages.MALFORMED) as error:
             raise self._broken(error) from None
-        clock.add_other(id(self), header.get("seconds"), header.get("peak"))
-        if "failure" not in header:
-            return header, payload
-        failure = Failure.read(header["failure"])
         if failure.is_a(MemoryError):
             raise MemoryError(f"the process of model {self._label}: {failure.text or 'MemoryError'}")
         raise EstimatorError(failure)
@@ -105,7 +111,12 @@ class Worker:
         """The error that this and every later call raises; the process is ended."""
         if self._error is None:
             if isinstance(error, TimeoutError):
-                self._error = endings.too_slow(self._label, messages.patience())
+                late = deadlines.passed()
+                self._error = (
+                    endings.out_of_time(self._label, late)
+                    if late
+                    else endings.too_slow(self._label, messages.patience())
+                )
             elif isinstance(error, wire.Closed | ConnectionError):
                 code = self._code()
                 printed = self._printed.last() or visible(self._forker.output() if code is None else "")
@@ -118,8 +129,8 @@ class Worker:
     def _code(self) -> int | None:
         try:
             self._session.settimeout(_PATIENCE)
-            return int(wire.receive(self._session)[0]["code"])
-        except (wire.Closed, OSError, ValueError, TypeError, LookupError):
+            return int(wire.receive(self._session, 0)[0]["code"])
+        except (wire.Closed, OSError, *messages.MALFORMED):
             return None
 
 

@@ -25,8 +25,12 @@ from pipeline.store.schemas import SCORE_SCHEMA
 
 _SQL = statements.load("maintenance/rewriting")
 
+CHALLENGER = "challenger"
+
 _PLAN = "SELECT scoring.plan_rewrite(:run_id, :part, :input, :scored)"
 _SETTLE = "SELECT scoring.settle_rewrite(:run_id, :part, :has)"
+_PLAN_CHALLENGER = "SELECT scoring.plan_challenge_rewrite(:run_id, :part, :next)"
+_SETTLE_CHALLENGER = "SELECT scoring.settle_challenge_rewrite(:run_id, :part, :has)"
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ class ArchivedFile:
         job: whose run it is of.
         run_id: its run.
         part: the part's number.
-        kind: input or scored.
+        kind: input, scored or challenger.
         path: below the store.
         sha256: its digest, as the ledger says; None for scores that were never written.
         following: the digest that an interrupted erasure was about to give it.
@@ -59,7 +63,10 @@ def archived_files(session: sa.Connection, job: str) -> Iterator[ArchivedFile]:
     for line in session.execute(sa.text(_SQL["parts"]), {"job": job}).all():
         ref = RunRef(job, line.score_date, line.run_id)
         beside = (ref.profile(line.part), ref.rejected_in(line.part))
-        for kind, path in (("input", ref.input(line.part)), ("scored", ref.scored(line.part))):
+        files_of = {"input": ref.input(line.part), "scored": ref.scored(line.part)}
+        if line.has_challenger:
+            files_of[CHALLENGER] = ref.challenger(line.part)
+        for kind, path in files_of.items():
             digest, following = getattr(line, f"{kind}_sha256"), getattr(line, f"{kind}_sha256_next")
             yield ArchivedFile(job, line.run_id, line.part, kind, path, digest, following, beside)
 
@@ -70,26 +77,42 @@ def rewrite(session: sa.Connection, store: str, file: ArchivedFile, entity: str)
         content = files.fetch(store, file.path)
     except FileNotFoundError:
         return None
-    rest = without(content, entity, file.path, store, SCORE_SCHEMA if file.kind == "scored" else None)
+    rest = without(content, entity, file.path, store, None if file.kind == "input" else SCORE_SCHEMA)
     if rest is None and file.following is None:
         return None
     has = hashlib.sha256(content).hexdigest()
     if rest is None:
-        return has if has == file.following else None
+        return _follow(session, file, has) if has == file.following else None
     if file.sha256 and has not in (file.sha256, file.following):
         raise PartError(
             f"part {file.path} in {store} is not what was written: SHA-256 {has}, expected {file.sha256}. Nobody can "
             "tell what it holds: remove that file, and erase again."
         )
-    if file.sha256 and has == file.following:  # of another entity's erasure, which was interrupted
-        janitor.call(session, _SETTLE, run_id=file.run_id, part=file.part, has=has)
     if file.sha256:
-        _note(session, store, file, content, rest)
-        digests = {"input": None, "scored": None, file.kind: rest.sha256()}
-        janitor.call(session, _PLAN, run_id=file.run_id, part=file.part, **digests)
+        if has == file.following:  # of another entity's erasure, which was interrupted
+            settle = _SETTLE_CHALLENGER if file.kind == CHALLENGER else _SETTLE
+            janitor.call(session, settle, run_id=file.run_id, part=file.part, has=has)
+        _plan(session, store, file, content, rest)
     for path in file.beside:
         folders.discard(store, path)
-    return rest.save(store, file.path, file.part).sha256
+    return _follow(session, file, rest.save(store, file.path, file.part).sha256)
+
+
+def _plan(session: sa.Connection, store: str, file: ArchivedFile, content: bytes, rest: PartWriter) -> None:
+    """Have the database know the digest that the file is about to have."""
+    values = {"run_id": file.run_id, "part": file.part}
+    if file.kind == CHALLENGER:  # which `rebuild` does not bring back, so that the store needs no note
+        janitor.call(session, _PLAN_CHALLENGER, **values, next=rest.sha256())
+        return
+    _note(session, store, file, content, rest)
+    janitor.call(session, _PLAN, **values, **{"input": None, "scored": None, file.kind: rest.sha256()})
+
+
+def _follow(session: sa.Connection, file: ArchivedFile, has: str) -> str:
+    """The digest that a file has now: a run's ledger follows with the rows that go, a challenger's at once."""
+    if file.kind == CHALLENGER:
+        janitor.call(session, _SETTLE_CHALLENGER, run_id=file.run_id, part=file.part, has=has)
+    return has
 
 
 def _note(session: sa.Connection, store: str, file: ArchivedFile, content: bytes, rest: PartWriter) -> None:

@@ -20,7 +20,13 @@ _BROKEN = {"UnpicklingError", "error", "LZMAError", "BadGzipFile"}
 
 MADE_IN_SCRIPT = (
     "The model uses a class or function of the script that trained it (module __main__), which no other process can "
-    "import. Move it into a module of its own, import it from there, train again."
+    "import. Move it into a module of its own, import it from there, train again, and register it with --code FOLDER."
+)
+
+
+SHUT_IN = (
+    "A model's process opens no connection, starts no program and reads its version alone: put what it reads "
+    "into the model, or name the file in SCORING_MODEL_READS (docs/concepts/isolation.md)."
 )
 
 
@@ -106,13 +112,15 @@ def _remedy(failure: Failure) -> str:
         return f"Install scikit-learn=={failure.version}, or train it with the installed version."
     if failure.is_a(ModuleNotFoundError):
         return (
-            f"Install the package that has {failure.module}, in the version that the model was trained with; put a "
-            "module of your own on PYTHONPATH."
+            f"Install the package that has {failure.module}, in the version that the model was trained with; of a "
+            "module of your own give the folder with --code."
         )
     if failure.is_a(AttributeError) and "__main__" in failure.text:
         return MADE_IN_SCRIPT
     if failure.is_a(AttributeError):
         return "The module has no such name here: install the version that the model was trained with."
+    if failure.is_a(PermissionError):
+        return SHUT_IN
     if failure.is_a(EOFError, KeyError, ValueError, IndexError) or failure.kind in _BROKEN:
         return "The file is cut, or none that joblib.dump wrote. Write or copy it again."
     return "Train and register it with the libraries of requirements.txt."

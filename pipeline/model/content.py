@@ -111,7 +111,7 @@ def _path(pinned: PinnedVersion, file: str) -> Path:
     manifest = pinned.manifest
     if file == manifest.artefact and manifest.sha256 != pinned.sha256:
         _require_registered(pinned, file, manifest.sha256)
-    copies = workspace.artefacts_cache(pinned.folder.parents[2])
+    copies = workspace.artefacts_cache(pinned.home)
     try:
         return cache.fetch(workspace.artefacts(), copies, _artefact(pinned, file))
     except artefacts.ArtefactError as error:

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from pipeline.contract.contract import Contract
 from pipeline.errors import ScoringError
-from pipeline.model.artifact import ModelError
+from pipeline.model.artifact import SHUT_IN, ModelError
 from pipeline.model.loaded_model import Floats, Model
 from pipeline.worker.failures import kind_of
 
@@ -36,7 +36,8 @@ def check_golden_rows(model: Model) -> None:
         raise
     except Exception as error:  # the model's own code may raise anything
         raise ModelError(
-            f"model {manifest.label} cannot score its golden rows: {kind_of(error)}: {error}. {remedy}"
+            f"model {manifest.label} cannot score its golden rows: {kind_of(error)}: {error}. "
+            f"{SHUT_IN if kind_of(error) == 'PermissionError' else remedy}"
         ) from error
     same = scores.shape == recorded.shape
     if not same or not np.allclose(scores, recorded, rtol=GOLDEN_TOLERANCE, atol=GOLDEN_TOLERANCE):

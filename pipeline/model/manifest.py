@@ -82,7 +82,9 @@ class Manifest(BaseModel):
 
     @property
     def label(self) -> str:
-        """The model's name and version, as messages give them."""
+        """The model's name and version, as messages give them; a candidate's number is kept with a minus."""
+        if self.version < 0:
+            return f"{self.name} candidate {-self.version}"
         return f"{self.name} version {self.version}"
 
     def trained_on(self, day: date) -> bool | None:
@@ -115,8 +117,21 @@ class Manifest(BaseModel):
 
 @dataclass(frozen=True)
 class PinnedVersion:
-    """One version, with the digest that git-reviewed text gives its bytes."""
+    """One version, with the digest that git-reviewed text gives its bytes.
+
+    Attributes:
+        manifest: what was recorded of it.
+        sha256: of its artefact.
+        folder: where its files are.
+        around: the folder that holds models/, where the version's own is not in it.
+    """
 
     manifest: Manifest
     sha256: str
     folder: Path
+    around: Path | None = None
+
+    @property
+    def home(self) -> Path:
+        """The folder that holds models/."""
+        return self.around or self.folder.parents[2]

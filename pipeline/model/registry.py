@@ -11,7 +11,7 @@ signature where a key is configured, and only then unpickled, from memory.
 """
 
 import tomllib
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from pydantic import ValidationError
 
@@ -123,6 +123,12 @@ def load(pinned: PinnedVersion) -> RemoteModel:
 def _code(pinned: PinnedVersion) -> dict[str, bytes]:
     """The files of the modules that a version brings along, by their paths below code/."""
     folder = pinned.folder / CODE
+    for name in pinned.manifest.code:
+        if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+            raise ModelError(
+                f"{pinned.folder / 'manifest.json'} names {name!r} among its modules, which is outside of {folder}. "
+                "The model was not loaded. Restore it from git."
+            )
     return {name: files.registered(folder / name, digest) for name, digest in pinned.manifest.code.items()}
 
 

@@ -45,7 +45,7 @@ def requirements_of(
     own: dict[str, str] = {}
     waiting = sorted(modules)
     for module in waiting:
-        top = module.partition(".")[0]
+        top = _full_name(module).partition(".")[0]
         if top == "__main__":
             raise ModelError(f"{origin}: {MADE_IN_SCRIPT}")
         if top in sys.stdlib_module_names or top in carried:
@@ -123,7 +123,7 @@ def environment(pinned: PinnedVersion) -> Path:
             "again where uv is installed."
         )
     lock = files.registered(path, manifest.lock_sha256)
-    return environments.interpreter(lock, manifest.python, pinned.folder.parents[2], manifest.label)
+    return environments.interpreter(lock, manifest.python, pinned.home, manifest.label)
 
 
 def library_versions() -> dict[str, str]:
@@ -148,7 +148,7 @@ def _source_sha256(module: str) -> str:
     spec = importlib.util.find_spec(module)
     if spec is None or spec.origin is None or not Path(spec.origin).is_file():
         raise ModelError(
-            f"module {module} of the model is not there. Put it on PYTHONPATH, or install it as a package."
+            f"module {module} of the model is not there. Put it on PYTHONPATH, install it, or register with --code."
         )
     path = Path(spec.origin)
     files = sorted(path.parent.glob("*.py")) if "." in module else [path]
@@ -164,8 +164,12 @@ def _imported(module: str) -> list[str]:
     if spec is None or spec.origin is None:
         return []
     package = module if spec.submodule_search_locations is not None else module.rpartition(".")[0]
+    try:
+        tree = ast.parse(Path(spec.origin).read_bytes())
+    except (SyntaxError, ValueError):  # a module in native code imports by itself
+        return []
     names: list[str] = []
-    for node in ast.walk(ast.parse(Path(spec.origin).read_bytes())):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -173,6 +177,12 @@ def _imported(module: str) -> list[str]:
             # What is imported from a package may be a module.
             names += [base, *(f"{base}.{alias.name}" for alias in node.names)]
     return [name for name in names if name.partition(".")[0] != "pipeline" and _is_module(name)]
+
+
+def _full_name(module: str) -> str:
+    """A module's name as its loader knows it: some in native code go by the last part of it alone."""
+    loaded = sys.modules.get(module)
+    return str(getattr(getattr(loaded, "__spec__", None), "name", None) or module)
 
 
 def _is_module(name: str) -> bool:

@@ -17,6 +17,7 @@ TENTHS = 10
 # Categories beyond these are counted together, as `other`.
 MAX_CATEGORIES = 100
 Counts = npt.NDArray[np.int64]
+Places = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,20 @@ class Bins:
         inside = np.diff(np.array([0, *below, len(numbers)]))
         with np.errstate(over="ignore", invalid="ignore"):
             return np.append(inside, len(values) - len(numbers)), float(numbers.sum(dtype=np.float64))
+
+    def places(self, values: pa.Array) -> Places:
+        """The bin of each value."""
+        missing = values.is_null(nan_is_null=True).to_numpy(zero_copy_only=False)
+        if self.kind == "edges":
+            numbers = values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+            inside: Places = np.searchsorted(self.edges, numbers, side="right")
+        elif self.kind == "values":
+            index = pc.index_in(values.cast(pa.string()), pa.array(self.values, pa.string()))
+            inside = pc.fill_null(index, len(self.values)).to_numpy(zero_copy_only=False).astype(np.intp)
+        else:
+            inside = np.zeros(len(values), np.intp)
+        places: Places = np.where(missing, len(self.labels) - 1, inside)
+        return places
 
     def rank(self, values: pa.Array) -> Ranks:
         """The ranks of the numbers; none where the bins are no numbers'."""

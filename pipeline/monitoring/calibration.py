@@ -137,6 +137,26 @@ def limit_at_rate(max_statistic: Floats, rate: float) -> float:
     return float(np.quantile(max_statistic, 1 - rate, method="weibull"))
 
 
+def next_beyond(largest: Floats, rate: float, many: float) -> float:
+    """What the next one exceeds with this probability, if the upper half of these is normal: Student's interval.
+
+    Args:
+        largest: of normal days, or of windows of them.
+        rate: the probability.
+        many: how many of them know nothing of one another.
+    """
+    # Not with the module: whoever only reads a profile has no use for it, and it takes long to load.
+    from scipy.stats import t as student
+
+    centre = np.median(largest)
+    # Only the upper half says how far is far.
+    spread = np.sqrt(np.mean((largest[largest >= centre] - centre) ** 2))
+    # Those that overlap vary less about their own centre than about the true one, but say more of their spread than
+    # those side by side: half as much again (Bartlett's formula, for correlations that fall evenly).
+    spread *= np.sqrt(many / (many - 1)) * np.sqrt(1 + 1 / many)
+    return float(centre + student.ppf(1 - rate, 1.5 * many - 1) * spread)
+
+
 def blocks(days: int) -> npt.NDArray[np.int64]:
     """The block that each day belongs to."""
     return np.arange(days) * _BLOCKS // days

@@ -19,7 +19,7 @@ from pipeline.monitoring.quantiles import Ranks
 # A feature's name is never empty, so this one is free.
 SCORE = ""
 
-# How profiles are stored beside a part: one row a column.
+# How profiles are stored beside a part: one row a column, and behind them one a slice, with the counts of its values.
 PROFILE_SCHEMA = pa.schema(
     {
         "column_name": pa.string(),
@@ -27,6 +27,7 @@ PROFILE_SCHEMA = pa.schema(
         "total": pa.float64(),
         "values": pa.list_(pa.float64()),
         "weights": pa.list_(pa.int64()),
+        "slice_column": pa.string(),
     }
 )
 
@@ -90,6 +91,7 @@ class Profile:
             [self.totals[name] for name in self.counts],
             [self.ranks[name].values for name in self.counts],
             [self.ranks[name].weights for name in self.counts],
+            [None] * len(self.counts),
         ]
         arrays = [pa.array(column, field.type) for column, field in zip(columns, PROFILE_SCHEMA, strict=True)]
         return pa.RecordBatch.from_arrays(arrays, schema=PROFILE_SCHEMA)
@@ -100,6 +102,8 @@ class Profile:
         counts, totals, ranks = {}, {}, {}
         for row in itertools.chain.from_iterable(map(_rows, batches)):
             name = row["column_name"].as_py()
+            if "slice_column" in row and row["slice_column"].is_valid:
+                continue
             counts[name], totals[name] = _list(row["counts"]), row["total"].as_py()
             if "values" in row:  # parts that were scored before quantiles were of the values have none
                 ranks[name] = Ranks(_list(row["values"]), _list(row["weights"]))

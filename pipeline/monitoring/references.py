@@ -6,8 +6,8 @@ counts are made from that, without days, and what is compared with it is compare
 
 import io
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, Self
 
@@ -22,6 +22,8 @@ from pipeline.model.manifest import PROFILE, Manifest, PinnedVersion
 from pipeline.monitoring import bins as binning
 from pipeline.monitoring.bins import Bins, Counts
 from pipeline.monitoring.profile import SCORE, Profile
+from pipeline.monitoring.sliced import sliced_days
+from pipeline.monitoring.sliced.sliced_days import SlicedDays
 
 # Fewer days say too little of what days are like.
 ENOUGH_DAYS = 30
@@ -38,12 +40,14 @@ class Reference:
         counts: by column, of shape (days, bins), or (1, bins) without days; the score's only where training gave
             scores of models that had not seen the day.
         losses: by training day, the share of the base rate's loss that those scores left; none where it is unknown.
+        slices: the same by value of the slices that the version was registered with; of none before.
     """
 
     bins: Mapping[str, Bins]
     training_days: tuple[date, ...]
     counts: Mapping[str, Counts]
     losses: Mapping[date, float] = field(default_factory=dict)
+    slices: SlicedDays = sliced_days.NOTHING
 
     @property
     def pooled(self) -> dict[str, Counts]:
@@ -74,8 +78,8 @@ class Reference:
         text = f'{{\n  "nights": {days},\n  "bins": [\n    {bins}\n  ],\n  "counts": {{\n    {counts}\n  }}'
         losses = {day.isoformat(): round(loss, 6) for day, loss in sorted(self.losses.items())}
         text += f',\n  "losses": {json.dumps(losses)}' if losses else ""
-        text += "\n}\n"
-        return text.encode()
+        text += f',\n  "slices": {self.slices.content()}' if self.slices.packed else ""
+        return f"{text}\n}}\n".encode()
 
     @classmethod
     def read(cls, text: bytes) -> Self:
@@ -84,7 +88,8 @@ class Reference:
         bins = {each["column"]: binning.from_json(each) for each in document["bins"]}
         counts = {name: np.array(rows, np.int64) for name, rows in document["counts"].items()}
         losses = {date.fromisoformat(day): loss for day, loss in document.get("losses", {}).items()}
-        return cls(bins, tuple(map(date.fromisoformat, document["nights"])), counts, losses)
+        slices = SlicedDays.read(document["slices"]) if "slices" in document else sliced_days.NOTHING
+        return cls(bins, tuple(map(date.fromisoformat, document["nights"])), counts, losses, slices)
 
 
 def load(pinned: PinnedVersion) -> Reference:
@@ -100,7 +105,11 @@ def load(pinned: PinnedVersion) -> Reference:
 
 
 def build(
-    rows: pd.DataFrame, manifest: Manifest, night_column: str | None = None, score_column: str | None = None
+    rows: pd.DataFrame,
+    manifest: Manifest,
+    night_column: str | None = None,
+    score_column: str | None = None,
+    slices: Collection[str] = (),
 ) -> Reference:
     """Profile training rows day by day.
 
@@ -109,6 +118,7 @@ def build(
         manifest: of the model that was trained on them.
         night_column: the day that each row belongs to.
         score_column: the score of a model that had not seen the row's day. A score in sample would look too sure.
+        slices: features whose values are counted one by one, where there is a day column.
 
     Raises:
         UsageError: a column is missing, a day or a score is none, or a score is not finite.
@@ -129,7 +139,8 @@ def build(
         for place in places
     ]
     counts = {name: np.array([profile.counts[name] for profile in profiles]) for name in counted}
-    return Reference(bins, tuple(training_days), counts)
+    whole = Reference(bins, tuple(training_days), counts)
+    return replace(whole, slices=SlicedDays.of(slices, bins, whole.pooled, arrays, places))
 
 
 def _arrays(rows: pd.DataFrame, contract: Contract) -> dict[str, pa.Array]:

@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import reduce
-from operator import add
 from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
 
-from pipeline.config.sections import DriftSection, GateSection
+from pipeline.config.job import Job
+from pipeline.config.sections import GateSection
 from pipeline.config.workspace import Workspace
 from pipeline.databases import postgres, statements
 from pipeline.model.manifest import PinnedVersion
@@ -20,6 +19,8 @@ from pipeline.monitoring.day_over_day import PreviousRun
 from pipeline.monitoring.pooled import looks, past_runs
 from pipeline.monitoring.pooled.past_runs import PastRuns
 from pipeline.monitoring.profile import SCORE, Profile
+from pipeline.monitoring.sliced import look as slice_look
+from pipeline.monitoring.sliced.look import SlicedRun
 from pipeline.payloads import Finding, Run, Written
 from pipeline.store import parts
 from pipeline.store.layout import RunRef
@@ -37,12 +38,14 @@ class RunProfile:
             the most unusual first.
         previous: the run of the last score date before.
         past: the published runs before, by the same model.
+        slices: the run within the slices of its job.
     """
 
     profile: Profile
     distances: tuple[Distance, ...]
     previous: PreviousRun | None
     past: PastRuns = field(default_factory=PastRuns)
+    slices: SlicedRun = field(default_factory=SlicedRun)
 
     def metrics(self) -> dict[str, float]:
         """Metrics of the score and of the run as a whole."""
@@ -61,7 +64,7 @@ class RunProfile:
         if self.distances:
             metrics["unusualness"] = self.distances[0].unusualness
             metrics["runs_to_pool"] = 1 + len(self.past.newest_first)
-        return metrics
+        return metrics | self.slices.metrics()
 
     def features(self, run: Run) -> dict[str, dict[str, float]]:
         """Metrics of each feature."""
@@ -79,7 +82,7 @@ class RunProfile:
                     metrics[_metric_of(distance)] = distance.distance
             if name in since:
                 metrics["psi_last_night"] = since[name]
-            features[name] = metrics
+            features[name] = metrics | self.slices.features(name)
         return features
 
     def rows(self, run_id: int) -> list[dict[str, Any]]:
@@ -103,6 +106,7 @@ class RunProfile:
         return (
             *findings.unusual(self.profile, self.distances, self.previous, gate),
             *findings.lasting(self.distances, self.past, gate),
+            *self.slices.findings(gate),
         )
 
     def _psi_since_previous(self) -> dict[str, float]:
@@ -112,7 +116,7 @@ class RunProfile:
 
 
 def look(
-    workspace: Workspace, pinned: PinnedVersion, settings: DriftSection, run: Run, written: Sequence[Written]
+    workspace: Workspace, pinned: PinnedVersion, job: Job, run: Run, written: Sequence[Written]
 ) -> RunProfile:
     """Merge the profiles of a run's parts, and compare them with the training days and with the previous run.
 
@@ -121,22 +125,20 @@ def look(
         ModelError: the model's reference is missing or altered.
     """
     reference = references.load(pinned)
-    ref = RunRef.of(run)
-    profiles = (
-        Profile.read(
-            reference.bins,
-            parts.read(workspace.store, ref.profile(part.part.number), part.profile),
-        )
-        for part in written
-        if part.profile is not None
-    )
-    profile = reduce(add, profiles, Profile.of(reference.bins))
+    grid, ref = slice_look.grid_of(reference, job.slices), RunRef.of(run)
+    profile, sliced = Profile.of(reference.bins), grid.read(())
+    for part in written:
+        if part.profile is not None:
+            stored = list(parts.read(workspace.store, ref.profile(part.part.number), part.profile))
+            profile += Profile.read(reference.bins, stored)
+            sliced = grid.add(sliced, grid.read(stored))
     previous = _previous(workspace.predictions, run, reference.bins)
-    past = past_runs.read(workspace.predictions, run, reference)
+    past, rate = past_runs.read(workspace.predictions, run, reference), job.drift.false_alarm_rate
     distances = looks.distances(
-        reference, profile, run.score_date, settings.false_alarm_rate, previous, past.pooled
+        reference, profile, run.score_date, rate, previous, past.pooled, besides=bool(sliced)
     )
-    return RunProfile(profile, distances, previous, past)
+    slices = slice_look.look(reference, job.slices, sliced, rate, (distances, past.pooled))
+    return RunProfile(profile, distances, previous, past, slices)
 
 
 def _previous(database_url: str, run: Run, bins: Mapping[str, Bins]) -> PreviousRun | None:

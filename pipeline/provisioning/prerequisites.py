@@ -14,6 +14,7 @@ ROLES = (
     "scoring_approver",
     "scoring_janitor",
     "scoring_watcher",
+    "scoring_api",
     "scoring_job_analyst",
     "scoring_analyst",
 )

@@ -49,14 +49,14 @@ class Registration:
         nights: Parquet file of the training rows, whole training days, to be profiled and not kept; else the reference.
         night_column: its column with the day of each row, so that a run can be compared with the training days.
         score_column: its column with scores of models that had not seen the row's day.
+        slices: features within whose values drift is looked at, where there is a night column.
         classes: labels of the classes in the order of the probabilities, where the artefact has none.
         trusted: types that a file of skops may have, beside those that skops trusts.
         source: what the artefact was copied from, such as a version in MLflow's registry.
         code: a folder with modules that the artefact needs and no distribution has; the version brings them along.
 
     Raises:
-        UsageError: a name is no lower-case word, the threshold is no probability, or the artefact's format has no use
-            for `classes` or `trusted`.
+        UsageError: a name is no lower-case word, the threshold no probability, or an option lacks what it needs.
     """
 
     name: str
@@ -72,6 +72,7 @@ class Registration:
     nights: Path | None = None
     night_column: str | None = None
     score_column: str | None = None
+    slices: Collection[str] = ()
     classes: Sequence[str] = ()
     trusted: Collection[str] = ()
     source: str = ""
@@ -89,6 +90,8 @@ class Registration:
             _check_word("alias", self.alias)
         if self.threshold is not None and not 0 <= self.threshold <= 1:
             raise UsageError(f"threshold {self.threshold}: a probability is from 0 to 1.")
+        if self.slices and self.night_column is None:
+            raise UsageError("--slice: drift is held against training days. Name their --night-column.")
         if self.trusted and self.settings.format != "skops":
             raise UsageError(f"{self.artefact}: only a .skops file has types to trust. Leave --trust out.")
         if self.classes and self.settings.format in ("joblib", "skops"):
@@ -108,39 +111,36 @@ def register(home: Path, registration: Registration) -> PinnedVersion:
             feature is not known when a run scores: the outcome, a copy of it, a time after the score date.
         ContractError: the reference lacks a feature, or holds values that no model takes.
     """
-    settings, content = registration.settings, source.read(registration.artefact)
-    files = {f"model.{settings.format}": content, REFERENCE: source.read(registration.reference)}
-    estimator, requirements, carried = _open(registration, content)
-    files |= carried.files
-    rows = reference.read_rows(files[REFERENCE], registration.reference)
-    if rows.empty:
-        raise ModelError(
-            f"{registration.reference}: no rows. The reference is a sample of the training rows."
-        )
-    whole = rows
-    if registration.nights is not None:
-        whole = reference.read_rows(source.read(registration.nights), registration.nights)
-    manifest = _manifest(registration, files, requirements, estimator, rows, whole)
-    manifest = manifest.model_copy(update=carried.recorded)
-    manifest = probe(Model(manifest, estimator), rows, registration.artefact)
-    columns = (registration.night_column, registration.score_column)
-    profiles = references.build(whole, manifest, *columns)
-    profile = replace(profiles, losses=day_losses(whole, rows, manifest, *columns)).content()
-    manifest = manifest.model_copy(update={"profile_sha256": sha256(profile)})
-    files = {**files, PROFILE: profile}
+    own = source.own_modules(registration.code)
+    manifest, files = prepare(registration, own)
+    manifest, files = surroundings.carry(manifest, files, own, str(registration.artefact))
     return save(home, manifest, files, registration.card, registration.alias)
 
 
-def _open(
-    registration: Registration, content: bytes
-) -> tuple[Any, tuple[dict[str, str], dict[str, str]], surroundings.Carried]:
-    """The estimator of an artefact, what it depends on, and what the version brings along of that."""
+def prepare(registration: Registration, own: Collection[str]) -> tuple[Manifest, dict[str, bytes]]:
+    """A model's manifest, without a number, and its files, once it was tried; raises as `register` does.
+
+    Args:
+        registration: the model, which is unpickled.
+        own: the files of the modules that it brings along.
+    """
+    settings, content = registration.settings, source.read(registration.artefact)
+    files = {f"model.{settings.format}": content, REFERENCE: source.read(registration.reference)}
     origin = str(registration.artefact)
-    own = surroundings.own_modules(registration.code)
     with surroundings.importable(registration.code):
-        estimator, modules = open_estimator(content, origin, registration.settings)
+        estimator, modules = open_estimator(content, origin, settings)
     requirements = requirements_of(modules, origin, surroundings.names(own))
-    return estimator, requirements, surroundings.carried(requirements[0], own, origin)
+    rows = reference.read_rows(files[REFERENCE], registration.reference)
+    if rows.empty:
+        raise ModelError(f"{registration.reference}: no rows. Take a sample of the training rows.")
+    nights = registration.nights
+    whole = rows if nights is None else reference.read_rows(source.read(nights), nights)
+    manifest = _manifest(registration, files, requirements, estimator, rows, whole)
+    manifest = probe(Model(manifest, estimator), rows, registration.artefact)
+    columns = (registration.night_column, registration.score_column)
+    profiles = references.build(whole, manifest, *columns, registration.slices)
+    profile = replace(profiles, losses=day_losses(whole, rows, manifest, *columns)).content()
+    return manifest.model_copy(update={"profile_sha256": sha256(profile)}), {**files, PROFILE: profile}
 
 
 def _manifest(
@@ -160,7 +160,6 @@ def _manifest(
         or reference.window(whole, registration.night_column)
         or (None, None)
     )
-    libraries, modules = requirements
     return Manifest(
         name=registration.name,
         version=0,
@@ -174,8 +173,8 @@ def _manifest(
         training_start=start,
         training_end=end,
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        libraries=libraries,
-        modules=modules,
+        libraries=requirements[0],
+        modules=requirements[1],
         metrics=dict(registration.metrics),
         columns=contract.columns,
         golden_rows=reference.golden_rows(rows, contract),

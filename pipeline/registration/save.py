@@ -1,12 +1,10 @@
 """A version's folder in the model store: written aside, moved into place, never changed but for its signature."""
 
-import fcntl
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -41,7 +39,7 @@ def save(
     files = {name: each for name, each in files.items() if name not in manifest.outside}
     store = home / "models" / manifest.name
     store.mkdir(parents=True, exist_ok=True)
-    with _only_writer(store):
+    with versions_file.only_writer(store):
         path = store / "versions.toml"
         pins, aliases = registry.versions(home, manifest.name) if path.exists() else ({}, {})
         taken = [*pins, *(int(folder.name) for folder in store.iterdir() if folder.name.isdigit())]
@@ -86,17 +84,6 @@ def sign_version(home: Path, name: str, version: int, key: Path) -> Path:
     return path
 
 
-@contextmanager
-def _only_writer(store: Path) -> Iterator[None]:
-    """Register one version at a time: each takes a number and changes versions.toml."""
-    folder = os.open(store, os.O_RDONLY)
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(folder)
-
-
 def _write(store: Path, manifest: Manifest, files: Mapping[str, bytes]) -> Path:
     """Write a version's folder, whole or not at all; returns it."""
     key = os.environ.get(signature.SIGN_KEY)
@@ -139,5 +126,6 @@ def _card(manifest: Manifest) -> str:
         f"# {manifest.name}, version {manifest.version}\n\n"
         f"A {manifest.task} model of {len(manifest.columns)} features, registered {manifest.created_at}.\n"
         f"Trained on {manifest.training_start or 'an unknown first day'} to {manifest.training_end or 'unknown'}.\n\n"
+        "## Intended use\n\nNot stated: nobody wrote a card. Register with --card FILE.\n\n"
         f"## Figures\n\n{figures}\n"
     )

@@ -14,13 +14,12 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from pipeline.config.job import Job
-from pipeline.errors import UsageError
 from pipeline.isolation import uv
 from pipeline.isolation.uv import UvError
 from pipeline.model import registry
 from pipeline.model.artifact import ModelError
 from pipeline.model.files import sha256
-from pipeline.model.manifest import CODE, LOCK
+from pipeline.model.manifest import CODE, LOCK, Manifest
 from pipeline.model.requirements import interpreter
 
 _REMEDY = (
@@ -69,6 +68,24 @@ def carried(libraries: Mapping[str, str], own: Mapping[str, bytes], artefact: st
         "code": {name: sha256(content) for name, content in own.items()},
     }
     return Carried(files | ({LOCK: locked} if locked else {}), recorded)
+
+
+def carry(
+    manifest: Manifest, files: Mapping[str, bytes], own: Mapping[str, bytes], artefact: str
+) -> tuple[Manifest, dict[str, bytes]]:
+    """A version's manifest and files, with the lock of its environment and its own modules.
+
+    Args:
+        manifest: of the version, with the libraries that its artefact names.
+        files: its files, by name.
+        own: its own modules.
+        artefact: the model's file, for error messages.
+
+    Raises:
+        ModelError: what it needs cannot be locked.
+    """
+    brought = carried(manifest.libraries, own, artefact)
+    return manifest.model_copy(update=brought.recorded), {**files, **brought.files}
 
 
 def closure(distributions: Collection[str]) -> dict[str, str]:
@@ -120,28 +137,16 @@ def lock(distributions: Mapping[str, str], artefact: str) -> bytes | None:
     return text.encode()
 
 
-def own_modules(folder: Path | None) -> dict[str, bytes]:
-    """The files of a folder of modules, by their paths in it; none where no folder is given.
-
-    Raises:
-        UsageError: there is no module in it, or a file cannot be read.
-    """
-    if folder is None:
-        return {}
-    try:
-        files = {
-            path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*.py"))
-        }
-    except OSError as error:
-        raise UsageError(f"{folder} cannot be read: {error.strerror}. Give a folder of modules.") from error
-    if not files:
-        raise UsageError(f"{folder}: no module is in it. Give the folder that holds the model's own modules.")
-    return files
-
-
 def names(modules: Collection[str]) -> set[str]:
     """The names by which the modules and packages of such files are imported."""
     return {Path(path).parts[0].removesuffix(".py") for path in modules}
+
+
+def of_the_worker() -> set[str]:
+    """The names of the modules that a worker has loaded before it knows of a version's own."""
+    mine = closure(("scikit-learn",)).keys()
+    all_modules = metadata.packages_distributions().items()
+    return {module for module, owners in all_modules if mine & set(map(canonicalize_name, owners))}
 
 
 @contextmanager

@@ -1,15 +1,22 @@
 """versions.toml of a model: every version's pin, and the aliases, changed line by line."""
 
+import codecs
+import difflib
+import fcntl
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from pipeline.model import registry
+from pipeline.model.artifact import ModelError
 from pipeline.model.manifest import Manifest
 from pipeline.text_files import decoded
 
 _HEADER = """\
 # Every registered version with the SHA-256 of its model.joblib, and the aliases that jobs name.
-# To promote or roll back a model, change its line below [aliases] and have it reviewed.
+# To promote or roll back a model: scoring promote NAME VERSION. It changes a line below [aliases]; have it reviewed.
 
 [versions]
 
@@ -33,8 +40,55 @@ def add_version(path: Path, manifest: Manifest, alias: str | None, aliases: dict
             # What a job's fallback serves, and what a person goes back to.
             text = _set_line(text, "aliases", f"{alias}_previous", str(aliases[alias]))
         text = _set_line(text, "aliases", alias, str(manifest.version))
+    replace(path, text.encode())
+
+
+@contextmanager
+def only_writer(store: Path) -> Iterator[None]:
+    """Change one model's versions one at a time: each registration takes a number, and all write versions.toml."""
+    folder = os.open(store, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
+
+
+def point(home: Path, name: str, alias: str, former: int, version: int) -> str:
+    """Point an alias at another version, and change no other line; returns the change as a diff.
+
+    Args:
+        home: the folder that holds models/.
+        name: the model's name.
+        alias: an alias that there is.
+        former: the version that it is known to name.
+        version: the version that it is to name.
+
+    Raises:
+        ModelError: somebody has pointed it elsewhere meanwhile.
+    """
+    path = home / "models" / name / "versions.toml"
+    with only_writer(path.parent):
+        now = registry.versions(home, name)[1].get(alias)
+        if now != former:
+            raise ModelError(
+                f"{path}: {alias} names {now}, and {former} when this began. Look at it, and promote again."
+            )
+        content = path.read_bytes()
+        before = decoded(content)
+        after = _set_line(before, "aliases", alias, str(version))
+        mark = codecs.BOM_UTF8 if content.startswith(codecs.BOM_UTF8) else b""
+        replace(path, mark + after.encode())
+    lines = difflib.unified_diff(
+        before.splitlines(), after.splitlines(), str(path.relative_to(home)), "", lineterm="", n=0
+    )
+    return "\n".join(line for line in lines if line[:1] in "+-" and line[:3] not in ("---", "+++"))
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all."""
     temporary = path.with_suffix(".tmp")
-    temporary.write_text(text, encoding="utf-8")
+    temporary.write_bytes(content)
     os.replace(temporary, path)
 
 

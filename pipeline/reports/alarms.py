@@ -136,6 +136,7 @@ _CHECKS = {
     "drift": "features drift",
     "score_drift": "scores drift",
     "lasting_drift": "drift that stays",
+    "slice_drift": "drift in one slice",
     "volume": "an unusual number of rows",
     "model_age": "an old model",
     "in_sample": "the model was trained on this day",

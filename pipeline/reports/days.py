@@ -3,9 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from pipeline.reports import alarms
 from pipeline.reports.alarms import Alarm
+from pipeline.reports.sections import challenger
 
 # Groups that differ are news once in this time, and again where they differ by so many times as much as ever in it. In
 # the sample they do on 58 of 183 days, most of the summer's, which would tell nobody anything: 10 of them are news.
@@ -29,6 +31,7 @@ class DaySummary:
         score_mean: of the run's scores, where it came that far.
         findings: what its gate found unusual.
         outcomes: figures of its outcomes, once they are known, and their alarms.
+        challenger: of its job: the last challenger, and what was measured of it; None where it has none.
         late: rows new, gone and changed when its source was last read again; None where it was not.
         as_before: words of its alarms that are no news: groups differ as they did not long ago.
     """
@@ -53,6 +56,7 @@ class DaySummary:
     score_mean: float | None
     findings: Sequence[Mapping[str, str]]
     outcomes: Mapping[str, float]
+    challenger: Mapping[str, Any] | None = None
     late: Mapping[str, int] | None = None
     as_before: frozenset[str] = frozenset()
 
@@ -93,6 +97,11 @@ class DaySummary:
     def figure(self, metric: str) -> float | None:
         """A figure of its outcomes; None where the model was trained on that day, or there is none."""
         return None if self.outcomes.get("in_sample") else self.outcomes.get(metric)
+
+    @property
+    def beside(self) -> str:
+        """How its job's challenger does, in a few words."""
+        return challenger.brief(self.challenger)
 
     @property
     def rejected(self) -> bool:

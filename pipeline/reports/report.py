@@ -13,6 +13,7 @@ from markupsafe import Markup
 from pipeline.integrations import quality_messages
 from pipeline.monitoring.pooled import looks, windows
 from pipeline.monitoring.references import Reference
+from pipeline.monitoring.sliced import look
 from pipeline.reports import queries, render
 from pipeline.reports.days import DaySummary, by_day
 from pipeline.reports.headline import describe
@@ -21,7 +22,7 @@ from pipeline.reports.next_steps import steps, urgent
 from pipeline.reports.pictures import charts, histograms, histories
 from pipeline.reports.queries import Record
 from pipeline.reports.render import MOST_PICTURES
-from pipeline.reports.sections import estimates, outcomes
+from pipeline.reports.sections import challenger, estimates, online, outcomes
 from pipeline.reports.sections.model_card import card
 from pipeline.reports.sections.sources import sources
 
@@ -83,10 +84,12 @@ def report(predictions: str, home: Path, run_id: int, links: Links | None = None
         scores=_drawn(record.profiles, reference, _SCORE, "Scores", charts.BROAD),
         features=_features(record, reference),
         reference=reference,
-        withheld=list(looks.withheld(reference, record.metrics.get("runs_to_pool"))) if reference else [],
+        withheld=_withheld(record, reference) if reference else [],
         SIZES=windows.SIZES,
         outcomes=outcomes.section(record) if record.outcomes else None,
         estimates=estimates.section(record),
+        challenger=challenger.section(record.challenger),
+        online=online.section(record, reference),
         late=record.late,
         quality=quality_messages.sentence(record.outcomes),
         histories=_histories(record),
@@ -97,6 +100,12 @@ def report(predictions: str, home: Path, run_id: int, links: Links | None = None
         steps=steps(record.run),
         urgent=urgent(record.run),
     )
+
+
+def _withheld(record: Record, reference: Reference) -> list[str]:
+    """Which looks were not taken, and what the one at slices says."""
+    sliced = look.on_page(record.metrics)
+    return [*looks.withheld(reference, record.metrics.get("runs_to_pool")), *sliced]
 
 
 def _drawn(

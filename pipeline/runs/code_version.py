@@ -38,6 +38,7 @@ DECISIVE = (
 # The others: what notifies, shows, measures, keeps and removes.
 INDIFFERENT = (
     "__main__",
+    "candidates",
     "challenger",
     "cli",
     "embedded",
@@ -52,14 +53,17 @@ INDIFFERENT = (
     "monitoring",
     "plain_text",
     "project",
+    "promotion",
     "provisioning",
     "punctuality",
     "recovery",
     "registration",
     "reports",
+    "retraining",
     "runs",
     "runtime",
     "scaffolding",
+    "serving",
     "training",
     "version",
 )

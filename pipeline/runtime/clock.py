@@ -13,6 +13,8 @@ _STATUS = Path("/proc/self/status")
 
 # What processes have taken that work for this one: seconds of the processor in all, the peak of each that lives, and
 # the most that those which lived at the same time have held together.
+# More of either is said by no process of ours.
+_MOST_SECONDS, _MOST_BYTES = 1e7, 1 << 50
 _others_lock = Lock()
 _others_seconds = 0.0
 _others_peaks: dict[int, int] = {}
@@ -50,8 +52,9 @@ def add_other(key: int, seconds: Any, peak: Any) -> None:
     """
     global _others_seconds, _others_most
     with _others_lock:
-        _others_seconds += float(seconds) if isinstance(seconds, int | float) and seconds >= 0 else 0.0
-        _others_peaks[key] = peak if isinstance(peak, int) and peak >= 0 else 0
+        if isinstance(seconds, int | float) and 0 <= seconds < _MOST_SECONDS:
+            _others_seconds += float(seconds)
+        _others_peaks[key] = peak if isinstance(peak, int) and 0 <= peak < _MOST_BYTES else 0
         _others_most = max(_others_most, sum(_others_peaks.values()))
 
 

@@ -25,6 +25,7 @@ JANITOR_PASSWORD={password}
 WATCHER_PASSWORD={password}
 ANALYST_PASSWORD={password}
 PAGES_PASSWORD={password}
+API_PASSWORD={password}
 
 REDIS_PASSWORD={password}
 
@@ -40,6 +41,8 @@ API_SECRET_KEY={password}
 
 # The web UI's port on this machine's loopback.
 # UI_PORT=8080
+# The API's.
+# API_PORT=8090
 # Tasks that one worker runs at the same time.
 # WORKER_CONCURRENCY=4
 # Where runs keep their parts, if not in the volume `store`.

@@ -7,6 +7,7 @@ comes out of it is compared with its digest, as it streams.
 """
 
 import hashlib
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,11 +34,20 @@ class Artefact:
         name: whose it is, for messages.
         sha256: of its bytes.
         size: how many they are.
+
+    Raises:
+        ArtefactError: its digest is none.
     """
 
     name: str
     sha256: str
     size: int
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch("[0-9a-f]{64}", self.sha256):  # it names a file here and in the store
+            raise ArtefactError(
+                f"{self.name}: {self.sha256[:99]!r} is no SHA-256. Restore the manifest from git."
+            )
 
     @property
     def path(self) -> str:

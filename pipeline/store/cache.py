@@ -116,7 +116,7 @@ def _limit() -> float:
 @contextmanager
 def _alone(cache: Path, artefact: Artefact) -> Iterator[None]:
     """Have one process of this machine fetch a file, and the others wait for it."""
-    lock = os.open(cache / f"{artefact.sha256}.lock", os.O_CREAT | os.O_RDWR, 0o600)
+    lock = os.open(cache / f"{artefact.sha256}.lock", os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

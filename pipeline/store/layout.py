@@ -65,6 +65,10 @@ class RunRef:
         """Where a part's scores are."""
         return f"{self.folder}/scored-{part:05d}.parquet"
 
+    def challenger(self, part: int) -> str:
+        """Where a challenger's scores of a part are, which nobody is shown."""
+        return f"{self.folder}/challenger-{part:05d}.parquet"
+
     def profile(self, part: int) -> str:
         """Where the profile of a part's rows and scores is."""
         return f"{self.folder}/profile-{part:05d}.parquet"

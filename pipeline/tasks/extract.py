@@ -17,6 +17,7 @@ from pipeline.extraction.shards import ExtractError, Extraction, Shard
 from pipeline.model import registry
 from pipeline.model.loaded_model import Model
 from pipeline.model.manifest import PinnedVersion
+from pipeline.monitoring.first_run import findings as first_run
 from pipeline.payloads import PartTask, Run, RunRequest
 from pipeline.runs import code_version, identity, ledger, store_identity
 from pipeline.runtime.clock import Clock
@@ -116,6 +117,9 @@ def _begin(workspace: Workspace, record: ledger.RunRecord, clock: Clock) -> Run:
         forecast={},
         cost=clock.cost(),
         readiness=record.request.readiness,
+        former=first_run.former(
+            workspace.predictions, record.job, record.score_date, manifest, record.request
+        ),
     )
 
 

@@ -15,6 +15,7 @@ from pipeline.estimation.run_estimate import RunScores
 from pipeline.extraction import readiness
 from pipeline.model import registry
 from pipeline.monitoring import run_profile, training_days
+from pipeline.monitoring.first_run import findings as first_run
 from pipeline.monitoring.gate import apply_gate
 from pipeline.monitoring.references import LEAST_OUTCOMES
 from pipeline.monitoring.run_profile import RunProfile
@@ -51,11 +52,12 @@ def log_metrics(workspace: Workspace, job: Job, run: Run, written: Sequence[Writ
             for batch in _scores(workspace, run, part):
                 summary.add(batch)
                 scores.add(batch)
-        profile = run_profile.look(workspace, pinned, job.drift, run, written)
+        profile = run_profile.look(workspace, pinned, job, run, written)
         unusual = (
             *readiness.findings(job, run),
             *profile.findings(job.gate),
             *training_days.findings(pinned, job.gate, run.score_date),
+            *first_run.findings(workspace.home, job, pinned, run, written),
         )
         verdict = apply_gate(job.gate, run, summary, unusual)
         counts = {**_counts(run, summary), **profile.metrics(), "rows_failed": failed, **summary.metrics()}

@@ -5,6 +5,7 @@ scored in vain, and `write` changes nothing.
 """
 
 import logging
+from collections.abc import Sequence
 
 from pipeline.config.job import Job
 from pipeline.config.workspace import Files
@@ -15,7 +16,9 @@ from pipeline.model.loaded_model import Model
 from pipeline.model.manifest import PinnedVersion
 from pipeline.model.scoring import ScoredBatch, scored_batches
 from pipeline.monitoring import references
+from pipeline.monitoring.first_run.rescore import Former
 from pipeline.monitoring.profile import PROFILE_SCHEMA, SCORE, Profile
+from pipeline.monitoring.sliced import look
 from pipeline.payloads import Part, PartTask, Scored
 from pipeline.runs.code_version import require_same
 from pipeline.runtime import resources
@@ -42,7 +45,8 @@ def predict(files: Files, job: Job, work: PartTask) -> Scored:
     require_same(files, job, work)
     pinned = registry.pin(files.home, work.model_name, work.model_version, work.model_sha256)
     tolerance = Tolerance.of(job, work.part.rows)
-    return score_part(files, work, pinned, registry.load(pinned), clock, tolerance)
+    scored = score_part(files, work, pinned, registry.load(pinned), clock, tolerance, job.slices)
+    return Former(files.home, job).compared(files, work, scored)
 
 
 def score_part(
@@ -52,26 +56,23 @@ def score_part(
     loaded: Model,
     clock: Clock,
     tolerance: Tolerance | None = None,
+    slices: Sequence[str] = (),
 ) -> Scored:
     """What `predict` does, with a model that is loaded already."""
     ref, number = RunRef.of(work), work.part.number
-    writer, profiles = parts.PartWriter(SCORE_SCHEMA), parts.PartWriter(PROFILE_SCHEMA)
+    writer, profile = parts.PartWriter(SCORE_SCHEMA), _Profile(pinned, slices)
     rejected = _Rejected(tolerance)
-    bins = references.load(pinned).bins
-    profile = Profile.of(bins)
     progress = Progress(log, f"part {work.part.number}: scored", work.part.rows)
     try:
         for scored in scored_batches(files.store, ref.input(number), work.part, loaded, tolerance):
             writer.write(scored.scores)
-            columns = {name: scored.rows.column(name) for name in bins if name != SCORE}
-            profile += Profile.of(bins, {**columns, SCORE: scored.scores.column("score")})
+            profile.add(scored)
             rejected.add(scored)
             progress.add(scored.rows.num_rows)
     except MemoryError as error:
         raise MemoryError(_too_little(work, error)) from error
     part = writer.save(files.store, ref.scored(number), number)
-    profiles.write(profile.batch())
-    kept = profiles.save(files.store, ref.profile(number), number)
+    kept = profile.save(files.store, ref, number)
     refused = rejected.save(files.store, ref, number)
     resources.give_back()
     log.info("part %s: %s rows scored", part.number, part.rows)
@@ -93,6 +94,30 @@ def _too_little(work: PartTask, error: MemoryError) -> str:
         f"to score it: {error}. Lower extract.rows_per_part in the job file (a batch has "
         f"{parts.ROWS_PER_GROUP} rows at most), let fewer tasks share the machine, or give it more memory."
     )
+
+
+class _Profile:
+    """Collects what a part's rows and scores look like, in all and by value of the slices that the version knows."""
+
+    def __init__(self, pinned: PinnedVersion, slices: Sequence[str]) -> None:
+        reference = references.load(pinned)
+        self._bins, self._grid = reference.bins, look.grid_of(reference, slices)
+        self._whole, self._sliced = Profile.of(self._bins), self._grid.read(())
+
+    def add(self, scored: ScoredBatch) -> None:
+        """Count a batch."""
+        columns = {name: scored.rows.column(name) for name in self._bins if name != SCORE}
+        columns[SCORE] = scored.scores.column("score")
+        self._whole += Profile.of(self._bins, columns)
+        self._sliced = self._grid.add(self._sliced, self._grid.count(columns))
+
+    def save(self, store: str, ref: RunRef, number: int) -> Part:
+        """Save it beside the part's scores, for `log_metrics`."""
+        writer = parts.PartWriter(PROFILE_SCHEMA)
+        writer.write(self._whole.batch())
+        if self._sliced:
+            writer.write(self._grid.batch(self._sliced))
+        return writer.save(store, ref.profile(number), number)
 
 
 class _Rejected:

@@ -10,20 +10,22 @@ from functools import partial
 import adbc_driver_manager.dbapi as adbc
 import sqlalchemy as sa
 
+from pipeline.challenger import choice
 from pipeline.config.fields import DEFAULT_POOL
 from pipeline.config.job import Job
 from pipeline.config.ready_section import ReadySection
 from pipeline.config.workspace import Workspace
 from pipeline.databases import postgres, postgres_errors, statements
-from pipeline.errors import ScoringError, named
+from pipeline.errors import NothingToDo, ScoringError, named
 from pipeline.evaluation import outcomes
 from pipeline.extraction import readiness
-from pipeline.extraction.capacity import Forecast
 from pipeline.integrations import dependencies
 from pipeline.isolation import protections
 from pipeline.model import content, registry
 from pipeline.model.loaded_model import Model, RemoteModel
-from pipeline.tasks.rehearsal import CheckError, keep, rehearse
+from pipeline.monitoring import references
+from pipeline.monitoring.sliced import look
+from pipeline.tasks.rehearsal import CheckError, rehearse
 from pipeline.training.reference_check import reread
 
 _SQL = statements.load("tasks/preflight")
@@ -55,15 +57,7 @@ def check(
     *,
     keep_forecast: bool = False,
 ) -> Iterator[CheckResult]:
-    """Check a job's model, query, rows and rights, and yield each finding; a failed one ends what depends on it.
-
-    Args:
-        job: what to check.
-        workspace: folders, store and databases.
-        score_date: whose rows are tried.
-        environ: where addresses of people and of MLflow are.
-        keep_forecast: whether the forecast is written beside the job file.
-    """
+    """Check a job's model, query, rows and rights, and yield each finding; a failed one ends what depends on it."""
     yield CheckResult("job file", True, f"{job.name}: {job.description}")
     if job.alerts.to:
         yield _find("alerts", lambda: dependencies.require_alerts(job, environ))
@@ -82,29 +76,22 @@ def check(
         yield _failed("model", error)
     yield _find("versions", lambda: _versions(job, workspace))
     if model is not None:
-        yield from _of_model(job, workspace, score_date, model, keep_forecast=keep_forecast)
+        yield from _of_model(job, workspace, score_date, model, keep_forecast)
     if job.fallback == "champion_previous":
         yield _find("fallback", lambda: _fallback(job, workspace, score_date))
+    if job.challenger:
+        yield _find("challenger", lambda: _challenger(job, workspace))
     yield _find("predictions database", lambda: _rights(workspace, job))
 
 
 def _of_model(
-    job: Job, workspace: Workspace, score_date: date, model: Model, *, keep_forecast: bool
+    job: Job, workspace: Workspace, score_date: date, model: Model, keep: bool
 ) -> Iterator[CheckResult]:
     """Check what needs the job's model."""
-    ahead: list[Forecast | None] = []
-
-    def rows() -> str:
-        rehearsed = rehearse(workspace, job, score_date, model)
-        ahead.append(rehearsed.ahead)
-        return rehearsed.detail
-
-    yield _find("query and rows", rows)
-    if keep_forecast and ahead:
-        yield _find("forecast", lambda: keep(workspace, job, ahead[0]))
+    yield _find("query and rows", lambda: rehearse(workspace, job, score_date, model, keep_forecast=keep))
     yield _find("reference", lambda: _reference(job, workspace))
     if job.slices:
-        yield _find("slices", lambda: _slices(job, model))
+        yield _find("slices", lambda: _slices(job, workspace, model))
     if job.outcomes:
         yield _find("outcomes", lambda: outcomes.rehearse(workspace, job, score_date, model.manifest))
 
@@ -128,7 +115,25 @@ def _ready(workspace: Workspace, job: Job, ready: ReadySection, score_date: date
 
 def _fallback(job: Job, workspace: Workspace, score_date: date) -> str:
     model, detail = _model(job, workspace, "champion_previous")
-    return f"{detail}; {rehearse(workspace, job, score_date, model).detail}"
+    return f"{detail}; {rehearse(workspace, job, score_date, model)}"
+
+
+def _challenger(job: Job, workspace: Workspace) -> str:
+    pinned = choice.choose(workspace, job)
+    champion = registry.resolve(workspace.home, job.model.name, job.model.alias)
+    try:
+        choice.require_another(job, champion.manifest, pinned.manifest)
+    except NothingToDo as nothing:
+        return str(nothing)
+    registry.load(pinned)
+    if job.outcomes and job.outcomes.delay_days >= job.retention.parts_days:
+        raise CheckError(
+            f"its scores go with a run's parts after {job.retention.parts_days} days, and the outcomes come after "
+            f"{job.outcomes.delay_days}. Set retention.parts_days to more than outcomes.delay_days."
+        )
+    compared = "" if job.outcomes else "; without a section [outcomes] nothing tells which is better"
+    label, beside = pinned.manifest.label, champion.manifest.version
+    return f"{label} scores the same rows beside version {beside}, unpublished{compared}"
 
 
 def _model(job: Job, workspace: Workspace, alias: str = "") -> tuple[RemoteModel, str]:
@@ -163,7 +168,7 @@ def _reference(job: Job, workspace: Workspace) -> str:
     return reread(workspace, job, registry.resolve(workspace.home, job.model.name, job.model.alias))
 
 
-def _slices(job: Job, model: Model) -> str:
+def _slices(job: Job, workspace: Workspace, model: Model) -> str:
     features = [column.name for column in model.manifest.columns]
     for name in job.slices:
         if name not in features:
@@ -173,7 +178,8 @@ def _slices(job: Job, model: Model) -> str:
                 f"column {name!r} is no feature of model {model.manifest.name} version {model.manifest.version}, and "
                 f"parts keep nothing else. {hint}Name some of: {', '.join(features)}."
             )
-    return f"by {', '.join(job.slices)}"
+    reference = references.load(registry.resolve(workspace.home, job.model.name, job.model.alias))
+    return f"by {', '.join(job.slices)}{look.not_looked_at(reference, job.slices)}"
 
 
 def _rights(workspace: Workspace, job: Job) -> str:

@@ -17,6 +17,7 @@ from pipeline.model import registry
 from pipeline.model.failing import Tolerance
 from pipeline.model.loaded_model import Model
 from pipeline.model.manifest import PinnedVersion
+from pipeline.monitoring.first_run.rescore import Former
 from pipeline.payloads import PartTask, Publication, RunRequest, Scored, Written
 from pipeline.runs import ledger
 from pipeline.runtime import resources
@@ -57,12 +58,13 @@ def score(
     pinned = pinned or _pinned(workspace, job, request)
     with _one_by_one(resources.limit_threads) as scorer:
         loading: Future[Model] = scorer.submit(registry.load, pinned)
+        former = Former(workspace.home, job)
         scored: list[Future[Scored]] = []
 
         def hand_over(work: PartTask) -> None:
             _require_no_error(scored)  # rows that cannot be scored need not be extracted to their end
             progress("extract and predict", len(scored), 0)
-            scored.append(scorer.submit(_predict, workspace, job, work, pinned, loading))
+            scored.append(scorer.submit(_predict, workspace, job, work, loading, former))
 
         run = extract(
             workspace,
@@ -84,11 +86,13 @@ def score(
 
 
 def _predict(
-    workspace: Workspace, job: Job, work: PartTask, pinned: PinnedVersion, loading: Future[Model]
+    workspace: Workspace, job: Job, work: PartTask, loading: Future[Model], former: Former
 ) -> Scored:
     """Score a part by the model that is loaded once for all."""
     tolerance = Tolerance.of(job, work.part.rows)
-    return score_part(workspace, work, pinned, loading.result(), Clock(), tolerance)
+    pinned = registry.pin(workspace.home, work.model_name, work.model_version, work.model_sha256)
+    scored = score_part(workspace, work, pinned, loading.result(), Clock(), tolerance, job.slices)
+    return former.compared(workspace, work, scored)
 
 
 def _pinned(workspace: Workspace, job: Job, request: RunRequest) -> PinnedVersion:

@@ -63,6 +63,7 @@ def write(workspace: Workspace, job: Job, scored: Scored) -> Written:
         part=scored.part,
         profile=scored.profile,
         rejected=scored.rejected.rows if scored.rejected else 0,
+        moved=scored.moved,
         predict=scored.cost,
         write=clock.cost(),
     )

@@ -35,14 +35,13 @@ def read(file: BinaryIO, settings: Settings | None = None) -> Any:
     Raises:
         FormatError: a file of another format cannot be read.
     """
-    if settings and settings.format != reading.JOBLIB:
-        estimator = reading.read(file.read(), settings)
-        use_one_thread(estimator)
-        return estimator
     with warnings.catch_warnings():
         for category in _inconsistent():
             warnings.simplefilter("error", category)
-        estimator = joblib.load(file)
+        if settings and settings.format != reading.JOBLIB:
+            estimator = reading.read(file.read(), settings)
+        else:
+            estimator = joblib.load(file)
     use_one_thread(estimator)
     return estimator
 

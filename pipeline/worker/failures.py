@@ -39,8 +39,9 @@ class Failure:
     @classmethod
     def read(cls, value: dict[str, Any]) -> Self:
         """The failure of a message, of which nothing is believed but that it is text."""
-        texts = {name: str(value.get(name, "")) for name in ("kind", "text", "module", "version")}
-        return cls(**texts, kinds=tuple(str(kind) for kind in value.get("kinds") or ()))
+        most = {"kind": _MOST_NAME, "text": _MOST_TEXT, "module": _MOST_NAME, "version": _MOST_NAME}
+        texts = {name: str(value.get(name, ""))[:size] for name, size in most.items()}
+        return cls(**texts, kinds=tuple(str(kind)[:_MOST_NAME] for kind in value.get("kinds") or ()))
 
     def message(self) -> dict[str, Any]:
         """The failure for a message."""

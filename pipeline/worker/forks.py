@@ -22,7 +22,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
-from pipeline.worker import models, protection, wire
+from pipeline.worker import models, programs, protection, wire
 
 # Loaded before the first fork, where they are there.
 _LIBRARIES = (
@@ -105,7 +105,8 @@ def _become(order: Mapping[str, Any], handed: Sequence[int], others: Sequence[in
     for each in others:
         os.close(each)
     protection.end_with_parent()
-    models.run(order, handed)
+    work = programs if "program" in order else models
+    work.run(order, handed)
 
 
 def _end_all() -> None:

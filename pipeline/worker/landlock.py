@@ -18,12 +18,14 @@ _EXECUTE, _WRITE, _READ, _LIST, _TRUNCATE, _DEVICE = 1 << 0, 1 << 1, 1 << 2, 1 <
 _OF_FILES = _EXECUTE | _WRITE | _READ | _TRUNCATE | _DEVICE
 # How many rights over files each version of the interface knows; later ones have as many as the last.
 _RIGHTS = {1: 13, 2: 14, 3: 15, 4: 15}
+# Older ones do not keep a process from emptying files of its user.
+_FROM_EMPTYING = 3
 # Connections by TCP, and signals and abstract sockets to processes outside: none of them is allowed.
 _TCP, _OUTSIDE = 0b11, 0b11
 
 
 def restrict(readable: Iterable[str], *, listed: Iterable[str], written: Iterable[str]) -> bool:
-    """Restrict this process for good; whether the kernel could.
+    """Restrict this process for good; whether the kernel holds all of it, as it does from Linux 6.2 on.
 
     Args:
         readable: files and folders that may be read, with all below them.
@@ -44,7 +46,7 @@ def restrict(readable: Iterable[str], *, listed: Iterable[str], written: Iterabl
         for paths, allowed in ((readable, read), (listed, _LIST), (written, rights & ~_EXECUTE)):
             for path in paths:
                 _allow(ruleset, path, allowed & rights)
-        return _call(_RESTRICT, ruleset, 0) == 0
+        return _call(_RESTRICT, ruleset, 0) == 0 and version >= _FROM_EMPTYING
     finally:
         os.close(ruleset)
 

@@ -4,7 +4,6 @@ Each channel has a thread of its own, and one batch at a time: the task has as m
 """
 
 import contextlib
-import os
 import socket
 import sys
 import threading
@@ -16,7 +15,6 @@ from time import CLOCK_THREAD_CPUTIME_ID, clock_gettime
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from pipeline.worker import estimators, frames, protection, wire
 from pipeline.worker.failures import Failure
@@ -44,15 +42,7 @@ def run(order: Mapping[str, Any], descriptors: Sequence[int]) -> None:
         descriptors: where it writes what it prints, the artefact, and the channels.
     """
     output, artefact, *channels = descriptors
-    os.dup2(output, 1)
-    os.dup2(output, 2)
-    os.close(output)
-    # The process is killed when its task has no more use for it: a line that waits in a buffer would be lost.
-    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
-    os.chdir(order["folder"])
-    os.environ.update({"HOME": order["folder"], "TMPDIR": order["folder"]})
-    sys.path[:] = [*order["path"], *(entry for entry in sys.path if entry not in order["path"])]
-    held = protection.shut_in(order)
+    held = protection.begin(order, output)
     sockets = [socket.socket(fileno=channel) for channel in channels]
     first = sockets[0]
     with open(artefact, "rb") as file:
@@ -101,13 +91,12 @@ class _Model:
     def _answer(self, payload: memoryview) -> tuple[wire.Header, memoryview]:
         frame = frames.frame(wire.unpacked(payload), self._columns)
         answer = estimators.answer(self._estimator, frame, regression=self._regression, labels=self._labels)
-        columns = {"values": pa.array(np.ascontiguousarray(answer.values).ravel())}
-        batches = [pa.RecordBatch.from_pydict(columns)]
-        if answer.labels is not None:
-            batches.append(pa.RecordBatch.from_pydict({"labels": pa.array(answer.labels)}))
-        streams = [wire.packed(batch) for batch in batches]
-        header = {"shape": list(answer.values.shape), "sizes": [len(stream) for stream in streams]}
-        return header, streams[0] if len(streams) == 1 else memoryview(b"".join(streams))
+        header = {"shape": list(answer.values.shape), "labels": answer.labels is not None}
+        values = np.ascontiguousarray(answer.values, "<f8").ravel()
+        if answer.labels is None:
+            return header, values.data
+        labels = np.ascontiguousarray(answer.labels, "<i8")
+        return header, memoryview(values.tobytes() + labels.tobytes())
 
 
 def _failure(error: BaseException) -> wire.Header:

@@ -5,33 +5,26 @@ and said: `scoring check` shows what holds on a machine.
 """
 
 import ctypes
-import platform
+import os
 import resource
 import signal
 import struct
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline.worker import landlock
+from pipeline.worker import landlock, seccomp
 
 _C = ctypes.CDLL(None, use_errno=True)
-_DEATH_SIGNAL, _DUMPABLE, _SECCOMP, _SUBREAPER, _NO_NEW_PRIVILEGES = 1, 4, 22, 36, 38
+_DEATH_SIGNAL, _DUMPABLE, _SUBREAPER, _NO_NEW_PRIVILEGES = 1, 4, 36, 38
 
-# What a model has no use for: connections, and looks into other processes. By processor: what the kernel calls it, and
-# its numbers of socket, ptrace, process_vm_readv, process_vm_writev, pidfd_getfd, io_uring_setup, keyctl, bpf, unshare
-# and setns.
-_CALLS = {
-    "x86_64": (0xC000003E, (41, 101, 310, 311, 438, 425, 250, 321, 272, 308)),
-    "aarch64": (0xC00000B7, (198, 117, 270, 271, 438, 425, 219, 280, 97, 268)),
-}
 # What libraries read of a machine: its processors, its memory, its time zone, its certificates and its shared objects.
 _MACHINE = (
     *("/usr", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/localtime", "/etc/ssl/certs"),
     *("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random"),
     *("/proc/self", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/sys/vm", "/proc/sys/kernel"),
-    *("/sys/devices/system", "/sys/fs/cgroup"),
+    *("/sys/devices/system", "/sys/fs/cgroup", "/sys/bus/pci"),
 )
 _DEVICES = ("nvidia*", "kfd", "dri")
 
@@ -49,6 +42,24 @@ def end_with_parent() -> None:
 def adopt_orphans() -> None:
     """Become the parent of whatever this process's children leave behind."""
     _prctl(_SUBREAPER, 1)
+
+
+def begin(order: Mapping[str, Any], output: int) -> dict[str, bool]:
+    """Be the process of an order, in its own folder and shut in; returns what of that this system knows.
+
+    Args:
+        order: `folder`, the process's own; `path`, folders with modules; and what `shut_in` takes.
+        output: where it writes what it prints.
+    """
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.close(output)
+    # The process is killed when its task has no more use for it: a line that waits in a buffer would be lost.
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    os.chdir(order["folder"])
+    os.environ.update({"HOME": order["folder"], "TMPDIR": order["folder"]})
+    sys.path[:] = [*order["path"], *(entry for entry in sys.path if entry not in order["path"])]
+    return shut_in(order)
 
 
 def shut_in(order: Mapping[str, Any]) -> dict[str, bool]:
@@ -72,7 +83,7 @@ def shut_in(order: Mapping[str, Any]) -> dict[str, bool]:
     }
     reads |= {str(path) for name in _DEVICES for path in Path("/dev").glob(name)}
     held["files"] = landlock.restrict(reads, listed=order["path"], written=(order["folder"], "/dev/null"))
-    held["no network"] = held["no new privileges"] and _refuse_calls()
+    held["no network"] = held["no new privileges"] and seccomp.restrict()
     return held
 
 
@@ -96,32 +107,3 @@ def _drop_capabilities() -> bool:
         return False
     header = struct.pack("Ii", 0x20080522, 0)  # the third version of the interface, this process
     return bool(_C.capset(header, bytes(24)) == 0)
-
-
-def _refuse_calls() -> bool:
-    """Have the kernel refuse the calls of `_CALLS`; what a model answers goes over channels that are open already."""
-    architecture, calls = _CALLS.get(platform.machine(), (0, ()))
-    if not architecture:
-        return False
-    program = b"".join(_filter(architecture, calls))
-    code = ctypes.create_string_buffer(program, len(program))
-    filters = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(code))
-    return bool(_C.prctl(_SECCOMP, 2, filters, 0, 0) == 0)
-
-
-def _filter(architecture: int, calls: Iterable[int]) -> Iterable[bytes]:
-    """A filter's instructions: another architecture's call, or one of these, is not permitted; every other is."""
-    load, equal, at_least, end = 0x20, 0x15, 0x35, 0x06
-    refuse, allow = 0x00050000 | 1, 0x7FFF0000
-
-    def step(code: int, value: int, true: int = 0, false: int = 0) -> bytes:
-        return struct.pack("HBBI", code, true, false, value)
-
-    yield step(load, 4)
-    yield step(equal, architecture, 1)
-    yield step(end, refuse)
-    yield step(load, 0)
-    for code, value in ((at_least, 0x40000000), *((equal, call) for call in calls)):
-        yield step(code, value, 0, 1)
-        yield step(end, refuse)
-    yield step(end, allow)

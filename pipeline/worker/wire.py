@@ -3,6 +3,7 @@
 import json
 import socket
 import struct
+import time
 from typing import Any
 
 import numpy as np
@@ -37,19 +38,25 @@ def send(channel: socket.socket, header: Header, payload: Any = b"") -> None:
 
 
 def receive(channel: socket.socket, most_bytes: int = 1 << 40) -> tuple[Header, memoryview]:
-    """Receive a message, whose payload may have so many bytes.
+    """Receive a message, whose payload may have so many bytes, within the channel's timeout.
 
     Raises:
         Closed: the other side has ended.
+        TimeoutError: it has not come as a whole.
         ValueError: it is none.
     """
-    text_size, data_size = _SIZES.unpack(_exactly(channel, _SIZES.size))
+    patience = channel.gettimeout()
+    end = None if patience is None else time.monotonic() + patience
+    text_size, data_size = _SIZES.unpack(_exactly(channel, _SIZES.size, end))
     if text_size > _MOST_JSON or data_size > most_bytes:
         raise ValueError(f"a message of {text_size} and {data_size} bytes")
-    header = json.loads(bytes(_exactly(channel, text_size)))
+    try:
+        header = json.loads(bytes(_exactly(channel, text_size, end)))
+    except RecursionError as error:
+        raise ValueError("a message of brackets") from error
     if not isinstance(header, dict):
         raise ValueError("a message that is no object")
-    return header, _exactly(channel, data_size)
+    return header, _exactly(channel, data_size, end)
 
 
 def packed(batch: pa.RecordBatch) -> memoryview:
@@ -72,10 +79,14 @@ def unpacked(payload: memoryview) -> pa.RecordBatch:
         return stream.read_next_batch()
 
 
-def _exactly(channel: socket.socket, size: int) -> memoryview:
+def _exactly(channel: socket.socket, size: int, end: float | None) -> memoryview:
     content = np.empty(size, np.uint8).data
     done = 0
     while done < size:
+        if end is not None:  # of the whole message: one that trickles would be waited for without end
+            if (left := end - time.monotonic()) <= 0:
+                raise TimeoutError("timed out")
+            channel.settimeout(left)
         try:
             count = channel.recv_into(content[done:])
         except ConnectionResetError as error:

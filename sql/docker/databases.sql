@@ -16,6 +16,7 @@
 \getenv watcher_password WATCHER_PASSWORD
 \getenv analyst_password ANALYST_PASSWORD
 \getenv pages_password PAGES_PASSWORD
+\getenv api_password API_PASSWORD
 
 \ir roles.sql
 
@@ -35,3 +36,4 @@ ALTER ROLE janitor PASSWORD :'janitor_password';
 ALTER ROLE watcher PASSWORD :'watcher_password';
 ALTER ROLE analyst PASSWORD :'analyst_password';
 ALTER ROLE pages PASSWORD :'pages_password';
+ALTER ROLE api PASSWORD :'api_password';

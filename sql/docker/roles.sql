@@ -14,8 +14,8 @@ SELECT to_regrole('analyst') IS NULL AS first_time \gset
 SELECT format('CREATE ROLE %I', name)
 FROM unnest(ARRAY[
     'airflow', 'warehouse_owner', 'warehouse_reader', 'scoring_owner', 'scoring_pipeline', 'approver', 'janitor',
-    'watcher', 'analyst', 'pages', 'scoring_writer', 'scoring_approver', 'scoring_janitor', 'scoring_watcher',
-    'scoring_job_analyst', 'scoring_analyst'
+    'watcher', 'analyst', 'pages', 'api', 'scoring_writer', 'scoring_approver', 'scoring_janitor', 'scoring_watcher',
+    'scoring_api', 'scoring_job_analyst', 'scoring_analyst'
 ]) AS name
 WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name)
 \gexec
@@ -32,6 +32,7 @@ ALTER ROLE watcher LOGIN CONNECTION LIMIT 20;
 -- Analysts leave connections to the runs.
 ALTER ROLE analyst LOGIN CONNECTION LIMIT 40;
 ALTER ROLE pages LOGIN CONNECTION LIMIT 20;
+ALTER ROLE api LOGIN CONNECTION LIMIT 40;
 -- What they decide or erase holds up every publication until it is committed.
 ALTER ROLE approver SET idle_in_transaction_session_timeout = '5min';
 ALTER ROLE janitor SET idle_in_transaction_session_timeout = '5min';
@@ -43,6 +44,8 @@ GRANT scoring_janitor TO janitor;
 GRANT scoring_watcher TO watcher;
 -- Airflow says who may see which job's pages.
 GRANT scoring_analyst TO pages;
+-- Its tokens say which client may ask of which job.
+GRANT scoring_api, scoring_analyst TO api;
 -- `grant-analyst` and `revoke-analyst` give it and take it away, as the owner.
 GRANT scoring_job_analyst TO scoring_analyst;
 GRANT scoring_analyst, scoring_job_analyst TO scoring_owner WITH ADMIN OPTION;
@@ -60,7 +63,7 @@ WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = name)
 
 REVOKE ALL ON DATABASE airflow, warehouse, predictions, postgres, template1 FROM PUBLIC;
 GRANT CONNECT ON DATABASE warehouse TO warehouse_reader;
-GRANT CONNECT ON DATABASE predictions TO scoring_pipeline, approver, janitor, watcher, analyst, pages;
+GRANT CONNECT ON DATABASE predictions TO scoring_pipeline, approver, janitor, watcher, analyst, pages, api;
 
 -- Postgres lets every role store large objects, and write into the server's own log of changes.
 SELECT string_agg(format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC;', oid::regprocedure), ' ') AS revoke_all

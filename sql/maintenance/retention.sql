@@ -20,7 +20,8 @@ SELECT run_id, score_date,
        + (SELECT count(*) FROM scoring.outcome_metrics WHERE run_id = run.run_id)
        + (SELECT count(*) FROM scoring.outcome_metrics_history WHERE run_id = run.run_id)
        + (SELECT count(*) FROM scoring.outcome_bins WHERE run_id = run.run_id)
-       + (SELECT count(*) FROM scoring.source_checks WHERE run_id = run.run_id) AS rows
+       + (SELECT count(*) FROM scoring.source_checks WHERE run_id = run.run_id)
+       + (SELECT count(*) FROM scoring.challenge_results WHERE run_id = run.run_id) AS rows
 FROM scoring.scoring_runs AS run
 WHERE job = :job AND scoring.metrics_due(run) ORDER BY run_id
 

@@ -20,10 +20,31 @@ FROM scoring.profiles
 WHERE run_id = :run_id
 ORDER BY column_name, bin
 
+-- name: online
+-- The rows that the API scored on a run's score date by the run's model, in each bin of each column.
+SELECT column_name, label, count AS rows
+FROM scoring.online_profiles
+WHERE job = :job AND answered_on = :score_date AND model_sha256 = :model_sha256
+ORDER BY column_name, bin
+
+-- name: online_rejected
+-- The rules that rows broke there, the most frequent first.
+SELECT column_name, rule, count AS rows
+FROM scoring.online_rejections
+WHERE job = :job AND answered_on = :score_date AND model_sha256 = :model_sha256
+ORDER BY count DESC, column_name, rule
+
 -- name: late
 -- How the source of a run that analysts see differed when it was last read again.
 SELECT checked_at, rows_now, rows_rejected, rows_new, rows_gone, rows_changed, entities_doubled, columns_changed
 FROM scoring.late_data
+WHERE run_id = :run_id
+
+-- name: challenger
+-- What a run's challenger made of the same rows.
+SELECT champion_version, challenger_version, status, reason, entities, outcomes, loss, champion_loss, challenger_loss,
+       moved, relabelled, in_sample, days, verdict, mean_difference, difference_low, difference_high
+FROM scoring.challenger_quality
 WHERE run_id = :run_id
 
 -- name: of_trigger
@@ -49,6 +70,20 @@ WITH span AS (
     LEFT JOIN scoring.current_runs AS pointer USING (run_id)
     WHERE NOT run.dry_run AND run.score_date > span.until - CAST(:days AS integer) AND run.score_date <= span.until
     WINDOW day AS (PARTITION BY run.job, run.score_date)
+), last AS (
+    SELECT DISTINCT ON (one.job) one.job, one.challenger_version, one.status
+    FROM scoring.challenger_quality AS one WHERE one.job = ANY(:jobs)
+    ORDER BY one.job, one.score_date DESC, one.run_id DESC
+), beside AS (
+    -- What is the challenger's last score date, and what the newest that is measured says of the same version.
+    SELECT DISTINCT ON (last.job) last.job, jsonb_build_object(
+        'challenger_version', last.challenger_version, 'status', last.status, 'loss', seen.loss, 'days', seen.days,
+        'verdict', seen.verdict, 'mean_difference', seen.mean_difference, 'difference_low', seen.difference_low,
+        'difference_high', seen.difference_high) AS challenger
+    FROM last LEFT JOIN scoring.challenger_quality AS seen
+      ON seen.job = last.job AND seen.challenger_version = last.challenger_version AND seen.is_shown
+         AND seen.verdict IS NOT NULL
+    ORDER BY last.job, seen.score_date DESC NULLS LAST
 )
 SELECT tries.job, tries.score_date, tries.run_id, tries.status, tries.served_by,
        coalesce(other.status_reason, tries.status_reason) AS status_reason,
@@ -56,8 +91,10 @@ SELECT tries.job, tries.score_date, tries.run_id, tries.status, tries.served_by,
        CASE WHEN tries.last_failed_run_id > tries.run_id THEN tries.last_failed_run_id END AS failed_run_id,
        tries.decided_by, tries.started_at, tries.model_name, tries.model_version,
        coalesce(other.trigger, tries.trigger) AS trigger, score.value AS score_mean, tries.findings,
-       coalesce(measured.outcomes, '{}') AS outcomes, CASE WHEN tries.shown THEN late.counts END AS late
+       coalesce(measured.outcomes, '{}') AS outcomes, CASE WHEN tries.shown THEN late.counts END AS late,
+       beside.challenger
 FROM tries LEFT JOIN scoring.run_metrics AS score ON score.run_id = tries.run_id AND score.metric = 'score_mean'
+LEFT JOIN beside ON beside.job = tries.job
 -- What waits for a person, or failed after what analysts see, is what somebody has to know of.
 LEFT JOIN scoring.scoring_runs AS other
   ON other.run_id = coalesce(tries.held_run_id, CASE WHEN tries.last_failed_run_id > tries.run_id

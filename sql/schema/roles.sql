@@ -5,7 +5,7 @@ DECLARE
     wanted text;
 BEGIN
     FOREACH wanted IN ARRAY ARRAY['scoring_writer', 'scoring_approver', 'scoring_janitor', 'scoring_watcher',
-                                  'scoring_job_analyst', 'scoring_analyst'] LOOP
+                                  'scoring_api', 'scoring_job_analyst', 'scoring_analyst'] LOOP
         IF to_regrole(wanted) IS NULL THEN
             EXECUTE format('CREATE ROLE %I NOLOGIN', wanted);
         END IF;

@@ -119,6 +119,8 @@ NOT_OF_THE_DEMO = {
     "score_change_last_night",
     "change_last_night",
     "nights_changed_as_much",
+    # Its version was registered without counts per slice.
+    *(name for name in (*metrics.RUN, *metrics.FEATURE) if name.startswith("slice")),
     # Its model has no losses of training days, and it has no month of outcomes.
     "quality_evidence",
     "quality_alarm",

@@ -99,7 +99,9 @@ def test_its_card_is_the_one_that_training_writes(champion: PinnedVersion) -> No
 
 def test_training_again_gives_the_same_scores(train: ModuleType, rows: pd.DataFrame) -> None:
     first, second = (
-        train.make_model().fit(train.features(rows), rows["late"]).predict_proba(train.features(rows))[:, 1]
+        train.training.make_model()
+        .fit(train.features(rows), rows["late"])
+        .predict_proba(train.features(rows))[:, 1]
         for _ in range(2)
     )
     assert first.tobytes() == second.tobytes()
@@ -132,7 +134,11 @@ def test_training_registers_a_model_that_verifies(train: ModuleType, home: Home,
     registry.load(pinned)
     again = artifact.unpickle((pinned.folder / "model.joblib").read_bytes(), "flight_delay")
     probabilities = again.predict_proba(train.features(rows))
-    expected = train.make_model().fit(train.features(rows), rows["late"]).predict_proba(train.features(rows))
+    expected = (
+        train.training.make_model()
+        .fit(train.features(rows), rows["late"])
+        .predict_proba(train.features(rows))
+    )
     np.testing.assert_array_equal(probabilities, expected)
     assert pinned.manifest.reference_rows == 4 * train.REFERENCE_ROWS_A_NIGHT
     assert set(pinned.manifest.metrics) == {

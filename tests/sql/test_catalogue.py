@@ -16,7 +16,7 @@ from tests.home import Server
 ROLES = """(
     SELECT oid, rolname FROM pg_roles
     WHERE NOT rolsuper AND rolname <> 'scoring_owner'
-      AND (rolname ~ '^scoring_' OR rolname IN ('approver', 'janitor', 'watcher', 'analyst', 'pages'))
+      AND (rolname ~ '^scoring_' OR rolname IN ('approver', 'janitor', 'watcher', 'analyst', 'pages', 'api'))
 )"""
 FUNCTIONS = (
     "(SELECT *, oid::regprocedure::text AS name FROM pg_proc WHERE pronamespace = 'scoring'::regnamespace)"
@@ -26,6 +26,8 @@ READ = {
     "predictions", "latest_predictions", "past_predictions", "rejections", "findings", "drift_history", "model_quality",
     "my_jobs", "scoring_runs", "run_parts", "current_runs", "publications", "run_metrics", "feature_metrics",
     "profiles", "outcome_metrics", "model_classes", "class_probabilities", "punctuality", "late_data",
+    "challenger_quality",
+    "parity_certificates", "online_profiles", "online_rejections",
 }  # fmt: skip
 # All that ANALYZE keeps of what analysts' queries read. EXPLAIN shows it, of rows that they may not see as well.
 PLANNED_BY = {

@@ -31,6 +31,18 @@ DROP FUNCTION scoring.lock_quality, scoring.enter_quality;
 DROP TABLE scoring.quality_incidents;
 DROP FUNCTION scoring.replace_outcome_bins;
 DROP TABLE scoring.outcome_bins;
+DROP VIEW scoring.challenger_quality;
+DROP TRIGGER erase_challenge_reasons ON scoring.erasures;
+DROP FUNCTION scoring.begin_challenge, scoring.end_challenge, scoring.fail_challenge, scoring.lock_challenge_results,
+    scoring.enter_challenge_result, scoring.enter_challenge_verdicts, scoring.plan_challenge_rewrite,
+    scoring.settle_challenge_rewrite, scoring.erase_challenge_reasons;
+DROP TABLE scoring.challenge_results, scoring.challenge_parts, scoring.challenges;
+DROP FUNCTION scoring.add_online;
+DROP TABLE scoring.online_profiles, scoring.online_rejections;
+DROP TABLE scoring.api_tokens, scoring.parity_certificates;
+REVOKE ALL ON SCHEMA scoring FROM scoring_api;
+REVOKE ALL ON DATABASE older FROM scoring_api;
+DROP TABLE scoring.model_candidates;
 """
 RIGHTS = """
 GRANT SELECT ON scoring.predictions, scoring.latest_predictions TO scoring_writer, scoring_job_analyst;
@@ -62,10 +74,15 @@ def older_quality() -> str:
 
 
 def older_retention() -> str:
-    """The function that takes metrics before estimates left any."""
+    """The function that takes metrics before estimates and challengers left any."""
     text = (SQL / "schema" / "functions" / "retention.sql").read_text()
     [_, *rest] = text.partition("CREATE FUNCTION scoring.expire_metrics")
-    older = "".join(rest).partition("COMMENT ON")[0].replace(" 'outcome_bins',", "")
+    older = (
+        "".join(rest)
+        .partition("COMMENT ON")[0]
+        .replace(" 'outcome_bins',", "")
+        .replace(", 'challenge_results'", "")
+    )
     return older.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION")
 
 

@@ -12,8 +12,8 @@ from pipeline.monitoring.pooled.windows import PooledRuns
 from pipeline.monitoring.profile import Profile
 from pipeline.monitoring.references import Reference
 
-# What each pooled look has of the rate; the run by itself has the rest.
-SHARE = 0.1
+# What each other look has of the rate, and what all of them have at most; the run by itself has the rest.
+SHARE, SHARES = 0.1, 0.2
 
 
 def distances(
@@ -23,6 +23,7 @@ def distances(
     rate: float,
     previous: PreviousRun | None = None,
     pooled: Sequence[PooledRuns] = (),
+    besides: int = 0,
 ) -> tuple[Distance, ...]:
     """How far a run is from its model's training days, by itself and with the runs before; the most unusual first.
 
@@ -33,12 +34,14 @@ def distances(
         rate: share of days like the training's on which anything at all is unusual by chance, in any look.
         previous: the run of the last score date before.
         pooled: published runs before, one fewer than each look has.
+        besides: how many looks are taken that are none of these.
 
     Returns:
         nothing for a run without rows.
     """
-    looks = [runs for runs in pooled if windows.enough(reference, runs.size + 1)]
-    alone = rate * (1 - SHARE * len(looks))
+    looks = _taken(reference, pooled)
+    alone = rate_alone(reference, rate, pooled, besides)
+    each_rate = rate_of_each(reference, rate, pooled, besides)
     single = drift.distances(reference, profile, score_date, alone, previous)
     unusual = {distance.column for distance in single if distance.unusual}
     every = list(single)
@@ -46,8 +49,26 @@ def distances(
         training = windows.of(reference, runs.size + 1, alone)
         if training is not None:
             together = _with(runs, profile, score_date, unusual)
-            every += windows.distances(reference, together, training, training.limit(rate * SHARE))
+            every += windows.distances(reference, together, training, training.limit(each_rate))
     return tuple(sorted(every, key=lambda distance: -distance.unusualness))
+
+
+def rate_alone(
+    reference: Reference, rate: float, pooled: Sequence[PooledRuns] = (), besides: int = 0
+) -> float:
+    """What the run by itself has of the rate."""
+    return rate - (len(_taken(reference, pooled)) + besides) * rate_of_each(reference, rate, pooled, besides)
+
+
+def rate_of_each(
+    reference: Reference, rate: float, pooled: Sequence[PooledRuns] = (), besides: int = 0
+) -> float:
+    """What each other look has of it."""
+    return rate * min(SHARE, SHARES / max(len(_taken(reference, pooled)) + besides, 1))
+
+
+def _taken(reference: Reference, pooled: Sequence[PooledRuns]) -> list[PooledRuns]:
+    return [runs for runs in pooled if windows.enough(reference, runs.size + 1)]
 
 
 def withheld(reference: Reference, runs: float | None) -> Iterator[str]:

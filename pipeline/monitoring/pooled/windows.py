@@ -22,7 +22,15 @@ import numpy.typing as npt
 
 from pipeline.monitoring import drift
 from pipeline.monitoring.bins import Counts
-from pipeline.monitoring.calibration import LEAST_LIMIT, VOLUME, Distance, Floats, Scale, blocks
+from pipeline.monitoring.calibration import (
+    LEAST_LIMIT,
+    VOLUME,
+    Distance,
+    Floats,
+    Scale,
+    blocks,
+    next_beyond,
+)
 from pipeline.monitoring.references import Reference
 
 # Published runs that are pooled: whole weeks, as weekdays differ.
@@ -74,17 +82,8 @@ class Windows:
 
     def limit(self, rate: float) -> float:
         """What the next window exceeds with this probability."""
-        # Not with the module: whoever only reads a profile has no use for it, and it takes long to load.
-        from scipy.stats import t as student
-
-        roots, many = np.sqrt(np.maximum(self.largest, 0)), self.side_by_side
-        centre = np.median(roots)
-        # Only the upper half says how far is far.
-        spread = np.sqrt(np.mean((roots[roots >= centre] - centre) ** 2))
-        # Windows that overlap vary less about their own centre than about the true one, but say more of their spread
-        # than those side by side: half as much again (Bartlett's formula, for correlations that fall evenly).
-        spread *= np.sqrt(many / (many - 1)) * np.sqrt(1 + 1 / many)
-        return max(float((centre + student.ppf(1 - rate, 1.5 * many - 1) * spread) ** 2), LEAST_LIMIT)
+        roots = np.sqrt(np.maximum(self.largest, 0))
+        return max(next_beyond(roots, rate, self.side_by_side) ** 2, LEAST_LIMIT)
 
 
 def enough(reference: Reference, size: int) -> bool:

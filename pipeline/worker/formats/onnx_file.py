@@ -1,5 +1,6 @@
 """A model in ONNX, by onnxruntime: a graph of numbers, computed on the caller's thread."""
 
+import os
 from typing import Any
 
 import numpy as np
@@ -79,6 +80,9 @@ class Onnx(Native):
 
 
 def _session(content: bytes) -> Any:
+    os.environ["ORT_DISABLE_TELEMETRY"] = (
+        "1"  # it would tell its maker of each process, by a number of this machine
+    )
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

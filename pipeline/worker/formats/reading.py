@@ -45,11 +45,12 @@ def read(content: bytes, settings: Settings) -> Any:
 
     Raises:
         FormatError: it is none, needs a library that is not there, or is of a kind that no run can use.
+        Warning: one that is treated as an error.
     """
     reader = _READERS[settings.format]
     try:
         return reader.read(content, settings)
-    except FormatError:
+    except (FormatError, Warning):  # such as scikit-learn's, of a file that another version of it wrote
         raise
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != reader.library:

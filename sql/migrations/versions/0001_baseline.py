@@ -52,6 +52,11 @@ FILES = (
     "views/late_data",
     "tables/quality",
     "tables/estimation",
+    "tables/challenger",
+    "views/challenger",
+    "tables/api",
+    "tables/candidates",
+    "tables/online",
     "settings",
 )
 

@@ -117,7 +117,7 @@ BEGIN
     SELECT * INTO STRICT entry FROM scoring.scoring_runs WHERE run_id = run FOR UPDATE;
     IF NOT scoring.metrics_due(entry) THEN RETURN 0; END IF;
     FOREACH place IN ARRAY ARRAY['run_metrics', 'feature_metrics', 'profiles', 'outcome_metrics',
-                                 'outcome_metrics_history', 'outcome_bins', 'source_checks'] LOOP
+                                 'outcome_metrics_history', 'outcome_bins', 'source_checks', 'challenge_results'] LOOP
         EXECUTE format('DELETE FROM scoring.%I WHERE run_id = $1', place) USING run;
         GET DIAGNOSTICS deleted = ROW_COUNT;
         gone := gone + deleted;

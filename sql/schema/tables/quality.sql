@@ -20,7 +20,7 @@ COMMENT ON COLUMN scoring.quality_incidents.ended_on IS
 COMMENT ON COLUMN scoring.quality_incidents.model_name IS 'The model that scored.';
 COMMENT ON COLUMN scoring.quality_incidents.model_version IS 'Its registered version.';
 COMMENT ON COLUMN scoring.quality_incidents.told IS
-    'Which of `began` and `ended` people have a message of.';
+    'Which of `began` and `ended` people have a message of; and the DAG run that had a candidate trained for it.';
 CREATE UNIQUE INDEX quality_incidents_open ON scoring.quality_incidents (job) WHERE ended_on IS NULL;
 
 -- Not an advisory lock, which any role may take and keep.

@@ -1,6 +1,7 @@
 """pipeline/challenger/replay.py: another version scores a published date again, from the run's own parts."""
 
 from datetime import date, timedelta
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,8 +10,8 @@ from typer.testing import CliRunner
 
 from pipeline.__main__ import app
 from pipeline.challenger import replay
+from pipeline.challenger.choice import ReplayError
 from pipeline.challenger.comparison import Day
-from pipeline.challenger.replay import ReplayError
 from pipeline.errors import NothingToDo
 from pipeline.store.parts import MissingPart
 from tests.home import NIGHT, Home, shop_model, shop_rows
@@ -31,7 +32,7 @@ def versions(home: Home) -> Shop:
     return shop
 
 
-def replayed(shop: Shop, version: int, score_date: date = NIGHT, **options: int) -> Day:
+def replayed(shop: Shop, version: int, score_date: date = NIGHT, **options: Any) -> Day:
     workspace, job = shop.home.workspace, shop.home.read(shop.job)
     return replay.day(workspace, job, replay.opened(workspace, job, version), score_date, **options)
 
@@ -74,7 +75,7 @@ def test_a_version_that_takes_other_columns_or_has_other_classes_is_refused(vers
     ):
         model = DummyClassifier().fit(other.drop(columns="bought"), other["bought"])
         versions.home.model("shop", model, other, outcome="bought", alias=None)
-    with pytest.raises(ReplayError, match=r"the parts of run \d+: .*'age'.*keeps the columns of the version"):
+    with pytest.raises(ReplayError, match=r"the part .*: .*'age'.*keeps the columns of the version"):
         replayed(versions, 3)
     with pytest.raises(ReplayError, match="shop version 4 has classes .* cannot be compared"):
         replayed(versions, 4)

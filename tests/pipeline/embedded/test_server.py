@@ -125,6 +125,8 @@ def test_the_roles_have_the_rights_of_their_names_only(other: Embedded) -> None:
     """
     expected = [
         "analyst in scoring_analyst",
+        "api in scoring_analyst",
+        "api in scoring_api",
         "approver in scoring_approver",
         "janitor in scoring_janitor",
         "pages in scoring_analyst",

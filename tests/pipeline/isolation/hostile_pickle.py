@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 CODE = """
-import ctypes, glob, json, os, socket, subprocess
+import ctypes, glob, json, mmap, os, resource, socket, subprocess
 
 def attempt(action):
     try:
@@ -36,6 +36,15 @@ def memory_of(pid):
         raise PermissionError(ctypes.get_errno())
     return local.raw.decode("latin-1")
 
+def system(*arguments):
+    answer = ctypes.CDLL(None, use_errno=True).syscall(*arguments)
+    if answer < 0:
+        raise OSError(ctypes.get_errno(), "refused")
+    return answer
+
+def datagram():
+    socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)[0].sendto(b"x", SECRETS)
+
 raise RuntimeError(json.dumps({
     "environment": dict(os.environ),
     "descriptors": {fd: attempt(lambda: os.readlink(f"/proc/self/fd/{fd}")) for fd in os.listdir("/proc/self/fd")},
@@ -51,6 +60,15 @@ raise RuntimeError(json.dumps({
     "the network": attempt(lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM)),
     "a socket of this machine": attempt(lambda: socket.socket(socket.AF_UNIX)),
     "a signal to the task": attempt(lambda: os.kill(TASK, 0)),
+    "the task's limits": attempt(lambda: resource.prlimit(TASK, resource.RLIMIT_NOFILE)),
+    "a file's rights": attempt(lambda: os.chmod(SECRETS, 0o600)),
+    "a file's times": attempt(lambda: os.utime(SECRETS, (1, 1))),
+    "a datagram": attempt(datagram),
+    "a process": attempt(lambda: os.waitpid(os.fork() or os._exit(0), 0)),
+    "a signal to its group": attempt(lambda: os.kill(0, 0)),
+    "memory of nobody": attempt(lambda: mmap.mmap(-1, 4096)),
+    "a file in memory": attempt(lambda: os.memfd_create("x")),
+    "memory that stays": attempt(lambda: system({"x86_64": 30, "aarch64": 196}[os.uname().machine], 1 << 30, 0, 0)),
     "its own folder": attempt(lambda: open(os.environ.get("TMPDIR", "/tmp") + "/own", "w").write("x")),
 }, default=str))
 """

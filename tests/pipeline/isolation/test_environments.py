@@ -28,6 +28,11 @@ esac
 """
 
 
+LOCK = (
+    b"# by uv\nshop==1.0 \\\n    --hash=sha256:" + b"0" * 64 + b" \\\n    --hash=sha256:" + b"1" * 64 + b"\n"
+)
+
+
 @pytest.fixture
 def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
     """Puts a program in uv's place, and tells with what it was called."""
@@ -39,17 +44,17 @@ def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[
     return lambda: noted.read_text().split("\n")[:-1] if noted.exists() else []
 
 
-def made(tmp_path: Path, lock: bytes = b"a lock") -> Path:
+def made(tmp_path: Path, lock: bytes = LOCK) -> Path:
     return environments.interpreter(lock, "3.11", tmp_path, "shop version 2")
 
 
 def test_it_is_made_once_by_however_many_at_once(tmp_path: Path, calls: Callable[[], list[str]]) -> None:
-    (tmp_path / "made" / f".making-3.11-{sha256(b'a lock')[:32]}-left").mkdir(parents=True)
+    (tmp_path / "made" / f".making-3.11-{sha256(LOCK)[:32]}-left").mkdir(parents=True)
     with ThreadPoolExecutor(4) as threads:
         programs = set(threads.map(lambda _: made(tmp_path), range(4)))
     assert programs == {made(tmp_path)}
     assert calls() == ["venv --quiet", "pip install"]
-    assert made(tmp_path, b"another") not in programs
+    assert made(tmp_path, LOCK.replace(b"1.0", b"1.1")) not in programs
     whole = [path for path in (tmp_path / "made").iterdir() if path.is_dir()]
     assert len(whole) == 2, "what a killed one had left is gone"
 
@@ -66,6 +71,36 @@ def test_what_cannot_be_made_leaves_nothing_and_says_what_to_do(
     assert [path for path in (tmp_path / "made").iterdir() if path.is_dir()] == []
     monkeypatch.setenv("SCORING_UV", "")
     with pytest.raises(BuildError, match="uv is not there. Put it on PATH"):
+        made(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *(
+            "--index-url https://evil.example/simple",
+            "-e .",
+            "--find-links /tmp",
+            "git+https://evil.example/x",
+        ),
+        *("shop @ https://evil.example/shop.whl --hash=sha256:" + "0" * 64, "./shop.whl", "-r other.txt"),
+        *("shop==1.0", "shop>=1.0 --hash=sha256:" + "0" * 64, "shop==1.0 --hash=md5:" + "0" * 32),
+    ],
+)
+def test_a_lock_holds_versions_with_hashes_and_nothing_else(
+    tmp_path: Path, calls: Callable[[], list[str]], line: str
+) -> None:
+    with pytest.raises(BuildError, match="its lock has the line .* Nothing was installed"):
+        made(tmp_path, LOCK + line.encode() + b"\n")
+    assert calls() == []
+
+
+def test_an_environment_that_others_can_write_to_is_not_used(
+    tmp_path: Path, calls: Callable[[], list[str]]
+) -> None:
+    made(tmp_path)
+    (tmp_path / "made").chmod(0o777)
+    with pytest.raises(BuildError, match="others can write to .*made, and so"):
         made(tmp_path)
 
 

@@ -15,3 +15,13 @@ def test_lines_are_logged_and_the_last_are_kept(caplog: pytest.LogCaptureFixture
     first, long, red, end = printed.last().split(" | ")
     assert (first, len(long), red, end) == ("first", 300, "\\u001b[31mred\ufffd", "and no end")
     assert "model shop version 1 printed: first" in caplog.text
+
+
+def test_a_model_that_prints_without_end_does_not_fill_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    reader, writer = os.pipe()
+    printed = Printed(reader, "shop version 1")
+    os.write(writer, b"a row\n" * 5000 + b"the end\n")
+    os.close(writer)
+    assert printed.last().endswith("a row | the end")
+    assert len(caplog.records) == 1001
+    assert "has printed 1000 lines: what follows is not shown. Have it print less." in caplog.text

@@ -6,7 +6,9 @@ import os
 import pickle
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -14,10 +16,12 @@ import pyarrow as pa
 import pytest
 
 from pipeline.errors import UsageError
+from pipeline.isolation import deadlines
 from pipeline.isolation.forkers import WorkerError
+from pipeline.isolation.workers import Worker
 from pipeline.worker.failures import EstimatorError
 from tests.pipeline.isolation.hostile_pickle import Hostile
-from tests.pipeline.isolation.says import Says, worker
+from tests.pipeline.isolation.says import Says, order, worker
 
 ROWS = pa.RecordBatch.from_pydict({"visits": pa.array([1.0, 2.0, 3.0])})
 
@@ -74,21 +78,82 @@ def test_what_takes_too_long_or_too_much_is_ended(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("SCORING_MODEL_SECONDS", "0.5")
     with pytest.raises(WorkerError, match="did not answer within 0.5 s.*Raise SCORING_MODEL_SECONDS"):
         slow.answer(ROWS)
-    monkeypatch.setenv("SCORING_MODEL_SECONDS", "soon")
-    with pytest.raises(UsageError, match="SCORING_MODEL_SECONDS='soon': set it to a positive number"):
-        worker("0")
+    monkeypatch.delenv("SCORING_MODEL_SECONDS")
+    for seconds, late in ((0.5, worker("time.sleep(60)")), (1e-9, worker("0"))):
+        with (
+            deadlines.within(seconds, "challenger.time_limit_minutes"),
+            pytest.raises(WorkerError, match="not done within .* s.*Raise challenger.time_limit_minutes"),
+        ):
+            late.answer(ROWS)
+    for wrong in ("soon", "inf", "nan"):
+        monkeypatch.setenv("SCORING_MODEL_SECONDS", wrong)
+        with pytest.raises(UsageError, match=f"SCORING_MODEL_SECONDS='{wrong}': set it to a positive number"):
+            worker("0")
 
 
 def test_nothing_outlives_the_last_use_of_a_model() -> None:
-    asked = worker(
-        "[os.getpid(), __import__('subprocess').Popen(['sleep', '600'], start_new_session=True).pid, 0]"
-    )
-    model, orphan, _ = asked.answer(ROWS).values.astype(int).tolist()
-    running = [psutil.Process(model), psutil.Process(orphan), psutil.Process(model).parent()]
+    asked = worker("[os.getpid(), 0, 0]")
+    model = psutil.Process(int(asked.answer(ROWS).values[0]))
+    running = [model, model.parent()]
     del asked
     gc.collect()
     _, alive = psutil.wait_procs([process for process in running if process], timeout=30)
     assert alive == []
+
+
+# What a model can write to its channel: as it is loaded, and as an answer; and what the task says.
+SPEAKS = """
+import json, os, socket, stat, struct, sys, time
+channel = next(
+    socket.socket(fileno=os.dup(int(fd)))
+    for fd in os.listdir("/proc/self/fd")
+    if os.path.exists(f"/proc/self/fd/{fd}") and stat.S_ISSOCK(os.stat(f"/proc/self/fd/{fd}").st_mode)
+)
+def say(text, content=b"", size=None):
+    text = text if isinstance(text, bytes) else json.dumps(text).encode()
+    channel.sendall(struct.pack(">QQ", len(text), len(content) if size is None else size) + text + content)
+"""
+READY = 'say({"held": {}}); channel.recv(1 << 20); '
+SAID = {
+    "brackets": 'say(b"[" * 200_000)',
+    "no word of what holds": "say({})",
+    "a list of what holds": 'say({"held": [1]})',
+    "a failure that is none": 'say({"failure": [1]})',
+    "kinds that are none": 'say({"failure": {"kinds": 5}})',
+    "a terabyte as it is loaded": 'say({"held": {}}, size=1 << 40)',
+    "more than an answer has": READY + "say({}, size=3 << 30)",
+    "a shape without end": READY + """say(b'{"shape": [Infinity], "labels": false}')""",
+    "a shape below nothing": READY + 'say({"shape": [-1], "labels": False}, bytes(24))',
+    "fewer numbers than it says": READY + 'say({"shape": [3], "labels": False}, bytes(16))',
+    "half a label": READY + 'say({"shape": [3], "labels": True}, bytes(28))',
+    "Arrow": READY + 'say({"sizes": [3], "shape": [3]}, bytes(24))',
+}
+
+
+class Speaks:
+    """Unpickling it runs the code."""
+
+    def __init__(self, code: str) -> None:
+        self.code = f"{SPEAKS}{code}\ntime.sleep(60)"
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return exec, (self.code, {})
+
+
+@pytest.mark.parametrize("words", SAID)
+def test_nothing_is_believed_of_what_a_process_says(words: str) -> None:
+    with pytest.raises(WorkerError, match="version 1 gave an answer that cannot be read"):
+        Worker(order(), pickle.dumps(Speaks(SAID[words]))).answer(ROWS)
+
+
+def test_a_process_that_speaks_without_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    worker("0")  # so that its forker is there
+    monkeypatch.setenv("SCORING_MODEL_SECONDS", "1")
+    trickles = (
+        "channel.sendall(struct.pack('>QQ', 1000, 0))\nwhile True: channel.sendall(b' '); time.sleep(0.2)"
+    )
+    with pytest.raises(WorkerError, match="did not answer within 1 s"):
+        Worker(order(), pickle.dumps(Speaks(trickles)))
 
 
 # A task's process: it opens a model that looks for its secrets, and says what the model says.
@@ -134,7 +199,6 @@ def test_a_hostile_pickle_finds_no_secret(tmp_path: Path) -> None:
         if target[0] == "/" and target[:7] not in ("/dev/nu", "/memfd:")
     ]
     assert seen.pop("environments of others") == []
-    assert seen.pop("a shell") == "nothing"
     refused = {what: answer for what, answer in seen.items() if str(answer).startswith("refused: Permission")}
     assert refused == seen
     assert secrets.read_text() == "canary"

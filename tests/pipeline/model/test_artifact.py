@@ -11,6 +11,7 @@ import pytest
 
 from pipeline.model import artifact, requirements
 from pipeline.model.artifact import ModelError
+from pipeline.worker.failures import Failure
 from tests.home import shop_model
 from tests.pipeline.model.teams_module import MODULE
 
@@ -56,3 +57,11 @@ def test_compressed_artefacts_are_read_too(tmp_path: Path) -> None:
     assert "sklearn.pipeline" in modules
     libraries, own = requirements.requirements_of(modules, "m.joblib")
     assert ("scikit-learn" in libraries, own) == (True, {})
+
+
+def test_what_a_models_process_is_refused_is_said_as_such() -> None:
+    refused = Failure.of(PermissionError(1, "Operation not permitted"))
+    with pytest.raises(
+        ModelError, match="opens no connection, starts no program and reads .* SCORING_MODEL_READS"
+    ):
+        raise artifact.unloadable(refused, "m.joblib")

@@ -3,6 +3,8 @@
 import pytest
 
 from pipeline.model.artifact import ModelError
+from pipeline.model.golden import check_golden_rows
+from pipeline.model.loaded_model import Model
 from pipeline.model.manifest import PinnedVersion
 from tests.home import Home
 from tests.pipeline.model.spoiling import edit, load
@@ -34,3 +36,12 @@ def test_golden_rows_that_cannot_be_scored_are_refused(
     path.write_text(path.read_text().replace("[,", "["))
     with pytest.raises(ModelError, match=complaint):
         load(home)
+
+
+def test_golden_rows_of_a_model_that_starts_a_program_say_that_it_may_not(pinned: PinnedVersion) -> None:
+    class Starts:
+        def predict_proba(self, rows: object) -> None:
+            raise PermissionError(1, "Operation not permitted")
+
+    with pytest.raises(ModelError, match="golden rows: PermissionError.*starts no program"):
+        check_golden_rows(Model(pinned.manifest, Starts()))

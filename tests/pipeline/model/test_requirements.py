@@ -90,3 +90,23 @@ def test_a_model_of_another_scikit_learn_is_refused_before_it_is_unpickled(
     with pytest.raises(ModelError, match=complaint):
         load(home)
     assert not (pinned.folder / "marker").exists()
+
+
+def test_a_module_in_native_code_that_goes_by_a_shorter_name_is_of_its_distribution(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from sklearn._loss import _loss
+
+    monkeypatch.setitem(
+        sys.modules, "_loss", _loss
+    )  # as scikit-learn 1.8 leaves it, and names it in its pickles
+    libraries, modules = requirements.requirements_of({"_loss"}, "model.joblib")
+    assert (libraries["scikit-learn"], modules) == (metadata.version("scikit-learn"), {})
+
+
+def test_a_module_of_a_teams_own_in_native_code_is_pinned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "native_of_own.py").write_bytes(b"\0not Python")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert list(requirements.requirements_of({"native_of_own"}, "model.joblib")[1]) == ["native_of_own"]

@@ -1,5 +1,6 @@
 """pipeline/monitoring/bins.py: bins are made of what training saw."""
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -27,3 +28,5 @@ def test_bins_are_made_of_what_training_saw(column: Column, values: pa.Array, ex
     made = for_column(column, values)
     assert made == expected == from_json(as_json(made))
     assert Profile.of({"x": made}, {"x": values}).rows == len(values)
+    counted = np.bincount(made.places(values), minlength=len(made.labels))
+    assert counted.tolist() == made.count(values)[0].tolist()

@@ -1,6 +1,7 @@
 """Training days that the tests of monitoring share, and what they are compared with."""
 
 import math
+from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -35,7 +36,19 @@ def night(random: np.random.Generator, number: int) -> pd.DataFrame:
     )
 
 
-def registered(folder: Path, nights: pd.DataFrame) -> PinnedVersion:
+def few_by_phone(random: np.random.Generator, number: int) -> pd.DataFrame:
+    """Rows of a night of which one in twenty came by phone, and of which amounts depend on the channel."""
+    rows = shop_rows(600, seed=number)
+    channel = random.choice(["web", "shop", "phone"], len(rows), p=[0.6, 0.35, 0.05])
+    return rows.assign(
+        amount=random.normal(100, 20, len(rows)) + 40 * (channel == "shop"),
+        channel=channel,
+        night=START + timedelta(days=number),
+        unseen=random.beta(2, 5, len(rows)),
+    )
+
+
+def registered(folder: Path, nights: pd.DataFrame, slices: Sequence[str] = ()) -> PinnedVersion:
     """The shop's model in a folder, registered with nights."""
     estimator, rows = shop_model()
     joblib.dump(estimator, folder / "shop.joblib")
@@ -50,6 +63,7 @@ def registered(folder: Path, nights: pd.DataFrame) -> PinnedVersion:
         nights=folder / "nights.parquet",
         night_column="night",
         score_column="unseen",
+        slices=slices,
     )
     return register(folder, registration)
 

@@ -50,7 +50,7 @@ def test_a_reference_without_rows_is_refused(home: Home) -> None:
         estimator,
         reference.head(0),
         ModelError,
-        "no rows. The reference is a sample of the training rows",
+        "no rows. Take a sample of the training rows",
     )
 
 

@@ -103,6 +103,11 @@ def test_a_name_that_is_no_word_is_refused(home: Home, tmp_path: Path, name: str
         register(home.path, Registration(name, tmp_path / "m", tmp_path / "r"))
 
 
+def test_slices_need_the_training_days(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--slice: drift is held against training days"):
+        Registration("shop", tmp_path / "m", tmp_path / "r", slices=("channel",))
+
+
 def test_files_that_are_none_are_refused(home: Home, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="model.joblib cannot be read: No such file"):
         register(home.path, Registration("shop", tmp_path / "model.joblib", tmp_path / "r.parquet"))

@@ -62,3 +62,25 @@ def test_a_card_is_text_that_can_be_read(tmp_path: Path) -> None:
     (tmp_path / "card.md").write_bytes(b"\xff\xfe\xff")
     with pytest.raises(UsageError, match="card.md: not a text file"):
         source.text(tmp_path / "card.md")
+
+
+def test_a_folder_of_modules_holds_nothing_but_modules_of_a_teams_own(tmp_path: Path) -> None:
+    code, secret = tmp_path / "own", tmp_path / "secret.py"
+    (code / "steps" / "__pycache__").mkdir(parents=True)
+    with pytest.raises(UsageError, match="no module is in it"):
+        source.own_modules(code)
+    (code / "steps" / "__init__.py").write_text("FACTOR = 2.0\n")
+    (code / "steps" / "__pycache__" / "x.pyc").write_bytes(b"x")
+    assert source.own_modules(code) == {"steps/__init__.py": b"FACTOR = 2.0\n"}
+    secret.write_text("key")
+    for place, words in (
+        ("steps/towns.json", "towns.json is no module. A version takes modules .*alone: put data into"),
+        ("steps/key.py", "key.py is a link. A version takes"),
+        ("numpy.py", "own: numpy is the name of a module that a model's process has already.*Rename it"),
+        ("random.py", "own: random is the name"),
+    ):
+        path = code / place
+        path.symlink_to(secret) if place == "steps/key.py" else path.write_text("")
+        with pytest.raises(UsageError, match=words):
+            source.own_modules(code)
+        path.unlink()

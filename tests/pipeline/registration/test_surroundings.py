@@ -1,12 +1,12 @@
 """A version brings its own modules along, and knows every distribution that it needs."""
 
 import sys
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 
 import pytest
 
-from pipeline.errors import UsageError
 from pipeline.model import registry
 from pipeline.model.artifact import ModelError
 from pipeline.registration import surroundings
@@ -50,5 +50,6 @@ def test_a_models_own_modules_come_with_it(
     (pinned.folder / "code" / "model_of_own.py").write_text("import os")
     with pytest.raises(ModelError, match="model_of_own.py is not as it was registered"):
         registry.load(pinned)
-    with pytest.raises(UsageError, match="no module is in it"):
-        surroundings.own_modules(tmp_path / "home" / "sql")
+    outside = replace(pinned, manifest=pinned.manifest.model_copy(update={"code": {"../../x.py": "0"}}))
+    with pytest.raises(ModelError, match="names '../../x.py' among its modules, which is outside of"):
+        registry.load(outside)

@@ -3,6 +3,7 @@
 import pytest
 
 from pipeline.payloads import Cost
+from pipeline.runtime import clock as clocks
 from pipeline.runtime.clock import Clock, by_the_clock
 
 
@@ -29,3 +30,12 @@ def test_a_cost_is_of_this_process() -> None:
     assert 0 <= taken.seconds < 60
     assert taken.peak_mb > 1
     assert clock.cost().peak_mb >= taken.peak_mb
+
+
+def test_a_cost_that_no_process_can_have_is_not_counted() -> None:
+    before, peak = clocks.processor_seconds(), Clock().cost().peak_mb
+    clocks.add_other(1, float("inf"), 10**30)
+    clocks.add_other(1, 1e300, True)
+    clocks.forget_other(1)
+    assert clocks.processor_seconds() < before + 60
+    assert Clock().cost().peak_mb < peak + 1000

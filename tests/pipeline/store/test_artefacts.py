@@ -64,6 +64,12 @@ def test_an_altered_file_is_refused_and_the_same_file_put_again_mends_it(
     assert copied(str(tmp_path)) == CONTENT
 
 
+@pytest.mark.parametrize("digest", ["../../etc/passwd", "A" * 64, "0" * 63, "0" * 64 + "\n", ""])
+def test_a_digest_that_is_none_names_no_file(digest: str) -> None:
+    with pytest.raises(ArtefactError, match="is no SHA-256. Restore the manifest from git"):
+        Artefact("model.joblib of model shop version 1", digest, 3)
+
+
 def test_a_file_that_is_not_there_is_named_with_what_to_do(store: str) -> None:
     with pytest.raises(
         ArtefactError, match=rf"{ARTEFACT.path} is missing from .*Correct SCORING_ARTEFACTS, put the"

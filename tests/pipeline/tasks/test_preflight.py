@@ -48,7 +48,8 @@ def test_a_reference_that_was_altered_is_a_finding(shop: Shop) -> None:
 
 def test_a_slice_is_a_feature_of_the_model(shop: Shop) -> None:
     shop.configure("retries = 0", 'retries = 0\nslices = ["channel", "member"]')
-    assert findings(shop)["slices"] == CheckResult("slices", True, "by channel, member")
+    few = "; drift is not looked at within channel, member, as that takes 60 training days, and the version has 0"
+    assert findings(shop)["slices"] == CheckResult("slices", True, f"by channel, member{few}")
     shop.configure('"member"', '"membr"')
     results = findings(shop)["slices"]
     assert not results.passed

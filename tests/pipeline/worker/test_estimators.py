@@ -8,10 +8,16 @@ import pandas as pd
 import pytest
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.exceptions import InconsistentVersionWarning
+from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC
 
+from pipeline.model.artifact import unloadable
 from pipeline.worker import estimators
+from pipeline.worker.failures import Failure
+from pipeline.worker.formats import reading
+from pipeline.worker.formats.native import Settings
 
 ROWS = pd.DataFrame({"a": np.arange(40.0), "b": np.arange(40.0) % 7})
 LATE = np.where(ROWS["b"] > 3, "late", "in time")
@@ -38,3 +44,14 @@ def test_labels_are_those_of_its_own_predict_where_they_are_asked_for() -> None:
     machine.predict = lambda rows: ["in time"] * len(rows)
     with pytest.raises(KeyError, match="in time"):
         estimators.answer(machine, ROWS, regression=False, labels=True)
+
+
+def test_a_file_of_another_scikit_learn_is_refused_in_every_format(monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(content: bytes, settings: Settings) -> None:
+        estimator = LinearRegression()
+        estimator.__setstate__({"_sklearn_version": "1.8.0"})
+
+    monkeypatch.setitem(reading._READERS, "skops", reading._Reader("skops", load, "skops.io.dump"))
+    with pytest.raises(InconsistentVersionWarning) as error:
+        estimators.read(io.BytesIO(b""), Settings("skops"))
+    assert "Install scikit-learn==1.8.0" in str(unloadable(Failure.of(error.value), "model.skops"))

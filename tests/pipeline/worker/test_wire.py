@@ -32,6 +32,9 @@ def test_another_end_and_another_size_are_refused() -> None:
             here.sendall(struct.pack(">QQ", 2, 0) + b"[]")
             with pytest.raises(ValueError, match="no object"):
                 wire.receive(there)
+            here.sendall(struct.pack(">QQ", 200_000, 0) + b"[" * 200_000)
+            with pytest.raises(ValueError, match="brackets"):
+                wire.receive(there)
             here.sendall(struct.pack(">QQ", 5, 0) + b"{")
         with pytest.raises(wire.Closed):
             wire.receive(there)

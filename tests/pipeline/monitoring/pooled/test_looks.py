@@ -53,6 +53,18 @@ def test_in_what_a_run_is_unusual_by_itself_it_is_not_pooled(reference: Referenc
     assert not columns(distances, 7) & {"amount", VOLUME}
 
 
+def test_a_look_that_is_taken_elsewhere_has_its_part_of_the_rate(reference: Reference) -> None:
+    assert looks.rate_alone(reference, 0.05) == 0.05
+    assert looks.rate_alone(reference, 0.05, besides=1) == pytest.approx(0.045)
+    # All the others have a fifth at most, or a night by itself would find too little.
+    assert looks.rate_alone(reference, 0.05, besides=3) == pytest.approx(0.04)
+    assert looks.rate_of_each(reference, 0.05, besides=3) == pytest.approx(0.01 / 3)
+    night_now = profiled(reference, night(np.random.default_rng(8), NIGHTS + 1))
+    day = START + timedelta(days=NIGHTS + 1)
+    alone = looks.distances(reference, night_now, day, 0.045)
+    assert looks.distances(reference, night_now, day, 0.05, besides=1) == alone
+
+
 def test_the_looks_share_one_rate(reference: Reference, faulty: Profile) -> None:
     """A pooled look that is taken has a tenth of it, and the run by itself what is left."""
     day = START + timedelta(days=NIGHTS + 7)

@@ -1,5 +1,6 @@
 """An ONNX graph scores and labels as the estimator that it was made of, and one that no run can use is refused."""
 
+import os
 from pathlib import Path
 
 import joblib
@@ -23,6 +24,7 @@ def reference(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_classifier_of_all_columns_at_once(home: Home) -> None:
     model = files.registered(home, graphs.FOLDER / "classifier.onnx", graphs.MATRIX, "bought")
+    assert os.environ["ORT_DISABLE_TELEMETRY"] == "1"
     assert (model.manifest.format, model.manifest.classes, model.manifest.labels) == (
         "onnx",
         ("0", "1"),

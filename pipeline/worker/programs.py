@@ -1,0 +1,50 @@
+"""A process that is no model's: it shuts itself in as one does, runs one program over one file, and ends.
+
+The program is a function of this project's that calls a team's own code, such as a training function. It is named in
+the order and imported here, so that what a model's process needs stays as little as it is.
+"""
+
+import importlib
+import socket
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from pipeline.worker import protection, wire
+from pipeline.worker.failures import Failure
+
+
+def run(order: Mapping[str, Any], descriptors: Sequence[int]) -> None:
+    """Run a program and send the files that it returns.
+
+    Args:
+        order: `program`, as module:function; `settings`, what it takes beside the file; and what `protection.begin`
+            takes.
+        descriptors: where it writes what it prints, the file, and the channel for the answer.
+    """
+    output, content, channel = descriptors
+    protection.begin(order, output)
+    with socket.socket(fileno=channel) as answers, open(content, "rb") as file:
+        try:
+            module, _, name = order["program"].partition(":")
+            with _one_thread():
+                files = getattr(importlib.import_module(module), name)(order["settings"], file)
+        except BaseException as error:  # noqa: BLE001 - a team's own code may raise anything
+            wire.send(answers, {"failure": Failure.of(error).message()})
+            return
+        sizes = [[file_name, len(each)] for file_name, each in files.items()]
+        wire.send(answers, {"files": sizes}, b"".join(files.values()))
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Have joblib and what it computes with take one thread, whatever `n_jobs` says.
+
+    Joblib's own threads and processes share semaphores in /dev/shm, which is closed here: others keep theirs there.
+    """
+    import joblib  # an environment of a model's own may lack these, and runs no program
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(1)
+    with joblib.parallel_config(backend="sequential"):
+        yield

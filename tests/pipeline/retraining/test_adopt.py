@@ -1,0 +1,52 @@
+"""pipeline/retraining/adopt.py: a candidate becomes a version by its digests, or not at all."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pipeline.candidates import content, ledger
+from pipeline.model import registry
+from pipeline.retraining.adopt import adopt
+from pipeline.retraining.team_code import RetrainingError
+from pipeline.store.artefacts import ArtefactError
+from tests.home import Home
+from tests.pipeline.candidates.drafts import drafted, entered
+
+
+def versions(home: Home) -> list[str]:
+    return sorted(path.name for path in (home.path / "models" / "shop").iterdir())
+
+
+def test_an_altered_or_missing_file_writes_nothing(home: Home) -> None:
+    candidate = entered(home, job := home.name())
+    before, stored = versions(home), Path(content.store()) / candidate.artefact("reference.parquet").path
+    stored.chmod(0o644)
+    stored.write_bytes(b"altered")
+    with pytest.raises(ArtefactError, match="is not what was registered"):
+        adopt(home.path, home.workspace.predictions, job, candidate.number)
+    stored.unlink()
+    with pytest.raises(ArtefactError, match="is missing from"):
+        adopt(home.path, home.workspace.predictions, job, candidate.number)
+    assert versions(home) == before
+    assert ledger.find(home.workspace.predictions, job, candidate.number).status == "candidate"
+
+
+def test_a_manifest_that_pins_other_files_is_refused(home: Home) -> None:
+    draft, uri = drafted(home, job := home.name()), home.workspace.predictions
+    manifest = json.dumps({**json.loads(draft.manifest), "sha256": "0" * 64})
+    number = ledger.enter(uri, draft.model_copy(update={"manifest": manifest}), "a test")
+    with pytest.raises(
+        RetrainingError, match="its manifest and the files .* differ: model.joblib. Nothing was written"
+    ):
+        adopt(home.path, uri, job, number)
+
+
+def test_a_repository_that_lacks_the_version_gets_it_again(home: Home) -> None:
+    candidate, uri = entered(home, job := home.name()), home.workspace.predictions
+    ledger.note_adoption(uri, candidate, 9)
+    pinned = adopt(home.path, uri, job, candidate.number)
+    assert pinned.manifest.version == 2
+    assert registry.versions(home.path, "shop")[1] == {"champion": 1}
+    assert (pinned.folder / "MODEL_CARD.md").read_text() == "# A card\n"
+    registry.load(registry.resolve(home.path, "shop", "", 2))

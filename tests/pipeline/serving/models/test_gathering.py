@@ -1,0 +1,83 @@
+"""pipeline/serving/models/gathering.py: rows that come together, too many of them, too slow a model, and its end."""
+
+import asyncio
+
+import pytest
+
+from pipeline.model import registry
+from pipeline.serving.models.gathering import Gatherer
+from pipeline.serving.requests.limits import Limits, Refused
+from tests.home import Home, shop_rows
+from tests.pipeline.serving.models.brittle import Brittle, Waiting, batch, model
+
+
+def gatherer(estimator: object, **limits: float) -> Gatherer:
+    made = model(estimator)
+    return Gatherer("job", made, lambda: made, Limits(**limits))  # type: ignore[arg-type]
+
+
+def test_rows_that_come_while_the_model_is_busy_are_scored_in_one_call() -> None:
+    estimator = Waiting()
+
+    async def ask() -> list[list[dict[str, float]]]:
+        gathering = gatherer(estimator)
+        first = asyncio.create_task(gathering.score(batch(1), keep_values=True))
+        while not estimator.asked:
+            await asyncio.sleep(0)
+        others = [
+            asyncio.create_task(gathering.score(batch(each, each), keep_values=True)) for each in range(2, 12)
+        ]
+        await asyncio.sleep(0)
+        estimator.may.set()
+        return [await first, *[await each for each in others]]
+
+    answers = asyncio.run(ask())
+    assert estimator.asked == [1, 20]
+    assert [[line["score"] for line in lines] for lines in answers] == [
+        [1],
+        *[[each, each] for each in range(2, 12)],
+    ]
+
+
+def test_what_does_not_fit_into_the_queue_is_refused_at_once_and_a_slow_model_after_a_while() -> None:
+    estimator = Waiting()
+
+    async def ask() -> None:
+        gathering = gatherer(estimator, waiting_rows=3, seconds=0.2)
+        first = asyncio.create_task(gathering.score(batch(1), keep_values=True))
+        while not estimator.asked:
+            await asyncio.sleep(0)
+        waiting = asyncio.create_task(gathering.score(batch(2, 3, 4), keep_values=True))
+        await asyncio.sleep(0)
+        with pytest.raises(Refused, match="3 rows of job wait for the model already") as busy:
+            await gathering.score(batch(5), keep_values=True)
+        assert (busy.value.status, busy.value.headers) == (429, {"Retry-After": "1"})
+        for slow in (first, waiting):
+            with pytest.raises(Refused, match=r"has not answered after 0\.2 s") as late:
+                await slow
+            assert late.value.status == 504
+        estimator.may.set()
+        assert await gathering.score(batch(6), keep_values=True) == [
+            {"score": 6.0, "label": None, "class_scores": None}
+        ]
+
+    asyncio.run(ask())
+    assert estimator.asked == [1, 1], "nobody waits any more for what was refused"
+
+
+def test_a_row_that_ends_the_models_process_harms_its_own_request_alone(home: Home) -> None:
+    pinned = home.model("brittle", Brittle(), shop_rows()[["visits"]])
+
+    async def ask() -> list[object]:
+        gathering = Gatherer("job", registry.load(pinned), lambda: registry.load(pinned), Limits())
+        asked = [gathering.score(batch(visits), keep_values=True) for visits in (3, 1300, 99, 6)]
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    good, poisoned, raising, other = asyncio.run(ask())
+    assert isinstance(good, list)
+    assert isinstance(other, list)
+    assert isinstance(raising, list)
+    assert (good[0]["score"], other[0]["score"]) == (1.0, 2.0)
+    assert raising[0]["rejected"][0]["value"].startswith("IndexError")
+    assert isinstance(poisoned, Refused)
+    assert (poisoned.status, poisoned.code) == (503, "model_ended")

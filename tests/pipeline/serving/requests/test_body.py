@@ -1,0 +1,27 @@
+"""pipeline/serving/requests/body.py: JSON as its standard has it; refusals over HTTP are in test_app.py."""
+
+import pytest
+
+from pipeline.serving.requests.body import Number, parse
+from pipeline.serving.requests.limits import Refused
+
+
+def test_numbers_stay_as_they_are_written() -> None:
+    digits = "9" * 10_000
+    document = parse(f'[1.50, -0, 1e400, {digits}, "1.50", true, null]'.encode())
+    assert document == ["1.50", "-0", "1e400", digits, "1.50", True, None]
+    assert [isinstance(each, Number) for each in document] == [True] * 4 + [False] * 3
+
+
+@pytest.mark.parametrize("word", ["NaN", "Infinity", "-Infinity"])
+def test_what_python_takes_for_a_number_is_none(word: str) -> None:
+    with pytest.raises(Refused, match=f"{word} is no number of JSON; a missing value is null"):
+        parse(f'{{"rows": [{word}]}}'.encode())
+
+
+def test_a_name_in_a_message_is_cut_and_has_no_control_character() -> None:
+    name = "\\u001b[31m" + "x" * 1000
+    with pytest.raises(Refused) as refused:
+        parse(f'{{"{name}": 1, "{name}": 2}}'.encode())
+    assert len(str(refused.value)) < 250
+    assert "\x1b" not in str(refused.value)
