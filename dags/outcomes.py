@@ -69,8 +69,7 @@ def build(job: Job, outcomes: OutcomesSection) -> DAG:
         format="date",
         pattern=SCORE_DATES,
         title="Score date",
-        description=f"The score date to evaluate. Blank: {days} days before the day on which this run is due, in "
-        f"{job.timezone}.",
+        description=f"The score date to evaluate. Blank: {days} days before this run is due, in {job.timezone}.",
     )
     return dag
 

@@ -17,7 +17,13 @@ MODULES = sorted(
     if path.stem != "__init__"
 )
 # What the DAG files and their operators may read at every parse, and what their tasks call.
-WIRING = sorted([*(ROOT / "dags").glob("*.py"), *(ROOT / "orchestration").rglob("*.py")])
+WIRING = sorted(
+    [
+        *(ROOT / "dags").glob("*.py"),
+        *(ROOT / "orchestration").glob("*.py"),
+        *(ROOT / "orchestration" / "kubernetes").glob("*.py"),
+    ]
+)
 LIGHT = {
     "pipeline",
     "pipeline.config.dates",

@@ -35,12 +35,13 @@ def place(dag: DAG, job: Job | None = None) -> None:
     """
     if not wanted():
         return
+    task: Any  # a mapped one has no common base with the others that says where its configuration is
     for task_id, task in dag.task_dict.items():
         config = {"pod_override": override(task_id, resources(task_id, job, Path(dag.fileloc).parent))}
         if task.is_mapped:
-            task.partial_kwargs["executor_config"] = config  # type: ignore[attr-defined]
+            task.partial_kwargs["executor_config"] = config
         else:
-            task.executor_config = config  # type: ignore[union-attr]
+            task.executor_config = config
 
 
 def wanted() -> bool:
