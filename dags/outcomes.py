@@ -13,6 +13,7 @@ from airflow.sdk import DAG, CronTriggerTimetable, Param, get_parsing_context, t
 from orchestration import steps
 from orchestration.callbacks import task_defaults
 from orchestration.context import SCORE_DATES, end_of
+from orchestration.kubernetes import pods
 from orchestration.training import steps as training
 from orchestration.training.alarm import alarm_of
 from pipeline.config import loader
@@ -61,14 +62,14 @@ def build(job: Job, outcomes: OutcomesSection) -> DAG:
         measured = measure()
         if job.training and job.training.on_alarm:
             measured >> begin_training.override(outlets=[alarm_of(job)])()
+    pods.place(dag, job)
     dag.params["score_date"] = Param(
         None,
         type=["null", "string"],
         format="date",
         pattern=SCORE_DATES,
         title="Score date",
-        description=f"The score date to evaluate. Blank: {days} days before the day on which this run is due, in "
-        f"{job.timezone}.",
+        description=f"The score date to evaluate. Blank: {days} days before this run is due, in {job.timezone}.",
     )
     return dag
 

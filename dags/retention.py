@@ -11,6 +11,7 @@ from typing import Any
 from airflow.sdk import DAG, CronTriggerTimetable, Param, task
 
 from orchestration import credentials, steps
+from orchestration.kubernetes import pods
 
 with DAG(
     dag_id="scoring-retention",  # a job's name has no hyphen
@@ -36,7 +37,7 @@ with DAG(
         "queue": credentials.TASKS["prune"].queue,
         "pre_execute": lambda context: credentials.keep_needed("prune"),
     },
-):
+) as dag:
 
     @task
     def prune(**context: Any) -> dict[str, Any]:
@@ -44,3 +45,5 @@ with DAG(
         return steps.prune(context)
 
     prune()
+
+pods.place(dag)

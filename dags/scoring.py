@@ -23,6 +23,7 @@ from orchestration.callbacks import hand_over_failure, report_fallback, task_def
 from orchestration.challenger import wiring
 from orchestration.context import end_of, form
 from orchestration.decide import Decide
+from orchestration.kubernetes import pods
 from orchestration.publish import DECIDE, Publish
 from orchestration.steps import Json
 from pipeline.config import loader
@@ -74,6 +75,7 @@ def build(job: Job) -> DAG:
             wiring.challenge(job, job.challenger, run=scored[0], published=published)
         if job.fallback != "none":
             [*seen, *scored, published, decided] >> serve_fallback(job)
+    pods.place(dag, job)
     # Last: every task would else copy them, and Airflow hold them against JSON Schema, a third of the reading time.
     dag.params.update(form(job))
     return dag

@@ -22,6 +22,7 @@ from airflow.sdk import (
 from orchestration import credentials
 from orchestration.callbacks import hand_over_failure, task_defaults
 from orchestration.context import SCORE_DATES, end_of
+from orchestration.kubernetes import pods
 from orchestration.steps import Json
 from orchestration.training import failure, steps
 from orchestration.training.alarm import alarm_of
@@ -62,6 +63,7 @@ def build(job: Job, training: TrainingSection, days: int) -> DAG:
         default_args=task_defaults(job, days),
     ) as dag:
         tasks(job, days)
+    pods.place(dag, job)
     dag.params["score_date"] = Param(
         None,
         type=["null", "string"],

@@ -241,7 +241,7 @@ class TestFile:
         base, *stages = re.findall("^FROM (.+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
         assert re.fullmatch(r"python:3\.11\.\d+-slim-\w+(@sha256:[0-9a-f]{64})? AS scoring", base)
         # The last is what a build without a target makes.
-        assert stages == ["scoring AS sample", "scoring AS production"]
+        assert stages == ["scoring AS sample", "scoring AS kubernetes", "scoring AS production"]
 
     def test_our_image_is_named_after_its_airflow(self, composed: dict[str, Service]) -> None:
         (version,) = re.findall(
@@ -345,7 +345,11 @@ class TestImage:
         assert len(installs) == 1
         assert "--require-hashes --requirement /opt/requirements.txt" in installs[0]
         assert stages[-1] == "scoring AS production\n"
-        assert re.findall("^USER (.+)", text, re.MULTILINE) == ["scoring", "root", "scoring"]
+        assert re.findall("^USER (.+)", text, re.MULTILINE) == [
+            "scoring",
+            *("root", "scoring"),
+            *("root", "scoring"),
+        ]
 
     def test_the_sample_is_one_package_of_the_checkouts_lock(self, tmp_path: Path) -> None:
         (run,) = [line for line in (ROOT / "Dockerfile").read_text().splitlines() if "RUN sed " in line]

@@ -17,14 +17,22 @@ MODULES = sorted(
     if path.stem != "__init__"
 )
 # What the DAG files and their operators may read at every parse, and what their tasks call.
-WIRING = sorted([*(ROOT / "dags").glob("*.py"), *(ROOT / "orchestration").glob("*.py")])
+WIRING = sorted(
+    [
+        *(ROOT / "dags").glob("*.py"),
+        *(ROOT / "orchestration").glob("*.py"),
+        *(ROOT / "orchestration" / "kubernetes").glob("*.py"),
+    ]
+)
 LIGHT = {
     "pipeline",
     "pipeline.config.dates",
     "pipeline.config.fields",
+    "pipeline.config.forecast_file",
     "pipeline.config.job",
     "pipeline.config.loader",
     "pipeline.config.ready_section",
+    "pipeline.config.resources_section",
     "pipeline.config.sections",
     "pipeline.config.training_section",
     "pipeline.config.workspace",

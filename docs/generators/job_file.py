@@ -9,6 +9,7 @@ from docs.generators.markdown import page, sentence, table
 from pipeline.config.contract_section import RulesSection
 from pipeline.config.job import Job
 from pipeline.config.loader import section_of
+from pipeline.config.resources_section import StageResources
 from pipeline.contract import policy
 
 IDENTIFIER = Job.model_json_schema()["properties"]["name"]["pattern"]
@@ -54,7 +55,13 @@ def render() -> str:
         + _keys(rules, [*rules["properties"]], "contract.columns.NAME.")
     )
     sections.insert([*Job.model_fields].index("write") - len(top) - 1, columns)
+    sections.append(_of_a_task(definitions[StageResources.__name__]))
     return page("Job file", _INTRODUCTION, ["## The job\n\n" + _keys(schema, top, ""), *sections])
+
+
+def _of_a_task(stage: Mapping[str, Any]) -> str:
+    keys = _keys(stage, [*stage["properties"]], "resources.TASK.")
+    return f"## [resources.TASK]\n\n{stage['description']}\n\n{keys}"
 
 
 def _keys(schema: Mapping[str, Any], names: list[str], prefix: str) -> str:
@@ -72,6 +79,7 @@ def _default(schema: Mapping[str, Any], name: str) -> str:
     if name in schema.get("required", ()):
         return "required"
     default = schema["properties"][name].get("default")
+    default = None if "$ref" in schema["properties"][name] else default
     default = policy.DEFAULTS.get(name) if default is None else default
     return "none" if default is None else f"`{_toml(default)}`"
 
@@ -87,6 +95,8 @@ def _type(item: Mapping[str, Any]) -> str:
         return ", ".join(f'`"{value}"`' for value in item["enum"])
     if item.get("type") == "object":
         return "sections"
+    if "$ref" in item:
+        return "section"
     if item.get("type") == "array":
         return "; ".join([f"list of {_type(item['items'])}", *_bounds(item)])
     kind = "date" if item.get("format") == "date" else _TYPES[item["type"]]

@@ -170,21 +170,22 @@ def jobs(as_json: AsJson = False) -> None:
 
 def check(
     name: JobName,
-    date: Annotated[
-        str, typer.Option(help="Score date whose rows are tried, YYYY-MM-DD.", show_default=False)
-    ] = "",
+    date: Annotated[str, typer.Option(help="Score date to try, YYYY-MM-DD.", show_default=False)] = "",
     send_test: Annotated[
         bool, typer.Option("--send-test", help="Send a message to the job's addresses as well.")
     ] = False,
+    keep_forecast: Annotated[
+        bool, typer.Option("--keep-forecast", help="Write the forecast of memory beside the job file.")
+    ] = False,
 ) -> None:
-    """Check a job before its first run: file, model, query, real rows, rights. Writes nothing."""
+    """Check a job before its first run: file, model, query, real rows, rights. Writes no row."""
     from pipeline.integrations import trial
     from pipeline.tasks.preflight import check as findings
 
     job = context.job(name)
     day = dates.parse(date) if date else job.start_date
     passed = True
-    for finding in findings(job, context.workspace_of(job), day):
+    for finding in findings(job, context.workspace_of(job), day, keep_forecast=keep_forecast):
         passed &= _say(finding.what, finding.passed, finding.detail)
     for attempt in trial.send(job, os.environ) if send_test else ():
         passed &= _say("test message", attempt.went, attempt.detail)

@@ -27,6 +27,7 @@ from pipeline.config.fields import (
     check_timezone,
 )
 from pipeline.config.ready_section import ReadySection
+from pipeline.config.resources_section import ResourcesSection
 from pipeline.config.sections import (
     AlertsSection,
     DriftSection,
@@ -120,6 +121,7 @@ class Job(Section):
     outcomes: OutcomesSection | None = None
     promise: PromiseSection | None = None
     ready: ReadySection | None = None
+    resources: ResourcesSection = ResourcesSection()
     challenger: ChallengerSection | None = None
     training: TrainingSection | None = None
     sha256: str = Field(description="digest of the job file, kept with every run")

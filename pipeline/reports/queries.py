@@ -1,8 +1,8 @@
 """What the pages read of the predictions database: runs as they were entered, and never a value that broke a rule."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -32,6 +32,14 @@ class NoSuchRun(UsageError):
 
 
 @dataclass(frozen=True)
+class Online:
+    """What the API was asked: column -> bin -> rows in it, and the rules that rows broke; empty where nothing was."""
+
+    profiles: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    rejected: Sequence[Row] = ()
+
+
+@dataclass(frozen=True)
 class Record:
     """All that a report shows of a run.
 
@@ -52,6 +60,7 @@ class Record:
         following: the one after.
         late: how its source differed when it was last read again; None where it was not.
         challenger: what its challenger made of the same rows; None where it had none.
+        online: what the API was asked on its score date, and its model answered.
     """
 
     run: Row
@@ -68,6 +77,7 @@ class Record:
     following: Neighbour | None
     late: Row | None
     challenger: Row | None = None
+    online: Online = Online()
 
 
 def record(database_url: str, run_id: int) -> Record:
@@ -85,9 +95,6 @@ def record(database_url: str, run_id: int) -> Record:
         features: dict[str, dict[str, float]] = {}
         for row in details["features"]:
             features.setdefault(row["feature"], {})[row["metric"]] = row["value"]
-        profiles: dict[str, dict[str, int]] = {}
-        for profile in connection.execute(sa.text(_SQL["profiles"]), values):
-            profiles.setdefault(profile.column_name, {})[profile.label] = profile.rows
         late = connection.execute(sa.text(_SQL["late"]), values).mappings().one_or_none()
         beside = connection.execute(sa.text(_SQL["challenger"]), values).mappings().one_or_none()
         return Record(
@@ -95,7 +102,7 @@ def record(database_url: str, run_id: int) -> Record:
             parts=details["ledger"],
             metrics={row["metric"]: row["value"] for row in details["metrics"]},
             features=features,
-            profiles=profiles,
+            profiles=_profiles(connection.execute(sa.text(_SQL["profiles"]), values)),
             rejected=details["rejected"],
             outcomes={row["metric"]: row["value"] for row in details["outcomes"]},
             groups=_groups(connection, run_id),
@@ -105,6 +112,7 @@ def record(database_url: str, run_id: int) -> Record:
             following=_neighbour(connection, dict(run), _SQL["following"]),
             late=dict(late) if late else None,
             challenger=dict(beside) if beside else None,
+            online=_online(connection, dict(run)),
         )
 
 
@@ -133,6 +141,21 @@ def job_of(database_url: str, run_id: int) -> str | None:
     query = sa.text("SELECT job FROM scoring.scoring_runs WHERE run_id = :run_id")
     with _snapshot(database_url) as connection:
         return connection.execute(query, {"run_id": run_id}).scalar_one_or_none()
+
+
+def _profiles(rows: Iterable[sa.Row[Any]]) -> dict[str, dict[str, int]]:
+    """Histograms: column -> bin -> rows in it."""
+    profiles: dict[str, dict[str, int]] = {}
+    for row in rows:
+        profiles.setdefault(row.column_name, {})[row.label] = row.rows
+    return profiles
+
+
+def _online(connection: sa.Connection, run: Row) -> Online:
+    values = {name: run[name] for name in ("job", "score_date", "model_sha256")}
+    rejected = connection.execute(sa.text(_SQL["online_rejected"]), values).mappings()
+    profiles = _profiles(connection.execute(sa.text(_SQL["online"]), values))
+    return Online(profiles, [dict(row) for row in rejected])
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from pipeline.reports.next_steps import steps, urgent
 from pipeline.reports.pictures import charts, histograms, histories
 from pipeline.reports.queries import Record
 from pipeline.reports.render import MOST_PICTURES
-from pipeline.reports.sections import challenger, estimates, outcomes
+from pipeline.reports.sections import challenger, estimates, online, outcomes
 from pipeline.reports.sections.model_card import card
 from pipeline.reports.sections.sources import sources
 
@@ -89,6 +89,7 @@ def report(predictions: str, home: Path, run_id: int, links: Links | None = None
         outcomes=outcomes.section(record) if record.outcomes else None,
         estimates=estimates.section(record),
         challenger=challenger.section(record.challenger),
+        online=online.section(record, reference),
         late=record.late,
         quality=quality_messages.sentence(record.outcomes),
         histories=_histories(record),

@@ -16,6 +16,7 @@ from pipeline.runs.code_version import code_version
 from pipeline.serving import metrics
 from pipeline.serving.models.catalogue import Catalogue, Served
 from pipeline.serving.models.scoring import Line
+from pipeline.serving.profiles import Profiles
 from pipeline.serving.published import lookups
 from pipeline.serving.published.connections import Connections
 from pipeline.serving.requests import checking, rows
@@ -52,12 +53,14 @@ class Service:
         self._tokens: Tokens | None = None
         self._databases: dict[str, Connections] = {}
         self._code = code_version()
+        self._profiles = Profiles(self._connection_of)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def begin(self) -> None:
         """Look at tokens and jobs, and go on doing so."""
         self._tasks = [
-            asyncio.create_task(self._again(each)) for each in (self._read_tokens, self.catalogue.refresh)
+            asyncio.create_task(self._again(each))
+            for each in (self._read_tokens, self.catalogue.refresh, self._profiles.look)
         ]
 
     async def end(self) -> None:
@@ -66,6 +69,7 @@ class Service:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
+        await asyncio.to_thread(self._profiles.end)
         for database in self._databases.values():
             await database.close()
 
@@ -123,6 +127,9 @@ class Service:
         answers: list[Line] = [{"rejected": checked.rejected.get(number)} for number in range(len(wanted))]
         for place, line in zip(checked.places, lines, strict=True):
             answers[place] = line
+        if score_date is None:  # what names its own day is no request of today's: a replay, most likely
+            today = datetime.now(served.job.zone).date()
+            self._profiles.add(served.job.name, today, served.pinned, checked.accepted, answers)
         self._count(served.job.name, checked, answers)
         return [{"entity_id": entity, **line} for entity, line in zip(checked.entities, answers, strict=True)]
 
@@ -158,6 +165,9 @@ class Service:
         except sa.exc.SQLAlchemyError as error:
             # Those that were read last go on: rows are scored without the database.
             log.error("the tokens cannot be read: %s", type(error).__name__)
+
+    def _connection_of(self, job: str) -> str:
+        return self._address(f"{self.catalogue.jobs[job].job.write.connection}_api")
 
     async def _again(self, look: Callable[[], None]) -> None:
         while True:

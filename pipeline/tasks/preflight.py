@@ -50,7 +50,12 @@ class CheckResult:
 
 
 def check(
-    job: Job, workspace: Workspace, score_date: date, environ: Mapping[str, str] = os.environ
+    job: Job,
+    workspace: Workspace,
+    score_date: date,
+    environ: Mapping[str, str] = os.environ,
+    *,
+    keep_forecast: bool = False,
 ) -> Iterator[CheckResult]:
     """Check a job's model, query, rows and rights, and yield each finding; a failed one ends what depends on it."""
     yield CheckResult("job file", True, f"{job.name}: {job.description}")
@@ -71,7 +76,7 @@ def check(
         yield _failed("model", error)
     yield _find("versions", lambda: _versions(job, workspace))
     if model is not None:
-        yield from _of_model(job, workspace, score_date, model)
+        yield from _of_model(job, workspace, score_date, model, keep_forecast)
     if job.fallback == "champion_previous":
         yield _find("fallback", lambda: _fallback(job, workspace, score_date))
     if job.challenger:
@@ -79,9 +84,11 @@ def check(
     yield _find("predictions database", lambda: _rights(workspace, job))
 
 
-def _of_model(job: Job, workspace: Workspace, score_date: date, model: Model) -> Iterator[CheckResult]:
+def _of_model(
+    job: Job, workspace: Workspace, score_date: date, model: Model, keep: bool
+) -> Iterator[CheckResult]:
     """Check what needs the job's model."""
-    yield _find("query and rows", lambda: rehearse(workspace, job, score_date, model))
+    yield _find("query and rows", lambda: rehearse(workspace, job, score_date, model, keep_forecast=keep))
     yield _find("reference", lambda: _reference(job, workspace))
     if job.slices:
         yield _find("slices", lambda: _slices(job, workspace, model))

@@ -7,7 +7,7 @@ from functools import partial
 
 import pyarrow as pa
 
-from pipeline.config import dates
+from pipeline.config import dates, forecast_file
 from pipeline.config.job import Job
 from pipeline.config.workspace import Workspace
 from pipeline.contract.batch_result import BatchResult
@@ -60,11 +60,20 @@ class _Counts:
         self.reasons |= {(failing.COLUMN, failing.RULE) for _ in failures}
 
 
-def rehearse(workspace: Workspace, job: Job, score_date: date, model: Model) -> str:
+def rehearse(
+    workspace: Workspace, job: Job, score_date: date, model: Model, *, keep_forecast: bool = False
+) -> str:
     """Read, check and score the first rows of a score date, and forecast its run; says what came of it.
 
+    Args:
+        workspace: folders, store and databases.
+        job: what to rehearse.
+        score_date: whose rows are read.
+        model: the job's.
+        keep_forecast: whether the forecast is written beside the job file, where its DAG looks for it.
+
     Raises:
-        CheckError: there are no rows, or they know the future.
+        CheckError: there are no rows, or they know the future, or there is no forecast to keep.
         ForecastError: the run would not fit into the store or the memory.
         ScoringError: as extraction and scoring raise them.
     """
@@ -79,12 +88,23 @@ def rehearse(workspace: Workspace, job: Job, score_date: date, model: Model) -> 
         raise CheckError(f"{query.file} gives no rows on {score_date}. Name a date that has some: --date.")
     _require_no_future(query, score_date, counts)
     ahead = _forecast(workspace, job, query, model, counts.cost)
+    kept = f"; kept in {_keep(workspace, job, ahead)}" if keep_forecast else ""
     reasons = "; ".join(f"{column}: {rule}" for column, rule in sorted(counts.reasons))
     return (
         f"{counts.rows} rows of {score_date} read and scored, {counts.rejected} would be rejected"
         f"{f' ({reasons})' if reasons else ''}; "
-        f"the run: {ahead or 'how many rows, nobody knows before they are read'}"
+        f"the run: {ahead or 'how many rows, nobody knows before they are read'}{kept}"
     )
+
+
+def _keep(workspace: Workspace, job: Job, ahead: Forecast | None) -> str:
+    if ahead is None:
+        raise CheckError(
+            f"nobody knows the rows of {job.extract.query} before they are read, so there is no forecast to keep. "
+            "Name memory_mb below [resources]."
+        )
+    kept = forecast_file.keep(workspace.home / "dags", job.name, rows=ahead.rows, peak_mb=ahead.peak_mb)
+    return kept.relative_to(workspace.home).as_posix()
 
 
 def _read(

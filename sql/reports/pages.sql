@@ -20,6 +20,20 @@ FROM scoring.profiles
 WHERE run_id = :run_id
 ORDER BY column_name, bin
 
+-- name: online
+-- The rows that the API scored on a run's score date by the run's model, in each bin of each column.
+SELECT column_name, label, count AS rows
+FROM scoring.online_profiles
+WHERE job = :job AND answered_on = :score_date AND model_sha256 = :model_sha256
+ORDER BY column_name, bin
+
+-- name: online_rejected
+-- The rules that rows broke there, the most frequent first.
+SELECT column_name, rule, count AS rows
+FROM scoring.online_rejections
+WHERE job = :job AND answered_on = :score_date AND model_sha256 = :model_sha256
+ORDER BY count DESC, column_name, rule
+
 -- name: late
 -- How the source of a run that analysts see differed when it was last read again.
 SELECT checked_at, rows_now, rows_rejected, rows_new, rows_gone, rows_changed, entities_doubled, columns_changed

@@ -19,6 +19,7 @@ from pipeline.cli.console import EXIT_CODES
 from pipeline.config.contract_section import RULES
 from pipeline.config.job import Job
 from pipeline.config.loader import section_of
+from pipeline.config.resources_section import StageResources
 from pipeline.config.sections import OutcomesSection
 from pipeline.embedded.server import Embedded
 from pipeline.evaluation import fairness
@@ -47,7 +48,8 @@ def keys() -> Iterator[str]:
 
 def test_every_key_of_a_job_file_has_a_type_a_default_and_a_meaning() -> None:
     shown = rows(job_file.render())
-    assert set(shown) == {*keys(), *(f"contract.columns.NAME.{rule}" for rule in RULES)}
+    tasks = {f"resources.TASK.{key}" for key in StageResources.model_fields}
+    assert set(shown) == {*keys(), *(f"contract.columns.NAME.{rule}" for rule in RULES), *tasks}
     assert not [key for key, cells in shown.items() if len(cells) != 4 or not all(cells)]
     assert shown["gate.min_rows"][1:3] == ["whole number; from 0", "`1`"]
     assert shown["contract.null"][1:3] == ['`"reject"`, `"warn"`, `"ignore"`', '`"reject"`']

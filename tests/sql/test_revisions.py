@@ -37,6 +37,8 @@ DROP FUNCTION scoring.begin_challenge, scoring.end_challenge, scoring.fail_chall
     scoring.enter_challenge_result, scoring.enter_challenge_verdicts, scoring.plan_challenge_rewrite,
     scoring.settle_challenge_rewrite, scoring.erase_challenge_reasons;
 DROP TABLE scoring.challenge_results, scoring.challenge_parts, scoring.challenges;
+DROP FUNCTION scoring.add_online;
+DROP TABLE scoring.online_profiles, scoring.online_rejections;
 DROP TABLE scoring.api_tokens, scoring.parity_certificates;
 REVOKE ALL ON SCHEMA scoring FROM scoring_api;
 REVOKE ALL ON DATABASE older FROM scoring_api;

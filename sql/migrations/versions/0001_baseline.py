@@ -56,6 +56,7 @@ FILES = (
     "views/challenger",
     "tables/api",
     "tables/candidates",
+    "tables/online",
     "settings",
 )
 

@@ -18,9 +18,9 @@ ROW = {"entity_id": "new", "visits": 7, "channel": "web", "member": True}
 REQUESTS = 40
 
 
-def test_workers_share_a_socket_and_figures_and_end_in_order(published: Shop, folder: Path) -> None:
-    with serving(published.home, folder, "--workers", "2", "--job", published.job) as api:
-        path = f"/v1/jobs/{published.job}/score"
+def test_workers_share_a_socket_and_figures_and_end_in_order(shop: Shop, tmp_path: Path) -> None:
+    with serving(shop.home, tmp_path, "--workers", "2", "--job", shop.job) as api:
+        path = f"/v1/jobs/{shop.job}/score"
         headers = dict(api.client.headers)
 
         def ask(_: int) -> int:

@@ -5,8 +5,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pytest
 from sklearn.base import BaseEstimator, RegressorMixin
 
+from pipeline.config import forecast_file
 from pipeline.tasks import preflight, rehearsal
 from pipeline.tasks.preflight import CheckResult
 from tests.home import NIGHT, Home, shop_rows
@@ -23,10 +25,11 @@ class Brittle(RegressorMixin, BaseEstimator):
         return frame["visits"].to_numpy(dtype=np.float64)
 
 
-def findings(shop: Shop, day: Any = NIGHT) -> dict[str, CheckResult]:
+def findings(shop: Shop, day: Any = NIGHT, *, keep: bool = False) -> dict[str, CheckResult]:
     """What was checked, by name."""
     job = shop.home.read(shop.job)
-    return {finding.what: finding for finding in preflight.check(job, shop.home.workspace, day)}
+    checked = preflight.check(job, shop.home.workspace, day, keep_forecast=keep)
+    return {finding.what: finding for finding in checked}
 
 
 def test_a_model_that_fails_on_real_rows_is_a_finding(home: Home) -> None:
@@ -55,3 +58,21 @@ def test_a_large_night_is_only_sampled(shop: Shop) -> None:
         " generate_series(1, 300) AS many (number)"
     )
     assert f"{rehearsal.SAMPLE_ROWS} rows of" in findings(shop)["query and rows"].detail
+
+
+def test_the_forecast_is_kept_beside_the_job_file_where_somebody_asks(shop: Shop) -> None:
+    folder = shop.home.path / "dags"
+    assert "kept" not in findings(shop)["query and rows"].detail
+    assert forecast_file.peak_mb(folder, shop.job) is None
+    results = findings(shop, keep=True)["query and rows"]
+    assert results.passed
+    assert results.detail.endswith(f"; kept in dags/{shop.job}.forecast.json")
+    assert (forecast_file.peak_mb(folder, shop.job) or 0) > 100
+
+
+def test_a_forecast_that_nobody_has_is_not_kept(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    # As of a warehouse that has no planner.
+    monkeypatch.setattr(rehearsal, "_forecast", lambda *_: None)
+    results = findings(shop, keep=True)["query and rows"]
+    assert not results.passed
+    assert "no forecast to keep. Name memory_mb below [resources]" in results.detail

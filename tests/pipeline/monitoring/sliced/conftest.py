@@ -43,4 +43,4 @@ def unsliced(sliced: Reference) -> Reference:
 def columns_of(rows: pd.DataFrame) -> Mapping[str, pa.Array]:
     """The columns of a night, as a part has them."""
     named = rows.rename(columns={"unseen": ""})[[*FEATURES, ""]]
-    return {str(name): pa.array(named[name], from_pandas=True) for name in named}
+    return {str(name): pa.Array.from_pandas(named[name]) for name in named}

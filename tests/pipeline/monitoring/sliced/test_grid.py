@@ -31,7 +31,7 @@ def rows(many: int) -> pd.DataFrame:
 
 
 def columns(frame: pd.DataFrame) -> dict[str, pa.Array]:
-    return {str(name): pa.array(frame[name], from_pandas=True) for name in frame}
+    return {str(name): pa.Array.from_pandas(frame[name]) for name in frame}
 
 
 def test_each_value_has_the_profile_of_its_own_rows() -> None:
