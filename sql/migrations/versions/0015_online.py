@@ -8,7 +8,7 @@ from alembic import op
 
 from pipeline.project import SQL
 
-revision = "0016"
+revision = "0015"
 down_revision = "0014"
 
 
