@@ -32,6 +32,11 @@ class Challenger:
     sha256: str
     candidate: Candidate | None = None
 
+    @property
+    def pin(self) -> tuple[str, int, str]:
+        """By which a later task finds it: the model's name, the version, the digest."""
+        return self.manifest.name, self.manifest.version, self.sha256
+
 
 def choose(workspace: Workspace, job: Job) -> Challenger:
     """The version of the alias, else the newest candidate: the job's challenger now.

@@ -125,8 +125,7 @@ def _challenger(job: Job, workspace: Workspace) -> str:
         choice.require_another(job, champion.manifest, chosen.manifest)
     except NothingToDo as nothing:
         return str(nothing)
-    pin = chosen.manifest.name, chosen.manifest.version, chosen.sha256
-    registry.load(choice.loadable(workspace.home, *pin, chosen.candidate))
+    registry.load(choice.loadable(workspace.home, *chosen.pin, chosen.candidate))
     if job.outcomes and job.outcomes.delay_days >= job.retention.parts_days:
         raise CheckError(
             f"its scores go with a run's parts after {job.retention.parts_days} days, and the outcomes come after "
