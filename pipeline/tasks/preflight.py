@@ -54,7 +54,6 @@ def check(
     workspace: Workspace,
     score_date: date,
     environ: Mapping[str, str] = os.environ,
-    *,
     keep_forecast: bool = False,
 ) -> Iterator[CheckResult]:
     """Check a job's model, query, rows and rights, and yield each finding; a failed one ends what depends on it."""
