@@ -57,7 +57,7 @@ def test_the_digest_changes_with_the_file(tmp_path: Path) -> None:
         (
             "delay_days = 2",
             "",
-            "key 'outcomes.delay_days' is missing. Add it: days after the score date on which",
+            "key 'outcomes.delay_days' is missing. Add it: days after the score date until outcomes",
         ),
         ("delay_days", "days", r"key 'outcomes.days' is unknown. Known: query, delay_days, column"),
         (
