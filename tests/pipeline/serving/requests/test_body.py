@@ -1,5 +1,7 @@
 """pipeline/serving/requests/body.py: JSON as its standard has it; refusals over HTTP are in test_app.py."""
 
+from time import process_time
+
 import pytest
 
 from pipeline.serving.requests.body import Number, parse
@@ -25,3 +27,11 @@ def test_a_name_in_a_message_is_cut_and_has_no_control_character() -> None:
         parse(f'{{"{name}": 1, "{name}": 2}}'.encode())
     assert len(str(refused.value)) < 250
     assert "\x1b" not in str(refused.value)
+
+
+def test_a_key_that_comes_twice_among_many_is_named_at_once() -> None:
+    keys = "".join(f'"k{number}":1,' for number in range(6000))
+    began = process_time()
+    with pytest.raises(Refused, match="the key 'k5999' twice"):
+        parse(f'{{{keys}"k5999":2}}'.encode())
+    assert process_time() - began < 0.5
