@@ -106,7 +106,6 @@ def _too_large(limits: Limits) -> Refused:
         413,
         "body_limit",
         f"The body has more than {limits.body_bytes:,} bytes. Send fewer rows at a time.",
-        Connection="close",
     )
 
 
