@@ -1,6 +1,7 @@
 """What /metrics gives to Prometheus: counts, times and sizes; no entity, no value, no client's name."""
 
 import os
+from pathlib import Path
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -43,7 +44,17 @@ PROBLEMS = Gauge(
 def text() -> tuple[bytes, str]:
     """All of them, of every worker, in the format of Prometheus; and the type of that content."""
     registry = REGISTRY
-    if os.environ.get(METRICS):
+    if folder := os.environ.get(METRICS):
+        _forget_dead(Path(folder))
         registry = CollectorRegistry()
         multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     return generate_latest(registry), CONTENT_TYPE_LATEST
+
+
+def _forget_dead(folder: Path) -> None:
+    """Remove what holds of a process now, of those that have ended without a word: nothing waits there any more."""
+    for file in folder.glob("gauge_live*_*.db"):
+        try:
+            os.kill(int(file.stem.rpartition("_")[2]), 0)
+        except ProcessLookupError:
+            file.unlink(missing_ok=True)
