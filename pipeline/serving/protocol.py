@@ -11,9 +11,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 # So long a client may take for a request that nobody answers yet, and to take an answer up.
 SECONDS = 15.0
 HEAD_BYTES = 65_536
-_TOO_LARGE = (
-    b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
-)
+_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
 class Bounded(HttpToolsProtocol):
