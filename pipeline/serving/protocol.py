@@ -29,7 +29,8 @@ class Bounded(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait for nothing more."""
-        self._waiting, self._unread = _cancelled(self._waiting), _cancelled(self._unread)
+        self._stop_waiting()
+        self._stop_unread()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -65,7 +66,7 @@ class Bounded(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """All of it is there."""
         super().on_message_complete()
-        self._waiting = _cancelled(self._waiting)
+        self._stop_waiting()
 
     def pause_writing(self) -> None:
         """The client does not read: not for long."""
@@ -75,10 +76,10 @@ class Bounded(HttpToolsProtocol):
     def resume_writing(self) -> None:
         """It does again."""
         super().resume_writing()
-        self._unread = _cancelled(self._unread)
+        self._stop_unread()
 
     def _wait(self) -> None:
-        _cancelled(self._waiting)
+        self._stop_waiting()
         self._waiting = self.loop.call_later(SECONDS, self._late)
 
     def _late(self) -> None:
@@ -92,7 +93,12 @@ class Bounded(HttpToolsProtocol):
         """Whether a request is under way."""
         return bool(self.pipeline) or (self.cycle is not None and not self.cycle.response_complete)
 
+    def _stop_waiting(self) -> None:
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
 
-def _cancelled(timer: asyncio.TimerHandle | None) -> None:
-    if timer is not None:
-        timer.cancel()
+    def _stop_unread(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None

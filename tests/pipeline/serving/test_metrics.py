@@ -8,7 +8,11 @@ import pytest
 
 from pipeline.serving import metrics, process
 
-SET = "from pipeline.serving import metrics; metrics.WAITING.labels('job').set(8); metrics.ROWS.labels('job', 'scored').inc(5)"
+SET = """
+from pipeline.serving import metrics
+metrics.WAITING.labels("job").set(8)
+metrics.ROWS.labels("job", "scored").inc(5)
+"""
 
 
 def test_rows_that_waited_in_a_process_that_was_killed_wait_no_more(
