@@ -110,9 +110,8 @@ def promote(
         jobs=tuple(each.evidence for each in gathered if each.evidence),
     )
     path = record.path(home, wanted.name, wanted.alias, version)
-    path.parent.mkdir(exist_ok=True)
-    versions_file.replace(path, promotion.content())
-    return path, versions_file.point(home, wanted.name, wanted.alias, former, version)
+    proof = path, promotion.content()
+    return path, versions_file.point(home, wanted.name, wanted.alias, former, version, proof)
 
 
 def undo(home: Path, name: str, alias: str) -> tuple[Promotion, str]:

@@ -54,7 +54,9 @@ def only_writer(store: Path) -> Iterator[None]:
         os.close(folder)
 
 
-def point(home: Path, name: str, alias: str, former: int, version: int) -> str:
+def point(
+    home: Path, name: str, alias: str, former: int, version: int, proof: tuple[Path, bytes] | None = None
+) -> str:
     """Point an alias at another version, and change no other line; returns the change as a diff.
 
     Args:
@@ -63,6 +65,7 @@ def point(home: Path, name: str, alias: str, former: int, version: int) -> str:
         alias: an alias that there is.
         former: the version that it is known to name.
         version: the version that it is to name.
+        proof: a file that stands beside the line, written before it; not where the line is left as it is.
 
     Raises:
         ModelError: somebody has pointed it elsewhere meanwhile.
@@ -76,6 +79,9 @@ def point(home: Path, name: str, alias: str, former: int, version: int) -> str:
             )
         content = path.read_bytes()
         before = decoded(content)
+        if proof is not None:
+            proof[0].parent.mkdir(exist_ok=True)
+            replace(*proof)
         after = _set_line(before, "aliases", alias, str(version))
         mark = codecs.BOM_UTF8 if content.startswith(codecs.BOM_UTF8) else b""
         replace(path, mark + after.encode())

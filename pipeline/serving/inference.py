@@ -141,7 +141,8 @@ def _column(number: int, tensor: Any) -> tuple[str, list[Any]]:
         raise Refused(422, "no_tensor", f"inputs[{number}] is no tensor: name, shape, datatype and data.")
     if data and all(isinstance(each, list) and len(each) == 1 for each in data):
         data = [each[0] for each in data]
-    if [str(size) for size in shape] not in ([str(len(data))], [str(len(data)), "1"]):
+    sizes = ["" if isinstance(size, list | dict) else str(size) for size in shape]
+    if sizes not in ([str(len(data))], [str(len(data)), "1"]):
         raise Refused(
             422, "shape", f"inputs[{number}] has {len(data)} values, and its shape is to be [{len(data)}]."
         )

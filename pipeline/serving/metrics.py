@@ -1,6 +1,7 @@
 """What /metrics gives to Prometheus: counts, times and sizes; no entity, no value, no client's name."""
 
 import os
+from pathlib import Path
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -26,7 +27,7 @@ REQUESTS = Counter("scoring_api_requests", "Answers, by route and status.", ["ro
 TIMES = Histogram("scoring_api_seconds", "Seconds to an answer, by route.", ["route"], buckets=_SECONDS)
 ROWS = Counter("scoring_api_rows", "Rows that were scored or rejected, by job.", ["job", "answer"])
 VIOLATIONS = Counter(
-    "scoring_api_violations", "Values that broke a rule of the contract.", ["job", "column_name", "rule"]
+    "scoring_api_violations", "Values that broke a rule of the contract.", ["job", "rule"]
 )
 BATCH_ROWS = Histogram("scoring_api_batch_rows", "Rows of one call of the model.", ["job"], buckets=_ROWS)
 WAITING = Gauge(
@@ -43,7 +44,17 @@ PROBLEMS = Gauge(
 def text() -> tuple[bytes, str]:
     """All of them, of every worker, in the format of Prometheus; and the type of that content."""
     registry = REGISTRY
-    if os.environ.get(METRICS):
+    if folder := os.environ.get(METRICS):
+        _forget_dead(Path(folder))
         registry = CollectorRegistry()
         multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     return generate_latest(registry), CONTENT_TYPE_LATEST
+
+
+def _forget_dead(folder: Path) -> None:
+    """Remove what holds of a process now, of those that have ended without a word: nothing waits there any more."""
+    for file in folder.glob("gauge_live*_*.db"):
+        try:
+            os.kill(int(file.stem.rpartition("_")[2]), 0)
+        except ProcessLookupError:
+            file.unlink(missing_ok=True)

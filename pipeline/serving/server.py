@@ -21,6 +21,7 @@ _HUNG_SECONDS = 60
 # Of one process; a client beyond them gets 503 at once.
 _CONNECTIONS = 1000
 _FACTORY = "pipeline.serving.process:create"
+_PROTOCOL = "pipeline.serving.protocol:Bounded"
 
 
 @contextmanager
@@ -61,6 +62,8 @@ def run(listener: socket.socket, workers: int, jobs: Sequence[str]) -> None:
             _FACTORY,
             factory=True,
             workers=workers,
+            http=_PROTOCOL,
+            ws="none",
             log_config=None,
             access_log=False,
             server_header=False,

@@ -141,13 +141,9 @@ class Gatherer:
         """The answers to several requests, in this model's thread; where they cannot be had together, to each alone."""
         try:
             lines = scoring.score(self._model, scoring.together(batches), keep_values=keep_values)
-        except WorkerError as error:
+        except (WorkerError, MemoryError) as error:
+            # One that was killed, as where memory runs out, tells a MemoryError, and so does every call of it after.
             return self._after_end(error, batches, keep_values)
-        except MemoryError:
-            refusal = Refused(
-                503, "memory", "There is too little memory to score. Send fewer rows.", Retry_After="5"
-            )
-            return [refusal for _ in batches]
         except ScoringError as error:
             log.error("%s: the model cannot be used: %s", self._job, type(error).__name__)
             return [
@@ -162,7 +158,7 @@ class Gatherer:
         return answers
 
     def _after_end(
-        self, error: WorkerError, batches: list[pa.RecordBatch], keep_values: bool
+        self, error: WorkerError | MemoryError, batches: list[pa.RecordBatch], keep_values: bool
     ) -> list[list[Line] | Refused]:
         """The model's process has ended: it is started again, for each request alone, so that one alone is refused."""
         log.error(
@@ -173,13 +169,17 @@ class Gatherer:
             self._model = self._reopen()
         except (ScoringError, MemoryError, OSError) as failure:
             log.error("%s: the model cannot be opened again: %s", self._job, type(failure).__name__)
-            return [_ended() for _ in batches]
+            return [_ended(error) for _ in batches]
         if len(batches) == 1:
-            return [_ended()]
+            return [_ended(error)]
         return [self._score([batch], keep_values)[0] for batch in batches]
 
 
-def _ended() -> Refused:
+def _ended(error: Exception) -> Refused:
+    if isinstance(error, MemoryError):
+        return Refused(
+            503, "memory", "There is too little memory to score. Send fewer rows.", Retry_After="5"
+        )
     return Refused(
         503,
         "model_ended",

@@ -105,8 +105,9 @@ def day_of(value: Any) -> date | None:
             raise dates.DateError("it is no text")
         return dates.parse(value)
     except dates.DateError:
+        text = value if isinstance(value, str) else type(value).__name__  # as deep as it may be
         raise Refused(
-            422, "no_date", f"score_date = '{shown(str(value))}' is no date that can be scored: YYYY-MM-DD."
+            422, "no_date", f"score_date = '{shown(text)}' is no date that can be scored: YYYY-MM-DD."
         ) from None
 
 

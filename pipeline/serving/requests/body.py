@@ -106,7 +106,6 @@ def _too_large(limits: Limits) -> Refused:
         413,
         "body_limit",
         f"The body has more than {limits.body_bytes:,} bytes. Send fewer rows at a time.",
-        Connection="close",
     )
 
 
@@ -121,7 +120,10 @@ def _no_number(word: str) -> NoReturn:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise _no_json(f"an object has the key '{shown(twice)}' twice")
+        seen: set[str] = set()
+        # A key at a time: to count each among all takes hours for the keys of one body.
+        for name, _ in pairs:
+            if name in seen:
+                raise _no_json(f"an object has the key '{shown(name)}' twice")
+            seen.add(name)
     return made

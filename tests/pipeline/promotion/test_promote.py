@@ -1,5 +1,6 @@
 """pipeline/promotion/promote.py: a line moves on evidence, with its record, and goes back."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,11 @@ from pipeline.model import registry
 from pipeline.model.artifact import ModelError
 from pipeline.monitoring.first_run import record
 from pipeline.promotion.evidence import gather
-from pipeline.promotion.promote import planned, require_evidence
+from pipeline.promotion.promote import AliasChange, planned, require_evidence
+from pipeline.promotion.promote import promote as promote_to
 from pipeline.promotion.sentences import of
 from tests.pipeline.promotion.versions import DATES, day
+from tests.pipeline.serving.models.brittle import model
 from tests.pipeline.shop import Shop
 
 
@@ -119,8 +122,14 @@ def test_what_cannot_be_promoted_is_refused_before_anything_is_compared(publishe
     assert isinstance(promote(2, "--reason", "in haste")[1], ModelError)
 
 
-def test_an_alias_that_moved_meanwhile_is_left(published: Shop) -> None:
-    from pipeline.registration import versions_file
-
+def test_an_alias_that_moved_meanwhile_is_left_and_so_is_the_record_of_who_moved_it(published: Shop) -> None:
+    home = published.home.path
+    pinned, other = (registry.resolve(home, "shop", "", version) for version in (1, 2))
+    former = replace(pinned, manifest=pinned.manifest.model_copy(update={"version": 7}))
+    wanted = AliasChange("shop", "champion", former, model(None), other)
+    kept = record.path(home, "shop", "champion", 2)
+    kept.parent.mkdir(exist_ok=True)
+    kept.write_bytes(b"of who was first")
     with pytest.raises(ModelError, match="champion names 1, and 7 when this began"):
-        versions_file.point(published.home.path, "shop", "champion", 7, 2)
+        promote_to(home, wanted, (), by="eve", login="", reason="second")
+    assert kept.read_bytes() == b"of who was first"

@@ -1,6 +1,7 @@
 """A model that fails on some rows, in each way that a model can; in this process, or registered."""
 
 import os
+import signal
 from threading import Event
 
 import numpy as np
@@ -22,6 +23,8 @@ class Brittle(RegressorMixin, BaseEstimator):
         visits = frame["visits"].to_numpy(dtype=np.float64)
         if (visits == 1300).any():
             os._exit(7)
+        if (visits == 1400).any():
+            os.kill(os.getpid(), signal.SIGKILL)
         if (visits == 99).any():
             raise IndexError(f"visits beyond {visits.max()}")
         if len(visits) > 1 and (visits == 77).any():

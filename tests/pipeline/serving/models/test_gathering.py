@@ -71,9 +71,13 @@ def test_a_row_that_ends_the_models_process_harms_its_own_request_alone(home: Ho
     async def ask() -> list[object]:
         gathering = Gatherer("job", registry.load(pinned), lambda: registry.load(pinned), Limits())
         asked = [gathering.score(batch(visits), keep_values=True) for visits in (3, 1300, 99, 6)]
-        return await asyncio.gather(*asked, return_exceptions=True)
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        # As the system kills what takes too much memory: that one is told, and whoever comes next gets a score.
+        killed = gathering.score(batch(1400), keep_values=True)
+        answers += await asyncio.gather(killed, return_exceptions=True)
+        return [*answers, await gathering.score(batch(9), keep_values=True)]
 
-    good, poisoned, raising, other = asyncio.run(ask())
+    good, poisoned, raising, other, killed, after = asyncio.run(ask())
     assert isinstance(good, list)
     assert isinstance(other, list)
     assert isinstance(raising, list)
@@ -81,3 +85,6 @@ def test_a_row_that_ends_the_models_process_harms_its_own_request_alone(home: Ho
     assert raising[0]["rejected"][0]["value"].startswith("IndexError")
     assert isinstance(poisoned, Refused)
     assert (poisoned.status, poisoned.code) == (503, "model_ended")
+    assert isinstance(killed, Refused)
+    assert (killed.status, killed.code) == (503, "memory")
+    assert after == [{"score": 3.0, "label": None, "class_scores": None}]

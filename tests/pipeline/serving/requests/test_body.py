@@ -1,9 +1,14 @@
 """pipeline/serving/requests/body.py: JSON as its standard has it; refusals over HTTP are in test_app.py."""
 
+from time import process_time
+from typing import Any
+
 import pytest
 
+from pipeline.serving.inference import table
+from pipeline.serving.published.lookups import day_of
 from pipeline.serving.requests.body import Number, parse
-from pipeline.serving.requests.limits import Refused
+from pipeline.serving.requests.limits import Limits, Refused
 
 
 def test_numbers_stay_as_they_are_written() -> None:
@@ -25,3 +30,22 @@ def test_a_name_in_a_message_is_cut_and_has_no_control_character() -> None:
         parse(f'{{"{name}": 1, "{name}": 2}}'.encode())
     assert len(str(refused.value)) < 250
     assert "\x1b" not in str(refused.value)
+
+
+def test_a_key_that_comes_twice_among_many_is_named_at_once() -> None:
+    keys = "".join(f'"k{number}":1,' for number in range(6000))
+    began = process_time()
+    with pytest.raises(Refused, match="the key 'k5999' twice"):
+        parse(f'{{{keys}"k5999":2}}'.encode())
+    assert process_time() - began < 0.5
+
+
+def test_what_is_nested_as_deeply_as_a_parser_takes_is_refused_in_words() -> None:
+    nested: list[Any] = []
+    for _ in range(5000):
+        nested = [nested]
+    with pytest.raises(Refused, match="score_date = 'list' is no date"):
+        day_of(nested)
+    tensor = {"name": "x", "datatype": "FP64", "shape": [nested], "data": [1]}
+    with pytest.raises(Refused, match=r"its shape is to be \[1\]"):
+        table({"inputs": [tensor]}, Limits())
