@@ -26,9 +26,7 @@ _ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
 REQUESTS = Counter("scoring_api_requests", "Answers, by route and status.", ["route", "status"])
 TIMES = Histogram("scoring_api_seconds", "Seconds to an answer, by route.", ["route"], buckets=_SECONDS)
 ROWS = Counter("scoring_api_rows", "Rows that were scored or rejected, by job.", ["job", "answer"])
-VIOLATIONS = Counter(
-    "scoring_api_violations", "Values that broke a rule of the contract.", ["job", "rule"]
-)
+VIOLATIONS = Counter("scoring_api_violations", "Values that broke a rule of the contract.", ["job", "rule"])
 BATCH_ROWS = Histogram("scoring_api_batch_rows", "Rows of one call of the model.", ["job"], buckets=_ROWS)
 WAITING = Gauge(
     "scoring_api_waiting_rows", "Rows that wait for the model.", ["job"], multiprocess_mode="livesum"
