@@ -40,7 +40,7 @@ def enter(database_url: str, draft: Draft, trained_by: str) -> int:
 
 def listed(database_url: str, job: str | None = None, limit: int = 50) -> list[Candidate]:
     """The newest candidates first, of one job or of every one."""
-    return _read(database_url, "listed", {"job": job, "limit": limit})
+    return _read(database_url, _SQL["listed"], {"job": job, "limit": limit})
 
 
 def latest(database_url: str, job: str) -> Candidate | None:
@@ -54,7 +54,7 @@ def find(database_url: str, job: str, number: int) -> Candidate:
     Raises:
         CandidateError: there is none.
     """
-    known = _read(database_url, "named", {"job": job, "number": number})
+    known = _read(database_url, _SQL["named"], {"job": job, "number": number})
     if not known:
         raise CandidateError(
             f"{job} has no candidate {number}. `scoring candidates {job}` lists those that it has."
@@ -69,9 +69,9 @@ def note_adoption(database_url: str, candidate: Candidate, version: int) -> None
         connection.execute(sa.text(_SQL["adopted"]), values)
 
 
-def _read(database_url: str, query: str, values: Mapping[str, Any]) -> list[Candidate]:
+def _read(database_url: str, statement: str, values: Mapping[str, Any]) -> list[Candidate]:
     with _refusals(), engine(database_url).connect() as connection:
-        rows = connection.execute(sa.text(_SQL[query]), values).mappings()
+        rows = connection.execute(sa.text(statement), values).mappings()
         return [Candidate.model_validate(dict(row)) for row in rows]
 
 

@@ -143,6 +143,7 @@ def test_the_roles_have_the_rights_of_their_names_only(other: Embedded) -> None:
     no_login = "SELECT rolname FROM pg_roles WHERE NOT rolcanlogin AND rolname LIKE 'scoring%' ORDER BY 1"
     groups = [
         "scoring_analyst",
+        "scoring_api",
         "scoring_approver",
         "scoring_janitor",
         "scoring_job_analyst",
