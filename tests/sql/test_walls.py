@@ -392,6 +392,16 @@ def measured(shop: Shop, other: Shop) -> Home:
             "WHERE job = :job", job=run,
         )  # fmt: skip
         shop.home.sql(
+            "SELECT scoring.add_online(:job, current_date, repeat('a', 64), ARRAY['visits'], ARRAY[0], ARRAY['few'], "
+            "ARRAY[CAST(1 AS bigint)], ARRAY['visits'], ARRAY['null'], ARRAY[CAST(1 AS bigint)])", job=run,
+        )  # fmt: skip
+        shop.home.sql(
+            "INSERT INTO scoring.parity_certificates (run_id, model_name, model_version, model_sha256, code_version, "
+            "pipeline_version, rows_scored, rows_rejected, differences, published_sha256, served_sha256) "
+            "SELECT run_id, 'shop', 1, repeat('a', 64), 'code', '0.1.0', 90, 0, 0, repeat('b', 64), repeat('b', 64) "
+            "FROM scoring.current_runs WHERE job = :job", job=run,
+        )  # fmt: skip
+        shop.home.sql(
             "UPDATE scoring.scoring_runs SET findings = "
             """CAST('[{"check": "volume", "action": "warn", "message": "few"}]' AS jsonb) """
             "WHERE job = :job AND status = 'held'", job=run,
