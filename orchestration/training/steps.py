@@ -45,9 +45,9 @@ def extract(job: Job, context: Mapping[str, Any], days: int) -> Json:
 
     with outcome(), tempfile.TemporaryDirectory(prefix="training-") as folder:
         require_known(context, "score_date")
-        path, found = Path(folder) / "rows.parquet", workspace_of(job, warehouse=True)
-        read = rows.read(found, job, score_date(job, context, days), path)
-        handover.put(found.store, job.name, context["dag_run"].run_id, path)
+        path, place = Path(folder) / "rows.parquet", workspace_of(job, warehouse=True)
+        read = rows.read(place, job, score_date(job, context, days), path)
+        handover.put(place.store, job.name, context["dag_run"].run_id, path)
         for note in read.notes:
             log.warning("%s", note)
         return read.json_value()
@@ -84,11 +84,11 @@ def register(job: Job, context: Mapping[str, Any], draft: Json) -> int:
     from pipeline.runs import code_version
 
     with outcome():
-        found, trigger = workspace_of(job), context["dag_run"].run_id
+        place, trigger = workspace_of(job), context["dag_run"].run_id
         try:
-            number = ledger.enter(found.predictions, code_version.read(Draft, draft), trigger)
+            number = ledger.enter(place.predictions, code_version.read(Draft, draft), trigger)
         finally:
-            handover.remove(found.store, job.name, trigger)
+            handover.remove(place.store, job.name, trigger)
     log.info(
         "%s: candidate %s; to review it as a version: scoring adopt %s %s", job.name, number, job.name, number
     )

@@ -4,6 +4,7 @@ import json
 import re
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -12,6 +13,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
+from pipeline.errors import UsageError
 from pipeline.plain_text import visible
 
 # How a command ends, other than with 0.
@@ -122,6 +124,21 @@ def print_table(rows: list[dict[str, Any]]) -> None:
             highlight=False,
             soft_wrap=not out.is_terminal,  # a program gets whole lines
         )
+
+
+def write_file(path: Path, text: str) -> None:
+    """Write what a command makes into the file of its option `--out`, and print that.
+
+    Raises:
+        UsageError: the file cannot be written.
+    """
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(
+            f"{path} cannot be written: {error.strerror}. Name another file: --out FILE."
+        ) from None
+    out.print(f"wrote {path}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _short(value: Any) -> str:

@@ -12,10 +12,9 @@ from typing import Annotated
 import typer
 
 from pipeline.cli import context
-from pipeline.cli.console import FAILED, AsJson, out, print_json, print_table
+from pipeline.cli.console import FAILED, AsJson, out, print_json, print_table, write_file
 from pipeline.config import workspace
 from pipeline.config.fields import LAST_RUN
-from pipeline.errors import UsageError
 from pipeline.integrations import dependencies
 from pipeline.integrations.outbox import newest
 from pipeline.punctuality import heartbeat
@@ -78,13 +77,7 @@ def report(
 
     path = target or Path(f"report-{run_id}.html")
     page = write_report(context.connection("predictions"), workspace.home(), run_id)
-    try:
-        path.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(
-            f"{path} cannot be written: {error.strerror}. Name another file: --out FILE."
-        ) from None
-    out.print(f"wrote {path}", markup=False, highlight=False, soft_wrap=True)
+    write_file(path, page)
 
 
 def alerts(

@@ -49,8 +49,8 @@ class Worker:
         self._finalizer = weakref.finalize(self, _end, id(self), [self._session, *channels])
         self._fork(order, [theirs for _, theirs in pairs], content)
         channels[0].settimeout(messages.patience())
-        said = self._receive(channels[0], lambda header, _: messages.held(header), 0)
-        self.held: Mapping[str, bool] = {protections.HIDDEN: hidden, **said}
+        held = self._receive(channels[0], lambda header, _: messages.held(header), 0)
+        self.held: Mapping[str, bool] = {protections.HIDDEN: hidden, **held}
         for channel in channels:
             self._free.put(channel)
 

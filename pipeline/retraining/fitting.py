@@ -74,8 +74,8 @@ def fit(settings: Mapping[str, Any], file: BinaryIO) -> dict[str, bytes]:
     table = pa.table({str(place): column for place, column in enumerate(np.atleast_2d(values.T))})
     scores = io.BytesIO()
     pq.write_table(table, scores)
-    said = {CODE: b"1" if carried else b"", SCORES: scores.getvalue()}
-    return {**files, **said, MANIFEST: manifest.model_dump_json().encode()}
+    beside = {CODE: b"1" if carried else b"", SCORES: scores.getvalue()}
+    return {**files, **beside, MANIFEST: manifest.model_dump_json().encode()}
 
 
 def _read(file: BinaryIO, settings: Mapping[str, Any]) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -74,13 +74,13 @@ def load(function: str, folder: Path) -> Train:
         raise RetrainingError(
             f"{path}: another module is called {stem!r}, and was imported instead. Rename the file."
         )
-    found = getattr(module, name, None)
-    if not callable(found):
+    trainer = getattr(module, name, None)
+    if not callable(trainer):
         raise RetrainingError(f"{path} has no function {name!r}. Correct training.function in the job file.")
 
     def train(rows: pd.DataFrame) -> Any:
         try:
-            return found(rows)
+            return trainer(rows)
         except MemoryError:
             raise
         except Exception as error:

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 import typer
 
 from pipeline.cli import context
-from pipeline.cli.console import out, progress_bar
+from pipeline.cli.console import out, progress_bar, write_file
 from pipeline.cli.score import By
 from pipeline.config import dates, fields, workspace
 from pipeline.config.job import Job
@@ -83,13 +83,7 @@ def card(
     if target is None:
         out.print(text, markup=False, highlight=False, soft_wrap=True, end="")
         return
-    try:
-        target.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(
-            f"{target} cannot be written: {error.strerror}. Name another file: --out FILE."
-        ) from None
-    out.print(f"wrote {target}", markup=False, highlight=False, soft_wrap=True)
+    write_file(target, text)
 
 
 def _promote(

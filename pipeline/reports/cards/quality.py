@@ -69,13 +69,13 @@ def read(database_url: str, model: str, version: int) -> list[Job]:
         runs = connection.execute(sa.text(_SQL["runs"]), values).all()
         numbers = {"runs": [run.run_id for run in runs]}
         quality = connection.execute(sa.text(_SQL["quality"]), numbers).all()
-        found = connection.execute(sa.text(_SQL["findings"]), numbers).all()
+        findings = connection.execute(sa.text(_SQL["findings"]), numbers).all()
     return [
         _job(
             name,
             [run.score_date for run in runs if run.job == name],
             [row for row in quality if row.job == name],
-            {row.check_name: row.runs for row in found if row.job == name},
+            {row.check_name: row.runs for row in findings if row.job == name},
         )
         for name in dict.fromkeys(run.job for run in runs)
     ]

@@ -199,9 +199,9 @@ class TestPolicies:
         assert policy["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
 
     def test_a_models_task_reaches_the_store_and_no_database(self) -> None:
-        dns, told = "kube-system+kube-dns:53,53", "api-server:8080"
+        dns, server = "kube-system+kube-dns:53,53", "api-server:8080"
         model = self.reached({"component": "worker", "scoring-queue": "model"})
-        assert model == {dns, told, f"{self.STORE}:443"}
+        assert model == {dns, server, f"{self.STORE}:443"}
 
     def test_tasks_that_hold_a_connection_reach_databases(self) -> None:
         for queue in set(QUEUES) - {"model"}:
@@ -261,13 +261,13 @@ class TestProcesses:
     def environment(name: str, addresses: Mapping[str, str], folder: Path) -> dict[str, str]:
         pod = pod_of(name)
         container = pod.spec["containers"][0]
-        said = {each["name"]: each["value"] for each in container["env"] if "value" in each}
+        variables = {each["name"]: each["value"] for each in container["env"] if "value" in each}
         # This machine's Postgres speaks no TLS.
-        said |= {"PGSSLMODE": "disable"}
+        variables |= {"PGSSLMODE": "disable"}
         for source in container.get("envFrom", ()):
-            said |= {key: addresses[key] for key in secret_keys(source["secretRef"]["name"])}
+            variables |= {key: addresses[key] for key in secret_keys(source["secretRef"]["name"])}
         image = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "PYTHONPATH": str(ROOT)}
-        return said | image | {"SCORING_HOME": str(ROOT), "AIRFLOW_HOME": str(folder)}
+        return variables | image | {"SCORING_HOME": str(ROOT), "AIRFLOW_HOME": str(folder)}
 
     def test_migrations_end_well_and_again(self, home: Home, tmp_path: Path) -> None:
         owner = os.environ["AIRFLOW_CONN_PREDICTIONS_OWNER"]
