@@ -1,6 +1,7 @@
 """pipeline/serving/published/connections.py: a database that is gone, comes back, or is asked too much."""
 
 import asyncio
+import time
 from time import monotonic
 
 import pytest
@@ -14,6 +15,19 @@ ENDED = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE applicatio
 IDLE = "SELECT state, xact_start FROM pg_stat_activity WHERE application_name = 'scoring serve'"
 
 
+async def until_asked_again(connections: Connections) -> None:
+    """Wait until the database is asked once more after it has refused."""
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            await connections.rows("SELECT 1 AS one", {})
+        except Refused:
+            assert time.monotonic() < deadline, "the database is not asked again"
+            await asyncio.sleep(0.05)
+        else:
+            return
+
+
 def test_sessions_are_few_read_only_and_replaced_where_the_server_has_ended_them(home: Home) -> None:
     async def ask() -> None:
         connections = Connections(home.server.connections["predictions_api"], Limits())
@@ -23,7 +37,7 @@ def test_sessions_are_few_read_only_and_replaced_where_the_server_has_ended_them
         assert home.sql(IDLE, "postgres") == [{"state": "idle", "xact_start": None}] * MOST
         with pytest.raises(Refused):
             await connections.rows("CREATE TEMPORARY TABLE mine ()", {})
-        await asyncio.sleep(1.1)  # it is asked again only then
+        await until_asked_again(connections)
         home.sql(ENDED, "postgres")
         assert (await connections.rows("SELECT 1 AS one", {})) == [{"one": 1}]
         await connections.close()
