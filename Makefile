@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help .venv demo up down psql serve test test-quick chaos bench bench-contract bench-drift bench-peers bench-quality lint docs \
+.PHONY: help .venv demo up down psql serve test test-quick chaos bench bench-contract bench-drift bench-peers bench-quality bench-reasons lint docs \
   lock pins sbom wheel
 
 PY := .venv/bin/python
@@ -49,6 +49,9 @@ bench-drift: $(STAMP) ## nights called unusual without cause, and faults found (
 
 bench-quality: $(STAMP) ## quality alarms without cause, scores x1.5 found, and estimates that hold
 	@$(PY) -m benchmarks.quality
+
+bench-reasons: $(STAMP) ## seconds and exactness of reasons, beside enumeration and shap (ARGS=--no-shap)
+	@$(PY) -m benchmarks.reasons $(ARGS)
 
 bench-peers: $(STAMP) ## the same night with Polars, Spark and Ray (ROWS=1000000)
 	@$(PY) -m benchmarks.peers $(if $(ROWS),--rows $(ROWS))

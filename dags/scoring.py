@@ -25,6 +25,7 @@ from orchestration.context import end_of, form
 from orchestration.decide import Decide
 from orchestration.kubernetes import pods
 from orchestration.publish import DECIDE, Publish
+from orchestration.reasons import wiring as reasons
 from orchestration.steps import Json
 from pipeline.config import loader
 from pipeline.config.job import Job
@@ -56,7 +57,8 @@ def build(job: Job) -> DAG:
         doc_md=PAGE.format(
             job=job,
             first="ready → " if job.ready else "",
-            last=", and after it begin_challenge → challenge → end_challenge" if job.challenger else "",
+            last=(", and after it begin_challenge → challenge → end_challenge" if job.challenger else "")
+            + (", and after it begin_reasons → explain (one per part) → end_reasons" if job.reasons else ""),
         ),
         schedule=schedule_of(job),
         start_date=datetime.combine(job.start_date, datetime.min.time(), job.zone),
@@ -73,6 +75,8 @@ def build(job: Job) -> DAG:
         [*seen, *scored, published] >> note(job)
         if job.challenger:
             wiring.challenge(job, job.challenger, run=scored[0], published=published)
+        if job.reasons:
+            reasons.explain(job, job.reasons, run=scored[0], published=published)
         if job.fallback != "none":
             [*seen, *scored, published, decided] >> serve_fallback(job)
     pods.place(dag, job)

@@ -16,6 +16,7 @@ import typer
 from pipeline.cli import analysts, evaluate, inspect, maintenance, new, recovery, runs, score, setup
 from pipeline.cli.console import FAILED, HELD, USAGE, Command, Commands, err, fail
 from pipeline.cli.models import versions
+from pipeline.cli.reasons import commands as why
 from pipeline.cli.retraining import commands as retraining
 from pipeline.cli.serving import parity, serve, tokens
 from pipeline.databases import postgres_errors
@@ -59,6 +60,8 @@ for command in (
     inspect.diff,
     inspect.reproduce,
     inspect.verify,
+    why.explain,
+    why.reasons,
     score.approve,
     score.reject,
     score.rollback,

@@ -7,6 +7,7 @@ import typer
 
 from pipeline.cli import context
 from pipeline.cli.console import FAILED, AsJson, err, out, print_json, print_table, progress_bar
+from pipeline.cli.reasons import commands
 from pipeline.cli.runs import RunId
 from pipeline.config.fields import LAST_RUN
 from pipeline.errors import UsageError
@@ -132,6 +133,8 @@ def _explain(run_id: int, entity: str, against: int | None, as_json: bool) -> No
         if other:
             _say(f"\nagainst run {against}: {_outcome_text(other)} there, {_outcome_text(provenance)} here")
             print_table([asdict(change) for change in moved] or [{"what": "nothing changed"}])
+    if provenance.kept and not as_json:
+        commands.show_kept(workspace, run_id, entity)
     if provenance.equal is False or (provenance.kept and provenance.equal is None):
         raise typer.Exit(FAILED)
 

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 import typer
 
 from pipeline.cli.console import FAILED, HELD, err, print_table, progress_bar
+from pipeline.cli.reasons import commands
 from pipeline.config.job import Job
 from pipeline.config.workspace import Workspace
 from pipeline.errors import NothingToDo, ScoringError, named
@@ -41,6 +42,7 @@ def score(
     def work(day: date) -> dict[str, object]:
         done = score_date(workspace, job, day, look(workspace, job, day, request))
         challenge(workspace, job, done.run_id)
+        commands.after(workspace, job, done.run_id)
         return figures(day)
 
     skip = {day: f"run {run_id} is published" for day, run_id in there.items()}

@@ -12,6 +12,7 @@ from pipeline.cli import context, ranges
 from pipeline.cli.console import FAILED, err, fail, out, progress_bar
 from pipeline.cli.context import JobName
 from pipeline.cli.inspect import print_diff
+from pipeline.cli.reasons import commands
 from pipeline.cli.runs import RunId
 from pipeline.config import dates, workspace
 from pipeline.config.fields import LAST_RUN, LAST_VERSION
@@ -92,6 +93,7 @@ def _score_one(job: Job, day: date, request: RunRequest) -> None:
         soft_wrap=True,
     )
     ranges.challenge(workspace, job, done.run_id)
+    commands.after(workspace, job, done.run_id)
 
 
 def approve(run_id: RunId, by: By, reason: Reason) -> None:

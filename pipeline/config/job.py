@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, Field, field_validator
 from pydantic import ValidationInfo as Info
 
+from pipeline.config.aside.reasons_section import ReasonsSection
 from pipeline.config.challenger_section import ChallengerSection
 from pipeline.config.contract_section import ContractSection
 from pipeline.config.fields import (
@@ -124,6 +125,7 @@ class Job(Section):
     resources: ResourcesSection = ResourcesSection()
     challenger: ChallengerSection | None = None
     training: TrainingSection | None = None
+    reasons: ReasonsSection | None = None
     sha256: str = Field(description="digest of the job file, kept with every run")
 
     @field_validator("end_date")

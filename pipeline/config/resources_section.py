@@ -43,6 +43,9 @@ class ResourcesSection(Section):
     challenge: StageResources = Field(
         default=StageResources(), description="of the task that scores one part with the challenger"
     )
+    explain: StageResources = Field(
+        default=StageResources(), description="of the task that finds the reasons of one part's scores"
+    )
     measure: StageResources = Field(
         default=StageResources(), description="of the task that joins the scores with their outcomes"
     )

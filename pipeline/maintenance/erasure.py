@@ -90,6 +90,7 @@ def erase(
             "by": by,
             "reason": reason,
         }
+        session.execute(sa.text(_SQL["reasons"]), values)
         done = session.execute(sa.text(_SQL["erase"]), values).one()
         erasures.keep_erasure(session, store, job, done.erasure)
     return Receipt(

@@ -31,6 +31,7 @@ _LISTS = {
 _YOUNGEST = "SELECT max(run_id) FROM scoring.scoring_runs"
 _EXPIRE = "SELECT scoring.expire(:run_id)"
 _EXPIRE_METRICS = "SELECT scoring.expire_metrics(:run_id)"
+_EXPIRE_REASONS = "SELECT scoring.expire_reasons(:run_id)"
 _EXPIRE_PARTS = "SELECT scoring.expire_parts(:run_id)"
 _FIND = "SELECT first_block, last_block FROM scoring.find_rows(:run_id, :what)"
 _DELETE = "SELECT scoring.delete_rows(:run_id, :what, :first, :until)"
@@ -134,6 +135,8 @@ def _throw_away(
                 postponed.append(_in_work(item))
             yield replace(item, rows=rows)
         for item in _expire(session, job, postponed):
+            while janitor.call(session, _EXPIRE_REASONS, run_id=item.run_id):
+                pass
             yield replace(item, rows=_delete(session, item))
         for item in _list(session, job, REJECTED):
             folders.discard(store, RunRef(job, item.score_date, item.run_id).rejected)

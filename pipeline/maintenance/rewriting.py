@@ -62,7 +62,12 @@ def archived_files(session: sa.Connection, job: str) -> Iterator[ArchivedFile]:
     """The files that the store keeps of a job's runs."""
     for line in session.execute(sa.text(_SQL["parts"]), {"job": job}).all():
         ref = RunRef(job, line.score_date, line.run_id)
-        beside = (ref.profile(line.part), ref.rejected_in(line.part))
+        beside = (
+            ref.profile(line.part),
+            ref.rejected_in(line.part),
+            ref.reasons(line.part),
+            ref.contributions(line.part),
+        )
         files_of = {"input": ref.input(line.part), "scored": ref.scored(line.part)}
         if line.has_challenger:
             files_of[CHALLENGER] = ref.challenger(line.part)

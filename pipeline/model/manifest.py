@@ -50,6 +50,8 @@ class Manifest(BaseModel):
         environment: version of every distribution that the artefact needs, and of those that these require.
         lock_sha256: digest of requirements.lock, of which the same environment is made; None where there is no lock.
         code: SHA-256 of each file of the version's own modules, by its path below code/.
+        background: rows of the reference with which reasons of scores begin, in the order of their scores; none of a
+            version from before there were reasons.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
@@ -84,6 +86,7 @@ class Manifest(BaseModel):
     environment: dict[str, str] = {}
     lock_sha256: str | None = None
     code: dict[str, str] = {}
+    background: tuple[dict[str, Any], ...] = ()
 
     @property
     def label(self) -> str:

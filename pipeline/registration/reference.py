@@ -10,8 +10,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.attribution import background
 from pipeline.contract.contract import Column, Contract, ContractError
 from pipeline.errors import UsageError
+from pipeline.model.loaded_model import Model
+from pipeline.model.manifest import Manifest
 
 GOLDEN_ROWS = 8
 
@@ -65,10 +68,22 @@ def window(rows: pd.DataFrame, column: str | None) -> tuple[date, date] | None:
 
 def golden_rows(rows: pd.DataFrame, contract: Contract) -> tuple[dict[str, Any], ...]:
     """A few rows spread over the reference, with the model's columns, as JSON keeps them."""
-    chosen = rows.iloc[np.unique(np.linspace(0, len(rows) - 1, GOLDEN_ROWS).astype(int))]
+    return _as_json(rows.iloc[np.unique(np.linspace(0, len(rows) - 1, GOLDEN_ROWS).astype(int))], contract)
+
+
+def with_background(model: Model, rows: pd.DataFrame) -> Manifest:
+    """A model's manifest, with the rows of its reference with which reasons of its scores begin."""
+    contract = model.manifest.contract
+    scores = model.score(rows[[column.name for column in contract.columns]]).score
+    chosen = rows.iloc[background.places(scores)]
+    return model.manifest.model_copy(update={"background": _as_json(chosen, contract)})
+
+
+def _as_json(rows: pd.DataFrame, contract: Contract) -> tuple[dict[str, Any], ...]:
+    """Rows with the model's columns, as JSON keeps them."""
     return tuple(
-        {column.name: _json(chosen[column.name].iloc[place], column) for column in contract.columns}
-        for place in range(len(chosen))
+        {column.name: _json(rows[column.name].iloc[place], column) for column in contract.columns}
+        for place in range(len(rows))
     )
 
 

@@ -137,6 +137,7 @@ def prepare(registration: Registration, own: Collection[str]) -> tuple[Manifest,
     whole = rows if nights is None else reference.read_rows(source.read(nights), nights)
     manifest = _manifest(registration, files, requirements, estimator, rows, whole)
     manifest = probe(Model(manifest, estimator), rows, registration.artefact)
+    manifest = reference.with_background(Model(manifest, estimator), rows)
     columns = (registration.night_column, registration.score_column)
     profiles = references.build(whole, manifest, *columns, registration.slices)
     profile = replace(profiles, losses=day_losses(whole, rows, manifest, *columns)).content()

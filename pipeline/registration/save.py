@@ -110,7 +110,7 @@ def _pretty(manifest: Manifest) -> str:
     values = {**manifest.model_dump(mode="json"), "columns": [asdict(column) for column in manifest.columns]}
     lines = []
     for key, value in values.items():
-        if key in ("columns", "golden_rows", "golden_scores") and value:
+        if key in ("columns", "golden_rows", "golden_scores", "background") and value:
             items = ",\n    ".join(json.dumps(item, ensure_ascii=False) for item in value)
             lines.append(f'  "{key}": [\n    {items}\n  ]')
         else:

@@ -13,6 +13,8 @@ from pipeline.databases.postgres import engine
 from pipeline.errors import UsageError
 from pipeline.reports.alarms import Promise
 from pipeline.reports.days import DaySummary, remembering
+from pipeline.reports.sections import reasons
+from pipeline.reports.sections.reasons import Reasons
 from pipeline.runs import history
 
 # What a page looks back on. Weeks, so that a weekday stands beside its like.
@@ -61,6 +63,7 @@ class Record:
         late: how its source differed when it was last read again; None where it was not.
         challenger: what its challenger made of the same rows; None where it had none.
         online: what the API was asked on its score date, and its model answered.
+        reasons: what its columns carry, and why the highest scores are what they are.
     """
 
     run: Row
@@ -78,6 +81,7 @@ class Record:
     late: Row | None
     challenger: Row | None = None
     online: Online = Online()
+    reasons: Reasons = field(default_factory=Reasons)
 
 
 def record(database_url: str, run_id: int) -> Record:
@@ -113,6 +117,7 @@ def record(database_url: str, run_id: int) -> Record:
             late=dict(late) if late else None,
             challenger=dict(beside) if beside else None,
             online=_online(connection, dict(run)),
+            reasons=reasons.read(connection, dict(run)),
         )
 
 

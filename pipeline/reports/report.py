@@ -35,11 +35,13 @@ class Feature:
         name: as the query calls it.
         values: its figures, as `feature_metrics` has them.
         picture: its histogram, where the run kept one.
+        share: what it carries of the scores; None where the run was not explained, or it moves with others.
     """
 
     name: str
     values: Mapping[str, float]
     picture: Markup | None
+    share: float | None = None
 
     @property
     def is_quiet(self) -> bool:
@@ -91,6 +93,7 @@ def report(predictions: str, home: Path, run_id: int, links: Links | None = None
         challenger=challenger.section(record.challenger),
         online=online.section(record, reference),
         late=record.late,
+        reasons=record.reasons,
         quality=quality_messages.sentence(record.outcomes),
         histories=_histories(record),
         card=card(home, record.run["model_name"], record.run["model_version"])
@@ -123,14 +126,21 @@ def _drawn(
 
 
 def _features(record: Record, reference: Reference | None) -> list[Feature]:
-    """The features, the most unusual first."""
-    ordered = sorted(
-        record.features.items(),
-        key=lambda item: (-max(item[1].get(name, 0) for name in _LOOKS), item[0]),
-    )
+    """The features, the most unusual first; of those beyond the limit the ones first that carry more of the scores."""
+    shares = record.reasons.shares
+
+    def place_of(item: tuple[str, Mapping[str, float]]) -> tuple[bool, float, str]:
+        unusualness = max(item[1].get(name, 0) for name in _LOOKS)
+        weight = shares.get(item[0], 0.0) if shares and unusualness > 1 else 1.0
+        return unusualness <= 1, -unusualness * weight, item[0]
+
+    ordered = sorted(record.features.items(), key=place_of)
     return [
         Feature(
-            name, values, _drawn(record.profiles, reference, name, name) if place < MOST_PICTURES else None
+            name,
+            values,
+            _drawn(record.profiles, reference, name, name) if place < MOST_PICTURES else None,
+            shares.get(name),
         )
         for place, (name, values) in enumerate(ordered)
     ]

@@ -38,6 +38,7 @@ DECISIVE = (
 # The others: what notifies, shows, measures, keeps and removes.
 INDIFFERENT = (
     "__main__",
+    "attribution",
     "candidates",
     "challenger",
     "cli",
@@ -56,6 +57,7 @@ INDIFFERENT = (
     "promotion",
     "provisioning",
     "punctuality",
+    "reasons",
     "recovery",
     "registration",
     "reports",

@@ -69,6 +69,14 @@ class RunRef:
         """Where a challenger's scores of a part are, which nobody is shown."""
         return f"{self.folder}/challenger-{part:05d}.parquet"
 
+    def reasons(self, part: int) -> str:
+        """Where the reasons of a part's scores are until the database has them."""
+        return f"{self.folder}/reasons-{part:05d}.parquet"
+
+    def contributions(self, part: int) -> str:
+        """Where the sums of a part's contributions are until the database has them."""
+        return f"{self.folder}/contributions-{part:05d}.parquet"
+
     def profile(self, part: int) -> str:
         """Where the profile of a part's rows and scores is."""
         return f"{self.folder}/profile-{part:05d}.parquet"

@@ -25,12 +25,14 @@ from pipeline.model import content, registry
 from pipeline.model.loaded_model import Model, RemoteModel
 from pipeline.monitoring import references
 from pipeline.monitoring.sliced import look
+from pipeline.reasons import forecast
 from pipeline.tasks.rehearsal import CheckError, rehearse
 from pipeline.training.reference_check import reread
 
 _SQL = statements.load("tasks/preflight")
 _FAILURES = (ScoringError, sa.exc.SQLAlchemyError, OSError, adbc.Error)
 
+_MADE = "SELECT to_regclass('scoring.scoring_runs') IS NOT NULL"
 _RETENTION = "SELECT EXISTS (SELECT FROM scoring.retention WHERE job = :job)"
 
 
@@ -91,6 +93,8 @@ def _of_model(
     yield _find("reference", lambda: _reference(job, workspace))
     if job.slices:
         yield _find("slices", lambda: _slices(job, workspace, model))
+    if job.reasons:
+        yield _find("reasons", lambda: forecast.describe(workspace, job, model))
     if job.outcomes:
         yield _find("outcomes", lambda: outcomes.rehearse(workspace, job, score_date, model.manifest))
 
@@ -103,9 +107,8 @@ def _find(what: str, step: Callable[[], str]) -> CheckResult:
 
 
 def _failed(what: str, error: Exception) -> CheckResult:
-    return CheckResult(
-        what, False, " ".join(f"{named(error, str(error))} {postgres_errors.remedy(error)}".split())
-    )
+    text = f"{named(error, str(error))} {postgres_errors.remedy(error)}"
+    return CheckResult(what, False, " ".join(text.split()))
 
 
 def _ready(workspace: Workspace, job: Job, ready: ReadySection, score_date: date) -> str:
@@ -183,9 +186,7 @@ def _slices(job: Job, workspace: Workspace, model: Model) -> str:
 
 def _rights(workspace: Workspace, job: Job) -> str:
     with postgres.engine(workspace.predictions).connect() as connection:
-        if not connection.execute(
-            sa.text("SELECT to_regclass('scoring.scoring_runs') IS NOT NULL")
-        ).scalar_one():
+        if not connection.execute(sa.text(_MADE)).scalar_one():
             raise CheckError("it has no schema `scoring`. Run: scoring migrate")
         lacking = connection.execute(sa.text(_SQL["lacking"])).scalar_one()
         if lacking:

@@ -26,7 +26,7 @@ READ = {
     "predictions", "latest_predictions", "past_predictions", "rejections", "findings", "drift_history", "model_quality",
     "my_jobs", "scoring_runs", "run_parts", "current_runs", "publications", "run_metrics", "feature_metrics",
     "profiles", "outcome_metrics", "model_classes", "class_probabilities", "punctuality", "late_data",
-    "challenger_quality",
+    "challenger_quality", "prediction_reasons", "column_contributions",
     "parity_certificates", "online_profiles", "online_rejections",
 }  # fmt: skip
 # All that ANALYZE keeps of what analysts' queries read. EXPLAIN shows it, of rows that they may not see as well.

@@ -188,6 +188,8 @@ def test_no_open_transaction_of_the_janitor_locks_a_reader_out(home: Home) -> No
         f"scoring.settle_rewrite({run}, 0, '{'a' * 64}')",
         f"scoring.plan_challenge_rewrite({run}, 0, '{'a' * 64}')",
         f"scoring.settle_challenge_rewrite({run}, 0, '{'a' * 64}')",
+        f"scoring.erase_reasons('{shop.job}', 'customer-00001', ARRAY[{run}])",
+        f"scoring.expire_reasons({run})",
         f"scoring.erase('{shop.job}', 'customer-00001', ARRAY[{run}], '{{}}', '{{}}', '{{}}', 'me', 'mine')",
     ]
     callable_ = """

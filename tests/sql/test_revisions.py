@@ -37,6 +37,11 @@ DROP FUNCTION scoring.begin_challenge, scoring.end_challenge, scoring.fail_chall
     scoring.enter_challenge_result, scoring.enter_challenge_verdicts, scoring.plan_challenge_rewrite,
     scoring.settle_challenge_rewrite, scoring.erase_challenge_reasons;
 DROP TABLE scoring.challenge_results, scoring.challenge_parts, scoring.challenges;
+DROP VIEW scoring.prediction_reasons, scoring.column_contributions;
+DROP TRIGGER erase_explanations ON scoring.erasures;
+DROP FUNCTION scoring.begin_reasons, scoring.open_reasons, scoring.enter_reasons, scoring.enter_contributions,
+    scoring.end_reasons, scoring.erase_explanations, scoring.expire_reasons, scoring.erase_reasons;
+DROP TABLE scoring.explanations, scoring.reasons, scoring.contributions;
 DROP FUNCTION scoring.add_online;
 DROP TABLE scoring.online_profiles, scoring.online_rejections;
 DROP TABLE scoring.api_tokens, scoring.parity_certificates;

@@ -57,6 +57,8 @@ FILES = (
     "tables/api",
     "tables/candidates",
     "tables/online",
+    "tables/reasons",
+    "views/reasons",
     "settings",
 )
 

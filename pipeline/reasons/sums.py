@@ -1,0 +1,118 @@
+"""Contributions, summed: of all entities of a part and by the values of slices, and the parts together."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline.attribution.explainer import Block
+from pipeline.attribution.players import Player
+from pipeline.attribution.walk import Floats
+
+# A slice with more values than this is left out: nobody reads so long a table.
+MOST_VALUES = 100
+
+SUMS = pa.schema(
+    {
+        "column_name": pa.string(),
+        "slice": pa.string(),
+        "slice_value": pa.string(),
+        "entities": pa.int64(),
+        "total": pa.float64(),
+        "total_size": pa.float64(),
+        "training_size": pa.float64(),
+    }
+)
+
+# The column or group, the slice, and its value; both empty for all entities.
+Key = tuple[str, str, str]
+
+
+@dataclass
+class Sum:
+    """Contributions of some entities.
+
+    Attributes:
+        entities: how many.
+        total: their sum.
+        total_size: the sum of their sizes, whatever the signs.
+        training_size: the mean size over rows of training; None where it was not computed.
+    """
+
+    entities: int = 0
+    total: float = 0.0
+    total_size: float = 0.0
+    training_size: float | None = None
+
+    def add(self, other: "Sum") -> None:
+        """Add those of other entities."""
+        self.entities += other.entities
+        self.total += other.total
+        self.total_size += other.total_size
+        self.training_size = other.training_size if self.training_size is None else self.training_size
+
+
+@dataclass
+class Sums:
+    """Contributions of a part, as blocks of it come.
+
+    Attributes:
+        players: what takes the steps of a walk.
+        slices: features by whose values they are summed.
+        by_key: what has come so far.
+    """
+
+    players: Sequence[Player]
+    slices: Sequence[str] = ()
+    by_key: dict[Key, Sum] = field(default_factory=dict)
+
+    def add(self, block: Block) -> None:
+        """Add a block."""
+        values = block.shares.values
+        self._add("", "", values)
+        for name in self.slices:
+            texts = block.rows.column(name).cast(pa.string()).fill_null("")
+            encoded = texts.dictionary_encode()
+            codes = encoded.indices.to_numpy()
+            for code, text in enumerate(encoded.dictionary.to_pylist()):
+                self._add(name, text, values[codes == code])
+
+    def training(self, sizes: Floats) -> None:
+        """Note the mean sizes over rows of training."""
+        for player, size in zip(self.players, sizes.tolist(), strict=True):
+            self.by_key.setdefault((player.name, "", ""), Sum()).training_size = size
+
+    def batch(self) -> pa.RecordBatch:
+        """All of them, as rows of schema `SUMS`."""
+        rows = [
+            (*key, one.entities, one.total, one.total_size, one.training_size)
+            for key, one in self.by_key.items()
+        ]
+        columns = list(zip(*rows, strict=True)) or [()] * len(SUMS)
+        return pa.RecordBatch.from_arrays(
+            [pa.array(column, each.type) for column, each in zip(columns, SUMS, strict=True)], schema=SUMS
+        )
+
+    def _add(self, name: str, text: str, values: Floats) -> None:
+        totals, sizes = values.sum(axis=0).tolist(), np.abs(values).sum(axis=0).tolist()
+        for player, total, size in zip(self.players, totals, sizes, strict=True):
+            self.by_key.setdefault((player.name, name, text), Sum()).add(Sum(len(values), total, size))
+
+
+def merged(batches: Iterable[pa.RecordBatch]) -> Mapping[Key, Sum]:
+    """The sums of all parts together, without slices that have too many values."""
+    together: dict[Key, Sum] = {}
+    for batch in batches:
+        for key, one in _rows(batch):
+            together.setdefault(key, Sum()).add(one)
+    values: dict[str, set[str]] = {}
+    for _, name, text in together:
+        values.setdefault(name, set()).add(text)
+    return {key: one for key, one in together.items() if one.entities and len(values[key[1]]) <= MOST_VALUES}
+
+
+def _rows(batch: pa.RecordBatch) -> Iterator[tuple[Key, Sum]]:
+    for row in batch.to_pylist():
+        key = row["column_name"], row["slice"], row["slice_value"]
+        yield key, Sum(row["entities"], row["total"], row["total_size"], row["training_size"])

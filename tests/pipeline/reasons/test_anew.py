@@ -1,0 +1,27 @@
+"""Reasons that are computed anew are those that are kept, or it is said that they are not."""
+
+import pytest
+
+from pipeline.reasons import anew, tries
+from pipeline.reasons.work import ReasonsError
+from tests.home import Home
+from tests.pipeline.shop import open_shop
+
+
+def test_what_was_altered_in_the_database_is_not_equal_and_what_is_not_there_is_said(home: Home) -> None:
+    shop = open_shop(home)
+    run = home.score(shop.job).run_id
+    with pytest.raises(
+        ReasonsError, match=f"run {run} of {shop.job} was not explained.*scoring explain {run}"
+    ):
+        anew.of_entity(home.workspace, run, "customer-00001")
+    path = home.path / "dags" / f"{shop.job}.toml"
+    path.write_text(f"{path.read_text()}\n[reasons]\norders = 8\n")
+    assert tries.whole(home.workspace, home.read(shop.job), run) == ""
+    assert anew.of_entity(home.workspace, run, "customer-00001").equal is True
+    home.sql("UPDATE scoring.reasons SET contribution = contribution + 1e-12 WHERE run_id = :run", run=run)
+    assert anew.of_entity(home.workspace, run, "customer-00001").equal is False
+    home.sql("DELETE FROM scoring.reasons WHERE run_id = :run", run=run)
+    assert anew.of_entity(home.workspace, run, "customer-00001").equal is None
+    with pytest.raises(ReasonsError, match=f"run {run} has no score of 'nobody'"):
+        anew.of_entity(home.workspace, run, "nobody")
