@@ -147,7 +147,7 @@ def test_what_was_found_is_kept_with_the_run(shop: Shop) -> None:
 
 def test_metrics_that_come_late_change_nothing(shop: Shop) -> None:
     run = shop.extract()
-    written, published = shop.write(run), []
+    written, published = shop.write(run), list[object]()
 
     class Meanwhile(list[Written]):
         """The run is published by another try, once this one has begun to read its parts."""
