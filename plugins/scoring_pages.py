@@ -29,6 +29,7 @@ from pipeline.databases.connections import AddressError
 from pipeline.errors import named
 from pipeline.integrations import dependencies
 from pipeline.reports import events, jobs, overview, queries, render, report
+from pipeline.reports.cards import page as cards
 from pipeline.reports.links import Links
 
 PREFIX = "/scoring"
@@ -109,6 +110,15 @@ def of_run(dag_id: str, run_id: int) -> str:
     return report.report(_address(), workspace.home(), run_id, LINKS)
 
 
+@app.get("/dags/{dag_id}/reports/{run_id}/card", dependencies=may_see_runs)
+def of_model(dag_id: str, run_id: int, user: GetUserDep) -> str:
+    """The card of the version that such a run has, with what is known of the jobs that the reader may see."""
+    if queries.job_of(_address(), run_id) != dag_id:
+        raise HTTPException(404, f"{dag_id} has no run {run_id}")
+    names = get_auth_manager().get_authorized_dag_ids(user=user, method="GET")
+    return cards.of_run(_address(), workspace.home(), run_id, names, LINKS)
+
+
 def _facts(names: list[str], user: Any) -> dict[str, jobs.JobFacts]:
     """What the files of the jobs say; also a file that makes no DAG, for whoever may see Airflow's import errors."""
     with create_session() as session:
@@ -133,6 +143,7 @@ LINKS = Links(
     form=lambda job, trigger: (run := _dag_run(job, trigger)) and f"{run}/tasks/decide/required_actions",
     dag_run=_dag_run,
     dag=lambda job: f"{_AIRFLOW}/dags/{quote(job)}",
+    card=lambda job, run_id: f"{_HERE}/dags/{quote(job)}/reports/{run_id}/card",
 )
 
 
