@@ -44,7 +44,6 @@ class Lane:
         word: what the light means here.
         sentence: what became of that day.
         href: where that day's report is.
-        card: where the card of the version is that scored it.
         kept: how well it keeps its promise.
         calendar: every day as a light.
         sparklines: its numbers, day by day.
@@ -57,7 +56,6 @@ class Lane:
     word: str
     sentence: str
     href: str | None
-    card: str | None
     kept: str | None
     calendar: Markup | None
     sparklines: list[Sparkline]
@@ -91,6 +89,7 @@ def overview(
         items=sorted(items, key=_gravity),
         lanes=sorted(lanes, key=_gravity),
         counts=_counts(lanes),
+        card=links.card,
         legend=calendars.LEGEND,
     )
 
@@ -134,7 +133,6 @@ def _lane(history: History, links: Links, told: Sequence[Item]) -> Lane:
         word=words[0] if words else calendars.WORDS[level],
         sentence=_sentence(last) if last else "never ran",
         href=links.report(last.job, last.run_id) if last else None,
-        card=links.card(last.job, last.run_id) if last else None,
         kept=_kept(history.promises),
         calendar=calendars.calendar(f"{history.job}: the last weeks", cells) if cells else None,
         sparklines=list(_sparklines(history.days, last.score_date)) if last else [],

@@ -143,19 +143,6 @@ def job_of(database_url: str, run_id: int) -> str | None:
         return connection.execute(query, {"run_id": run_id}).scalar_one_or_none()
 
 
-def model_of(database_url: str, run_id: int) -> Row:
-    """A run's job, and the model and version that scored it; the version is None before that.
-
-    Raises:
-        NoSuchRun: there is none of that number.
-    """
-    with _snapshot(database_url) as connection:
-        run = connection.execute(sa.text(_SQL["model_of"]), {"run_id": run_id}).mappings().one_or_none()
-    if run is None:
-        raise NoSuchRun(f"no run {run_id}. `scoring runs` lists them.")
-    return dict(run)
-
-
 def _profiles(rows: Iterable[sa.Row[Any]]) -> dict[str, dict[str, int]]:
     """Histograms: column -> bin -> rows in it."""
     profiles: dict[str, dict[str, int]] = {}

@@ -153,7 +153,3 @@ SELECT run.score_date, run.run_id
 FROM scoring.scoring_runs AS run LEFT JOIN scoring.current_runs AS pointer USING (run_id)
 WHERE run.job = :job AND run.score_date > :score_date AND NOT run.dry_run
 ORDER BY run.score_date, pointer.run_id IS NOT NULL DESC, run.run_id DESC LIMIT 1
-
--- name: model_of
--- A run, its job, and the version that scored it; null before it was loaded.
-SELECT run_id, job, model_name, model_version FROM scoring.scoring_runs WHERE run_id = :run_id

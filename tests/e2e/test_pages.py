@@ -70,7 +70,7 @@ def paths(nights_home: Home, night: tuple[str, str]) -> list[str]:
         "/scoring/",
         f"/scoring/dags/{name}/runs/{quote(run_id)}",
         f"/scoring/dags/{name}/reports/{number}",
-        f"/scoring/dags/{name}/reports/{number}/card",
+        f"/scoring/dags/{name}/reports/{number}?card=1",
     ]
 
 
@@ -104,7 +104,7 @@ def test_what_is_not_there_is_not_found(nights_home: Home, airflow: Airflow, nig
     for path in (
         f"/scoring/dags/unknown/runs/{quote(run_id)}",
         f"/scoring/dags/unknown/reports/{number}",  # another job's run is not to be seen by this door
-        f"/scoring/dags/unknown/reports/{number}/card",
+        f"/scoring/dags/unknown/reports/{number}?card=1",
         f"/scoring/dags/{name}/runs/manual__never",
         f"/scoring/dags/{name}/reports/999999999",
     ):

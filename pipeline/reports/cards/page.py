@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pipeline.errors import ScoringError
 from pipeline.model import registry
-from pipeline.reports import queries, render
+from pipeline.reports import render
 from pipeline.reports.cards import card, quality
 from pipeline.reports.links import Links
 from pipeline.reports.sections.model_card import html
@@ -24,14 +24,15 @@ def of_run(predictions: str, home: Path, run_id: int, shown: Container[str], lin
     Raises:
         NoSuchRun: there is none of that number.
     """
-    run = queries.model_of(predictions, run_id)
+    run = quality.run(predictions, run_id)
     written = records = reason = None
     if run["model_version"] is None:
         reason = f"Run {run_id} failed before it loaded a version of its model, so there is no card."
     else:
         try:
             pinned = registry.resolve(home, run["model_name"], "", run["model_version"])
-            jobs = [job for job in quality.read(predictions, *_version(run)) if job.name in shown]
+            published = quality.read(predictions, run["model_name"], run["model_version"])
+            jobs = [job for job in published if job.name in shown]
             written = html(card.written(pinned))
             records = html(card.records(home, pinned, jobs, shown))
         except ScoringError as error:
@@ -44,7 +45,3 @@ def of_run(predictions: str, home: Path, run_id: int, shown: Container[str], lin
         written=written,
         records=records,
     )
-
-
-def _version(run: queries.Row) -> tuple[str, int]:
-    return run["model_name"], run["model_version"]

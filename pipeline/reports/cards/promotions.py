@@ -33,14 +33,15 @@ def lines(home: Path, pinned: PinnedVersion, shown: Container[str] | None) -> It
             continue
         if promotion:
             known += 1
-            yield from _promotion(promotion, shown)
+            yield from _promotion(promotion, aliases.get(alias), shown)
     if not known:
         yield "No evidence of a promotion is recorded."
 
 
-def _promotion(promotion: Promotion, shown: Container[str] | None) -> Iterator[str]:
+def _promotion(promotion: Promotion, now: int | None, shown: Container[str] | None) -> Iterator[str]:
     because = f", because: {' '.join(promotion.reason.split())}" if promotion.reason else ""
-    yield f"- {promotion.by} promoted it to {promotion.alias} after version {promotion.former}{because}."
+    moved = "" if now == promotion.version else f" By now {promotion.alias} names {now or 'nothing'}."
+    yield f"- {promotion.by} promoted it to {promotion.alias} after version {promotion.former}{because}.{moved}"
     for evidence in promotion.jobs:
         if shown is not None and evidence.job not in shown:
             continue

@@ -5,7 +5,7 @@ from datetime import date
 from pipeline.model import registry
 from pipeline.monitoring.first_run.evidence import Challenged, Paired
 from pipeline.reports.cards.promotions import lines
-from tests.home import Home
+from tests.home import Home, shop_model
 from tests.pipeline.monitoring.first_run.promotions import evidence_of, keep, promotion_of
 from tests.pipeline.shop import open_shop
 
@@ -26,4 +26,8 @@ def test_evidence_of_a_replay_and_of_a_challenger_by_job(home: Home) -> None:
         "  - other: better on 12 dates, log_loss -0.0100 a day; groups in which it is worse: none; 0.0% of entities "
         "move to another tenth",
     ]
+    versions = home.path / "models" / "shop" / "versions.toml"
+    home.model("shop", *shop_model(seed=1), alias=None)
+    versions.write_text(versions.read_text().replace("champion = 1", "champion = 2"))
+    assert list(lines(home.path, pinned, None))[1].endswith("## heading. By now champion names 2.")
     assert not [line for line in lines(home.path, pinned, ["nightly"]) if "other:" in line]
