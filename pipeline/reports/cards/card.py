@@ -132,7 +132,7 @@ def _published(jobs: Sequence[Job]) -> Iterator[str]:
             yield f"{job.in_sample} more have outcomes of dates on which it was trained, which are left out.\n"
         if job.measured:
             yield f"Quality alarm on {job.alarms} of {job.measured} measured dates.\n"
-            yield from _table(_HEADINGS, (_cells(group) for group in job.groups))
+            yield from _filled(_HEADINGS, [_cells(group) for group in job.groups])
             yield "\nIntervals are Wilson's, 95 %, as if entities were independent of one another.\n"
         else:
             yield "How good the scores were is not known.\n"
@@ -157,6 +157,14 @@ def _table(headings: Sequence[str], rows: Iterator[Sequence[str]]) -> Iterator[s
     yield _line(headings)
     yield _line(["---"] * len(headings))
     yield from map(_line, rows)
+
+
+def _filled(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """A table without the columns in which no row has anything, such as a regression's of a classifier."""
+    places = [place for place in range(len(headings)) if any(row[place] for row in rows)]
+    yield from _table(
+        [headings[place] for place in places], ([row[place] for place in places] for row in rows)
+    )
 
 
 def _line(cells: Sequence[str]) -> str:
