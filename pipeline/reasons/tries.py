@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from pipeline.config.job import Job
 from pipeline.config.workspace import Workspace
 from pipeline.databases import postgres, statements, waiting
-from pipeline.errors import NothingToDo
+from pipeline.errors import NothingToDo, kept_text
 from pipeline.model import registry
 from pipeline.reasons import explaining, sums
 from pipeline.reasons.work import Outcome, PartWork, Settings
@@ -24,6 +24,7 @@ from pipeline.runs import archive, folders
 from pipeline.runs.archive import File
 from pipeline.store import parts
 from pipeline.store.layout import RunRef
+from pipeline.store.parts import PartError
 
 _SQL = statements.load("reasons/tries")
 
@@ -103,7 +104,11 @@ def end(workspace: Workspace, work: Sequence[PartWork], outcomes: Sequence[Outco
         connection.execute(sa.text(_SQL["end"]), _ended(run_id, done, failure))
         return failure
 
-    why = waiting.patiently(workspace.predictions, f"keeping the reasons of run {run_id}", keep)
+    try:
+        why = waiting.patiently(workspace.predictions, f"keeping the reasons of run {run_id}", keep)
+    except PartError as error:  # a file of them was lost, or altered
+        why = kept_text(error)
+        _ask(workspace, run_id, _SQL["end"], _ended(run_id, [], why))
     # The database has them now: an erasure has to find them in one place.
     for part in work:
         folders.discard(workspace.store, ref.reasons(part.number))

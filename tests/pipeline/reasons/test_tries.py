@@ -9,6 +9,7 @@ from pipeline.maintenance import erasure
 from pipeline.reasons import anew, explaining, tries
 from pipeline.reasons.work import Outcome
 from pipeline.runs import folders
+from pipeline.store.layout import RunRef
 from tests.home import Home
 from tests.pipeline.shop import Shop, open_shop
 
@@ -128,3 +129,15 @@ def test_a_time_that_is_up_is_noted(home: Home) -> None:
     assert outcome == Outcome(number=0, wanted=outcome.wanted, failure=outcome.failure)
     assert outcome.wanted > 0
     assert "reasons.time_limit_minutes" in outcome.failure
+
+
+def test_a_file_of_them_that_was_lost_is_noted(home: Home) -> None:
+    shop, run = explained(home)
+    job = home.read(shop.job).model_copy(update={"reasons": ReasonsSection(top=1)})
+    work = tries.begin(home.workspace, job, run)
+    outcomes = [explaining.attempt(home.workspace, part) for part in work]
+    folders.discard(home.workspace.store, RunRef.of(work[1]).reasons(1))
+    assert "MissingPart" in tries.end(home.workspace, work, outcomes)
+    [failed] = home.sql("SELECT status, explained FROM scoring.explanations WHERE run_id = :run", run=run)
+    assert failed == {"status": "failed", "explained": 0}
+    assert len(home.sql("SELECT DISTINCT entity_id FROM scoring.reasons WHERE run_id = :run", run=run)) == 100
