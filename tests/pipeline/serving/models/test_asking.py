@@ -47,7 +47,7 @@ class Client:
 def test_requests_are_checked_together_and_each_gets_its_own() -> None:
     client = Client(terms())
 
-    async def ask() -> list[Any]:
+    async def ask() -> Any:
         return await asyncio.gather(
             client.score(3, None, 6), client.score(None), client.score(9), client.score(12, 15)
         )
@@ -60,7 +60,7 @@ def test_a_request_that_has_an_entity_twice_is_checked_alone() -> None:
     client = Client(terms(unique="reject"))
     [row] = rows(3)
 
-    async def ask() -> list[Any]:
+    async def ask() -> Any:
         twice = client._gathering.score([row, row], client._terms, lambda *_: None)
         return await asyncio.gather(client.score(3), twice, client.score(6))
 
@@ -72,7 +72,7 @@ def test_a_request_that_has_an_entity_twice_is_checked_alone() -> None:
 def test_a_request_on_which_the_model_fails_harms_none_that_came_with_it() -> None:
     client = Client(terms())
 
-    async def ask() -> list[Any]:
+    async def ask() -> Any:
         return await asyncio.gather(*(client.score(each) for each in (3, 99, 6, 55, 77, 9)))
 
     answers = asyncio.run(ask())
@@ -83,7 +83,7 @@ def test_a_request_on_which_the_model_fails_harms_none_that_came_with_it() -> No
 def test_who_comes_later_does_not_wait_for_a_poisoned_request() -> None:
     client = Client(terms())
 
-    async def ask() -> tuple[list[Any], Any]:
+    async def ask() -> Any:
         poisoned = asyncio.create_task(client.score(*[99] * 1000))
         while client.model.calls < 3:
             await asyncio.sleep(0)
@@ -100,7 +100,7 @@ def test_who_comes_later_does_not_wait_for_a_poisoned_request() -> None:
 def test_more_failing_requests_than_can_be_tried_are_told_to_try_again() -> None:
     client = Client(terms())
 
-    async def ask() -> list[Any]:
+    async def ask() -> Any:
         return await asyncio.gather(*(client.score(99, 3) for _ in range(400)))
 
     answers = asyncio.run(ask())
