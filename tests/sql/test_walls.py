@@ -392,11 +392,11 @@ def measured(shop: Shop, other: Shop) -> Home:
             "WHERE job = :job", job=run,
         )  # fmt: skip
         shop.home.sql(
-            "SELECT scoring.begin_reasons(run_id, '{}'), "
-            "scoring.enter_reasons(run_id, 0, ARRAY['customer-00001'], ARRAY[1], ARRAY['visits'], ARRAY['3'], "
-            "ARRAY[0.5], ARRAY[0.1], ARRAY[true], ARRAY[0.0], ARRAY[0.0]), "
-            "scoring.enter_contributions(run_id, ARRAY['visits'], ARRAY[''], ARRAY[''], ARRAY[90], ARRAY[0.1], "
-            "ARRAY[0.2], ARRAY[0.2]) FROM scoring.current_runs WHERE job = :job", job=run,
+            "WITH why AS (INSERT INTO scoring.reasons "
+            "             SELECT run_id, 0, 'customer-00001', 1, 'visits', '3', 0.5, 0.1, true, 0, 0 "
+            "             FROM scoring.scoring_runs WHERE job = :job ON CONFLICT DO NOTHING) "
+            "INSERT INTO scoring.contributions SELECT run_id, 'visits', '', '', 90, 0.1, 0.2, 0.2 "
+            "FROM scoring.scoring_runs WHERE job = :job ON CONFLICT DO NOTHING", job=run,
         )  # fmt: skip
         shop.home.sql(
             "SELECT scoring.add_online(:job, current_date, repeat('a', 64), ARRAY['visits'], ARRAY[0], ARRAY['few'], "
