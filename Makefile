@@ -3,8 +3,8 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help .venv demo up down psql serve test test-quick chaos bench bench-contract bench-drift bench-peers bench-quality lint docs \
-  lock pins sbom wheel
+.PHONY: help .venv demo up down psql serve test test-quick chaos bench bench-contract bench-drift bench-models bench-peers bench-quality lint \
+  docs lock pins sbom wheel
 
 PY := .venv/bin/python
 STAMP := .venv/made-from-requirements
@@ -49,6 +49,9 @@ bench-drift: $(STAMP) ## nights called unusual without cause, and faults found (
 
 bench-quality: $(STAMP) ## quality alarms without cause, scores x1.5 found, and estimates that hold
 	@$(PY) -m benchmarks.quality
+
+bench-models: $(STAMP) ## a model's process, environment and 500 MB, and how versions compare (ARGS=--quick)
+	@$(PY) -m benchmarks.models $(ARGS)
 
 bench-peers: $(STAMP) ## the same night with Polars, Spark and Ray (ROWS=1000000)
 	@$(PY) -m benchmarks.peers $(if $(ROWS),--rows $(ROWS))

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -26,35 +27,53 @@ ROWS, COLUMNS, SCORED = 50_000, 8, 100_000
 _MEGABYTES_A_TREE = 7.2
 
 
+@dataclass(frozen=True)
+class Step:
+    """What was done, the seconds that it took in a process of its own, and that process' largest memory in MB."""
+
+    name: str
+    seconds: float
+    peak_mb: float
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--megabytes", type=int, default=500)
     parser.add_argument("--s3", action="store_true")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="artefacts-") as folder, _store(folder, arguments.s3) as store:
-        home = Path(folder) / "home"
-        for name in ("dags", "sql", "models"):
-            (home / name).mkdir(parents=True)
-        os.environ |= {"SCORING_HOME": str(home), "SCORING_ARTEFACTS": store}
-        size = _apart(_train, folder, arguments.megabytes)[0]
-        print(f"artefact {size / 1e6:,.0f} MB, store {store}")
-        steps: list[tuple[str, Callable[..., Any]]] = [
-            ("register", _register),
-            ("register the same bytes again", _register),
-            ("check, without loading", _check),
-            ("load: fetched, verified, unpickled, golden rows", _load),
-            ("load again: verified in the cache, unpickled", _load),
-            (f"load again, and score {SCORED:,} rows", _score),
-        ]
-        for name, step in steps:
-            _, seconds, peak = _apart(step, folder)
-            print(f"{name:50}{seconds:8.1f} s{peak:9,.0f} MB at most")
-        _, digest, peak = _apart(_hash, folder)
-        print(f"{'of which: SHA-256 of the file':50}{digest:8.1f} s{peak:9,.0f} MB at most")
-        in_git = sum(path.stat().st_size for path in home.glob("models/forest/1/*"))
-        copies = list((home / ".local" / "artefacts").glob("?" * 64))
-        print(f"git_kb {in_git / 1e3:.0f} copies {len(copies)} mode {copies[0].stat().st_mode & 0o777:o}")
+    print(f"store: {'a server that speaks S3' if arguments.s3 else 'a folder'}")
+    for step in measure(arguments.megabytes, arguments.s3):
+        print(f"{step.name:50}{step.seconds:8.1f} s{step.peak_mb:9,.0f} MB at most", flush=True)
+
+
+def measure(megabytes: int, s3: bool = False) -> Iterator[Step]:
+    """Register a forest of so many megabytes, and use it, step by step."""
+    before = dict(os.environ)
+    try:
+        with tempfile.TemporaryDirectory(prefix="artefacts-") as folder, _store(folder, s3) as store:
+            home = Path(folder) / "home"
+            for name in ("dags", "sql", "models"):
+                (home / name).mkdir(parents=True)
+            os.environ |= {"SCORING_HOME": str(home), "SCORING_ARTEFACTS": store}
+            size = _apart(_train, folder, megabytes)[0]
+            for name, step in _STEPS.items():
+                yield Step(name.format(megabytes=size / 1e6), *_apart(step, folder)[1:])
+            _require_one_copy(home)
+    finally:
+        os.environ.clear()
+        os.environ |= before
+
+
+def _require_one_copy(home: Path) -> None:
+    """The machine has one read-only copy, and git next to nothing."""
+    in_git = sum(path.stat().st_size for path in home.glob("models/forest/1/*"))
+    copies = list((home / ".local" / "artefacts").glob("?" * 64))
+    modes = {copy.stat().st_mode & 0o222 for copy in copies}
+    if in_git > 1e6 or len(copies) != 1 or modes != {0}:
+        raise SystemExit(
+            f"git has {in_git} bytes, and there are {len(copies)} copies, writable: {modes != {0}}"
+        )
 
 
 def _apart(step: Callable[..., Any], *arguments: Any) -> tuple[Any, float, float]:
@@ -126,6 +145,18 @@ def _hash(_: str) -> None:
     from pipeline.model import content
 
     content.locate(_pinned(), "model.joblib")
+
+
+# What is done, in order.
+_STEPS: dict[str, Callable[..., Any]] = {
+    "a forest of {megabytes:,.0f} MB registered": _register,
+    "its bytes registered again": _register,
+    "check, without loading": _check,
+    "fetched, verified, unpickled, golden rows": _load,
+    "loaded again: verified in the cache, unpickled": _load,
+    f"loaded again, and {SCORED:,} rows scored": _score,
+    "of which: SHA-256 of the file": _hash,
+}
 
 
 @contextmanager

@@ -1,124 +1,102 @@
-"""What a process of its own costs a model: `python -m benchmarks.models` prints a table.
+"""What models cost and how versions compare, in one closing table: `python -m benchmarks.models`, `make bench-models`.
 
-Each ratio is of two measurements in one run, taken in turns: a million rows by the sample's champion in this process
-and in a worker. The scores have to be the same bytes.
+It has a model's own process, an environment from a lock, a forest of 500 MB in an artefact store, how often one of
+two equal versions is called better and how soon a better one is found, first runs that are held without cause, and
+what the sample's challenger achieves. Each part is a module of its own beside this one.
 """
 
 import argparse
-import os
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from statistics import median
-from tempfile import TemporaryDirectory
-from typing import TypeVar
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
-import numpy as np
-import pandas as pd
-import pyarrow as pa
-
-from benchmarks.ground import ROOT, here
-from pipeline.isolation import environments, forkers, uv
-from pipeline.model import registry
-from pipeline.model.loaded_model import Model
-from pipeline.model.manifest import PinnedVersion
-from pipeline.model.scoring import score_batch, scoring_threads
-from pipeline.registration import surroundings
-from pipeline.runtime import clock, resources
-from pipeline.store.parts import ROWS_PER_GROUP
+from benchmarks import again, artefacts, first_run, nights, paired, tables, workers
+from pipeline.runtime import resources
 
 Figure = tuple[str, str]
-Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much is measured.
+
+    Attributes:
+        rows: that are scored in this process and in a worker.
+        rounds: how often.
+        megabytes: of the forest.
+        years: drawn from each table.
+    """
+
+    rows: int
+    rounds: int
+    megabytes: int
+    years: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.rows:,} rows in {self.rounds} rounds, a forest of {self.megabytes} MB, {self.years} years"
+        )
+
+
+WHOLE = Sizes(1_000_000, 3, 500, paired.YEARS)
+QUICK = Sizes(100_000, 1, 50, 20)
 
 
 def main() -> None:
-    """Measure, and print the table."""
+    """Measure, and close with the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--environment", action="store_true", help="build one, too: it needs uv and an index")
+    parser.add_argument("--quick", action="store_true", help=f"{QUICK}")
+    parser.add_argument("--only", action="append", choices=list(PARTS), help="may be repeated")
     asked = parser.parse_args()
+    sizes = QUICK if asked.quick else WHOLE
     resources.limit_threads()
-    pinned = registry.resolve(ROOT, "flight_delay", "champion")
-    figures = [*_start(pinned), *_overhead(pinned, asked.rows, asked.rounds)]
-    if asked.environment:
-        figures += _environment(pinned)
-    width = max(len(what) for what, _ in figures)
-    for what, figure in figures:
-        print(f"{what:<{width}}  {figure}")
+    figures: list[Figure] = [("measured", str(sizes))]
+    for name in asked.only or PARTS:
+        for figure in PARTS[name](sizes):
+            print(f"{name}: {figure[0]}: {figure[1]}", file=sys.stderr, flush=True)
+            figures.append(figure)
+    print(table(figures))
 
 
-def _start(pinned: PinnedVersion) -> Iterator[Figure]:
-    """How long a first worker takes, and each one after it."""
-    seconds, _ = _timed(lambda: registry.load(pinned))
-    yield "a task's first worker, with its libraries and golden rows", f"{seconds:.2f} s"
-    again = median(_timed(lambda: registry.load(pinned))[0] for _ in range(5))
-    yield "each one after it", f"{again:.2f} s"
-
-
-def _overhead(pinned: PinnedVersion, rows: int, rounds: int) -> Iterator[Figure]:
-    """Seconds by the clock and of the processor, in this process and in a worker."""
-    batches = _batches(pinned, rows)
-    models = {"here": here(pinned), "worker": registry.load(pinned)}
-    taken: dict[str, list[tuple[float, float]]] = {name: [] for name in models}
-    digests = set()
-    for _ in range(rounds):
-        for name, model in models.items():
-            began = clock.processor_seconds()
-            seconds, scores = _timed(lambda model=model: _score(model, batches))  # type: ignore[misc]
-            taken[name].append((seconds, clock.processor_seconds() - began))
-            digests.add(scores)
-    for place, what in enumerate(("by the clock", "of the processor")):
-        own, worker = (median(each[place] for each in taken[name]) for name in models)
-        yield (
-            f"{rows:,} rows, seconds {what}",
-            f"{own:.2f} here, {worker:.2f} in a worker: {worker / own:.2f} times",
-        )
-    yield "the same scores to the last bit", "yes" if len(digests) == 1 else "NO"
-    yield "most memory of this process and its worker", f"{clock.Clock().cost().peak_mb:.0f} MB"
-
-
-def _score(model: Model, batches: list[pa.RecordBatch]) -> bytes:
-    threads = scoring_threads(model.manifest)
-    scored = resources.in_order(lambda batch: score_batch(model, batch), batches, threads)
-    return b"".join(each.column("score").to_numpy().tobytes() for each in scored)
-
-
-def _batches(pinned: PinnedVersion, rows: int) -> list[pa.RecordBatch]:
-    reference = pd.read_parquet(pinned.folder / "reference.parquet")
-    repeated = reference.iloc[np.resize(np.arange(len(reference)), rows)].reset_index(drop=True)
-    table = pa.Table.from_pandas(
-        repeated.assign(entity_id="flight"), pinned.manifest.contract.schema, preserve_index=False
+def table(figures: Iterable[Figure]) -> str:
+    """The closing table, in Markdown."""
+    return "\n".join(
+        ["| what | figure |", "| --- | --- |", *(f"| {what} | {figure} |" for what, figure in figures)]
     )
-    batches: list[pa.RecordBatch] = table.to_batches(max_chunksize=ROWS_PER_GROUP)
-    return batches
 
 
-def _environment(pinned: PinnedVersion) -> Iterator[Figure]:
-    """How long uv takes for a lock, an environment, and the same environment again."""
-    if uv.find() is None:
-        yield "an environment", "uv is not there"
-        return
-    closure = surroundings.closure(pinned.manifest.libraries)
-    seconds, lock = _timed(lambda: surroundings.lock(closure, "the champion"))
-    yield f"a lock of {len(closure)} distributions", f"{seconds:.1f} s"
-    with TemporaryDirectory() as folder:
-        os.environ[environments.SETTING] = folder
-
-        def make() -> Path:
-            return environments.interpreter(lock or b"", surroundings.PYTHON, Path(folder), "the champion")
-
-        seconds, python = _timed(make)
-        yield "its environment", f"{seconds:.1f} s"
-        yield "the same again", f"{_timed(make)[0]:.4f} s"
-        seconds, _ = _timed(lambda: forkers.Forker(python))
-        yield "its first process, until it is asked", f"{seconds:.2f} s"
+def _worker(sizes: Sizes) -> Iterator[Figure]:
+    champion = workers.champion()
+    yield from workers.start(champion)
+    yield from workers.overhead(champion, sizes.rows, sizes.rounds)
 
 
-def _timed(work: Callable[[], Result]) -> tuple[float, Result]:
-    began = time.perf_counter()
-    done = work()
-    return time.perf_counter() - began, done
+def _environment(_: Sizes) -> Iterator[Figure]:
+    yield from workers.environment(workers.champion())
+
+
+def _artefact(sizes: Sizes) -> Iterator[Figure]:
+    for step in artefacts.measure(sizes.megabytes):
+        yield step.name, f"{step.seconds:.1f} s, {step.peak_mb:,.0f} MB at most"
+
+
+def _versions(sizes: Sizes) -> Iterator[Figure]:
+    known = tables.tables().values()
+    yield from paired.summary([shares for each in known for shares in paired.shares_of(each, sizes.years)])
+    yield from first_run.summary([first_run.held_of(each) for each in known])
+
+
+def _challenger(_: Sizes) -> Iterator[Figure]:
+    yield from again.figures(nights.flights())
+
+
+PARTS: dict[str, Callable[[Sizes], Iterator[Figure]]] = {
+    "worker": _worker,
+    "environment": _environment,
+    "artefact": _artefact,
+    "versions": _versions,
+    "challenger": _challenger,
+}
 
 
 if __name__ == "__main__":

@@ -11,7 +11,8 @@ every night.
 """
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -36,24 +37,58 @@ NOISES: dict[str, Noise] = {
 }
 
 
+@dataclass(frozen=True)
+class Shares:
+    """Of drawn years of a table, by one kind of noise.
+
+    Attributes:
+        better: in which an equal version is called better.
+        worse: in which it is called worse.
+        month: in which a better version is found within 28 nights.
+        quarter: in which it is within 91.
+    """
+
+    better: float
+    worse: float
+    month: float
+    quarter: float
+
+
 def main() -> None:
     """Measure and print."""
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter).parse_args()
     print(f"{'':15}" + "".join(f"{f'{name}: better, worse':>32}{'found in 28, 91':>18}" for name in NOISES))
-    false, power = [], []
+    measured: list[Shares] = []
     for name, table in tables.tables().items():
-        line, known = f"{name:15}", _nights(table)
-        for noise in NOISES.values():
-            better, worse, month, quarter = _row(known, noise)
-            false.append(better)
-            power.append(quarter)
-            line += f"{f'{better:.1%}, {worse:.1%}':>32}{f'{month:.0%}, {quarter:.0%}':>18}"
+        line = f"{name:15}"
+        for shares in shares_of(table):
+            measured.append(shares)
+            line += f"{f'{shares.better:.1%}, {shares.worse:.1%}':>32}{f'{shares.month:.0%}, {shares.quarter:.0%}':>18}"
         print(line, flush=True)
     for name, (better, worse) in broken().items():
         print(f"{name}: called better {better:.1%}, worse {worse:.1%}")
-    print(
-        f"called_better_a_year {max(false):.1%} at most, {np.mean(false):.1%} on average; found {np.mean(power):.0%}"
+    print("; ".join(f"{what} {figure}" for what, figure in summary(measured)))
+
+
+def shares_of(table: Nights, years: int = YEARS) -> list[Shares]:
+    """What becomes of a table's drawn years, by each kind of noise."""
+    known = _nights(table)
+    return [_shares(known, noise, years) for noise in NOISES.values()]
+
+
+def summary(measured: Sequence[Shares]) -> list[tuple[str, str]]:
+    """What the closing table says of all tables and kinds of noise."""
+    false = [shares.better for shares in measured]
+    month, quarter = (
+        np.mean([getattr(shares, within) for shares in measured]) for within in ("month", "quarter")
     )
+    return [
+        (
+            "an equal version called better within a year",
+            f"{max(false):.1%} at most, {np.mean(false):.1%} on average",
+        ),
+        (f"a better version found within {MONTH} and {QUARTER} nights", f"{month:.0%}, {quarter:.0%}"),
+    ]
 
 
 def broken() -> dict[str, tuple[float, float]]:
@@ -85,14 +120,13 @@ def first_verdicts(differences: Floats) -> tuple[Floats, Floats]:
     return np.where(decided.any(axis=1), first + 1.0, np.inf), signs
 
 
-def _row(known: list[Night], noise: Noise) -> tuple[float, float, float, float]:
-    """Shares of years in which an equal version is called better, and worse; and a better one in so many nights."""
+def _shares(known: list[Night], noise: Noise, number: int) -> Shares:
     random = np.random.default_rng(SEED)
-    years = [_year(known, noise, random) for _ in range(YEARS)]
+    years = [_year(known, noise, random) for _ in range(number)]
     equal, improved = (np.array(differences) for differences in zip(*years, strict=True))
     decided, better = first_verdicts(improved)
-    right = [float(((decided <= nights) & (better > 0)).mean()) for nights in (MONTH, QUARTER)]
-    return *_called(equal), right[0], right[1]
+    month, quarter = (float(((decided <= nights) & (better > 0)).mean()) for nights in (MONTH, QUARTER))
+    return Shares(*_called(equal), month, quarter)
 
 
 def _called(differences: Floats) -> tuple[float, float]:

@@ -117,7 +117,7 @@ def _nights(rows: pd.DataFrame, outcome: "pd.Series[bool]") -> Nights:
     days = sorted(set(rows["night"]))
     training = rows["night"] < days[YEAR if len(days) > YEAR * 1.5 else len(days) // 2]
     known, answers = rows[training], outcome[rows.index][training]
-    model = _model()
+    model = untrained()
     unseen = cross_val_predict(
         model, known[features], answers, groups=known["night"], cv=GroupKFold(5), method="predict_proba"
     )
@@ -159,7 +159,8 @@ def _slices(known: pd.DataFrame) -> list[str]:
     return few[:2]
 
 
-def _model() -> Pipeline:
+def untrained() -> Pipeline:
+    """The model that learns a column of each table."""
     codes = OrdinalEncoder(
         handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-1, max_categories=200
     )

@@ -29,6 +29,7 @@ from pipeline.databases.connections import AddressError
 from pipeline.errors import named
 from pipeline.integrations import dependencies
 from pipeline.reports import events, jobs, overview, queries, render, report
+from pipeline.reports.cards import page as cards
 from pipeline.reports.links import Links
 
 PREFIX = "/scoring"
@@ -38,6 +39,7 @@ _MEASURE = "measure"
 # Behind a proxy Airflow may live below a path.
 _AIRFLOW = API_ROOT_PATH.removesuffix("/")
 _HERE = _AIRFLOW + PREFIX
+_TAB = f"{_HERE}/dags/{{DAG_ID}}/runs/{{RUN_ID}}"
 # Nothing is fetched, nothing runs, and no other site shows these pages in a frame.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 
@@ -102,10 +104,13 @@ def of_dag_run(dag_id: str, dag_run_id: str) -> Response:
 
 
 @app.get("/dags/{dag_id}/reports/{run_id}", dependencies=may_see_runs)
-def of_run(dag_id: str, run_id: int) -> str:
-    """The report of a run of the job that the reader may see, and of no other."""
+def of_run(dag_id: str, run_id: int, user: GetUserDep, card: bool = False) -> str:
+    """The report of a run of the job that the reader may see, and of no other; or the card of its model's version."""
     if queries.job_of(_address(), run_id) != dag_id:
         raise HTTPException(404, f"{dag_id} has no run {run_id}")
+    if card:
+        names = get_auth_manager().get_authorized_dag_ids(user=user, method="GET")
+        return cards.of_run(_address(), workspace.home(), run_id, names, LINKS)
     return report.report(_address(), workspace.home(), run_id, LINKS)
 
 
@@ -114,8 +119,7 @@ def _facts(names: list[str], user: Any) -> dict[str, jobs.JobFacts]:
     with create_session() as session:
         paused = set(session.scalars(sa.select(DagModel.dag_id).where(DagModel.is_paused)))
     every = jobs.read(workspace.home() / "dags", None, paused, datetime.now(UTC))
-    view = AccessView.IMPORT_ERRORS
-    sees_broken = get_auth_manager().is_authorized_view(access_view=view, user=user)
+    sees_broken = get_auth_manager().is_authorized_view(access_view=AccessView.IMPORT_ERRORS, user=user)
     return {job: facts for job, facts in every.items() if job in names or (facts.error and sees_broken)}
 
 
@@ -133,6 +137,7 @@ LINKS = Links(
     form=lambda job, trigger: (run := _dag_run(job, trigger)) and f"{run}/tasks/decide/required_actions",
     dag_run=_dag_run,
     dag=lambda job: f"{_AIRFLOW}/dags/{quote(job)}",
+    card=lambda job, run_id: f"{_HERE}/dags/{quote(job)}/reports/{run_id}?card=1",
 )
 
 
@@ -191,10 +196,5 @@ class ScoringPages(AirflowPlugin):
     fastapi_apps = [{"app": app, "url_prefix": PREFIX, "name": "Scoring"}]  # noqa: RUF012 - Airflow's own form
     external_views = [  # noqa: RUF012
         {"name": "Scoring", "href": f"{_HERE}/", "destination": "nav", "url_route": "scoring"},
-        {
-            "name": "Report",
-            "href": f"{_HERE}/dags/{{DAG_ID}}/runs/{{RUN_ID}}",
-            "destination": "dag_run",
-            "url_route": "report",
-        },
+        {"name": "Report", "href": _TAB, "destination": "dag_run", "url_route": "report"},
     ]

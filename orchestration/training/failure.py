@@ -33,5 +33,7 @@ def note(job: Job, context: Mapping[str, Any], days: int) -> None:
     if "failed" not in states.get(run.run_id, {}).values():
         raise AirflowSkipException(f"{TRAIN} has not failed; the task that has told people itself")
     left, day = failure.left_by(context, TRAIN), failure.day_of(job, context, days)
-    error, kind = str(left["error"])[:_LONGEST], str(left["kind"])[:_LONGEST_KIND]
+    kind = str(left["kind"])[:_LONGEST_KIND]
+    # As a run's row has it: a training function may quote a value, and a message goes to more people than a log.
+    error = str(left["kept"])[:_LONGEST].removeprefix(f"{kind}: ")
     notify.notify_noted(job, context, day, TRAIN, error, kind)

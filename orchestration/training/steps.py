@@ -74,7 +74,7 @@ def train(job: Job, context: Mapping[str, Any], read: Json) -> Json:
             handover.fetch(files.store, job.name, context["dag_run"].run_id, path)
             return train(files, job, code_version.read(TrainingRows, read), path).json_value()
         except (ScoringError, FileNotFoundError) as error:
-            raise RetrainingError(f"{error} {_AGAIN}") from error
+            raise RetrainingError(f"{error} {_AGAIN}", private=getattr(error, "private", ())) from error
 
 
 def register(job: Job, context: Mapping[str, Any], draft: Json) -> int:

@@ -1,5 +1,6 @@
 """A candidate: a trained model that was tried as a version is, and that nobody has adopted yet."""
 
+import re
 from datetime import date, datetime
 from typing import Any, Literal
 
@@ -93,3 +94,14 @@ class Candidate(Draft):
     def artefact(self, file: str) -> Artefact:
         """A file of it, as the artefact store names it."""
         return Artefact(f"{file} of {self.label}", self.files[file].sha256, self.files[file].size)
+
+
+def source_of(job: str, number: int) -> str:
+    """What a version that was adopted has as its `source`."""
+    return f"candidate {number} of job {job}"
+
+
+def adopted_from(manifest: Manifest, job: str) -> int | None:
+    """The number of the job's candidate that a version was adopted from; None where it was not."""
+    named = re.fullmatch(r"candidate (\d+) of job (.+)", manifest.source)
+    return int(named[1]) if named and named[2] == job else None

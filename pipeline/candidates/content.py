@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline.candidates.candidate import Candidate, StoredFile
+from pipeline.candidates.ledger import CandidateError
 from pipeline.config import workspace
 from pipeline.model.files import sha256
 from pipeline.model.manifest import PinnedVersion
@@ -47,6 +48,28 @@ def read(candidate: Candidate, file: str) -> bytes:
     return content.getvalue()
 
 
+def require_own_names(candidate: Candidate) -> None:
+    """Refuse names by which a file would be written outside of the candidate's folder.
+
+    A row of the database has been reviewed by nobody, and whoever adopts a candidate may write more than its writers.
+
+    Raises:
+        CandidateError: the model or a file has such a name.
+    """
+    strange = [name for name in candidate.files if not _is_inside(name)]
+    if "/" in candidate.model or not _is_inside(candidate.model):
+        strange.append(candidate.model)
+    if strange:
+        raise CandidateError(
+            f"candidate {candidate.number} of {candidate.job} names {', '.join(map(repr, strange))}, which lies "
+            "outside of its own folder. Nothing was written. Find out who has changed the database."
+        )
+
+
+def _is_inside(name: str) -> bool:
+    return not any(part in ("", ".", "..") or "\0" in part for part in name.split("/"))
+
+
 def pinned(home: Path, candidate: Candidate) -> PinnedVersion:
     """A candidate as a version that can be loaded: its files are copied to this machine once.
 
@@ -58,8 +81,10 @@ def pinned(home: Path, candidate: Candidate) -> PinnedVersion:
 
     Raises:
         ArtefactError: a file is missing from the store, or altered.
+        CandidateError: a file of it would lie outside of its folder.
         OSError: the copies cannot be written.
     """
+    require_own_names(candidate)
     manifest = candidate.numbered
     # Another database numbers its candidates alike.
     name = f"{candidate.model}-{candidate.number}-{candidate.files[manifest.artefact].sha256[:12]}"

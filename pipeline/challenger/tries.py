@@ -23,6 +23,7 @@ from pipeline.model.manifest import numbered
 from pipeline.payloads import Value
 from pipeline.runs import archive, folders
 from pipeline.runs.archive import File
+from pipeline.store import files
 from pipeline.store.layout import RunRef
 from pipeline.store.parts import PartWriter
 from pipeline.store.schemas import SCORE_SCHEMA
@@ -110,11 +111,11 @@ def begin(workspace: Workspace, job: Job, run_id: int) -> Try:
     return work
 
 
-def attempt(files: Files, job: Job, work: Try) -> Outcome:
+def attempt(place: Files, job: Job, work: Try) -> Outcome:
     """Score a run's parts by its challenger, in a process of its own and within its time; whatever fails is returned.
 
     Args:
-        files: the folders and the store; no database is asked.
+        place: the folders and the store; no database is asked.
         job: with a section `[challenger]`.
         work: what `begin` returned.
     """
@@ -122,9 +123,9 @@ def attempt(files: Files, job: Job, work: Try) -> Outcome:
     try:
         with deadlines.within(60 * minutes, "challenger.time_limit_minutes"):
             pin = work.model_name, work.model_version, work.model_sha256
-            model = registry.load(choice.loadable(files.home, *pin, work.candidate))
+            model = registry.load(choice.loadable(place.home, *pin, work.candidate))
             rules = rescoring.checker(job, model.manifest, work.score_date)
-            done = tuple(_score(files.store, RunRef.of(work), part, rules, model) for part in work.parts)
+            done = tuple(_score(place.store, RunRef.of(work), part, rules, model) for part in work.parts)
     except Exception as error:  # noqa: BLE001 - whatever it is, the run is published
         log.error("challenger %s: %s", work.label, error)
         return Outcome(failure=kept_text(error))
@@ -151,13 +152,19 @@ def end(workspace: Workspace, work: Try, outcome: Outcome) -> str:
         "inputs": [digests.get(part.number) for part in outcome.parts],
     }
     failure = outcome.failure or _ask(workspace, work.run_id, _SQL["end"], values)
-    if failure:
-        # Nobody knows of these files: an erasure would not find what they hold.
+    files.remove_temporary(workspace.store, RunRef.of(work).folder)
+    if not failure:
+        return ""
+    values = {"run_id": work.run_id, "model_sha256": work.model_sha256, "reason": failure}
+    _ask(workspace, work.run_id, _SQL["fail"], values)
+    state = _ask(workspace, work.run_id, _SQL["state"], values)
+    if state == "scored":  # by an earlier try of this task, whose answer was lost
+        return ""
+    if state == "failed":
+        # Nobody knows of these files: an erasure would not find what they hold. Those of another try are its own.
         for part in work.parts:
             folders.discard(workspace.store, RunRef.of(work).challenger(part.number))
-        values = {"run_id": work.run_id, "model_sha256": work.model_sha256, "reason": failure}
-        _ask(workspace, work.run_id, _SQL["fail"], values)
-        log.warning("run %s: its challenger has no scores: %s", work.run_id, failure)
+    log.warning("run %s: its challenger has no scores: %s", work.run_id, failure)
     return failure
 
 
@@ -184,7 +191,7 @@ def _score(store: str, ref: RunRef, part: Input, rules: Checker, model: Model) -
 
 
 def _ask(workspace: Workspace, run_id: int, query: str, values: dict[str, object]) -> str:
-    """A function's answer: why it refuses, or nothing."""
+    """A function's answer, such as why it refuses; or nothing."""
 
     def work(connection: sa.Connection) -> str:
         return connection.execute(sa.text(query), values).scalar_one() or ""

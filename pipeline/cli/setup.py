@@ -25,13 +25,8 @@ def migrate() -> None:
     retention_days.enter(uri, usable)
     class_names.enter(uri, workspace.home())
     for error in broken:
-        err.print(
-            f"{error}\nIts [retention] stays as it was.",
-            style="red",
-            highlight=False,
-            markup=False,
-            soft_wrap=True,
-        )
+        text = f"{error}\nIts [retention] stays as it was."
+        err.print(text, style="red", highlight=False, markup=False, soft_wrap=True)
 
 
 def sample() -> None:
@@ -180,12 +175,15 @@ def check(
 ) -> None:
     """Check a job before its first run: file, model, query, real rows, rights. Writes no row."""
     from pipeline.integrations import trial
-    from pipeline.tasks.preflight import check as findings
+    from pipeline.retraining.rehearsal import rehearse
+    from pipeline.tasks import preflight
 
     job = context.job(name)
-    day = dates.parse(date) if date else job.start_date
-    passed = True
-    for finding in findings(job, context.workspace_of(job), day, keep_forecast=keep_forecast):
+    place, day, passed = context.workspace_of(job), dates.parse(date) if date else job.start_date, True
+    for finding in preflight.check(job, place, day, keep_forecast=keep_forecast):
+        passed &= _say(finding.what, finding.passed, finding.detail)
+    if job.training:
+        finding = preflight.find("training", lambda: rehearse(place, job, day))
         passed &= _say(finding.what, finding.passed, finding.detail)
     for attempt in trial.send(job, os.environ) if send_test else ():
         passed &= _say("test message", attempt.went, attempt.detail)

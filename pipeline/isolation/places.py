@@ -29,6 +29,11 @@ def module_folders(python: Path | None = None) -> list[str]:
     ]
 
 
+def installed_folders() -> list[str]:
+    """The folders of this interpreter's installed packages."""
+    return [folder for folder in module_folders() if _is_installed(Path(folder))]
+
+
 def readable(modules: Iterable[str]) -> list[str]:
     """What a worker may read beside its interpreter's own: this product's code, and a team's own modules.
 
@@ -36,9 +41,8 @@ def readable(modules: Iterable[str]) -> list[str]:
     installed packages.
     """
     own = [path for module in modules for path in _sources(module.partition(".")[0])]
-    installed = [folder for folder in module_folders() if _is_installed(Path(folder))]
     named = [path for path in os.environ.get(READS, "").split(os.pathsep) if path]
-    return [str(PACKAGE), str(SQL), *installed, *own, *named]
+    return [str(PACKAGE), str(SQL), *installed_folders(), *own, *named]
 
 
 def _is_installed(folder: Path) -> bool:

@@ -1,6 +1,7 @@
 """A program over a team's own code, in a process shut in as a model's is: one file goes in, files come out.
 
-It runs with this interpreter, so that it finds this project's modules; of the machine it reaches what a model does.
+It runs with this interpreter, or with that of a version's environment, which then finds in this one what it lacks: this
+project's own libraries. Of the machine it reaches what a model does.
 """
 
 import contextlib
@@ -9,7 +10,7 @@ import signal
 import socket
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,8 @@ class Program:
         settings: what it takes beside the file, as JSON has it.
         code: the team's own modules, by path.
         seconds: for how long it may run.
+        python: the interpreter, of the same Python as this one.
+        threads: how many native libraries may compute with.
     """
 
     label: str
@@ -39,6 +42,8 @@ class Program:
     settings: Mapping[str, Any]
     code: Mapping[str, bytes]
     seconds: float
+    python: Path = field(default_factory=lambda: Path(sys.executable))
+    threads: int = 1
 
 
 class Ended(Exception):
@@ -63,9 +68,11 @@ def run(program: Program, content: Path) -> dict[str, bytes]:
         UsageError: a limit is no positive number.
     """
     protection.hide_memory()
-    forker = forkers.forker(Path(sys.executable))
+    forker = forkers.forker(program.python)
     order = {
-        **messages.surroundings(program.code, places.module_folders(), places.readable(())),
+        **messages.surroundings(program.code, places.module_folders(program.python), places.readable(())),
+        "after": places.installed_folders(),
+        "threads": program.threads,
         "program": program.function,
         "settings": dict(program.settings),
     }

@@ -1,14 +1,17 @@
-"""The evidence for a promotion: the last published dates of a job, scored by both versions on the same rows."""
+"""The evidence for a promotion: the last published dates of a job, scored by both versions on the same rows.
+
+Where the version was the job's challenger, its days as such are evidence, too.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-import numpy as np
 import sqlalchemy as sa
 
-from pipeline.challenger import comparison, paired_test, replay
+from pipeline.challenger import comparison, replay
 from pipeline.challenger.comparison import Comparison
+from pipeline.challenger.paired_test import WRONG
 from pipeline.config.job import Job
 from pipeline.config.workspace import Workspace
 from pipeline.errors import NothingToDo, ScoringError
@@ -16,9 +19,9 @@ from pipeline.evaluation.metrics import LabelledScores
 from pipeline.model.loaded_model import Model
 from pipeline.model.manifest import PinnedVersion
 from pipeline.monitoring import references
-from pipeline.monitoring.first_run.evidence import Day, Group, JobEvidence, Paired
-from pipeline.monitoring.first_run.movement import Movement
+from pipeline.monitoring.first_run.evidence import Challenged, JobEvidence
 from pipeline.monitoring.references import LEAST_OUTCOMES
+from pipeline.promotion import challenged, summary
 from pipeline.promotion.watched import Watched
 from pipeline.runs import history
 
@@ -26,8 +29,6 @@ from pipeline.runs import history
 DATES = 28
 # The most that a range may have: each is scored once more.
 MOST_DATES = 92
-# How often a verdict may be wrong where neither version is better.
-WRONG = 0.05
 
 # Dates in a row that could not be compared: the next one could not either.
 _GIVE_UP = 3
@@ -37,12 +38,12 @@ Between = tuple[date, date]
 
 @dataclass(frozen=True)
 class Gathered:
-    """What the replay of a job's dates gave.
+    """What a job's dates gave.
 
     Attributes:
         job: the job.
         evidence: for the record; None where no date could be compared.
-        compared: the same for a person to read.
+        compared: its replay for a person to read; None where no date could be replayed.
         notes: dates that could not be compared, and why.
     """
 
@@ -53,8 +54,8 @@ class Gathered:
 
     @property
     def verdict(self) -> str:
-        """What the paired test says; `none` where there is nothing to test."""
-        return self.evidence.paired.verdict if self.evidence and self.evidence.paired.dates else "none"
+        """What the paired tests say; `none` where there is nothing to test."""
+        return self.evidence.verdict if self.evidence else "none"
 
 
 def gather(
@@ -65,7 +66,7 @@ def gather(
     between: Between | None = None,
     progress: Callable[[date], None] = lambda score_date: None,
 ) -> Gathered:
-    """Replay a job's published dates with another version.
+    """Replay a job's published dates with another version, and read what its days as a challenger have said.
 
     Args:
         workspace: of the job.
@@ -77,9 +78,11 @@ def gather(
     """
     watched = Watched(references.load(versions[1]), job.drift.false_alarm_rate)
     days, notes, failures = list[comparison.Day](), list[str](), 0
+    beside: Challenged | None = None
     if job.outcomes is None:
         return Gathered(job, None, None, (f"{job.name} has no section [outcomes].",))
     try:
+        beside = challenged.read(workspace.predictions, job, versions, WRONG, between)
         for score_date in _candidates(workspace, job, versions, between):
             progress(score_date)
             try:
@@ -94,9 +97,11 @@ def gather(
         notes.append(f"{job.name}: the databases cannot be asked: {str(error).splitlines()[0]}")
     if not any(day.entities for day in days):
         notes.append(f"{job.name}: none of its published dates could be compared.")
-        return Gathered(job, None, None, tuple(notes))
+        alone = summary.of_challenger(job, versions[0], beside) if beside else None
+        return Gathered(job, alone, None, tuple(notes))
     compared = replay.concluded(version, days, WRONG)
-    return Gathered(job, _evidence(job, versions[0], compared, watched), compared, tuple(notes))
+    evidence = summary.of_replay(job, versions[0], compared, watched, beside)
+    return Gathered(job, evidence, compared, tuple(notes))
 
 
 def _candidates(
@@ -121,62 +126,3 @@ def _day(
 
 def _counted(days: Sequence[comparison.Day]) -> int:
     return sum(day.losses.rows >= LEAST_OUTCOMES and not day.seen for day in days)
-
-
-def _evidence(job: Job, former: PinnedVersion, compared: Comparison, watched: Watched) -> JobEvidence:
-    entities = sum(day.entities for day in compared.days)
-    labels = [day for day in compared.days if day.relabelled is not None]
-    days = [
-        _kept(day, watched.movements[day.score_date])
-        for day in compared.days
-        if not day.seen and day.version == former.manifest.version and day.score_date in watched.movements
-    ]
-    return JobEvidence(
-        job=job.name,
-        loss=compared.loss,
-        paired=_paired(compared.together),
-        groups=compared.groups,
-        losing=tuple(
-            Group(column=column, value=value, paired=_paired(paired))
-            for (column, value), paired in compared.losing.items()
-        ),
-        entities=entities,
-        decile_moved=short(sum(day.moved * day.entities for day in compared.days) / entities),
-        relabelled=short(sum((day.relabelled or 0) * day.entities for day in labels) / entities)
-        if labels
-        else None,
-        former_drift=watched.drift(0),
-        version_drift=watched.drift(1),
-        unit=short(float(np.median(watched.spreads))) if former.manifest.task == "regression" else 1.0,
-        days=tuple(days),
-    )
-
-
-def _kept(day: comparison.Day, movement: Movement) -> Day:
-    return Day(
-        score_date=day.score_date,
-        rows=movement.rows,
-        outcomes=day.losses.rows,
-        former_loss=short(day.losses.champion),
-        version_loss=short(day.losses.challenger),
-        level=short(movement.level),
-        shift=short(movement.shift),
-        squares=short(movement.squares),
-        relabelled=short(movement.relabelled),
-    )
-
-
-def _paired(paired: paired_test.Paired) -> Paired:
-    return Paired(
-        verdict=paired.verdict,
-        dates=paired.days,
-        mean=short(paired.mean),
-        low=None if paired.low is None else short(paired.low),
-        high=None if paired.high is None else short(paired.high),
-        evidence=short(paired.evidence),
-    )
-
-
-def short(value: float) -> float:
-    """A number in six digits: the last bits of a sum depend on the machine, and the record should not."""
-    return float(f"{value:.6g}")

@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from pipeline.challenger import sentences
-from pipeline.monitoring.first_run.evidence import Drift, JobEvidence
+from pipeline.challenger import paired_test, sentences
+from pipeline.model.manifest import PinnedVersion, numbered
+from pipeline.monitoring.first_run.evidence import Challenged, Drift, JobEvidence
 from pipeline.monitoring.first_run.movement import LEAST_DATES
 from pipeline.promotion.evidence import Gathered
 from pipeline.promotion.promote import AliasChange
@@ -24,6 +25,8 @@ def of(wanted: AliasChange, gathered: Sequence[Gathered]) -> Iterator[str]:
         yield f"No job follows {wanted.alias} of {wanted.name}, so there is nothing to compare the versions on."
     for each in gathered:
         yield f"{each.job.name}:"
+        if each.evidence and each.evidence.challenger:
+            yield f"  {_challenged(each.evidence, each.evidence.challenger, former, wanted.pinned)}"
         if each.evidence and each.compared:
             yield from (f"  {sentence}" for sentence in sentences.of(each.compared))
             yield from (f"  {sentence}" for sentence in _moves(each.evidence, former, version))
@@ -58,6 +61,14 @@ def undone(name: str, alias: str, former: int, version: int) -> Iterator[str]:
         f"Commit models/{name}, have it reviewed, and deploy it. Dates that version {version} has published stay as "
         f"they are until `scoring rollback`, or `scoring score JOB DATE --model-version {former}`."
     )
+
+
+def _challenged(evidence: JobEvidence, challenged: Challenged, former: int, pinned: PinnedVersion) -> str:
+    """What the days as a challenger say; the dates of a replay are among them, or later."""
+    test = challenged.paired
+    together = paired_test.Paired(test.dates, test.mean, test.low, test.high, test.evidence, test.verdict)
+    label = f"As the challenger from {challenged.first} to {challenged.last}, {pinned.manifest.label}"
+    return sentences.verdict(label, numbered(former), evidence.loss, together)
 
 
 def _moves(evidence: JobEvidence, former: int, version: int) -> Iterator[str]:

@@ -47,19 +47,21 @@ class Carried:
     recorded: Mapping[str, Any]
 
 
-def carried(libraries: Mapping[str, str], own: Mapping[str, bytes], artefact: str) -> Carried:
+def carried(
+    environment: Mapping[str, str], own: Mapping[str, bytes], artefact: str, locked: bytes | None = None
+) -> Carried:
     """The lock of a version's environment, and its own modules.
 
     Args:
-        libraries: the distributions that its artefact names.
+        environment: the version of each distribution in it.
         own: its own modules.
         artefact: the model's file, for error messages.
+        locked: a lock of just this environment, where there is one already.
 
     Raises:
         ModelError: what it needs cannot be locked.
     """
-    environment = closure(libraries)
-    locked = lock(environment, artefact)
+    locked = locked or lock(environment, artefact)
     files = {f"{CODE}/{name}": content for name, content in own.items()}
     recorded = {
         "python": PYTHON,
@@ -71,20 +73,26 @@ def carried(libraries: Mapping[str, str], own: Mapping[str, bytes], artefact: st
 
 
 def carry(
-    manifest: Manifest, files: Mapping[str, bytes], own: Mapping[str, bytes], artefact: str
+    manifest: Manifest,
+    files: Mapping[str, bytes],
+    own: Mapping[str, bytes],
+    artefact: str,
+    locked: bytes | None = None,
 ) -> tuple[Manifest, dict[str, bytes]]:
     """A version's manifest and files, with the lock of its environment and its own modules.
 
     Args:
-        manifest: of the version, with the libraries that its artefact names.
+        manifest: of the version, with the libraries that its artefact names, and its environment where it is another
+            than this process has.
         files: its files, by name.
         own: its own modules.
         artefact: the model's file, for error messages.
+        locked: a lock of just this environment, where there is one already.
 
     Raises:
         ModelError: what it needs cannot be locked.
     """
-    brought = carried(manifest.libraries, own, artefact)
+    brought = carried(manifest.environment or closure(manifest.libraries), own, artefact, locked)
     return manifest.model_copy(update=brought.recorded), {**files, **brought.files}
 
 

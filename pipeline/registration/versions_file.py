@@ -1,12 +1,13 @@
 """versions.toml of a model: every version's pin, and the aliases, changed line by line."""
 
 import codecs
+import contextlib
 import difflib
 import fcntl
 import os
 import re
+import tomllib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.model import registry
@@ -34,16 +35,16 @@ def add_version(path: Path, manifest: Manifest, alias: str | None, aliases: dict
         aliases: those that the file has so far.
     """
     text = decoded(path.read_bytes()) if path.exists() else _HEADER
-    text = _set_line(text, "versions", str(manifest.version), f'"{manifest.sha256}"')
+    text = _set_line(path, text, "versions", str(manifest.version), f'"{manifest.sha256}"')
     if alias is not None:
         if alias in aliases:
             # What a job's fallback serves, and what a person goes back to.
-            text = _set_line(text, "aliases", f"{alias}_previous", str(aliases[alias]))
-        text = _set_line(text, "aliases", alias, str(manifest.version))
+            text = _set_line(path, text, "aliases", f"{alias}_previous", str(aliases[alias]))
+        text = _set_line(path, text, "aliases", alias, str(manifest.version))
     replace(path, text.encode())
 
 
-@contextmanager
+@contextlib.contextmanager
 def only_writer(store: Path) -> Iterator[None]:
     """Change one model's versions one at a time: each registration takes a number, and all write versions.toml."""
     folder = os.open(store, os.O_RDONLY)
@@ -68,7 +69,7 @@ def point(
         proof: a file that stands beside the line, written before it; not where the line is left as it is.
 
     Raises:
-        ModelError: somebody has pointed it elsewhere meanwhile.
+        ModelError: somebody has pointed it elsewhere meanwhile, or the file is laid out in another way.
     """
     path = home / "models" / name / "versions.toml"
     with only_writer(path.parent):
@@ -79,10 +80,10 @@ def point(
             )
         content = path.read_bytes()
         before = decoded(content)
+        after = _set_line(path, before, "aliases", alias, str(version))
         if proof is not None:
             proof[0].parent.mkdir(exist_ok=True)
             replace(*proof)
-        after = _set_line(before, "aliases", alias, str(version))
         mark = codecs.BOM_UTF8 if content.startswith(codecs.BOM_UTF8) else b""
         replace(path, mark + after.encode())
     lines = difflib.unified_diff(
@@ -98,16 +99,41 @@ def replace(path: Path, content: bytes) -> None:
     os.replace(temporary, path)
 
 
-def _set_line(text: str, section: str, key: str, value: str) -> str:
-    """Set one key of one section and leave every other line, comments included, as it is."""
-    header = re.search(rf"^\[{section}\].*\n?", text, re.MULTILINE)
+def _set_line(path: Path, text: str, section: str, key: str, value: str) -> str:
+    """Set one key of one section and leave every other line, comments included, as it is.
+
+    Raises:
+        ModelError: the file is laid out in another way, so that the key cannot be set like this.
+    """
+    header = re.search(rf"^[ \t]*\[[ \t]*{section}[ \t]*\].*\n?", text, re.MULTILINE)
     if header is None:
-        return f"{text.rstrip()}\n\n[{section}]\n{key} = {value}\n"
-    before, after = text[: header.end()], text[header.end() :]
-    following = re.search(r"^\[", after, re.MULTILINE)
-    body, rest = (after[: following.start()], after[following.start() :]) if following else (after, "")
-    pattern = rf"^{re.escape(key)}[ \t]*=[^#\n]*?([ \t]*#.*)?$"
-    body, replaced = re.subn(pattern, rf"{key} = {value}\1", body, flags=re.MULTILINE)
+        after = f"{text.rstrip()}\n\n[{section}]\n{key} = {value}\n"
+    else:
+        after = text[: header.end()] + _in_section(text[header.end() :], key, value)
+    _require_one_change(path, text, after, (section, key, value))
+    return after
+
+
+def _in_section(text: str, key: str, value: str) -> str:
+    following = re.search(r"^[ \t]*\[", text, re.MULTILINE)
+    body, rest = (text[: following.start()], text[following.start() :]) if following else (text, "")
+    name = re.escape(key)
+    pattern = rf"^([ \t]*)(?:{name}|\"{name}\"|'{name}')[ \t]*=[^#\n]*?([ \t]*#.*)?$"
+    body, replaced = re.subn(pattern, rf"\g<1>{key} = {value}\g<2>", body, flags=re.MULTILINE)
     if not replaced:
         body = f"{body.rstrip()}\n{key} = {value}\n".lstrip("\n") + "\n" * bool(rest)
-    return f"{before}{body}{rest}"
+    return f"{body}{rest}"
+
+
+def _require_one_change(path: Path, before: str, after: str, line: tuple[str, str, str]) -> None:
+    """Refuse a text that says anything else than the one before and the new line: every job reads it."""
+    section, key, value = line
+    expected = tomllib.loads(before)
+    expected.setdefault(section, {})[key] = tomllib.loads(f"value = {value}")["value"]
+    with contextlib.suppress(tomllib.TOMLDecodeError):
+        if tomllib.loads(after) == expected:
+            return
+    raise ModelError(
+        f"{path}: {key} cannot be changed as the file is laid out, and nothing was. Write a section [{section}] with "
+        f"a line for each key, such as {key} = {value}, and no other form."
+    )

@@ -14,6 +14,7 @@ class Links:
         form: of where to approve or reject a held run, by its trigger; None where Airflow did not start it.
         dag_run: of the DAG run of a trigger; None likewise.
         dag: of a job's DAG, where it is started and unpaused.
+        card: of the card of the version that a job's run has, by the run's number.
     """
 
     scoring: str
@@ -21,3 +22,4 @@ class Links:
     form: Callable[[str, str], str | None]
     dag_run: Callable[[str, str], str | None]
     dag: Callable[[str], str]
+    card: Callable[[str, int], str]

@@ -89,6 +89,7 @@ def overview(
         items=sorted(items, key=_gravity),
         lanes=sorted(lanes, key=_gravity),
         counts=_counts(lanes),
+        card=links.card,
         legend=calendars.LEGEND,
     )
 

@@ -96,6 +96,7 @@ def report(predictions: str, home: Path, run_id: int, links: Links | None = None
         card=card(home, record.run["model_name"], record.run["model_version"])
         if record.run["model_version"]
         else None,
+        of_model=links.card(record.run["job"], run_id) if links and record.run["model_version"] else None,
         sources=sources(home, record.run),
         steps=steps(record.run),
         urgent=urgent(record.run),

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pipeline.candidates import content, ledger
-from pipeline.candidates.candidate import Candidate
+from pipeline.candidates.candidate import Candidate, source_of
 from pipeline.errors import NothingToDo
 from pipeline.model import registry
 from pipeline.model.manifest import CODE, LOCK, Manifest, PinnedVersion
@@ -22,16 +22,17 @@ def adopt(home: Path, database_url: str, job: str, number: int) -> PinnedVersion
 
     Raises:
         NothingToDo: it is a version of this repository already.
-        CandidateError: the job has no such candidate.
+        CandidateError: the job has no such candidate, or a file of it would lie outside of the version's folder.
         ArtefactError: a file of it is missing from the store, or altered.
         RetrainingError: its manifest does not say what its files are.
     """
     candidate = ledger.find(database_url, job, number)
+    content.require_own_names(candidate)
     manifest = Manifest.model_validate_json(candidate.manifest)
     _require_new(home, candidate, manifest)
     _require_own_files(candidate, manifest)
     files = {name: content.read(candidate, name) for name in candidate.files}
-    manifest = manifest.model_copy(update={"source": f"candidate {number} of job {job}"})
+    manifest = manifest.model_copy(update={"source": source_of(job, number)})
     version = save(home, manifest, files, candidate.card, None)
     ledger.note_adoption(database_url, candidate, version.manifest.version)
     return version
@@ -50,6 +51,11 @@ def _require_new(home: Path, candidate: Candidate, manifest: Manifest) -> None:
 
 def _require_own_files(candidate: Candidate, manifest: Manifest) -> None:
     """Refuse a manifest that pins other bytes than those which the candidate was entered with."""
+    if manifest.name != candidate.model:
+        raise RetrainingError(
+            f"{candidate.label}: its manifest is of a model {manifest.name!r}. Nothing was written. Train again, and "
+            "find out who has changed the database."
+        )
     pinned = {**manifest.digests, **{f"{CODE}/{name}": digest for name, digest in manifest.code.items()}}
     if manifest.lock_sha256:
         pinned[LOCK] = manifest.lock_sha256

@@ -75,6 +75,8 @@ def fit(settings: Mapping[str, Any], file: BinaryIO) -> dict[str, bytes]:
     scores = io.BytesIO()
     pq.write_table(table, scores)
     beside = {CODE: b"1" if carried else b"", SCORES: scores.getvalue()}
+    # Of this process's libraries, which may be others than those of whoever has it trained.
+    manifest = manifest.model_copy(update={"environment": surroundings.closure(manifest.libraries)})
     return {**files, **beside, MANIFEST: manifest.model_dump_json().encode()}
 
 

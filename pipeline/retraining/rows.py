@@ -1,6 +1,7 @@
 """A candidate's training rows: each score date's as a run reads them, with the outcomes that are known by now."""
 
 import tempfile
+from collections.abc import Collection
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -111,7 +112,7 @@ def read(workspace: Workspace, job: Job, last: date, path: Path) -> TrainingRows
     """
     section, rule = required(job)
     days = [last - timedelta(days=back) for back in reversed(range(section.window_days))]
-    named, outcome = section.query or job.extract.query, _outcome(workspace.home, job)
+    named, outcome = section.query or job.extract.query, outcome_of(workspace.home, job)
     text, of_outcomes = (queries.read(workspace.home / "sql", each) for each in (named, rule.query))
     with tempfile.TemporaryDirectory(prefix="training-") as folder:
         features, results = Path(folder) / "features.parquet", Path(folder) / "outcomes.parquet"
@@ -141,8 +142,12 @@ def read(workspace: Workspace, job: Job, last: date, path: Path) -> TrainingRows
     )
 
 
-def _outcome(home: Path, job: Job) -> str:
-    """The column of the outcomes query that is learned: the job's, else the champion's."""
+def outcome_of(home: Path, job: Job) -> str:
+    """The column of the outcomes query that is learned: the job's, else the champion's.
+
+    Raises:
+        RetrainingError: neither names one.
+    """
     _, rule = required(job)
     known = champion(home, job)
     column = rule.column or (known.manifest.outcome if known else None)
@@ -153,13 +158,22 @@ def _outcome(home: Path, job: Job) -> str:
     return column
 
 
-def _joined(features: Path, results: Path, outcome: str, query: str, of_outcomes: str) -> pa.Table:
-    """The features with their outcomes, each column in the type that the database gave it."""
-    rows, labels = pq.read_table(features), pq.read_table(results)
-    if outcome in rows.column_names:
+def require_no_outcome(columns: Collection[str], outcome: str, query: str) -> None:
+    """Refuse training rows whose query gives the outcome itself.
+
+    Raises:
+        RetrainingError: it does.
+    """
+    if outcome in columns:
         raise RetrainingError(
             f"{query}: column {outcome!r} is called as the outcome is. No run has the outcome: leave it out."
         )
+
+
+def _joined(features: Path, results: Path, outcome: str, query: str, of_outcomes: str) -> pa.Table:
+    """The features with their outcomes, each column in the type that the database gave it."""
+    rows, labels = pq.read_table(features), pq.read_table(results)
+    require_no_outcome(rows.column_names, outcome, query)
     if outcome not in labels.column_names:
         raise RetrainingError(
             f"{of_outcomes}: column {outcome!r}, the outcome, is missing. It has {', '.join(labels.column_names)}."

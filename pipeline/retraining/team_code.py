@@ -76,7 +76,7 @@ def load(function: str, folder: Path) -> Train:
         )
     trainer = getattr(module, name, None)
     if not callable(trainer):
-        raise RetrainingError(f"{path} has no function {name!r}. Correct training.function in the job file.")
+        raise no_function(function)
 
     def train(rows: pd.DataFrame) -> Any:
         try:
@@ -89,12 +89,20 @@ def load(function: str, folder: Path) -> Train:
     return train
 
 
+def no_function(function: str) -> RetrainingError:
+    """The error for a file without the function that the job file names."""
+    path, _, name = function.partition(":")
+    return RetrainingError(f"{path} has no function {name!r}. Correct training.function in the job file.")
+
+
 def _raised(error: Exception, what: str, folder: Path) -> RetrainingError:
     frames = [
         each for each in traceback.extract_tb(error.__traceback__) if each.filename.startswith(str(folder))
     ]
     at = f", in line {frames[-1].lineno} of {Path(frames[-1].filename).name}" if frames else ""
+    text = str(error)
     return RetrainingError(
-        f"{what}: {type(error).__name__}: {error}{at}. Correct it. It runs in one process, without network and "
-        "credentials, and imports what lies beside it or is installed."
+        f"{what}: {type(error).__name__}: {text}{at}. Correct it. It runs in one process, without network and "
+        "credentials, and imports what lies beside it or is installed.",
+        private=[text],
     )

@@ -20,10 +20,11 @@ from pipeline.isolation.programs import Ended, Program
 from pipeline.model.files import sha256
 from pipeline.model.manifest import PROFILE, REFERENCE, Manifest, PinnedVersion
 from pipeline.registration import surroundings
-from pipeline.retraining import card, evaluation, fitting, rows, team_code
+from pipeline.retraining import card, environment, evaluation, fitting, rows, team_code
 from pipeline.retraining.rows import TrainingRows
 from pipeline.retraining.team_code import RetrainingError, TeamCode
 from pipeline.runs.code_version import code_version
+from pipeline.runtime import resources
 from pipeline.worker.failures import EstimatorError
 
 log = logging.getLogger(__name__)
@@ -42,7 +43,9 @@ def train(files: Files, job: Job, read: TrainingRows, path: Path) -> Draft:
 
     Raises:
         RetrainingError: the rows are others, or the team's function fails, takes too long or too much memory.
-        ModelError: what it gives cannot be registered.
+        ModelError: what it gives cannot be registered, or the champion's lock is another than was registered.
+        BuildError: the champion's environment cannot be made.
+        UsageError: SCORING_TASKS is no positive number.
         ArtefactError: the artefact store cannot be used.
     """
     section, _ = rows.required(job)
@@ -55,7 +58,8 @@ def train(files: Files, job: Job, read: TrainingRows, path: Path) -> Draft:
     carries, scores = given.pop(fitting.CODE), given.pop(fitting.SCORES)
     manifest = _manifest(given.pop(fitting.MANIFEST), given, job.name)
     own = code.files if carries else {}
-    manifest, contents = surroundings.carry(manifest, given, own, f"{job.name}: the candidate")
+    locked = environment.lock_of(champion, manifest)
+    manifest, contents = surroundings.carry(manifest, given, own, f"{job.name}: the candidate", locked)
     tested = evaluation.tested(pq.read_table(path), pq.read_table(pa.BufferReader(scores)), manifest)
     with tempfile.TemporaryDirectory(prefix="candidate-") as folder:
         (Path(folder) / REFERENCE).write_bytes(contents[REFERENCE])
@@ -101,15 +105,18 @@ def _run(
         "planned": [column.name for column in columns if column.planned],
         "floats": [column.name for column in columns if column.dtype == "float64"],
     }
+    python, threads = environment.interpreter(champion), resources.share()
     seconds = section.time_limit_minutes * 60
-    program = Program(f"{job.name} in training", _FIT, settings, code.files, seconds)
+    program = Program(f"{job.name} in training", _FIT, settings, code.files, seconds, python, threads)
     try:
         return programs.run(program, path)
     except EstimatorError as error:
         failure = error.failure
         known = "ScoringError" in failure.kinds
         text = failure.text if known else f"{failure.kind}: {failure.text}. Correct {section.function}."
-        raise RetrainingError(f"{job.name}: nothing was trained: {text}") from None
+        # The function's own words may hold a value of a row: whoever keeps them, or sends them, leaves them out.
+        private = failure.private if known else (failure.text,)
+        raise RetrainingError(f"{job.name}: nothing was trained: {text}", private=private) from None
     except Ended as error:
         remedy = (
             "Lower training.window_days, or give it more memory (SCORING_MODEL_MEMORY, in MB, where that is set)."
@@ -118,7 +125,8 @@ def _run(
         )
         last = f" The last that it printed: {error.printed}" if error.printed else ""
         raise RetrainingError(
-            f"{job.name}: nothing was trained: the training process {error}. {remedy}{last}"
+            f"{job.name}: nothing was trained: the training process {error}. {remedy}{last}",
+            private=[error.printed],
         ) from None
 
 

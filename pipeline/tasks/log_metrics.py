@@ -139,6 +139,7 @@ def _enter(
         # The run's row first: two tries at once wait here for one another, and one that is late changes nothing.
         scored = {"run_id": run.run_id, "rows": verdict.rows_scored, "findings": findings}
         connection.execute(sa.text(_SQL["scored"]), scored)
+        ledger.hold_open(connection, run.run_id)  # the database would call a late try's figures a refusal
         connection.execute(sa.text(_SQL["run_metric"]), values)
         connection.execute(sa.text(_SQL["feature_metric"]), features)
         connection.execute(sa.text(_SQL["profile"]), profile.rows(run.run_id))

@@ -59,13 +59,13 @@ def check(
     """Check a job's model, query, rows and rights, and yield each finding; a failed one ends what depends on it."""
     yield CheckResult("job file", True, f"{job.name}: {job.description}")
     if job.alerts.to:
-        yield _find("alerts", lambda: dependencies.require_alerts(job, environ))
+        yield find("alerts", lambda: dependencies.require_alerts(job, environ))
     if job.tracking.mlflow:
-        yield _find("tracking", lambda: dependencies.require_tracking(job, environ))
+        yield find("tracking", lambda: dependencies.require_tracking(job, environ))
     if job.pool != DEFAULT_POOL:
-        yield _find("pool", lambda: dependencies.require_pool(job, environ))
+        yield find("pool", lambda: dependencies.require_pool(job, environ))
     if job.ready:
-        yield _find("ready", partial(_ready, workspace, job, job.ready, score_date))
+        yield find("ready", partial(_ready, workspace, job, job.ready, score_date))
     model: RemoteModel | None = None
     try:
         model, detail = _model(job, workspace)
@@ -73,29 +73,30 @@ def check(
         yield CheckResult("model's process", True, protections.describe(model.held))
     except _FAILURES as error:
         yield _failed("model", error)
-    yield _find("versions", lambda: _versions(job, workspace))
+    yield find("versions", lambda: _versions(job, workspace))
     if model is not None:
         yield from _of_model(job, workspace, score_date, model, keep_forecast)
     if job.fallback == "champion_previous":
-        yield _find("fallback", lambda: _fallback(job, workspace, score_date))
+        yield find("fallback", lambda: _fallback(job, workspace, score_date))
     if job.challenger:
-        yield _find("challenger", lambda: _challenger(job, workspace))
-    yield _find("predictions database", lambda: _rights(workspace, job))
+        yield find("challenger", lambda: _challenger(job, workspace))
+    yield find("predictions database", lambda: _rights(workspace, job))
 
 
 def _of_model(
     job: Job, workspace: Workspace, score_date: date, model: Model, keep: bool
 ) -> Iterator[CheckResult]:
     """Check what needs the job's model."""
-    yield _find("query and rows", lambda: rehearse(workspace, job, score_date, model, keep_forecast=keep))
-    yield _find("reference", lambda: _reference(job, workspace))
+    yield find("query and rows", lambda: rehearse(workspace, job, score_date, model, keep_forecast=keep))
+    yield find("reference", lambda: _reference(job, workspace))
     if job.slices:
-        yield _find("slices", lambda: _slices(job, workspace, model))
+        yield find("slices", lambda: _slices(job, workspace, model))
     if job.outcomes:
-        yield _find("outcomes", lambda: outcomes.rehearse(workspace, job, score_date, model.manifest))
+        yield find("outcomes", lambda: outcomes.rehearse(workspace, job, score_date, model.manifest))
 
 
-def _find(what: str, step: Callable[[], str]) -> CheckResult:
+def find(what: str, step: Callable[[], str]) -> CheckResult:
+    """What a step of a check found, or why it failed."""
     try:
         return CheckResult(what, True, step())
     except _FAILURES as error:

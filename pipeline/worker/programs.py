@@ -18,8 +18,8 @@ def run(order: Mapping[str, Any], descriptors: Sequence[int]) -> None:
     """Run a program and send the files that it returns.
 
     Args:
-        order: `program`, as module:function; `settings`, what it takes beside the file; and what `protection.begin`
-            takes.
+        order: `program`, as module:function; `settings`, what it takes beside the file; `threads`, how many native
+            libraries may compute with; and what `protection.begin` takes.
         descriptors: where it writes what it prints, the file, and the channel for the answer.
     """
     output, content, channel = descriptors
@@ -27,7 +27,7 @@ def run(order: Mapping[str, Any], descriptors: Sequence[int]) -> None:
     with socket.socket(fileno=channel) as answers, open(content, "rb") as file:
         try:
             module, _, name = order["program"].partition(":")
-            with _one_thread():
+            with _threads(order["threads"]):
                 files = getattr(importlib.import_module(module), name)(order["settings"], file)
         except BaseException as error:  # noqa: BLE001 - a team's own code may raise anything
             wire.send(answers, {"failure": Failure.of(error).message()})
@@ -37,14 +37,14 @@ def run(order: Mapping[str, Any], descriptors: Sequence[int]) -> None:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
-    """Have joblib and what it computes with take one thread, whatever `n_jobs` says.
+def _threads(number: int) -> Iterator[None]:
+    """Have native libraries compute with so many threads, and joblib with one, whatever `n_jobs` says.
 
     Joblib's own threads and processes share semaphores in /dev/shm, which is closed here: others keep theirs there.
     """
     import joblib  # an environment of a model's own may lack these, and runs no program
     from threadpoolctl import threadpool_limits
 
-    threadpool_limits(1)
+    threadpool_limits(number)
     with joblib.parallel_config(backend="sequential"):
         yield

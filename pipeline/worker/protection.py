@@ -48,7 +48,8 @@ def begin(order: Mapping[str, Any], output: int) -> dict[str, bool]:
     """Be the process of an order, in its own folder and shut in; returns what of that this system knows.
 
     Args:
-        order: `folder`, the process's own; `path`, folders with modules; and what `shut_in` takes.
+        order: `folder`, the process's own; `path`, folders with modules; `after`, such as come after all others; and
+            what `shut_in` takes.
         output: where it writes what it prints.
     """
     os.dup2(output, 1)
@@ -58,7 +59,7 @@ def begin(order: Mapping[str, Any], output: int) -> dict[str, bool]:
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     os.chdir(order["folder"])
     os.environ.update({"HOME": order["folder"], "TMPDIR": order["folder"]})
-    sys.path[:] = [*order["path"], *(entry for entry in sys.path if entry not in order["path"])]
+    sys.path[:] = dict.fromkeys([*order["path"], *sys.path, *order.get("after", ())])
     return shut_in(order)
 
 

@@ -10,3 +10,7 @@ SELECT scoring.end_challenge(:run_id, :model_sha256, CAST(:parts AS integer[]), 
 -- name: fail
 -- Notes that it has failed, and why.
 SELECT scoring.fail_challenge(:run_id, :model_sha256, :reason)
+
+-- name: state
+-- The status of a run's challenger, where it has failed or is this version; else nothing.
+SELECT max(status) FROM scoring.challenges WHERE run_id = :run_id AND (model_sha256 = :model_sha256 OR status = 'failed')

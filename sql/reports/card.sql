@@ -1,3 +1,7 @@
+-- name: run
+-- A run, its job, and the version that scored it; null before it was loaded.
+SELECT run_id, job, model_name, model_version FROM scoring.scoring_runs WHERE run_id = :run_id
+
 -- name: runs
 -- The last published runs that a version of a model has scored, of each job, the newest first.
 SELECT runs.job, runs.score_date, runs.run_id

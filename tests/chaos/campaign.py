@@ -14,7 +14,7 @@ from tests.chaos import invariants
 from tests.chaos.boundaries import Boundary
 from tests.chaos.fault import Fault, Fired
 from tests.chaos.invariants import Harm
-from tests.chaos.lane import EDITIONS, Edition, Lane, opened
+from tests.chaos.lane import EDITIONS, Edition, Json, Lane, opened
 from tests.chaos.night import Night
 from tests.chaos.trials import Census, Trial
 from tests.chaos.tries import Children, HarnessError
@@ -32,6 +32,7 @@ class Result:
         harms: what should not be.
         wrong: endings of tries that should not be.
         reads: how often readers looked.
+        challenges: how often a challenger's try has ended.
         seconds: how long it took.
     """
 
@@ -41,6 +42,7 @@ class Result:
     harms: tuple[Harm, ...]
     wrong: tuple[str, ...]
     reads: int
+    challenges: int
     seconds: float
 
     @property
@@ -118,22 +120,25 @@ def campaign(
 def take_census(lane: Lane) -> Census:
     """Run undisturbed nights of each edition; returns the boundaries of every stage."""
     census: dict[str, Sequence[Boundary]] = {}
+    parts: tuple[Json, ...] = ()
     for edition in sorted(EDITIONS):
         lane.load(edition)
-        night = Night(lane, {})
-        ended = [night.run()]
-        violations = invariants.seen(lane)
-        if lane.writer == "pipeline":
-            lane.turn()
+        night, ended = Night(lane, {}), []
+        if lane.writer == "pipeline":  # in one process, where no challenger is
             ended.append(night.score())
+            parts = invariants.parts(lane)
+            lane.turn()
+        ended.append(night.run())
+        violations = invariants.seen(lane)
         if set(ended) != {"published"}:
             raise HarnessError(f"undisturbed nights of edition {edition} ended {ended}")
         for stage, _, outcome in night.finished:
             census[stage] = outcome.seen
             lane.usual[stage] = max(outcome.seconds, lane.usual.get(stage, 0))
-        run = night.finished[0][2].value
+        [run] = [outcome.value for stage, _, outcome in night.finished if stage == "extract"]
         scored = run["rows_extracted"] - run["rows_rejected"]
-        lane.editions[edition] = Edition(edition, run["rows_extracted"], scored, str(violations.digest))
+        digest = str(violations.digest)
+        lane.editions[edition] = Edition(edition, run["rows_extracted"], scored, digest, parts)
         lane.turn()
     return census
 
@@ -149,7 +154,7 @@ def run_trial(lane: Lane, trial: Trial) -> Result:
     sights = lane.watch()
     harms = (
         *invariants.of_reads(sights, before, wanted),
-        *invariants.of_night(lane, wanted),
+        *invariants.of_night(lane, wanted, challenged=lane.challenged and not trial.whole),
         *(invariants.of_deployments(lane, nights) if lane.writer == "pipeline" else ()),
     )
     wrong += [text for night in nights for text in night.wrong]
@@ -166,6 +171,7 @@ def run_trial(lane: Lane, trial: Trial) -> Result:
         harms,
         tuple(wrong),
         sum(sight.reads for sight in sights),
+        sum(stage == "end_challenge" for night in nights for stage, _, _ in night.finished),
         time.monotonic() - began,
     )
 

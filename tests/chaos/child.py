@@ -24,9 +24,10 @@ from typing import Any
 
 from narwhals.stable.v2.dependencies import is_into_dataframe
 
+from pipeline.challenger import tries
 from pipeline.config import loader
 from pipeline.config.job import Job
-from pipeline.config.workspace import Workspace
+from pipeline.config.workspace import Files, Workspace
 from pipeline.databases import postgres
 from pipeline.errors import NothingToDo, ScoringError
 from pipeline.isolation import forkers
@@ -65,6 +66,17 @@ STAGES: dict[str, Stage] = {
     "publish": lambda workspace, job, day, given: publish(
         workspace, job, Run.read(given["run"]), Verdict.read(given["verdict"])
     ).json_value(),
+    "begin_challenge": lambda workspace, job, day, given: tries.begin(
+        workspace, job, given["run"]["run_id"]
+    ).json_value(),
+    "challenge": lambda workspace, job, day, given: tries.attempt(
+        Files(workspace.home, workspace.store), job, tries.Try.read(given["work"])
+    ).json_value(),
+    "end_challenge": lambda workspace, job, day, given: tries.end(
+        workspace,
+        tries.Try.read(given["work"]),
+        tries.Outcome.read(given["left"]) if given["left"] else tries.Outcome(failure=tries.KILLED),
+    ),
     "score": lambda workspace, job, day, given: score(workspace, job, day, RunRequest(**given)).json_value(),
 }
 WRITERS: dict[str, dict[str, Stage]] = {"pipeline": STAGES} | {

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 import psycopg
@@ -10,8 +11,9 @@ from pipeline.store.layout import RunRef
 from tests.chaos.lane import Edition, Json, Lane
 from tests.chaos.night import Night
 from tests.chaos.readers import Sight, look
+from tests.chaos.trials import CHALLENGE
 
-KINDS = ("lost", "doubled", "stale", "torn", "mixed", "untidy")
+KINDS = ("lost", "doubled", "stale", "torn", "mixed", "unaccounted", "untidy")
 
 
 @dataclass(frozen=True)
@@ -19,7 +21,8 @@ class Harm:
     """Something that should not be.
 
     Attributes:
-        kind: lost, doubled, stale, torn, mixed (of two deployments); untidy harms no analyst, as a file left over.
+        kind: lost, doubled, stale, torn, mixed (of two deployments), unaccounted (a challenger's scores); untidy harms
+            no analyst, as a file left over.
         count: how many; reads where it is torn.
         text: what was seen.
     """
@@ -56,8 +59,14 @@ def of_reads(sights: Sequence[Sight], before: Edition | None, wanted: Edition) -
         newest = max(newest, sight.run_id or 0)
 
 
-def of_night(lane: Lane, wanted: Edition) -> Iterator[Harm]:
-    """What is wrong with a night that has ended."""
+def of_night(lane: Lane, wanted: Edition, *, challenged: bool) -> Iterator[Harm]:
+    """What is wrong with a night that has ended.
+
+    Args:
+        lane: where it was.
+        wanted: what an undisturbed run makes of it, without a challenger.
+        challenged: whether its challenger has scored it, too.
+    """
     state = seen(lane)
     if state.entities < wanted.rows_scored:
         yield Harm("lost", wanted.rows_scored - state.entities, f"{state}, expected {wanted}")
@@ -68,6 +77,8 @@ def of_night(lane: Lane, wanted: Edition) -> Iterator[Harm]:
     if lane.writer == "pipeline":
         yield from _of_ledger(lane, wanted)
         yield from _of_store(lane)
+    if challenged:
+        yield from _of_challenger(lane)
 
 
 def of_deployments(lane: Lane, nights: Sequence[Night]) -> Iterator[Harm]:
@@ -78,7 +89,9 @@ def of_deployments(lane: Lane, nights: Sequence[Night]) -> Iterator[Harm]:
             f"{stage} found {outcome.found}"
             for night in nights
             for stage, given, outcome in night.finished
-            if _run_of(stage, given, outcome.value) == number and outcome.found != recorded
+            if stage not in CHALLENGE
+            and _run_of(stage, given, outcome.value) == number
+            and outcome.found != recorded
         ]
         if mixed:
             yield Harm("mixed", len(mixed), f"run {number} is of {recorded}: {'; '.join(mixed)}")
@@ -109,6 +122,32 @@ def _of_ledger(lane: Lane, wanted: Edition) -> Iterator[Harm]:
             yield Harm("stale", 1, f"run {run['run_id']} counts {counted}, expected {expected}")
         for line in lane.sql(_PARTS, run_id=run["run_id"]):
             yield Harm("lost", 1, f"run {run['run_id']}, a part that does not add up: {line}")
+        if parts(lane) != wanted.parts:
+            yield Harm("stale", 1, f"run {run['run_id']} has other parts than one without a challenger")
+
+
+def parts(lane: Lane) -> tuple[Json, ...]:
+    """The ledger of the published run's parts, with the digests of what the champion got and gave."""
+    return tuple(lane.sql(_LEDGER))
+
+
+def _of_challenger(lane: Lane) -> Iterator[Harm]:
+    """Whether the published run's challenger has scored all of its rows, and its files are those that are noted."""
+    for run in lane.sql(_PUBLISHED):
+        challenges = lane.sql(
+            "SELECT status, reason FROM scoring.challenges WHERE run_id = :id", id=run["run_id"]
+        )
+        if [each["status"] for each in challenges] != ["scored"]:
+            yield Harm(
+                "unaccounted", 1, f"run {run['run_id']} was not scored by its challenger: {challenges}"
+            )
+            continue
+        ref = RunRef(lane.job, lane.day, run["run_id"])
+        for line in lane.sql(_CHALLENGED, id=run["run_id"]):
+            file = Path(lane.home.store, ref.challenger(line["part"]))
+            digest = sha256(file.read_bytes()).hexdigest() if file.exists() else "no file"
+            if line["rows"] != line["challenged"] or digest != line["sha256"]:
+                yield Harm("unaccounted", 1, f"run {run['run_id']}: {line}, and the file is {digest}")
 
 
 def _of_store(lane: Lane) -> Iterator[Harm]:
@@ -127,6 +166,16 @@ _PUBLISHED = """
 SELECT run.run_id, run.rows_extracted, run.rows_rejected, run.rows_scored, current.run_id IS NOT NULL AS current
 FROM scoring.scoring_runs AS run LEFT JOIN scoring.current_runs AS current USING (job, score_date, run_id)
 WHERE run.job = :job AND run.score_date = :day AND run.status = 'published'
+"""
+_LEDGER = """
+SELECT part, rows_extracted, rows_rejected, rows_scored, input_sha256, scored_sha256
+FROM scoring.run_parts
+WHERE run_id IN (SELECT run_id FROM scoring.current_runs WHERE job = :job AND score_date = :day) ORDER BY part
+"""
+_CHALLENGED = """
+SELECT part, line.rows_scored AS rows, noted.rows_scored + noted.rows_rejected AS challenged, noted.sha256
+FROM (SELECT * FROM scoring.run_parts WHERE run_id = :id) AS line
+FULL JOIN (SELECT * FROM scoring.challenge_parts WHERE run_id = :id) AS noted USING (part)
 """
 # Every part: extracted = scored + rejected, by the ledger, by the rows themselves, and by the rejected rows.
 _PARTS = """

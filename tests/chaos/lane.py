@@ -37,12 +37,14 @@ class Edition:
         rows_extracted: rows of the query.
         rows_scored: rows that the contract lets pass.
         digest: of entities and scores, as a reader computes it.
+        parts: the ledger of its parts, with the digests of what the champion got and gave.
     """
 
     name: str
     rows_extracted: int
     rows_scored: int
     digest: str
+    parts: tuple[Json, ...]
 
 
 @dataclass
@@ -56,6 +58,7 @@ class Lane:
         reader: who watches the night.
         writer: pipeline, or the name of a wrong writer.
         editions: by name; filled by the census.
+        challenged: whether another version scores a night once it is published.
         compares: whether its tasks compare what is deployed with what their run began with.
         usual: how long an undisturbed try of a stage takes, in seconds; filled by the census.
     """
@@ -71,6 +74,7 @@ class Lane:
     published: bool = False
     edition: str = ""
     compares: bool = True
+    challenged: bool = False
 
     def __post_init__(self) -> None:
         self._numbers = itertools.count(1)
@@ -163,6 +167,7 @@ def opened(home: Home, children: Children, writer: str = "pipeline") -> Iterator
     """A lane in a home of its own."""
     home.sql(wrong_writers.TABLES)
     home.model("shop", *shop_model())
+    home.model("shop", *shop_model(seed=1), alias="challenger")
     table = home.table(pd.concat([_rows(name) for name in EDITIONS]))
     job = home.name("lane")
     home.sql(f"CREATE TABLE {job}_edition AS SELECT 'a' AS edition", "warehouse_owner")
@@ -171,12 +176,13 @@ def opened(home: Home, children: Children, writer: str = "pipeline") -> Iterator
         f"SELECT entity_id, amount, visits, channel, member FROM {table} "
         f"WHERE edition = (SELECT edition FROM {job}_edition) ORDER BY entity_id",
         "shop",
-        gate="min_rows = 1\nmax_rejected_fraction = 0.2",
+        gate="min_rows = 1\nmax_rejected_fraction = 0.2\n\n[challenger]",
         name=job,
     )
     deployments.prepare(home.path)
     with Reader(home.server.connections["analyst"]) as reader:
-        yield Lane(home, job, children, reader, writer)
+        # What a wrong writer publishes is in no ledger.
+        yield Lane(home, job, children, reader, writer, challenged=writer == "pipeline")
 
 
 def _rows(edition: str) -> pd.DataFrame:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from tests.chaos.campaign import Result
 
 HARMS = ("lost", "doubled", "stale", "torn", "mixed")
+UNACCOUNTED = "unaccounted"
 KILLS = ("kill at boundary", "kill at random", "supervisor killed")
 STALE_TRIES = (
     "zombie",
@@ -86,7 +87,12 @@ class Report:
         harm = " ".join(f"{kind} {sum(result.counted(kind) for result in self.results)}" for kind in HARMS)
         reads = sum(result.reads for result in self.results)
         caught = f"{self.caught}/{len(self.wrong_writers)}"
-        return f"trials {len(self.results)} {harm} reads {reads} wrong_writers_caught {caught}"
+        challenges = sum(result.challenges for result in self.results)
+        unaccounted = sum(result.counted(UNACCOUNTED) for result in self.results)
+        return (
+            f"trials {len(self.results)} {harm} reads {reads} wrong_writers_caught {caught} "
+            f"challenges {challenges} {UNACCOUNTED} {unaccounted}"
+        )
 
 
 def harm_by_kind(results: Sequence[Result]) -> dict[str, int]:

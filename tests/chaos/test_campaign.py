@@ -12,7 +12,7 @@ from tests.chaos import wrong_writers
 from tests.chaos.boundaries import EDGES, Boundary
 from tests.chaos.campaign import Campaign, Result, campaign
 from tests.chaos.report import Report, harm_by_kind
-from tests.chaos.trials import STAGES, Census, Trial, deck, distinct, trial, wrong_deck
+from tests.chaos.trials import CHALLENGE, STAGES, Census, Trial, deck, distinct, trial, wrong_deck
 from tests.chaos.tries import Children
 
 SHORT = (
@@ -87,7 +87,7 @@ def test_the_census_lists_every_kind_of_boundary_with_both_edges(lanes: Campaign
     assert points == {
         (kind, edge) for kind in ("rename", "fsync", "copy", "commit", "flip") for edge in EDGES
     }
-    assert lanes.census.keys() == {*STAGES, "score"}
+    assert lanes.census.keys() == {*STAGES, *CHALLENGE, "score"}
 
 
 def test_a_stage_was_killed_in_every_durable_state_that_it_has(

@@ -13,6 +13,8 @@ from tests.chaos.boundaries import Boundary
 from tests.chaos.fault import Fault, Plan
 
 STAGES = ("extract", "load_model", "predict", "write", "log_metrics", "publish")
+# After a night is published, another version scores its rows.
+CHALLENGE = ("begin_challenge", "challenge", "end_challenge")
 MAPPED = ("predict", "write")
 PARTS = 3
 # How many tries of one task are killed, one after the other, until it may end.
@@ -70,13 +72,14 @@ def deck(census: Census, kills: Census | None = None) -> list[Card]:
         kills: where to kill it, if not everywhere.
     """
     stages = {stage: census[stage] for stage in STAGES}
+    whole = {stage: census[stage] for stage in (*STAGES, *CHALLENGE)}
     alone = {"score": census["score"]}
     kills = kills or census
     return [
-        *_everywhere("kill at boundary", {stage: kills[stage] for stage in STAGES}),
+        *_everywhere("kill at boundary", {stage: kills[stage] for stage in whole}),
         *_everywhere("kill at boundary", {"score": kills["score"]}),
-        *_everywhere("zombie", stages),
-        *_everywhere("answer lost", _commits(stages)),
+        *_everywhere("zombie", whole),
+        *_everywhere("answer lost", _commits(whole)),
         *_everywhere("answer lost", _commits(alone)),
         ("zombie, score", lambda chance: _some(chance, "zombie", census["score"])),
         *[("random kills", _at_random)] * 6,
@@ -175,7 +178,7 @@ def _some(chance: random.Random, kind: str, points: Sequence[Boundary]) -> Trial
 def _at_random(chance: random.Random) -> Trial:
     plan = {
         task: [Fault("kill at random", fraction=chance.uniform(0, 1.1)) for _ in range(chance.randint(0, 3))]
-        for stage in STAGES
+        for stage in (*STAGES, *CHALLENGE)
         for task in _tasks(stage)
     }
     return Trial(0, "", plan)
@@ -187,7 +190,7 @@ def _score_at_random(chance: random.Random) -> Trial:
 
 
 def _orphans(chance: random.Random) -> Trial:
-    tasks = [task for stage in STAGES for task in _tasks(stage)]
+    tasks = [task for stage in (*STAGES, *CHALLENGE) for task in _tasks(stage)]
     # On a machine that is quicker now than when the census was taken a try may end before; not one that has just begun.
     at_once = chance.choice(tasks)
     plan = {
@@ -199,7 +202,7 @@ def _orphans(chance: random.Random) -> Trial:
 
 def _at_once(tries: int) -> list[Card]:
     fault = Fault("tries at once", tries=tries)
-    stages: Plan = {task: [fault] for stage in STAGES for task in _tasks(stage)}
+    stages: Plan = {task: [fault] for stage in (*STAGES, *CHALLENGE) for task in _tasks(stage)}
     return [
         (f"{tries} tries of every task at once", _of(stages, False)),
         (f"{tries} scores at once", _of({"score": [fault]}, True)),

@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def nights_home(server: Embedded, tmp_path_factory: pytest.TempPathFactory) -> Home:
     """The home whose jobs the scheduler runs: the real DAG files, the shop's model, and jobs that tests write."""
     made = Home(tmp_path_factory.mktemp("nights") / "home", server)
-    for file in ("scoring.py", "outcomes.py"):
+    for file in ("scoring.py", "outcomes.py", "training.py"):
         shutil.copy(ROOT / "dags" / file, made.path / "dags")
     made.model("shop", *shop_model(), outcome="bought")
     return made

@@ -32,7 +32,7 @@ TASKS = ("extract", "load_model", "predict", "write", "log_metrics", "publish")
 def flights(nights_home: Home, sample_warehouse: str) -> str:
     """The shipped sample job in the scheduler's home."""
     for folder in ("models/flight_delay", "sql/flight_delay"):
-        shutil.copytree(ROOT / folder, nights_home.path / folder)
+        shutil.copytree(ROOT / folder, nights_home.path / folder, dirs_exist_ok=True)
     shutil.copy(ROOT / "dags" / "flight_delay.toml", nights_home.path / "dags")
     return "flight_delay"
 

@@ -32,7 +32,12 @@ pytestmark = pytest.mark.airflow
 
 DAY = "2024-09-02"
 LINKS = Links(
-    "#", lambda job, run_id: "#", lambda job, trigger: "#", lambda job, trigger: "#", lambda job: "#"
+    "#",
+    lambda job, run_id: "#",
+    lambda job, trigger: "#",
+    lambda job, trigger: "#",
+    lambda job: "#",
+    lambda job, run_id: "#",
 )
 
 
@@ -65,6 +70,7 @@ def paths(nights_home: Home, night: tuple[str, str]) -> list[str]:
         "/scoring/",
         f"/scoring/dags/{name}/runs/{quote(run_id)}",
         f"/scoring/dags/{name}/reports/{number}",
+        f"/scoring/dags/{name}/reports/{number}?card=1",
     ]
 
 
@@ -98,6 +104,7 @@ def test_what_is_not_there_is_not_found(nights_home: Home, airflow: Airflow, nig
     for path in (
         f"/scoring/dags/unknown/runs/{quote(run_id)}",
         f"/scoring/dags/unknown/reports/{number}",  # another job's run is not to be seen by this door
+        f"/scoring/dags/unknown/reports/{number}?card=1",
         f"/scoring/dags/{name}/runs/manual__never",
         f"/scoring/dags/{name}/reports/999999999",
     ):
@@ -176,6 +183,9 @@ def test_the_page_scoring_leads_to_reports(airflow: Airflow, night: tuple[str, s
     scoring = page.frame_locator("iframe")
     lane = scoring.locator("section.lane", has=page.get_by_role("heading", name=night[0], exact=True))
     lane.get_by_text(f"{DAY}: published, 100 rows scored").first.wait_for()
+    lane.get_by_role("link", name="shop version 1").click()
+    scoring.get_by_role("heading", name="What it was made of").wait_for()
+    scoring.get_by_role("link", name="Scoring").click()
     lane.locator("svg.calendar a").first.click()
     scoring.get_by_role("heading", name=re.compile(rf"^{night[0]}, \d{{4}}-")).wait_for()
 

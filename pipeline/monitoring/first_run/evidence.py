@@ -1,4 +1,4 @@
-"""What the replay of a job's dates says of two versions, as a promotion's record keeps it."""
+"""What a job's dates say of two versions, as a promotion's record keeps it: a replay, and the days as a challenger."""
 
 from datetime import date
 from typing import Literal
@@ -23,6 +23,17 @@ class Paired(Frozen):
     low: float | None
     high: float | None
     evidence: float
+
+
+class Challenged(Frozen):
+    """What outcomes have said of the new version so far, as the job's challenger beside the former one.
+
+    `first` and `last` are the first and the last score date that count.
+    """
+
+    first: date
+    last: date
+    paired: Paired
 
 
 class Group(Frozen):
@@ -66,15 +77,16 @@ class Drift(Frozen):
 
 
 class JobEvidence(Frozen):
-    """What the replay of one job's published dates says.
+    """What one job's published dates say.
 
     Attributes:
         job: the job.
         loss: `log_loss`, or `squared_error` of a regression.
-        paired: the test, over dates that neither version has seen in training.
+        paired: the test of the replay, over dates that neither version has seen in training.
+        challenger: the same of the dates that the new version has scored as the job's challenger; None without such.
         groups: how many groups were tested.
         losing: those in which the new version is worse.
-        entities: of all dates together.
+        entities: of all dates of the replay together; 0 where none could be replayed.
         decile_moved: the share of them in another tenth of the day's scores.
         relabelled: the share with another label; None for a regression.
         former_drift: of the former version's scores.
@@ -86,6 +98,7 @@ class JobEvidence(Frozen):
     job: str
     loss: str
     paired: Paired
+    challenger: Challenged | None
     groups: int
     losing: tuple[Group, ...]
     entities: int
@@ -95,3 +108,15 @@ class JobEvidence(Frozen):
     version_drift: Drift
     unit: float
     days: tuple[Day, ...]
+
+    @property
+    def verdict(self) -> Literal["better", "worse", "undecided", "none"]:
+        """What decides: the test with more dates, unless one of the two says `worse`; `none` without any date.
+
+        The number of dates is no matter of which version is better. So one test decides, and its rate is kept.
+        """
+        tests = [self.paired, *([self.challenger.paired] if self.challenger else [])]
+        if any(test.verdict == "worse" for test in tests):
+            return "worse"
+        decisive = max(reversed(tests), key=lambda test: test.dates)
+        return decisive.verdict if decisive.dates else "none"

@@ -107,7 +107,8 @@ def _without(job: Job, run: Run, promotion: Promotion | None) -> str:
     evidence = promotion.of(run.job)
     if evidence is None or len(evidence.days) < LEAST_DATES:
         because = f", because: {promotion.reason}" if promotion.reason else ""
-        return f"{promotion.by} promoted it without evidence{because}. So nothing says how far its scores may move"
+        lacking = "a replay of enough dates" if evidence and evidence.challenger else "evidence"
+        return f"{promotion.by} promoted it without {lacking}{because}. So nothing says how far its scores may move"
     return ""
 
 

@@ -4,16 +4,14 @@ The text of the version's people, MODEL_CARD.md, stays as it is and comes first.
 missing.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pipeline.errors import ScoringError
 from pipeline.model import files, registry
 from pipeline.model.manifest import LOCK, PinnedVersion
 from pipeline.monitoring import references
-from pipeline.monitoring.first_run import record
-from pipeline.monitoring.first_run.evidence import JobEvidence
-from pipeline.monitoring.first_run.record import EvidenceError, Promotion
+from pipeline.reports.cards import promotions
 from pipeline.reports.cards.quality import RUNS, Group, Job
 from pipeline.reports.pictures.calibration import interval
 from pipeline.text_files import TextError, decoded
@@ -22,7 +20,7 @@ _MISSING = "not recorded"
 
 
 def card(home: Path, name: str, version: int, jobs: Sequence[Job] | str) -> str:
-    """The card, in Markdown.
+    """The card, in Markdown: the words of its people, and its records.
 
     Args:
         home: the folder that holds models/.
@@ -34,8 +32,33 @@ def card(home: Path, name: str, version: int, jobs: Sequence[Job] | str) -> str:
         ModelError: there is no such version, or its manifest cannot be read.
     """
     pinned = registry.resolve(home, name, "", version)
+    below = f"---\n\nBelow: {pinned.manifest.label} by its records, as `scoring card` reads them.\n\n"
+    return f"{written(pinned)}\n\n{below}{records(home, pinned, jobs)}"
+
+
+def written(pinned: PinnedVersion) -> str:
+    """The text of the version's people; it is theirs to say what the model is for."""
+    path = pinned.folder / "MODEL_CARD.md"
+    try:
+        return decoded(files.read_once(path)).strip()
+    except (ScoringError, TextError):
+        return (
+            f"# {pinned.manifest.label}\n\nNobody wrote a card: {path.name} is missing, so no use is stated."
+        )
+
+
+def records(
+    home: Path, pinned: PinnedVersion, jobs: Sequence[Job] | str, shown: Container[str] | None = None
+) -> str:
+    """What is recorded of a version, in Markdown.
+
+    Args:
+        home: the folder that holds models/.
+        pinned: the version.
+        jobs: what each job has published by it; or why that is not known, in a sentence.
+        shown: the jobs whose evidence its reader may see; None for all.
+    """
     sections = (
-        _written(pinned),
         "## What it was made of\n",
         *_made_of(pinned),
         "\n## Figures when it was registered\n",
@@ -43,19 +66,9 @@ def card(home: Path, name: str, version: int, jobs: Sequence[Job] | str) -> str:
         "\n## Published so far\n",
         *([jobs] if isinstance(jobs, str) else _published(jobs)),
         "\n## Promotion\n",
-        *_promotions(home, pinned),
+        *promotions.lines(home, pinned, shown),
     )
     return "\n".join(sections) + "\n"
-
-
-def _written(pinned: PinnedVersion) -> str:
-    """The text of the version's people; it is theirs to say what the model is for."""
-    path = pinned.folder / "MODEL_CARD.md"
-    try:
-        text = decoded(files.read_once(path)).strip()
-    except (ScoringError, TextError):
-        return f"# {pinned.manifest.label}\n\nNobody wrote a card: {path.name} is missing, so no use is stated.\n"
-    return f"{text}\n\n---\n\nBelow: {pinned.manifest.label} by its records, as `scoring card` reads them.\n"
 
 
 def _made_of(pinned: PinnedVersion) -> Iterator[str]:
@@ -119,7 +132,7 @@ def _published(jobs: Sequence[Job]) -> Iterator[str]:
             yield f"{job.in_sample} more have outcomes of dates on which it was trained, which are left out.\n"
         if job.measured:
             yield f"Quality alarm on {job.alarms} of {job.measured} measured dates.\n"
-            yield from _table(_HEADINGS, (_cells(group) for group in job.groups))
+            yield from _filled(_HEADINGS, [_cells(group) for group in job.groups])
             yield "\nIntervals are Wilson's, 95 %, as if entities were independent of one another.\n"
         else:
             yield "How good the scores were is not known.\n"
@@ -140,52 +153,18 @@ def _cells(group: Group) -> tuple[str, ...]:
     return (*cells, *("" if figure is None else f"{figure:.4g}" for figure in others))
 
 
-def _promotions(home: Path, pinned: PinnedVersion) -> Iterator[str]:
-    manifest = pinned.manifest
-    _, aliases = registry.versions(home, manifest.name)
-    named = [alias for alias, version in aliases.items() if version == manifest.version]
-    yield f"Aliases that name it: {', '.join(named) or 'none'}.\n"
-    pattern = record.path(home, manifest.name, "*", manifest.version)
-    known = 0
-    for path in sorted(pattern.parent.glob(pattern.name)):
-        alias = path.stem.rpartition("-")[0]
-        try:
-            promotion = record.read(home, alias, pinned)
-        except EvidenceError as error:
-            yield f"- {error}"
-            continue
-        if promotion:
-            known += 1
-            yield from _promotion(promotion)
-    if not known:
-        yield "No evidence of a promotion is recorded."
-
-
-def _promotion(promotion: Promotion) -> Iterator[str]:
-    because = f", because: {promotion.reason}" if promotion.reason else ""
-    yield f"- {promotion.by} promoted it to {promotion.alias} after version {promotion.former}{because}."
-    for evidence in promotion.jobs:
-        yield f"  - {evidence.job}: {_evidence(evidence)}"
-    if not promotion.jobs:
-        yield "  - without evidence"
-
-
-def _evidence(evidence: JobEvidence) -> str:
-    paired = evidence.paired
-    between = ""
-    if paired.low is not None and paired.high is not None:
-        between = f" ({-paired.high:+.4f} to {-paired.low:+.4f})"
-    losing = ", ".join(f"{group.column} {group.value}" for group in evidence.losing) or "none"
-    return (
-        f"{paired.verdict} on {paired.dates} dates, {evidence.loss} {-paired.mean:+.4f} a day{between}; groups in "
-        f"which it is worse: {losing}; {evidence.decile_moved:.1%} of entities move to another tenth"
-    )
-
-
 def _table(headings: Sequence[str], rows: Iterator[Sequence[str]]) -> Iterator[str]:
     yield _line(headings)
     yield _line(["---"] * len(headings))
     yield from map(_line, rows)
+
+
+def _filled(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """A table without the columns in which no row has anything, such as a regression's of a classifier."""
+    places = [place for place in range(len(headings)) if any(row[place] for row in rows)]
+    yield from _table(
+        [headings[place] for place in places], ([row[place] for place in places] for row in rows)
+    )
 
 
 def _line(cells: Sequence[str]) -> str:

@@ -1,6 +1,6 @@
 """How a version has done since it was registered: its last published runs, their outcomes, findings and alarms."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from pipeline.databases import statements
 from pipeline.databases.postgres import engine
+from pipeline.reports.queries import NoSuchRun
 
 _SQL = statements.load("reports/card")
 
@@ -54,6 +55,19 @@ class Job:
     alarms: int
     groups: Sequence[Group]
     findings: dict[str, int]
+
+
+def run(database_url: str, run_id: int) -> Mapping[str, Any]:
+    """A run's job, and the model and version that scored it; the version is None before that.
+
+    Raises:
+        NoSuchRun: there is none of that number.
+    """
+    with engine(database_url).connect() as connection:
+        row = connection.execute(sa.text(_SQL["run"]), {"run_id": run_id}).mappings().one_or_none()
+    if row is None:
+        raise NoSuchRun(f"no run {run_id}. `scoring runs` lists them.")
+    return dict(row)
 
 
 def read(database_url: str, model: str, version: int) -> list[Job]:

@@ -18,6 +18,11 @@ def card(home: Path, name: str, version: int) -> Markup | None:
     if not path.is_relative_to(models) or not path.is_file():
         return None
     text = path.read_text(encoding="utf-8", errors="replace")
+    return html(text)
+
+
+def html(text: str) -> Markup:
+    """Markdown as a part of a page."""
     cut = "" if len(text) <= MOST else f"\n\n*Cut here: the whole card has {len(text):,} characters.*"
     # No HTML of its own and no pictures, which would be fetched; both are shown as text.
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")

@@ -62,13 +62,13 @@ def test_a_training_that_fails_is_told_in_its_place_and_leaves_no_row(
 ) -> None:
     connection = {"conn_type": "apprise", "extra": {"config": {"path": web.url}}}
     monkeypatch.setenv("AIRFLOW_CONN_PEOPLE", json.dumps(connection))
-    code = "def train(rows):\n    raise ValueError('no such thing')\n"
+    code = "def train(rows):\n    raise ValueError('no customer-00007')\n"
     name = open_training(home, code=code, training='on_alarm = true\n\n[alerts]\nto = "people"')
     job, left = home.read(name), dict[str, Any]()
     asked = asked_for(name)
     read = carried(steps.extract(job, asked, 3))
     with pytest.raises(
-        AirflowFailException, match="train failed: ValueError: no such thing, in line 2"
+        AirflowFailException, match="train failed: ValueError: no customer-00007, in line 2"
     ) as raised:
         steps.train(job, asked, read)
     link = "http://airflow/dags/shop/runs/nightly/tasks/train?try_number=1"
@@ -88,7 +88,9 @@ def test_a_training_that_fails_is_told_in_its_place_and_leaves_no_row(
     failure.note(job, {**asked, "ti": ti}, 3)
     [posted] = web.got
     assert posted["title"] == f"{name} {LAST}: failed in train"
-    assert "no such thing" in posted["message"]
+    # What the function quotes of a row stays in the task's log.
+    assert "train failed: ValueError: [see the log], in line 2 of shop" in posted["message"]
+    assert "customer-00007" not in json.dumps(posted)
     assert "clear the task extract_training" in posted["message"]
     assert rows_left(home) == []
     ti.get_task_states = lambda dag_id, task_ids, run_ids: {run_ids[0]: {"train": "upstream_failed"}}

@@ -26,7 +26,9 @@ from tests.pipeline.evaluation.shop import BY, bought, name_outcomes, opened
 from tests.pipeline.maintenance.aging import age, keep, prune
 from tests.pipeline.shop import Shop, open_shop
 
-LINKS = Links("all", "report/{}/{}".format, "form/{}/{}".format, lambda *_: None, "dag/{}".format)
+LINKS = Links(
+    "all", "report/{}/{}".format, "form/{}/{}".format, lambda *_: None, "dag/{}".format, "card/{}/{}".format
+)
 # So many days of one difference decide.
 ENOUGH = 12
 

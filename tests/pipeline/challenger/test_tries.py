@@ -14,6 +14,7 @@ from pipeline.challenger import tries
 from pipeline.challenger.tries import Outcome, Try
 from pipeline.errors import NothingToDo
 from pipeline.maintenance import erasure
+from pipeline.store.layout import RunRef
 from tests.home import NIGHT, Home, shop_rows
 from tests.pipeline.challenger import hostile
 from tests.pipeline.evaluation.shop import opened
@@ -97,6 +98,20 @@ def test_whatever_a_challenger_does_the_same_bytes_are_published(
         challenge(shop)
 
 
+def test_an_end_that_is_noted_twice_keeps_the_scores(told: tuple[Shop, Path]) -> None:
+    shop, path = told
+    path.write_text("None")
+    place, job = shop.home.workspace, shop.home.read(shop.job)
+    work = tries.begin(place, job, shop.runs()[-1]["run_id"])
+    outcome = tries.attempt(place, job, work)
+    left = Path(shop.home.store, RunRef.of(work).folder, "challenger-00000.parquet.0123456789abcdef.tmp")
+    left.write_bytes(b"by a try that was killed")
+    # As where the database's answer to the first was lost, or its task was killed after it.
+    assert [tries.end(place, work, outcome) for _ in range(2)] == ["", ""]
+    assert tries.end(place, work, Outcome(failure=tries.KILLED)) == ""
+    assert (kept(shop)["status"], len(files(shop)), left.exists()) == ("scored", 3, False)
+
+
 def test_the_command_publishes_the_same_bytes_beside_one_that_hangs(told: tuple[Shop, Path]) -> None:
     shop, path = told
     before = published(shop)
@@ -166,5 +181,6 @@ def test_a_try_that_ends_after_another_began_changes_nothing(told: tuple[Shop, P
     late = tries.begin(workspace, job, run_id)
     assert Try.read(late.json_value()) == late
     assert challenge(shop) == ""
-    assert "another try" in tries.end(workspace, late, Outcome())
-    assert kept(shop)["status"] == "scored"
+    # There are scores, and they stay.
+    assert tries.end(workspace, late, Outcome()) == ""
+    assert (kept(shop)["status"], len(files(shop))) == ("scored", 3)

@@ -36,6 +36,12 @@ def fits(settings, file):
     return {}
 
 
+def threads(settings, file):
+    import sklearn.ensemble, threadpoolctl
+    numbers = {str(library["num_threads"]) for library in threadpoolctl.threadpool_info()}
+    return {"threads": ",".join(numbers).encode()}
+
+
 def raises(settings, file):
     raise LookupError("no such thing")
 
@@ -64,12 +70,17 @@ def crashes(settings, file):
 """
 
 
-def ran(function: str, tmp_path: Path, seconds: float = 60.0) -> dict[str, bytes]:
+def ran(function: str, tmp_path: Path, seconds: float = 60.0, threads: int = 1) -> dict[str, bytes]:
     content, secret = tmp_path / "content", tmp_path / "secret"
     content.write_bytes(b"rows")
     secret.write_text("secret")
     program = Program(
-        "a test", f"mine:{function}", {"secret": str(secret)}, {"mine.py": CODE.encode()}, seconds
+        "a test",
+        f"mine:{function}",
+        {"secret": str(secret)},
+        {"mine.py": CODE.encode()},
+        seconds,
+        threads=threads,
     )
     return programs.run(program, content)
 
@@ -77,6 +88,7 @@ def ran(function: str, tmp_path: Path, seconds: float = 60.0) -> dict[str, bytes
 def test_it_gives_files_and_reaches_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("A_SECRET", "here")
     given = ran("files", tmp_path)
+    assert [ran("threads", tmp_path, threads=number)["threads"] for number in (1, 2)] == [b"1", b"2"]
     assert ran("fits", tmp_path) == {}  # however many threads an estimator asks for
     assert (given["twice"], given["environment"]) == (b"rowsrows", b"")
     if Path("/sys/kernel/security/landlock").exists() or given["reach"] == b"none":

@@ -10,10 +10,8 @@ from pipeline.__main__ import app
 from pipeline.model import registry
 from pipeline.model.artifact import ModelError
 from pipeline.monitoring.first_run import record
-from pipeline.promotion.evidence import gather
-from pipeline.promotion.promote import AliasChange, planned, require_evidence
+from pipeline.promotion.promote import AliasChange
 from pipeline.promotion.promote import promote as promote_to
-from pipeline.promotion.sentences import of
 from tests.pipeline.promotion.versions import DATES, day
 from tests.pipeline.serving.models.brittle import model
 from tests.pipeline.shop import Shop
@@ -86,29 +84,6 @@ def test_without_evidence_that_it_is_better_it_takes_a_reason(published: Shop) -
     assert promote(2, "--alias", "trial", "--reason", "a trial", "--by", " ")[1] is not None
     assert promote(2, "--alias", "trial", "--reason", "a trial")[1] is None
     assert "trial = 2" in versions(published).read_text()
-
-
-def test_a_job_without_parts_or_outcomes_gives_no_evidence(published: Shop) -> None:
-    home, job = published.home, published.home.read(published.job)
-    wanted = planned(home.path, "shop", "champion", 2)
-    versions_of = (wanted.former, wanted.pinned)
-    bare = gather(home.workspace, job.model_copy(update={"outcomes": None}), versions_of, wanted.version)
-    assert (bare.verdict, bare.notes) == ("none", (f"{job.name} has no section [outcomes].",))
-    store = home.path / "store"
-    store.rename(home.path / "elsewhere")
-    try:
-        gone = gather(home.workspace, job, versions_of, wanted.version)
-    finally:
-        (home.path / "elsewhere").rename(store)
-    assert gone.verdict == "none"
-    # After three dates that are gone, those before would be, too.
-    assert [note.partition(":")[0][-len("is not compared") :] for note in gone.notes] == [
-        *["is not compared"] * 3,
-        job.name,
-    ]
-    with pytest.raises(Exception, match=f"{job.name} gives no evidence"):
-        require_evidence(wanted, [gone], " ")
-    assert [line for line in of(wanted, [bare]) if "no section" in line] == [f"  {bare.notes[0]}"]
 
 
 def test_what_cannot_be_promoted_is_refused_before_anything_is_compared(published: Shop) -> None:

@@ -5,6 +5,8 @@ import re
 import pytest
 
 from pipeline.model import registry
+from pipeline.model.artifact import ModelError
+from pipeline.registration.versions_file import point
 from tests.home import Home, shop_model
 
 
@@ -28,6 +30,7 @@ VERSIONS = {
     "comments after the headers": '[versions] # all\n1 = "a"\n\n[aliases] # of jobs\nchampion = 1 # since May\n',
     "another order": '[aliases]\nchampion = 1\n[versions]\n1 = "a"',
     "other spaces": '[versions]\n1="a"\n[aliases]\n\nchampion\t=  1\n\n\n',
+    "quoted keys, indented": '[versions]\n  "1" = "a"\n[ aliases ]\n  "champion" = 1 # since May\n',
     "nothing": "",
     "windows": '[versions]\r\n1 = "a"\r\n\r\n[aliases]\r\nchampion = 1\r\n',
 }
@@ -48,3 +51,19 @@ def test_however_the_versions_are_laid_out_a_new_one_is_added_to_them(home: Home
     )
     comments = re.findall("#.*", VERSIONS[kind])
     assert re.findall("#.*", path.read_text()) == comments
+
+
+@pytest.mark.parametrize(
+    "text", ['aliases = { champion = 1 }\n[versions]\n1 = "a"\n', "aliases.champion = 1\n"]
+)
+def test_a_layout_that_a_line_would_break_is_left_as_it_is(home: Home, text: str) -> None:
+    path = home.path / "models" / "shop" / "versions.toml"
+    path.parent.mkdir()
+    path.write_text(text)
+    proof = path.parent / "promotions" / "champion-2.json"
+    with pytest.raises(
+        ModelError, match="champion cannot be changed as the file is laid out, and nothing was"
+    ):
+        point(home.path, "shop", "champion", 1, 2, (proof, b"{}"))
+    assert path.read_text() == text
+    assert not proof.exists()

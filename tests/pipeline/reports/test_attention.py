@@ -13,7 +13,9 @@ from pipeline.reports.jobs import JobFacts
 from pipeline.reports.links import Links
 from tests.home import NIGHT
 
-LINKS = Links("all", "report/{}/{}".format, "form/{}/{}".format, lambda *_: None, "dag/{}".format)
+LINKS = Links(
+    "all", "report/{}/{}".format, "form/{}/{}".format, lambda *_: None, "dag/{}".format, "card/{}/{}".format
+)
 DUE = datetime(2024, 3, 1, 7, tzinfo=UTC)
 FINDING = {"check": "volume", "action": "warn", "message": "3 rows"}
 

@@ -25,7 +25,12 @@ from tests.test_runbook import checks
 
 NEXT = NIGHT + timedelta(days=1)
 LINKS = Links(
-    "/all", lambda job, run_id: f"/reports/{run_id}", lambda *_: None, lambda *_: None, "/dags/{}".format
+    "/all",
+    lambda job, run_id: f"/reports/{run_id}",
+    lambda *_: None,
+    lambda *_: None,
+    "/dags/{}".format,
+    "/cards/{}/{}".format,
 )
 DUE = datetime(2024, 3, 2, 7, tzinfo=UTC)
 

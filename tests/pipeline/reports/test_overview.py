@@ -29,6 +29,7 @@ LINKS = Links(
     lambda job, _: f"form/{job}",
     lambda *_: None,
     "dags/{}".format,
+    "cards/{}/{}".format,
 )
 
 

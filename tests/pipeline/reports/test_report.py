@@ -176,6 +176,7 @@ def test_the_page_leads_to_the_dates_beside_it_and_into_airflow(shop: Shop) -> N
         lambda *_: "/form",
         lambda *_: "/dag run",
         "/dags/{}".format,
+        "/card/{}/{}".format,
     )
     analyst = shop.home.server.connections["analyst"]
 

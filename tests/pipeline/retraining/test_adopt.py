@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.candidates import content, ledger
+from pipeline.candidates.ledger import CandidateError
+from pipeline.errors import ScoringError
 from pipeline.model import registry
 from pipeline.retraining.adopt import adopt
 from pipeline.retraining.team_code import RetrainingError
@@ -40,6 +42,33 @@ def test_a_manifest_that_pins_other_files_is_refused(home: Home) -> None:
         RetrainingError, match="its manifest and the files .* differ: model.joblib. Nothing was written"
     ):
         adopt(home.path, uri, job, number)
+
+
+@pytest.mark.parametrize("name", ["code/../../../../dags/evil.py", "/tmp/evil.py", "code//evil.py"])
+def test_a_row_that_names_a_file_elsewhere_writes_none(home: Home, name: str) -> None:
+    draft, uri = drafted(home, job := home.name()), home.workspace.predictions
+    [stored] = content.put("shop", {"evil.py": b"print()"}).values()
+    manifest = json.loads(draft.manifest)
+    manifest["code"] = {name.removeprefix("code/"): stored.sha256}
+    changed = {"manifest": json.dumps(manifest), "files": {**draft.files, name: stored}}
+    number = ledger.enter(uri, draft.model_copy(update=changed), "a test")
+    candidate, before = ledger.find(uri, job, number), versions(home)
+    with pytest.raises(CandidateError, match="which lies outside of its own folder. Nothing was written"):
+        adopt(home.path, uri, job, number)
+    with pytest.raises(CandidateError, match=f"candidate {number} of {job} names"):
+        content.pinned(home.path, candidate)
+    assert versions(home) == before
+    assert not list(home.path.rglob("evil.py"))
+
+
+def test_a_row_whose_model_is_another_one_is_refused(home: Home) -> None:
+    draft, uri = drafted(home, job := home.name()), home.workspace.predictions
+    for model, name in (("../shop", "../shop"), ("shop", "../../other")):
+        manifest = json.dumps({**json.loads(draft.manifest), "name": name})
+        changed = {"model": model, "manifest": manifest}
+        number = ledger.enter(uri, draft.model_copy(update=changed), f"a test of {model}")
+        with pytest.raises(ScoringError, match="Nothing was written"):
+            adopt(home.path, uri, job, number)
 
 
 def test_a_repository_that_lacks_the_version_gets_it_again(home: Home) -> None:

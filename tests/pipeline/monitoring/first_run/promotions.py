@@ -31,6 +31,7 @@ def evidence_of(job: str, dates: int = DATES) -> JobEvidence:
         job=job,
         loss="log_loss",
         paired=Paired(verdict="better", dates=dates, mean=0.01, low=None, high=None, evidence=1.1),
+        challenger=None,
         groups=0,
         losing=(),
         entities=100 * dates,
