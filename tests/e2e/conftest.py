@@ -38,8 +38,8 @@ def airflow(nights_home: Home, server: Embedded) -> Iterator[Airflow]:
         "SCORING_STORE": nights_home.store,
         "AIRFLOW_CONN_WAREHOUSE": server.connections["warehouse"],
         "AIRFLOW_CONN_PREDICTIONS": server.connections["predictions"],
-        # Parsing in vain and looking in vain would keep a processor busy all the while. `ready` touches a file.
-        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",
+        # Parsing in vain and looking in vain would keep one of two processors busy all the while.
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "60",
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "1",
         # A viewer, and somebody who may log in and see nothing.
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin,ana:viewer,guest:",
