@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help .venv demo up down psql serve test test-quick chaos bench bench-contract bench-drift bench-models bench-peers bench-quality \
-  bench-reasons lint docs lock pins sbom wheel
+  bench-reasons bench-serve bench-sizes lint docs lock pins sbom wheel
 
 PY := .venv/bin/python
 STAMP := .venv/made-from-requirements
@@ -59,6 +59,12 @@ bench-reasons: $(STAMP) ## seconds and exactness of reasons, beside enumeration 
 bench-peers: $(STAMP) ## the same night with Polars, Spark and Ray (ROWS=1000000)
 	@$(PY) -m benchmarks.peers $(if $(ROWS),--rows $(ROWS))
 
+bench-serve: $(STAMP) ## the online API beside plain FastAPI and beside a night (needs wrk)
+	@$(PY) -m benchmarks.serve $(ARGS)
+
+bench-sizes: $(STAMP) ## what a night of each size costs (ROWS="1000000 5000000")
+	@$(PY) -m benchmarks.sizes $(ROWS)
+
 lint: $(STAMP) ## style, types, and which room imports which
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
@@ -74,6 +80,7 @@ lock: ## pin all requirements again, with hashes (needs uv)
 	$(COMPILE) requirements.in -o requirements.txt
 	$(COMPILE) requirements-dev.in --constraint requirements.txt -o requirements-dev.txt
 	$(COMPILE) docs/requirements.in -o docs/requirements.txt
+	echo uv | $(COMPILE) - -o .ci/uv.txt
 
 pins: ## pin the containers' images by digest (needs docker-buildx and the registry)
 	@python3 -m deploy.pins
