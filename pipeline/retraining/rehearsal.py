@@ -2,9 +2,10 @@
 
 import ast
 import importlib.util
+import sys
 from collections.abc import Iterator
 from datetime import date
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from pipeline.candidates import content
 from pipeline.config import dates
@@ -15,7 +16,7 @@ from pipeline.contract.contract import ENTITY
 from pipeline.databases import queries, warehouse
 from pipeline.databases.queries import Query
 from pipeline.registration import surroundings
-from pipeline.retraining import rows, team_code
+from pipeline.retraining import environment, rows, team_code
 from pipeline.retraining.team_code import RetrainingError, TeamCode
 
 # Of a larger date no more is read: whether there are enough rows is clear by then.
@@ -32,11 +33,15 @@ def rehearse(workspace: Workspace, job: Job, score_date: date) -> str:
 
     Raises:
         RetrainingError: the function cannot be imported, or the query gives too few rows or a wrong column.
+        ModelError, BuildError: the champion's environment cannot be used.
         WarehouseError: there is no such query, or the database refused it.
     """
     section, rule = rows.required(job)
     code, outcome = team_code.read(workspace.home, section.function), rows.outcome_of(workspace.home, job)
-    _require_function(code)
+    champion = rows.champion(workspace.home, job)
+    installed = environment.interpreter(champion) == Path(sys.executable)
+    libraries = "" if champion is None or installed else f", with the libraries of {champion.manifest.label}"
+    _require_function(code, installed=installed)
     named = section.query or job.extract.query
     columns, count = _read(workspace, job, named, score_date)
     rows.require_no_outcome(columns, outcome, named)
@@ -52,13 +57,18 @@ def rehearse(workspace: Workspace, job: Job, score_date: date) -> str:
     )
     return (
         f"{section.function}, from {named} and {outcome!r} of {rule.query}: "
-        f"{shown if count < _MOST_ROWS else f'at least {shown}'}{note}; trained {_when(job, section)}, "
+        f"{shown if count < _MOST_ROWS else f'at least {shown}'}{note}; trained {_when(job, section)}{libraries}, "
         f"for {section.time_limit_minutes:g} minutes at most; candidates go to {content.store()}"
     )
 
 
-def _require_function(code: TeamCode) -> None:
-    """Refuse a file that could not be imported, or lacks the function; it is read and not run."""
+def _require_function(code: TeamCode, *, installed: bool) -> None:
+    """Refuse a file that could not be imported, or lacks the function; it is read and not run.
+
+    Args:
+        code: with the file.
+        installed: whether it is imported where these libraries are.
+    """
     path, _, name = code.function.partition(":")
     try:
         tree = ast.parse(code.files[PurePosixPath(path).name])
@@ -70,7 +80,7 @@ def _require_function(code: TeamCode) -> None:
     if name not in set(_defined(tree)):
         raise team_code.no_function(code.function)
     own = surroundings.names(code.files)
-    for module in _imported(tree):
+    for module in _imported(tree) if installed else ():
         if module not in own and importlib.util.find_spec(module) is None:
             raise RetrainingError(
                 f"{path} imports {module!r}, which neither lies beside it nor is installed. Install it where `train` "

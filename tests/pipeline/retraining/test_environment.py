@@ -13,7 +13,7 @@ from pipeline.model import registry
 from pipeline.model.files import sha256
 from pipeline.model.manifest import LOCK, Manifest, PinnedVersion
 from pipeline.registration import surroundings
-from pipeline.retraining import environment, rows, train
+from pipeline.retraining import environment, rehearsal, rows, train
 from pipeline.retraining.team_code import RetrainingError
 from tests.home import Home
 from tests.pipeline.model.spoiling import edit
@@ -73,6 +73,7 @@ def test_a_candidate_is_trained_in_the_champions_environment(
     home: Home, other: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     job, path = home.read(other), tmp_path / "rows.parquet"
+    assert "with the libraries of shop version 1, for" in rehearsal.rehearse(home.workspace, job, LAST)
     read = rows.read(home.workspace, job, LAST, path)
     draft = train.train(home.workspace, job, read, path)
     manifest, champion = Manifest.model_validate_json(draft.manifest), champion_of(home).manifest
