@@ -71,6 +71,7 @@ lock: ## pin all requirements again, with hashes (needs uv)
 	$(COMPILE) requirements.in -o requirements.txt
 	$(COMPILE) requirements-dev.in --constraint requirements.txt -o requirements-dev.txt
 	$(COMPILE) docs/requirements.in -o docs/requirements.txt
+	echo uv | $(COMPILE) - -o .ci/uv.txt
 
 pins: ## pin the containers' images by digest (needs docker-buildx and the registry)
 	@python3 -m deploy.pins

@@ -13,6 +13,8 @@ import httpx
 from local.processes import LocalError
 
 FINISHED = frozenset({"success", "failed"})
+# Seconds between two looks at a run: each costs the api-server what the run's tasks need.
+_EVERY = 1
 
 Json = dict[str, Any]
 
@@ -129,7 +131,7 @@ class Rest:
         """One run."""
         return dict(self.call("GET", f"/dags/{_id(dag_id)}/dagRuns/{_id(run_id)}"))
 
-    def wait(self, dag_id: str, run_id: str, seconds: float = 300, every: float = 0.25) -> Json:
+    def wait(self, dag_id: str, run_id: str, seconds: float = 300) -> Json:
         """Wait until a run has ended, and return it.
 
         Raises:
@@ -139,7 +141,7 @@ class Rest:
         while (run := self.run(dag_id, run_id))["state"] not in FINISHED:
             if time.monotonic() > deadline:
                 raise LocalError(f"run {run_id} of {dag_id} is still {run['state']} after {seconds:.0f} s")
-            time.sleep(every)
+            time.sleep(_EVERY)
         return run
 
     def tasks(self, dag_id: str, run_id: str, **query: object) -> list[Json]:

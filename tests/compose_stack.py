@@ -54,6 +54,12 @@ class Container:
     process: subprocess.Popen[bytes]
     log: Path
 
+    @property
+    def begun(self) -> bool:
+        """Whether its health check has a chance: Celery's costs seconds, and a worker's log says when it answers."""
+        asks_celery = any("celery inspect" in word for word in self.service.health)
+        return not asks_celery or " ready." in self.log.read_text(errors="replace")
+
     def healthy(self) -> bool:
         """Whether the service's health check says so."""
         return self.check().returncode == 0
@@ -302,9 +308,11 @@ def _completed(container: Container, deadline: float) -> None:
 
 
 def _became_healthy(container: Container, deadline: float) -> None:
-    while (checked := container.check()).returncode != 0:
+    checked: subprocess.CompletedProcess[str] | None = None
+    while not container.begun or (checked := container.check()).returncode != 0:
         if time.monotonic() > deadline or container.process.poll() is not None:
-            raise StackError(f"{container.name} is not healthy: {checked.stdout}\n{container.end()}")
+            answer = checked.stdout if checked else "it has not begun"
+            raise StackError(f"{container.name} is not healthy: {answer}\n{container.end()}")
         # A look starts a process, which keeps the container from starting: Python ones take some ten seconds.
         time.sleep(5 if container.service.ours else 1)
 

@@ -94,12 +94,13 @@ def sample_warehouse(server: Embedded) -> str:
 
 
 @pytest.fixture
-def home(server: Embedded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+def home(server: Embedded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
     """An empty home with jobs, queries, models and a store of its own, on the shared server."""
     made = Home(tmp_path / "home", server)
     for name, value in made.environment.items():
         monkeypatch.setenv(name, value)
-    return made
+    yield made
+    made.drop_tables()
 
 
 @pytest.fixture

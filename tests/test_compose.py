@@ -42,6 +42,8 @@ JOB, NIGHT = "flight_delay", "2013-07-02"
 
 # What has no heartbeat, a task or a scheduler whose tasks another takes over, is given up after minutes in earnest.
 IMPATIENT = {
+    # Of files that do not change.
+    "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",
     "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "5",
     "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "15",
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
@@ -593,7 +595,7 @@ def predicting(stack: Stack, rest: Rest, run_id: str) -> tuple[str, int]:
                     return name, int(task["map_index"])
                 for process in processes:
                     process.resume()
-        sleep(0.1)  # each look costs the api-server what the worker needs
+        sleep(0.5)  # each look costs the api-server what the worker needs
     raise AssertionError("no worker was seen to score a part")
 
 
@@ -604,7 +606,7 @@ def others_scored(rest: Rest, run_id: str, part: int) -> None:
         assert monotonic() < deadline, f"the other parts are {others}"
         tasks = [task for task in rest.tasks(JOB, run_id) if task["task_id"] == "predict"]
         others = {task["state"] for task in tasks if task["map_index"] != part}
-        sleep(0.1)
+        sleep(1)
 
 
 def unhealthy(stack: Stack, names: set[str]) -> set[str]:

@@ -39,7 +39,6 @@ ELSEWHERE = {
     "pipeline/serving/answers.py": "tests/pipeline/serving/test_app.py",  # gets them
     "pipeline/serving/inference.py": "tests/pipeline/serving/test_app.py",  # asks by it
     "pipeline/serving/metrics.py": "tests/pipeline/serving/test_app.py",  # reads them
-    "pipeline/serving/openapi.py": "tests/pipeline/serving/test_app.py",  # tries its examples
     "pipeline/serving/parity/asking.py": "tests/pipeline/serving/parity/test_replay.py",  # asks
     "pipeline/serving/process.py": "tests/pipeline/serving/test_server.py",  # starts two
     "pipeline/worker/forks.py": "tests/pipeline/isolation/test_workers.py",  # has it fork

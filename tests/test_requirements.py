@@ -12,6 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 SLIM, ALL, SITE = "requirements.txt", "requirements-dev.txt", "docs/requirements.txt"
+INSTALLER = ".ci/uv.txt"
 
 
 @cache
@@ -49,7 +50,7 @@ class TestLocks:
         # Airflow itself needs PyYAML and jsonschema.
         assert wanted("requirements-dev.in") & pins(SLIM).keys() == {"jsonschema", "pyyaml"}
 
-    @pytest.mark.parametrize("file", [SLIM, ALL, SITE])
+    @pytest.mark.parametrize("file", [SLIM, ALL, SITE, INSTALLER])
     def test_every_package_has_hashes_and_no_registry_is_named(self, file: str) -> None:
         text = (ROOT / file).read_text()
         assert "://" not in text

@@ -103,13 +103,22 @@ def parse(text: str) -> date:
     Raises:
         DateError: the text is not a date in ISO form, or the day is out of bounds.
     """
+    return _bounded(any_day(text))
+
+
+def any_day(text: str) -> date:
+    """Read a date, whether or not it lies within the bounds of what may be scored.
+
+    Raises:
+        DateError: the text is not a date in ISO form.
+    """
     try:
         day = date.fromisoformat(text)
     except ValueError:
         day = None
     if day is None or day.isoformat() != text:
         raise DateError(f"score date {text!r} is not a date. Write it as YYYY-MM-DD, for example 2013-07-01.")
-    return _bounded(day)
+    return day
 
 
 def parse_range(first: str, last: str | None) -> tuple[date, date]:

@@ -87,9 +87,7 @@ def find(loaded: Model, batch: pa.RecordBatch, error: Exception, place: int = 0)
         place: of the first of them.
     """
     if batch.num_rows == 1:
-        entity = batch.column(ENTITY)[0].as_py()
-        kind = visible(kind_of(error))
-        yield Failure(place, entity, kind, text_of(error), isinstance(error, ScoringError))
+        yield failure_of(batch, error, place)
         return
     half = batch.num_rows // 2
     for first, rows in ((0, batch.slice(0, half)), (half, batch.slice(half))):
@@ -99,6 +97,18 @@ def find(loaded: Model, batch: pa.RecordBatch, error: Exception, place: int = 0)
             raise
         except Exception as raised:  # noqa: BLE001 - the model's own code may raise anything
             yield from find(loaded, rows, raised, place + first)
+
+
+def failure_of(row: pa.RecordBatch, error: Exception, place: int = 0) -> Failure:
+    """The failure of a single row.
+
+    Args:
+        row: a batch that has no other.
+        error: what the model raised on it.
+        place: of the row among others.
+    """
+    entity = row.column(ENTITY)[0].as_py()
+    return Failure(place, entity, visible(kind_of(error)), text_of(error), isinstance(error, ScoringError))
 
 
 def reasons(failures: Sequence[Failure], first: int, *, keep_values: bool) -> pa.RecordBatch:

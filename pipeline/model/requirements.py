@@ -8,6 +8,7 @@ before a later load unpickles anything.
 import ast
 import hashlib
 import importlib.util
+import re
 import sys
 from collections.abc import Collection, Mapping
 from functools import cache
@@ -52,7 +53,7 @@ def requirements_of(
             continue
         distributions = _distributions().get(top)
         if distributions:
-            libraries |= {name: metadata.version(name) for name in distributions}
+            libraries |= {name: version_of(name) for name in distributions}
         else:
             own[module] = _source_sha256(module)
             waiting += [name for name in _imported(module) if name not in waiting]
@@ -128,12 +129,19 @@ def environment(pinned: PinnedVersion) -> Path:
 
 def library_versions() -> dict[str, str]:
     """Versions of the libraries that every score depends on."""
-    return {library: metadata.version(library) for library in LIBRARIES}
+    return {library: version_of(library) for library in LIBRARIES}
+
+
+def version_of(library: str) -> str:
+    """A distribution's version, or PackageNotFoundError; `metadata.version` parses a whole description for it."""
+    text = metadata.distribution(library).read_text("METADATA") or ""
+    stated = re.search(r"^Version: *(\S+) *$", text, re.MULTILINE)
+    return stated[1] if stated else metadata.version(library)
 
 
 def _installed(library: str) -> str | None:
     try:
-        return metadata.version(library)
+        return version_of(library)
     except metadata.PackageNotFoundError:
         return None
 

@@ -107,7 +107,7 @@ def tolerate(loaded: Model, batch: pa.RecordBatch, tolerance: Tolerance | None) 
         PredictError: the model failed on more rows than are tolerated, or gave rows no finite score.
     """
     try:
-        return ScoredBatch(batch, _score(loaded, batch))
+        return ScoredBatch(batch, score_once(loaded, batch))
     except (ScoringError, MemoryError):
         raise
     except Exception as error:  # the model's own code may raise anything
@@ -128,21 +128,23 @@ def tolerate(loaded: Model, batch: pa.RecordBatch, tolerance: Tolerance | None) 
     return ScoredBatch(rows, scores, failures)
 
 
-def _score(loaded: Model, batch: pa.RecordBatch) -> pa.RecordBatch:
+def score_once(loaded: Model, batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Score a batch in one call, as `score_batch` does; what the model's own code raises is not looked into.
+
+    Raises:
+        PredictError: the model gave rows no finite score; the rows are named.
+    """
     entities = batch.column(ENTITY)
     try:
         scores = loaded.score_batch(batch)
     except ScoreError as error:
         names = ", ".join(entities.take(pa.array(error.rows)).to_pylist())
-        private = [*error.private, names]
-        raise PredictError(f"{error} The first rows are: {names}.", private=private) from error
-    labels, classes = (
-        _label_column(loaded, scores.label, len(entities)),
-        _class_column(scores.classes, len(entities)),
-    )
-    return pa.RecordBatch.from_arrays(
-        [entities, pa.array(scores.score), labels, classes], schema=SCORE_SCHEMA
-    )
+        text = f"{error} The first rows are: {names}."
+        raise PredictError(text, private=[*error.private, names]) from error
+    labels = _label_column(loaded, scores.label, len(entities))
+    classes = _class_column(scores.classes, len(entities))
+    columns = [entities, pa.array(scores.score), labels, classes]
+    return pa.RecordBatch.from_arrays(columns, schema=SCORE_SCHEMA)
 
 
 def _refusal(loaded: Model, culprits: str, error: Exception) -> PredictError:
@@ -159,9 +161,8 @@ def _require_few(loaded: Model, failures: Sequence[Failure], tolerance: Toleranc
     """Go on where all that failed are rows on which the model raised, and not too many of them."""
     output = next((failure for failure in failures if failure.output), None)
     if output:
-        raise PredictError(
-            f"{output.text} The row is: {output.entity}.", private=[output.entity, output.text]
-        )
+        row, text = output.entity, output.text
+        raise PredictError(f"{text} The row is: {row}.", private=[row, text])
     if len(failures) > tolerance.rows:
         first, names = failures[0], ", ".join(failure.entity for failure in failures[:NAMED])
         raise PredictError(
@@ -183,8 +184,7 @@ def _failing_rows(loaded: Model, batch: pa.RecordBatch, error: Exception) -> str
 
 
 def _together(batch: pa.RecordBatch) -> str:
-    entities = batch.column(ENTITY)
-    return f"{entities[0]} to {entities[-1]} taken together"
+    return f"{batch.column(ENTITY)[0]} to {batch.column(ENTITY)[-1]} taken together"
 
 
 def _label_column(loaded: Model, indices: npt.NDArray[np.int64] | None, rows: int) -> pa.Array:

@@ -20,8 +20,7 @@ from pipeline.config.workspace import home
 from pipeline.serving import answers, inference, metrics, openapi, process
 from pipeline.serving.answers import Answers, answer
 from pipeline.serving.published import lookups
-from pipeline.serving.published.lookups import day_of
-from pipeline.serving.requests import body, rows
+from pipeline.serving.requests import body, days, rows
 from pipeline.serving.requests.limits import Refused
 from pipeline.serving.service import Service, of_environment
 from pipeline.version import VERSION
@@ -29,10 +28,7 @@ from pipeline.version import VERSION
 Authorization = Annotated[str | None, Header(description="`Bearer` and a token")]
 ScoreDate = Annotated[
     str | None,
-    Query(
-        description="YYYY-MM-DD; the last one that is published unless given",
-        json_schema_extra={"format": "date"},
-    ),
+    Query(description="YYYY-MM-DD; the last one that is published unless given"),
 ]
 
 routes = APIRouter()
@@ -110,7 +106,7 @@ async def prediction(
     service = service_of(request)
     service.admit(authorization, job)
     served = service.served(job)
-    return answer(await lookups.single(service.database(served), job, entity_id, day_of(score_date)))
+    return answer(await lookups.single(service.database(served), job, entity_id, days.of(score_date)))
 
 
 @routes.post("/v1/jobs/{job}/predictions:lookup", summary="The published scores of many entities")
@@ -131,7 +127,7 @@ async def score(request: Request, job: str, authorization: Authorization = None)
     served = service.served(job)
     document = await body.read(request, service.limits)
     wanted = rows.of(document, service.limits)
-    day = day_of(document.get("score_date"))
+    day = days.of(document.get("score_date"))
     lines = await service.score(served, wanted, day)
     return answer({**service.about(served), **service.versions(), "rows": lines})
 

@@ -51,11 +51,9 @@ async def server(request: Request, authorization: Authorization = None) -> Respo
 
 @routes.get("/v2/models/{job}", summary="A job's tensors")
 @routes.get("/v2/models/{job}/versions/{version}", include_in_schema=False)
-async def metadata(
-    request: Request, job: str, version: str | None = None, authorization: Authorization = None
-) -> Response:
+async def metadata(request: Request, job: str, authorization: Authorization = None) -> Response:
     """The columns that its model takes, and what it gives."""
-    served = _served(request, job, version, authorization)
+    served = _served(request, job, authorization)
     manifest = served.manifest
     return answer(
         {
@@ -74,21 +72,17 @@ async def metadata(
 
 @routes.get("/v2/models/{job}/ready", summary="Whether a job's model is open")
 @routes.get("/v2/models/{job}/versions/{version}/ready", include_in_schema=False)
-async def model_ready(
-    request: Request, job: str, version: str | None = None, authorization: Authorization = None
-) -> Response:
+async def model_ready(request: Request, job: str, authorization: Authorization = None) -> Response:
     """503 until it is."""
-    served = _served(request, job, version, authorization)
+    served = _served(request, job, authorization)
     return answer({"name": job, "ready": True, "version": str(served.manifest.version)})
 
 
 @routes.post("/v2/models/{job}/infer", summary="Score rows now, as tensors")
 @routes.post("/v2/models/{job}/versions/{version}/infer", include_in_schema=False)
-async def infer(
-    request: Request, job: str, version: str | None = None, authorization: Authorization = None
-) -> Response:
+async def infer(request: Request, job: str, authorization: Authorization = None) -> Response:
     """By the model and the contract of a night."""
-    service, served = _service(request), _served(request, job, version, authorization)
+    service, served = _service(request), _served(request, job, authorization)
     document = await body.read(request, service.limits)
     wanted = table(document, service.limits)
     lines = await service.score(served, wanted, None)
@@ -135,9 +129,14 @@ def table(document: Any, limits: Limits) -> list[dict[str, Any]]:
 
 
 def _column(number: int, tensor: Any) -> tuple[str, list[Any]]:
-    name = tensor.get("name") if isinstance(tensor, dict) else None
-    shape, data = (tensor.get("shape"), tensor.get("data")) if isinstance(tensor, dict) else (None, None)
-    if not isinstance(name, str) or not isinstance(data, list) or not isinstance(shape, list):
+    fields = tensor if isinstance(tensor, dict) else {}
+    name, datatype, shape, data = (fields.get(key) for key in ("name", "datatype", "shape", "data"))
+    if (
+        type(name) is not str
+        or type(datatype) is not str
+        or not isinstance(data, list)
+        or not isinstance(shape, list)
+    ):
         raise Refused(422, "no_tensor", f"inputs[{number}] is no tensor: name, shape, datatype and data.")
     if data and all(isinstance(each, list) and len(each) == 1 for each in data):
         data = [each[0] for each in data]
@@ -149,8 +148,8 @@ def _column(number: int, tensor: Any) -> tuple[str, list[Any]]:
     return name, data
 
 
-def _served(request: Request, job: str, version: str | None, authorization: str | None) -> Served:
-    service = _service(request)
+def _served(request: Request, job: str, authorization: str | None) -> Served:
+    service, version = _service(request), request.path_params.get("version")
     service.admit(authorization, job)
     served = service.served(job)
     if version is not None and version != str(served.manifest.version):

@@ -6,9 +6,10 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from pipeline.contract.contract import ENTITY, Column
+from pipeline.contract.contract import ENTITY, SCORE_DATE, Column
 from pipeline.model.failing import COLUMN
 from pipeline.serving.models.catalogue import Served
+from pipeline.serving.requests import days
 from pipeline.serving.requests.limits import Limits
 
 Schema = dict[str, Any]
@@ -93,7 +94,9 @@ def _described(operations: Mapping[str, Any], path: str) -> Schema:
     described: Schema = {}
     for method, operation in operations.items():
         parameters = [
-            each for each in operation.get("parameters", ()) if each["name"].lower() != "authorization"
+            {**each, "schema": days.SCHEMA} if each["name"] == SCORE_DATE else each
+            for each in operation.get("parameters", ())
+            if each["name"].lower() != "authorization"
         ]
         responses: Schema = {"200": {"description": operation["summary"], "content": {kind: {"schema": {}}}}}
         responses |= _refusals({"503": _REFUSALS["503"]} if open_to_all else _REFUSALS)
@@ -118,7 +121,8 @@ def _body(path: str, job: Served, limits: Limits) -> Schema:
             {"name": name, "shape": [len(golden)], "datatype": "BYTES", "data": [row[name] for row in golden]}
             for name in golden[0]
         ]
-        schema = {"type": "array", "minItems": 1, "items": _TENSOR}
+        columns = len(job.contract.columns) + 1
+        schema = {"type": "array", "minItems": 1, "maxItems": columns, "items": _tensor(job, limits)}
         return {"schema": {"type": "object", "required": ["inputs"], "properties": {"inputs": schema}},
                 "example": {"inputs": tensors}}  # fmt: skip
     reference = {"$ref": f"#/components/schemas/{job.job.name}_row"}
@@ -126,28 +130,36 @@ def _body(path: str, job: Served, limits: Limits) -> Schema:
     return _object({"rows": rows}, {"rows": golden})
 
 
-_TENSOR: Schema = {
-    "type": "object",
-    "required": ["name", "shape", "datatype", "data"],
-    "properties": {
-        "name": {"type": "string"},
-        "shape": {"type": "array", "items": {"type": "integer"}, "minItems": 1, "maxItems": 2},
-        "datatype": {"type": "string"},
-        "data": {"type": "array", "items": {}, "minItems": 1},
-    },
-}
+def _tensor(job: Served, limits: Limits) -> Schema:
+    """A column's values. That tensors agree with their shapes and with one another is nothing that a schema can say."""
+    return {
+        "type": "object",
+        "required": ["name", "shape", "datatype", "data"],
+        "description": "One a column, all of as many values: the shape is [n] or [n, 1].",
+        "properties": {
+            "name": {"enum": [ENTITY, *(column.name for column in job.contract.columns)]},
+            "shape": {
+                "type": "array",
+                "items": {"type": "integer", "minimum": 1, "maximum": limits.rows},
+                "minItems": 1,
+                "maxItems": 2,
+            },
+            "datatype": {"type": "string"},
+            "data": {"type": "array", "items": {}, "minItems": 1, "maxItems": limits.rows},
+        },
+    }
 
 
 def _object(properties: Schema, example: Schema) -> Schema:
     day = {
-        "type": "string",
-        "format": "date",
-        "description": "the score date, from 1970 to a year ahead; else today's, or the last published",
+        **days.SCHEMA,
+        "type": ["string", "null"],
+        "description": "the score date; unless given that of today, or for a look-up the last published",
     }
     schema = {
         "type": "object",
         "required": list(properties),
-        "properties": {**properties, "score_date": day},
+        "properties": {**properties, SCORE_DATE: day},
         "additionalProperties": False,
     }
     return {"schema": schema, "example": example}

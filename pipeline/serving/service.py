@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,8 @@ from pipeline.serving.models.scoring import Line
 from pipeline.serving.profiles import Profiles
 from pipeline.serving.published import lookups
 from pipeline.serving.published.connections import Connections
-from pipeline.serving.requests import checking, rows
-from pipeline.serving.requests.checking import Checked
+from pipeline.serving.requests import rows
+from pipeline.serving.requests.checking import Checked, Terms
 from pipeline.serving.requests.limits import Limits, Refused
 from pipeline.serving.tokens import Grant, Tokens
 from pipeline.version import VERSION
@@ -31,8 +32,8 @@ log = logging.getLogger(__name__)
 REFRESH_SECONDS = 2.0
 # The connection whose tokens count; those of other predictions databases are named likewise.
 CONNECTION = "predictions_api"
-# What opens a batch of so many rows beside the loop that answers.
-_MANY = 50
+# Jobs and days of which it is remembered what rows are held against.
+_TERMS = 256
 
 
 class Service:
@@ -53,6 +54,7 @@ class Service:
         self._tokens: Tokens | None = None
         self._databases: dict[str, Connections] = {}
         self._code = code_version()
+        self._terms: dict[tuple[str, date, bool], tuple[Served, Terms]] = {}
         self._profiles = Profiles(self._connection_of)
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -119,19 +121,11 @@ class Service:
         Raises:
             Refused: a row has a key that is no column, or the model cannot be asked.
         """
-        if len(wanted) > _MANY:
-            checked = await asyncio.to_thread(self._check, served, wanted, score_date)
-        else:
-            checked = self._check(served, wanted, score_date)
-        lines = await served.model.score(checked.accepted, keep_values=served.policy.keep_values)
-        answers: list[Line] = [{"rejected": checked.rejected.get(number)} for number in range(len(wanted))]
-        for place, line in zip(checked.places, lines, strict=True):
-            answers[place] = line
-        if score_date is None:  # what names its own day is no request of today's: a replay, most likely
-            today = datetime.now(served.job.zone).date()
-            self._profiles.add(served.job.name, today, served.pinned, checked.accepted, answers)
-        self._count(served.job.name, checked, answers)
-        return [{"entity_id": entity, **line} for entity, line in zip(checked.entities, answers, strict=True)]
+        rows.require_columns(wanted, served.contract)
+        terms = self._terms_of(served, score_date)
+        # What names its own day is no request of today's: a replay, most likely.
+        record = partial(self._record, served, None if score_date else terms.day)
+        return await served.model.score(wanted, terms, record)
 
     def about(self, served: Served) -> dict[str, Any]:
         """What every answer says of what gave it."""
@@ -145,12 +139,22 @@ class Service:
         """The code that answers: its digest, and the product's version."""
         return {"code_version": self._code, "pipeline_version": VERSION}
 
-    def _check(self, served: Served, wanted: list[Any], score_date: date | None) -> Checked:
+    def _terms_of(self, served: Served, score_date: date | None) -> Terms:
+        """What rows are held against: the same for all requests that can be checked and counted together."""
         day = score_date or datetime.now(served.job.zone).date()
-        batch = rows.batch(wanted, served.contract)
-        return checking.check(batch, served.job, served.contract, served.policy, day)
+        key = served.job.name, day, score_date is None
+        before = self._terms.get(key)
+        if before is None or before[0] is not served:
+            if len(self._terms) >= _TERMS:
+                self._terms.clear()
+            self._terms[key] = served, Terms(served.job, served.contract, served.policy, day)
+        return self._terms[key][1]
 
-    def _count(self, job: str, checked: Checked, answers: list[Line]) -> None:
+    def _record(self, served: Served, today: date | None, checked: Checked, answers: list[Line]) -> None:
+        """Count what became of rows that were checked and scored together."""
+        job = served.job.name
+        if today:
+            self._profiles.add(job, today, served.pinned, checked.accepted, answers)
         rejected = sum("rejected" in line for line in answers)
         metrics.ROWS.labels(job, "scored").inc(len(answers) - rejected)
         metrics.ROWS.labels(job, "rejected").inc(rejected)

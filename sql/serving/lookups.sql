@@ -4,11 +4,15 @@ SELECT max(score_date) AS score_date FROM scoring.current_runs
 WHERE job = %(job)s AND score_date <= (now() AT TIME ZONE 'UTC')::date + 1
 
 -- name: single
--- The published row of one entity and date, with what scored it.
-SELECT rows.entity_id, rows.score, rows.label, rows.class_scores, rows.model_name, rows.model_version,
+-- The published row of one entity, of a date or of the last one, with what scored it: in one statement, so that nothing is
+-- published between the two.
+SELECT rows.score_date, rows.entity_id, rows.score, rows.label, rows.class_scores, rows.model_name, rows.model_version,
        runs.model_sha256, rows.scored_at, rows.run_id, rows.served_by, rows.staleness_days, runs.published_at
 FROM scoring.predictions AS rows JOIN scoring.scoring_runs AS runs ON runs.run_id = rows.run_id
-WHERE rows.job = %(job)s AND rows.score_date = %(score_date)s AND rows.entity_id = %(entity_id)s
+WHERE rows.job = %(job)s AND rows.entity_id = %(entity_id)s AND rows.score_date = coalesce(
+    %(score_date)s::date,
+    (SELECT max(score_date) FROM scoring.current_runs
+     WHERE job = %(job)s AND score_date <= (now() AT TIME ZONE 'UTC')::date + 1))
 
 -- name: many
 -- The same of many entities: joined with the date, for each of them alone would read the month's index.

@@ -40,7 +40,7 @@ def airflow(nights_home: Home, server: Embedded) -> Iterator[Airflow]:
         "AIRFLOW_CONN_PREDICTIONS": server.connections["predictions"],
         # Parsing in vain and looking in vain would keep one of two processors busy all the while.
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "60",
-        "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.5",
+        "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "1",
         # A viewer, and somebody who may log in and see nothing.
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin,ana:viewer,guest:",
     }

@@ -72,7 +72,7 @@ def wait(done: Callable[[], bool], what: str, airflow: Airflow, seconds: float =
     while not done():
         airflow.check()
         assert time.monotonic() < deadline, f"still waiting for {what}"
-        time.sleep(0.2)
+        time.sleep(1)  # a look costs Airflow what the tasks need
 
 
 def states(rest: Rest, dag_id: str, run_id: str) -> dict[str, set[str]]:

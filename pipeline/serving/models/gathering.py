@@ -1,37 +1,23 @@
 """Requests that come at the same time are scored together: a row costs a model no less than a few hundred."""
 
 import asyncio
-import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from typing import Any
 
-import pyarrow as pa
-
-from pipeline.errors import ScoringError
-from pipeline.isolation.forkers import WorkerError
 from pipeline.model.loaded_model import Model
 from pipeline.serving import metrics
-from pipeline.serving.models import scoring
-from pipeline.serving.models.scoring import Line
+from pipeline.serving.models.asking import Asked, Asker, Record
+from pipeline.serving.models.scoring import Line, Turns
+from pipeline.serving.requests.checking import Terms
 from pipeline.serving.requests.limits import Limits, Refused
-
-log = logging.getLogger(__name__)
 
 # So long the first of some rows waits for others, where the model is idle.
 GATHER_SECONDS = 0.003
 # Of one call of the model, unless one request alone has more.
 MOST_ROWS = 4096
-
-
-@dataclass(eq=False)
-class _Asked:
-    """Rows that wait for the model, and who waits for them."""
-
-    batch: pa.RecordBatch
-    keep_values: bool
-    answer: "asyncio.Future[list[Line]]"
+_ENDED = object()
 
 
 class Gatherer:
@@ -49,35 +35,42 @@ class Gatherer:
             reopen: gives it once more, where its process has ended.
             limits: how many rows may wait, and for how long.
         """
-        self._job, self._model, self._reopen, self._limits = job, model, reopen, limits
-        self._waiting: deque[_Asked] = deque()
+        self._job, self._limits = job, limits
+        self._asker = Asker(job, model, reopen)
+        self._waiting: deque[Asked] = deque()
+        # What the model has failed on takes turns with what waits.
+        self._apart: deque[Turns[None]] = deque()
         self._rows = 0
         self._task: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"model-{job}")
 
-    async def score(self, batch: pa.RecordBatch, *, keep_values: bool) -> list[Line]:
-        """Score rows that the contract accepts, together with whatever else waits.
+    async def score(self, rows: Sequence[Mapping[str, Any]], terms: Terms, record: Record) -> list[Line]:
+        """Check and score the rows of a request, together with whatever else waits.
+
+        Args:
+            rows: as they were sent.
+            terms: what they are held against; those that come with the very same are checked together.
+            record: counts what becomes of them.
 
         Raises:
             Refused: too many rows wait already, or the model does not answer in time, or not at all.
         """
-        if not batch.num_rows:
-            return []
-        if self._rows + batch.num_rows > self._limits.waiting_rows:
+        if self._rows + len(rows) > self._limits.waiting_rows:
             raise Refused(
                 429,
                 "busy",
                 f"{self._rows:,} rows of {self._job} wait for the model already. Try again in a second.",
                 Retry_After="1",
             )
-        asked = _Asked(batch, keep_values, asyncio.get_running_loop().create_future())
+        answer: asyncio.Future[list[Line]] = asyncio.get_running_loop().create_future()
+        asked = Asked(rows, terms, terms.repeats(rows), record, answer)
         self._waiting.append(asked)
-        self._count(batch.num_rows)
+        self._count(len(rows))
         if self._task is None:
             self._task = asyncio.create_task(self._work())
         try:
             async with asyncio.timeout(self._limits.seconds):
-                return await asked.answer
+                return await answer
         except TimeoutError:
             raise Refused(
                 504,
@@ -88,7 +81,7 @@ class Gatherer:
         finally:
             if asked in self._waiting:  # nobody waits for it any more
                 self._waiting.remove(asked)
-                self._count(-batch.num_rows)
+                self._count(-len(rows))
 
     def _count(self, rows: int) -> None:
         self._rows += rows
@@ -96,93 +89,44 @@ class Gatherer:
 
     async def _work(self) -> None:
         """Ask the model for what waits, until nothing does."""
+        loop = asyncio.get_running_loop()
         try:
             await asyncio.sleep(GATHER_SECONDS)
-            while self._waiting:
-                await self._answer(self._take())
+            while self._waiting or self._apart:
+                if self._waiting:
+                    await self._ask(self._take())
+                if self._apart:
+                    is_done: bool = await loop.run_in_executor(self._thread, _turn, self._apart[0])
+                    if is_done:
+                        self._apart.popleft()
         finally:
             self._task = None
 
-    def _take(self) -> list[_Asked]:
-        """What is scored next: rows of one kind of answer, up to a batch."""
-        taken: list[_Asked] = []
+    async def _ask(self, group: list[Asked]) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            rest = await loop.run_in_executor(self._thread, self._asker.ask, group)
+        except Exception as error:  # noqa: BLE001 - whoever waits is told, and what comes next is scored
+            for asked in group:
+                asked.end(error)
+            return
+        if rest:
+            self._apart.append(rest)
+
+    def _take(self) -> list[Asked]:
+        """What is scored next: requests that fit together, up to a batch."""
+        taken: list[Asked] = []
         rows = 0
         while self._waiting:
             first = self._waiting[0]
-            if taken and (
-                rows + first.batch.num_rows > MOST_ROWS or first.keep_values != taken[0].keep_values
-            ):
+            if taken and (rows + len(first.rows) > MOST_ROWS or not first.fits(taken[0])):
                 break
             taken.append(self._waiting.popleft())
-            rows += first.batch.num_rows
+            rows += len(first.rows)
         self._count(-rows)
         return taken
 
-    async def _answer(self, taken: list[_Asked]) -> None:
-        batches = [asked.batch for asked in taken]
-        metrics.BATCH_ROWS.labels(self._job).observe(sum(batch.num_rows for batch in batches))
-        loop = asyncio.get_running_loop()
-        try:
-            answers = await loop.run_in_executor(self._thread, self._score, batches, taken[0].keep_values)
-        except Exception as error:  # noqa: BLE001 - whoever waits is told, and what comes next is scored
-            for asked in taken:
-                if not asked.answer.done():
-                    asked.answer.set_exception(error)
-            return
-        for asked, lines in zip(taken, answers, strict=True):
-            if asked.answer.done():  # nobody waits for it any more
-                continue
-            if isinstance(lines, Refused):
-                asked.answer.set_exception(lines)
-            else:
-                asked.answer.set_result(lines)
 
-    def _score(self, batches: list[pa.RecordBatch], keep_values: bool) -> list[list[Line] | Refused]:
-        """The answers to several requests, in this model's thread; where they cannot be had together, to each alone."""
-        try:
-            lines = scoring.score(self._model, scoring.together(batches), keep_values=keep_values)
-        except (WorkerError, MemoryError) as error:
-            # One that was killed, as where memory runs out, tells a MemoryError, and so does every call of it after.
-            return self._after_end(error, batches, keep_values)
-        except ScoringError as error:
-            log.error("%s: the model cannot be used: %s", self._job, type(error).__name__)
-            return [
-                Refused(500, "model", "The model's answers are none that could be used. Tell its team.")
-                for _ in batches
-            ]
-        answers: list[list[Line] | Refused] = []
-        first = 0
-        for batch in batches:
-            answers.append(lines[first : first + batch.num_rows])
-            first += batch.num_rows
-        return answers
-
-    def _after_end(
-        self, error: WorkerError | MemoryError, batches: list[pa.RecordBatch], keep_values: bool
-    ) -> list[list[Line] | Refused]:
-        """The model's process has ended: it is started again, for each request alone, so that one alone is refused."""
-        log.error(
-            "%s: the model's process has ended (%s); it is started again", self._job, type(error).__name__
-        )
-        metrics.ENDED.labels(self._job).inc()
-        try:
-            self._model = self._reopen()
-        except (ScoringError, MemoryError, OSError) as failure:
-            log.error("%s: the model cannot be opened again: %s", self._job, type(failure).__name__)
-            return [_ended(error) for _ in batches]
-        if len(batches) == 1:
-            return [_ended(error)]
-        return [self._score([batch], keep_values)[0] for batch in batches]
-
-
-def _ended(error: Exception) -> Refused:
-    if isinstance(error, MemoryError):
-        return Refused(
-            503, "memory", "There is too little memory to score. Send fewer rows.", Retry_After="5"
-        )
-    return Refused(
-        503,
-        "model_ended",
-        "The model's process has ended over these rows, and is started again. Send them one by one.",
-        Retry_After="5",
-    )
+def _turn(apart: Turns[None]) -> bool:
+    """Go on until the next call of the model; whether there is none."""
+    return next(apart, _ENDED) is _ENDED

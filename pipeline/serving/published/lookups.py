@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
-from pipeline.config import dates
 from pipeline.databases import statements
 from pipeline.serving.published.connections import Connections, Row
-from pipeline.serving.requests.body import Number, require_keys, shown
+from pipeline.serving.requests import days
+from pipeline.serving.requests.body import require_keys, shown
 from pipeline.serving.requests.limits import Limits, Refused
 
 _SQL = statements.load("serving/lookups")
@@ -23,13 +23,13 @@ async def single(
     Raises:
         Refused: nothing is published of it, or the database is gone.
     """
+    if _NUL not in entity_id:
+        values = {"job": job, "score_date": score_date, "entity_id": entity_id}
+        for row in await connections.rows(_SQL["single"], values):
+            return _answer(job, row["score_date"], row)
     day = score_date or await latest(connections, job)
     if day is None:
         raise _unpublished(job)
-    if _NUL not in entity_id:
-        values = {"job": job, "score_date": day, "entity_id": entity_id}
-        for row in await connections.rows(_SQL["single"], values):
-            return _answer(job, day, row)
     raise Refused(
         404, "no_score", f"No published score of {job} {day} is that of entity '{shown(entity_id)}'."
     )
@@ -75,7 +75,7 @@ def keys(document: Any, limits: Limits) -> tuple[list[str], date | None]:
         Refused: it is none.
     """
     wanted = document.get("entity_ids") if isinstance(document, dict) else None
-    if not isinstance(wanted, list) or not wanted or not all(isinstance(each, str) for each in wanted):
+    if not isinstance(wanted, list) or not wanted or any(type(each) is not str for each in wanted):
         raise Refused(
             422,
             "no_keys",
@@ -89,26 +89,7 @@ def keys(document: Any, limits: Limits) -> tuple[list[str], date | None]:
         if not entity.isascii() and entity != entity.encode("utf-8", "replace").decode():
             raise Refused(422, "no_text", f"Entity '{shown(entity)}' is no text: half of a pair of UTF-16.")
     require_keys(document, ("entity_ids", "score_date"))
-    return [str(each) for each in wanted], day_of(document.get("score_date"))
-
-
-def day_of(value: Any) -> date | None:
-    """A score date that was asked for; None where none was.
-
-    Raises:
-        Refused: it is none.
-    """
-    if value is None:
-        return None
-    try:
-        if isinstance(value, Number) or not isinstance(value, str):
-            raise dates.DateError("it is no text")
-        return dates.parse(value)
-    except dates.DateError:
-        text = value if isinstance(value, str) else type(value).__name__  # as deep as it may be
-        raise Refused(
-            422, "no_date", f"score_date = '{shown(text)}' is no date that can be scored: YYYY-MM-DD."
-        ) from None
+    return wanted, days.of(document.get("score_date"))
 
 
 def _answer(job: str, day: date, row: Row) -> dict[str, Any]:

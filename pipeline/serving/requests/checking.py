@@ -1,11 +1,11 @@
 """Rows of a request held against the contract by the checker of a night, with the policy of the job."""
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from pipeline.config import dates
@@ -13,6 +13,7 @@ from pipeline.config.job import Job
 from pipeline.contract.checker import Checker
 from pipeline.contract.contract import ENTITY, Contract
 from pipeline.contract.policy import Policy
+from pipeline.serving.requests import rows
 from pipeline.serving.requests.rows import MARK
 
 
@@ -35,7 +36,39 @@ class Checked:
     counts: dict[str, Counter[str]] = field(default_factory=dict)
 
 
-def check(batch: pa.RecordBatch, job: Job, contract: Contract, policy: Policy, score_date: date) -> Checked:
+@dataclass(frozen=True, eq=False)
+class Terms:
+    """What rows of requests are held against; rows that share it can be checked together.
+
+    Attributes:
+        job: whose rows they are.
+        contract: of the model that will score.
+        policy: what becomes of the values that break a rule.
+        day: the score date; a time after its end comes from the future.
+    """
+
+    job: Job
+    contract: Contract
+    policy: Policy
+    day: date
+
+    def repeats(self, wanted: Sequence[Mapping[str, Any]]) -> bool:
+        """Whether a request has an entity twice, and the job rejects such rows."""
+        if self.policy.unique != "reject" or len(wanted) == 1:
+            return False
+        return len(_repeated(rows.entities(wanted))) > 0
+
+    def check(self, wanted: Sequence[Mapping[str, Any]], *, repeats: bool) -> Checked:
+        """Hold rows against the contract.
+
+        Args:
+            wanted: of one request; or of several, none of which has an entity twice.
+            repeats: whether they are of one request that has.
+        """
+        return check(rows.batch(wanted, self.contract), self, repeats=repeats)
+
+
+def check(batch: pa.RecordBatch, terms: Terms, *, repeats: bool = True) -> Checked:
     """Hold rows against the contract, as the rows of a score date.
 
     An entity that comes twice in one request is that of a run which has it twice: where the job rejects such rows,
@@ -43,13 +76,13 @@ def check(batch: pa.RecordBatch, job: Job, contract: Contract, policy: Policy, s
 
     Args:
         batch: the rows as they were sent.
-        job: whose rows they are.
-        contract: of the model that will score.
-        policy: what becomes of the values that break a rule.
-        score_date: the day; a time after its end comes from the future.
+        terms: what they are held against.
+        repeats: whether entities may come twice, and not only in two requests.
     """
-    end = dates.interval(score_date, job.zone)[1].astimezone(job.zone)
-    checker = Checker(contract, policy, end, _repeated(batch) if policy.unique == "reject" else None)
+    zone, policy = terms.job.zone, terms.policy
+    end = dates.interval(terms.day, zone)[1].astimezone(zone)
+    repeated = _repeated(batch.column(ENTITY)) if repeats and policy.unique == "reject" else None
+    checker = Checker(terms.contract, policy, end, repeated)
     result = checker.check(batch)
     rejected: dict[int, list[dict[str, Any]]] = {}
     if result.rejected_rows:
@@ -71,9 +104,8 @@ def _entities(batch: pa.RecordBatch) -> list[str | None]:
     ]
 
 
-def _repeated(batch: pa.RecordBatch) -> pa.Array:
-    contents = np.array(batch.column(ENTITY).view(pa.binary()).to_pylist(), dtype=object)
-    times = Counter(content for content in contents if content is not None)
+def _repeated(entities: pa.Array) -> pa.Array:
+    times = Counter(content for content in entities.view(pa.binary()).to_pylist() if content is not None)
     repeated = [content for content, number in times.items() if number > 1]
     readable = [content.decode("utf-8", "ignore") for content in repeated if _is_text(content)]
     return pa.array(readable, pa.string())

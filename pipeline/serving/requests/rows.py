@@ -55,8 +55,8 @@ def require_few(rows: int, limits: Limits) -> None:
         )
 
 
-def batch(rows: Sequence[Mapping[str, Any]], contract: Contract) -> pa.RecordBatch:
-    """Rows as the checker takes a database's: `entity_id` and each column of the contract, null where a key is missing.
+def require_columns(rows: Sequence[Mapping[str, Any]], contract: Contract) -> None:
+    """Refuse rows with a key that says nothing: it is most likely misspelt.
 
     Raises:
         Refused: a row has a key that is no column.
@@ -65,7 +65,16 @@ def batch(rows: Sequence[Mapping[str, Any]], contract: Contract) -> pa.RecordBat
     for number, row in enumerate(rows):
         if not row.keys() <= names:
             raise _unknown(number, next(name for name in row if name not in names), contract)
-    columns = [_texts([_entity(row.get(ENTITY)) for row in rows])]
+
+
+def entities(rows: Sequence[Mapping[str, Any]]) -> pa.Array:
+    """What rows call their entities, as a database would have sent them."""
+    return _texts([_entity(row.get(ENTITY)) for row in rows])
+
+
+def batch(rows: Sequence[Mapping[str, Any]], contract: Contract) -> pa.RecordBatch:
+    """Rows as the checker takes a database's: `entity_id` and each column, null where a key is missing."""
+    columns = [entities(rows)]
     for column in contract.columns:
         is_text, is_words = column.kind == "text", column.kind in _TEXTS
         columns.append(

@@ -31,6 +31,18 @@ def test_the_distributions_of_an_artefact_are_recorded(home: Home) -> None:
     assert manifest.modules == {}
 
 
+def test_a_version_is_what_the_distribution_states() -> None:
+    names = {distribution.name for distribution in metadata.distributions()}
+    assert {name: requirements.version_of(name) for name in names} == {
+        name: metadata.version(name) for name in names
+    }
+
+
+def test_what_is_not_installed_has_no_version() -> None:
+    with pytest.raises(metadata.PackageNotFoundError):
+        requirements.version_of("no-such-distribution")
+
+
 def test_a_module_of_a_teams_own_is_pinned(home: Home, own: Path) -> None:
     import teams_own  # type: ignore[import-not-found]
 

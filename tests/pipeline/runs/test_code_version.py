@@ -66,6 +66,16 @@ def test_a_file_that_goes_or_gets_another_name_is_another_version(project: Path,
     assert code_version.code_version() != before
 
 
+def test_a_change_that_keeps_a_files_size_is_another_version(project: Path) -> None:
+    file = project / "pipeline" / "model" / "scoring.py"
+    text = file.read_text()
+    before = code_version.code_version()
+    file.write_text(text.replace("e", "o", 1))
+    changed = code_version.code_version()
+    file.write_text(text)
+    assert (changed == before, code_version.code_version() == before) == (False, True)
+
+
 def test_a_room_within_a_room_counts(project: Path) -> None:
     before = code_version.code_version()
     deeper = project / "pipeline" / "model" / "formats"

@@ -57,12 +57,17 @@ def test_a_published_score_is_looked_up(api: Api, published: Shop) -> None:
     assert [each["entity_id"] for each in many["predictions"]] == ["customer-00005", "customer-00004"]
     assert many["predictions"][1] == row
     assert many["missing"] == ["nobody", "a\0b"]
+    status, sentence = api.refusal("POST", f"{path}:lookup", json={"entity_ids": [7]})
+    assert (status, "a list of entities" in sentence) == (422, True)
     assert api.refusal("GET", f"{path}/no/body") == (
         404,
         f"No published score of {published.job} {NIGHT} is that of entity 'no/body'.",
     )
     status, sentence = api.refusal("GET", f"{path}/customer-00004?score_date=tomorrow")
-    assert (status, sentence) == (422, "score_date = 'tomorrow' is no date that can be scored: YYYY-MM-DD.")
+    assert (status, sentence) == (
+        422,
+        "score_date = 'tomorrow' is no date from 1970-01-01 to 2199-12-31: YYYY-MM-DD.",
+    )
     assert api.refusal("GET", f"{path}/customer-00004?score_date=2024-03-02")[0] == 404
 
 
@@ -161,6 +166,9 @@ def test_a_protocol_of_others_gets_the_same_scores(api: Api, published: Shop) ->
     inputs[0]["shape"] = [3]
     assert api.refusal("POST", path, json={"inputs": inputs})[0] == 422
     assert api.refusal("POST", path, json={"inputs": inputs[1:] + inputs[1:2]})[0] == 422
+    assert api.get(f"{path.removesuffix('infer')}ready?version=7")["version"] == "1", (
+        "a version is in the path"
+    )
     assert api.get(f"/v2/models/{published.job}/versions/1/ready")["ready"] is True
     assert api.refusal("GET", f"/v2/models/{published.job}/versions/2")[0] == 404
 

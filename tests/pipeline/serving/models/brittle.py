@@ -2,7 +2,10 @@
 
 import os
 import signal
+from dataclasses import replace
+from datetime import date
 from threading import Event
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -10,9 +13,14 @@ import pandas as pd
 import pyarrow as pa
 from sklearn.base import BaseEstimator, RegressorMixin
 
-from pipeline.contract.contract import Column
+from pipeline.config import loader
+from pipeline.contract.contract import Column, Contract
+from pipeline.contract.policy import Policy
 from pipeline.model.loaded_model import Model
 from pipeline.model.manifest import Manifest
+from pipeline.project import ROOT
+from pipeline.serving.requests.body import Number
+from pipeline.serving.requests.checking import Terms
 
 
 class Brittle(RegressorMixin, BaseEstimator):
@@ -45,11 +53,13 @@ class Waiting:
         return frame["visits"].to_numpy(dtype=np.float64)
 
 
+COLUMNS = (Column("visits", "integer", "int64", nullable=False),)
+
+
 def model(estimator: object) -> Model:
     """A regression of visits, in this process."""
-    columns = (Column("visits", "integer", "int64", nullable=False),)
     return Model(
-        Manifest.model_construct(name="m", version=1, task="regression", classes=(), columns=columns),
+        Manifest.model_construct(name="m", version=1, task="regression", classes=(), columns=COLUMNS),
         estimator,
     )
 
@@ -58,3 +68,18 @@ def batch(*visits: int) -> pa.RecordBatch:
     """Rows that the contract has accepted."""
     entities = pa.array([str(number) for number in range(len(visits))], pa.string())
     return pa.RecordBatch.from_arrays([entities, pa.array(visits, pa.int64())], names=["entity_id", "visits"])
+
+
+def rows(*visits: int | None) -> list[dict[str, Any]]:
+    """Rows as a request has them."""
+    return [
+        {"entity_id": str(number), "visits": None if value is None else Number(value)}
+        for number, value in enumerate(visits)
+    ]
+
+
+def terms(unique: Literal["refuse", "reject"] = "refuse") -> Terms:
+    """What such rows are held against."""
+    contract = Contract(COLUMNS)
+    job = loader.find(ROOT / "dags", "flight_delay")
+    return Terms(job, contract, replace(Policy.resolve(contract), unique=unique), date(2024, 3, 1))

@@ -1,6 +1,8 @@
 """pipeline/serving/models/gathering.py: rows that come together, too many of them, too slow a model, and its end."""
 
 import asyncio
+from collections.abc import Coroutine
+from typing import Any
 
 import pytest
 
@@ -8,7 +10,7 @@ from pipeline.model import registry
 from pipeline.serving.models.gathering import Gatherer
 from pipeline.serving.requests.limits import Limits, Refused
 from tests.home import Home, shop_rows
-from tests.pipeline.serving.models.brittle import Brittle, Waiting, batch, model
+from tests.pipeline.serving.models.brittle import Brittle, Waiting, model, rows, terms
 
 
 def gatherer(estimator: object, **limits: float) -> Gatherer:
@@ -16,17 +18,22 @@ def gatherer(estimator: object, **limits: float) -> Gatherer:
     return Gatherer("job", made, lambda: made, Limits(**limits))  # type: ignore[arg-type]
 
 
+TERMS = terms()
+
+
+def score(gathering: Gatherer, *visits: int | None) -> "Coroutine[Any, Any, list[dict[str, Any]]]":
+    return gathering.score(rows(*visits), TERMS, lambda *_: None)
+
+
 def test_rows_that_come_while_the_model_is_busy_are_scored_in_one_call() -> None:
     estimator = Waiting()
 
     async def ask() -> list[list[dict[str, float]]]:
         gathering = gatherer(estimator)
-        first = asyncio.create_task(gathering.score(batch(1), keep_values=True))
+        first = asyncio.create_task(score(gathering, 1))
         while not estimator.asked:
             await asyncio.sleep(0)
-        others = [
-            asyncio.create_task(gathering.score(batch(each, each), keep_values=True)) for each in range(2, 12)
-        ]
+        others = [asyncio.create_task(score(gathering, each, each)) for each in range(2, 12)]
         await asyncio.sleep(0)
         estimator.may.set()
         return [await first, *[await each for each in others]]
@@ -44,21 +51,21 @@ def test_what_does_not_fit_into_the_queue_is_refused_at_once_and_a_slow_model_af
 
     async def ask() -> None:
         gathering = gatherer(estimator, waiting_rows=3, seconds=0.2)
-        first = asyncio.create_task(gathering.score(batch(1), keep_values=True))
+        first = asyncio.create_task(score(gathering, 1))
         while not estimator.asked:
             await asyncio.sleep(0)
-        waiting = asyncio.create_task(gathering.score(batch(2, 3, 4), keep_values=True))
+        waiting = asyncio.create_task(score(gathering, 2, 3, 4))
         await asyncio.sleep(0)
         with pytest.raises(Refused, match="3 rows of job wait for the model already") as busy:
-            await gathering.score(batch(5), keep_values=True)
+            await score(gathering, 5)
         assert (busy.value.status, busy.value.headers) == (429, {"Retry-After": "1"})
         for slow in (first, waiting):
             with pytest.raises(Refused, match=r"has not answered after 0\.2 s") as late:
                 await slow
             assert late.value.status == 504
         estimator.may.set()
-        assert await gathering.score(batch(6), keep_values=True) == [
-            {"score": 6.0, "label": None, "class_scores": None}
+        assert await score(gathering, 6) == [
+            {"entity_id": "0", "score": 6.0, "label": None, "class_scores": None}
         ]
 
     asyncio.run(ask())
@@ -70,12 +77,12 @@ def test_a_row_that_ends_the_models_process_harms_its_own_request_alone(home: Ho
 
     async def ask() -> list[object]:
         gathering = Gatherer("job", registry.load(pinned), lambda: registry.load(pinned), Limits())
-        asked = [gathering.score(batch(visits), keep_values=True) for visits in (3, 1300, 99, 6)]
+        asked = [score(gathering, visits) for visits in (3, 1300, 99, 6)]
         answers = await asyncio.gather(*asked, return_exceptions=True)
         # As the system kills what takes too much memory: that one is told, and whoever comes next gets a score.
-        killed = gathering.score(batch(1400), keep_values=True)
+        killed = score(gathering, 1400)
         answers += await asyncio.gather(killed, return_exceptions=True)
-        return [*answers, await gathering.score(batch(9), keep_values=True)]
+        return [*answers, await score(gathering, 9)]
 
     good, poisoned, raising, other, killed, after = asyncio.run(ask())
     assert isinstance(good, list)
@@ -87,4 +94,4 @@ def test_a_row_that_ends_the_models_process_harms_its_own_request_alone(home: Ho
     assert (poisoned.status, poisoned.code) == (503, "model_ended")
     assert isinstance(killed, Refused)
     assert (killed.status, killed.code) == (503, "memory")
-    assert after == [{"score": 3.0, "label": None, "class_scores": None}]
+    assert after == [{"entity_id": "0", "score": 3.0, "label": None, "class_scores": None}]

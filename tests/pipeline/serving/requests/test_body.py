@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from pipeline.serving.inference import table
-from pipeline.serving.published.lookups import day_of
+from pipeline.serving.requests import days
 from pipeline.serving.requests.body import Number, parse
 from pipeline.serving.requests.limits import Limits, Refused
 
@@ -45,7 +45,7 @@ def test_what_is_nested_as_deeply_as_a_parser_takes_is_refused_in_words() -> Non
     for _ in range(5000):
         nested = [nested]
     with pytest.raises(Refused, match="score_date = 'list' is no date"):
-        day_of(nested)
+        days.of(nested)
     tensor = {"name": "x", "datatype": "FP64", "shape": [nested], "data": [1]}
     with pytest.raises(Refused, match=r"its shape is to be \[1\]"):
         table({"inputs": [tensor]}, Limits())

@@ -20,6 +20,7 @@ from pipeline.project import ROOT
 from pipeline.serving.parity import values
 from pipeline.serving.requests import checking, rows
 from pipeline.serving.requests.body import parse
+from pipeline.serving.requests.checking import Terms
 
 DAY = date(2024, 3, 1)
 FLIGHTS = loader.find(ROOT / "dags", "flight_delay").model_copy(update={"timezone": "UTC"})
@@ -118,7 +119,8 @@ def test_a_row_of_json_is_judged_as_a_row_of_the_database(name: str, section: st
     batch = pa.RecordBatch.from_arrays([entities, sent], names=["entity_id", "x"])
     night = Checker(contract, policy, datetime(2024, 3, 2, tzinfo=UTC)).check(batch)
     text = f"[{','.join(values.rows(batch, contract))}]"
-    checked = checking.check(rows.batch(parse(text.encode()), contract), FLIGHTS, contract, policy, DAY)
+    terms = Terms(FLIGHTS, contract, policy, DAY)
+    checked = terms.check(parse(text.encode()), repeats=True)
     assert checked.accepted.equals(night.accepted) or bits(checked.accepted) == bits(night.accepted)
     assert reasons(checked.rejected) == {
         (row["row_number"], row["column_name"], row["rule"]) for row in night.rejected.to_pylist()
@@ -145,7 +147,7 @@ def test_an_entity_that_comes_twice_in_a_request_is_rejected_where_the_job_rejec
         ("reject", {(0, "entity_id", "unique"), (2, "entity_id", "unique")}),
     ):
         policy = Policy.resolve(contract, ContractSection.model_validate({"unique": unique}))
-        checked = checking.check(batch, FLIGHTS, contract, policy, DAY)
+        checked = checking.check(batch, Terms(FLIGHTS, contract, policy, DAY))
         assert reasons(checked.rejected) == {(3, "entity_id", "null"), (4, "entity_id", "null")} | twice
     assert checked.entities == ["a", "b", "a", None, None]
 
@@ -155,6 +157,21 @@ def test_a_value_of_another_kind_is_shown_as_it_was_sent_unless_values_are_kept_
     batch = rows.batch(parse(b'[{"entity_id": true, "x": 12.50}]'), contract)
     for keep, shown in ((True, ["true", "12.50"]), (False, [None, None])):
         policy = Policy.resolve(contract, ContractSection(keep_values=keep))
-        checked = checking.check(batch, FLIGHTS, contract, policy, DAY)
+        checked = checking.check(batch, Terms(FLIGHTS, contract, policy, DAY))
         assert [line["value"] for line in checked.rejected[0]] == shown
     assert checked.entities == ["true"]
+
+
+def test_an_entity_that_comes_in_two_requests_is_no_repetition() -> None:
+    contract = Contract((Column("x", "number", "float64", nullable=True),))
+    policy = Policy.resolve(contract, ContractSection.model_validate({"unique": "reject"}))
+    terms = Terms(FLIGHTS, contract, policy, DAY)
+    first, second = parse(
+        b'[[{"entity_id": "a"}, {"entity_id": "b"}], [{"entity_id": "a"}, {"entity_id": "a"}]]'
+    )
+    assert (terms.repeats(first), terms.repeats(second), terms.repeats(first[:1])) == (False, True, False)
+    assert terms.check([*first, *first], repeats=False).rejected == {}
+    assert reasons(terms.check(second, repeats=True).rejected) == {
+        (0, "entity_id", "unique"),
+        (1, "entity_id", "unique"),
+    }

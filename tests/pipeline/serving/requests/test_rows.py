@@ -44,7 +44,7 @@ def test_half_of_a_pair_of_utf_16_is_no_text() -> None:
 
 def test_a_key_that_is_no_column_is_refused_with_the_nearest() -> None:
     with pytest.raises(Refused, match=r"rows\[1\] has 'Visits', .* Did you mean 'visits'\?") as refused:
-        rows.batch([{}, {"Visits": Number("1")}], CONTRACT)
+        rows.require_columns([{}, {"Visits": Number("1")}], CONTRACT)
     assert refused.value.status == 422
 
 
