@@ -3,8 +3,8 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help .venv demo up down psql serve test test-quick chaos bench bench-contract bench-drift bench-models bench-peers bench-quality lint \
-  docs lock pins sbom wheel
+.PHONY: help .venv demo up down psql serve test test-quick chaos bench bench-contract bench-drift bench-models bench-peers bench-quality \
+  bench-serve bench-sizes lint docs lock pins sbom wheel
 
 PY := .venv/bin/python
 STAMP := .venv/made-from-requirements
@@ -55,6 +55,12 @@ bench-models: $(STAMP) ## a model's process, environment and 500 MB, and how ver
 
 bench-peers: $(STAMP) ## the same night with Polars, Spark and Ray (ROWS=1000000)
 	@$(PY) -m benchmarks.peers $(if $(ROWS),--rows $(ROWS))
+
+bench-serve: $(STAMP) ## the online API beside plain FastAPI and beside a night (needs wrk)
+	@$(PY) -m benchmarks.serve $(ARGS)
+
+bench-sizes: $(STAMP) ## what a night of each size costs (ROWS="1000000 5000000")
+	@$(PY) -m benchmarks.sizes $(ROWS)
 
 lint: $(STAMP) ## style, types, and which room imports which
 	@.venv/bin/ruff check .

@@ -93,19 +93,21 @@ class Airflow:
     def _start(self) -> None:
         self._port = port.choose(self._asked)
         environ = {**environment(self.place, self._embedded, self._port), **self._settings}
+        self.started = datetime.now(UTC)
+        # Its imports take longer than all else, and it asks the metadata nothing before its first request.
+        self._children = [self._spawn("api-server", {**environ, "AIRFLOW__DATABASE__CHECK_MIGRATIONS": "False"})]
         migrate(self.place, self._embedded, environ, self._tell)
         self._tell(f"starting Airflow on port {self._port}")
-        self.started = datetime.now(UTC)
-        self._children = [
-            spawn(
-                name,
-                command(*arguments),
-                of_component(name, environ),
-                self.place.folder,
-                self.place.logs / f"{name}.log",
-            )
-            for name, arguments in self._components.items()
-        ]
+        self._children += [self._spawn(name, environ) for name in self._components if name != "api-server"]
+
+    def _spawn(self, name: str, environ: Mapping[str, str]) -> Child:
+        return spawn(
+            name,
+            command(*self._components[name]),
+            of_component(name, environ),
+            self.place.folder,
+            self.place.logs / f"{name}.log",
+        )
 
     def _wait(self) -> None:
         deadline = time.monotonic() + READY_SECONDS
