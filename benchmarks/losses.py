@@ -40,15 +40,22 @@ def losses_of(nights: Nights) -> Losses:
     base = float(np.concatenate([outcome for outcome, _ in nights.unseen.values()]).mean())
     training = [relative(outcome, scores, base) for outcome, scores in nights.unseen.values()]
     later: dict[str, list[float]] = {name: [] for name in FAULTS}
-    scored = []
+    every = scored(nights)
+    for outcome, scores in every:
+        for name, spoil in FAULTS.items():
+            later[name].append(relative(outcome, spoil(scores), base))
+    return Losses(_known(training), {name: _known(values) for name, values in later.items()}, every)
+
+
+def scored(nights: Nights) -> list[tuple[Floats, Floats]]:
+    """What became of the entities of each later night with enough outcomes, and their scores."""
+    every = []
     for day, rows in nights.later.items():
         outcome, scores = _actual(nights, day, rows), nights.score(rows)
         has = ~np.isnan(outcome)
         if has.sum() >= LEAST_OUTCOMES:
-            scored.append((outcome[has], scores[has]))
-            for name, spoil in FAULTS.items():
-                later[name].append(relative(outcome[has], spoil(scores[has]), base))
-    return Losses(_known(training), {name: _known(values) for name, values in later.items()}, scored)
+            every.append((outcome[has], scores[has]))
+    return every
 
 
 def relative(outcome: Floats, scores: Floats, base: float) -> float:

@@ -81,7 +81,7 @@ def held_out(training: Floats) -> float:
     for side in (0, 1):
         ordinary = Ordinary.of(training[half == side].tolist())
         begins = np.flatnonzero((half != side) & (np.arange(len(training)) % PIECE == 0))
-        years = _years(random, training, begins[begins + PIECE <= len(training)], YEARS)
+        years = years_of(random, training, begins[begins + PIECE <= len(training)], YEARS)
         shares.append(np.isfinite(crossed(ordinary, years)).mean())
     return float(np.mean(shares))
 
@@ -93,7 +93,7 @@ def held_out_by_first(training: Floats) -> float:
     for month in range(0, len(training) - FIRST_DAYS + 1, FIRST_DAYS):
         others = np.delete(training, np.s_[month : month + FIRST_DAYS])
         ordinary = Ordinary.of(training[month : month + FIRST_DAYS].tolist(), e_detector.FIRST_ERRORS)
-        years = _years(random, others, np.arange(0, len(others) - PIECE + 1, PIECE), YEARS // 5)
+        years = years_of(random, others, np.arange(0, len(others) - PIECE + 1, PIECE), YEARS // 5)
         shares.append(np.isfinite(crossed(ordinary, years)).mean())
     return float(np.mean(shares))
 
@@ -154,7 +154,9 @@ def _later(ordinary: Ordinary, losses: Floats) -> str:
     return f"night {begins + 1:.0f}" if np.isfinite(begins) else f"none of {len(losses)}"
 
 
-def _years(random: np.random.Generator, losses: Floats, begins: npt.NDArray[np.int64], years: int) -> Floats:
+def years_of(
+    random: np.random.Generator, losses: Floats, begins: npt.NDArray[np.int64], years: int
+) -> Floats:
     """Years of whole fortnights, that begin on some of these nights."""
     chosen = random.choice(begins, (years, -(-YEAR // PIECE)))
     nights_: Floats = losses[chosen[..., None] + np.arange(PIECE)].reshape(years, -1)[:, :YEAR]

@@ -95,7 +95,9 @@ class Airflow:
         environ = {**environment(self.place, self._embedded, self._port), **self._settings}
         self.started = datetime.now(UTC)
         # Its imports take longer than all else, and it asks the metadata nothing before its first request.
-        self._children = [self._spawn("api-server", {**environ, "AIRFLOW__DATABASE__CHECK_MIGRATIONS": "False"})]
+        self._children = [
+            self._spawn("api-server", {**environ, "AIRFLOW__DATABASE__CHECK_MIGRATIONS": "False"})
+        ]
         migrate(self.place, self._embedded, environ, self._tell)
         self._tell(f"starting Airflow on port {self._port}")
         self._children += [self._spawn(name, environ) for name in self._components if name != "api-server"]

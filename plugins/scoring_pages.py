@@ -74,7 +74,7 @@ def unreachable(request: Request, error: Exception) -> HTMLResponse:
 def log_in(request: Request, error: HTTPException) -> Response:
     """Have a browser log in and come back: whoever opens a mail on a phone is seldom logged in."""
     if "text/html" in request.headers.get("accept", ""):
-        came_for = urlencode({"next": request.url.path})
+        came_for = urlencode({"next": f"{request.url.path}?{request.url.query}".rstrip("?")})
         return RedirectResponse(f"{_AIRFLOW}/api/v2/auth/login?{came_for}", 302)
     return JSONResponse({"detail": error.detail}, error.status_code, error.headers)
 
