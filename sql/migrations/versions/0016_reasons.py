@@ -8,7 +8,7 @@ from alembic import op
 
 from pipeline.project import SQL
 
-revision = "0017"
+revision = "0016"
 down_revision = "0015"
 
 
