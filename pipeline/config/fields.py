@@ -79,7 +79,8 @@ LAST_RUN = 2**63 - 1
 # What a business query's table of scores has besides the slices.
 BUSINESS_COLUMNS = ("entity_id", "score", "label", "class_scores", "weight")
 
-Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+WORD = r"^[a-z][a-z0-9_]{0,62}$"
+Identifier = Annotated[str, Field(pattern=WORD)]
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 

@@ -10,11 +10,13 @@ A pickle runs code when it is read. So the bytes are read once, compared with th
 signature where a key is configured, and only then unpickled, from memory.
 """
 
+import re
 import tomllib
 from pathlib import Path, PurePosixPath
 
 from pydantic import ValidationError
 
+from pipeline.config.fields import WORD
 from pipeline.model import content, files, requirements, signature
 from pipeline.model.artifact import ModelError
 from pipeline.model.golden import check_golden_rows
@@ -164,9 +166,12 @@ def _read(home: Path, name: str, version: int) -> tuple[PinnedVersion, bytes]:
 def _version_of(home: Path, name: str, alias: str) -> int:
     _, aliases = versions(home, name)
     if alias not in aliases:
+        remedy = f"Add a line `{alias} = <version>` below [aliases]."
+        if not re.fullmatch(WORD, alias):
+            remedy = "An alias is a lower-case word of letters, digits and _: name one of these."
         raise ModelError(
             f"model {name!r} has no alias {alias!r}: {_versions(home, name)} knows "
-            f"{', '.join(aliases) or 'none'}. Add a line `{alias} = <version>` below [aliases]."
+            f"{', '.join(aliases) or 'none'}. {remedy}"
         )
     return aliases[alias]
 

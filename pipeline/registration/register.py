@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from pipeline.config.fields import WORD
 from pipeline.contract.contract import SCORE_DATE, Contract
 from pipeline.contract.infer import infer
 from pipeline.errors import UsageError
@@ -196,5 +197,5 @@ def _contract(registration: Registration, estimator: Any, rows: pd.DataFrame) ->
 
 
 def _check_word(kind: str, word: str) -> None:
-    if not re.fullmatch(r"[a-z][a-z0-9_]{0,62}", word):
+    if not re.fullmatch(WORD, word):
         raise UsageError(f"{kind} {word!r}: use a lower-case word of letters, digits and _.")

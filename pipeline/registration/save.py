@@ -32,7 +32,7 @@ def save(
 
     Raises:
         UsageError: the private key or the artefact store cannot be used.
-        ModelError: versions.toml cannot be read.
+        ModelError: versions.toml cannot be read, or is laid out so that no line can be added. Nothing was registered.
     """
     # Before anything names them: where this fails, nothing was registered.
     manifest = manifest.model_copy(update={"outside": content.put(manifest, files)})
@@ -46,8 +46,10 @@ def save(
         manifest = manifest.model_copy(update={"version": max(taken, default=0) + 1})
         texts = {"manifest.json": _pretty(manifest), "MODEL_CARD.md": card or _card(manifest)}
         contents = {**files, **{name: text.encode() for name, text in texts.items()}}
+        # A file that takes no line refuses here: a folder that nothing pins would hold the number for good.
+        pinning = versions_file.with_version(path, manifest, alias, aliases)
         folder = _write(store, manifest, contents)
-        versions_file.add_version(path, manifest, alias, aliases)
+        versions_file.replace(path, pinning)
     return PinnedVersion(manifest, manifest.sha256, folder)
 
 

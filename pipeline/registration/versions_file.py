@@ -25,14 +25,17 @@ _HEADER = """\
 """
 
 
-def add_version(path: Path, manifest: Manifest, alias: str | None, aliases: dict[str, int]) -> None:
-    """Pin a new version, and point an alias at it.
+def with_version(path: Path, manifest: Manifest, alias: str | None, aliases: dict[str, int]) -> bytes:
+    """What the file is to say: a new version pinned, and an alias pointed at it. Nothing is written.
 
     Args:
-        path: the file, which is written where there is none.
+        path: the file, if there is one.
         manifest: of the new version.
         alias: the alias, if any.
         aliases: those that the file has so far.
+
+    Raises:
+        ModelError: the file is laid out in another way, so that no line can be added.
     """
     text = decoded(path.read_bytes()) if path.exists() else _HEADER
     text = _set_line(path, text, "versions", str(manifest.version), f'"{manifest.sha256}"')
@@ -41,7 +44,7 @@ def add_version(path: Path, manifest: Manifest, alias: str | None, aliases: dict
             # What a job's fallback serves, and what a person goes back to.
             text = _set_line(path, text, "aliases", f"{alias}_previous", str(aliases[alias]))
         text = _set_line(path, text, "aliases", alias, str(manifest.version))
-    replace(path, text.encode())
+    return text.encode()
 
 
 @contextlib.contextmanager

@@ -236,6 +236,7 @@ def test_looking_a_version_up_unpickles_nothing(home: Home, pinned: PinnedVersio
             None,
             "has no alias 'canary': .*versions.toml knows champion. Add a line `canary = <version>`",
         ),
+        ("shop", "a b", None, "has no alias 'a b': .* knows champion. An alias is a lower-case word"),
         ("shop", "champion", 7, "has no version 7: .*versions.toml pins 1. Register it"),
         (
             "stop",

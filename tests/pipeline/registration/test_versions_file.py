@@ -53,6 +53,17 @@ def test_however_the_versions_are_laid_out_a_new_one_is_added_to_them(home: Home
     assert re.findall("#.*", path.read_text()) == comments
 
 
+@pytest.mark.parametrize("text", ["aliases = { champion = 1 }\n", "aliases.champion = 1\n"])
+def test_a_version_that_cannot_be_pinned_leaves_nothing(home: Home, text: str) -> None:
+    store = home.path / "models" / "shop"
+    store.mkdir()
+    (store / "versions.toml").write_text(text)
+    with pytest.raises(ModelError, match="cannot be changed as the file is laid out, and nothing was"):
+        home.model("shop", *shop_model())
+    assert [path.name for path in store.iterdir()] == ["versions.toml"]
+    assert (store / "versions.toml").read_text() == text
+
+
 @pytest.mark.parametrize(
     "text", ['aliases = { champion = 1 }\n[versions]\n1 = "a"\n', "aliases.champion = 1\n"]
 )
