@@ -82,8 +82,7 @@ class Registration:
     @property
     def settings(self) -> Settings:
         """What opens the artefact."""
-        kind = reading.format_of(self.artefact.name)
-        return Settings(kind, tuple(self.classes), tuple(sorted(self.trusted)))
+        return Settings(reading.format_of(self.artefact.name), (*self.classes,), (*sorted(self.trusted),))
 
     def __post_init__(self) -> None:
         _check_word("model", self.name)
