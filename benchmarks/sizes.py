@@ -1,7 +1,7 @@
 """What a night costs by its size: `make bench-sizes ROWS="1000000 5000000 20000000"`.
 
 Each size is the sample's night repeated to so many rows, scored by one process into an empty table, alone in its month.
-A line of the table of docs/concepts/sizes.md is printed for each: seconds and memory of that process, megabytes of the
+A line of the table of docs/design/sizes.md is printed for each: seconds and memory of that process, megabytes of the
 parts in the store and of the table of scores with its indexes, and milliseconds of an analyst's look-up of one entity.
 """
 

@@ -6,20 +6,17 @@ last task waits for both and ends well.
 """
 
 import logging
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from datetime import timedelta
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from orchestration import credentials, notify
+from orchestration import notify
 from orchestration._airflow import send_count, send_gauge
+from orchestration.aside.tasks import harmless
 from orchestration.context import workspace_of
 from pipeline.config import workspace
-from pipeline.config.challenger_section import ChallengerSection
 from pipeline.config.job import Job
-from pipeline.errors import ScoringError
 
 if TYPE_CHECKING:
     from pipeline.payloads import Evaluation
@@ -28,22 +25,6 @@ log = logging.getLogger(__name__)
 
 BEGIN, SCORE = "begin_challenge", "challenge"
 _KEY = "outcome"
-# The model's process is ended when its time is up; its task only where that did not help.
-_GRACE = timedelta(minutes=5)
-
-
-def options(section: ChallengerSection) -> dict[str, Any]:
-    """How the task that has the challenger's process differs from a job's other tasks."""
-    return {
-        "queue": credentials.TASKS[SCORE].queue,
-        "execution_timeout": timedelta(minutes=section.time_limit_minutes) + _GRACE,
-        **aside(),
-    }
-
-
-def aside() -> dict[str, Any]:
-    """What all of them have: every other task goes first, and a failure is nobody's message."""
-    return {"priority_weight": 0, "on_failure_callback": _log}
 
 
 def begin(job: Job, context: Mapping[str, Any], run: Mapping[str, Any]) -> dict[str, Any]:
@@ -105,27 +86,3 @@ def measure(job: Job, context: Mapping[str, Any], measured: "Evaluation") -> Non
         send_gauge(f"scoring.{job.name}.challenger:{name}", value)
     if alert := messages.alert(notify.measured_subject(job, context, measured), standing):
         notify.send(job, alert)
-
-
-@contextmanager
-def harmless(context: Mapping[str, Any]) -> Iterator[None]:
-    """End a task as skipped where it cannot do its work: at once, or once its tries are used up for a passing fault."""
-    try:
-        yield
-    except ScoringError as error:
-        log.warning("%s", error)
-        raise AirflowSkipException(str(error)) from None
-    except Exception as error:
-        if context["ti"].try_number <= context["ti"].max_tries:
-            raise
-        log.exception("the run goes on without its challenger")
-        raise AirflowSkipException(str(error)) from None
-
-
-def _log(context: Mapping[str, Any]) -> None:
-    """Say what a failure means, and notify nobody: `end_challenge` keeps its reason."""
-    log.info("::endgroup::")
-    log.error("%s", context.get("exception"))
-    log.error(
-        "The run is published, or waits for a person, as it would without a challenger. Nothing is to be cleared."
-    )

@@ -4,6 +4,7 @@ from typing import Any
 
 from airflow.sdk import TriggerRule, task
 
+from orchestration.aside import tasks as aside
 from orchestration.challenger import tasks
 from pipeline.config.challenger_section import ChallengerSection
 from pipeline.config.job import Job
@@ -24,18 +25,18 @@ def challenge(job: Job, section: ChallengerSection, *, run: Any, published: Any)
     """
 
     # Also after a hold, of which `publish` is skipped; not after a run without rows, which skips all.
-    @task(trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS, **tasks.aside())
+    @task(trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS, **aside.options())
     def begin_challenge(run: Json, **context: Any) -> Json:
         """Choose the challenger of the run, and note that it begins."""
         return tasks.begin(job, context, run)
 
     # A second try would have as much time again, which the next run of a backfill waits for.
-    @task(retries=0, **tasks.options(section))
+    @task(retries=0, **aside.with_model(tasks.SCORE, section.time_limit_minutes))
     def challenge(work: Json, **context: Any) -> Json:
         """Score the run's parts once more, by the challenger, in a process of its own; nobody is shown that."""
         return tasks.challenge(job, context, work)
 
-    @task(trigger_rule=TriggerRule.ALL_DONE, **tasks.aside())
+    @task(trigger_rule=TriggerRule.ALL_DONE, **aside.options())
     def end_challenge(**context: Any) -> None:
         """Note what became of the challenger, for the day on which outcomes are known."""
         tasks.end(job, context)

@@ -6,20 +6,16 @@ task waits for all of them and ends well.
 """
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from orchestration import credentials
 from orchestration._airflow import send_count, send_gauge
+from orchestration.aside.tasks import harmless
 from orchestration.context import workspace_of
 from pipeline.config import workspace
-from pipeline.config.aside.reasons_section import ReasonsSection
 from pipeline.config.job import Job
-from pipeline.errors import ScoringError
 
 log = logging.getLogger(__name__)
 
@@ -27,22 +23,6 @@ Json = dict[str, Any]
 
 BEGIN, EXPLAIN = "begin_reasons", "explain"
 _KEY = "outcome"
-# The model's process is ended when its time is up; its task only where that did not help.
-_GRACE = timedelta(minutes=5)
-
-
-def options(section: ReasonsSection) -> Json:
-    """How the tasks that have a model's process differ from a job's other tasks."""
-    return {
-        "queue": credentials.TASKS[EXPLAIN].queue,
-        "execution_timeout": timedelta(minutes=section.time_limit_minutes) + _GRACE,
-        **aside(),
-    }
-
-
-def aside() -> Json:
-    """What all of them have: every other task goes first, and a failure is nobody's message."""
-    return {"priority_weight": 0, "on_failure_callback": _log}
 
 
 def begin(job: Job, context: Mapping[str, Any], run: Mapping[str, Any]) -> list[Json]:
@@ -101,21 +81,6 @@ def end(job: Job, context: Mapping[str, Any]) -> None:
             send_gauge(f"scoring.{job.name}.reasons:{name}", value)
 
 
-@contextmanager
-def harmless(context: Mapping[str, Any]) -> Iterator[None]:
-    """End a task as skipped where it cannot do its work: at once, or once its tries are used up for a passing fault."""
-    try:
-        yield
-    except ScoringError as error:
-        log.warning("%s", error)
-        raise AirflowSkipException(str(error)) from None
-    except Exception as error:
-        if context["ti"].try_number <= context["ti"].max_tries:
-            raise
-        log.exception("the run goes on without its reasons")
-        raise AirflowSkipException(str(error)) from None
-
-
 def _left(values: Sequence[Any] | None, number: int) -> list[Any]:
     """What each part's task has left; None of one that has left nothing."""
     return list(values) if values else [None] * number
@@ -123,12 +88,3 @@ def _left(values: Sequence[Any] | None, number: int) -> list[Any]:
 
 def _share(explained: int, wanted: int) -> float:
     return explained / wanted if wanted else 1.0
-
-
-def _log(context: Mapping[str, Any]) -> None:
-    """Say what a failure means, and notify nobody: `end_reasons` keeps its reason."""
-    log.info("::endgroup::")
-    log.error("%s", context.get("exception"))
-    log.error(
-        "The run is published, or waits for a person, as it would without reasons. Nothing is to be cleared."
-    )

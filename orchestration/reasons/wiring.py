@@ -4,6 +4,7 @@ from typing import Any
 
 from airflow.sdk import TriggerRule, task
 
+from orchestration.aside import tasks as aside
 from orchestration.reasons import tasks
 from pipeline.config.aside.reasons_section import ReasonsSection
 from pipeline.config.job import Job
@@ -24,18 +25,18 @@ def explain(job: Job, section: ReasonsSection, *, run: Any, published: Any) -> N
     """
 
     # Also after a hold, of which `publish` is skipped: whoever decides may ask why. Not after a run without rows.
-    @task(trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS, **tasks.aside())
+    @task(trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS, **aside.options())
     def begin_reasons(run: Json, **context: Any) -> list[Json]:
         """Note that the run is being explained, and hand out its parts."""
         return tasks.begin(job, context, run)
 
     # A second try would have as much time again, which the next run of a backfill waits for.
-    @task(retries=0, **tasks.options(section))
+    @task(retries=0, **aside.with_model(tasks.EXPLAIN, section.time_limit_minutes))
     def explain(work: Json, **context: Any) -> Json:
         """Find the reasons of one part's scores, by the run's model, in a process of its own."""
         return tasks.explain(context, work)
 
-    @task(trigger_rule=TriggerRule.ALL_DONE, **tasks.aside())
+    @task(trigger_rule=TriggerRule.ALL_DONE, **aside.options())
     def end_reasons(**context: Any) -> None:
         """Keep what was found, for analysts to see with the scores."""
         tasks.end(job, context)

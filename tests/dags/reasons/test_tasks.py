@@ -81,9 +81,6 @@ def test_a_part_that_fails_or_is_killed_is_noted_and_the_run_stays(
     tasks.end(job, failing)
     assert kept(shop)["status"] == "failed"
     assert "PartError" in kept(shop)["reason"]
-    failed = tasks.aside()["on_failure_callback"]
-    failed({**failing, "exception": AirflowFailException("why")})
-    assert "Nothing is to be cleared" in caplog.text
 
     parts = tasks.begin(job, night({}), run)  # a second try of the same
     tasks.end(job, night({"begin_reasons": parts}))
@@ -93,15 +90,7 @@ def test_a_part_that_fails_or_is_killed_is_noted_and_the_run_stays(
     assert shop.status(run["run_id"]) == "published"
 
 
-def test_a_passing_fault_is_tried_again_and_then_let_be(shop: Shop) -> None:
-    def fail(tried: int) -> None:
-        with tasks.harmless(night({}, tried=tried)):
-            raise ConnectionError("gone")
-
-    with pytest.raises(ConnectionError):
-        fail(1)
-    with pytest.raises(AirflowSkipException, match="gone"):
-        fail(2)
+def test_a_job_without_the_section_is_let_be(shop: Shop) -> None:
     other = shop.home.read(shop.job).model_copy(update={"reasons": None})
     with pytest.raises(AirflowSkipException, match=r"has no section \[reasons\]"):
         tasks.begin(other, night({}), {"run_id": 1})
