@@ -59,7 +59,7 @@ def of_model(columns: Sequence[str], groups: Mapping[str, Sequence[str]], label:
 
 def values(player: Player, rows: pa.RecordBatch) -> pa.Array:
     """The values of a column as text, or of a group as `column=value` each, cut where they are long."""
-    texts = [rows.column(name).cast(pa.string()) for name in player.columns]
+    texts = [as_text(rows.column(name)) for name in player.columns]
     if len(texts) > 1:
         named = [
             pc.binary_join_element_wise(name, pc.fill_null(text, ""), "=")
@@ -67,3 +67,8 @@ def values(player: Player, rows: pa.RecordBatch) -> pa.Array:
         ]
         texts = [pc.binary_join_element_wise(*named, ", ")]
     return pc.utf8_slice_codeunits(texts[0], 0, MAX_VALUE_LENGTH)
+
+
+def as_text(values: pa.Array) -> pa.Array:
+    """Values as a text of Postgres, which can hold no NUL."""
+    return pc.replace_substring(values.cast(pa.string()), "\0", "\\x00")

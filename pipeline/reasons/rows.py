@@ -36,7 +36,10 @@ class Chosen:
             PartError: a file is missing or altered.
         """
         columns = [ENTITY, "score"]
-        scored = pa.Table.from_batches(list(parts.read(self.store, self.scored.path, self.scored, columns)))
+        batches = list(parts.read(self.store, self.scored.path, self.scored, columns))
+        if not batches:  # the model raised on every row
+            return
+        scored = pa.Table.from_batches(batches)
         entities, scores = scored[ENTITY].combine_chunks(), scored["score"].to_numpy()
         for batch in parts.read(self.store, self.input.path, self.input):
             place = pc.fill_null(pc.index_in(batch.column(ENTITY), entities), -1).to_numpy()

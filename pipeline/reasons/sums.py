@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
+from pipeline.attribution import players
 from pipeline.attribution.explainer import Block
 from pipeline.attribution.players import Player
 from pipeline.attribution.walk import Floats
@@ -72,7 +73,7 @@ class Sums:
         values = block.shares.values
         self._add("", "", values)
         for name in self.slices:
-            texts = block.rows.column(name).cast(pa.string()).fill_null("")
+            texts = players.as_text(block.rows.column(name)).fill_null("")
             encoded = texts.dictionary_encode()
             codes = encoded.indices.to_numpy()
             for code, text in enumerate(encoded.dictionary.to_pylist()):
@@ -101,7 +102,10 @@ class Sums:
 
 
 def merged(batches: Iterable[pa.RecordBatch]) -> Mapping[Key, Sum]:
-    """The sums of all parts together, without slices that have too many values."""
+    """The sums of all parts together, without slices that have too many values.
+
+    A value that a single entity has is left out, too: its sums would be the entity's own, and outlive an erasure.
+    """
     together: dict[Key, Sum] = {}
     for batch in batches:
         for key, one in _rows(batch):
@@ -109,7 +113,11 @@ def merged(batches: Iterable[pa.RecordBatch]) -> Mapping[Key, Sum]:
     values: dict[str, set[str]] = {}
     for _, name, text in together:
         values.setdefault(name, set()).add(text)
-    return {key: one for key, one in together.items() if one.entities and len(values[key[1]]) <= MOST_VALUES}
+    return {
+        key: each
+        for key, each in together.items()
+        if each.entities > (1 if key[1] else 0) and len(values[key[1]]) <= MOST_VALUES
+    }
 
 
 def _rows(batch: pa.RecordBatch) -> Iterator[tuple[Key, Sum]]:

@@ -19,7 +19,7 @@ from pipeline.databases import postgres, statements, waiting
 from pipeline.errors import NothingToDo, kept_text
 from pipeline.model import registry
 from pipeline.reasons import explaining, sums
-from pipeline.reasons.work import Outcome, PartWork, Settings
+from pipeline.reasons.work import Outcome, PartWork, ReasonsError, Settings
 from pipeline.runs import archive, folders
 from pipeline.runs.archive import File
 from pipeline.store import parts
@@ -34,6 +34,7 @@ KILLED = (
     "A part's task was ended from outside, or by its memory. Its log is all that it left. Where memory ran out, lower "
     "extract.rows_per_part or give the worker more."
 )
+OVERTAKEN = "Another try has begun with other settings of [reasons], and only its reasons are kept."
 
 
 def begin(workspace: Workspace, job: Job, run_id: int) -> list[PartWork]:
@@ -52,8 +53,7 @@ def begin(workspace: Workspace, job: Job, run_id: int) -> list[PartWork]:
     least = _least(workspace, run, job.reasons.rows)
     settings = Settings.of(job.reasons, least, keep_values=job.contract.keep_values)
     settings.players(pinned.manifest)
-    values = {"run_id": run_id, "settings": json.dumps(settings.json_value(), sort_keys=True)}
-    if refusal := _ask(workspace, run_id, _SQL["begin"], values):
+    if refusal := _ask(workspace, run_id, _SQL["begin"], {"run_id": run_id, "settings": _text(settings)}):
         raise NothingToDo(f"no reasons of run {run_id}: {refusal}")
     features = {column.name for column in pinned.manifest.columns}
     pin = {
@@ -92,20 +92,13 @@ def end(workspace: Workspace, work: Sequence[PartWork], outcomes: Sequence[Outco
     failure = failures[0] if failures else "" if len(done) == len(work) else KILLED
 
     def keep(connection: sa.Connection) -> str:
-        values = {"run_id": run_id, "parts": [part.number for part in work]}
-        values["inputs"] = [part.input_sha256 for part in work]
-        if refusal := connection.execute(sa.text(_SQL["open"]), values).scalar_one():
-            connection.execute(sa.text(_SQL["end"]), _ended(run_id, [], refusal))
-            return str(refusal)
-        for outcome in done:
-            for rows in _chunks(workspace.store, ref, outcome):
-                connection.execute(sa.text(_SQL["enter"]), {"run_id": run_id, "part": outcome.number, **rows})
-        connection.execute(sa.text(_SQL["contributions"]), _contributions(workspace.store, ref, done, run_id))
-        connection.execute(sa.text(_SQL["end"]), _ended(run_id, done, failure))
-        return failure
+        return _keep(connection, workspace.store, work, done, failure)
 
     try:
         why = waiting.patiently(workspace.predictions, f"keeping the reasons of run {run_id}", keep)
+    except ReasonsError as error:  # the files may be the other try's by now
+        log.warning("run %s: %s", run_id, error)
+        return str(error)
     except PartError as error:  # a file of them was lost, or altered
         why = kept_text(error)
         _ask(workspace, run_id, _SQL["end"], _ended(run_id, [], why))
@@ -126,6 +119,31 @@ def whole(workspace: Workspace, job: Job, run_id: int) -> str:
     """
     work = begin(workspace, job, run_id)
     return end(workspace, work, [explaining.attempt(workspace, part) for part in work])
+
+
+def _keep(
+    connection: sa.Connection, store: str, work: Sequence[PartWork], done: Sequence[Outcome], failure: str
+) -> str:
+    """Enter reasons and end the try; returns why they are not all. One that another has overtaken is refused."""
+    run_id, ref = work[0].run_id, RunRef.of(work[0])
+    values = {"run_id": run_id, "parts": [part.number for part in work]}
+    values["inputs"] = [part.input_sha256 for part in work]
+    if refusal := connection.execute(sa.text(_SQL["open"]), values).scalar_one():
+        connection.execute(sa.text(_SQL["end"]), _ended(run_id, [], refusal))
+        return str(refusal)
+    asked = {"run_id": run_id, "settings": _text(work[0].settings)}
+    if not connection.execute(sa.text(_SQL["settings"]), asked).scalar_one():
+        raise ReasonsError(OVERTAKEN)  # the transaction gives back what it deleted
+    for outcome in done:
+        for rows in _chunks(store, ref, outcome):
+            connection.execute(sa.text(_SQL["enter"]), {"run_id": run_id, "part": outcome.number, **rows})
+    connection.execute(sa.text(_SQL["contributions"]), _contributions(store, ref, done, run_id))
+    connection.execute(sa.text(_SQL["end"]), _ended(run_id, done, failure))
+    return failure
+
+
+def _text(settings: Settings) -> str:
+    return json.dumps(settings.json_value(), sort_keys=True)
 
 
 def _least(workspace: Workspace, run: dict[str, Any], rows: float) -> float | None:

@@ -12,6 +12,10 @@ SELECT min(score) FROM (
 -- Makes room for a run's reasons; gives why they must not be kept.
 SELECT scoring.open_reasons(:run_id, CAST(:parts AS integer[]), CAST(:inputs AS text[]))
 
+-- name: settings
+-- How the try that is open explains a run.
+SELECT settings = CAST(:settings AS jsonb) FROM scoring.explanations WHERE run_id = :run_id AND status = 'running'
+
 -- name: enter
 -- Enters reasons of a part's scores.
 SELECT scoring.enter_reasons(

@@ -37,3 +37,10 @@ def test_values_are_text_and_a_group_names_its_columns() -> None:
     assert players.values(Player("temp", ("temp",)), rows).to_pylist() == ["3.5"]
     assert players.values(Player("weather", ("temp", "wind")), rows).to_pylist() == ["temp=3.5, wind="]
     assert players.values(Player("carrier", ("carrier",)), rows).to_pylist() == ["U" * 200]
+
+
+def test_a_value_that_no_text_of_postgres_holds_is_written_as_an_escape() -> None:
+    rows = pa.RecordBatch.from_pylist([{"carrier": "U\0A\n'\"", "origin": "J\0"}])
+    assert players.values(Player("carrier", ("carrier",)), rows).to_pylist() == ["U\\x00A\n'\""]
+    both = players.values(Player("both", ("carrier", "origin")), rows)
+    assert both.to_pylist() == ["carrier=U\\x00A\n'\", origin=J\\x00"]

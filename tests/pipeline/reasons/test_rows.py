@@ -29,3 +29,10 @@ def test_a_row_without_a_score_and_one_below_the_least_are_left_out(tmp_path: Pa
     [(highest, theirs)] = Chosen(str(tmp_path), *files, least=0.5).read()
     assert (highest.column("entity_id").to_pylist(), theirs.tolist()) == (["a", "c"], [0.9, 0.5])
     assert list(Chosen(str(tmp_path), *files, least=1.0).read()) == []
+
+
+def test_a_part_on_whose_every_row_the_model_raised_has_nothing_to_explain(tmp_path: Path) -> None:
+    rows = pa.RecordBatch.from_pydict({"entity_id": ["a"], "visits": [1]})
+    scores = pa.RecordBatch.from_pylist([], SCORE_SCHEMA)
+    files = saved(tmp_path, "part.parquet", rows), saved(tmp_path, "scored.parquet", scores)
+    assert list(Chosen(str(tmp_path), *files).read()) == []

@@ -30,13 +30,15 @@ def test_they_are_summed_in_all_and_by_slice_over_all_parts() -> None:
     first, second = Sums(PLAYERS, ["carrier"]), Sums(PLAYERS, ["carrier"])
     first.add(block(["UA", None], [[1.0, -2.0], [3.0, 0.5]]))
     first.training(np.array([0.25, 0.75]))
-    second.add(block(["UA"], [[-5.0, 1.0]]))
+    second.add(block(["UA", "U\0", "U\0", None, "AA"], [[-5.0, 1.0], *[[0.0, 0.0]] * 4]))
     assert first.batch().schema == SUMS
     together = sums.merged([first.batch(), second.batch()])
-    assert together["carrier", "", ""] == Sum(3, -1.0, 9.0, 0.25)
-    assert together["temp", "", ""] == Sum(3, -0.5, 3.5, 0.75)
+    assert together["carrier", "", ""] == Sum(7, -1.0, 9.0, 0.25)
+    assert together["temp", "", ""] == Sum(7, -0.5, 3.5, 0.75)
     assert together["carrier", "carrier", "UA"] == Sum(2, -4.0, 6.0, None)
-    assert together["temp", "carrier", ""] == Sum(1, 0.5, 0.5, None)
+    assert together["temp", "carrier", ""] == Sum(2, 0.5, 0.5, None)
+    assert together["temp", "carrier", "U\\x00"].entities == 2  # as Postgres can keep it
+    assert ("temp", "carrier", "AA") not in together  # which would be one entity's own
 
 
 def test_a_slice_with_too_many_values_is_left_out() -> None:

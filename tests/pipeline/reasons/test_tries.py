@@ -141,3 +141,17 @@ def test_a_file_of_them_that_was_lost_is_noted(home: Home) -> None:
     [failed] = home.sql("SELECT status, explained FROM scoring.explanations WHERE run_id = :run", run=run)
     assert failed == {"status": "failed", "explained": 0}
     assert len(home.sql("SELECT DISTINCT entity_id FROM scoring.reasons WHERE run_id = :run", run=run)) == 100
+
+
+def test_a_try_that_another_one_with_other_settings_overtook_keeps_nothing(home: Home) -> None:
+    shop, run = explained(home)
+    first, second = (
+        home.read(shop.job).model_copy(update={"reasons": ReasonsSection(top=top, orders=8)})
+        for top in (1, 2)
+    )
+    overtaken, work = tries.begin(home.workspace, first, run), tries.begin(home.workspace, second, run)
+    outcomes = [explaining.attempt(home.workspace, part) for part in overtaken]
+    theirs = [explaining.attempt(home.workspace, part) for part in work]
+    assert tries.end(home.workspace, overtaken, outcomes) == tries.OVERTAKEN
+    assert tries.end(home.workspace, work, theirs) == ""
+    assert len(anew.of_entity(home.workspace, run, "customer-00050").kept) == 2
