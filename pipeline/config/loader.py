@@ -84,8 +84,9 @@ def read(path: Path) -> Job:
 
 
 def _explain(path: Path, item: Any) -> str:
-    *section, key = (part for part in item["loc"] if isinstance(part, str))
-    where = f"{path.name}: key {'.'.join([*section, key])!r}"
+    names = [part for part in item["loc"] if isinstance(part, str) and part != "[key]"]
+    where = f"{path.name}: key {'.'.join(names)!r}"
+    *section, key = _field(names)
     model = _model_of(section)
     if key == "name" and not section:
         return f"{path.name}: a job's file name is a lower-case word (letters, digits, _). Rename the file."
@@ -99,6 +100,18 @@ def _explain(path: Path, item: Any) -> str:
         return f"{where} is missing. Add it: {meaning}."
     problem = item["msg"].removeprefix("Value error, ")
     return f"{where} = {item['input']!r}: {problem}. It is: {meaning}."
+
+
+def _field(names: list[str]) -> list[str]:
+    """The names down to the field that has a meaning: below it may be keys of a table that a team names itself."""
+    model: type[BaseModel] | None = Job
+    for depth, name in enumerate(names):
+        if model is None and names[: len(_COLUMNS)] != _COLUMNS:
+            return names[:depth]
+        model = (
+            section_of(model.model_fields[name].annotation) if model and name in model.model_fields else model
+        )
+    return names
 
 
 def _model_of(section: list[str]) -> type[BaseModel]:

@@ -27,6 +27,10 @@ def test_it_is_off_and_has_its_defaults(home: Home) -> None:
     [
         ("orders = 7", "reasons.orders.*is odd, and orders come in pairs"),
         ("orders = 66", "reasons.orders"),
+        (
+            'groups."a b" = ["temp", "humid"]',
+            "key 'reasons.groups.a b' = 'a b': .*It is: columns that move together",
+        ),
         ("top = 0", "reasons.top"),
         ("rows = 0.0", "reasons.rows"),
         ('rows = "all"', "reasons.rows"),
