@@ -15,7 +15,7 @@ import typer
 
 from pipeline.cli import analysts, evaluate, inspect, maintenance, new, recovery, runs, score, setup
 from pipeline.cli.console import FAILED, HELD, USAGE, Command, Commands, err, fail
-from pipeline.cli.models import versions
+from pipeline.cli.models import compiled, versions
 from pipeline.cli.reasons import commands as why
 from pipeline.cli.retraining import commands as retraining
 from pipeline.cli.serving import parity, serve, tokens
@@ -79,6 +79,7 @@ for command in (
     parity.parity,
 ):
     app.command(cls=Command)(command)
+app.command("compile", cls=Command)(compiled.compile_version)
 
 
 def main() -> None:

@@ -143,7 +143,10 @@ class Run(Value):
 
 
 class Scored(Value):
-    """A part's scores: files beside it; `moved` adds up how far they are from the former version's."""
+    """A part's scores: files beside it; `moved` adds up how far they are from the former version's.
+
+    `compiled` says whether a compiled predictor made them, and not the estimator: the bits are the same.
+    """
 
     run_id: int
     job: str
@@ -153,6 +156,7 @@ class Scored(Value):
     profile: Part | None = None
     rejected: Part | None = None
     moved: dict[str, float] = {}
+    compiled: bool = False
     cost: Cost
 
 
@@ -164,6 +168,7 @@ class Written(Value):
     profile: Part | None = None
     rejected: int = 0
     moved: dict[str, float] = {}
+    compiled: bool = False
     predict: Cost
     write: Cost
 

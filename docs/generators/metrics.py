@@ -19,6 +19,7 @@ RUN = {
     "rows_failed": "of these, rows on which the model itself raised",
     "rows_scored": "rows with a score",
     "parts": "parts that the rows were cut into",
+    "compiled_parts": "of these, parts that a compiled predictor scored, and not the estimator, to the same bits",
     "forecast_rows": "rows that were expected before the run",
     "forecast_parts": "parts that were expected",
     "forecast_seconds": "seconds of `extract`, `predict` and `write` that were expected; beside `seconds`",

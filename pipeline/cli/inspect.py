@@ -68,6 +68,9 @@ def reproduce(
             show_default=False,
         ),
     ] = None,
+    estimator: Annotated[
+        bool, typer.Option("--estimator", help="Score with the estimator, also where it is compiled.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Score a run's kept parts again, and compare bit for bit with what was written; or explain one entity's score."""
@@ -82,6 +85,7 @@ def reproduce(
             context.archive_workspace(),
             run_id,
             lambda done, total: bar.update(task, completed=done, total=total),
+            compiled=not estimator,
         )
     if as_json:
         print_json({**asdict(reproduction), "passed": reproduction.passed})
@@ -96,6 +100,8 @@ def _print_reproduction(reproduction: Reproduction) -> None:
         f"run {reproduction.run_id} of {reproduction.job} {reproduction.score_date}: "
         f"{reproduction.rows} rows scored again"
     )
+    if reproduction.predictor:
+        _say(reproduction.predictor)
     for where, equal in reproduction.equal.items():
         _say(f"{where:12} {equal} rows equal, bit for bit")
     for problem in reproduction.problems:

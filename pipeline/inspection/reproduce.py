@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from pipeline.config.workspace import Workspace
-from pipeline.databases import statements
+from pipeline.databases import postgres, statements
 from pipeline.databases.queries import Query
 from pipeline.errors import ScoringError
 from pipeline.inspection import lineage
@@ -16,7 +16,8 @@ from pipeline.inspection.lineage import Change
 from pipeline.model import registry, scoring
 from pipeline.model.artifact import ModelError
 from pipeline.model.loaded_model import Model
-from pipeline.runs import archive
+from pipeline.model.remote.remote_model import RemoteModel
+from pipeline.runs import archive, history
 from pipeline.runs.archive import ArchivedPart
 from pipeline.store import parts
 from pipeline.store.parts import MissingPart
@@ -43,6 +44,7 @@ class Reproduction:
         differing: how many values differ.
         rounded: how many differ in their last bits alone, in parts of which rows were erased since: on how many rows
             are scored together, the last bits of a score may depend.
+        predictor: what scored the run then, and what scores it now: the estimator, or what was compiled of it.
         notes: what is not the same today as when the run was scored, but did not change a score.
     """
 
@@ -55,6 +57,7 @@ class Reproduction:
     differences: list[Difference] = field(default_factory=list)
     differing: int = 0
     rounded: int = 0
+    predictor: str = ""
     notes: list[Change] = field(default_factory=list)
 
     @property
@@ -73,7 +76,11 @@ class Reproduction:
 
 
 def reproduce(
-    workspace: Workspace, run_id: int, progress: Callable[[int, int], None] = lambda done, total: None
+    workspace: Workspace,
+    run_id: int,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    *,
+    compiled: bool = True,
 ) -> Reproduction:
     """Score a run again, part by part, and compare with its archived scored parts and with its rows in the database.
 
@@ -81,6 +88,7 @@ def reproduce(
         workspace: folders, store and databases.
         run_id: the run.
         progress: called with the parts done and the parts in all.
+        compiled: whether a compiled predictor may score, where the version has one; else the estimator does.
 
     Raises:
         LedgerError: there is no such run, or it was not scored to its end.
@@ -89,11 +97,13 @@ def reproduce(
     reproduction = Reproduction(run_id, row["job"], row["score_date"].isoformat())
     reproduction.notes = lineage.changes(row, {**row, **lineage.today(workspace.home, row["job"]).row})
     try:
-        loaded = load(workspace, row)
+        loaded = load(workspace, row, compiled=compiled)
     except ModelError as error:
         reproduction.problems.append(str(error))
         return reproduction
     files = archive.parts_of(row)
+    then = _then(workspace, run_id, len(files))
+    reproduction.predictor = f"scored then by {then}, now by {loaded.scored_by}"
     values = {"run_id": run_id, "score_date": row["score_date"]}
     with archive.by_part(
         workspace.predictions, Query(_SQL["rows"], values, "inspection/reproduce.sql")
@@ -104,15 +114,23 @@ def reproduce(
     return reproduction
 
 
-def load(workspace: Workspace, row: Mapping[str, Any]) -> Model:
+def _then(workspace: Workspace, run_id: int, parts: int) -> str:
+    with postgres.engine(workspace.predictions).connect() as connection:
+        metrics = history.details(connection, run_id)["metrics"]
+    compiled = {row["metric"]: row["value"] for row in metrics}.get("compiled_parts")
+    if compiled is None:
+        return "nobody knows what"
+    return f"the compiled predictor ({compiled:.0f} of {parts} parts)" if compiled else "the estimator"
+
+
+def load(workspace: Workspace, row: Mapping[str, Any], *, compiled: bool = True) -> RemoteModel:
     """The model of a run, verified.
 
     Raises:
         ModelError: it is gone, or is not the one that scored the run.
     """
-    return registry.load(
-        registry.pin(workspace.home, row["model_name"], row["model_version"], row["model_sha256"])
-    )
+    pinned = registry.pin(workspace.home, row["model_name"], row["model_version"], row["model_sha256"])
+    return registry.load(pinned, compiled=compiled)
 
 
 def _aligned(

@@ -14,8 +14,10 @@ import numpy as np
 
 from pipeline.errors import UsageError
 from pipeline.isolation import deadlines
+from pipeline.plain_text import visible
 from pipeline.runtime import resources
 from pipeline.worker import wire
+from pipeline.worker.compiled.predictor import Proof
 from pipeline.worker.estimators import Answer
 from pipeline.worker.formats.native import Settings
 
@@ -23,9 +25,11 @@ MEMORY, SECONDS = "SCORING_MODEL_MEMORY", "SCORING_MODEL_SECONDS"
 # What reading a message raises that no worker of ours has sent.
 MALFORMED = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError)
 # An answer may be wider than the model's classes are, so that it is said what is wrong with it.
+_MOST_TEXT = 1000
 _SPARE, _WIDER, _MOST_DIMENSIONS = 1 << 20, 64, 8
 # A batch has 65,536 rows at most: whoever needs longer for one says so.
 _SECONDS = 3600.0
+_PREDICTOR = "predictor.so"
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,7 @@ class Order:
         reads: files and folders that it may read besides.
         code: files of modules that come with the model, by path.
         settings: what opens the artefact.
+        predictor: the compiled predictor, a shared library; empty where there is none.
     """
 
     label: str
@@ -55,12 +60,18 @@ class Order:
     reads: Sequence[str] = ()
     code: Mapping[str, bytes] = field(default_factory=dict)
     settings: Settings = field(default_factory=Settings)
+    predictor: bytes = b""
 
 
 def message(order: Order) -> wire.Header:
     """An order as its worker gets it, with a folder that the worker removes at its end."""
+    around = surroundings(order.code, order.path, order.reads)
+    predictor = Path(around["folder"]) / _PREDICTOR
+    if order.predictor:
+        predictor.write_bytes(order.predictor)
     return {
-        **surroundings(order.code, order.path, order.reads),
+        **around,
+        "predictor": str(predictor) if order.predictor else "",
         "task": order.task,
         "labels": order.labels,
         "settings": asdict(order.settings),
@@ -106,6 +117,26 @@ def answer(header: wire.Header, payload: memoryview) -> Answer:
         raise ValueError(f"{len(payload)} bytes for scores of shape {str(shape)[:99]}")
     values = np.frombuffer(payload, "<f8", count).reshape(shape)
     return Answer(values, np.frombuffer(payload[8 * count :], "<i8") if header["labels"] is True else None)
+
+
+def refusal(header: wire.Header) -> str:
+    """Why a process's estimator scores by itself; empty where what is compiled scores.
+
+    Raises:
+        MALFORMED: it says nothing of it.
+    """
+    return visible(str(header["refusal"])[:_MOST_TEXT])
+
+
+def proof(header: wire.Header) -> Proof:
+    """What a process has found of its compiled predictor.
+
+    Raises:
+        MALFORMED: it says nothing of it.
+    """
+    figures = header["proof"]
+    rows, wrong = int(figures["rows"]), int(figures["differing"])
+    return Proof(rows, wrong, float(figures["own_seconds"]), float(figures["seconds"]))
 
 
 def held(header: wire.Header) -> dict[str, bool]:

@@ -17,6 +17,7 @@ from pipeline.isolation.output import Printed
 from pipeline.plain_text import visible
 from pipeline.runtime import clock
 from pipeline.worker import protection, wire
+from pipeline.worker.compiled.predictor import Proof
 from pipeline.worker.estimators import Answer
 from pipeline.worker.failures import EstimatorError, Failure
 
@@ -38,7 +39,7 @@ class Worker:
             WorkerError: the process has ended, or does not answer.
             UsageError: a limit is no positive number.
         """
-        self._label, self._order = order.label, replace(order, code={})
+        self._label, self._order = order.label, replace(order, code={}, predictor=b"")
         # For good: until a worker has been killed, it is there.
         hidden = protection.hide_memory()
         self._free: SimpleQueue[socket.socket] = SimpleQueue()
@@ -49,7 +50,10 @@ class Worker:
         self._finalizer = weakref.finalize(self, _end, id(self), [self._session, *channels])
         self._fork(order, [theirs for _, theirs in pairs], content)
         channels[0].settimeout(messages.patience())
-        held = self._receive(channels[0], lambda header, _: messages.held(header), 0)
+        begun = self._receive(
+            channels[0], lambda header, _: (messages.held(header), messages.refusal(header)), 0
+        )
+        held, self.refusal = begun
         self.held: Mapping[str, bool] = {protections.HIDDEN: hidden, **held}
         for channel in channels:
             self._free.put(channel)
@@ -62,6 +66,36 @@ class Worker:
             MemoryError: there is too little of it.
             WorkerError: the process has ended, or does not answer.
         """
+        return self._ask(batch, {}, messages.answer, messages.most_bytes(self._order, batch.num_rows))
+
+    def compare(self, batch: pa.RecordBatch) -> None:
+        """Have the model score a batch twice where it is compiled; if the bits differ the estimator scores from now on.
+
+        Raises:
+            EstimatorError: the model failed.
+            MemoryError: there is too little of it.
+            WorkerError: the process has ended, or does not answer.
+        """
+        most = messages.most_bytes(self._order, batch.num_rows)
+        self.refusal = self._ask(batch, {"compare": True}, lambda header, _: messages.refusal(header), most)
+
+    def prove(self, batch: pa.RecordBatch, rows: int) -> Proof:
+        """Have the compiled predictor be compared on a batch, and on so many rows made to hurt.
+
+        Raises:
+            EstimatorError: the model failed.
+            MemoryError: there is too little of it.
+            WorkerError: the process has ended, or does not answer.
+        """
+        return self._ask(batch, {"prove": rows}, lambda header, _: messages.proof(header), 0)
+
+    def _ask(
+        self,
+        batch: pa.RecordBatch,
+        asked: wire.Header,
+        read: Callable[[wire.Header, memoryview], Read],
+        most_bytes: int,
+    ) -> Read:
         channel = self._free.get()
         try:
             if self._error:
@@ -70,11 +104,10 @@ class Worker:
                 raise self._broken(TimeoutError())
             channel.settimeout(messages.patience())
             try:
-                wire.send(channel, {}, wire.packed(batch))
+                wire.send(channel, asked, wire.packed(batch))
             except (wire.Closed, OSError) as error:
                 raise self._broken(error) from None
-            most = messages.most_bytes(self._order, batch.num_rows)
-            return self._receive(channel, messages.answer, most)
+            return self._receive(channel, read, most_bytes)
         finally:
             self._free.put(channel)
 

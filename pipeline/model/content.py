@@ -10,8 +10,10 @@ from pipeline.config import workspace
 from pipeline.model import files
 from pipeline.model.artifact import ModelError
 from pipeline.model.manifest import PROFILE, REFERENCE, Manifest, PinnedVersion
+from pipeline.model.manifest import predictor as predictor_file
 from pipeline.store import artefacts, cache
 from pipeline.store.artefacts import Artefact
+from pipeline.worker.compiled.library import platform_name
 
 _KINDS = {REFERENCE: "reference", PROFILE: "profile"}
 
@@ -39,6 +41,23 @@ def locate(pinned: PinnedVersion, file: str) -> Path:
     if path.is_relative_to(pinned.folder):
         _require_registered(pinned, file, files.sha256(files.read_once(path)))
     return path
+
+
+def predictor(pinned: PinnedVersion) -> bytes | str:
+    """The compiled predictor of a version for this machine; or, as a text, why there is none that may be used."""
+    platform, manifest = platform_name(), pinned.manifest
+    if not manifest.predictors:
+        return "the version has no compiled predictor"
+    if platform not in manifest.predictors:
+        return f"its compiled predictors are for {', '.join(manifest.predictors)}, and this machine is {platform}"
+    path = pinned.folder / predictor_file(platform)
+    try:
+        content = files.read_once(path)
+    except ModelError:
+        return f"{path} is missing, or no plain file. Restore it from git"
+    if (digest := files.sha256(content)) != manifest.predictors[platform]:
+        return f"{path} is not as it was registered: its SHA-256 is {digest}. It was not loaded. Restore it from git"
+    return content
 
 
 def digests(pinned: PinnedVersion) -> dict[str, str]:

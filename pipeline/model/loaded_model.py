@@ -1,8 +1,6 @@
 """A loaded model scores a frame: one finite score a row, or an error with the rows that got none."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,18 +8,10 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from pipeline.isolation import places
-from pipeline.isolation.messages import Order
-from pipeline.isolation.workers import Worker
-from pipeline.model.artifact import ModelError, unloadable
-from pipeline.model.manifest import Manifest, PinnedVersion
-from pipeline.runtime import resources
+from pipeline.model.artifact import ModelError
+from pipeline.model.manifest import Manifest
 from pipeline.worker import estimators
 from pipeline.worker.estimators import Answer
-from pipeline.worker.failures import EstimatorError
-
-# Each has a descriptor, of which a worker is handed 250 at most.
-_MOST_THREADS = 200
 
 Floats = npt.NDArray[np.float64]
 
@@ -60,6 +50,11 @@ class Model:
         except SystemExit as error:  # by which a command would end as its model says: with 0
             raise RuntimeError(f"SystemExit: {error}") from error
         return self._scores(answer, len(frame))
+
+    @property
+    def compiled(self) -> bool:
+        """Whether a compiled predictor scores, and not the estimator; the bits are the same."""
+        return False
 
     def score_batch(self, batch: pa.RecordBatch) -> Scores:
         """Score a part's batch.
@@ -114,78 +109,6 @@ class Model:
             raise ScoreError(
                 f"model {self.manifest.label}: {len(bad)} rows got no usable score", bad[:5], values[bad[:5]]
             )
-
-
-@dataclass(frozen=True)
-class RemoteModel(Model):
-    """A verified model, loaded in a process of its own; its estimator is the worker that asks it."""
-
-    estimator: Worker
-
-    @property
-    def held(self) -> Mapping[str, bool]:
-        """Which protections hold for its process on this machine."""
-        return self.estimator.held
-
-    def score(self, frame: pd.DataFrame) -> Scores:
-        """Score a frame that has the trained columns.
-
-        Raises:
-            ModelError: as for a model in this process.
-        """
-        schema = self.manifest.contract.schema.remove(0)
-        return self.score_batch(pa.RecordBatch.from_pandas(frame, schema, preserve_index=False))
-
-    def score_batch(self, batch: pa.RecordBatch) -> Scores:
-        """Score a part's batch.
-
-        Raises:
-            ModelError: as for a model in this process.
-        """
-        names = [column.name for column in self.manifest.columns]
-        return self._scores(self.estimator.answer(batch.select(names)), batch.num_rows)
-
-
-def open_model(pinned: PinnedVersion, content: bytes, python: Path, code: Mapping[str, bytes]) -> RemoteModel:
-    """Load a verified artefact in a process of its own.
-
-    Args:
-        pinned: the version.
-        content: the bytes of its artefact.
-        python: the interpreter of the process.
-        code: files of modules that the version brings along, by path.
-
-    Raises:
-        ModelError: they cannot be loaded.
-        WorkerError: the process cannot be started, or has ended.
-        MemoryError: there is too little of it.
-    """
-    manifest = pinned.manifest
-    columns = [
-        {
-            "name": column.name,
-            "dtype": column.dtype,
-            "categories": column.categories,
-            "ordered": column.ordered,
-        }
-        for column in manifest.columns
-    ]
-    order = Order(
-        label=manifest.label,
-        task=manifest.task,
-        labels=manifest.labels,
-        columns=columns,
-        threads=min(resources.share(), _MOST_THREADS) if manifest.concurrent else 1,
-        python=python,
-        path=places.module_folders(python),
-        reads=places.readable(manifest.modules),
-        code=code,
-        settings=manifest.settings,
-    )
-    try:
-        return RemoteModel(manifest, Worker(order, content))
-    except EstimatorError as error:
-        raise unloadable(error.failure, str(pinned.folder)) from None
 
 
 class ScoreError(ModelError):

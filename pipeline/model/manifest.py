@@ -18,6 +18,11 @@ LOCK, CODE = "requirements.lock", "code"
 Task = Literal["binary", "multiclass", "regression"]
 
 
+def predictor(platform: str) -> str:
+    """Name of the file of a compiled predictor."""
+    return f"predictor-{platform}.so"
+
+
 def numbered(version: int) -> str:
     """A version's number, as messages give it; a candidate's is kept with a minus."""
     return f"candidate {-version}" if version < 0 else f"version {version}"
@@ -50,6 +55,7 @@ class Manifest(BaseModel):
         environment: version of every distribution that the artefact needs, and of those that these require.
         lock_sha256: digest of requirements.lock, of which the same environment is made; None where there is no lock.
         code: SHA-256 of each file of the version's own modules, by its path below code/.
+        predictors: SHA-256 of the compiled predictor for each platform, such as linux-x86_64.
         background: rows of the reference with which reasons of scores begin, in the order of their scores; none of a
             version from before there were reasons.
     """
@@ -86,6 +92,7 @@ class Manifest(BaseModel):
     environment: dict[str, str] = {}
     lock_sha256: str | None = None
     code: dict[str, str] = {}
+    predictors: dict[str, str] = {}
     background: tuple[dict[str, Any], ...] = ()
 
     @property

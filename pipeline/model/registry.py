@@ -10,6 +10,7 @@ A pickle runs code when it is read. So the bytes are read once, compared with th
 signature where a key is configured, and only then unpickled, from memory.
 """
 
+import logging
 import re
 import tomllib
 from pathlib import Path, PurePosixPath
@@ -19,10 +20,12 @@ from pydantic import ValidationError
 from pipeline.config.fields import WORD
 from pipeline.model import content, files, requirements, signature
 from pipeline.model.artifact import ModelError
-from pipeline.model.golden import check_golden_rows
-from pipeline.model.loaded_model import RemoteModel, open_model
+from pipeline.model.golden import check_golden_rows, golden_batch
 from pipeline.model.manifest import CODE, REFERENCE, Manifest, PinnedVersion
+from pipeline.model.remote.remote_model import RemoteModel, open_model
 from pipeline.text_files import decoded
+
+log = logging.getLogger(__name__)
 
 
 def resolve(home: Path, name: str, alias: str, version: int | None = None) -> PinnedVersion:
@@ -104,8 +107,15 @@ def versions(home: Path, name: str) -> tuple[dict[int, str], dict[str, int]]:
         ) from error
 
 
-def load(pinned: PinnedVersion) -> RemoteModel:
+def load(pinned: PinnedVersion, *, compiled: bool = True) -> RemoteModel:
     """Verify a version and load it: digest, signature, library versions, unpickling, golden rows, in this order.
+
+    Where it has a compiled predictor for this machine, that scores: if it gives the estimator's bits for golden rows,
+    and for rows made to hurt. Else the estimator does, and a warning says why.
+
+    Args:
+        pinned: the version.
+        compiled: whether a compiled predictor may score.
 
     Raises:
         ModelError: any of these does not hold. Nothing is unpickled before the first three do.
@@ -117,13 +127,26 @@ def load(pinned: PinnedVersion) -> RemoteModel:
         )
     python = requirements.interpreter(pinned)
     requirements.require_same_modules(pinned.manifest.modules, pinned.folder)
-    model = open_model(pinned, artefact, python, _code(pinned))
+    predictor = content.predictor(pinned) if compiled else "it was asked for"
+    model = open_model(pinned, artefact, python, code(pinned), predictor)
     check_golden_rows(model)
+    if model.compiled:
+        model.estimator.compare(golden_batch(pinned.manifest.contract, pinned.manifest.golden_rows))
+    if compiled and pinned.manifest.predictors and model.refusal:
+        log.warning(
+            "model %s: the estimator scores, and no compiled predictor: %s",
+            pinned.manifest.label,
+            model.refusal,
+        )
     return model
 
 
-def _code(pinned: PinnedVersion) -> dict[str, bytes]:
-    """The files of the modules that a version brings along, by their paths below code/."""
+def code(pinned: PinnedVersion) -> dict[str, bytes]:
+    """The files of the modules that a version brings along, by their paths below code/.
+
+    Raises:
+        ModelError: one is missing or altered, or the manifest names one outside of that folder.
+    """
     folder = pinned.folder / CODE
     for name in pinned.manifest.code:
         if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:

@@ -20,6 +20,7 @@ from pipeline.model.manifest import PROFILE, REFERENCE, Manifest, PinnedVersion
 from pipeline.model.requirements import requirements_of
 from pipeline.monitoring import references
 from pipeline.registration import reference, source, surroundings
+from pipeline.registration.compiled import add
 from pipeline.registration.day_losses import day_losses
 from pipeline.registration.estimator import features, task_and_classes
 from pipeline.registration.leakage import reject_leakage
@@ -112,18 +113,14 @@ def register(home: Path, registration: Registration) -> PinnedVersion:
         ContractError: the reference lacks a feature, or holds values that no model takes.
     """
     own = source.own_modules(registration.code)
-    manifest, files = prepare(registration, own)
+    manifest, files, estimator = prepare(registration, own)
     manifest, files = surroundings.carry(manifest, files, own, str(registration.artefact))
+    manifest, files = add.to_new(manifest, files, own, estimator)
     return save(home, manifest, files, registration.card, registration.alias)
 
 
-def prepare(registration: Registration, own: Collection[str]) -> tuple[Manifest, dict[str, bytes]]:
-    """A model's manifest, without a number, and its files, once it was tried; raises as `register` does.
-
-    Args:
-        registration: the model, which is unpickled.
-        own: the files of the modules that it brings along.
-    """
+def prepare(registration: Registration, own: Collection[str]) -> tuple[Manifest, dict[str, bytes], Any]:
+    """A model's manifest, without a number, its files, and its estimator, once tried; raises as `register` does."""
     settings, content = registration.settings, source.read(registration.artefact)
     files = {f"model.{settings.format}": content, REFERENCE: source.read(registration.reference)}
     origin = str(registration.artefact)
@@ -141,7 +138,8 @@ def prepare(registration: Registration, own: Collection[str]) -> tuple[Manifest,
     columns = (registration.night_column, registration.score_column)
     profiles = references.build(whole, manifest, *columns, registration.slices)
     profile = replace(profiles, losses=day_losses(whole, rows, manifest, *columns)).content()
-    return manifest.model_copy(update={"profile_sha256": sha256(profile)}), {**files, PROFILE: profile}
+    manifest = manifest.model_copy(update={"profile_sha256": sha256(profile)})
+    return manifest, {**files, PROFILE: profile}, estimator
 
 
 def _manifest(

@@ -44,7 +44,7 @@ def save(
         pins, aliases = registry.versions(home, manifest.name) if path.exists() else ({}, {})
         taken = [*pins, *(int(folder.name) for folder in store.iterdir() if folder.name.isdigit())]
         manifest = manifest.model_copy(update={"version": max(taken, default=0) + 1})
-        texts = {"manifest.json": _pretty(manifest), "MODEL_CARD.md": card or _card(manifest)}
+        texts = {"manifest.json": pretty(manifest), "MODEL_CARD.md": card or _card(manifest)}
         contents = {**files, **{name: text.encode() for name, text in texts.items()}}
         # A file that takes no line refuses here: a folder that nothing pins would hold the number for good.
         pinning = versions_file.with_version(path, manifest, alias, aliases)
@@ -107,7 +107,7 @@ def _write(store: Path, manifest: Manifest, files: Mapping[str, bytes]) -> Path:
     return folder
 
 
-def _pretty(manifest: Manifest) -> str:
+def pretty(manifest: Manifest) -> str:
     """JSON with one line a column and a golden row: readable, and small diffs."""
     values = {**manifest.model_dump(mode="json"), "columns": [asdict(column) for column in manifest.columns]}
     lines = []

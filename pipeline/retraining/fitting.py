@@ -70,7 +70,7 @@ def fit(settings: Mapping[str, Any], file: BinaryIO) -> dict[str, bytes]:
         score_column=OUT_OF_FOLD,
         code=folder if carried else None,
     )
-    manifest, files = register.prepare(registration, source.own_modules(registration.code))
+    manifest, files, _ = register.prepare(registration, source.own_modules(registration.code))
     table = pa.table({str(place): column for place, column in enumerate(np.atleast_2d(values.T))})
     scores = io.BytesIO()
     pq.write_table(table, scores)

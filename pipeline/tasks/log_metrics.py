@@ -61,6 +61,7 @@ def log_metrics(workspace: Workspace, job: Job, run: Run, written: Sequence[Writ
         )
         verdict = apply_gate(job.gate, run, summary, unusual)
         counts = {**_counts(run, summary), **profile.metrics(), "rows_failed": failed, **summary.metrics()}
+        counts["compiled_parts"] = sum(part.compiled for part in written)
         if job.outcomes:
             counts |= run_estimate.metrics(workspace.predictions, run, scores, LEAST_OUTCOMES)
             log.info("%s", wording.sentence(counts))

@@ -75,7 +75,8 @@ def score_part(
     kept = profile.save(files.store, ref, number)
     refused = rejected.save(files.store, ref, number)
     resources.give_back()
-    log.info("part %s: %s rows scored", part.number, part.rows)
+    by = "the compiled predictor" if loaded.compiled else "the estimator"
+    log.info("part %s: %s rows scored by %s", part.number, part.rows, by)
     return Scored(
         run_id=work.run_id,
         job=work.job,
@@ -84,6 +85,7 @@ def score_part(
         part=part,
         profile=kept,
         rejected=refused,
+        compiled=loaded.compiled,
         cost=clock.cost(),
     )
 

@@ -22,7 +22,8 @@ from pipeline.extraction import readiness
 from pipeline.integrations import dependencies
 from pipeline.isolation import protections
 from pipeline.model import content, registry
-from pipeline.model.loaded_model import Model, RemoteModel
+from pipeline.model.loaded_model import Model
+from pipeline.model.remote.remote_model import RemoteModel
 from pipeline.monitoring import references
 from pipeline.monitoring.sliced import look
 from pipeline.reasons import forecast
@@ -72,6 +73,7 @@ def check(
         model, detail = _model(job, workspace)
         yield CheckResult("model", True, detail)
         yield CheckResult("model's process", True, protections.describe(model.held))
+        yield CheckResult("predictor", True, model.scored_by)
     except _FAILURES as error:
         yield _failed("model", error)
     yield find("versions", lambda: _versions(job, workspace))
@@ -194,7 +196,5 @@ def _rights(workspace: Workspace, job: Job) -> str:
         version = connection.execute(sa.text("SELECT version_num FROM scoring.alembic_version")).scalar_one()
         entered = connection.execute(sa.text(_RETENTION), {"job": job.name}).scalar_one()
     # The first run does without, and whoever may score is often not who may migrate: no failure.
-    rights = f"schema at revision {version}, and the role may write"
-    if entered:
-        return rights
-    return f"{rights}; no [retention] of this job yet, so nothing of it is pruned until `migrate` has run"
+    pending = "; no [retention] of this job yet, so nothing of it is pruned until `migrate` has run"
+    return f"schema at revision {version}, and the role may write{'' if entered else pending}"

@@ -64,6 +64,7 @@ def write(workspace: Workspace, job: Job, scored: Scored) -> Written:
         profile=scored.profile,
         rejected=scored.rejected.rows if scored.rejected else 0,
         moved=scored.moved,
+        compiled=scored.compiled,
         predict=scored.cost,
         write=clock.cost(),
     )

@@ -67,10 +67,15 @@ def use_one_thread(estimator: Any) -> None:
     Threads that add up a forest's trees do so in any order, so that the last bits of a score would differ from one try
     to the next; and tasks share their machine's processors themselves.
     """
-    for part in _parts(estimator, set()):
+    for part in parts(estimator):
         # None is one thread for scikit-learn and every processor for others.
         if getattr(part, "n_jobs", 1) != 1:
             part.n_jobs = 1
+
+
+def parts(estimator: Any) -> Iterator[Any]:
+    """An estimator and the fitted ones within it, wherever they are kept."""
+    return _parts(estimator, set())
 
 
 @cache

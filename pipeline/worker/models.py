@@ -9,7 +9,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import CLOCK_THREAD_CPUTIME_ID, clock_gettime
 from typing import Any
@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.worker import estimators, frames, protection, wire
+from pipeline.worker.compiled.predictor import Predictor
 from pipeline.worker.failures import Failure
 from pipeline.worker.formats.native import Settings
 
@@ -38,7 +39,8 @@ def run(order: Mapping[str, Any], descriptors: Sequence[int]) -> None:
 
     Args:
         order: `folder`, the process's own; `path`, folders with modules; `reads`, what may be read besides; `memory`,
-            bytes at most; `task`, `labels` and `columns`, as the manifest has them.
+            bytes at most; `predictor`, the path of a compiled one, or nothing; `task`, `labels` and `columns`, as the
+            manifest has them.
         descriptors: where it writes what it prints, the artefact, and the channels.
     """
     output, artefact, *channels = descriptors
@@ -51,7 +53,7 @@ def run(order: Mapping[str, Any], descriptors: Sequence[int]) -> None:
         except BaseException as error:  # noqa: BLE001 - a pickle runs the model's own code
             wire.send(first, _failure(error))
             return
-    wire.send(first, {"held": held, **_cost(0.0)})
+    wire.send(first, {"held": held, "refusal": model.refusal, **_cost(0.0)})
     threads = [threading.Thread(target=model.serve, args=(each,), daemon=True) for each in sockets]
     for thread in threads:
         thread.start()
@@ -61,9 +63,11 @@ def run(order: Mapping[str, Any], descriptors: Sequence[int]) -> None:
 
 class _Model:
     def __init__(self, estimator: Any, order: Mapping[str, Any]) -> None:
-        self._estimator, self._settings = estimator, _sklearn_config()
+        self._settings = _sklearn_config()
+        regression, labels = order["task"] == "regression", order["labels"] == "predict"
+        path = order["predictor"]
+        self._predictor = Predictor(estimator, path, regression=regression, labels=labels)
         self._columns = [Column(**column) for column in order["columns"]]
-        self._regression, self._labels = order["task"] == "regression", order["labels"] == "predict"
 
     @classmethod
     def load(cls, file: Any, order: Mapping[str, Any]) -> "_Model":
@@ -76,10 +80,10 @@ class _Model:
         _begin(self._settings)
         with contextlib.suppress(wire.Closed):
             while True:
-                _, payload = wire.receive(channel)
+                asked, payload = wire.receive(channel)
                 began = clock_gettime(CLOCK_THREAD_CPUTIME_ID)
                 try:
-                    header, values = self._answer(payload)
+                    header, values = self._answer(asked, payload)
                 except BaseException as error:  # noqa: BLE001 - the model's own code may raise anything
                     header, values = _failure(error), memoryview(b"")
                 del payload
@@ -88,10 +92,18 @@ class _Model:
                 )
                 del values
 
-    def _answer(self, payload: memoryview) -> tuple[wire.Header, memoryview]:
+    @property
+    def refusal(self) -> str:
+        """Why the estimator scores, and not what is compiled; empty where that scores."""
+        return self._predictor.refusal
+
+    def _answer(self, asked: wire.Header, payload: memoryview) -> tuple[wire.Header, memoryview]:
         frame = frames.frame(wire.unpacked(payload), self._columns)
-        answer = estimators.answer(self._estimator, frame, regression=self._regression, labels=self._labels)
+        if "prove" in asked:
+            return {"proof": asdict(self._predictor.prove(frame, asked["prove"]))}, memoryview(b"")
+        answer = self._predictor.compare(frame) if "compare" in asked else self._predictor.answer(frame)
         header = {"shape": list(answer.values.shape), "labels": answer.labels is not None}
+        header |= {"refusal": self.refusal} if "compare" in asked else {}
         values = np.ascontiguousarray(answer.values, "<f8").ravel()
         if answer.labels is None:
             return header, values.data

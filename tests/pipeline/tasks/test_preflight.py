@@ -22,6 +22,7 @@ def test_a_good_job_passes_everything(shop: Shop) -> None:
         "job file",
         "model",
         "model's process",
+        "predictor",
         "versions",
         "query and rows",
         "reference",

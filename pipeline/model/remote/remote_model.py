@@ -1,0 +1,132 @@
+"""A verified model in a process of its own, with a compiled predictor where it has one that may score."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+
+from pipeline.isolation import places
+from pipeline.isolation.messages import Order
+from pipeline.isolation.workers import Worker
+from pipeline.model.artifact import ModelError, unloadable
+from pipeline.model.loaded_model import Model, Scores
+from pipeline.model.manifest import PinnedVersion
+from pipeline.runtime import resources
+from pipeline.worker.compiled.predictor import Proof
+from pipeline.worker.failures import EstimatorError
+
+# Each has a descriptor, of which a worker is handed 250 at most.
+_MOST_THREADS = 200
+
+
+@dataclass(frozen=True)
+class RemoteModel(Model):
+    """A verified model, loaded in a process of its own; its estimator is the worker that asks it."""
+
+    estimator: Worker
+    # Why there is no compiled predictor to begin with; else its worker says.
+    lacking: str = ""
+
+    @property
+    def compiled(self) -> bool:
+        """Whether a compiled predictor scores, and not the estimator; the bits are the same."""
+        return not self.refusal
+
+    @property
+    def refusal(self) -> str:
+        """Why the estimator scores by itself; empty where a compiled predictor does."""
+        return self.lacking or self.estimator.refusal
+
+    @property
+    def held(self) -> Mapping[str, bool]:
+        """Which protections hold for its process on this machine."""
+        return self.estimator.held
+
+    @property
+    def scored_by(self) -> str:
+        """What scores, for people; and why, where that is the estimator."""
+        return f"the estimator ({self.refusal})" if self.refusal else "the compiled predictor"
+
+    def prove(self, frame: pd.DataFrame, rows: int) -> Proof:
+        """Compare the compiled predictor with the estimator on a frame, and on so many rows made to hurt.
+
+        Raises:
+            ModelError: the model fails on a row.
+        """
+        try:
+            return self.estimator.prove(self._batch(frame), rows)
+        except EstimatorError as error:
+            raise ModelError(f"{error.failure.kind}: {error.failure.text}") from None
+
+    def score(self, frame: pd.DataFrame) -> Scores:
+        """Score a frame that has the trained columns.
+
+        Raises:
+            ModelError: as for a model in this process.
+        """
+        return self.score_batch(self._batch(frame))
+
+    def score_batch(self, batch: pa.RecordBatch) -> Scores:
+        """Score a part's batch.
+
+        Raises:
+            ModelError: as for a model in this process.
+        """
+        names = [column.name for column in self.manifest.columns]
+        return self._scores(self.estimator.answer(batch.select(names)), batch.num_rows)
+
+    def _batch(self, frame: pd.DataFrame) -> pa.RecordBatch:
+        schema = self.manifest.contract.schema.remove(0)
+        return pa.RecordBatch.from_pandas(frame, schema, preserve_index=False)
+
+
+def open_model(
+    pinned: PinnedVersion,
+    content: bytes,
+    python: Path,
+    code: Mapping[str, bytes],
+    predictor: bytes | str = "",
+) -> RemoteModel:
+    """Load a verified artefact in a process of its own.
+
+    Args:
+        pinned: the version.
+        content: the bytes of its artefact.
+        python: the interpreter of the process.
+        code: files of modules that the version brings along, by path.
+        predictor: the compiled predictor, whose bytes are trusted, too; or why there is none.
+
+    Raises:
+        ModelError: they cannot be loaded.
+        WorkerError: the process cannot be started, or has ended.
+        MemoryError: there is too little of it.
+    """
+    manifest = pinned.manifest
+    columns = [
+        {
+            "name": column.name,
+            "dtype": column.dtype,
+            "categories": column.categories,
+            "ordered": column.ordered,
+        }
+        for column in manifest.columns
+    ]
+    order = Order(
+        label=manifest.label,
+        task=manifest.task,
+        labels=manifest.labels,
+        columns=columns,
+        threads=min(resources.share(), _MOST_THREADS) if manifest.concurrent else 1,
+        python=python,
+        path=places.module_folders(python),
+        reads=places.readable(manifest.modules),
+        code=code,
+        settings=manifest.settings,
+        predictor=predictor if isinstance(predictor, bytes) else b"",
+    )
+    try:
+        return RemoteModel(manifest, Worker(order, content), predictor if isinstance(predictor, str) else "")
+    except EstimatorError as error:
+        raise unloadable(error.failure, str(pinned.folder)) from None

@@ -1,0 +1,136 @@
+"""The compiled predictor of a version: it scores in the estimator's place for as long as it gives the same bits."""
+
+from dataclasses import dataclass
+from time import CLOCK_THREAD_CPUTIME_ID, clock_gettime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pipeline.worker import estimators
+from pipeline.worker.compiled import hurting
+from pipeline.worker.compiled.library import Library
+from pipeline.worker.compiled.seams import Seam, seam_of
+from pipeline.worker.compiled.trees import Numbers
+from pipeline.worker.estimators import Answer
+
+# Rows made to hurt that every load compares: a fraction of a second.
+SAMPLE = 1024
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What comparing a compiled predictor with its estimator has shown.
+
+    Attributes:
+        rows: how many were compared.
+        differing: how many of them got other bits.
+        own_seconds: of the processor that the estimator took for the frame.
+        seconds: that it took with what is compiled.
+    """
+
+    rows: int
+    differing: int
+    own_seconds: float
+    seconds: float
+
+
+class Predictor:
+    """The compiled methods of an estimator, and of those within it.
+
+    Attributes:
+        refusal: why the estimator scores by itself; empty while what is compiled scores.
+    """
+
+    def __init__(self, estimator: Any, path: str, *, regression: bool, labels: bool) -> None:
+        """Load a library, and have it score where it gives the estimator's bits for a sample made to hurt.
+
+        Args:
+            estimator: as it was loaded.
+            path: of the library; empty where there is none.
+            regression: whether it is asked for values, and not for probabilities.
+            labels: whether it is asked for labels, too.
+        """
+        self._estimator, self._regression, self._labels = estimator, regression, labels
+        self._seams: list[Seam] = []
+        self.refusal = "there is none"
+        if path:
+            try:
+                library = Library(path)
+                parts = estimators.parts(estimator)
+                self._seams = [seam for part in parts if (seam := seam_of(part, library))]
+                self.refusal = self._sampled()
+            except Exception as error:  # noqa: BLE001 - what scikit-learn keeps to itself may be otherwise in another version
+                self.refusal = f"it cannot be used here: {type(error).__name__}: {str(error)[:300]}"
+        self._use(not self.refusal)
+
+    def answer(self, frame: pd.DataFrame) -> Answer:
+        """The answer for a frame; it runs the model's own code, which may raise anything."""
+        return estimators.answer(self._estimator, frame, regression=self._regression, labels=self._labels)
+
+    def compare(self, frame: pd.DataFrame) -> Answer:
+        """The estimator's answer for a frame; where the other has other bits, the estimator scores from now on."""
+        if self.refusal:
+            return self.answer(frame)
+        got = self.answer(frame)
+        self._use(False)
+        expected = self.answer(frame)
+        if number := differing(expected, got):
+            self.refusal = f"{number} of {len(frame)} golden rows get other bits than by the estimator"
+        self._use(not self.refusal)
+        return expected
+
+    def prove(self, frame: pd.DataFrame, rows: int) -> Proof:
+        """Compare with the estimator on a frame, and on so many rows made to hurt for each compiled method."""
+        self._use(False)
+        expected, own = _timed(self.answer, frame)
+        self._use(True)
+        got, compiled = _timed(self.answer, frame)
+        hurt = [self._hurt(seam, rows) for seam in self._seams]
+        count, wrong = len(frame) + sum(many for many, _ in hurt), sum(number for _, number in hurt)
+        return Proof(count, differing(expected, got) + wrong, own, compiled)
+
+    def _sampled(self) -> str:
+        if not self._seams:
+            return "the model has no estimator that can be compiled"
+        for seam in self._seams:
+            rows, number = self._hurt(seam, SAMPLE)
+            if number:
+                kind = type(seam.estimator).__name__
+                return f"{number} of {rows} rows made to hurt get other bits than by {kind}"
+        return ""
+
+    def _hurt(self, seam: Seam, rows: int) -> tuple[int, int]:
+        """How many rows were compared, and how many get other bits."""
+        count = wrong = 0
+        for batch in hurting.rows(seam.domain, rows):
+            count += len(batch)
+            wrong += _differing(seam.ask(seam.own, batch), seam.ask(seam.compiled, batch))
+        return count, wrong
+
+    def _use(self, compiled: bool) -> None:
+        for seam in self._seams:
+            seam.use(compiled)
+
+
+def differing(expected: Answer, got: Answer) -> int:
+    """How many rows of two answers are not the same, to the last bit."""
+    if expected.labels is not None and not np.array_equal(expected.labels, np.asarray(got.labels)):
+        return len(expected.labels)
+    return _differing(expected.values, got.values)
+
+
+def _timed(ask: Any, frame: pd.DataFrame) -> tuple[Answer, float]:
+    """An answer, and the processor's seconds that it took once all that is made but once is made."""
+    ask(frame)
+    began = clock_gettime(CLOCK_THREAD_CPUTIME_ID)
+    answer: Answer = ask(frame)
+    return answer, clock_gettime(CLOCK_THREAD_CPUTIME_ID) - began
+
+
+def _differing(expected: Numbers, got: Numbers) -> int:
+    if expected.shape != got.shape or expected.dtype != got.dtype:
+        return len(expected)
+    bits = f"u{expected.itemsize}"
+    unequal = np.ascontiguousarray(expected).view(bits) != np.ascontiguousarray(got).view(bits)
+    return int(unequal.reshape(len(expected), -1).any(axis=1).sum())

@@ -1,0 +1,95 @@
+"""A version has a compiled predictor where it gives the estimator's bits; else the estimator scores, and it is said."""
+
+import logging
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from pipeline.model import registry
+from pipeline.model.manifest import PinnedVersion, predictor
+from pipeline.model.remote.remote_model import RemoteModel
+from pipeline.registration.compiled import add, build
+from pipeline.registration.compiled.build import CompileError
+from pipeline.worker.compiled.library import platform_name
+from pipeline.worker.compiled.predictor import Proof
+from tests.home import Home
+from tests.pipeline.worker.compiled.fitted import fitted, needs_compiler, rows
+
+PLATFORM = platform_name()
+
+
+def registered(home: Home) -> PinnedVersion:
+    return home.model("flights", fitted("binary"), rows())
+
+
+@needs_compiler
+def test_registering_compiles_proves_and_pins_it(home: Home, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    pinned = registered(home)
+    assert pinned.manifest.predictors.keys() == {PLATFORM}
+    assert (pinned.folder / predictor(PLATFORM)).read_bytes() == build.library()
+    assert f"compiled predictor for {PLATFORM}: the same bits on 100,600 rows" in caplog.text
+    assert registry.load(pinned).compiled
+
+
+@needs_compiler
+def test_a_version_from_before_gets_one(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(build, "library", lambda: b"")
+        pinned = registered(home)
+    assert pinned.manifest.predictors == {}
+    before = (pinned.folder / "manifest.json").read_text()
+    built = add.to_registered(home.path, "flights", 1)
+    assert built.content == (pinned.folder / predictor(PLATFORM)).read_bytes()
+    changed = set((pinned.folder / "manifest.json").read_text().splitlines()) ^ set(before.splitlines())
+    assert {line.split(":")[0].strip() for line in changed} == {'"predictors"', '"score_seconds"'}
+    assert registry.load(registry.resolve(home.path, "flights", "champion")).compiled
+
+
+def test_a_model_of_another_kind_is_left_alone(home: Home, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    frame = rows()[["a"]]
+    pinned = home.model("line", LogisticRegression().fit(frame, frame["a"] > 0), frame)
+    assert pinned.manifest.predictors == {}
+    assert "compiled" not in caplog.text
+
+
+def test_without_a_compiler_it_is_said(
+    home: Home, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(build, "library", lambda: b"")
+    assert registered(home).manifest.predictors == {}
+    assert add.NO_COMPILER in caplog.text
+
+
+@needs_compiler
+def test_one_bit_in_one_row_and_it_is_not_kept(
+    home: Home, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(RemoteModel, "prove", lambda *_: Proof(100_600, 1, 1.0, 0.5))
+    assert registered(home).manifest.predictors == {}
+    assert "no compiled predictor: 1 of 100,600 rows get other bits than by the estimator" in caplog.text
+
+
+def test_a_compiler_that_fails_keeps_nobody_from_registering(
+    home: Home, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail() -> Any:
+        raise CompileError("cc made no library.")
+
+    monkeypatch.setattr(build, "library", fail)
+    assert registered(home).manifest.predictors == {}
+    assert "no compiled predictor: cc made no library." in caplog.text
+
+
+@needs_compiler
+def test_what_cannot_be_used_changes_nothing(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    pinned = registered(home)
+    before = (pinned.folder / "manifest.json").read_bytes()
+    monkeypatch.setattr(build, "library", lambda: b"no library")
+    built = add.to_registered(home.path, "flights", 1)
+    assert built == replace(built, content=b"")
+    assert "it cannot be used here: OSError" in built.note
+    assert (pinned.folder / "manifest.json").read_bytes() == before

@@ -1,0 +1,62 @@
+"""One library is compiled for all models, by the compiler that is there."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline.registration.compiled import build
+from pipeline.registration.compiled.build import CompileError
+from tests.pipeline.worker.compiled.fitted import needs_compiler
+
+
+@pytest.fixture(autouse=True)
+def _anew() -> Iterator[None]:
+    build.library.cache_clear()
+    yield
+    build.library.cache_clear()
+
+
+@needs_compiler
+def test_the_same_compiler_makes_the_same_bytes() -> None:
+    first = build.library()
+    build.library.cache_clear()
+    assert build.library() == first
+    assert 0 < len(first) < 100_000
+
+
+@needs_compiler
+def test_the_source_compiles_without_a_warning(tmp_path: Path) -> None:
+    command = build.compiler()
+    assert command
+    for narrow in ([], ["-DNARROW"]):
+        flags = ["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-fPIC", "-shared", *narrow]
+        target = str(tmp_path / "x.so")
+        subprocess.run([*command, *flags, "-o", target, str(build.SOURCE)], check=True)
+
+
+def test_without_a_compiler_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    assert build.compiler() is None
+    assert build.library() == b""
+
+
+def test_ziglang_stands_in_for_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
+    assert list(build.compiler() or ())[:4] == [sys.executable, "-m", "ziglang", "cc"]
+
+
+def test_a_compiler_that_fails_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    failing = tmp_path / "cc"
+    failing.write_text("#!/bin/sh\necho no room left >&2\nexit 1\n")
+    failing.chmod(0o755)
+    monkeypatch.setattr("shutil.which", lambda _: str(failing))
+    with pytest.raises(CompileError, match=r"cc made no library of trees.c: no room left\."):
+        build.library()
+    failing.unlink()
+    with pytest.raises(CompileError, match="cannot be run"):
+        build.library()
