@@ -12,6 +12,7 @@ from orchestration.context import cause_of, connection, score_date, workspace_of
 from pipeline.config.job import Job
 
 if TYPE_CHECKING:
+    from pipeline.candidates.candidate import Draft
     from pipeline.integrations.outbox import Alert
     from pipeline.integrations.subject import Subject
     from pipeline.late_data.result import Recheck
@@ -144,6 +145,14 @@ def measured_subject(job: Job, context: Mapping[str, Any], measured: "Evaluation
     subject = _subject(job, context, measured.score_date)
     web = subject.task.partition("/dags/")[0]
     return replace(subject, report=f"{web}/scoring/dags/{job.name}/reports/{measured.run_id}")
+
+
+@harmless
+def notify_candidate(job: Job, context: Mapping[str, Any], number: int, draft: "Draft") -> None:
+    """Notify people once of a candidate that was entered, with its figures."""
+    from pipeline.retraining import messages
+
+    send(job, messages.alert(_subject(job, context, draft.training_end), number, draft))
 
 
 @harmless
