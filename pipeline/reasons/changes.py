@@ -3,7 +3,7 @@
 The database compares them, and whoever explains a part gets their names as a file of the store.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import closing
 from typing import Any
 
@@ -84,7 +84,7 @@ def of_part(workspace: Workspace, run: Row, compared: Since, part: int) -> pa.Ar
         return next((entities for number, entities in by_part if number == part), pa.array([], pa.string()))
 
 
-def _changed(workspace: Workspace, run: Row, compared: Since) -> Iterator[tuple[int, pa.Array]]:
+def _changed(workspace: Workspace, run: Row, compared: Since) -> Generator[tuple[int, pa.Array], None, None]:
     """The parts in which entities have changed, with their names: a part at a time is held."""
     values = {
         "before": compared.run_id,

@@ -9,6 +9,7 @@ from pipeline.config.aside.reasons_section import ReasonsSection
 from pipeline.errors import NothingToDo
 from pipeline.model import registry
 from pipeline.reasons import explaining, forecast
+from pipeline.runtime import clock
 from tests.home import Home
 from tests.pipeline.shop import open_shop
 
@@ -42,7 +43,7 @@ def test_it_is_the_processor_s_time_that_counts_whatever_the_clock_says(
     job = home.read(shop.job).model_copy(update={"reasons": ReasonsSection(orders=8)})
     model = registry.load(registry.resolve(home.path, "shop", "champion"))
     seconds = iter((100.0, 100.0 + 2 * explaining.TRAINING_ROWS))
-    monkeypatch.setattr(forecast.clock, "processor_seconds", lambda: next(seconds))
+    monkeypatch.setattr(clock, "processor_seconds", lambda: next(seconds))
     sentence = forecast.describe(home.workspace, job, model)
     assert (
         "an entity takes 2e+03 ms of one processor, so that the time limit is enough for 900 on one"
