@@ -96,7 +96,7 @@ def tasks(job: Job, days: int) -> None:
 
     @task
     def register_candidate(draft: Json, **context: Any) -> int:
-        """Enter the candidate."""
+        """Enter the candidate, and notify people of it."""
         return steps.register(job, context, draft)
 
     @task(trigger_rule=TriggerRule.ONE_FAILED)

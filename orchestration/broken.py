@@ -135,7 +135,7 @@ def _notify(broken: "Broken", others: list[Job], page: str) -> None:
         began = None
     message = broken_files.message(broken, began, page)
     for recipient in broken_files.recipients(uri, broken, others):
-        outbox.enqueue_and_send(uri, recipient, notify.addresses(recipient), message, unkept=True)
+        outbox.enqueue_and_send(uri, recipient, notify.addresses, message, unkept=True)
 
 
 def _predictions(broken: "Broken") -> str:

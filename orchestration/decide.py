@@ -96,6 +96,7 @@ class Decide(Announce):
                 return self.announce(context, published(workspace_of(self.job).predictions, run_id))
             except Held as held:
                 log.info("nobody has decided yet: %s", held)
+                notify.send_kept(self.job)  # nobody decides on a run that nobody was told of
             except Rejected:
                 exporters.send(self.job, run_id, "rejected")
                 raise

@@ -12,6 +12,7 @@ from orchestration.context import cause_of, connection, score_date, workspace_of
 from pipeline.config.job import Job
 
 if TYPE_CHECKING:
+    from pipeline.candidates.candidate import Draft
     from pipeline.integrations.outbox import Alert
     from pipeline.integrations.subject import Subject
     from pipeline.late_data.result import Recheck
@@ -71,11 +72,20 @@ def notify_published(job: Job, context: Mapping[str, Any], run: "Run", verdict: 
 
     People know of a run that was held, of one that they approved all the more, and of what only goes on.
     """
-    from pipeline.integrations import messages, outbox
+    from pipeline.integrations import messages
 
     if verdict.passed and not all(finding.ongoing for finding in verdict.findings):
         send(job, messages.unusual(_subject(job, context), run, verdict))
-    elif job.alerts.to is not None and outbox.waiting(uri := workspace_of(job).predictions, job.alerts.to):
+    else:
+        send_kept(job)
+
+
+@harmless
+def send_kept(job: Job) -> None:
+    """Send what could not be sent before, if anything."""
+    from pipeline.integrations import outbox
+
+    if job.alerts.to is not None and outbox.waiting(uri := workspace_of(job).predictions, job.alerts.to):
         outbox.send(uri, job.alerts.to, addresses(job.alerts.to))
 
 
@@ -147,6 +157,14 @@ def measured_subject(job: Job, context: Mapping[str, Any], measured: "Evaluation
 
 
 @harmless
+def notify_candidate(job: Job, context: Mapping[str, Any], number: int, draft: "Draft") -> None:
+    """Notify people once of a candidate that was entered, with its figures."""
+    from pipeline.retraining import messages
+
+    send(job, messages.alert(_subject(job, context, draft.training_end), number, draft))
+
+
+@harmless
 def notify_late(job: Job, context: Mapping[str, Any], done: "Recheck") -> None:
     """Notify people that a source has changed since its rows were scored, if by more than is usual."""
     from pipeline.late_data import messages
@@ -165,7 +183,7 @@ def send(job: Job, alert: "Alert", *, unkept: bool = False) -> None:
 
     if job.alerts.to is not None:
         uri = workspace_of(job).predictions
-        outbox.enqueue_and_send(uri, job.alerts.to, addresses(job.alerts.to), alert, unkept=unkept)
+        outbox.enqueue_and_send(uri, job.alerts.to, addresses, alert, unkept=unkept)
 
 
 def addresses(name: str) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from orchestration import notify
 from orchestration.context import outcome, require_known, score_date, workspace_of
 from orchestration.steps import Json
 from pipeline.config import workspace
@@ -78,7 +79,7 @@ def train(job: Job, context: Mapping[str, Any], read: Json) -> Json:
 
 
 def register(job: Job, context: Mapping[str, Any], draft: Json) -> int:
-    """Enter the candidate, and remove the training rows; returns its number."""
+    """Enter the candidate, remove the training rows, and notify people of it; returns its number."""
     from pipeline.candidates import handover, ledger
     from pipeline.candidates.candidate import Draft
     from pipeline.runs import code_version
@@ -86,10 +87,12 @@ def register(job: Job, context: Mapping[str, Any], draft: Json) -> int:
     with outcome():
         place, trigger = workspace_of(job), context["dag_run"].run_id
         try:
-            number = ledger.enter(place.predictions, code_version.read(Draft, draft), trigger)
+            candidate = code_version.read(Draft, draft)
+            number = ledger.enter(place.predictions, candidate, trigger)
         finally:
             handover.remove(place.store, job.name, trigger)
     log.info(
         "%s: candidate %s; to review it as a version: scoring adopt %s %s", job.name, number, job.name, number
     )
+    notify.notify_candidate(job, context, number, candidate)
     return number

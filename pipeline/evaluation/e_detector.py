@@ -30,8 +30,11 @@ _LOW = 0.75
 # How far beyond the median the loss is 1, in distances from the median to what a tenth of ordinary days exceed.
 _REACH, _TOP = 8.0, 0.9
 # By how many standard errors more than ordinary days' mean a day's place is taken to be where the model is no worse:
-# they come together, and few of them say little of what is ordinary.
+# few of them say little of what is ordinary.
 TRAINING_ERRORS, FIRST_ERRORS = 3.0, 5.0
+# Bad days come together, and many of them then say less than as many that do not. So the error of their mean counts how
+# much a day resembles those of the fortnight before it, but of a few days no more than a quarter of them.
+_LAGS, _LAGS_OF_DAYS = 13, 4
 # Days that are all alike would have the gamblers stake more than they have.
 _LEAST = 0.01
 
@@ -60,7 +63,7 @@ class Ordinary:
         """What these days lost.
 
         Args:
-            losses: of at least two days.
+            losses: of at least two days, in order of date.
             errors: standard errors more that a day's place is taken to be.
         """
         values = np.asarray(losses, np.float64)
@@ -68,13 +71,23 @@ class Ordinary:
         spread = max(top - median, 0.01 * abs(median), 1e-9)
         high = median + _REACH * spread
         places = np.clip((values - low) / (high - low), 0, 1)
-        most = places.mean() + errors * places.std(ddof=1) / np.sqrt(len(places))
+        most = places.mean() + errors * _standard_error(places)
         return cls(low, high, float(values.mean()), float(np.clip(most, _LEAST, 0.9)))
 
     def places(self, losses: Sequence[float] | Floats) -> Floats:
         """Losses on the scale, from 0 to 1."""
         places: Floats = np.clip((np.asarray(losses, np.float64) - self.low) / (self.high - self.low), 0, 1)
         return places
+
+
+def _standard_error(places: Floats) -> float:
+    """Of the mean of days that resemble one another (Newey and West, A simple covariance matrix, 1987)."""
+    days, lags = len(places), min(_LAGS, len(places) // _LAGS_OF_DAYS)
+    far = places - places.mean()
+    alike = sum((1 - lag / (lags + 1)) * float(far[lag:] @ far[:-lag]) for lag in range(1, lags + 1))
+    # Never below that of days that have nothing to do with one another.
+    variance = (float(far @ far) + 2 * max(alike, 0.0)) / (days - 1)
+    return float(np.sqrt(variance / days))
 
 
 @dataclass(frozen=True)

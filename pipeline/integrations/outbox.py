@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
@@ -65,29 +65,34 @@ def addresses(extra: Mapping[str, Any], name: str) -> tuple[str, ...]:
 
 
 def enqueue_and_send(
-    database_url: str, recipient: str, urls: Sequence[str], alert: Alert, *, unkept: bool = False
+    database_url: str,
+    recipient: str,
+    addresses_of: Callable[[str], Sequence[str]],
+    alert: Alert,
+    *,
+    unkept: bool = False,
 ) -> None:
     """Keep a message and send it, with those that could not be sent before; a repeated cause is only counted.
 
     Args:
         database_url: the predictions database.
         recipient: id of the connection whose addresses get it.
-        urls: these addresses.
+        addresses_of: gives these addresses. It is asked once the message is kept: where it fails, nothing is lost.
         alert: the message.
         unkept: whether to send it all the same where the predictions database cannot be reached.
 
     Raises:
-        AlertError: an address could not be reached; the message is kept, and sent with the next.
+        AlertError, UsageError: an address could not be reached, or there is none; the message is sent with the next.
     """
     try:
         with postgres.engine(database_url).begin() as connection:
             enqueue(connection, recipient, alert)
     except sa.exc.OperationalError as error:
         log.error("the message cannot be entered: %s", named(error, str(error).partition("\n")[0]))
-        for url in urls if unkept else ():
+        for url in addresses_of(recipient) if unkept else ():
             deliver(url, [(alert.title, alert.body)])
         return
-    send(database_url, recipient, urls)
+    send(database_url, recipient, addresses_of(recipient))
 
 
 def enqueue(connection: sa.Connection, recipient: str, alert: Alert) -> None:

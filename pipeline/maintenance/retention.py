@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from pipeline.config.job import Job
 from pipeline.config.sections import RetentionSection
 from pipeline.databases import statements
-from pipeline.maintenance import janitor, retention_days
+from pipeline.maintenance import janitor, leftovers, retention_days
 from pipeline.runs import folders, receipts
 from pipeline.store.layout import RunRef
 
@@ -185,12 +185,13 @@ def _files(session: sa.Connection, store: str, job: str) -> Iterator[tuple[Item,
         (row.run_id, row.score_date): row.due
         for row in session.execute(sa.text(_SQL["parts_due"]), {"job": job})
     }
+    late = leftovers.unnamed(session, job)
     # A run that this database has not come to yet is another database's.
     youngest = janitor.call(session, _YOUNGEST) or 0
     for folder in in_store:
         key = (folder.run_id, folder.score_date)
         files = {**folder.files, **folder.aside}
-        what, paths = LEFTOVERS, folders.old(store, folder.aside)
+        what, paths = LEFTOVERS, leftovers.old(store, folder, late.get(folder.run_id, ()))
         if due.get(key):
             what, paths = PARTS, list(files)
         elif key not in due and folder.run_id <= youngest:

@@ -65,6 +65,7 @@ def archived_files(session: sa.Connection, job: str) -> Iterator[ArchivedFile]:
         beside = (
             ref.profile(line.part),
             ref.rejected_in(line.part),
+            ref.chosen(line.part),
             ref.reasons(line.part),
             ref.contributions(line.part),
         )

@@ -16,6 +16,7 @@ from pipeline.worker.formats.native import FormatError, Settings
 
 # What a file raises that is cut or no pickle, besides Python's own errors of values.
 _BROKEN = {"UnpicklingError", "error", "LZMAError", "BadGzipFile"}
+_NO_PICKLE = "The file is cut, or none that joblib.dump wrote. Write or copy it again."
 
 
 MADE_IN_SCRIPT = (
@@ -110,6 +111,9 @@ def _named_modules() -> Iterator[set[str]]:
 def _remedy(failure: Failure) -> str:
     if failure.version:
         return f"Install scikit-learn=={failure.version}, or train it with the installed version."
+    # What is no pickle is taken for one of the first protocol where it begins with an `i` or a `c`.
+    if failure.is_a(ModuleNotFoundError) and not failure.module.replace(".", "_").isidentifier():
+        return _NO_PICKLE
     if failure.is_a(ModuleNotFoundError):
         return (
             f"Install the package that has {failure.module}, in the version that the model was trained with; of a "
@@ -122,5 +126,5 @@ def _remedy(failure: Failure) -> str:
     if failure.is_a(PermissionError):
         return SHUT_IN
     if failure.is_a(EOFError, KeyError, ValueError, IndexError) or failure.kind in _BROKEN:
-        return "The file is cut, or none that joblib.dump wrote. Write or copy it again."
+        return _NO_PICKLE
     return "Train and register it with the libraries of requirements.txt."

@@ -26,14 +26,9 @@ def read(values: pa.Array, manifest: Manifest, origin: str, entities: pa.Array) 
     """
     if manifest.task == "regression":
         return _numbers(values, manifest, origin, entities)
-    spelled = _spelled(values)
-    classes = pa.array(manifest.classes, pa.string())
-    if len(set(_plain(classes).to_pylist())) == len(classes):
-        spelled, classes = _plain(spelled), _plain(classes)
-    codes = pc.index_in(spelled, classes)
-    unknown = pc.and_(pc.is_null(codes), pc.is_valid(spelled))
+    codes, unknown = _codes(values, manifest)
     if pc.any(unknown).as_py():
-        labels = ", ".join(repr(label) for label in pc.unique(spelled.filter(unknown)).to_pylist()[:NAMED])
+        labels = ", ".join(_labels(values, unknown))
         raise OutcomesQueryError(
             f"{origin}: outcomes that are no class of the model: {labels}, such as that of entity "
             f"{_first(entities, unknown)}. The classes of model {manifest.name} version {manifest.version} are "
@@ -43,10 +38,34 @@ def read(values: pa.Array, manifest: Manifest, origin: str, entities: pa.Array) 
     return indices
 
 
-def _numbers(outcomes: pa.Array, manifest: Manifest, origin: str, entities: pa.Array) -> Floats:
+def foreign(values: pa.Array, manifest: Manifest) -> list[str]:
+    """Some of the outcomes that the model cannot have meant, as a person reads them; none where it can all."""
+    bad = _unreadable(values)[1] if manifest.task == "regression" else _codes(values, manifest)[1]
+    return _labels(values, bad)
+
+
+def _codes(outcomes: pa.Array, manifest: Manifest) -> tuple[pa.Array, pa.Array]:
+    """The index of each outcome's class, and which outcomes are no class."""
+    spelled, classes = _spelled(outcomes), pa.array(manifest.classes, pa.string())
+    if len(set(_plain(classes).to_pylist())) == len(classes):
+        spelled, classes = _plain(spelled), _plain(classes)
+    codes = pc.index_in(spelled, classes)
+    return codes, pc.and_(pc.is_null(codes), pc.is_valid(spelled))
+
+
+def _labels(outcomes: pa.Array, chosen: pa.Array) -> list[str]:
+    return [repr(label) for label in pc.unique(_spelled(outcomes).filter(chosen)).to_pylist()[:NAMED]]
+
+
+def _unreadable(outcomes: pa.Array) -> tuple[pa.Array, pa.Array]:
+    """The outcomes as numbers, and which of them are none."""
     values, unreadable = convert(outcomes, Column("", "number", "float64", nullable=True))
     infinite = pc.fill_null(pc.is_inf(values), False)
-    bad = infinite if unreadable is None else pc.or_(infinite, unreadable)
+    return values, infinite if unreadable is None else pc.or_(infinite, unreadable)
+
+
+def _numbers(outcomes: pa.Array, manifest: Manifest, origin: str, entities: pa.Array) -> Floats:
+    values, bad = _unreadable(outcomes)
     if pc.any(bad).as_py():
         raise OutcomesQueryError(
             f"{origin}: outcomes that are no finite number, such as that of entity {_first(entities, bad)}. Model "

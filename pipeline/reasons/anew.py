@@ -18,7 +18,7 @@ from pipeline.config.workspace import Workspace
 from pipeline.contract.contract import ENTITY
 from pipeline.databases import postgres, statements
 from pipeline.model import registry
-from pipeline.reasons import explaining
+from pipeline.reasons import changes, explaining
 from pipeline.reasons.rows import Chosen
 from pipeline.reasons.work import ReasonsError, Settings
 from pipeline.runs import archive
@@ -64,7 +64,7 @@ def of_entity(workspace: Workspace, run_id: int, entity: str) -> Anew:
 
     Raises:
         LedgerError: there is no such run, or it was not scored whole.
-        ReasonsError: the run was not explained, or the entity is none that gets reasons.
+        ReasonsError: the run was not explained, or the entity is none that gets reasons; or nobody can tell any more.
         ModelError: the run's model is gone, or is not the one that scored it.
         PartError: the part is missing or altered.
     """
@@ -73,9 +73,9 @@ def of_entity(workspace: Workspace, run_id: int, entity: str) -> Anew:
     part = next(each for each in archive.parts_of(run) if each.number == number)
     pinned = registry.pin(workspace.home, run["model_name"], run["model_version"], run["model_sha256"])
     explainer = explaining.prepare(pinned, settings)
-    rows, scores = _block(
-        explainer, Chosen(workspace.store, part.input, part.scored, settings.least), entity, run_id
-    )
+    among = changes.of_part(workspace, run, settings.since, number) if settings.since else None
+    chosen = Chosen(workspace.store, part.input, part.scored, settings.least, among)
+    rows, scores = _block(explainer, chosen, entity, run_id)
     block = explainer.explain(rows, scores)
     reasons = ranking.reasons(block, explainer.players, settings.top, keep_values=settings.keep_values)
     again = [row for row in reasons.to_pylist() if row[ENTITY] == entity]

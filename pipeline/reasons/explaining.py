@@ -17,11 +17,12 @@ from pipeline.errors import kept_text
 from pipeline.isolation import deadlines
 from pipeline.model import registry, scoring
 from pipeline.model.manifest import PinnedVersion
-from pipeline.reasons.rows import Chosen
+from pipeline.reasons.rows import CHOSEN, Chosen
 from pipeline.reasons.sums import SUMS, Sums
 from pipeline.reasons.work import Outcome, PartWork, ReasonsError, Settings
 from pipeline.runs.archive import File
 from pipeline.runtime import resources
+from pipeline.store import parts
 from pipeline.store.layout import RunRef
 from pipeline.store.parts import PartWriter
 
@@ -105,13 +106,22 @@ def prepare(pinned: PinnedVersion, settings: Settings) -> Explainer:
 
 
 def chosen(files: Files, work: PartWork) -> Chosen:
-    """The part's files, and which rows get reasons."""
+    """The part's files, and which rows get reasons.
+
+    Raises:
+        PartError: the file that names them is missing or altered.
+    """
     ref = RunRef.of(work)
+    among = None
+    if work.chosen_sha256:
+        names = parts.read(files.store, ref.chosen(work.number), File("", work.chosen_sha256))
+        among = pa.Table.from_batches(names, CHOSEN)[ENTITY].combine_chunks()
     return Chosen(
         files.store,
         File(ref.input(work.number), work.input_sha256),
         File(ref.scored(work.number), work.scored_sha256),
         work.settings.least,
+        among,
     )
 
 

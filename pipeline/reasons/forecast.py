@@ -1,6 +1,6 @@
-"""What reasons would cost a job: one block is explained, and the time that it took is held against the limit."""
+"""What reasons would cost a job: a block is explained, and the processor's time for it is held against the limit."""
 
-import time
+from typing import Literal
 
 import sqlalchemy as sa
 
@@ -14,6 +14,7 @@ from pipeline.model import registry
 from pipeline.model.loaded_model import Model
 from pipeline.reasons import explaining
 from pipeline.reasons.work import Settings
+from pipeline.runtime import clock
 
 _SQL = statements.load("reasons/kept")
 
@@ -34,20 +35,21 @@ def describe(workspace: Workspace, job: Job, model: Model) -> str:
     if job.reasons is None:
         raise NothingToDo(f"{job.name}.toml has no section [reasons]")
     pinned = registry.resolve(workspace.home, job.model.name, job.model.alias)
-    settings = Settings.of(job.reasons, None, keep_values=job.contract.keep_values)
+    settings = Settings.of(job.reasons, keep_values=job.contract.keep_values)
     players = settings.players(pinned.manifest)
     explainer = Explainer.of(model, players, background.load(pinned, model), settings.orders)
-    began = time.monotonic()
+    # Not by the clock, which goes on while others have the processor.
+    began = clock.processor_seconds()
     block = next(explaining.training(pinned, explainer))
-    seconds = (time.monotonic() - began) / block.rows.num_rows
-    share = job.reasons.rows
+    seconds = (clock.processor_seconds() - began) / block.rows.num_rows
     limit = int(60 * job.reasons.time_limit_minutes / seconds)
     sentence = (
         f"the {job.reasons.top} largest of {len(players)} columns, over {job.reasons.orders} orders; an entity takes "
         f"{1000 * seconds:.3g} ms of one processor, so that the time limit is enough for {limit:,} on one"
     )
     if rows := _last(workspace, job.name):
-        sentence += f"; {rows * share:,.0f} as in the last run take {rows * share * seconds:,.0f} s"
+        number, most = _wanted(rows, job.reasons.rows)
+        sentence += f"; {most}{number:,.0f} as in the last run take {most}{number * seconds:,.0f} s"
     return sentence
 
 
@@ -59,3 +61,8 @@ def _last(workspace: Workspace, job: str) -> int | None:
     except sa.exc.SQLAlchemyError:  # another line of `check` says what is wrong with the database
         return None
     return rows
+
+
+def _wanted(rows: int, wanted: float | Literal["changed"]) -> tuple[float, str]:
+    """How many of so many rows get reasons, and what to say before that: nobody knows yet how many will change."""
+    return (rows, "at most ") if wanted == "changed" else (rows * wanted, "")

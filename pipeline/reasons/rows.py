@@ -12,6 +12,9 @@ from pipeline.contract.contract import ENTITY
 from pipeline.runs.archive import File
 from pipeline.store import parts
 
+# A file of entities that get reasons.
+CHOSEN = pa.schema({ENTITY: pa.string()})
+
 
 @dataclass(frozen=True)
 class Chosen:
@@ -21,13 +24,15 @@ class Chosen:
         store: where runs keep their parts.
         input: the rows that the model got.
         scored: the scores that it gave.
-        least: the least score that gets reasons; None where all do.
+        least: the least score that gets reasons; None where that does not matter.
+        among: the entities that get reasons; None where that does not matter.
     """
 
     store: str
     input: File
     scored: File
     least: float | None = None
+    among: pa.Array | None = None
 
     def read(self) -> Iterator[tuple[pa.RecordBatch, Floats]]:
         """The rows, batch by batch, each with its scores; rows on which the model raised have none, and no reasons.
@@ -45,5 +50,7 @@ class Chosen:
             place = pc.fill_null(pc.index_in(batch.column(ENTITY), entities), -1).to_numpy()
             theirs = np.where(place >= 0, scores[place], np.nan)
             wanted = place >= 0 if self.least is None else theirs >= self.least
+            if self.among is not None:
+                wanted &= pc.is_in(batch.column(ENTITY), self.among).to_numpy(zero_copy_only=False)
             if wanted.any():
                 yield batch.filter(pa.array(wanted)), theirs[wanted]

@@ -1,5 +1,6 @@
 """What the tasks of a run's reasons hand to one another: what is to be explained, and what became of it."""
 
+import json
 from datetime import date
 from typing import Any
 
@@ -15,6 +16,22 @@ class ReasonsError(ScoringError):
     """Reasons that cannot be kept, or computed anew."""
 
 
+class Since(Value):
+    """A run before, beside which entities have changed.
+
+    Attributes:
+        run_id: the run whose scores were published.
+        score_date: the day of these.
+        then: the nine scores that cut them into tenths.
+        now: the same of the run that is explained.
+    """
+
+    run_id: int
+    score_date: date
+    then: tuple[float, ...]
+    now: tuple[float, ...]
+
+
 class Settings(Value):
     """How scores are explained, as the database keeps it: with this they are explained again.
 
@@ -22,7 +39,8 @@ class Settings(Value):
         top: reasons of an entity.
         orders: in which a row's columns are walked.
         groups: columns that move together.
-        least: the least score that gets reasons; None where all do.
+        least: the least score that gets reasons; None where that does not matter.
+        since: the run beside which an entity must have changed to get reasons; None where that does not matter.
         keep_values: whether the columns' values are kept.
     """
 
@@ -30,18 +48,32 @@ class Settings(Value):
     orders: int
     groups: dict[str, tuple[str, ...]]
     least: float | None = None
+    since: Since | None = None
     keep_values: bool = True
 
     @classmethod
-    def of(cls, section: ReasonsSection, least: float | None, *, keep_values: bool) -> "Settings":
-        """What a job file says, with the least score that it comes to."""
+    def of(
+        cls,
+        section: ReasonsSection,
+        *,
+        keep_values: bool,
+        least: float | None = None,
+        since: Since | None = None,
+    ) -> "Settings":
+        """What a job file says, with the least score, or the run before, that it comes to."""
         return cls(
             top=section.top,
             orders=section.orders,
             groups=section.groups,
             least=least,
+            since=since,
             keep_values=keep_values,
         )
+
+    @property
+    def text(self) -> str:
+        """All of it as one text of JSON."""
+        return json.dumps(self.json_value(), sort_keys=True)
 
     def players(self, manifest: Manifest) -> tuple[Player, ...]:
         """The columns of a version, as they move.
@@ -59,6 +91,7 @@ class PartWork(Value):
         number: the part's.
         input_sha256: digest of the rows that the model got.
         scored_sha256: digest of the scores that it gave.
+        chosen_sha256: digest of the file that names the entities that get reasons; empty where no file does.
         settings: how it is explained.
         slices: features by whose values contributions are summed.
         until: when the time of all parts is up, in seconds since 1970.
@@ -73,6 +106,7 @@ class PartWork(Value):
     number: int
     input_sha256: str
     scored_sha256: str
+    chosen_sha256: str = ""
     settings: Settings
     slices: tuple[str, ...] = ()
     until: float

@@ -13,10 +13,25 @@ import pyarrow.parquet as pq
 from pipeline.attribution import background
 from pipeline.contract.contract import Column, Contract, ContractError
 from pipeline.errors import UsageError
+from pipeline.model import outcome_values
+from pipeline.model.artifact import ModelError
 from pipeline.model.loaded_model import Model
 from pipeline.model.manifest import Manifest
 
 GOLDEN_ROWS = 8
+
+
+def sample(content: bytes, path: Path) -> pd.DataFrame:
+    """The rows of the reference's file, of which there is one at least.
+
+    Raises:
+        UsageError, ContractError: as for `read_rows`.
+        ModelError: it has no rows.
+    """
+    rows = read_rows(content, path)
+    if rows.empty:
+        raise ModelError(f"{path}: no rows. Take a sample of the training rows.")
+    return rows
 
 
 def read_rows(content: bytes, path: Path) -> pd.DataFrame:
@@ -64,6 +79,27 @@ def window(rows: pd.DataFrame, column: str | None) -> tuple[date, date] | None:
     """First and last day of a column; None where it is not there or holds no day."""
     days = pd.to_datetime(rows[column]).dropna() if column in rows.columns else pd.Series()
     return (days.min().date(), days.max().date()) if len(days) else None
+
+
+def require_outcomes(rows: pd.DataFrame, manifest: Manifest, path: Path) -> None:
+    """Refuse a reference whose outcomes the model cannot have meant: no day of such a version could be evaluated.
+
+    Raises:
+        ModelError: an outcome is no class of the model, or no number.
+    """
+    if manifest.outcome is None:
+        return
+    values = pa.array(rows[manifest.outcome], from_pandas=True)
+    array = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+    if labels := outcome_values.foreign(array, manifest):
+        meant = (
+            f"its classes are {', '.join(manifest.classes)}" if manifest.classes else "it predicts numbers"
+        )
+        raise ModelError(
+            f"{path}: the outcome {manifest.outcome!r} has {', '.join(labels)}, which the model cannot mean: {meant}. "
+            "Write the outcome as the model was trained on it. Of a file that has no labels, name them as the outcome "
+            "spells them, with --class."
+        )
 
 
 def golden_rows(rows: pd.DataFrame, contract: Contract) -> tuple[dict[str, Any], ...]:

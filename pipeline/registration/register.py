@@ -13,7 +13,7 @@ from pipeline.config.fields import WORD
 from pipeline.contract.contract import SCORE_DATE, Contract
 from pipeline.contract.infer import infer
 from pipeline.errors import UsageError
-from pipeline.model.artifact import ModelError, open_estimator
+from pipeline.model.artifact import open_estimator
 from pipeline.model.files import sha256
 from pipeline.model.loaded_model import Model
 from pipeline.model.manifest import PROFILE, REFERENCE, Manifest, PinnedVersion
@@ -109,7 +109,8 @@ def register(home: Path, registration: Registration) -> PinnedVersion:
     Raises:
         UsageError: a file cannot be read.
         ModelError: the artefact cannot be loaded or is of no supported kind, or fails on the reference's rows; or a
-            feature is not known when a run scores: the outcome, a copy of it, a time after the score date.
+            feature is not known when a run scores: the outcome, a copy of it, a time after the score date; or the
+            reference has outcomes that the model cannot mean.
         ContractError: the reference lacks a feature, or holds values that no model takes.
     """
     own = source.own_modules(registration.code)
@@ -127,12 +128,11 @@ def prepare(registration: Registration, own: Collection[str]) -> tuple[Manifest,
     with surroundings.importable(registration.code):
         estimator, modules = open_estimator(content, origin, settings)
     requirements = requirements_of(modules, origin, surroundings.names(own))
-    rows = reference.read_rows(files[REFERENCE], registration.reference)
-    if rows.empty:
-        raise ModelError(f"{registration.reference}: no rows. Take a sample of the training rows.")
+    rows = reference.sample(files[REFERENCE], registration.reference)
     nights = registration.nights
     whole = rows if nights is None else reference.read_rows(source.read(nights), nights)
     manifest = _manifest(registration, files, requirements, estimator, rows, whole)
+    reference.require_outcomes(rows, manifest, registration.reference)
     manifest = probe(Model(manifest, estimator), rows, registration.artefact)
     manifest = reference.with_background(Model(manifest, estimator), rows)
     columns = (registration.night_column, registration.score_column)

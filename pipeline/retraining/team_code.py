@@ -99,6 +99,8 @@ def _raised(error: Exception, what: str, folder: Path) -> RetrainingError:
     frames = [
         each for each in traceback.extract_tb(error.__traceback__) if each.filename.startswith(str(folder))
     ]
+    # For the log of whoever corrects it: the line of a library may say more than that of the function.
+    traceback.print_exception(error)
     at = f", in line {frames[-1].lineno} of {Path(frames[-1].filename).name}" if frames else ""
     text = str(error)
     return RetrainingError(

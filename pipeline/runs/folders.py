@@ -18,7 +18,8 @@ GRACE = timedelta(days=1)
 # Only what our own stages name is ever looked at, so that a store that holds other things too keeps them.
 _OURS = re.compile(
     r"(?P<score_date>\d{4}-\d\d-\d\d)/(?P<run_id>\d{1,18})/"
-    r"((part|scored|profile|rejected|challenger|reasons|contributions)-\d{5,}\.parquet|rejected\.parquet|run\.json)"
+    r"((part|scored|profile|rejected|challenger|chosen|reasons|contributions)-\d{5,}\.parquet|rejected\.parquet|"
+    r"run\.json)"
     r"(?P<aside>\.[0-9a-f]{32}\.tmp)?"
 )
 

@@ -69,6 +69,10 @@ class RunRef:
         """Where a challenger's scores of a part are, which nobody is shown."""
         return f"{self.folder}/challenger-{part:05d}.parquet"
 
+    def chosen(self, part: int) -> str:
+        """Where the names are of a part's entities that get reasons, until the database has these."""
+        return f"{self.folder}/chosen-{part:05d}.parquet"
+
     def reasons(self, part: int) -> str:
         """Where the reasons of a part's scores are until the database has them."""
         return f"{self.folder}/reasons-{part:05d}.parquet"

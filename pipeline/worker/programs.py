@@ -6,8 +6,7 @@ the order and imported here, so that what a model's process needs stays as littl
 
 import importlib
 import socket
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.worker import protection, wire
@@ -27,8 +26,8 @@ def run(order: Mapping[str, Any], descriptors: Sequence[int]) -> None:
     with socket.socket(fileno=channel) as answers, open(content, "rb") as file:
         try:
             module, _, name = order["program"].partition(":")
-            with _threads(order["threads"]):
-                files = getattr(importlib.import_module(module), name)(order["settings"], file)
+            _limit_threads(order["threads"])
+            files = getattr(importlib.import_module(module), name)(order["settings"], file)
         except BaseException as error:  # noqa: BLE001 - a team's own code may raise anything
             wire.send(answers, {"failure": Failure.of(error).message()})
             return
@@ -36,15 +35,15 @@ def run(order: Mapping[str, Any], descriptors: Sequence[int]) -> None:
         wire.send(answers, {"files": sizes}, b"".join(files.values()))
 
 
-@contextmanager
-def _threads(number: int) -> Iterator[None]:
-    """Have native libraries compute with so many threads, and joblib with one, whatever `n_jobs` says.
+def _limit_threads(number: int) -> None:
+    """Have native libraries compute with so many threads, and joblib with one, whatever `n_jobs` and `backend` say.
 
     Joblib's own threads and processes share semaphores in /dev/shm, which is closed here: others keep theirs there.
     """
-    import joblib  # an environment of a model's own may lack these, and runs no program
+    from joblib import parallel  # an environment of a model's own may lack these, and runs no program
     from threadpoolctl import threadpool_limits
 
     threadpool_limits(number)
-    with joblib.parallel_config(backend="sequential"):
-        yield
+    sequential = parallel.BACKENDS["sequential"]
+    for name in tuple(parallel.BACKENDS):  # scikit-learn's boosting names one itself
+        parallel.register_parallel_backend(name, sequential)

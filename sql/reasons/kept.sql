@@ -1,7 +1,6 @@
 -- name: explanation
--- What became of a run's reasons.
-SELECT status, reason, settings, wanted, explained, largest_gap, background_sha256 FROM scoring.explanations
-WHERE run_id = :run_id
+-- How the reasons that are kept of a run were found: while a try is at work, those of the one before are.
+SELECT coalesce(earlier -> 'settings', settings) AS settings FROM scoring.explanations WHERE run_id = :run_id
 
 -- name: part
 -- The part of a run that has an entity's score.

@@ -148,6 +148,20 @@ def test_whoever_triggered_the_run_needs_a_second_person(
     assert (run["status"], run["triggered_by"], run["decided_by"]) == ("published", "ana", "bob")
 
 
+def test_a_message_that_could_not_be_sent_is_sent_at_the_next_look(
+    shop: Shop, supervisor: Supervisor, web: Web
+) -> None:
+    web.status = 503
+    waiting = hold(shop, supervisor)
+    web.status = 200
+    waiting.waits_on(SILENCE, timedelta(hours=11))
+    assert [posted["title"] for posted in web.got] == [
+        f"{shop.job} 2024-03-01: held, and waits for a decision"
+    ]
+    waiting.waits_on(SILENCE, timedelta(hours=10))
+    assert len(web.got) == 1
+
+
 def test_people_are_reminded_once_before_the_time_is_up(shop: Shop, supervisor: Supervisor, web: Web) -> None:
     waiting = hold(shop, supervisor)
     assert not reminded(waiting.waits_on(SILENCE, timedelta(hours=4)))

@@ -53,9 +53,8 @@ def test_a_job_file_that_cannot_be_used_is_a_run_and_one_message(
     shop: Shop, web: Web, dag: DAG, old: str, new: str, reason: str
 ) -> None:
     # Where the file does not say whom to tell, those are told who were before.
-    enqueue_and_send(
-        shop.home.workspace.predictions, "alerts", [web.url], Alert(shop.job, NIGHT, shop.job, "before", "-")
-    )
+    before = Alert(shop.job, NIGHT, shop.job, "before", "-")
+    enqueue_and_send(shop.home.workspace.predictions, "alerts", lambda _: [web.url], before)
     shop.configure(old, new)
     for _ in range(2):
         assert inspect(dag) == [f"{shop.job}.toml"]

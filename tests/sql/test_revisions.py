@@ -42,6 +42,7 @@ DROP TRIGGER erase_explanations ON scoring.erasures;
 DROP FUNCTION scoring.begin_reasons, scoring.open_reasons, scoring.enter_reasons, scoring.enter_contributions,
     scoring.end_reasons, scoring.erase_explanations, scoring.expire_reasons, scoring.erase_reasons;
 DROP TABLE scoring.explanations, scoring.reasons, scoring.contributions;
+DROP FUNCTION scoring.parts_rewritten;
 DROP FUNCTION scoring.add_online;
 DROP TABLE scoring.online_profiles, scoring.online_rejections;
 DROP TABLE scoring.api_tokens, scoring.parity_certificates;
@@ -91,6 +92,22 @@ def older_retention() -> str:
     return older.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION")
 
 
+def older_reasons() -> str:
+    """The tables and functions of reasons before a failed try left those of the one before."""
+    text = (SQL / "schema" / "tables" / "reasons.sql").read_text()
+    older = text.replace(",\n    earlier           jsonb", "").replace(", ALTER earlier SET STATISTICS 0", "")
+    older = re.sub(
+        r"COMMENT ON COLUMN scoring\.explanations\.(earlier|status|settings) IS\n.*?;\n", "", older
+    )
+    older = re.sub(r",\n        -- Of a try.*?END;", ";", older, flags=re.DOTALL)
+    older = re.sub(r"    -- One that has kept.*?END IF;\n    END IF;\n", "", older, flags=re.DOTALL)
+    older = older.replace(", earlier = NULL", "").replace(
+        "scoring.parts_rewritten(of_run, parts, inputs)", "false"
+    )
+    assert not re.search(r"\bearlier\b(?! try)", older)
+    return older + (SQL / "schema" / "views" / "reasons.sql").read_text()
+
+
 def test_a_database_of_the_baseline_becomes_what_a_new_one_is(real_server: Callable[[int], Server]) -> None:
     server = real_server(18)
     with server.superuser() as session:
@@ -100,7 +117,14 @@ def test_a_database_of_the_baseline_becomes_what_a_new_one_is(real_server: Calla
         migrate.migrate(server.uri("newer", "scoring_owner"))
         migrate.migrate(server.uri("older", "scoring_owner"))
         with psycopg.connect(server.uri("older", "scoring_owner")) as session:
-            for statements in (OLDER, older_views(), older_quality(), older_retention(), RIGHTS):
+            for statements in (
+                OLDER,
+                older_views(),
+                older_quality(),
+                older_retention(),
+                older_reasons(),
+                RIGHTS,
+            ):
                 session.execute(statements.encode())
         migrate.migrate(server.uri("older", "scoring_owner"))
         with server.superuser("older") as older, server.superuser("newer") as newer:

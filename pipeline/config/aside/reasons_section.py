@@ -1,6 +1,6 @@
 """The section of a job file that has reasons kept beside scores."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -8,6 +8,8 @@ from pipeline.config.fields import Column, Identifier, check_unique
 from pipeline.config.sections import Section
 
 Members = Annotated[tuple[Column, ...], Field(strict=False, min_length=2), AfterValidator(check_unique)]
+
+Share = Annotated[float, Field(gt=0, le=1)]
 
 
 def check_apart(groups: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
@@ -29,11 +31,10 @@ class ReasonsSection(Section):
     top: int = Field(
         default=3, ge=1, le=20, description="reasons of an entity that are kept, the largest first"
     )
-    rows: float = Field(
+    rows: Share | Literal["changed"] = Field(
         default=1,
-        gt=0,
-        le=1,
-        description="share of the entities that get reasons, those with the highest scores; 1 is all of them",
+        description="share of the entities that get reasons, those with the highest scores; 1 is all of them, and "
+        '"changed" those whose score lies in another tenth than on the last published score date before',
     )
     orders: Annotated[int, AfterValidator(check_even)] = Field(
         default=32,

@@ -52,6 +52,7 @@ FILES = (
     "views/late_data",
     "tables/quality",
     "tables/estimation",
+    "functions/parts",
     "tables/challenger",
     "views/challenger",
     "tables/api",

@@ -135,12 +135,7 @@ BEGIN
     IF NOT FOUND THEN
         RETURN 'another try of the challenger has begun, or ended it';
     END IF;
-    PERFORM FROM scoring.run_parts AS line WHERE line.run_id = of_run FOR SHARE;
-    PERFORM FROM scoring.run_parts AS line
-    LEFT JOIN unnest(parts, inputs) AS given (part, input) ON given.part = line.part
-    WHERE line.run_id = of_run
-      AND (given.input IS DISTINCT FROM line.input_sha256 OR line.input_sha256_next IS NOT NULL);
-    IF FOUND THEN
+    IF scoring.parts_rewritten(of_run, parts, inputs) THEN
         RETURN 'the parts of the run are not those that it has scored: an erasure has rewritten them meanwhile';
     END IF;
     INSERT INTO scoring.challenge_parts (run_id, part, rows_scored, rows_rejected, sha256)

@@ -12,16 +12,17 @@ CREATE TABLE scoring.explanations (
     explained         bigint           CHECK (explained >= 0),
     largest_gap       double precision CHECK (largest_gap >= 0),
     began_at          timestamptz      NOT NULL DEFAULT now(),
-    ended_at          timestamptz
+    ended_at          timestamptz,
+    earlier           jsonb
 );
 COMMENT ON TABLE scoring.explanations IS
     'What became of the last try at a run''s reasons: one row a run whose job has a section [reasons].';
 COMMENT ON COLUMN scoring.explanations.run_id IS 'The run, as in `scoring_runs`.';
 COMMENT ON COLUMN scoring.explanations.status IS
-    '`running`, `explained`, `incomplete` where some entities have no reasons, or `failed`. The run stays as it is.';
+    '`running`, `explained`, `failed`, or `incomplete` where some entities have no reasons, or those of the try before.';
 COMMENT ON COLUMN scoring.explanations.reason IS 'Why it failed, or is incomplete.';
 COMMENT ON COLUMN scoring.explanations.settings IS
-    'What the job file said: top, rows, orders and groups; with the least score that gets reasons, if there is one.';
+    'What the job file said: top, orders and groups; and the least score, or the run before, that its rows came to.';
 COMMENT ON COLUMN scoring.explanations.background_sha256 IS
     'SHA-256 of the training rows with which contributions are compared.';
 COMMENT ON COLUMN scoring.explanations.wanted IS 'Entities that were to get reasons.';
@@ -30,6 +31,8 @@ COMMENT ON COLUMN scoring.explanations.largest_gap IS
     'The most by which base and contributions together miss a score on its scale, relative where that is above 1.';
 COMMENT ON COLUMN scoring.explanations.began_at IS 'When the try began.';
 COMMENT ON COLUMN scoring.explanations.ended_at IS 'When it ended; null while it runs.';
+COMMENT ON COLUMN scoring.explanations.earlier IS
+    'While it runs: how the try before explained the run, whose reasons stay unless this one has more.';
 
 -- Autovacuum frees the room of deleted rows at its next round, however few they are.
 CREATE TABLE scoring.reasons (
@@ -92,7 +95,7 @@ COMMENT ON COLUMN scoring.contributions.training_size IS
 ALTER TABLE scoring.explanations
     ALTER reason SET STATISTICS 0, ALTER settings SET STATISTICS 0, ALTER background_sha256 SET STATISTICS 0,
     ALTER wanted SET STATISTICS 0, ALTER explained SET STATISTICS 0, ALTER largest_gap SET STATISTICS 0,
-    ALTER began_at SET STATISTICS 0, ALTER ended_at SET STATISTICS 0;
+    ALTER began_at SET STATISTICS 0, ALTER ended_at SET STATISTICS 0, ALTER earlier SET STATISTICS 0;
 ALTER TABLE scoring.reasons
     ALTER part SET STATISTICS 0, ALTER entity_id SET STATISTICS 0, ALTER rank SET STATISTICS 0, ALTER column_name SET STATISTICS 0,
     ALTER value SET STATISTICS 0, ALTER contribution SET STATISTICS 0, ALTER error SET STATISTICS 0,
@@ -124,7 +127,13 @@ BEGIN
     INSERT INTO scoring.explanations (run_id, settings) VALUES (of_run, begin_reasons.settings)
     ON CONFLICT (run_id) DO UPDATE
     SET status = 'running', reason = NULL, settings = excluded.settings, background_sha256 = NULL, wanted = NULL,
-        explained = NULL, largest_gap = NULL, began_at = now(), ended_at = NULL;
+        explained = NULL, largest_gap = NULL, began_at = now(), ended_at = NULL,
+        -- Of a try that was killed, what stands is still that of the one before.
+        earlier = CASE WHEN explanations.status = 'running' THEN explanations.earlier
+                       WHEN explanations.explained > 0 THEN jsonb_build_object(
+                           'settings', explanations.settings, 'background_sha256', explanations.background_sha256,
+                           'wanted', explanations.wanted, 'explained', explanations.explained,
+                           'largest_gap', explanations.largest_gap) END;
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION scoring.begin_reasons IS
@@ -143,12 +152,7 @@ BEGIN
     IF NOT FOUND THEN
         RETURN 'another try at the reasons has ended meanwhile';
     END IF;
-    PERFORM FROM scoring.run_parts AS line WHERE line.run_id = of_run FOR SHARE;
-    PERFORM FROM scoring.run_parts AS line
-    LEFT JOIN unnest(parts, inputs) AS given (part, input) ON given.part = line.part
-    WHERE line.run_id = of_run
-      AND (given.input IS DISTINCT FROM line.input_sha256 OR line.input_sha256_next IS NOT NULL);
-    IF FOUND THEN
+    IF scoring.parts_rewritten(of_run, parts, inputs) THEN
         RETURN 'the parts of the run are not those that were explained: an erasure has rewritten them meanwhile';
     END IF;
     DELETE FROM scoring.reasons WHERE run_id = of_run;
@@ -193,13 +197,24 @@ COMMENT ON FUNCTION scoring.enter_contributions IS
 
 CREATE FUNCTION scoring.end_reasons(
     of_run bigint, background text, number_wanted bigint, number_explained bigint, gap double precision, why text)
-RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    -- One that has kept nothing leaves what the try before had, and how that was found.
+    IF why IS NOT NULL AND number_explained = 0 THEN
+        UPDATE scoring.explanations
+        SET status = 'incomplete', reason = left(why, 1900) || ' The reasons are those of the try before.',
+            settings = earlier -> 'settings', background_sha256 = earlier ->> 'background_sha256',
+            wanted = (earlier ->> 'wanted')::bigint, explained = (earlier ->> 'explained')::bigint,
+            largest_gap = (earlier ->> 'largest_gap')::double precision, ended_at = now(), earlier = NULL
+        WHERE run_id = of_run AND status = 'running' AND earlier IS NOT NULL;
+        IF FOUND THEN RETURN; END IF;
+    END IF;
     UPDATE scoring.explanations
     SET status = CASE WHEN why IS NULL THEN 'explained' WHEN number_explained > 0 THEN 'incomplete' ELSE 'failed' END,
         reason = left(why, 2000), background_sha256 = background, wanted = number_wanted,
-        explained = number_explained, largest_gap = gap, ended_at = now()
+        explained = number_explained, largest_gap = gap, ended_at = now(), earlier = NULL
     WHERE run_id = of_run AND status = 'running';
-$$;
+END $$;
 COMMENT ON FUNCTION scoring.end_reasons IS 'Notes how far a run was explained, and why no further.';
 
 -- The reason of a failure may name an entity.

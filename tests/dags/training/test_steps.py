@@ -35,10 +35,13 @@ def rows_left(home: Home) -> list[Path]:
     return [path for path in (Path(home.store) / "_training").rglob("*") if path.is_file()]
 
 
-def test_the_tasks_make_a_candidate_and_leave_no_row(
+def test_the_tasks_make_a_candidate_tell_people_once_and_leave_no_row(
     home: Home, web: Web, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job = home.read(name := open_training(home, training='schedule = "0 5 * * 1"'))
+    people = {"conn_type": "apprise", "extra": {"config": {"path": web.url}}}
+    monkeypatch.setenv("AIRFLOW_CONN_PEOPLE", json.dumps(people))
+    training = 'schedule = "0 5 * * 1"\n\n[alerts]\nto = "people"'
+    job = home.read(name := open_training(home, training=training))
     asked = asked_for(name)
     read = carried(steps.extract(job, asked, 3))
     assert (read["last"], read["labelled"]) == (str(LAST), 152)
@@ -52,6 +55,9 @@ def test_the_tasks_make_a_candidate_and_leave_no_row(
         number = steps.register(job, asked, draft)
     [candidate] = ledger.listed(uri, name)
     assert (candidate.number, candidate.trained_by) == (number, asked["dag_run"].run_id)
+    [posted] = web.got
+    assert posted["title"] == f"{name} {LAST}: a candidate is trained, and waits for a review"
+    assert f"$ scoring adopt {name} {number}" in posted["message"]
     assert rows_left(home) == []
     with pytest.raises(AirflowFailException, match=r"clear `extract_training` then, which reads them again"):
         steps.train(job, asked, read)

@@ -37,6 +37,25 @@ def test_what_the_gamblers_have_grows_by_one_a_day_where_the_model_is_no_worse()
     assert e_detector.bet(had, places, ORDINARY).mean(axis=0) == pytest.approx(np.full(4, 8.0))
 
 
+def test_days_that_come_together_leave_a_wider_margin_than_the_same_days_apart() -> None:
+    level = np.repeat(np.random.default_rng(7).normal(0, 0.1, 26), 7)  # a good or bad week
+    together = 0.9 + level + np.random.default_rng(8).normal(0, 0.03, len(level))
+    apart = np.random.default_rng(9).permutation(together)
+    wide, narrow = Ordinary.of(list(together)), Ordinary.of(list(apart))
+    plain = wide.places(together).std(ddof=1) / np.sqrt(len(together))
+    mean = wide.places(together).mean()
+    assert wide.most - mean > 1.5 * 3 * plain
+    assert narrow.most - mean == pytest.approx(3 * plain, rel=0.25)
+
+
+def test_days_that_are_the_contrary_of_the_day_before_leave_no_narrower_margin() -> None:
+    days = [*np.tile([0.9, 0.9, 0.9, 1.3], 45)]
+    contrary = Ordinary.of(days)
+    places = contrary.places(days)
+    plain = 3 * places.std(ddof=1) / np.sqrt(len(days))
+    assert contrary.most == pytest.approx(places.mean() + plain)
+
+
 def test_a_worse_model_is_found_and_it_is_over_once() -> None:
     days = years(1, 3)[0][:120]
     days[40:80] += 0.25

@@ -1,5 +1,6 @@
 """One message for one cause, to real mail and web servers; what cannot be sent is kept."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from email.message import EmailMessage
 from typing import Any
@@ -9,7 +10,7 @@ import sqlalchemy as sa
 
 from pipeline.errors import UsageError
 from pipeline.integrations import outbox
-from pipeline.integrations.outbox import Alert, AlertError, addresses, enqueue_and_send
+from pipeline.integrations.outbox import Alert, AlertError, addresses
 from pipeline.maintenance.erasure import erase
 from tests.home import NIGHT, Home
 from tests.pipeline.shop import open_shop
@@ -36,11 +37,16 @@ def kept(home: Home, to: str) -> list[dict[str, Any]]:
     return home.sql(query, to=to)
 
 
+def tell(database_url: str, to: str, urls: Sequence[str], message: Alert, *, unkept: bool = False) -> None:
+    """Keep a message and send it to addresses."""
+    outbox.enqueue_and_send(database_url, to, lambda _: urls, message, unkept=unkept)
+
+
 def test_a_message_reaches_a_mailbox_and_a_web_hook(
     home: Home, mail: tuple[str, list[EmailMessage]], web: Web
 ) -> None:
     to, (address, inbox) = recipient(home), mail
-    enqueue_and_send(home.workspace.predictions, to, (address, web.url), alert(home))
+    tell(home.workspace.predictions, to, (address, web.url), alert(home))
     [letter] = inbox
     assert (letter["Subject"], letter["To"]) == ("shop 2024-03-01: held", "team@example.com")
     assert "volume: 3 rows" in letter.as_string()
@@ -55,10 +61,10 @@ def test_a_message_reaches_a_mailbox_and_a_web_hook(
 def test_a_cause_is_told_once_and_its_repetitions_are_counted(home: Home, web: Web) -> None:
     to = recipient(home)
     for night in range(30):
-        enqueue_and_send(
+        tell(
             home.workspace.predictions, to, (web.url,), alert(home, score_date=NIGHT + timedelta(days=night))
         )
-    enqueue_and_send(home.workspace.predictions, to, (web.url,), alert(home, "run 8: held: volume"))
+    tell(home.workspace.predictions, to, (web.url,), alert(home, "run 8: held: volume"))
     assert len(web.got) == 2
     assert [row["repeated"] for row in kept(home, to)] == [29, 0]
 
@@ -72,7 +78,7 @@ def test_what_cannot_be_sent_is_kept_and_goes_with_the_next_as_one_message(
         with pytest.raises(
             AlertError, match="was not reached.* wait, and are sent with the next one"
         ) as refused:
-            enqueue_and_send(uri, to, (address, web.url), alert(home, cause, title=f"shop: {cause}"))
+            tell(uri, to, (address, web.url), alert(home, cause, title=f"shop: {cause}"))
         assert "secret-word" not in str(refused.value)
     assert [letter["Subject"] for letter in inbox] == ["shop: first", "shop: second"]
     assert outbox.waiting(uri, to)
@@ -86,11 +92,23 @@ def test_what_cannot_be_sent_is_kept_and_goes_with_the_next_as_one_message(
     assert [(row["tries"], row["last_error"]) for row in kept(home, to)] == [(3, None), (2, None)]
 
 
+def test_a_message_whose_addresses_cannot_be_looked_up_is_kept(home: Home, web: Web) -> None:
+    to, uri = recipient(home), home.workspace.predictions
+
+    def unanswered(name: str) -> Sequence[str]:
+        raise UsageError(f"connection {name!r} has no addresses")
+
+    with pytest.raises(UsageError, match="has no addresses"):
+        outbox.enqueue_and_send(uri, to, unanswered, alert(home))
+    outbox.send(uri, to, (web.url,))
+    assert [posted["title"] for posted in web.got] == ["shop 2024-03-01: held"]
+
+
 def test_after_a_week_a_message_is_stale(home: Home, web: Web) -> None:
     to, uri = recipient(home), home.workspace.predictions
     web.status = 500
     with pytest.raises(AlertError):
-        enqueue_and_send(uri, to, (web.url,), alert(home))
+        tell(uri, to, (web.url,), alert(home))
     home.sql("UPDATE scoring.alerts SET raised_at = now() - interval '8 days' WHERE recipient = :to", to=to)
     web.status = 200
     outbox.send(uri, to, (web.url,))
@@ -103,16 +121,16 @@ def test_without_its_database_a_message_is_sent_if_it_may(
 ) -> None:
     [port] = free_ports(1)
     nowhere = f"postgresql://127.0.0.1:{port}/predictions"
-    enqueue_and_send(nowhere, "alerts", (web.url,), alert(home))
+    tell(nowhere, "alerts", (web.url,), alert(home))
     assert web.got == []
-    enqueue_and_send(nowhere, "alerts", (web.url,), alert(home), unkept=True)
+    tell(nowhere, "alerts", (web.url,), alert(home), unkept=True)
     assert [posted["title"] for posted in web.got] == ["shop 2024-03-01: held"]
     assert "the message cannot be entered" in caplog.text
 
 
 def test_an_address_that_cannot_be_used_keeps_no_other_from_its_message(home: Home, web: Web) -> None:
     with pytest.raises(AlertError, match="Apprise cannot use an address"):
-        enqueue_and_send(home.workspace.predictions, recipient(home), ("nosuch://x", web.url), alert(home))
+        tell(home.workspace.predictions, recipient(home), ("nosuch://x", web.url), alert(home))
     assert len(web.got) == 1
 
 
@@ -130,11 +148,11 @@ def test_a_message_that_nobody_got_is_not_sent(
     to, (address, inbox) = recipient(home), mail
     broken = address.replace("to=team@example.com", part)
     with pytest.raises(AlertError, match=reason):
-        enqueue_and_send(home.workspace.predictions, to, (broken,), alert(home))
+        tell(home.workspace.predictions, to, (broken,), alert(home))
     assert inbox == []
     [row] = kept(home, to)
     assert (row["sent_at"], row["body"]) == (None, "volume: 3 rows")
-    enqueue_and_send(home.workspace.predictions, to, (address,), alert(home))
+    tell(home.workspace.predictions, to, (address,), alert(home))
     assert len(inbox) == 1
 
 
@@ -160,7 +178,7 @@ def test_an_erasure_takes_the_text_of_messages_that_wait(home: Home, web: Web) -
     web.status = 500
     for job in (shop.job, "another"):
         with pytest.raises(AlertError):
-            enqueue_and_send(
+            tell(
                 home.workspace.predictions,
                 to,
                 (web.url,),

@@ -17,7 +17,9 @@ def saved(store: Path, path: str, batch: pa.RecordBatch) -> File:
     return File(path, writer.save(str(store), path, 0).sha256)
 
 
-def test_a_row_without_a_score_and_one_below_the_least_are_left_out(tmp_path: Path) -> None:
+def test_a_row_without_a_score_one_below_the_least_and_one_not_among_the_chosen_are_left_out(
+    tmp_path: Path,
+) -> None:
     rows = pa.RecordBatch.from_pydict({"entity_id": ["d", "b", "a", "c"], "visits": [4, 2, 1, 3]})
     scores = pa.RecordBatch.from_pylist(
         [{"entity_id": name, "score": score} for name, score in (("d", 0.4), ("a", 0.9), ("c", 0.5))],
@@ -29,6 +31,10 @@ def test_a_row_without_a_score_and_one_below_the_least_are_left_out(tmp_path: Pa
     [(highest, theirs)] = Chosen(str(tmp_path), *files, least=0.5).read()
     assert (highest.column("entity_id").to_pylist(), theirs.tolist()) == (["a", "c"], [0.9, 0.5])
     assert list(Chosen(str(tmp_path), *files, least=1.0).read()) == []
+    among = pa.array(["b", "c", "elsewhere"])
+    [(changed, theirs)] = Chosen(str(tmp_path), *files, among=among).read()
+    assert (changed.column("entity_id").to_pylist(), theirs.tolist()) == (["c"], [0.5])
+    assert list(Chosen(str(tmp_path), *files, among=pa.array([], pa.string())).read()) == []
 
 
 def test_a_part_on_whose_every_row_the_model_raised_has_nothing_to_explain(tmp_path: Path) -> None:

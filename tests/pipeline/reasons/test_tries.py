@@ -9,21 +9,9 @@ from pipeline.maintenance import erasure
 from pipeline.reasons import anew, explaining, tries
 from pipeline.reasons.work import Outcome
 from pipeline.runs import folders
-from pipeline.store.layout import RunRef
 from tests.home import Home
-from tests.pipeline.shop import Shop, open_shop
-
-REWRITTEN = "UPDATE scoring.run_parts SET input_sha256 = repeat('0', 64) WHERE run_id = :run"
-
-
-def explained(home: Home, extra: str = "top = 3\norders = 8") -> tuple[Shop, int]:
-    """A shop whose published run was explained."""
-    shop = open_shop(home)
-    path = home.path / "dags" / f"{shop.job}.toml"
-    path.write_text(f"{path.read_text()}\n[reasons]\n{extra}\n")
-    run = home.score(shop.job).run_id
-    assert tries.whole(home.workspace, home.read(shop.job), run) == ""
-    return shop, run
+from tests.pipeline.reasons.explained import explained
+from tests.pipeline.shop import open_shop
 
 
 def test_base_contributions_and_others_are_the_score_in_plain_sql(home: Home) -> None:
@@ -102,7 +90,8 @@ def test_a_run_is_explained_once_and_only_where_a_model_scored_it(home: Home) ->
 
 
 def test_a_task_that_left_nothing_is_noted_and_the_run_stays(home: Home) -> None:
-    shop, run = explained(home)
+    shop = open_shop(home)
+    run = home.score(shop.job).run_id
     job = home.read(shop.job).model_copy(update={"reasons": ReasonsSection(top=1)})
     work = tries.begin(home.workspace, job, run)
     assert tries.end(home.workspace, work, [None] * len(work)) == tries.KILLED
@@ -110,15 +99,6 @@ def test_a_task_that_left_nothing_is_noted_and_the_run_stays(home: Home) -> None
     assert failed == {"status": "failed", "reason": tries.KILLED}
     assert home.sql("SELECT FROM scoring.reasons WHERE run_id = :run", run=run) == []
     assert shop.status(run) == "published"
-
-
-def test_reasons_of_rows_that_were_rewritten_meanwhile_are_thrown_away(home: Home) -> None:
-    shop, run = explained(home)
-    job = home.read(shop.job).model_copy(update={"reasons": ReasonsSection(top=1)})
-    work = tries.begin(home.workspace, job, run)
-    outcomes = [explaining.attempt(home.workspace, part) for part in work]
-    home.sql(REWRITTEN, run=run)
-    assert "an erasure has rewritten them meanwhile" in tries.end(home.workspace, work, outcomes)
 
 
 def test_a_time_that_is_up_is_noted(home: Home) -> None:
@@ -129,29 +109,3 @@ def test_a_time_that_is_up_is_noted(home: Home) -> None:
     assert outcome == Outcome(number=0, wanted=outcome.wanted, failure=outcome.failure)
     assert outcome.wanted > 0
     assert "reasons.time_limit_minutes" in outcome.failure
-
-
-def test_a_file_of_them_that_was_lost_is_noted(home: Home) -> None:
-    shop, run = explained(home)
-    job = home.read(shop.job).model_copy(update={"reasons": ReasonsSection(top=1)})
-    work = tries.begin(home.workspace, job, run)
-    outcomes = [explaining.attempt(home.workspace, part) for part in work]
-    folders.discard(home.workspace.store, RunRef.of(work[1]).reasons(1))
-    assert "MissingPart" in tries.end(home.workspace, work, outcomes)
-    [failed] = home.sql("SELECT status, explained FROM scoring.explanations WHERE run_id = :run", run=run)
-    assert failed == {"status": "failed", "explained": 0}
-    assert len(home.sql("SELECT DISTINCT entity_id FROM scoring.reasons WHERE run_id = :run", run=run)) == 100
-
-
-def test_a_try_that_another_one_with_other_settings_overtook_keeps_nothing(home: Home) -> None:
-    shop, run = explained(home)
-    first, second = (
-        home.read(shop.job).model_copy(update={"reasons": ReasonsSection(top=top, orders=8)})
-        for top in (1, 2)
-    )
-    overtaken, work = tries.begin(home.workspace, first, run), tries.begin(home.workspace, second, run)
-    outcomes = [explaining.attempt(home.workspace, part) for part in overtaken]
-    theirs = [explaining.attempt(home.workspace, part) for part in work]
-    assert tries.end(home.workspace, overtaken, outcomes) == tries.OVERTAKEN
-    assert tries.end(home.workspace, work, theirs) == ""
-    assert len(anew.of_entity(home.workspace, run, "customer-00050").kept) == 2

@@ -19,7 +19,7 @@ def pinned(home: Home) -> PinnedVersion:
 
 def test_settings_come_back_from_json_and_give_the_columns_as_they_move(pinned: PinnedVersion) -> None:
     section = ReasonsSection(top=2, groups={"habits": ("visits", "member")})
-    settings = Settings.of(section, 0.5, keep_values=False)
+    settings = Settings.of(section, least=0.5, keep_values=False)
     assert Settings.read(json.loads(json.dumps(settings.json_value()))) == settings
     assert [player.name for player in settings.players(pinned.manifest)] == ["amount", "habits", "channel"]
     wrong = settings.model_copy(update={"groups": {"habits": ("visits", "weather")}})

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 from sklearn.compose import make_column_transformer
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
@@ -58,3 +58,22 @@ def test_a_reference_of_other_types_is_refused(home: Home) -> None:
     estimator, reference = shop_model()
     complaint = "the model cannot score rows of the reference"
     refused(home, estimator, reference.astype({"visits": str}).assign(visits="many"), ModelError, complaint)
+
+
+def test_outcomes_that_the_model_cannot_mean_are_refused(home: Home) -> None:
+    estimator, reference = shop_model()
+    words = reference["bought"].map({False: "no", True: "yes"})
+    complaint = (
+        r"the outcome 'bought' has '(no|yes)', '(no|yes)', which the model cannot mean: its classes are false"
+    )
+    refused(home, estimator, reference.assign(bought=words), ModelError, complaint, outcome="bought")
+    numbers = make_pipeline(LinearRegression()).fit(reference[["visits"]], reference["visits"] / 3)
+    complaint = "has 'no', 'yes', which the model cannot mean: it predicts numbers"
+    refused(
+        home,
+        numbers,
+        reference[["visits"]].assign(bought=sorted(words)),
+        ModelError,
+        complaint,
+        outcome="bought",
+    )

@@ -43,13 +43,16 @@ def test_the_digest_is_of_all_modules_beside_it(tmp_path: Path) -> None:
         team_code.read(tmp_path, "models/shop/gone.py:train")
 
 
-def test_what_fails_names_its_line(load: Load) -> None:
+def test_what_fails_names_its_line_and_the_log_has_the_library_s(
+    load: Load, capfd: pytest.CaptureFixture[str]
+) -> None:
     train = load("a_failing_one", "def train(rows):\n    return rows['nowhere']\n")
     with pytest.raises(
         RetrainingError,
         match=r"models/a_failing_one.py:train failed: KeyError: 'nowhere', in line 2 of a_failing_one.py",
     ):
         train(pd.DataFrame())
+    assert "in __getitem__" in capfd.readouterr().err  # of pandas
     with pytest.raises(RetrainingError, match="cannot be imported: ModuleNotFoundError.*in line 1 of"):
         load("a_broken_one", "import nowhere_at_all\n")
     with pytest.raises(RetrainingError, match="has no function 'train'"):

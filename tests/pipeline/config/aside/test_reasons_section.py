@@ -20,6 +20,10 @@ def test_it_is_off_and_has_its_defaults(home: Home) -> None:
     section = home.read(name).reasons
     assert section is not None
     assert (section.rows, section.groups) == (0.1, {"weather": ("temp", "humid")})
+    path.write_text(f'{text}\n[reasons]\nrows = "changed"\n')
+    section = home.read(name).reasons
+    assert section is not None
+    assert section.rows == "changed"
 
 
 @pytest.mark.parametrize(

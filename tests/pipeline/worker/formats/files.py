@@ -30,7 +30,10 @@ def rows(number: int = 400) -> pd.DataFrame:
 def registered(home: Home, file: Path, columns: list[str], outcome: str, **options: Any) -> Model:
     """A file, registered with its reference, and loaded from its version's folder."""
     reference = home.path / "reference.parquet"
-    rows()[[*columns, outcome]].to_parquet(reference)
+    frame = rows()[[*columns, outcome]]
+    if "classes" in options:  # which spell the outcome, too
+        frame[outcome] = frame[outcome].map(dict(enumerate(options["classes"])))
+    frame.to_parquet(reference)
     given = {"alias": "champion", "outcome": outcome, **options}
     register(home.path, Registration("shop", file, reference, **given))
     return registry.load(registry.resolve(home.path, "shop", "champion"))
