@@ -143,10 +143,7 @@ class Run(Value):
 
 
 class Scored(Value):
-    """A part's scores: files beside it; `moved` adds up how far they are from the former version's.
-
-    `compiled` says whether a compiled predictor made them, and not the estimator: the bits are the same.
-    """
+    """A part's scores: files beside it; `moved` adds up how far they are from the former version's."""
 
     run_id: int
     job: str
@@ -156,7 +153,7 @@ class Scored(Value):
     profile: Part | None = None
     rejected: Part | None = None
     moved: dict[str, float] = {}
-    compiled: bool = False
+    compiled: bool = False  # by what is compiled of the estimator, to the same bits
     cost: Cost
 
 

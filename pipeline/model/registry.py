@@ -10,7 +10,6 @@ A pickle runs code when it is read. So the bytes are read once, compared with th
 signature where a key is configured, and only then unpickled, from memory.
 """
 
-import logging
 import re
 import tomllib
 from pathlib import Path, PurePosixPath
@@ -20,12 +19,10 @@ from pydantic import ValidationError
 from pipeline.config.fields import WORD
 from pipeline.model import content, files, requirements, signature
 from pipeline.model.artifact import ModelError
-from pipeline.model.golden import check_golden_rows, golden_batch
+from pipeline.model.golden import check_golden_rows
 from pipeline.model.manifest import CODE, REFERENCE, Manifest, PinnedVersion
 from pipeline.model.remote.remote_model import RemoteModel, open_model
 from pipeline.text_files import decoded
-
-log = logging.getLogger(__name__)
 
 
 def resolve(home: Path, name: str, alias: str, version: int | None = None) -> PinnedVersion:
@@ -130,14 +127,8 @@ def load(pinned: PinnedVersion, *, compiled: bool = True) -> RemoteModel:
     predictor = content.predictor(pinned) if compiled else "it was asked for"
     model = open_model(pinned, artefact, python, code(pinned), predictor)
     check_golden_rows(model)
-    if model.compiled:
-        model.estimator.compare(golden_batch(pinned.manifest.contract, pinned.manifest.golden_rows))
-    if compiled and pinned.manifest.predictors and model.refusal:
-        log.warning(
-            "model %s: the estimator scores, and no compiled predictor: %s",
-            pinned.manifest.label,
-            model.refusal,
-        )
+    if compiled:
+        model.compare_golden_rows()
     return model
 
 

@@ -1,5 +1,6 @@
 """A verified model in a process of its own, with a compiled predictor where it has one that may score."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +12,14 @@ from pipeline.isolation import places
 from pipeline.isolation.messages import Order
 from pipeline.isolation.workers import Worker
 from pipeline.model.artifact import ModelError, unloadable
+from pipeline.model.golden import golden_batch
 from pipeline.model.loaded_model import Model, Scores
 from pipeline.model.manifest import PinnedVersion
 from pipeline.runtime import resources
 from pipeline.worker.compiled.predictor import Proof
 from pipeline.worker.failures import EstimatorError
+
+log = logging.getLogger(__name__)
 
 # Each has a descriptor, of which a worker is handed 250 at most.
 _MOST_THREADS = 200
@@ -48,6 +52,17 @@ class RemoteModel(Model):
     def scored_by(self) -> str:
         """What scores, for people; and why, where that is the estimator."""
         return f"the estimator ({self.refusal})" if self.refusal else "the compiled predictor"
+
+    def compare_golden_rows(self) -> None:
+        """Have the estimator score from now on where golden rows get other bits by what is compiled, and warn of it.
+
+        It also warns where the version has a compiled predictor that is missing, altered, or of another platform.
+        """
+        manifest = self.manifest
+        if self.compiled:
+            self.estimator.compare(golden_batch(manifest.contract, manifest.golden_rows))
+        if manifest.predictors and self.refusal:
+            log.warning("model %s is scored by %s", manifest.label, self.scored_by)
 
     def prove(self, frame: pd.DataFrame, rows: int) -> Proof:
         """Compare the compiled predictor with the estimator on a frame, and on so many rows made to hurt.

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from pipeline.model import content, registry
+from pipeline.model.files import sha256
 from pipeline.model.manifest import PinnedVersion, predictor
 from pipeline.worker.compiled.library import platform_name
 from tests.home import Home
@@ -54,7 +55,7 @@ def test_an_altered_file_is_not_loaded_and_the_estimator_scores(
     model = registry.load(compiled)
     assert not model.compiled
     assert "is not as it was registered: its SHA-256 is" in model.refusal
-    assert "model flights version 1: the estimator scores, and no compiled predictor" in caplog.text
+    assert "model flights version 1 is scored by the estimator (" in caplog.text
     assert len(model.score(rows()).score) == 600
 
 
@@ -86,7 +87,7 @@ def test_a_version_without_one_warns_of_nothing(
 
 def test_a_pinned_library_that_cannot_be_loaded_has_the_estimator_score(compiled: PinnedVersion) -> None:
     file(compiled).write_bytes(b"no library")
-    digest = content.files.sha256(b"no library")
+    digest = sha256(b"no library")
     model = registry.load(with_predictors(compiled, {PLATFORM: digest}))
     assert model.refusal.startswith("it cannot be used here: OSError")
     assert len(model.score(rows()).score) == 600

@@ -12,6 +12,7 @@ from pipeline.worker.compiled import predictor, seams
 from pipeline.worker.compiled.library import Adder, Library
 from pipeline.worker.compiled.predictor import Predictor
 from pipeline.worker.compiled.trees import Numbers
+from pipeline.worker.estimators import Answer
 from tests.pipeline.worker.compiled.fitted import KINDS, fitted, needs_compiler, path, rows
 
 pytestmark = needs_compiler
@@ -112,9 +113,9 @@ def test_without_a_file_there_is_none() -> None:
 
 
 def test_answers_are_compared_by_their_bits() -> None:
-    plain, other = (predictor.Answer(np.array([0.0, np.nan])) for _ in range(2))
+    plain, other = (Answer(np.array([0.0, np.nan])) for _ in range(2))
     assert predictor.differing(plain, other) == 0
-    assert predictor.differing(plain, predictor.Answer(np.array([-0.0, np.nan]))) == 1
-    assert predictor.differing(plain, predictor.Answer(np.zeros((2, 2)))) == 2
-    labelled = predictor.Answer(plain.values, np.array([0, 1]))
-    assert predictor.differing(labelled, predictor.Answer(plain.values, np.array([0, 0]))) == 2
+    assert predictor.differing(plain, Answer(np.array([-0.0, np.nan]))) == 1
+    assert predictor.differing(plain, Answer(np.zeros((2, 2)))) == 2
+    labelled = Answer(plain.values, np.array([0, 1]))
+    assert predictor.differing(labelled, Answer(plain.values, np.array([0, 0]))) == 2
