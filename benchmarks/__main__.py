@@ -38,6 +38,7 @@ def main() -> None:
             with _cores_kept_busy() if mode == "busy" else nullcontext():
                 measured[mode].append(_measure("stages" if mode == "busy" else mode))
     figures = summary(asked.rows, measured, small)
+    figures["predictor"] = _run("benchmarks.compiled", "which").strip()
     LATEST.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(figures, indent=2))
 

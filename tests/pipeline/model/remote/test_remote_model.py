@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.inspection.reproduce import reproduce
 from pipeline.model import content, registry
 from pipeline.model.files import sha256
 from pipeline.model.manifest import PinnedVersion, predictor
@@ -93,14 +94,21 @@ def test_a_pinned_library_that_cannot_be_loaded_has_the_estimator_score(compiled
     assert len(model.score(rows()).score) == 600
 
 
-def test_a_run_says_how_many_parts_it_scored(home: Home, compiled: PinnedVersion) -> None:
+def test_a_run_says_how_many_parts_it_scored_and_is_reproduced_by_either(
+    home: Home, compiled: PinnedVersion
+) -> None:
     table = home.table(
         rows().astype({"kind": "str"}).where(rows().notna(), None).assign(entity_id=range(600))
     )
-    job = home.job(f"SELECT * FROM {table}", "flights")
-    run_id = home.score(job).run_id
+    run_id = home.score(home.job(f"SELECT * FROM {table}", "flights")).run_id
     [row] = home.sql(
         "SELECT value FROM scoring.run_metrics WHERE run_id = :run_id AND metric = 'compiled_parts'",
         run_id=run_id,
     )
     assert row["value"] == 15
+    then = "scored then by the compiled predictor (15 of 15 parts), now by"
+    for asked, scorer in ((True, "the compiled predictor"), (False, "the estimator (it was asked for)")):
+        reproduction = reproduce(home.workspace, run_id, compiled=asked)
+        assert reproduction.passed
+        assert reproduction.equal == {"scored part": 600, "database": 600}
+        assert reproduction.predictor == f"{then} {scorer}"
