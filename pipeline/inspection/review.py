@@ -57,11 +57,19 @@ def describe(database_url: str, job: Job, run: HeldRun, meanwhile: str, report: 
             f"[The run's report]({report}) shows every feature beside the training days.",
             f"{line(meanwhile)} Approve publishes run {run.run_id}, and Reject abandons it. "
             f"After {job.gate.decide_within_hours:g} hours it is {TIMED_OUT[job.gate.on_timeout]}.",
+            *_reasons(job, run.run_id),
             *_who(job),
             f"On the command line: `scoring show {run.run_id}`, "
             f'`scoring approve {run.run_id} --reason "WHY"`, `scoring reject {run.run_id} --reason "WHY"`.',
         ]
     )
+
+
+def _reasons(job: Job, run_id: int) -> list[str]:
+    """Where whoever decides sees them: the page in the web UI shows what analysts may see."""
+    if not job.reasons:
+        return []
+    return [f"Its scores are explained next. `scoring report {run_id}` then shows what moved them."]
 
 
 def _who(job: Job) -> list[str]:

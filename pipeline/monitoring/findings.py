@@ -1,6 +1,7 @@
 """What is unusual about a run's profile, as findings: sentences with an action of the gate."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -24,8 +25,41 @@ _WEAK = (
 )
 
 
+@dataclass(frozen=True)
+class Weight:
+    """How much a column matters to the scores.
+
+    Attributes:
+        share: of what all columns together move the scores by.
+        group: the group that it moves with, whose share it is; empty where it moves alone.
+    """
+
+    share: float
+    group: str = ""
+
+    def __str__(self) -> str:
+        """What it carries of the score, in words."""
+        share = (
+            f"{100 * self.share:.0f} %"
+            if self.share >= 0.005
+            else "less than 1 %"
+            if self.share
+            else "nothing"
+        )
+        moves = f"moves with {self.group}, which " if self.group else ""
+        return f"{moves}carries {share} of the score"
+
+
+# By column; of a model whose scores were never explained there are none.
+Weights = Mapping[str, Weight]
+
+
 def unusual(
-    profile: Profile, distances: Sequence[Distance], previous: PreviousRun | None, gate: GateSection
+    profile: Profile,
+    distances: Sequence[Distance],
+    previous: PreviousRun | None,
+    gate: GateSection,
+    weights: Weights | None = None,
 ) -> tuple[Finding, ...]:
     """What is unusual, by check.
 
@@ -34,8 +68,9 @@ def unusual(
         distances: to the training days, and the changes since the previous run; the most unusual first.
         previous: the run before.
         gate: which action each check has.
+        weights: how much the columns matter, which features are ordered by, too.
     """
-    findings = [*_beyond_the_limit(profile, distances, gate)]
+    findings = [*_beyond_the_limit(profile, distances, gate, weights or {})]
     if previous and _same_again(profile, previous):
         message = (
             f"all {profile.rows} rows look exactly like those of {previous.score_date}. The warehouse may not have "
@@ -45,12 +80,15 @@ def unusual(
     return tuple(findings)
 
 
-def lasting(distances: Sequence[Distance], past: PastRuns, gate: GateSection) -> tuple[Finding, ...]:
+def lasting(
+    distances: Sequence[Distance], past: PastRuns, gate: GateSection, weights: Weights | None = None
+) -> tuple[Finding, ...]:
     """What is unusual over the last runs taken together, as one finding; `ongoing` where the last run had it, too."""
-    beyond = _most_unusual([distance for distance in distances if distance.runs > 1])
+    weights = weights or {}
+    beyond = _heaviest(_most_unusual([distance for distance in distances if distance.runs > 1]), weights)
     if not beyond:
         return ()
-    named = "; ".join(f"{_NAMES.get(each.column, each.column)}: {each}" for each in beyond[:NAMED])
+    named = _named(beyond, weights)
     more = f"; and {len(beyond) - NAMED} more" if len(beyond) > NAMED else ""
     columns = {distance.column for distance in beyond}
     since = past.since(columns)
@@ -73,13 +111,33 @@ def _most_unusual(distances: Sequence[Distance]) -> list[Distance]:
     return sorted((each for each in most.values() if each.unusual), key=lambda each: -each.unusualness)
 
 
+def _heaviest(distances: list[Distance], weights: Weights) -> list[Distance]:
+    """Those first that are more unusual and carry more; the score and the number of rows are all that there is."""
+
+    def heaviness(distance: Distance) -> float:
+        weight = weights.get(distance.column)
+        carried = 1.0 if not weights or distance.column in _NAMES else weight.share if weight else 0.0
+        return distance.unusualness * carried
+
+    return sorted(distances, key=heaviness, reverse=True)
+
+
+def _named(distances: Sequence[Distance], weights: Weights) -> str:
+    """The first of them in words, each with what it carries."""
+    return "; ".join(
+        f"{_NAMES.get(each.column, each.column)}: {each}"
+        f"{f', and {weights[each.column]}' if each.column in weights else ''}"
+        for each in distances[:NAMED]
+    )
+
+
 def _beyond_the_limit(
-    profile: Profile, distances: Sequence[Distance], gate: GateSection
+    profile: Profile, distances: Sequence[Distance], gate: GateSection, weights: Weights
 ) -> Iterator[Finding]:
     beyond = _most_unusual([distance for distance in distances if distance.runs == 1])
     features = [distance for distance in beyond if distance.column not in (SCORE, VOLUME)]
     if features:
-        named = "; ".join(f"{distance.column}: {distance}" for distance in features[:NAMED])
+        named = _named(features := _heaviest(features, weights), weights)
         more = f"; and {len(features) - NAMED} more" if len(features) > NAMED else ""
         message = f"unusual features: {named}{more}{_WEAK if features[0].weak else ''}"
         yield Finding(check="drift", action=gate.drift, message=message)

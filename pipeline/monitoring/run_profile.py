@@ -16,6 +16,7 @@ from pipeline.monitoring import drift, findings, references
 from pipeline.monitoring.bins import Bins
 from pipeline.monitoring.calibration import VOLUME, Distance
 from pipeline.monitoring.day_over_day import PreviousRun
+from pipeline.monitoring.findings import Weights
 from pipeline.monitoring.pooled import looks, past_runs
 from pipeline.monitoring.pooled.past_runs import PastRuns
 from pipeline.monitoring.profile import SCORE, Profile
@@ -101,11 +102,11 @@ class RunProfile:
             )
         ]
 
-    def findings(self, gate: GateSection) -> tuple[Finding, ...]:
-        """What is unusual, by check."""
+    def findings(self, gate: GateSection, weights: Weights | None = None) -> tuple[Finding, ...]:
+        """What is unusual, by check; with how much the columns matter, where that is known."""
         return (
-            *findings.unusual(self.profile, self.distances, self.previous, gate),
-            *findings.lasting(self.distances, self.past, gate),
+            *findings.unusual(self.profile, self.distances, self.previous, gate, weights),
+            *findings.lasting(self.distances, self.past, gate, weights),
             *self.slices.findings(gate),
         )
 

@@ -129,10 +129,12 @@ def _drawn(
 def _features(record: Record, reference: Reference | None) -> list[Feature]:
     """The features, the most unusual first; of those beyond the limit the ones first that carry more of the scores."""
     shares = record.reasons.shares
+    # Nobody reads here which columns a group has: one that moves with others counts as the heaviest group.
+    of_groups = max((share for name, share in shares.items() if name not in record.features), default=0.0)
 
     def place_of(item: tuple[str, Mapping[str, float]]) -> tuple[bool, float, str]:
         unusualness = max(item[1].get(name, 0) for name in _LOOKS)
-        weight = shares.get(item[0], 0.0) if shares and unusualness > 1 else 1.0
+        weight = shares.get(item[0], of_groups) if shares and unusualness > 1 else 1.0
         return unusualness <= 1, -unusualness * weight, item[0]
 
     ordered = sorted(record.features.items(), key=place_of)

@@ -19,7 +19,8 @@ from starlette.exceptions import HTTPException
 from pipeline.config.workspace import home
 from pipeline.serving import answers, inference, metrics, openapi, process
 from pipeline.serving.answers import Answers, answer
-from pipeline.serving.published import lookups
+from pipeline.serving.models import explaining
+from pipeline.serving.published import lookups, stored
 from pipeline.serving.requests import body, days, rows
 from pipeline.serving.requests.limits import Refused
 from pipeline.serving.service import Service, of_environment
@@ -30,6 +31,7 @@ ScoreDate = Annotated[
     str | None,
     Query(description="YYYY-MM-DD; the last one that is published unless given"),
 ]
+Flag = Annotated[str | None, Query(description="whether the reasons that are kept of the score come with it")]
 
 routes = APIRouter()
 
@@ -100,13 +102,18 @@ async def prediction(
     job: str,
     entity_id: str,
     score_date: ScoreDate = None,
+    reasons: Flag = None,
     authorization: Authorization = None,
 ) -> Response:
-    """The row that analysts see in `predictions`, with its run and model."""
+    """The row that analysts see in `predictions`, with its run and model; and its reasons, where they are asked for."""
     service = service_of(request)
     service.admit(authorization, job)
     served = service.served(job)
-    return answer(await lookups.single(service.database(served), job, entity_id, days.of(score_date)))
+    asked = stored.asked(reasons)
+    row = await lookups.single(service.database(served), job, entity_id, days.of(score_date))
+    if asked:
+        [row] = await stored.beside(service.database(served), [row])
+    return answer(row)
 
 
 @routes.post("/v1/jobs/{job}/predictions:lookup", summary="The published scores of many entities")
@@ -115,20 +122,29 @@ async def lookup(request: Request, job: str, authorization: Authorization = None
     service = service_of(request)
     service.admit(authorization, job)
     served = service.served(job)
-    wanted, day = lookups.keys(await body.read(request, service.limits), service.limits)
-    return answer(await lookups.many(service.database(served), job, wanted, day))
+    document = await body.read(request, service.limits)
+    wanted, day = lookups.keys(document, service.limits)
+    answered = await lookups.many(service.database(served), job, wanted, day)
+    if body.flag(document, "reasons"):
+        answered["predictions"] = await stored.beside(service.database(served), answered["predictions"])
+    return answer(answered)
 
 
 @routes.post("/v1/jobs/{job}/score", summary="Score rows now")
 async def score(request: Request, job: str, authorization: Authorization = None) -> Response:
-    """By the model and the contract of a night: a score a row, or the rules that it broke."""
+    """By the model and the contract of a night: a score a row, with `reasons` why it is that; or the rules it broke."""
     service = service_of(request)
     service.admit(authorization, job)
     served = service.served(job)
     document = await body.read(request, service.limits)
     wanted = rows.of(document, service.limits)
     day = days.of(document.get("score_date"))
+    how = None
+    if body.flag(document, "reasons"):
+        how = explaining.settings(served, len(wanted), service.limits)
     lines = await service.score(served, wanted, day)
+    if how:
+        lines = await explaining.explain(served, service.terms_of(served, day), wanted, lines, how)
     return answer({**service.about(served), **service.versions(), "rows": lines})
 
 

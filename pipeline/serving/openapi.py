@@ -6,17 +6,17 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from pipeline.contract.contract import ENTITY, SCORE_DATE, Column
-from pipeline.model.failing import COLUMN
+from pipeline.contract.contract import ENTITY, SCORE_DATE
 from pipeline.serving.models.catalogue import Served
-from pipeline.serving.requests import days
+from pipeline.serving.requests import days, schemas
 from pipeline.serving.requests.limits import Limits
 
 Schema = dict[str, Any]
 
 _JOB = "{job}"
-_NUMBERS = {"integer": "integer", "number": "number", "boolean": "boolean"}
 _EXAMPLES = 2
+_REASONS = "reasons"
+_PARAMETERS = {SCORE_DATE: days.SCHEMA, _REASONS: {"type": "boolean"}}
 _ERROR: Schema = {
     "type": "object",
     "required": ["error", "code"],
@@ -60,12 +60,12 @@ def document(app: FastAPI, served: Iterable[Served], limits: Limits) -> Schema:
             paths[path] = _described(operations, path)
         for job in jobs if _JOB in path else ():
             paths[path.replace(_JOB, job.job.name)] = _of_job(operations, path, job, limits)
-    schemas = {f"{job.job.name}_row": _row(job) for job in jobs}
+    rows = {f"{job.job.name}_row": schemas.row(job.job.name, job.contract, job.policy) for job in jobs}
     return {
         **{key: value for key, value in general.items() if key != "paths"},
         "paths": paths,
         "components": {
-            "schemas": {**schemas, "Error": _ERROR},
+            "schemas": {**rows, "Error": _ERROR},
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
         },
     }
@@ -94,7 +94,7 @@ def _described(operations: Mapping[str, Any], path: str) -> Schema:
     described: Schema = {}
     for method, operation in operations.items():
         parameters = [
-            {**each, "schema": days.SCHEMA} if each["name"] == SCORE_DATE else each
+            {**each, "schema": _PARAMETERS.get(each["name"], each["schema"])}
             for each in operation.get("parameters", ())
             if each["name"].lower() != "authorization"
         ]
@@ -115,7 +115,7 @@ def _body(path: str, job: Served, limits: Limits) -> Schema:
     golden = [{ENTITY: str(number), **row} for number, row in enumerate(job.manifest.golden_rows[:_EXAMPLES])]
     if path.endswith(":lookup"):
         keys = {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": limits.rows}
-        return _object({"entity_ids": keys}, {"entity_ids": ["1", "2"]})
+        return _object({"entity_ids": keys}, {"entity_ids": ["1", "2"]}, _flag("that are kept of each score"))
     if path.endswith("/infer"):
         tensors = [
             {"name": name, "shape": [len(golden)], "datatype": "BYTES", "data": [row[name] for row in golden]}
@@ -127,7 +127,22 @@ def _body(path: str, job: Served, limits: Limits) -> Schema:
                 "example": {"inputs": tensors}}  # fmt: skip
     reference = {"$ref": f"#/components/schemas/{job.job.name}_row"}
     rows = {"type": "array", "items": reference, "minItems": 1, "maxItems": limits.rows}
-    return _object({"rows": rows}, {"rows": golden})
+    if not job.job.reasons:
+        return _object({"rows": rows}, {"rows": golden})
+    most = limits.walks // job.job.reasons.orders
+    return _object(
+        {"rows": rows}, {"rows": golden}, _flag(f"of each score, which {most:,} rows at most may have")
+    )
+
+
+def _flag(which: str) -> Schema:
+    """The key that asks for reasons."""
+    return {
+        _REASONS: {
+            "type": ["boolean", "null"],
+            "description": f"whether the reasons {which} come with it: base, the largest contributions, and the others",
+        }
+    }
 
 
 def _tensor(job: Served, limits: Limits) -> Schema:
@@ -150,7 +165,7 @@ def _tensor(job: Served, limits: Limits) -> Schema:
     }
 
 
-def _object(properties: Schema, example: Schema) -> Schema:
+def _object(properties: Schema, example: Schema, optional: Schema | None = None) -> Schema:
     day = {
         **days.SCHEMA,
         "type": ["string", "null"],
@@ -159,39 +174,7 @@ def _object(properties: Schema, example: Schema) -> Schema:
     schema = {
         "type": "object",
         "required": list(properties),
-        "properties": {**properties, SCORE_DATE: day},
+        "properties": {**properties, SCORE_DATE: day, **(optional or {})},
         "additionalProperties": False,
     }
     return {"schema": schema, "example": example}
-
-
-def _row(job: Served) -> Schema:
-    """A row, as the contract has it: what breaks it rejects the row alone, with the rules by name."""
-    properties: Schema = {
-        ENTITY: {
-            "type": ["string", "integer"],
-            "description": "what gets the score, as the job's query names it",
-        }
-    }
-    for column in job.contract.columns:
-        properties[column.name] = _value(column, job.policy.actions[column.name])
-    return {"type": "object", "properties": properties, "additionalProperties": False,
-            "description": f"A row of {job.job.name}. A column {COLUMN} in an answer is the model itself."}  # fmt: skip
-
-
-def _value(column: Column, actions: Mapping[str, str]) -> Schema:
-    """A column's values; what training saw is said, and what rejects a row."""
-    kind = _NUMBERS.get(column.kind, "string")
-    value: Schema = {"type": [kind, "null"] if actions["null"] != "reject" else kind}
-    if column.kind in ("timestamp", "instant"):
-        value["format"] = "date-time" if column.kind == "instant" else "local-date-time"
-    saw = []
-    if column.minimum is not None:
-        saw.append(f"training saw {column.minimum} to {column.maximum}")
-    if column.categories is not None:
-        saw.append(
-            f"training saw {', '.join(column.categories[:20])}{' ...' if len(column.categories) > 20 else ''}"
-        )
-    rejecting = [rule for rule, action in actions.items() if action == "reject"]
-    value["description"] = "; ".join([*saw, f"rejected for: {', '.join(rejecting) or 'nothing'}"])
-    return value

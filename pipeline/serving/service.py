@@ -122,7 +122,7 @@ class Service:
             Refused: a row has a key that is no column, or the model cannot be asked.
         """
         rows.require_columns(wanted, served.contract)
-        terms = self._terms_of(served, score_date)
+        terms = self.terms_of(served, score_date)
         # What names its own day is no request of today's: a replay, most likely.
         record = partial(self._record, served, None if score_date else terms.day)
         return await served.model.score(wanted, terms, record)
@@ -139,7 +139,7 @@ class Service:
         """The code that answers: its digest, and the product's version."""
         return {"code_version": self._code, "pipeline_version": VERSION}
 
-    def _terms_of(self, served: Served, score_date: date | None) -> Terms:
+    def terms_of(self, served: Served, score_date: date | None) -> Terms:
         """What rows are held against: the same for all requests that can be checked and counted together."""
         day = score_date or datetime.now(served.job.zone).date()
         key = served.job.name, day, score_date is None

@@ -21,6 +21,7 @@ from pipeline.monitoring.references import LEAST_OUTCOMES
 from pipeline.monitoring.run_profile import RunProfile
 from pipeline.monitoring.score_summary import ScoreSummary
 from pipeline.payloads import Run, Verdict, Written
+from pipeline.reasons import weights
 from pipeline.runs import ledger
 from pipeline.runs.code_version import require_same
 from pipeline.runtime.clock import Clock, by_the_clock
@@ -55,7 +56,7 @@ def log_metrics(workspace: Workspace, job: Job, run: Run, written: Sequence[Writ
         profile = run_profile.look(workspace, pinned, job, run, written)
         unusual = (
             *readiness.findings(job, run),
-            *profile.findings(job.gate),
+            *profile.findings(job.gate, weights.last(workspace.predictions, job, run)),
             *training_days.findings(pinned, job.gate, run.score_date),
             *first_run.findings(workspace.home, job, pinned, run, written),
         )

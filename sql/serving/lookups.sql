@@ -22,3 +22,12 @@ FROM scoring.predictions AS rows
 JOIN unnest(%(entity_ids)s::text[]) AS wanted (entity_id) ON wanted.entity_id = rows.entity_id
 JOIN scoring.scoring_runs AS runs ON runs.run_id = rows.run_id
 WHERE rows.job = %(job)s AND rows.score_date = %(score_date)s
+
+-- name: reasons
+-- The reasons of published scores of one run, in the order of ranks.
+SELECT rows.entity_id, rows.rank, rows.column_name, rows.value, rows.contribution, rows.error, rows.is_certain, rows.base,
+       rows.others
+FROM scoring.prediction_reasons AS rows
+JOIN unnest(%(entity_ids)s::text[]) AS wanted (entity_id) ON wanted.entity_id = rows.entity_id
+WHERE rows.job = %(job)s AND rows.score_date = %(score_date)s::date AND rows.run_id = %(run_id)s
+ORDER BY rows.entity_id, rows.rank

@@ -60,10 +60,17 @@ class Reasons:
 
 
 def read(connection: sa.Connection, run: Row) -> Reasons:
-    """Read what analysts may see of a run's reasons; nothing of one that was not published, or not explained."""
+    """Read what the login may see of a run's reasons; nothing of one that was not explained.
+
+    Analysts see those of published runs. A held run's own are for whoever decides: their login reads the tables.
+    """
     values = {"run_id": run["run_id"], "job": run["job"], "score_date": run["score_date"]}
-    rows = [dict(row) for row in connection.execute(sa.text(_SQL["columns"]), values).mappings()]
-    highest = connection.execute(sa.text(_SQL["highest"]), values).mappings() if rows else ()
+    if run["status"] == "held" and connection.execute(sa.text(_SQL["may_read_tables"])).scalar_one():
+        columns, entities = _SQL["held_columns"], _SQL["held_highest"]
+    else:
+        columns, entities = _SQL["columns"], _SQL["highest"]
+    rows = [dict(row) for row in connection.execute(sa.text(columns), values).mappings()]
+    highest = connection.execute(sa.text(entities), values).mappings() if rows else ()
     return section(rows, [dict(row) for row in highest])
 
 

@@ -68,7 +68,7 @@ class Asker:
             model: the model.
             reopen: gives it once more, where its process has ended.
         """
-        self._job, self._model, self._reopen = job, model, reopen
+        self._job, self.model, self._reopen = job, model, reopen
 
     def ask(self, group: Sequence[Asked]) -> Turns[None] | None:
         """Answer requests that fit together, in one call of the model; where it fails, what is left to do for them."""
@@ -84,7 +84,7 @@ class Asker:
                 Refused(500, "model", "The model's answers are none that could be used. Tell its team."),
             )
         except Exception as error:  # noqa: BLE001 - the model's own code may raise anything
-            return self._apart(group, error, Search(lambda batch: scoring.score(self._model, batch)))
+            return self._apart(group, error, Search(lambda batch: scoring.score(self.model, batch)))
         return None
 
     def _answer(self, group: Sequence[Asked]) -> None:
@@ -93,7 +93,7 @@ class Asker:
         checked = group[0].terms.check(rows, repeats=group[0].repeats)
         if checked.accepted.num_rows:
             metrics.BATCH_ROWS.labels(self._job).observe(checked.accepted.num_rows)
-        _give(group, checked, scoring.score(self._model, checked.accepted))
+        _give(group, checked, scoring.score(self.model, checked.accepted))
 
     def _apart(self, group: Sequence[Asked], error: Exception, search: Search) -> Turns[None]:
         """Answer requests that cannot be answered together: half of them, and half of those that fail again."""
@@ -137,7 +137,7 @@ class Asker:
         )
         metrics.ENDED.labels(self._job).inc()
         try:
-            self._model = self._reopen()
+            self.model = self._reopen()
         except (ScoringError, MemoryError, OSError) as failure:
             log.error("%s: the model cannot be opened again: %s", self._job, type(failure).__name__)
             _end(group, _ended(error))

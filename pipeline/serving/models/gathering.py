@@ -4,12 +4,18 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 
+import pyarrow as pa
+
+from pipeline.attribution.walk import Floats
 from pipeline.model.loaded_model import Model
+from pipeline.model.manifest import PinnedVersion
+from pipeline.reasons.work import Settings
 from pipeline.serving import metrics
 from pipeline.serving.models.asking import Asked, Asker, Record
 from pipeline.serving.models.scoring import Line, Turns
+from pipeline.serving.models.walks import Explained, Reasons, Walker
 from pipeline.serving.requests.checking import Terms
 from pipeline.serving.requests.limits import Limits, Refused
 
@@ -17,7 +23,11 @@ from pipeline.serving.requests.limits import Limits, Refused
 GATHER_SECONDS = 0.003
 # Of one call of the model, unless one request alone has more.
 MOST_ROWS = 4096
+# So many requests with as many walks as one may have wait at a time.
+_EXPLAINED = 10
 _ENDED = object()
+
+Result = TypeVar("Result")
 
 
 class Gatherer:
@@ -37,10 +47,11 @@ class Gatherer:
         """
         self._job, self._limits = job, limits
         self._asker = Asker(job, model, reopen)
+        self._walker = Walker(job, lambda: self._asker.model)
         self._waiting: deque[Asked] = deque()
-        # What the model has failed on takes turns with what waits.
+        # What the model has failed on, and what is explained, takes turns with what waits.
         self._apart: deque[Turns[None]] = deque()
-        self._rows = 0
+        self._rows = self._walks = 0
         self._task: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"model-{job}")
 
@@ -69,6 +80,42 @@ class Gatherer:
         if self._task is None:
             self._task = asyncio.create_task(self._work())
         try:
+            return await self._answered(answer)
+        finally:
+            if asked in self._waiting:  # nobody waits for it any more
+                self._waiting.remove(asked)
+                self._count(-len(rows))
+
+    async def explain(
+        self, rows: pa.RecordBatch, scores: Floats, pinned: PinnedVersion, settings: Settings
+    ) -> list[Reasons]:
+        """Explain rows that were scored: a block a turn, while what waits to be scored is not kept waiting longer.
+
+        Args:
+            rows: that the contract accepts.
+            scores: what the model has given them.
+            pinned: the version that it is of.
+            settings: how the job explains.
+
+        Raises:
+            Refused: too many wait already, or the model does not answer in time, or not at all.
+        """
+        answer: asyncio.Future[list[Reasons]] = asyncio.get_running_loop().create_future()
+        asked = Explained(rows, scores, pinned, settings, answer)
+        if self._walks + asked.number > _EXPLAINED * self._limits.walks:
+            text = f"Too many rows of {self._job} wait to be explained already. Try again in a few seconds."
+            raise Refused(429, "busy", text, Retry_After="5")
+        self._walks += asked.number
+        self._apart.append(self._walker.explain(asked))
+        if self._task is None:
+            self._task = asyncio.create_task(self._work())
+        try:
+            return await self._answered(answer)
+        finally:
+            self._walks -= asked.number
+
+    async def _answered(self, answer: "asyncio.Future[Result]") -> Result:
+        try:
             async with asyncio.timeout(self._limits.seconds):
                 return await answer
         except TimeoutError:
@@ -78,10 +125,6 @@ class Gatherer:
                 f"The model has not answered after {self._limits.seconds:g} s.",
                 Retry_After="5",
             ) from None
-        finally:
-            if asked in self._waiting:  # nobody waits for it any more
-                self._waiting.remove(asked)
-                self._count(-len(rows))
 
     def _count(self, rows: int) -> None:
         self._rows += rows

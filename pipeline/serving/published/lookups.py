@@ -88,7 +88,7 @@ def keys(document: Any, limits: Limits) -> tuple[list[str], date | None]:
     for entity in wanted:
         if not entity.isascii() and entity != entity.encode("utf-8", "replace").decode():
             raise Refused(422, "no_text", f"Entity '{shown(entity)}' is no text: half of a pair of UTF-16.")
-    require_keys(document, ("entity_ids", "score_date"))
+    require_keys(document, ("entity_ids", "score_date", "reasons"))
     return wanted, days.of(document.get("score_date"))
 
 

@@ -66,6 +66,18 @@ def shown(name: str) -> str:
     return visible(name.encode(errors="backslashreplace").decode())[:_SHOWN]
 
 
+def flag(document: dict[str, Any], name: str) -> bool:
+    """A key that is true or false; false where it is missing.
+
+    Raises:
+        Refused: it is something else.
+    """
+    value = document.get(name)
+    if value is not None and type(value) is not bool:
+        raise Refused(422, "no_flag", f"'{name}' is to be true or false.")
+    return bool(value)
+
+
 def require_keys(document: dict[str, Any], known: tuple[str, ...]) -> None:
     """Refuse a body with a key that says nothing: it is most likely misspelt.
 

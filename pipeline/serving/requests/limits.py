@@ -8,11 +8,12 @@ from typing import Self
 from pipeline.errors import ScoringError, UsageError
 
 # What may be set, in the environment of `scoring serve`.
-ROWS, BODY_MB, WAITING, SECONDS = (
+ROWS, BODY_MB, WAITING, SECONDS, WALKS = (
     "SCORING_API_ROWS",
     "SCORING_API_BODY_MB",
     "SCORING_API_WAITING_ROWS",
     "SCORING_API_SECONDS",
+    "SCORING_API_WALKS",
 )
 
 
@@ -40,12 +41,14 @@ class Limits:
         body_bytes: of one request's body.
         waiting_rows: of one job, in each process, that wait for the model; what comes on top is refused.
         seconds: that a request's body, the model or the database is waited for.
+        walks: of one request that asks for reasons: its rows times the orders in which each is walked.
     """
 
     rows: int = 1000
     body_bytes: int = 4_000_000
     waiting_rows: int = 10_000
     seconds: float = 30.0
+    walks: int = 3200
 
     @classmethod
     def of(cls, environ: Mapping[str, str] = os.environ) -> Self:
@@ -60,6 +63,7 @@ class Limits:
             int(_positive(environ, BODY_MB, cls.body_bytes / 1e6) * 1e6),
             max(rows, int(_positive(environ, WAITING, cls.waiting_rows))),
             _positive(environ, SECONDS, cls.seconds),
+            int(_positive(environ, WALKS, cls.walks)),
         )
 
 

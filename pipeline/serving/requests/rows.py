@@ -33,7 +33,7 @@ def of(document: Any, limits: Limits) -> list[Mapping[str, Any]]:
         raise Refused(
             422, "no_rows", 'The body is to be an object with a list of rows: {"rows": [{"entity_id": ...}]}.'
         )
-    require_keys(document, ("rows", "score_date"))
+    require_keys(document, ("rows", "score_date", "reasons"))
     require_few(len(rows), limits)
     for number, row in enumerate(rows):
         if not isinstance(row, dict):

@@ -1,8 +1,8 @@
 """orchestration/challenger/tasks.py: a challenger that fails is a failed task, a row and a count, and no failed run."""
 
 import json
+from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from sklearn.dummy import DummyClassifier
 from orchestration.challenger import tasks
 from pipeline.challenger import tries
 from pipeline.config.job import Job
+from tests.dags.aside.following import following
 from tests.dags.test_publish import context
 from tests.home import NIGHT, Home, shop_model, shop_rows
 from tests.pipeline.challenger.nights import challenged
@@ -20,20 +21,6 @@ from tests.pipeline.shop import Shop
 from tests.sinks import Web, web
 
 __all__ = ["web"]
-
-
-class Instance(SimpleNamespace):
-    """A task instance whose values others pull."""
-
-    values: dict[tuple[str, str], Any]
-
-    def xcom_push(self, key: str, value: Any) -> None:
-        """Keep a value of the task `challenge`, as Airflow carries it."""
-        self.values["challenge", key] = json.loads(json.dumps(value))
-
-    def xcom_pull(self, task_ids: str, key: str = "return_value") -> Any:
-        """What a task has left."""
-        return self.values.get((task_ids, key))
 
 
 @pytest.fixture
@@ -49,12 +36,7 @@ def shop(home: Home, web: Web, monkeypatch: pytest.MonkeyPatch) -> Shop:
     return made
 
 
-def night(values: dict[str, Any], *, tried: int = 1) -> dict[str, Any]:
-    """The context of a task that follows on others."""
-    given = context()
-    left = {(task, "return_value"): value for task, value in values.items()}
-    given["ti"] = Instance(values=left, try_number=tried, max_tries=1, log_url=given["ti"].log_url)
-    return given
+night = partial(following, "challenge")
 
 
 def kept(shop: Shop) -> dict[str, Any]:

@@ -1,9 +1,8 @@
 """orchestration/reasons/tasks.py: reasons that fail are a failed task, a row and a count, and no failed run."""
 
 import json
-from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,26 +10,9 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from orchestration.reasons import tasks
 from pipeline.reasons import tries
-from tests.dags.test_publish import context
+from tests.dags.aside.following import following
 from tests.home import Home
 from tests.pipeline.shop import Shop, open_shop
-
-
-class Instance(SimpleNamespace):
-    """A task instance whose values others pull."""
-
-    values: dict[tuple[str, str], Any]
-
-    def xcom_push(self, key: str, value: Any) -> None:
-        """Keep a value of the task `explain`, as Airflow carries it."""
-        self.values["explain", key] = [json.loads(json.dumps(value)), None, None]
-
-    def xcom_pull(
-        self, task_ids: str, key: str = "return_value", map_indexes: Iterable[int] | None = None
-    ) -> Any:
-        """What a task has left; of a mapped one a list, with None where it left nothing."""
-        value = self.values.get((task_ids, key))
-        return value if map_indexes is None else value or [None for _ in map_indexes]
 
 
 @pytest.fixture
@@ -43,12 +25,7 @@ def shop(home: Home) -> Shop:
     return made
 
 
-def night(values: dict[str, Any], *, tried: int = 1) -> dict[str, Any]:
-    """The context of a task that follows on others."""
-    given = context()
-    left = {(task, "return_value"): value for task, value in values.items()}
-    given["ti"] = Instance(values=left, try_number=tried, max_tries=1, log_url=given["ti"].log_url)
-    return given
+night = partial(following, "explain", places=3)
 
 
 def kept(shop: Shop) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pipeline.config.sections import GateSection
 from pipeline.model.manifest import PinnedVersion
 from pipeline.monitoring import references
 from pipeline.monitoring.calibration import Distance
-from pipeline.monitoring.findings import lasting
+from pipeline.monitoring.findings import Weight, lasting
 from pipeline.monitoring.pooled.past_runs import PastRun, PastRuns
 from pipeline.monitoring.profile import SCORE
 from pipeline.runs.publications import Held
@@ -75,6 +75,23 @@ def test_what_lasts_is_one_finding_that_says_since_when_and_whether_it_may_be_ov
     assert ends.message.endswith(
         f". So it is since {NIGHT}. The last 7 by themselves are within the limit: it may be over"
     )
+
+
+def test_features_that_carry_more_of_the_score_come_first() -> None:
+    distances = tuple(
+        Distance(column, 0.04, unusualness, 0, 90, runs=28)
+        for column, unusualness in (("amount", 9.0), ("visits", 1.5), (SCORE, 1.1), ("member", 1.2))
+    )
+    weights = {"amount": Weight(0.0), "visits": Weight(0.3), "member": Weight(0.002, "people")}
+    [finding] = lasting(distances, PastRuns(()), GateSection(), weights)
+    order = [finding.message.index(f"{name}: ") for name in ("the score", "visits", "member", "amount")]
+    assert order == sorted(order)
+    for words in (
+        "and carries 30 % of the score",
+        "and moves with people, which carries less than 1 % of the score",
+        "and carries nothing of the score",
+    ):
+        assert words in finding.message
 
 
 def test_the_last_nights_rows_again_are_told(home: Home) -> None:

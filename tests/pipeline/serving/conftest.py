@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.embedded.server import Embedded
+from pipeline.reasons import tries
 from tests.home import Home
 from tests.pipeline.serving.api import Api, serving
 from tests.pipeline.shop import Shop, open_shop
@@ -18,10 +19,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def published(server: Embedded, folder: Path) -> Shop:
-    """A job, one date of which is published: row 3 has no channel and is rejected."""
+    """A job, one date of which is published and explained: row 3 has no channel and is rejected."""
     shop = open_shop(Home(folder / "home", server))
     shop.change("channel = NULL", "entity_id = 'customer-00003'")
-    shop.home.score(shop.job)
+    path = shop.home.path / "dags" / f"{shop.job}.toml"
+    path.write_text(f"{path.read_text()}\n[reasons]\norders = 8\n")
+    run = shop.home.score(shop.job).run_id
+    assert tries.whole(shop.home.workspace, shop.home.read(shop.job), run) == ""
     return shop
 
 

@@ -29,6 +29,24 @@ def test_columns_carry_shares_of_all_and_entities_keep_their_order() -> None:
     assert reasons.section([], []) == Reasons([], [], 0)
 
 
+def test_a_held_run_s_are_seen_by_whoever_decides_and_by_no_analyst(home: Home) -> None:
+    shop = open_shop(home)
+    path = home.path / "dags" / f"{shop.job}.toml"
+    path.write_text(f"{path.read_text()}\n[reasons]\norders = 8\n")
+    run = shop.hold()
+    typed("explain", run)
+    decides = report(home.uri("predictions"), home.path, run)
+    assert "Why the 10 highest scores are so high" in decides
+    [entity] = home.sql(
+        "SELECT entity_id FROM scoring.prediction_rows WHERE run_id = :run ORDER BY score DESC, entity_id LIMIT 1",
+        run=run,
+    )
+    assert entity["entity_id"] in decides.replace("<wbr>", "")
+    sees = report(home.uri("analyst"), home.path, run)
+    assert "<h2>Reasons</h2>" not in sees
+    assert entity["entity_id"] not in sees.replace("<wbr>", "")
+
+
 def test_a_report_shows_them_of_a_run_that_was_explained(home: Home) -> None:
     shop = open_shop(home)
     run = home.score(shop.job).run_id
