@@ -32,10 +32,15 @@ def enter(database_url: str, draft: Draft, trained_by: str) -> int:
     Raises:
         CandidateError: the database refuses.
     """
+    with _refusals(), engine(database_url).begin() as connection:
+        return write(connection, draft, trained_by)
+
+
+def write(connection: sa.Connection, draft: Draft, trained_by: str) -> int:
+    """Enter a candidate in the caller's transaction, as `enter` does."""
     values = draft.model_dump(mode="json") | {"trained_by": trained_by}
     values |= {name: json.dumps(values[name], allow_nan=False) for name in _JSON}
-    with _refusals(), engine(database_url).begin() as connection:
-        return int(connection.execute(sa.text(_SQL["enter"]), values).scalar_one())
+    return int(connection.execute(sa.text(_SQL["enter"]), values).scalar_one())
 
 
 def listed(database_url: str, job: str | None = None, limit: int = 50) -> list[Candidate]:

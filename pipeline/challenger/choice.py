@@ -60,7 +60,8 @@ def choose(workspace: Workspace, job: Job) -> Challenger:
         if job.training:
             raise NothingToDo(
                 f"{job.name} has no challenger now: model {name!r} has no alias {alias!r}, and the job no candidate "
-                f"that is not a version already. Have one trained: scoring train {job.name}"
+                f"that is not a version already. Have one trained: scoring train {job.name}; or add a line "
+                f"`{alias} = <version>` below [aliases] in versions.toml."
             )
     pinned = registry.resolve(workspace.home, name, alias)
     return Challenger(pinned.manifest, pinned.sha256)

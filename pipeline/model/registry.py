@@ -13,6 +13,7 @@ signature where a key is configured, and only then unpickled, from memory.
 import re
 import tomllib
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -97,22 +98,24 @@ def versions(home: Path, name: str) -> tuple[dict[int, str], dict[str, int]]:
     try:
         sections = tomllib.loads(decoded(text))
         pins = {int(number): str(digest) for number, digest in sections.get("versions", {}).items()}
-        return pins, {str(alias): int(number) for alias, number in sections.get("aliases", {}).items()}
+        return pins, {alias: _number(alias, value) for alias, value in sections.get("aliases", {}).items()}
     except (tomllib.TOMLDecodeError, ValueError, TypeError, AttributeError) as error:
         raise ModelError(
             f"{path}: not a list of versions and aliases: {error}. Restore it from git."
         ) from error
 
 
+def _number(alias: str, value: Any) -> int:
+    """The version that an alias names; Python would take 2.9 for 2, and true for 1."""
+    if isinstance(value, bool | float):
+        raise ValueError(f"alias {alias!r} names {value!r}, which is no version's number")
+    return int(value)
+
+
 def load(pinned: PinnedVersion, *, compiled: bool = True) -> RemoteModel:
     """Verify a version and load it: digest, signature, library versions, unpickling, golden rows, in this order.
 
-    Where it has a compiled predictor for this machine, that scores: if it gives the estimator's bits for golden rows,
-    and for rows made to hurt. Else the estimator does, and a warning says why.
-
-    Args:
-        pinned: the version.
-        compiled: whether a compiled predictor may score.
+    Unless `compiled` is False its compiled predictor scores, where it has one that gives the estimator's bits.
 
     Raises:
         ModelError: any of these does not hold. Nothing is unpickled before the first three do.
@@ -162,10 +165,10 @@ def _read(home: Path, name: str, version: int) -> tuple[PinnedVersion, bytes]:
     pinned_sha256 = pin_of(home, name, version)
     folder = home / "models" / name / str(version)
     files.require_no_link(folder)
+    text = files.read_once(folder / "manifest.json")
     try:
-        text = files.read_once(folder / "manifest.json")
         manifest = Manifest.model_validate_json(text)
-    except (ModelError, ValidationError) as error:
+    except ValidationError as error:
         raise ModelError(
             f"{folder / 'manifest.json'} cannot be used: {error}. Restore it from git."
         ) from error

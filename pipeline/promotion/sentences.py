@@ -87,7 +87,7 @@ def _moves(evidence: JobEvidence, former: int, version: int) -> Iterator[str]:
 
 def _drift(version: int, drift: Drift) -> str:
     if not drift.of:
-        return f"Training kept no scores of version {version}, so no night looks at their drift."
+        return f"Training kept no scores of version {version}, so no run looks at their drift."
     return (
         f"Beside its training days, the scores of version {version} are unusual on {drift.unusual} of {drift.of} "
         "dates."

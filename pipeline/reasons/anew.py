@@ -70,6 +70,11 @@ def of_entity(workspace: Workspace, run_id: int, entity: str) -> Anew:
     """
     run = archive.run(workspace.predictions, run_id)
     settings, number, kept = _kept(workspace, run, entity)
+    if run["parts_pruned_at"] is not None:
+        raise ReasonsError(
+            f"the parts of run {run_id} had their time on {run['parts_pruned_at']:%Y-%m-%d}: its reasons are kept, and "
+            "cannot be computed anew. Analysts read them in scoring.prediction_reasons."
+        )
     part = next(each for each in archive.parts_of(run) if each.number == number)
     pinned = registry.pin(workspace.home, run["model_name"], run["model_version"], run["model_sha256"])
     explainer = explaining.prepare(pinned, settings)

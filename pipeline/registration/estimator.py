@@ -47,6 +47,8 @@ def task_and_classes(estimator: Any, artefact: Path) -> tuple[Task, tuple[str, .
         return kinds.get(len(estimator.classes_), "multiclass"), tuple(estimator.classes_)
     # What has no tags is no estimator, and asking it for its kind would only raise.
     tagged = hasattr(estimator, "__sklearn_tags__")
+    if isinstance(estimator, type):
+        raise ModelError(f"{artefact}: {estimator.__name__} is a class, and no trained estimator. Fit one.")
     if tagged and is_regressor(estimator):
         return "regression", ()
     if not tagged or not is_classifier(estimator):
@@ -96,7 +98,8 @@ def features(
     """The columns of the reference that the model takes, in the trained order.
 
     Raises:
-        ModelError: the outcome is missing, or among the features.
+        ModelError: the outcome is missing, or among the features; or the model knows no names, and takes another number
+            of columns than there are.
     """
     if outcome is not None and outcome not in rows.columns:
         raise ModelError(f"{reference}: no outcome column {outcome!r}. It has {', '.join(rows.columns)}.")
@@ -114,4 +117,10 @@ def features(
                 f"{reference}: the model was trained on {name!r}, which is no feature: no run has it, or it "
                 "names the row. Train without it."
             )
+    number = getattr(estimator, "n_features_in_", len(taken))
+    if trained is None and number != len(taken):
+        raise ModelError(
+            f"{reference}: the model was trained on {number} columns without names, and the rows have {len(taken)} "
+            f"that may be meant: {', '.join(taken)}. Train it on a DataFrame, whose columns have names."
+        )
     return taken

@@ -115,10 +115,21 @@ def _out_of_fold(
                 f"{', '.join(classes)}. Train on more score dates: raise training.window_days."
             )
         estimators.use_one_thread(estimator)
-        frame = rows.loc[fold == number, features(estimator, rows, outcome, (), _REFERENCE)]
+        frame = rows.loc[fold == number, _taken(estimator, rows, outcome)]
         answer = estimators.answer(estimator, frame, regression=not classes, labels=False).values
         values[fold == number] = answer.reshape(len(frame), -1)
     return values if classes else values[:, 0]
+
+
+def _taken(estimator: Any, rows: pd.DataFrame, outcome: str) -> list[str]:
+    """The columns that an estimator takes, all of which the training rows have."""
+    names = features(estimator, rows, outcome, (), _REFERENCE)
+    if missing := [name for name in names if name not in rows.columns]:
+        raise RetrainingError(
+            f"the estimator takes {', '.join(missing)}, which the training rows do not have. No run has them: "
+            "give them in the query, or have the estimator make them, as a Pipeline does."
+        )
+    return names
 
 
 def _sample(rows: pd.DataFrame, whole: pd.DataFrame, outcome: str) -> pd.DataFrame:

@@ -1,20 +1,13 @@
 -- name: enter
--- Enters a candidate, and gives its number; what the same trigger has entered of the same job and artefact is it again.
-WITH entered AS (
-    INSERT INTO scoring.model_candidates (
-        job, model, manifest, card, files, training_start, training_end, rows, data_sha256, query, query_sha256,
-        outcomes_sha256, function, code_sha256, code_version, job_sha256, evaluation, trained_by)
-    VALUES (:job, :model, :manifest, :card, CAST(:files AS jsonb), CAST(:training_start AS date),
-            CAST(:training_end AS date), :rows, :data_sha256, :query, :query_sha256, :outcomes_sha256, :function,
-            :code_sha256, :code_version, :job_sha256, CAST(:evaluation AS jsonb), :trained_by)
-    ON CONFLICT (job, trained_by, artefact_sha256) DO NOTHING RETURNING candidate
-)
-SELECT candidate FROM entered
-UNION ALL
-SELECT candidate FROM scoring.model_candidates
-WHERE job = :job AND trained_by = :trained_by
-      AND artefact_sha256 = CAST(:files AS jsonb) #>> ARRAY['model.joblib', 'sha256']
-LIMIT 1
+-- Enters a candidate, and gives its number; what the same trigger has entered of the same job and artefact is it again,
+-- also what it enters at this moment: a statement of its own would not see that row.
+INSERT INTO scoring.model_candidates AS entered (
+    job, model, manifest, card, files, training_start, training_end, rows, data_sha256, query, query_sha256,
+    outcomes_sha256, function, code_sha256, code_version, job_sha256, evaluation, trained_by)
+VALUES (:job, :model, :manifest, :card, CAST(:files AS jsonb), CAST(:training_start AS date),
+        CAST(:training_end AS date), :rows, :data_sha256, :query, :query_sha256, :outcomes_sha256, :function,
+        :code_sha256, :code_version, :job_sha256, CAST(:evaluation AS jsonb), :trained_by)
+ON CONFLICT (job, trained_by, artefact_sha256) DO UPDATE SET status = entered.status RETURNING candidate
 
 -- name: listed
 -- Candidates of a job, or of every job, the newest first.

@@ -1,10 +1,14 @@
 """pipeline/candidates/ledger.py: a candidate is entered once, and what it is never changes."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import sqlalchemy as sa
 
 from pipeline.candidates import ledger
 from pipeline.candidates.ledger import CandidateError
+from pipeline.databases.postgres import engine
 from tests.home import Home
 from tests.pipeline.candidates.drafts import drafted
 
@@ -27,6 +31,24 @@ def test_candidates_are_entered_once_a_trigger_and_the_latest_is_named(home: Hom
         CandidateError, match=f"another has no candidate {first}. `scoring candidates another`"
     ):
         ledger.find(uri, "another", first)
+
+
+# Rows that somebody waits to see committed.
+WAITING = "SELECT count(*) AS waiting FROM pg_locks WHERE locktype = 'transactionid' AND NOT granted"
+
+
+def test_tries_at_once_give_one_number(home: Home) -> None:
+    uri, job = home.workspace.predictions, home.name()
+    draft = drafted(home, job)
+    with engine(uri).begin() as connection, ThreadPoolExecutor(1) as other:
+        first = ledger.write(connection, draft, "one")
+        second = other.submit(ledger.enter, uri, draft, "one")
+        deadline = time.monotonic() + 60
+        while not home.sql(WAITING)[0]["waiting"]:
+            assert time.monotonic() < deadline, "nobody waits for the first one"
+        connection.commit()
+        assert second.result() == first
+    assert [each.number for each in ledger.listed(uri, job)] == [first]
 
 
 def test_nobody_changes_what_a_candidate_is_and_analysts_do_not_read_it(home: Home) -> None:

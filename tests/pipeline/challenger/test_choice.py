@@ -107,4 +107,4 @@ def test_without_the_alias_it_is_the_newest_candidate_until_that_is_adopted(
     path.write_text(f"{path.read_text()}{TRAINING}")
     passed, detail = checked(shop)
     assert passed, detail
-    assert detail.endswith(f"Have one trained: scoring train {shop.job}")
+    assert f"Have one trained: scoring train {shop.job}; or add a line `challenger = <version>`" in detail

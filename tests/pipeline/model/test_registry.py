@@ -263,6 +263,16 @@ def test_what_is_not_registered_is_named_with_what_is(
         ("1/manifest.json", "not json", "manifest.json cannot be used"),
         ("versions.toml", b"\xff\xfe", "not a list of versions and aliases"),
         ("versions.toml", "[aliases]\nchampion = 'newest'", "not a list of versions and aliases"),
+        (
+            "versions.toml",
+            "[aliases]\nchampion = 1.9",
+            "alias 'champion' names 1.9, which is no version's number",
+        ),
+        (
+            "versions.toml",
+            "[aliases]\nchampion = true",
+            "alias 'champion' names True, which is no version's number",
+        ),
         ("versions.toml", "", "has no alias 'champion': .*versions.toml knows none"),
         (
             "versions.toml",
@@ -270,7 +280,7 @@ def test_what_is_not_registered_is_named_with_what_is(
             "has no version 1: .*versions.toml pins none. Register it",
         ),
         ("1/manifest.json", b"\xff\xfe", "manifest.json cannot be used"),
-        ("1/manifest.json", None, "manifest.json cannot be used: .*No such file.*Restore it from git"),
+        ("1/manifest.json", None, "manifest.json cannot be read: No such file.*restore it from git.$"),
         ("versions.toml", None, "no model 'shop' in .*: known are none. Register it"),
     ],
 )

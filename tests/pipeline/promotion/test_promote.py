@@ -35,7 +35,7 @@ def test_a_better_version_is_promoted_by_one_line_and_goes_back_by_one(published
         f"  shop version 2 beside what was published, on {DATES} dates: better. Its log_loss is 0.",
         "  In none of 5 groups is it worse by more than chance.",
         f"  Of {60 * DATES} entities ",
-        "  Training kept no scores of version 2, so no night looks at their drift.",
+        "  Training kept no scores of version 2, so no run looks at their drift.",
         "models/shop/versions.toml\n-champion = 1\n+champion = 2\n",
         "The evidence is kept: models/shop/promotions/champion-2.json\nCommit models/shop, have it reviewed",
     ):

@@ -42,7 +42,7 @@ def test_drift_is_said_of_both_versions() -> None:
     evidence = evidence_of("nightly").model_copy(update={"version_drift": Drift(unusual=2, of=12)})
     lines = list(sentences._moves(evidence, 1, 2))
     assert lines[1:] == [
-        "Training kept no scores of version 1, so no night looks at their drift.",
+        "Training kept no scores of version 1, so no run looks at their drift.",
         "Beside its training days, the scores of version 2 are unusual on 2 of 12 dates.",
     ]
     assert lines[0] == (

@@ -5,7 +5,19 @@ import pytest
 from pipeline.reasons import anew, tries
 from pipeline.reasons.work import ReasonsError
 from tests.home import Home
+from tests.pipeline.reasons.explained import explained
 from tests.pipeline.shop import open_shop
+
+PRUNED = "UPDATE scoring.scoring_runs SET parts_pruned_at = '2026-11-30 12:00+00' WHERE run_id = :run"
+
+
+def test_where_the_parts_had_their_time_that_is_said(home: Home) -> None:
+    _, run = explained(home)
+    home.sql(PRUNED, run=run)
+    with pytest.raises(
+        ReasonsError, match=f"the parts of run {run} had their time on 2026-11-30: its reasons are"
+    ):
+        anew.of_entity(home.workspace, run, "customer-00001")
 
 
 def test_what_was_altered_in_the_database_is_not_equal_and_what_is_not_there_is_said(home: Home) -> None:

@@ -52,6 +52,15 @@ def test_columns_named_by_numbers_are_features(home: Home) -> None:
     assert [column.name for column in pinned.manifest.columns] == ["0", "1"]
 
 
+def test_a_model_without_names_takes_every_column_or_none_can_be_told(home: Home) -> None:
+    estimator, rows = LogisticRegression(), pd.DataFrame(np.arange(40.0).reshape(20, 2), columns=["a", "b"])
+    estimator.fit(rows[["a"]].to_numpy(), [0, 1] * 10)
+    complaint = (
+        "trained on 1 columns without names, and the rows have 2 that may be meant: a, b. Train it on a DataF"
+    )
+    refused(home, estimator, rows, ModelError, complaint)
+
+
 class Constant:
     """A model that is none."""
 
@@ -64,6 +73,7 @@ def test_what_is_no_model_is_refused(home: Home) -> None:
     ("estimator", "complaint"),
     [
         (LogisticRegression(), "LogisticRegression is not trained. Fit it first"),
+        (LogisticRegression, "LogisticRegression is a class, and no trained estimator. Fit one"),
         (make_pipeline(LogisticRegression()), "Pipeline is not trained. Fit it first"),
         (RandomForestRegressor(), "the model cannot score rows of the reference: NotFittedError"),
         (KMeans(2), "KMeans is neither a classifier nor a regressor"),

@@ -119,3 +119,15 @@ def test_a_fold_without_one_of_the_classes_is_refused(
     code = code.replace("LogisticRegression(max_iter=1000)", "DummyClassifier()")
     with pytest.raises(RetrainingError, match="Train on more score dates: raise training.window_days"):
         fitted(tmp_path, monkeypatch, code, table)
+
+
+def test_an_estimator_of_columns_that_no_run_has_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = CODE.replace(
+        "features = rows[[", "rows = rows.assign(twice=rows['visits'] * 2)\n    features = rows[['twice', "
+    )
+    with pytest.raises(
+        RetrainingError, match="the estimator takes twice, which the training rows do not have"
+    ):
+        fitted(tmp_path, monkeypatch, code, rows_of(4))
