@@ -98,7 +98,8 @@ def _beside(job: Job, champion: PinnedVersion | None, manifest: Manifest, rows: 
         return {"champion_note": f"The model {job.model.name} has no version yet."}
     label, theirs = champion.manifest.label, champion.manifest
     if (theirs.task, theirs.classes) != (manifest.task, manifest.classes):
-        return {"champion_note": f"{label} predicts something else, so that nothing can be compared."}
+        pair = f"{label} predicts {_meant(theirs)}, and the candidate {_meant(manifest)}"
+        return {"champion_note": f"{pair}: nothing can be compared."}
     days: list[date] = [day.astype(date) for day in np.unique(rows.days)]
     unseen = [day for day in days if theirs.trained_on(day) is False]
     if not unseen:
@@ -125,6 +126,10 @@ def _beside(job: Job, champion: PinnedVersion | None, manifest: Manifest, rows: 
             "champion": _finite(metrics.losses(theirs_labelled)),
         }
     }
+
+
+def _meant(manifest: Manifest) -> str:
+    return f"the classes {', '.join(manifest.classes)}" if manifest.classes else "numbers"
 
 
 def _champion_scores(

@@ -53,6 +53,16 @@ def test_it_is_said_why_nothing_is_compared(home: Home) -> None:
     seen = version(home, (FIRST, FIRST + timedelta(days=20)))
     assert "was trained on, of these dates, or on all" in evaluated(home, seen, seen)["champion_note"]
     assert "has no version yet" in evaluated(home, None, seen)["champion_note"]
+    for changed, meant in (
+        ({"classes": ("no", "yes")}, "the classes no, yes"),
+        ({"classes": (), "task": "regression"}, "numbers"),
+    ):
+        other = PinnedVersion(seen.manifest.model_copy(update=changed), seen.sha256, seen.folder)
+        note = evaluated(home, other, seen)["champion_note"]
+        assert (
+            note
+            == f"shop version 1 predicts {meant}, and the candidate the classes false, true: nothing can be compared."
+        )
     (seen.folder / "model.joblib").write_bytes(b"")
     later = PinnedVersion(
         seen.manifest.model_copy(
