@@ -41,6 +41,7 @@ def begin(workspace: Workspace, job: Job, run_id: int) -> list[PartWork]:
         LedgerError: the run was not scored whole.
         ModelError: its version may not be used.
         GroupError: a group names a column that its version does not take.
+        OSError: the store takes no file.
     """
     if job.reasons is None:
         raise NothingToDo(f"{job.name}.toml has no section [reasons]")
@@ -52,7 +53,11 @@ def begin(workspace: Workspace, job: Job, run_id: int) -> list[PartWork]:
     if refusal := keeping.ask(workspace, run_id, _SQL["begin"], asked):
         raise NothingToDo(f"no reasons of run {run_id}: {refusal}")
     files = archive.parts_of(run)
-    chosen = changes.save(workspace, run, settings.since, files) if settings.since else {}
+    try:
+        chosen = changes.save(workspace, run, settings.since, files) if settings.since else {}
+    except Exception as error:  # or the try would stand there as one that is at work
+        keeping.fail(workspace, run_id, kept_text(error))
+        raise
     features = {column.name for column in pinned.manifest.columns}
     pin = {
         "model_name": run["model_name"],

@@ -1,5 +1,6 @@
 """Entities whose score lies in another tenth than on the date before get reasons, and nobody else."""
 
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -78,6 +79,16 @@ def test_without_a_date_before_nobody_has_changed(home: Home) -> None:
     with pytest.raises(NothingToDo, match=rf"no score date of {shop.job} before {NIGHT} is published"):
         tries.begin(home.workspace, home.read(shop.job), first)
     assert home.sql("SELECT FROM scoring.explanations WHERE run_id = :run", run=first) == []
+
+
+def test_a_store_that_cannot_be_written_ends_the_try(home: Home) -> None:
+    shop, _, second = two_dates(home)
+    unusable = replace(home.workspace, store="/proc/no-store")
+    with pytest.raises(OSError, match="could not be kept in the store"):
+        tries.begin(unusable, home.read(shop.job), second)
+    [done] = home.sql("SELECT status, reason FROM scoring.explanations WHERE run_id = :run", run=second)
+    assert done["status"] == "failed"
+    assert done["reason"].startswith("FileNotFoundError: ")
 
 
 def test_a_file_of_names_that_is_lost_fails_its_part_alone(home: Home) -> None:
