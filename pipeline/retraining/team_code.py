@@ -3,6 +3,7 @@
 import importlib
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,7 +81,8 @@ def load(function: str, folder: Path) -> Train:
 
     def train(rows: pd.DataFrame) -> Any:
         try:
-            return trainer(rows)
+            with chdir(Path.cwd()):  # wherever the function goes to: the candidate is written here
+                return trainer(rows)
         except MemoryError:
             raise
         except Exception as error:

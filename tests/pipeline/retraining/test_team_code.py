@@ -59,3 +59,12 @@ def test_what_fails_names_its_line_and_the_log_has_the_library_s(
         load("an_empty_one", "")
     with pytest.raises(RetrainingError, match="another module is called 'json'"):
         team_code.load("models/json.py:train", Path("/nowhere"))
+
+
+def test_a_function_that_goes_elsewhere_leaves_the_process_where_it_was(load: Load) -> None:
+    before = Path.cwd()
+    assert (
+        load("a_wanderer", "import os\ndef train(rows):\n    os.chdir('/')\n    return os.getcwd()\n")(None)
+        == "/"
+    )
+    assert Path.cwd() == before
