@@ -134,7 +134,7 @@ def compare(workspace: Workspace, before: int, after: int, *, top: int = 10) -> 
     if not columns:
         return diff
     rows = [archive.run(workspace.predictions, side.run_id) for side in (diff.before, diff.after)]
-    sliced, notes = slices.compare(workspace.predictions, workspace.store, rows, _values(*rows), columns)
+    sliced, notes = slices.compare(workspace.predictions, workspace.store, rows, columns)
     return replace(diff, slices=sliced, notes=notes)
 
 

@@ -12,13 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.contract.contract import ENTITY
-from pipeline.databases import statements
-from pipeline.databases.queries import Query, Values
 from pipeline.runs import archive
 from pipeline.runs.archive import MAX_SLICE_VALUES, slices_of_part
 from pipeline.store.parts import MissingPart
-
-_SQL = statements.load("inspection/diff")
 
 Totals = dict[str | None, Counter[str]]
 
@@ -49,15 +45,14 @@ class Slice:
 
 
 def compare(
-    database_url: str, store: str, rows: Sequence[dict[str, Any]], values: Values, columns: tuple[str, ...]
+    database_url: str, store: str, rows: Sequence[dict[str, Any]], columns: tuple[str, ...]
 ) -> tuple[list[Slice], list[str]]:
     """Break the difference between two runs down by the values of columns.
 
     Args:
         database_url: of the predictions database.
         store: where the runs keep their parts.
-        rows: the runs' rows, with their ledgers.
-        values: what the query `pairs` takes.
+        rows: the two runs' rows, with their ledgers.
         columns: the columns, which the parts must have.
 
     Returns:
@@ -70,7 +65,8 @@ def compare(
     totals: dict[str, Totals] = {column: defaultdict(Counter) for column in columns}
     notes = []
     try:
-        with archive.by_part(database_url, Query(_SQL["pairs"], values, "inspection/diff.sql")) as stream:
+        before, after = ((row["run_id"], row["score_date"]) for row in rows)
+        with archive.pairs(database_url, before, after) as stream:
             for run_id, number, pairs in stream:
                 sliced = slices_of_part(store, files[run_id, number], pairs[ENTITY], list(totals))
                 for column in list(totals):

@@ -15,7 +15,6 @@ from pipeline.attribution.walk import Floats
 from pipeline.config.workspace import Workspace
 from pipeline.contract.contract import ENTITY
 from pipeline.databases import postgres, statements
-from pipeline.databases.queries import Query
 from pipeline.errors import NothingToDo
 from pipeline.reasons.rows import CHOSEN
 from pipeline.reasons.work import ReasonsError, Since
@@ -25,8 +24,6 @@ from pipeline.store.layout import RunRef
 from pipeline.store.parts import PartWriter
 
 _SQL = statements.load("reasons/tries")
-# One query says what two runs have given each entity, whoever compares them.
-_PAIRS = statements.load("inspection/diff")["pairs"]
 
 Row = dict[str, Any]
 
@@ -86,18 +83,13 @@ def of_part(workspace: Workspace, run: Row, compared: Since, part: int) -> pa.Ar
 
 def _changed(workspace: Workspace, run: Row, compared: Since) -> Generator[tuple[int, pa.Array], None, None]:
     """The parts in which entities have changed, with their names: a part at a time is held."""
-    values = {
-        "before": compared.run_id,
-        "before_date": compared.score_date,
-        "after": run["run_id"],
-        "after_date": run["score_date"],
-    }
-    with archive.by_part(workspace.predictions, Query(_PAIRS, values, "inspection/diff.sql")) as stream:
+    before, after = (compared.run_id, compared.score_date), (run["run_id"], run["score_date"])
+    with archive.pairs(workspace.predictions, before, after) as stream:
         for run_id, number, pairs in stream:
             if run_id == run["run_id"]:
-                before, after = pairs["before"].to_numpy(), pairs["after"].to_numpy()
-                moved = _tenths(before, compared.then) != _tenths(after, compared.now)
-                yield number, pairs[ENTITY].combine_chunks().filter(pa.array(moved & ~np.isnan(before)))
+                then, now = pairs["before"].to_numpy(), pairs["after"].to_numpy()
+                moved = _tenths(then, compared.then) != _tenths(now, compared.now)
+                yield number, pairs[ENTITY].combine_chunks().filter(pa.array(moved & ~np.isnan(then)))
 
 
 def _tenths(scores: Floats, cuts: tuple[float, ...]) -> Any:

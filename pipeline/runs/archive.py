@@ -1,9 +1,9 @@
 """What is left of a run when it is over: its parts in the store, and its rows in the database, part by part."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.contract.contract import ENTITY
-from pipeline.databases import postgres
-from pipeline.databases.queries import Query
+from pipeline.databases import postgres, statements
+from pipeline.databases.queries import Query, Values
 from pipeline.model.failing import Tolerance
 from pipeline.project import SQL
 from pipeline.runs import history
@@ -20,6 +20,11 @@ from pipeline.runs.ledger import LedgerError
 from pipeline.store import parts
 from pipeline.store.layout import RunRef
 from pipeline.store.schemas import SCORE_SCHEMA
+
+_SQL = statements.load("runs/archive")
+
+# Each run, part and its rows at a time.
+ByPart = AbstractContextManager[Iterator[tuple[int, int, pa.Table]]]
 
 
 @dataclass(frozen=True)
@@ -103,6 +108,23 @@ def by_part(database_url: str, query: Query) -> Iterator[Iterator[tuple[int, int
     """Stream the rows of a query that is ordered by `run_id` and `part`: each run, part and its rows at a time."""
     with postgres.stream(database_url, query) as reader:
         yield _grouped(reader)
+
+
+def pairs(database_url: str, before: tuple[int, date], after: tuple[int, date]) -> ByPart:
+    """Stream what two runs gave each entity, by the parts of the second, and of the first for who is not in it.
+
+    Args:
+        database_url: of the predictions database.
+        before: the first run, with its score date.
+        after: the second.
+    """
+    values: Values = {
+        "before": before[0],
+        "before_date": before[1],
+        "after": after[0],
+        "after_date": after[1],
+    }
+    return by_part(database_url, Query(_SQL["pairs"], values, "runs/archive.sql"))
 
 
 def _grouped(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[int, int, pa.Table]]:
