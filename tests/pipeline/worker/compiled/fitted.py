@@ -14,6 +14,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import make_column_transformer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
+from threadpoolctl import threadpool_limits
 
 from pipeline.registration.compiled import build
 from pipeline.worker.compiled.library import Library
@@ -92,7 +93,8 @@ KINDS: dict[str, tuple[Callable[[], Any], int]] = {
 @cache
 def _trained(name: str) -> Any:
     make, classes = KINDS[name]
-    return make().fit(rows(), outcome(classes))
+    with threadpool_limits(1):  # more threads than processors that are free wait for one another
+        return make().fit(rows(), outcome(classes))
 
 
 def fitted(name: str) -> Any:

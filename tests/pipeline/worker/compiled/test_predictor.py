@@ -1,5 +1,6 @@
 """What is compiled gives the estimator's bits, whatever the row; and where it does not, the estimator scores."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.linear_model import LinearRegression
+from threadpoolctl import threadpool_limits
 
 from pipeline.worker.compiled import predictor, seams
 from pipeline.worker.compiled.library import Adder, Library
@@ -16,6 +18,13 @@ from pipeline.worker.estimators import Answer
 from tests.pipeline.worker.compiled.fitted import KINDS, fitted, needs_compiler, path, rows
 
 pytestmark = needs_compiler
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """As in a model's process: more threads than processors that are free wait for one another."""
+    with threadpool_limits(1):
+        yield
 
 
 def opened(name: str, folder: Path) -> Predictor:
