@@ -51,7 +51,8 @@ def test_a_run_is_reproduced(shop: Shop, run: Command) -> None:
     code, output, _ = run("reproduce", done["run_id"])
     assert code == 0
     assert output == (
-        f"run {done['run_id']} of {shop.job} 2024-03-01: 100 rows scored again scored part 100 rows equal, bit for bit "
+        f"run {done['run_id']} of {shop.job} 2024-03-01: 100 rows scored again scored then by the estimator, now by "
+        "the estimator (the version has no compiled predictor) scored part 100 rows equal, bit for bit "
         "database 100 rows equal, bit for bit reproduced"
     )
     _, output, _ = run("reproduce", done["run_id"], "--json")

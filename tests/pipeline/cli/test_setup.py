@@ -20,7 +20,7 @@ __all__ = ["web"]
 def test_check_of_a_good_job_finds_everything_in_order(shop: Shop, run: Command) -> None:
     code, output, _ = run("check", shop.job)
     assert code == 0
-    assert len(re.findall(r"\bok [a-z' ]+:", output)) == 7
+    assert len(re.findall(r"\bok [a-z' ]+:", output)) == 8
     assert "100 rows of 2024-01-01 read and scored, 0 would be rejected" in output
     assert re.search(r"schema at revision \d{4}, and the role may write", output)
 
