@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 
 from pipeline.embedded.server import Embedded
 from tests.chaos import invariants
@@ -90,8 +90,12 @@ class Campaign:
         results: list[Result] = []
 
         def work(lane: Lane) -> None:
-            while not waiting.empty():
-                results.append(run_trial(lane, waiting.get()))
+            while True:
+                try:
+                    one = waiting.get_nowait()
+                except Empty:  # the other lane has taken the last
+                    return
+                results.append(run_trial(lane, one))
                 told(results[-1])
 
         with ThreadPoolExecutor(len(self.lanes)) as threads:

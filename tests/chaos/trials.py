@@ -5,7 +5,7 @@ another go through it card by card. What a card leaves open, its seed decides.
 """
 
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 
@@ -115,6 +115,18 @@ def wrong_deck(census: Census) -> list[Card]:
     """The cards that the wrong writers are tried on: what befalls writing and publishing."""
     stages = {stage: census[stage] for stage in ("write", "publish") if census[stage]}
     return [*_everywhere("kill at boundary", stages), *_at_once(2)[:1]]
+
+
+def one_each(boundaries: Mapping[str, Collection[Boundary]]) -> list[Card]:
+    """For each boundary of a stage a night in which it is the only one that a kill befalls."""
+    return [
+        (
+            f"kill at boundary, {stage} {point}",
+            _of({_tasks(stage)[0]: [Fault("kill at boundary", at=point)]}, stage == "score"),
+        )
+        for stage, points in boundaries.items()
+        for point in points
+    ]
 
 
 def _everywhere(kind: str, census: Census) -> Iterator[Card]:
