@@ -1,7 +1,7 @@
 """Reasons of scores: seconds, exactness, agreement with enumeration; beside shap: `make bench-reasons`.
 
 The sample's champion explains 900 rows of its reference, over 8, 16, 32 and 64 orders, in its own process as a run does
-it; and 100,000 rows over 8, in some four minutes (`--rows 900` leaves these out).
+it; and 100,000 rows over 8, in a good minute (`--rows 900` leaves these out).
 The error is measured against 256 rows of the reference as a background, and stated is what each contribution says of
 itself. A forest of ten columns is compared with the enumeration of all 1,024 sets of them, over the same background.
 
