@@ -15,7 +15,7 @@ from pipeline.isolation.forkers import WorkerError
 from pipeline.model.loaded_model import Model
 from pipeline.serving import metrics
 from pipeline.serving.models import scoring
-from pipeline.serving.models.scoring import Line, Search, Turns, UnusableError
+from pipeline.serving.models.scoring import Line, Search, Turns, UnusableError, settle
 from pipeline.serving.requests.checking import Checked, Terms
 from pipeline.serving.requests.limits import Refused
 
@@ -49,12 +49,7 @@ class Asked:
 
     def end(self, result: list[Line] | Exception) -> None:
         """Answer whoever waits, in the loop's thread."""
-        if self.answer.done():  # nobody waits any more
-            return
-        if isinstance(result, Exception):
-            self.answer.set_exception(result)
-        else:
-            self.answer.set_result(result)
+        settle(self.answer, result)
 
 
 class Asker:

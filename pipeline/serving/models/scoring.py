@@ -1,5 +1,6 @@
 """Rows of one request or of many: each gets its score, or the reason why the model gave it none."""
 
+import asyncio
 from collections.abc import Callable, Generator
 from typing import Any, TypeVar
 
@@ -152,3 +153,13 @@ def _failed(row: pa.RecordBatch, error: Exception, keep_values: bool) -> Line:
 def rejected(value: str) -> Line:
     """The answer to a row that the model itself gave no score."""
     return {"rejected": [{"column_name": COLUMN, "rule": RULE, "value": value}]}
+
+
+def settle(answer: "asyncio.Future[Any]", result: Any) -> None:
+    """Give a result, or raise an error, to whoever still waits; in the loop's thread."""
+    if answer.done():
+        return
+    if isinstance(result, Exception):
+        answer.set_exception(result)
+    else:
+        answer.set_result(result)

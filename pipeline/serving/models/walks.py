@@ -18,7 +18,7 @@ from pipeline.isolation.forkers import WorkerError
 from pipeline.model.loaded_model import Model
 from pipeline.model.manifest import PinnedVersion
 from pipeline.reasons.work import Settings
-from pipeline.serving.models.scoring import Turns
+from pipeline.serving.models.scoring import Turns, settle
 from pipeline.serving.requests.limits import Refused
 
 log = logging.getLogger(__name__)
@@ -52,16 +52,7 @@ class Explained:
 
     def end(self, result: list[Reasons] | Exception) -> None:
         """Answer whoever waits, from the thread that asks the model."""
-
-        def give() -> None:
-            if self.answer.done():  # nobody waits any more
-                return
-            if isinstance(result, Exception):
-                self.answer.set_exception(result)
-            else:
-                self.answer.set_result(result)
-
-        self.answer.get_loop().call_soon_threadsafe(give)
+        self.answer.get_loop().call_soon_threadsafe(settle, self.answer, result)
 
 
 class Walker:
