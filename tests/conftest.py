@@ -97,6 +97,7 @@ def sample_warehouse(server: Embedded) -> str:
 def home(server: Embedded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
     """An empty home with jobs, queries, models and a store of its own, on the shared server."""
     made = Home(tmp_path / "home", server)
+    made.empty_outbox()
     for name, value in made.environment.items():
         monkeypatch.setenv(name, value)
     yield made
