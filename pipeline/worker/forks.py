@@ -8,6 +8,7 @@ the task closes its side, or is killed, the keeper kills the model and all that 
 """
 
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -33,9 +34,6 @@ _LIBRARIES = (
     "sklearn.ensemble",
     "sklearn.linear_model",
     "threadpoolctl",
-    # By which scikit-learn reads frames: it loads them when a model gets its first.
-    "narwhals._pandas_like.namespace",
-    "narwhals.stable.v2._namespace",
 )
 # With a byte come the descriptors that the new processes are to have, the first of which carries the order.
 _MOST_DESCRIPTORS = 253
@@ -54,6 +52,8 @@ def serve(descriptor: int, settings: str) -> None:
     for library in _LIBRARIES:
         with contextlib.suppress(ImportError):
             importlib.import_module(library)
+    _meet_a_frame()
+    gc.freeze()  # else each fork that looks for garbage copies all of this one's memory
     with socket.socket(fileno=descriptor) as control:
         while True:
             asked, descriptors, _, _ = socket.recv_fds(control, 1, _MOST_DESCRIPTORS)
@@ -64,6 +64,15 @@ def serve(descriptor: int, settings: str) -> None:
                 _run(partial(_keep, *descriptors))
             for each in descriptors:
                 os.close(each)
+
+
+def _meet_a_frame() -> None:
+    """Have scikit-learn check a frame: it loads more libraries with its first."""
+    with contextlib.suppress(ImportError):
+        import pandas as pd
+        from sklearn.utils import check_array
+
+        check_array(pd.DataFrame({"x": [0.0]}))
 
 
 def _run(work: Callable[[], object]) -> NoReturn:

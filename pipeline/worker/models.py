@@ -63,7 +63,7 @@ def run(order: Mapping[str, Any], descriptors: Sequence[int]) -> None:
 
 class _Model:
     def __init__(self, estimator: Any, order: Mapping[str, Any]) -> None:
-        self._settings = _sklearn_config()
+        self._settings, self._libraries = _sklearn_config(), _libraries()
         regression, labels = order["task"] == "regression", order["labels"] == "predict"
         path = order["predictor"]
         columns = [Column(**column) for column in order["columns"]]
@@ -77,7 +77,7 @@ class _Model:
 
     def serve(self, channel: socket.socket) -> None:
         """Answer for each batch of a channel."""
-        _begin(self._settings)
+        _begin(self._settings, self._libraries)
         with contextlib.suppress(wire.Closed):
             while True:
                 asked, payload = wire.receive(channel)
@@ -129,14 +129,21 @@ def _sklearn_config() -> Mapping[str, Any]:
     return sklearn.get_config() if sklearn else {}
 
 
-def _begin(settings: Mapping[str, Any]) -> None:
+def _begin(settings: Mapping[str, Any], libraries: Any) -> None:
     """Begin a thread: one processor for whatever the model computes with, and the settings of the one that loaded."""
-    with contextlib.suppress(ImportError):
-        from threadpoolctl import threadpool_limits
-
-        threadpool_limits(1)
+    if libraries:
+        libraries.limit(limits=1)
     if settings:
         sys.modules["sklearn"].set_config(**settings)
+
+
+def _libraries() -> Any:
+    """The loaded libraries that have threads of their own; looking for them takes a while."""
+    with contextlib.suppress(ImportError):
+        from threadpoolctl import ThreadpoolController
+
+        return ThreadpoolController()
+    return None
 
 
 def _keep_quiet() -> None:

@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 
 from pipeline.worker import frames
-from pipeline.worker.compiled.columns import NeedsFrameError, Way, bits, is_text, probes_of, way_of
+from pipeline.worker.compiled.columns import NeedsFrameError, bits, is_text, probes_of, way_of
 from pipeline.worker.compiled.seams import Seam
 from pipeline.worker.compiled.trees import Numbers
 from pipeline.worker.frames import Column
@@ -45,9 +45,7 @@ class Direct:
         for step in steps[:-1]:
             for name, values in _vocabularies(step, ()):
                 vocabularies.setdefault(name, set()).update(values)
-        self._ways = self._asked(vocabularies)
-        if self.differing(_MIXED):
-            raise NeedsFrameError
+        self._ask(vocabularies)
 
     def answer(self, batch: pa.RecordBatch) -> Numbers | None:
         """The model's values for a batch; None where it has a value that needs a frame."""
@@ -59,11 +57,14 @@ class Direct:
         random = np.random.default_rng(_SEED)
         drawn = [way.probes.take(pa.array(random.integers(0, len(way.probes), number))) for way in self._ways]
         batch = self._batch(drawn)
-        expected, got = self._by_frame(batch), self._matrix(batch)
+        return self._differing(batch, self._by_frame(batch))
+
+    def _differing(self, batch: pa.RecordBatch, expected: Numbers) -> int:
+        got = self._matrix(batch)
         if got is None or got.shape != expected.shape or got.dtype != expected.dtype:
-            return number
+            return int(batch.num_rows)
         same = (bits(expected) == bits(got)) | (np.isnan(expected) & np.isnan(got))
-        return int((~same.all(axis=1)).sum())
+        return int(np.count_nonzero(~same.all(axis=1)))
 
     def _matrix(self, batch: pa.RecordBatch) -> Numbers | None:
         matrix = np.tile(self._constant, (batch.num_rows, 1))
@@ -87,33 +88,40 @@ class Direct:
     def _batch(self, values: list[pa.Array]) -> pa.RecordBatch:
         return pa.RecordBatch.from_arrays(values, names=[column.name for column in self._columns])
 
-    def _asked(self, vocabularies: Mapping[str, set[str]]) -> list[Way]:
+    def _ask(self, vocabularies: Mapping[str, set[str]]) -> None:
         for texts, numbers in ((True, True), (False, True), (False, False)):
             # An encoder may refuse what is missing or unknown, by an error of its own.
             with contextlib.suppress(Exception):
-                return self._learned(vocabularies, texts, numbers)
+                return self._learn(vocabularies, texts, numbers)
         raise NeedsFrameError
 
-    def _learned(self, vocabularies: Mapping[str, set[str]], texts: bool, numbers: bool) -> list[Way]:
-        """What becomes of each column, from one frame: its rows are the first one, but for a value of one column."""
+    def _learn(self, vocabularies: Mapping[str, set[str]], texts: bool, numbers: bool) -> None:
+        """Learn what becomes of each column, from one frame.
+
+        Its rows are as the first one, but for a value of one column; the last ones are drawn by chance.
+        """
         odd = [texts if is_text(column) else numbers for column in self._columns]
         probes = [
             probes_of(column, vocabularies.get(column.name, ()), odd=each)
             for column, each in zip(self._columns, odd, strict=True)
         ]
-        ends = 1 + np.cumsum([len(each) for each in probes])
+        random, ends = np.random.default_rng(_SEED), 1 + np.cumsum([len(each) for each in probes])
         asked, blocks = [], []
         for each, end in zip(probes, ends, strict=True):
             block = slice(end - len(each), end)
             places = np.zeros(ends[-1], np.int64)
             places[block] = np.arange(len(each))
-            asked.append(each.take(pa.array(places)))
+            drawn = random.integers(0, len(each), _MIXED)
+            asked.append(each.take(pa.array(np.concatenate([places, drawn]))))
             blocks.append(block)
-        matrix = self._by_frame(self._batch(asked))
+        batch = self._batch(asked)
+        matrix = self._by_frame(batch)
         self._constant = matrix[0]
-        return [
+        self._ways = [
             way_of(each, matrix[block], matrix[0], texts) for each, block in zip(probes, blocks, strict=True)
         ]
+        if self._differing(batch, matrix):
+            raise NeedsFrameError
 
 
 def _steps(estimator: Any) -> list[Any]:
