@@ -23,7 +23,7 @@ from threadpoolctl import threadpool_limits
 from benchmarks.ground import ROOT
 from models.flight_delay import training
 from pipeline.model import registry
-from pipeline.registration.compiled import add, build
+from pipeline.registration.compiled import build, prove
 from pipeline.runtime import resources
 from pipeline.runtime.clock import processor_seconds
 from pipeline.worker.compiled.predictor import Predictor
@@ -85,7 +85,7 @@ def _behind_encoder(base: Pipeline, last: Any) -> Pipeline:
 def _line(name: str, estimator: Any, frame: pd.DataFrame, path: str) -> str:
     own = Predictor(copy.deepcopy(estimator), "", regression=False, labels=False)
     compiled = Predictor(estimator, path, regression=False, labels=False)
-    proof = compiled.prove(frame, add.HURTING_ROWS)
+    proof = compiled.prove(frame, prove.HURTING_ROWS)
     many = [_seconds(each, frame, ROUNDS) / len(frame) for each in (own, compiled)]
     single = [_seconds(each, frame.head(1), SINGLE) for each in (own, compiled)]
     figures = f"{1e6 * many[0]:.2f} | {1e6 * many[1]:.2f} | {many[0] / many[1]:.1f}"

@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from pipeline.worker.compiled import predictor, seams
 from pipeline.worker.compiled.library import Adder, Library
-from pipeline.worker.compiled.predictor import Predictor
+from pipeline.worker.compiled.predictor import BATCH, ROUNDS, Predictor
 from pipeline.worker.compiled.trees import Numbers
 from pipeline.worker.estimators import Answer
 from tests.pipeline.worker.compiled.fitted import KINDS, fitted, needs_compiler, path, rows
@@ -89,6 +89,21 @@ def test_a_proof_counts_the_rows_that_differ(tmp_path: Path, monkeypatch: pytest
     opening = opened("values", tmp_path)
     monkeypatch.setattr(Adder, "add", one_bit_off)
     assert opening.prove(rows(), 100).differing >= 2
+
+
+def test_a_proof_times_both_by_turns_on_a_whole_batch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opening, asked, answer = opened("values", tmp_path), [], Predictor.answer
+
+    def noted(self: Predictor, frame: pd.DataFrame) -> Answer:
+        asked.append((len(frame), "_predict_iterations" in vars(self._seams[0].estimator)))
+        return answer(self, frame)
+
+    monkeypatch.setattr(Predictor, "answer", noted)
+    proof = opening.prove(rows(), 100)
+    assert asked == [(600, False), (600, True)] + [(BATCH, False), (BATCH, True)] * ROUNDS
+    assert proof.own_seconds > 0 < proof.seconds
 
 
 def test_a_model_of_another_kind_scores_by_itself(tmp_path: Path) -> None:
