@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from sklearn.base import clone
 from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.impute import SimpleImputer
@@ -27,6 +28,7 @@ from pipeline.registration.compiled import build, prove
 from pipeline.runtime import resources
 from pipeline.runtime.clock import processor_seconds
 from pipeline.worker.compiled.predictor import Predictor
+from pipeline.worker.models import Column
 
 ROUNDS, SINGLE = 5, 200
 
@@ -45,7 +47,11 @@ def main() -> None:
         return
     rows = pd.read_parquet(pinned.folder / "reference.parquet")
     frame = rows[[column.name for column in pinned.manifest.columns]]
-    large = frame.iloc[np.resize(np.arange(len(frame)), asked.rows)].reset_index(drop=True)
+    places, schema = np.resize(np.arange(len(frame)), asked.rows), pinned.manifest.contract.schema.remove(0)
+    large = pa.RecordBatch.from_pandas(frame.iloc[places], schema, preserve_index=False)
+    columns = [
+        Column(each.name, each.dtype, each.categories, each.ordered) for each in pinned.manifest.columns
+    ]
     print(
         "| model | rows compared | other bits | estimator, us a row | compiled | times | one row, ms | compiled |"
     )
@@ -54,7 +60,7 @@ def main() -> None:
         path = Path(folder) / "predictor.so"
         path.write_bytes(build.library())
         for name, estimator in _estimators(frame, rows["late"]):
-            print(_line(name, estimator, large, str(path)), flush=True)
+            print(_line(name, estimator, large, columns, str(path)), flush=True)
     single, whole = (_through_the_process(compiled) for compiled in (False, True))
     print(
         f"\none row by the model's own process, ms of the processor: {single:.2f} the estimator, {whole:.2f} compiled"
@@ -82,19 +88,19 @@ def _behind_encoder(base: Pipeline, last: Any) -> Pipeline:
     return make_pipeline(clone(base[0]), SimpleImputer(), last)
 
 
-def _line(name: str, estimator: Any, frame: pd.DataFrame, path: str) -> str:
-    own = Predictor(copy.deepcopy(estimator), "", regression=False, labels=False)
-    compiled = Predictor(estimator, path, regression=False, labels=False)
-    proof = compiled.prove(frame, prove.HURTING_ROWS)
-    many = [_seconds(each, frame, ROUNDS) / len(frame) for each in (own, compiled)]
-    single = [_seconds(each, frame.head(1), SINGLE) for each in (own, compiled)]
+def _line(name: str, estimator: Any, batch: pa.RecordBatch, columns: list[Column], path: str) -> str:
+    own = Predictor(copy.deepcopy(estimator), columns, "", regression=False, labels=False)
+    compiled = Predictor(estimator, columns, path, regression=False, labels=False)
+    proof = compiled.prove(batch, prove.HURTING_ROWS)
+    many = [_seconds(each, batch, ROUNDS) / batch.num_rows for each in (own, compiled)]
+    single = [_seconds(each, batch.slice(0, 1), SINGLE) for each in (own, compiled)]
     figures = f"{1e6 * many[0]:.2f} | {1e6 * many[1]:.2f} | {many[0] / many[1]:.1f}"
     return f"|{name}|{proof.rows:,}|{proof.differing}| {figures} | {1e3 * single[0]:.2f} | {1e3 * single[1]:.2f} |"
 
 
-def _seconds(predictor: Predictor, frame: pd.DataFrame, rounds: int) -> float:
+def _seconds(predictor: Predictor, batch: pa.RecordBatch, rounds: int) -> float:
     """Median seconds of the processor for one call."""
-    return _median(lambda: predictor.answer(frame), rounds, process_time)
+    return _median(lambda: predictor.answer(batch), rounds, process_time)
 
 
 def _through_the_process(compiled: bool) -> float:

@@ -33,6 +33,9 @@ _LIBRARIES = (
     "sklearn.ensemble",
     "sklearn.linear_model",
     "threadpoolctl",
+    # By which scikit-learn reads frames: it loads them when a model gets its first.
+    "narwhals._pandas_like.namespace",
+    "narwhals.stable.v2._namespace",
 )
 # With a byte come the descriptors that the new processes are to have, the first of which carries the order.
 _MOST_DESCRIPTORS = 253

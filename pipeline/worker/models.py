@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.worker import estimators, frames, protection, wire
+from pipeline.worker import estimators, protection, wire
 from pipeline.worker.compiled.predictor import Predictor
 from pipeline.worker.failures import Failure
 from pipeline.worker.formats.native import Settings
@@ -66,8 +66,8 @@ class _Model:
         self._settings = _sklearn_config()
         regression, labels = order["task"] == "regression", order["labels"] == "predict"
         path = order["predictor"]
-        self._predictor = Predictor(estimator, path, regression=regression, labels=labels)
-        self._columns = [Column(**column) for column in order["columns"]]
+        columns = [Column(**column) for column in order["columns"]]
+        self._predictor = Predictor(estimator, columns, path, regression=regression, labels=labels)
 
     @classmethod
     def load(cls, file: Any, order: Mapping[str, Any]) -> "_Model":
@@ -98,10 +98,10 @@ class _Model:
         return self._predictor.refusal
 
     def _answer(self, asked: wire.Header, payload: memoryview) -> tuple[wire.Header, memoryview]:
-        frame = frames.frame(wire.unpacked(payload), self._columns)
+        batch = wire.unpacked(payload)
         if "prove" in asked:
-            return {"proof": asdict(self._predictor.prove(frame, asked["prove"]))}, memoryview(b"")
-        answer = self._predictor.compare(frame) if "compare" in asked else self._predictor.answer(frame)
+            return {"proof": asdict(self._predictor.prove(batch, asked["prove"]))}, memoryview(b"")
+        answer = self._predictor.compare(batch) if "compare" in asked else self._predictor.answer(batch)
         header = {"shape": list(answer.values.shape), "labels": answer.labels is not None}
         header |= {"refusal": self.refusal} if "compare" in asked else {}
         values = np.ascontiguousarray(answer.values, "<f8").ravel()

@@ -32,6 +32,12 @@ class Domain:
     finite: bool = False
     missing: bool = True
 
+    def takes(self, rows: Numbers) -> bool:
+        """Whether it refuses none of these rows."""
+        if self.finite and np.isinf(rows).any():
+            return False
+        return self.missing or not np.isnan(rows).any()
+
 
 def rows(domain: Domain, number: int) -> Iterator[Numbers]:
     """So many rows or more, in batches: half hold each value of `_pool` once, half reach a node chosen at random."""

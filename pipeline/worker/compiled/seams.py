@@ -5,7 +5,8 @@ may stand anywhere, in a Pipeline or within a calibration, and whoever asks it n
 """
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,8 @@ class Seam:
         method: the name of its method.
         compiled: what takes that method's place.
         ask: what the estimator's method, or the other, gives for rows of its trees' features.
+        rows_of: the rows among what the method is called with.
+        finish: what the estimator says of rows that its method has got so, by what is compiled.
     """
 
     estimator: Any
@@ -34,6 +37,8 @@ class Seam:
     method: str
     compiled: Callable[..., Any]
     ask: Callable[[Callable[..., Any], Numbers], Numbers]
+    rows_of: Callable[..., Any]
+    finish: Callable[[Numbers], Numbers]
 
     @property
     def own(self) -> Callable[..., Any]:
@@ -46,6 +51,20 @@ class Seam:
         vars(self.estimator).pop(self.method, None)
         if compiled:
             vars(self.estimator)[self.method] = self.compiled
+
+    @contextmanager
+    def recorded(self) -> Iterator[list[Any]]:
+        """Have the method keep the rows that it gets, and nothing else, meanwhile."""
+        kept, before = [], vars(self.estimator).get(self.method)
+
+        def keep(*called: Any) -> None:
+            kept.append(self.rows_of(*called))
+
+        vars(self.estimator)[self.method] = keep
+        try:
+            yield kept
+        finally:
+            self.use(before is not None)
 
 
 def compilable(estimator: Any) -> bool:
@@ -96,8 +115,18 @@ def _boosting(estimator: Any, library: Library) -> Seam:
         method(rows, whole, sums, False, 1)
         return sums
 
+    def finish(rows: Numbers) -> Numbers:
+        sums, loss = ask(predict, rows), estimator._loss
+        finished = (
+            loss.predict_proba(sums) if hasattr(estimator, "classes_") else loss.link.inverse(sums.ravel())
+        )
+        return np.asarray(finished)
+
     # Categories come first where scikit-learn encodes them itself, and are as many columns.
-    return Seam(estimator, Domain(trees, estimator.n_features_in_), "_predict_iterations", predict, ask)
+    taken = Domain(trees, estimator.n_features_in_)
+    return Seam(
+        estimator, taken, "_predict_iterations", predict, ask, rows_of=lambda rows, *_: rows, finish=finish
+    )
 
 
 def _forest(estimator: Any, library: Library) -> Seam | None:
@@ -110,8 +139,9 @@ def _forest(estimator: Any, library: Library) -> Seam | None:
 
     def predict(rows: Any) -> Any:
         checked = estimator._validate_X_predict(rows)
-        if not isinstance(checked, np.ndarray):  # a sparse matrix
-            return own(rows)
+        return finish(checked) if isinstance(checked, np.ndarray) else own(rows)  # a sparse matrix
+
+    def finish(checked: Numbers) -> Numbers:
         sums = np.zeros((len(checked), classes))
         adder.add(checked, sums)
         sums /= len(estimator.estimators_)
@@ -124,7 +154,7 @@ def _forest(estimator: Any, library: Library) -> Seam | None:
 
     takes_missing = estimator.estimators_[0]._support_missing_values(np.empty((0, 0)))
     taken = Domain(trees, estimator.n_features_in_, np.float32, finite=True, missing=takes_missing)
-    return Seam(estimator, taken, method, predict, ask)
+    return Seam(estimator, taken, method, predict, ask, estimator._validate_X_predict, finish)
 
 
 _BOOSTING = "sklearn.ensemble._hist_gradient_boosting.gradient_boosting"

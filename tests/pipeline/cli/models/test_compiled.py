@@ -19,7 +19,7 @@ def test_a_registered_version_gets_one(home: Home, run: Command) -> None:
     (pinned.folder / "model.sig").write_text("of the files before")
     code, printed, _ = run("compile", "flights", 1)
     assert code == 0
-    assert "the same bits on 100,600 rows" in printed
+    assert "the same bits on 200,600 rows" in printed
     assert "Its signature is of the files before: scoring sign flights 1" in printed
 
 

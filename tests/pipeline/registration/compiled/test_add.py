@@ -34,7 +34,7 @@ def test_registering_compiles_proves_and_pins_it(home: Home, caplog: pytest.LogC
     pinned = registered(home)
     assert pinned.manifest.predictors.keys() == {PLATFORM}
     assert (pinned.folder / predictor(PLATFORM)).read_bytes() == build.library()
-    assert f"compiled predictor for {PLATFORM}: the same bits on 100,600 rows" in caplog.text
+    assert f"compiled predictor for {PLATFORM}: the same bits on 200,600 rows" in caplog.text
     assert registry.load(pinned).compiled
 
 

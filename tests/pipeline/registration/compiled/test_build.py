@@ -12,7 +12,7 @@ import pytest
 from pipeline.registration.compiled import build
 from pipeline.registration.compiled.build import CompileError
 from pipeline.worker.compiled.predictor import Predictor
-from tests.pipeline.worker.compiled.fitted import fitted, needs_compiler, path, rows
+from tests.pipeline.worker.compiled.fitted import COLUMNS, batch, fitted, needs_compiler, path, rows
 
 
 @pytest.fixture(autouse=True)
@@ -60,9 +60,9 @@ def test_what_ziglang_makes_gives_the_same_bits(
 ) -> None:
     which = shutil.which
     monkeypatch.setattr("shutil.which", lambda asked: None if asked == "cc" else which(asked))
-    opening = Predictor(fitted(name), path(tmp_path), regression=False, labels=False)
+    opening = Predictor(fitted(name), COLUMNS, path(tmp_path), regression=False, labels=False)
     assert opening.refusal == ""
-    assert opening.prove(rows(), 20_000).differing == 0
+    assert opening.prove(batch(rows()), 20_000).differing == 0
 
 
 def test_a_compiler_that_fails_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

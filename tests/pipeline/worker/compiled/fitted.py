@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from sklearn import ensemble
 from sklearn.calibration import CalibratedClassifierCV
@@ -18,6 +19,7 @@ from threadpoolctl import threadpool_limits
 
 from pipeline.registration.compiled import build
 from pipeline.worker.compiled.library import Library
+from pipeline.worker.models import Column
 
 HGBC, HGBR = ensemble.HistGradientBoostingClassifier, ensemble.HistGradientBoostingRegressor
 needs_compiler = pytest.mark.skipif(build.compiler() is None, reason="no C compiler is installed")
@@ -33,6 +35,18 @@ def rows(number: int = 600) -> pd.DataFrame:
     kind = pd.Series(random.choice(list("uvwxyz"), number)).where(random.random(number) > 0.1)
     frame["kind"] = pd.Categorical(kind)
     return frame
+
+
+COLUMNS = [
+    *(Column(name, "float64", None, False) for name in "abcd"),
+    Column("kind", "category", tuple("uvwxyz"), False),
+]
+
+
+def batch(frame: pd.DataFrame) -> pa.RecordBatch:
+    """Rows as a task sends them."""
+    schema = pa.schema([*((name, pa.float64()) for name in "abcd"), ("kind", pa.string())])
+    return pa.RecordBatch.from_pandas(frame.astype({"kind": "str"}), schema, preserve_index=False)
 
 
 def outcome(classes: int) -> Any:

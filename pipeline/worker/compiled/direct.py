@@ -1,0 +1,158 @@
+"""The way of a batch to a model's trees without a frame: each column goes by itself to where the trees test it.
+
+What stands before the trees is not imitated. It is asked once, when the model is loaded, what it makes of each value
+that a column may have, and its answers are kept as tables. So it may hold only what treats each column by itself.
+"""
+
+import contextlib
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from pipeline.worker import frames
+from pipeline.worker.compiled.columns import NeedsFrameError, Way, bits, is_text, probes_of, way_of
+from pipeline.worker.compiled.seams import Seam
+from pipeline.worker.compiled.trees import Numbers
+from pipeline.worker.frames import Column
+
+_ENCODERS = ("OneHotEncoder", "OrdinalEncoder")
+_MIXED, _SEED = 64, 20130701
+
+
+class Direct:
+    """Answers for batches of a model whose last step is compiled trees."""
+
+    def __init__(self, estimator: Any, seam: Seam, columns: Sequence[Column]) -> None:
+        """Ask the model what it makes of each value.
+
+        Args:
+            estimator: the whole model.
+            seam: of its last step.
+            columns: what the model takes.
+
+        Raises:
+            NeedsFrameError: it takes frames alone.
+        """
+        steps = _steps(estimator)
+        if steps[-1] is not seam.estimator or not all(map(_is_by_columns, steps[:-1])):
+            raise NeedsFrameError
+        self._estimator, self._seam, self._columns = estimator, seam, columns
+        vocabularies = dict[str, set[str]]()
+        for step in steps[:-1]:
+            for name, values in _vocabularies(step, ()):
+                vocabularies.setdefault(name, set()).update(values)
+        self._ways = self._asked(vocabularies)
+        if self.differing(_MIXED):
+            raise NeedsFrameError
+
+    def answer(self, batch: pa.RecordBatch) -> Numbers | None:
+        """The model's values for a batch; None where it has a value that needs a frame."""
+        matrix = self._matrix(batch)
+        return None if matrix is None else self._seam.finish(matrix)
+
+    def differing(self, number: int) -> int:
+        """How many of so many rows, their values drawn by chance, come to the trees otherwise than by a frame."""
+        random = np.random.default_rng(_SEED)
+        drawn = [way.probes.take(pa.array(random.integers(0, len(way.probes), number))) for way in self._ways]
+        batch = self._batch(drawn)
+        expected, got = self._by_frame(batch), self._matrix(batch)
+        if got is None or got.shape != expected.shape or got.dtype != expected.dtype:
+            return number
+        same = (bits(expected) == bits(got)) | (np.isnan(expected) & np.isnan(got))
+        return int((~same.all(axis=1)).sum())
+
+    def _matrix(self, batch: pa.RecordBatch) -> Numbers | None:
+        matrix = np.tile(self._constant, (batch.num_rows, 1))
+        with np.errstate(over="ignore"):
+            for column, way in zip(self._columns, self._ways, strict=True):
+                if not way.put(batch.column(column.name), matrix):
+                    return None
+        return matrix if self._seam.domain.takes(matrix) else None
+
+    def _by_frame(self, batch: pa.RecordBatch) -> Numbers:
+        """What comes to the trees by the model's own way."""
+        ask = getattr(self._estimator, "predict_proba", None) or self._estimator.predict
+        with warnings.catch_warnings(), self._seam.recorded() as kept:
+            warnings.simplefilter("ignore")  # some encoders warn of what is unknown
+            ask(frames.frame(batch, self._columns))
+        [matrix] = kept
+        if not isinstance(matrix, np.ndarray):  # a sparse one
+            raise NeedsFrameError
+        return np.ascontiguousarray(matrix)
+
+    def _batch(self, values: list[pa.Array]) -> pa.RecordBatch:
+        return pa.RecordBatch.from_arrays(values, names=[column.name for column in self._columns])
+
+    def _asked(self, vocabularies: Mapping[str, set[str]]) -> list[Way]:
+        for texts, numbers in ((True, True), (False, True), (False, False)):
+            # An encoder may refuse what is missing or unknown, by an error of its own.
+            with contextlib.suppress(Exception):
+                return self._learned(vocabularies, texts, numbers)
+        raise NeedsFrameError
+
+    def _learned(self, vocabularies: Mapping[str, set[str]], texts: bool, numbers: bool) -> list[Way]:
+        """What becomes of each column, from one frame: its rows are the first one, but for a value of one column."""
+        odd = [texts if is_text(column) else numbers for column in self._columns]
+        probes = [
+            probes_of(column, vocabularies.get(column.name, ()), odd=each)
+            for column, each in zip(self._columns, odd, strict=True)
+        ]
+        ends = 1 + np.cumsum([len(each) for each in probes])
+        asked, blocks = [], []
+        for each, end in zip(probes, ends, strict=True):
+            block = slice(end - len(each), end)
+            places = np.zeros(ends[-1], np.int64)
+            places[block] = np.arange(len(each))
+            asked.append(each.take(pa.array(places)))
+            blocks.append(block)
+        matrix = self._by_frame(self._batch(asked))
+        self._constant = matrix[0]
+        return [
+            way_of(each, matrix[block], matrix[0], texts) for each, block in zip(probes, blocks, strict=True)
+        ]
+
+
+def _steps(estimator: Any) -> list[Any]:
+    return [step for _, step in estimator.steps] if _name(estimator) == "Pipeline" else [estimator]
+
+
+def _name(step: Any) -> str:
+    """The name of a class of scikit-learn's own; one that is derived from it may do anything."""
+    return type(step).__name__ if type(step).__module__.startswith("sklearn.") else ""
+
+
+def _is_by_columns(step: Any) -> bool:
+    """Whether what a step makes of a value depends on nothing but the value and its column."""
+    if step is None or step in ("passthrough", "drop"):
+        return True
+    match _name(step):
+        case "Pipeline":
+            return all(map(_is_by_columns, _steps(step)))
+        case "ColumnTransformer":
+            return all(_is_by_columns(inner) for _, inner, _ in step.transformers_)
+        case "FunctionTransformer":  # what "passthrough" becomes
+            return step.func is None
+        case "SimpleImputer":  # which may take a number for what is missing
+            return bool(pd.isna(step.missing_values))
+        case name:
+            return name in _ENCODERS
+
+
+def _vocabularies(step: Any, names: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+    """The texts that a step's encoders know, by column; `names` are those of a step that has seen no frame."""
+    names = getattr(step, "feature_names_in_", names)
+    match _name(step):
+        case "Pipeline":
+            for inner in _steps(step):
+                names = getattr(inner, "feature_names_in_", names)
+                yield from _vocabularies(inner, names)
+        case "ColumnTransformer":
+            for _, inner, _ in step.transformers_:
+                yield from _vocabularies(inner, ())
+        case name if name in _ENCODERS and len(names) == len(step.categories_):
+            for column, values in zip(names, step.categories_, strict=True):
+                yield column, [value for value in values if isinstance(value, str)]

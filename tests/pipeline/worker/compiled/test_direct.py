@@ -1,0 +1,234 @@
+"""A batch that comes to the trees without a frame comes there as it would by one, or not at all."""
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.compose import make_column_transformer
+from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
+
+from pipeline.worker import frames
+from pipeline.worker.compiled.columns import NeedsFrameError
+from pipeline.worker.compiled.direct import Direct
+from pipeline.worker.compiled.seams import Seam, seam_of
+from pipeline.worker.models import Column
+from tests.pipeline.worker.compiled.fitted import library, needs_compiler
+
+pytestmark = needs_compiler
+
+COLUMNS = [
+    Column("color", "str", None, False),
+    Column("size", "category", ("s", "m", "l"), True),
+    Column("free", "object", None, False),
+    Column("count", "int32", None, False),
+    Column("whole", "int64", None, False),
+    Column("member", "bool", None, False),
+    Column("small", "float32", None, False),
+    Column("amount", "float64", None, False),
+]
+TYPES = {
+    "color": pa.string(),
+    "size": pa.string(),
+    "free": pa.string(),
+    "count": pa.int32(),
+    "whole": pa.int64(),
+    "member": pa.bool_(),
+    "small": pa.float32(),
+    "amount": pa.float64(),
+}
+SCHEMA = pa.schema(list(TYPES.items()))
+KNOWN: dict[str, list[Any]] = {
+    "color": ["red", "green", "", None],
+    "size": ["s", "m", "l", None],
+    "free": ["x", "y", None],
+    "count": [0, 1, 7],
+    "whole": [-5, 2**53 + 1],
+    "member": [True, False],
+    "small": [0.5, -1.25, None],
+    "amount": [0.1, -7.0, 12.5, None],
+}
+UNKNOWN: dict[str, list[Any]] = {"color": ["blue", "\x01 no category"], "size": ["xl"], "free": ["é"]}
+
+
+def batch(number: int = 300) -> pa.RecordBatch:
+    """Rows of values that training has seen."""
+    random = np.random.default_rng(8)
+    drawn = {
+        name: [values[place] for place in random.integers(0, len(values), number)]
+        for name, values in KNOWN.items()
+    }
+    return pa.RecordBatch.from_pydict(drawn, SCHEMA)
+
+
+def ordinal(**settings: Any) -> OrdinalEncoder:
+    return OrdinalEncoder(
+        handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-2, **settings
+    )
+
+
+def boosting(**settings: Any) -> Any:
+    return HistGradientBoostingClassifier(max_iter=9, min_samples_leaf=5, **settings)
+
+
+def behind(*steps: Any, last: Any = None) -> Any:
+    """Trees behind other steps, trained on `batch`."""
+    columns = make_column_transformer(*steps, remainder="passthrough")
+    return trained(make_pipeline(columns, boosting() if last is None else last))
+
+
+def trained(estimator: Any) -> Any:
+    frame = frames.frame(batch(), COLUMNS)
+    outcome = frame["count"] + frame["amount"].fillna(1) + frame["color"].eq("red") > 2
+    return estimator.fit(frame, outcome)
+
+
+TEXTS = ["color", "size", "free"]
+MODELS: dict[str, Callable[[], Any]] = {
+    "codes": lambda: behind((ordinal(), TEXTS)),
+    "categories": lambda: behind(
+        (ordinal(), TEXTS),
+        last=boosting(categorical_features=[0, 1, 2]),
+    ),
+    "flags": lambda: behind((OneHotEncoder(handle_unknown="ignore", sparse_output=False), TEXTS)),
+    "a column left out": lambda: behind((ordinal(), TEXTS), ("drop", ["whole"])),
+    "a forest behind imputers": lambda: behind(
+        (make_pipeline(SimpleImputer(strategy="most_frequent"), ordinal()), TEXTS),
+        (SimpleImputer(strategy="median"), ["small", "amount"]),
+        last=ExtraTreesClassifier(5, random_state=0),
+    ),
+}
+
+
+@cache
+def opened(name: str) -> tuple[Any, Seam, Direct]:
+    return opening(MODELS[name]())
+
+
+def opening(estimator: Any) -> tuple[Any, Seam, Direct]:
+    seam = seam_of(estimator[-1], library(Path(mkdtemp())))
+    assert seam is not None
+    return estimator, seam, Direct(estimator, seam, COLUMNS)
+
+
+def by_frame(estimator: Any, rows: pa.RecordBatch) -> Any:
+    return estimator.predict_proba(frames.frame(rows, COLUMNS))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_rows_drawn_by_chance_come_to_the_trees_as_by_a_frame(name: str) -> None:
+    estimator, _, direct = opened(name)
+    assert direct.differing(2_000) == 0
+    answer = direct.answer(batch())
+    assert answer is not None
+    assert answer.tobytes() == by_frame(estimator, batch()).tobytes()
+
+
+def numbers(dtype: str) -> st.SearchStrategy[Any]:
+    if dtype.startswith("int"):
+        limits = np.iinfo(dtype)
+        return st.integers(int(limits.min), int(limits.max))
+    width = 32 if dtype == "float32" else 64
+    return st.none() | st.floats(width=width, allow_nan=False)  # type: ignore[arg-type]
+
+
+def values(column: Column) -> st.SearchStrategy[Any]:
+    known = st.sampled_from([*KNOWN[column.name], *UNKNOWN.get(column.name, [])])
+    return (
+        known
+        | (st.text(max_size=4) | st.none() if column.name in UNKNOWN else known)
+        | (numbers(column.dtype) if column.dtype[:3] in ("int", "flo") else known)
+    )
+
+
+@given(st.data(), st.sampled_from(sorted(MODELS)))
+def test_whatever_the_values_the_bits_are_those_of_the_estimator(data: st.DataObject, name: str) -> None:
+    estimator, _, direct = opened(name)
+    number = data.draw(st.integers(1, 5))
+    drawn = {
+        column.name: data.draw(st.lists(values(column), min_size=number, max_size=number))
+        for column in COLUMNS
+    }
+    rows = pa.RecordBatch.from_pydict(drawn, SCHEMA)
+    answer = direct.answer(rows)
+    if answer is not None:
+        assert answer.tobytes() == by_frame(estimator, rows).tobytes()
+    else:  # a number that the forest refuses
+        with pytest.raises(ValueError, match="infinity or a value too large"):
+            by_frame(estimator, rows)
+
+
+def test_an_encoder_that_refuses_what_is_unknown_goes_on_to_do_so() -> None:
+    full = {name: [value for value in known if value is not None] for name, known in KNOWN.items()}
+    drawn = {name: [known[place % len(known)] for place in range(60)] for name, known in full.items()}
+    plain = pa.RecordBatch.from_pydict(drawn, SCHEMA)
+    columns = make_column_transformer((OrdinalEncoder(), TEXTS), remainder="passthrough")
+    estimator = make_pipeline(columns, HistGradientBoostingClassifier(max_iter=3))
+    estimator.fit(frames.frame(plain, COLUMNS), np.arange(60) % 3)
+    _, _, direct = opening(estimator)
+    answer = direct.answer(plain)
+    assert answer is not None
+    assert answer.tobytes() == by_frame(estimator, plain).tobytes()
+    for name, value in (("color", "blue"), ("color", None), ("free", None)):
+        assert direct.answer(pa.RecordBatch.from_pydict({**drawn, name: [value] * 60}, SCHEMA)) is None
+
+
+def test_a_batch_of_other_types_needs_a_frame() -> None:
+    _, _, direct = opened("codes")
+    wider = pa.RecordBatch.from_pydict(batch().to_pydict(), SCHEMA.set(3, pa.field("count", pa.int64())))
+    assert direct.answer(wider) is None
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        (StandardScaler(), ["amount"]),
+        (SimpleImputer(missing_values=-5), ["whole"]),
+        (FunctionTransformer(np.negative), ["amount"]),
+        (OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1), ["count"]),
+    ],
+    ids=["scaled", "another number for missing", "a function", "numbers as categories"],
+)
+def test_what_is_done_to_numbers_needs_a_frame(step: Any) -> None:
+    with pytest.raises(NeedsFrameError):
+        opening(behind((ordinal(), TEXTS), step))
+
+
+def test_columns_of_another_dtype_and_encoders_of_another_class_need_a_frame() -> None:
+    class Own(OrdinalEncoder):
+        """One that may encode in a way of its own."""
+
+    encoder = Own(handle_unknown="use_encoded_value", unknown_value=-1)
+    with pytest.raises(NeedsFrameError):
+        opening(behind((encoder, TEXTS)))
+    estimator, seam, _ = opened("codes")
+    with pytest.raises(NeedsFrameError):
+        Direct(estimator, seam, [*COLUMNS[:-1], Column("amount", "Float64", None, False)])
+
+
+def test_where_what_is_missing_is_marked_such_rows_need_a_frame() -> None:
+    estimator, _, direct = opening(
+        behind((ordinal(), TEXTS), (SimpleImputer(add_indicator=True), ["amount"]))
+    )
+    assert direct.answer(batch()) is None
+    whole = pa.RecordBatch.from_pylist(
+        [row for row in batch().to_pylist() if None not in row.values()], SCHEMA
+    )
+    answer = direct.answer(whole)
+    assert answer is not None
+    assert answer.tobytes() == by_frame(estimator, whole).tobytes()
+
+
+def test_the_estimator_is_whole_again_afterwards() -> None:
+    estimator, seam, direct = opened("codes")
+    direct.differing(10)
+    assert seam.method not in vars(estimator[-1])
