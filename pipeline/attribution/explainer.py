@@ -17,6 +17,7 @@ from pipeline.attribution import background, walk
 from pipeline.attribution.players import Player
 from pipeline.attribution.walk import Shares
 from pipeline.contract.contract import ENTITY
+from pipeline.model.artifact import ModelError
 from pipeline.model.loaded_model import Floats, Model
 from pipeline.model.manifest import Task
 
@@ -109,6 +110,9 @@ class Explainer:
         Args:
             rows: with `entity_id` and the model's columns.
             scores: what was published of them.
+
+        Raises:
+            ModelError: the scores are too large for the errors of contributions.
         """
         names = rows.column(ENTITY).to_pylist()
         own = self._classes(rows)
@@ -120,6 +124,11 @@ class Explainer:
             self.starts[own],
             lambda mixed, row: self._outputs(mixed, own[row]),
         )
+        if not np.isfinite(shares.errors).all():
+            raise ModelError(
+                f"model {self.model.manifest.label}: its scores are so large that nobody can tell how certain "
+                "contributions are. Give it a target in larger units."
+            )
         published = on_scale(self.model.manifest.task, scores)
         missed = np.abs(shares.base + shares.values.sum(axis=1) - published) / np.maximum(
             1.0, np.abs(published)

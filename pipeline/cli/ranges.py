@@ -40,7 +40,8 @@ def score(
         return {name: row.get(key) for name, key in _FIGURES.items()}
 
     def work(day: date) -> dict[str, object]:
-        done = score_date(workspace, job, day, look(workspace, job, day, request))
+        with commands.also_held(workspace, job, day, request.trigger):
+            done = score_date(workspace, job, day, look(workspace, job, day, request))
         challenge(workspace, job, done.run_id)
         commands.after(workspace, job, done.run_id)
         return figures(day)

@@ -75,7 +75,7 @@ def _score_one(job: Job, day: date, request: RunRequest) -> None:
 
     workspace = context.workspace_of(job)
     request = ranges.look(workspace, job, day, request)
-    with progress_bar() as bar:
+    with commands.also_held(workspace, job, day, request.trigger), progress_bar() as bar:
         task = bar.add_task("", total=None)
         done = score_date(
             workspace,

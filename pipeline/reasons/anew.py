@@ -11,13 +11,14 @@ from typing import Any
 import pyarrow as pa
 import sqlalchemy as sa
 
-from pipeline.attribution import ranking
+from pipeline.attribution import background, ranking
 from pipeline.attribution.explainer import EXACT, Explainer
 from pipeline.attribution.walk import Floats
 from pipeline.config.workspace import Workspace
 from pipeline.contract.contract import ENTITY
 from pipeline.databases import postgres, statements
 from pipeline.model import registry
+from pipeline.model.artifact import ModelError
 from pipeline.reasons import changes, explaining
 from pipeline.reasons.rows import Chosen
 from pipeline.reasons.work import ReasonsError, Settings
@@ -65,11 +66,12 @@ def of_entity(workspace: Workspace, run_id: int, entity: str) -> Anew:
     Raises:
         LedgerError: there is no such run, or it was not scored whole.
         ReasonsError: the run was not explained, or the entity is none that gets reasons; or nobody can tell any more.
-        ModelError: the run's model is gone, or is not the one that scored it.
+        ModelError: the run's model is gone, or is not the one that scored it; or its background is another one.
         PartError: the part is missing or altered.
     """
     run = archive.run(workspace.predictions, run_id)
-    settings, number, kept = _kept(workspace, run, entity)
+    explanation, number, kept = _kept(workspace, run, entity)
+    settings = Settings.read(explanation.settings)
     if run["parts_pruned_at"] is not None:
         raise ReasonsError(
             f"the parts of run {run_id} had their time on {run['parts_pruned_at']:%Y-%m-%d}: its reasons are kept, and "
@@ -78,6 +80,11 @@ def of_entity(workspace: Workspace, run_id: int, entity: str) -> Anew:
     part = next(each for each in archive.parts_of(run) if each.number == number)
     pinned = registry.pin(workspace.home, run["model_name"], run["model_version"], run["model_sha256"])
     explainer = explaining.prepare(pinned, settings)
+    if explanation.background_sha256 not in (None, background.digest(explainer.background)):
+        raise ModelError(
+            f"run {run_id} was explained beside other rows of training than {pinned.folder} has now: its manifest.json "
+            "or reference was altered since. Restore it from git."
+        )
     among = changes.of_part(workspace, run, settings.since, number) if settings.since else None
     chosen = Chosen(workspace.store, part.input, part.scored, settings.least, among)
     rows, scores = _block(explainer, chosen, entity, run_id)
@@ -87,7 +94,7 @@ def of_entity(workspace: Workspace, run_id: int, entity: str) -> Anew:
     return Anew(run_id, entity, kept, again, part.erased > 0 and _close(kept, again))
 
 
-def _kept(workspace: Workspace, run: Row, entity: str) -> tuple[Settings, int, list[Row]]:
+def _kept(workspace: Workspace, run: Row, entity: str) -> tuple[Any, int, list[Row]]:
     """How a run was explained, which part has an entity, and its reasons in the database."""
     values = {"run_id": run["run_id"], "score_date": run["score_date"], "entity": entity}
     with postgres.engine(workspace.predictions).connect() as connection:
@@ -103,7 +110,7 @@ def _kept(workspace: Workspace, run: Row, entity: str) -> tuple[Settings, int, l
                 f"run {run['run_id']} has no score of {entity!r}. See: scoring reproduce --entity"
             )
         rows = connection.execute(sa.text(_SQL["reasons"]), values).mappings().all()
-    return Settings.read(explanation.settings), number, [dict(row) for row in rows]
+    return explanation, number, [dict(row) for row in rows]
 
 
 def _block(explainer: Explainer, chosen: Chosen, entity: str, run_id: int) -> tuple[pa.RecordBatch, Floats]:

@@ -18,6 +18,9 @@ from pipeline.store.parts import PartError
 
 _SQL = statements.load("reasons/tries")
 
+# Classes of SQLSTATE: bad values, broken constraints, and what is larger than Postgres can keep.
+_REFUSALS = ("22", "23", "54")
+
 OVERTAKEN = "Another try has begun with other settings of [reasons], and only its reasons are kept."
 
 
@@ -76,6 +79,12 @@ def keep(
 def fail(workspace: Workspace, run_id: int, why: str) -> None:
     """Note that a try has kept nothing."""
     ask(workspace, run_id, _SQL["end"], _ended(run_id, [], why))
+
+
+def is_refusal(error: sa.exc.DBAPIError) -> bool:
+    """Whether a database will not take values, however often it is tried."""
+    state: str = getattr(error.orig, "sqlstate", None) or ""
+    return state[:2] in _REFUSALS
 
 
 def ask(workspace: Workspace, run_id: int, query: str, values: dict[str, Any]) -> str:

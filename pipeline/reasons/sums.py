@@ -5,11 +5,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.attribution import players
 from pipeline.attribution.explainer import Block
 from pipeline.attribution.players import Player
 from pipeline.attribution.walk import Floats
+from pipeline.contract.batch_result import MAX_VALUE_LENGTH
 
 # A slice with more values than this is left out: nobody reads so long a table.
 MOST_VALUES = 100
@@ -74,7 +76,8 @@ class Sums:
         self._add("", "", values)
         for name in self.slices:
             texts = players.as_text(block.rows.column(name)).fill_null("")
-            encoded = texts.dictionary_encode()
+            # Longer ones have no place in an index of Postgres.
+            encoded = pc.utf8_slice_codeunits(texts, 0, MAX_VALUE_LENGTH).dictionary_encode()
             codes = encoded.indices.to_numpy()
             for code, text in enumerate(encoded.dictionary.to_pylist()):
                 self._add(name, text, values[codes == code])
@@ -104,20 +107,30 @@ class Sums:
 def merged(batches: Iterable[pa.RecordBatch]) -> Mapping[Key, Sum]:
     """The sums of all parts together, without slices that have too many values.
 
-    A value that a single entity has is left out, too: its sums would be the entity's own, and outlive an erasure.
+    What is a single entity's own is left out, too, for it would outlive an erasure: sums of one entity, and of a slice
+    those that would leave one entity's between them and the whole.
     """
     together: dict[Key, Sum] = {}
     for batch in batches:
         for key, one in _rows(batch):
             together.setdefault(key, Sum()).add(one)
-    values: dict[str, set[str]] = {}
-    for _, name, text in together:
-        values.setdefault(name, set()).add(text)
-    return {
-        key: each
-        for key, each in together.items()
-        if each.entities > (1 if key[1] else 0) and len(values[key[1]]) <= MOST_VALUES
-    }
+    values: dict[str, dict[str, int]] = {}
+    for (_, name, text), each in together.items():
+        values.setdefault(name, {})[text] = each.entities
+    shown = {name: _shown(entities) for name, entities in values.items()}
+    return {key: each for key, each in together.items() if key[2] in shown[key[1]]}
+
+
+def _shown(entities: Mapping[str, int]) -> set[str]:
+    """The values of a slice whose sums may be kept, of how many entities each has."""
+    if len(entities) > MOST_VALUES:
+        return set()
+    several = sorted(
+        (text for text, number in entities.items() if number > 1), key=lambda text: entities[text]
+    )
+    if len(entities) - len(several) == 1:
+        return set(several[1:])
+    return set(several)
 
 
 def _rows(batch: pa.RecordBatch) -> Iterator[tuple[Key, Sum]]:

@@ -46,16 +46,16 @@ def begin(workspace: Workspace, job: Job, run_id: int) -> list[PartWork]:
     if job.reasons is None:
         raise NothingToDo(f"{job.name}.toml has no section [reasons]")
     run = archive.run(workspace.predictions, run_id)
-    pinned = registry.pin(workspace.home, run["model_name"], run["model_version"], run["model_sha256"])
     settings = _settings(workspace, job, job.reasons, run)
-    settings.players(pinned.manifest)
     asked = {"run_id": run_id, "settings": settings.text}
     if refusal := keeping.ask(workspace, run_id, _SQL["begin"], asked):
         raise NothingToDo(f"no reasons of run {run_id}: {refusal}")
     files = archive.parts_of(run)
     try:
+        pinned = registry.pin(workspace.home, run["model_name"], run["model_version"], run["model_sha256"])
+        settings.players(pinned.manifest)
         chosen = changes.save(workspace, run, settings.since, files) if settings.since else {}
-    except Exception as error:  # or the try would stand there as one that is at work
+    except Exception as error:  # it is noted, or the try would stand there as one that is at work
         keeping.fail(workspace, run_id, kept_text(error))
         raise
     features = {column.name for column in pinned.manifest.columns}
@@ -106,7 +106,12 @@ def end(workspace: Workspace, work: Sequence[PartWork], outcomes: Sequence[Outco
     except ReasonsError as error:  # the files may be the other try's by now
         log.warning("run %s: %s", run_id, error)
         return str(error)
-    except PartError as error:  # a file of them was lost, or altered, since it was checked
+    except (
+        PartError,
+        sa.exc.DBAPIError,
+    ) as error:  # a file was lost since it was checked, or the database refuses it
+        if not isinstance(error, PartError) and not keeping.is_refusal(error):
+            raise
         why = kept_text(error)
         keeping.fail(workspace, run_id, why)
     # The database has them now: an erasure has to find them in one place.

@@ -1,6 +1,8 @@
 -- name: explanation
 -- How the reasons that are kept of a run were found: while a try is at work, those of the one before are.
-SELECT coalesce(earlier -> 'settings', settings) AS settings FROM scoring.explanations WHERE run_id = :run_id
+SELECT coalesce(earlier -> 'settings', settings) AS settings,
+       coalesce(earlier ->> 'background_sha256', background_sha256) AS background_sha256
+FROM scoring.explanations WHERE run_id = :run_id
 
 -- name: part
 -- The part of a run that has an entity's score.

@@ -1,7 +1,9 @@
 """Commands that say why an entity got its score."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
+from datetime import date
 from typing import Annotated, Any
 
 import sqlalchemy as sa
@@ -14,6 +16,7 @@ from pipeline.config.job import Job
 from pipeline.config.workspace import Workspace
 from pipeline.errors import NothingToDo, ScoringError, named
 from pipeline.runs import history
+from pipeline.runs.publications import Held
 
 Entity = Annotated[str, typer.Argument(metavar="ENTITY", help="Whose score, as the job's query names it.")]
 
@@ -67,20 +70,32 @@ def show_kept(workspace: Workspace, run_id: int, entity: str) -> None:
         return  # it gets none, which is no finding of whoever asks for the score
 
 
+@contextmanager
+def also_held(workspace: Workspace, job: Job, day: date, trigger: str) -> Iterator[None]:
+    """Have a run explained, if its job says so, where scoring ends with its hold: whoever decides may ask why."""
+    try:
+        yield
+    except Held:
+        after(workspace, job, history.triggered(workspace.predictions, job.name, day, trigger)["run_id"])
+        raise
+
+
 def after(workspace: Workspace, job: Job, run_id: int) -> None:
-    """Have what was published explained, if its job says so; whatever goes wrong with that is only said."""
+    """Have a run explained, if its job says so; whatever goes wrong with that is only said."""
     if job.reasons is None:
         return
     from pipeline.reasons import tries
 
     try:
         if failure := tries.whole(workspace, job, run_id):
-            err.print(f"run {run_id} stays published, not all of it is explained: {failure}", markup=False)
+            err.print(f"run {run_id} stays as it is, not all of it is explained: {failure}", markup=False)
+        else:
+            err.print(f"run {run_id} is explained", markup=False)
     except NothingToDo as nothing:
         err.print(str(nothing), markup=False)
     except (ScoringError, sa.exc.SQLAlchemyError, OSError) as error:
         err.print(
-            f"run {run_id} stays published, and is not explained: {named(error, str(error))}", markup=False
+            f"run {run_id} stays as it is, and is not explained: {named(error, str(error))}", markup=False
         )
 
 

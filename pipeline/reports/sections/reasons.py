@@ -58,6 +58,11 @@ class Reasons:
         """What share of the contributions each column carries, by its name."""
         return {column.name: column.share for column in self.columns}
 
+    @property
+    def keeps_values(self) -> bool:
+        """Whether the run keeps the values of columns, so that one without says that there was none."""
+        return any(row["value"] is not None for entity in self.highest for row in entity.reasons)
+
 
 def read(connection: sa.Connection, run: Row) -> Reasons:
     """Read what the login may see of a run's reasons; nothing of one that was not explained.

@@ -125,8 +125,8 @@ class Asker:
         except Exception as raised:  # noqa: BLE001 - whoever waits is told, and the next is served
             _end([asked], raised)
 
-    def _after_end(self, group: Sequence[Asked], error: WorkerError | MemoryError) -> Turns[None] | None:
-        """The model's process has ended: it is started again, for each request alone, so that one alone is refused."""
+    def restart(self, error: Exception) -> bool:
+        """Start the model's process again, which has ended; whether it answers."""
         log.error(
             "%s: the model's process has ended (%s); it is started again", self._job, type(error).__name__
         )
@@ -135,9 +135,12 @@ class Asker:
             self.model = self._reopen()
         except (ScoringError, MemoryError, OSError) as failure:
             log.error("%s: the model cannot be opened again: %s", self._job, type(failure).__name__)
-            _end(group, _ended(error))
-            return None
-        if len(group) > 1:
+            return False
+        return True
+
+    def _after_end(self, group: Sequence[Asked], error: WorkerError | MemoryError) -> Turns[None] | None:
+        """The model's process has ended: it is started again, for each request alone, so that one alone is refused."""
+        if self.restart(error) and len(group) > 1:
             return self._each(group)
         _end(group, _ended(error))
         return None

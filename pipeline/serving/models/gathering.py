@@ -47,7 +47,7 @@ class Gatherer:
         """
         self._job, self._limits = job, limits
         self._asker = Asker(job, model, reopen)
-        self._walker = Walker(job, lambda: self._asker.model)
+        self._walker = Walker(job, self._asker)
         self._waiting: deque[Asked] = deque()
         # What the model has failed on, and what is explained, takes turns with what waits.
         self._apart: deque[Turns[None]] = deque()

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +14,9 @@ from pipeline.attribution.players import GroupError
 from pipeline.attribution.walk import Floats
 from pipeline.contract.contract import ENTITY
 from pipeline.isolation.forkers import WorkerError
-from pipeline.model.loaded_model import Model
 from pipeline.model.manifest import PinnedVersion
 from pipeline.reasons.work import Settings
+from pipeline.serving.models.asking import Asker
 from pipeline.serving.models.scoring import Turns, settle
 from pipeline.serving.requests.limits import Refused
 
@@ -58,14 +57,14 @@ class Explained:
 class Walker:
     """Explains with a loaded model, in the one thread that asks it."""
 
-    def __init__(self, job: str, model: Callable[[], Model]) -> None:
+    def __init__(self, job: str, asker: Asker) -> None:
         """Begin with nothing prepared.
 
         Args:
             job: whose model it is.
-            model: gives the one that is open now.
+            asker: has the model that is open now, and starts it again.
         """
-        self._job, self._model = job, model
+        self._job, self._asker = job, asker
         self._prepared: tuple[Settings, Explainer] | None = None
 
     def explain(self, asked: Explained) -> Turns[None]:
@@ -80,7 +79,7 @@ class Walker:
                 reasons += _reasons(explainer.explain(rows, scores), explainer, asked.settings)
             asked.end(reasons)
         except (WorkerError, MemoryError) as error:
-            log.error("%s: the model's process has ended over reasons (%s)", self._job, type(error).__name__)
+            self._asker.restart(error)  # or whoever asks next would be refused for it
             text = "The model's process has ended over these reasons. Ask for the reasons of fewer rows."
             asked.end(Refused(503, "model_ended", text, Retry_After="5"))
         except (Refused, GroupError) as error:
@@ -91,7 +90,7 @@ class Walker:
 
     def _explainer(self, asked: Explained) -> Explainer:
         """The model with what it takes to explain, prepared once: unless it was opened again, or the job changed."""
-        model = self._model()
+        model = self._asker.model
         if self._prepared and self._prepared[0] == asked.settings and self._prepared[1].model is model:
             return self._prepared[1]
         players = asked.settings.players(asked.pinned.manifest)

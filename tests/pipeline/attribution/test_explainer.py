@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator
 from pipeline.attribution import background, explainer, players
 from pipeline.attribution.explainer import EXACT, Block, Explainer
 from pipeline.model import registry
+from pipeline.model.artifact import ModelError
 from pipeline.model.loaded_model import Model
 from pipeline.model.manifest import PinnedVersion
 from tests.home import shop_rows
@@ -71,6 +72,14 @@ def test_a_regression_is_explained_in_its_units(pinned: PinnedVersion) -> None:
     visits = block.rows.column("visits").to_numpy()
     np.testing.assert_allclose(np.diff(block.shares.values[:, 1]), 2 * np.diff(visits), atol=1e-9)
     assert base == pytest.approx(block.shares.base.mean())
+
+
+@pytest.mark.filterwarnings("ignore:overflow:RuntimeWarning")
+def test_scores_whose_squares_are_no_numbers_are_not_explained(pinned: PinnedVersion) -> None:
+    manifest = pinned.manifest.model_copy(update={"task": "regression", "classes": ()})
+    model = Model(manifest, Told(lambda frame: 1e160 * frame["visits"]))
+    with pytest.raises(ModelError, match=r"its scores are so large that nobody can tell"):
+        explained(made(pinned, model), rows_of(pinned, 30))
 
 
 def test_of_several_classes_the_one_is_explained_whose_probability_is_the_score(

@@ -1,7 +1,10 @@
 """Reasons that are computed anew are those that are kept, or it is said that they are not."""
 
+import json
+
 import pytest
 
+from pipeline.model.artifact import ModelError
 from pipeline.reasons import anew, tries
 from pipeline.reasons.work import ReasonsError
 from tests.home import Home
@@ -37,3 +40,14 @@ def test_what_was_altered_in_the_database_is_not_equal_and_what_is_not_there_is_
     assert anew.of_entity(home.workspace, run, "customer-00001").equal is None
     with pytest.raises(ReasonsError, match=f"run {run} has no score of 'nobody'"):
         anew.of_entity(home.workspace, run, "nobody")
+
+
+def test_another_background_than_that_of_the_run_is_no_reason_to_compare(home: Home) -> None:
+    _, run = explained(home)
+    path = home.path / "models" / "shop" / "1" / "manifest.json"
+    manifest = json.loads(path.read_text())
+    for row in manifest["background"]:
+        row["visits"] += 1
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(ModelError, match=f"run {run} was explained beside other rows of training"):
+        anew.of_entity(home.workspace, run, "customer-00001")

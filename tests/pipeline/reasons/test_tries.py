@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from pipeline.attribution.players import GroupError
 from pipeline.config.aside.reasons_section import ReasonsSection
 from pipeline.errors import NothingToDo
 from pipeline.maintenance import erasure
@@ -109,3 +110,29 @@ def test_a_time_that_is_up_is_noted(home: Home) -> None:
     assert outcome == Outcome(number=0, wanted=outcome.wanted, failure=outcome.failure)
     assert outcome.wanted > 0
     assert "reasons.time_limit_minutes" in outcome.failure
+
+
+def test_a_group_that_a_version_does_not_take_is_noted(home: Home) -> None:
+    shop = open_shop(home)
+    run = home.score(shop.job).run_id
+    section = ReasonsSection(groups={"sizes": ("visits", "weight")})
+    job = home.read(shop.job).model_copy(update={"reasons": section})
+    with pytest.raises(GroupError, match="'weight', which model shop version 1 does not take"):
+        tries.begin(home.workspace, job, run)
+    [noted] = home.sql("SELECT status, reason FROM scoring.explanations WHERE run_id = :run", run=run)
+    assert noted["status"] == "failed"
+    assert "GroupError: reasons.groups: sizes names column 'weight'" in noted["reason"]
+
+
+def test_what_the_database_refuses_ends_the_try(home: Home) -> None:
+    shop = open_shop(home)
+    run = home.score(shop.job).run_id
+    job = home.read(shop.job).model_copy(update={"reasons": ReasonsSection(top=1, orders=4)})
+    work = tries.begin(home.workspace, job, run)
+    outcomes = [explaining.attempt(home.workspace, part) for part in work]
+    beyond = [outcome.model_copy(update={"gap": -1.0}) for outcome in outcomes]
+    assert "violates check constraint" in tries.end(home.workspace, work, beyond)
+    [noted] = home.sql("SELECT status, reason FROM scoring.explanations WHERE run_id = :run", run=run)
+    assert noted["status"] == "failed"
+    assert "violates check constraint" in noted["reason"]
+    assert "DETAIL" not in noted["reason"]  # which shows values

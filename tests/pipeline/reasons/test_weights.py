@@ -59,3 +59,14 @@ def test_it_says_what_each_unusual_feature_carries_and_the_heaviest_comes_first(
     assert "and moves with basket, which carries " in grouped
     path.write_text(text)
     assert "carries" not in drift(shop, 3)
+
+
+def test_a_run_that_nobody_has_published_says_nothing_to_those_who_read_later_findings(
+    home: Home, nights: pd.DataFrame
+) -> None:
+    registered(home.path, nights)
+    shop = open_shop(home, shop_rows(300).assign(amount=2.0))
+    path = home.path / "dags" / f"{shop.job}.toml"
+    path.write_text(f"{path.read_text()}\n[reasons]\norders = 8\n")
+    assert tries.whole(home.workspace, home.read(shop.job), shop.hold()) == ""
+    assert "carries" not in drift(shop, 1)

@@ -44,7 +44,19 @@ def test_scoring_a_date_explains_it_and_a_run_without_reasons_is_reproduced_as_b
     assert "published" in printed
     path.write_text(f"{text}\n[reasons]\norders = 8\n")
     shop.change("visits = visits + 1")
-    typed("score", shop.job, "2024-03-01")
+    assert "is explained" in typed("score", shop.job, "2024-03-01")
     run = home.last_run(shop.job)["run_id"]
     [done] = home.sql("SELECT status FROM scoring.explanations WHERE run_id = :run", run=run)
     assert done == {"status": "explained"}
+
+
+def test_a_run_that_is_held_is_explained_too_of_one_date_and_of_a_range(home: Home) -> None:
+    shop = open_shop(home, gate="min_rows = 1000")
+    path = home.path / "dags" / f"{shop.job}.toml"
+    path.write_text(f"{path.read_text()}\n[reasons]\norders = 8\n")
+    # Of one date `Held` is raised, which `main` ends with 3.
+    for code, dates in ((1, ["2024-03-01"]), (3, ["2024-03-02", "2024-03-02"])):
+        typed("score", shop.job, *dates, code=code)
+        run = home.last_run(shop.job)
+        [done] = home.sql("SELECT status FROM scoring.explanations WHERE run_id = :run", run=run["run_id"])
+        assert (run["status"], done["status"]) == ("held", "explained")

@@ -36,7 +36,7 @@ def test_a_held_run_s_are_seen_by_whoever_decides_and_by_no_analyst(home: Home) 
     run = shop.hold()
     typed("explain", run)
     decides = report(home.uri("predictions"), home.path, run)
-    assert "Why the 10 highest scores are so high" in decides
+    assert "Why the ten highest scores are so high" in decides
     [entity] = home.sql(
         "SELECT entity_id FROM scoring.prediction_rows WHERE run_id = :run ORDER BY score DESC, entity_id LIMIT 1",
         run=run,
@@ -56,5 +56,22 @@ def test_a_report_shows_them_of_a_run_that_was_explained(home: Home) -> None:
     path.write_text(f"{path.read_text()}\n[reasons]\norders = 8\n")
     typed("explain", run)
     page = report(analyst, home.path, run)
-    assert "Why the 10 highest scores are so high" in page
+    assert "Why the ten highest scores are so high" in page
     assert "of the scores</small>" in page
+
+
+def test_a_report_says_how_many_of_the_highest_have_reasons_and_shows_no_value_that_is_not_kept(
+    home: Home,
+) -> None:
+    shop = open_shop(home)
+    path = home.path / "dags" / f"{shop.job}.toml"
+    text = path.read_text()
+    path.write_text(f"{text}\n[reasons]\norders = 8\nrows = 0.05\n")
+    run = home.score(shop.job).run_id
+    typed("explain", run)
+    kept = report(home.uri("analyst"), home.path, run)
+    assert "Why 5 of the ten highest scores are so high" in kept
+    assert "<td>visits = " in kept
+    path.write_text(f"{text}\n[contract]\nkeep_values = false\n[reasons]\norders = 8\nrows = 0.05\n")
+    typed("explain", run)
+    assert "<td>visits (+" in report(home.uri("analyst"), home.path, run)

@@ -13,12 +13,14 @@ import pytest
 
 from pipeline.attribution import explainer
 from pipeline.isolation.forkers import WorkerError
+from pipeline.model import registry
 from pipeline.model.loaded_model import Model
 from pipeline.model.manifest import Manifest
 from pipeline.reasons.work import Settings
 from pipeline.serving.models.gathering import Gatherer
 from pipeline.serving.requests.limits import Limits, Refused
-from tests.pipeline.serving.models.brittle import COLUMNS, batch, rows, terms
+from tests.home import Home, shop_rows
+from tests.pipeline.serving.models.brittle import COLUMNS, Brittle, batch, rows, terms
 
 HOW = Settings(top=3, orders=4, groups={})
 
@@ -126,6 +128,23 @@ def test_a_model_that_fails_is_said_and_scores_go_on(raised: Exception, answer: 
         return failed, line["score"], len(await model.reasons(7))
 
     assert asyncio.run(ask()) == (answer, 9.0, 1)
+
+
+def test_a_process_that_reasons_have_ended_is_started_again_before_anybody_else_asks(home: Home) -> None:
+    pinned = home.model("brittle", Brittle(), shop_rows()[["visits"]])
+
+    async def ask() -> Any:
+        gathering = Gatherer("job", registry.load(pinned), lambda: registry.load(pinned), Limits())
+        with pytest.raises(Refused) as refused:
+            await gathering.explain(batch(1300), np.array([1300 / 3]), pinned, HOW)
+        [line] = await gathering.score(rows(9), terms(), lambda *_: None)
+        return (
+            refused.value.code,
+            line["score"],
+            len(await gathering.explain(batch(9), np.array([3.0]), pinned, HOW)),
+        )
+
+    assert asyncio.run(ask()) == ("model_ended", 3.0, 1)
 
 
 def test_reasons_that_do_not_add_up_to_the_score_are_none() -> None:
