@@ -24,7 +24,7 @@ from threadpoolctl import threadpool_limits
 from benchmarks.ground import ROOT
 from models.flight_delay import training
 from pipeline.model import registry
-from pipeline.registration.compiled import add, build
+from pipeline.registration.compiled import build, prove
 from pipeline.runtime import resources
 from pipeline.runtime.clock import processor_seconds
 from pipeline.worker.compiled.predictor import Predictor
@@ -91,7 +91,7 @@ def _behind_encoder(base: Pipeline, last: Any) -> Pipeline:
 def _line(name: str, estimator: Any, batch: pa.RecordBatch, columns: list[Column], path: str) -> str:
     own = Predictor(copy.deepcopy(estimator), columns, "", regression=False, labels=False)
     compiled = Predictor(estimator, columns, path, regression=False, labels=False)
-    proof = compiled.prove(batch, add.HURTING_ROWS)
+    proof = compiled.prove(batch, prove.HURTING_ROWS)
     many = [_seconds(each, batch, ROUNDS) / batch.num_rows for each in (own, compiled)]
     single = [_seconds(each, batch.slice(0, 1), SINGLE) for each in (own, compiled)]
     figures = f"{1e6 * many[0]:.2f} | {1e6 * many[1]:.2f} | {many[0] / many[1]:.1f}"
