@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from lightgbm import LGBMClassifier
 from sklearn.base import clone
 from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.impute import SimpleImputer
@@ -24,7 +25,7 @@ from threadpoolctl import threadpool_limits
 from benchmarks.ground import ROOT
 from models.flight_delay import training
 from pipeline.model import registry
-from pipeline.registration.compiled import add, build
+from pipeline.registration.compiled import build, prove
 from pipeline.runtime import resources
 from pipeline.runtime.clock import processor_seconds
 from pipeline.worker.compiled.predictor import Predictor
@@ -68,7 +69,7 @@ def main() -> None:
 
 
 def _estimators(frame: pd.DataFrame, late: pd.Series) -> Iterator[tuple[str, Any]]:
-    """Models of the sample's columns: its own, larger trees, and forests."""
+    """Models of the sample's columns: its own, larger trees, forests, and a booster."""
     base = training.make_model()
     yield "the sample's: HistGradientBoosting, 8 leaves", base.fit(frame, late)
     boosting = {"max_iter": 100, "early_stopping": False, "random_state": 0}
@@ -79,6 +80,7 @@ def _estimators(frame: pd.DataFrame, late: pd.Series) -> Iterator[tuple[str, Any
         ("RandomForest, depth 6", RandomForestClassifier(max_depth=6, **forest)),
         ("RandomForest, whole trees", RandomForestClassifier(**forest)),
         ("ExtraTrees, whole trees", ExtraTreesClassifier(**forest)),
+        ("LightGBM, 31 leaves", LGBMClassifier(n_estimators=100, random_state=0, n_jobs=1, verbose=-1)),
     ):
         yield name, _behind_encoder(base, last).fit(frame, late)
 
@@ -91,7 +93,7 @@ def _behind_encoder(base: Pipeline, last: Any) -> Pipeline:
 def _line(name: str, estimator: Any, batch: pa.RecordBatch, columns: list[Column], path: str) -> str:
     own = Predictor(copy.deepcopy(estimator), columns, "", regression=False, labels=False)
     compiled = Predictor(estimator, columns, path, regression=False, labels=False)
-    proof = compiled.prove(batch, add.HURTING_ROWS)
+    proof = compiled.prove(batch, prove.HURTING_ROWS)
     many = [_seconds(each, batch, ROUNDS) / batch.num_rows for each in (own, compiled)]
     single = [_seconds(each, batch.slice(0, 1), SINGLE) for each in (own, compiled)]
     figures = f"{1e6 * many[0]:.2f} | {1e6 * many[1]:.2f} | {many[0] / many[1]:.1f}"

@@ -105,6 +105,14 @@ def home(server: Embedded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
 
 
 @pytest.fixture
+def any_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has a compiled predictor kept whatever time it takes: a busy machine decides no test."""
+    from pipeline.registration.compiled import prove
+
+    monkeypatch.setattr(prove, "MOST_PACE", float("inf"))
+
+
+@pytest.fixture
 def shop(home: Home) -> Shop:
     """A job of the small shop, with 100 rows, in a home of its own."""
     return open_shop(home)

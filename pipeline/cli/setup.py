@@ -119,12 +119,10 @@ def register(
         )
         pinned = register(workspace.home(), registration)
     manifest = pinned.manifest
-    compiled = "".join(
-        f"compiled predictor for {each}: the estimator's bits\n" for each in manifest.predictors
-    )
     out.print(
         f"registered {name} version {manifest.version}: {manifest.task}, {len(manifest.columns)} features, "
-        f"SHA-256 {pinned.sha256}\n{content.places(pinned)}{compiled}{pinned.folder}\nReview and commit models/{name}.",
+        f"SHA-256 {pinned.sha256}\n{content.places(pinned)}{content.predictors(manifest)}{pinned.folder}\n"
+        f"Review and commit models/{name}.",
         highlight=False,
         markup=False,
         soft_wrap=True,

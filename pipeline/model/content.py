@@ -46,6 +46,8 @@ def locate(pinned: PinnedVersion, file: str) -> Path:
 def predictor(pinned: PinnedVersion) -> bytes | str:
     """The compiled predictor of a version for this machine; or, as a text, why there is none that may be used."""
     platform, manifest = platform_name(), pinned.manifest
+    if reason := manifest.uncompiled.get(platform):
+        return f"the version has no compiled predictor for this machine: {reason}"
     if not manifest.predictors:
         return "the version has no compiled predictor"
     if platform not in manifest.predictors:
@@ -105,6 +107,13 @@ def places(pinned: PinnedVersion) -> str:
                 f"{file}: {size:,.1f} MB for git. Set {artefacts.SETTING} to keep such files outside.\n"
             )
     return "".join(lines)
+
+
+def predictors(manifest: Manifest) -> str:
+    """What came of compiling predictors, for people: a line for each platform; empty where none was tried."""
+    kept = (f"compiled predictor for {each}: the estimator's bits\n" for each in manifest.predictors)
+    left = (f"no compiled predictor for {each}: {why}\n" for each, why in manifest.uncompiled.items())
+    return "".join((*kept, *left))
 
 
 def lacking(pinned: PinnedVersion) -> Iterator[str]:

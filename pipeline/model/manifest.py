@@ -56,6 +56,7 @@ class Manifest(BaseModel):
         lock_sha256: digest of requirements.lock, of which the same environment is made; None where there is no lock.
         code: SHA-256 of each file of the version's own modules, by its path below code/.
         predictors: SHA-256 of the compiled predictor for each platform, such as linux-x86_64.
+        uncompiled: for each platform on which one was tried and not kept, the reason.
         background: rows of the reference with which reasons of scores begin, in the order of their scores; none of a
             version from before there were reasons.
     """
@@ -93,6 +94,7 @@ class Manifest(BaseModel):
     lock_sha256: str | None = None
     code: dict[str, str] = {}
     predictors: dict[str, str] = {}
+    uncompiled: dict[str, str] = {}
     background: tuple[dict[str, Any], ...] = ()
 
     @property

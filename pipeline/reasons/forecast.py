@@ -44,8 +44,9 @@ def describe(workspace: Workspace, job: Job, model: Model) -> str:
     seconds = (clock.processor_seconds() - began) / block.rows.num_rows
     limit = int(60 * job.reasons.time_limit_minutes / seconds)
     sentence = (
-        f"the {job.reasons.top} largest of {len(players)} columns, over {job.reasons.orders} orders; an entity takes "
-        f"{1000 * seconds:.3g} ms of one processor, so that the time limit is enough for {limit:,} on one"
+        f"the {min(job.reasons.top, len(players))} largest of {len(players)} columns, over "
+        f"{job.reasons.orders} orders; an entity takes {1000 * seconds:.3g} ms of one processor, so that the time "
+        f"limit is enough for {limit:,} on one"
     )
     if rows := _last(workspace, job.name):
         number, most = _wanted(rows, job.reasons.rows)

@@ -56,7 +56,8 @@ def keep(
     entry = connection.execute(sa.text(_SQL["open_try"]), asked).one_or_none()
     if failure and entry and entry.is_ours and (entry.explained_before or 0) >= _explained(done):
         # What the try before has kept is worth more than what this one has.
-        connection.execute(sa.text(_SQL["end"]), _ended(run_id, [], failure))
+        nothing = {**_ended(run_id, done, failure), "explained": 0, "gap": None}
+        connection.execute(sa.text(_SQL["end"]), nothing)
         return failure
     values = {"run_id": run_id, "parts": [part.number for part in work]}
     values["inputs"] = [part.input_sha256 for part in work]

@@ -124,7 +124,8 @@ def _as_json(rows: pd.DataFrame, contract: Contract) -> tuple[dict[str, Any], ..
 
 
 def _json(value: Any, column: Column) -> Any:
-    if pd.isna(value):
+    # JSON has no infinity, and no run has one: the checker makes it null.
+    if pd.isna(value) or (column.kind == "number" and np.isinf(value)):
         return None
     if column.kind in ("timestamp", "instant"):
         return pd.Timestamp(value).isoformat()

@@ -7,12 +7,15 @@ from pipeline.candidates.candidate import Candidate, source_of
 from pipeline.errors import NothingToDo
 from pipeline.model import registry
 from pipeline.model.manifest import CODE, LOCK, Manifest, PinnedVersion
+from pipeline.registration.compiled import add
 from pipeline.registration.save import save
 from pipeline.retraining.team_code import RetrainingError
 
 
 def adopt(home: Path, database_url: str, job: str, number: int) -> PinnedVersion:
-    """Write a candidate's files into models/ as the next version; no alias moves.
+    """Write a candidate's files into models/ as the next version, with a compiled predictor as `register` does.
+
+    No alias moves.
 
     Args:
         home: the folder that holds models/.
@@ -33,6 +36,7 @@ def adopt(home: Path, database_url: str, job: str, number: int) -> PinnedVersion
     _require_own_files(candidate, manifest)
     files = {name: content.read(candidate, name) for name in candidate.files}
     manifest = manifest.model_copy(update={"source": source_of(job, number)})
+    manifest, files = add.to_candidate(content.pinned(home, candidate), manifest, files)
     version = save(home, manifest, files, candidate.card, None)
     ledger.note_adoption(database_url, candidate, version.manifest.version)
     return version

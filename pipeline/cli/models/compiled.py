@@ -13,16 +13,17 @@ def compile_version(
     name: Model,
     version: Annotated[int, typer.Argument(min=1, max=fields.LAST_VERSION, help="A registered version.")],
 ) -> None:
-    """Give a registered version a compiled predictor for this machine's platform, where it gives the estimator's bits.
+    """Give a registered version a compiled predictor for this machine's platform, where it is faster and equal.
 
     It needs a C compiler: cc, or the package ziglang. It writes predictor-PLATFORM.so and names it in manifest.json.
+    Where it is not kept, manifest.json says why.
     """
     from pipeline.model.signature import FILE
     from pipeline.registration.compiled.add import to_registered
 
     home = workspace.home()
     built = to_registered(home, name, version)
-    if not built.content:
+    if not (built.content or built.reason):
         raise typer.Exit(FAILED)
     folder = home / "models" / name / str(version)
     signed = (

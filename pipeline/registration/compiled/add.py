@@ -1,100 +1,29 @@
-"""A version gets a compiled predictor for this machine's platform, once it has given the estimator's bits."""
+"""A version gets a compiled predictor for this machine's platform, or its manifest says why it was not kept."""
 
 import logging
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import pandas as pd
 
 from pipeline.errors import ScoringError
 from pipeline.model import content, registry, requirements
 from pipeline.model.files import sha256
 from pipeline.model.manifest import REFERENCE, Manifest, PinnedVersion, predictor
-from pipeline.model.remote.remote_model import open_model
 from pipeline.registration import versions_file
-from pipeline.registration.compiled import build
+from pipeline.registration.compiled.prove import Built, build_and_prove
 from pipeline.registration.reference import read_rows
 from pipeline.registration.save import pretty
 from pipeline.worker import estimators
 from pipeline.worker.compiled import seams
-from pipeline.worker.compiled.library import platform_name
-
-# Made to hurt, for each estimator that is compiled.
-HURTING_ROWS = 100_000
-NO_COMPILER = "no compiled predictor: there is no C compiler here. Install cc, or the package ziglang"
+from pipeline.worker.compiled.predictor import NOTHING
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Built:
-    """What came of compiling a predictor.
-
-    Attributes:
-        content: the shared library; empty where it may not be used.
-        platform: for which it is.
-        note: what was done, or why nothing, in a line for people.
-        pace: the share of the estimator's processor time that it takes.
-    """
-
-    content: bytes
-    platform: str
-    note: str
-    pace: float = 1.0
 
 
 def compilable(estimator: Any) -> bool:
     """Whether a model is of a kind, or has one within it, that can be compiled."""
     return any(map(seams.compilable, estimators.parts(estimator)))
-
-
-def build_and_prove(
-    pinned: PinnedVersion, artefact: bytes, python: Path, code: Mapping[str, bytes], rows: pd.DataFrame
-) -> Built:
-    """Compile a predictor, and compare it with the estimator in the model's own process.
-
-    Args:
-        pinned: the version.
-        artefact: its bytes, which are trusted.
-        python: the interpreter of the process.
-        code: files of modules that the version brings along, by path.
-        rows: the reference.
-
-    Returns:
-        the predictor, if it gives the estimator's bits for all of these rows and for 100,000 rows made to hurt; else
-        why there is none, which is logged as well.
-    """
-    built = _built(pinned, artefact, python, code, rows)
-    log.log(logging.INFO if built.content else logging.WARNING, "%s", built.note)
-    return built
-
-
-def _built(
-    pinned: PinnedVersion, artefact: bytes, python: Path, code: Mapping[str, bytes], rows: pd.DataFrame
-) -> Built:
-    platform = platform_name()
-    try:
-        library = build.library()
-        if not library:
-            return Built(b"", platform, NO_COMPILER)
-        model = open_model(pinned, artefact, python, code, library)
-        if model.refusal:
-            return Built(b"", platform, f"no compiled predictor: {model.refusal}")
-        proof = model.prove(rows[[column.name for column in pinned.manifest.columns]], HURTING_ROWS)
-    except (ScoringError, MemoryError) as error:
-        return Built(b"", platform, f"no compiled predictor: {error}")
-    if proof.differing:
-        wrong = f"{proof.differing:,} of {proof.rows:,} rows get other bits than by the estimator"
-        return Built(b"", platform, f"no compiled predictor: {wrong}")
-    times = proof.own_seconds / proof.seconds if proof.seconds else 1.0
-    note = (
-        f"compiled predictor for {platform}: the same bits on {proof.rows:,} rows, {times:.1f} times as fast as the "
-        "estimator"
-    )
-    return Built(library, platform, note, 1 / times if times else 1.0)
 
 
 def to_new(
@@ -113,6 +42,29 @@ def to_new(
     pinned = PinnedVersion(manifest, manifest.sha256, Path(manifest.artefact))
     rows = read_rows(files[REFERENCE], Path(REFERENCE))
     built = build_and_prove(pinned, files[manifest.artefact], Path(sys.executable), own, rows)
+    _log(built)
+    return _with(manifest, built), {**files, **_file(built)}
+
+
+def to_candidate(
+    pinned: PinnedVersion, manifest: Manifest, files: Mapping[str, bytes]
+) -> tuple[Manifest, dict[str, bytes]]:
+    """The same of a candidate that is adopted, which only its own process loads; a failure hinders nobody.
+
+    Args:
+        pinned: the candidate.
+        manifest: of the version that it becomes.
+        files: its files, by name.
+    """
+    try:
+        python, own = requirements.interpreter(pinned), registry.code(pinned)
+    except ScoringError as error:
+        log.warning("no compiled predictor: %s", error)
+        return manifest, dict(files)
+    rows = read_rows(files[REFERENCE], Path(REFERENCE))
+    built = build_and_prove(pinned, files[manifest.artefact], python, own, rows)
+    if NOTHING not in built.note:
+        _log(built)
     return _with(manifest, built), {**files, **_file(built)}
 
 
@@ -125,7 +77,8 @@ def to_registered(home: Path, name: str, version: int) -> Built:
         version: the version.
 
     Returns:
-        what came of it; nothing is written where nothing can be used.
+        what came of it. Where it was tried and is not kept, the manifest says why, and names none; where it could not
+        be tried nothing is written.
 
     Raises:
         ModelError: there is no such version, or it may not be used.
@@ -138,24 +91,42 @@ def to_registered(home: Path, name: str, version: int) -> Built:
         read_rows(registry.reference(pinned), pinned.folder),
     )
     built = build_and_prove(pinned, artefact, requirements.interpreter(pinned), registry.code(pinned), rows)
-    if built.content:
+    _log(built)
+    if built.content or built.reason:
+        path = pinned.folder / predictor(built.platform)
         with versions_file.only_writer(pinned.folder.parent):
-            for file, each in _file(built).items():
-                versions_file.replace(pinned.folder / file, each)
+            if built.content:
+                versions_file.replace(path, built.content)
             versions_file.replace(
                 pinned.folder / "manifest.json", pretty(_with(pinned.manifest, built)).encode()
             )
+            if built.reason:  # no file without a digest: one from before, which the manifest named until now
+                path.unlink(missing_ok=True)
     return built
 
 
+def _log(built: Built) -> None:
+    log.log(logging.INFO if built.content else logging.WARNING, "%s", built.note)
+
+
 def _with(manifest: Manifest, built: Built) -> Manifest:
-    """A manifest that names a predictor; the forecast of a run goes by the seconds that it takes."""
-    if not built.content:
-        return manifest
-    predictors = {**manifest.predictors, built.platform: sha256(built.content)}
-    seconds = manifest.score_seconds * built.pace
+    """A manifest that names a predictor, and by whose seconds a run is forecast; or why there is none."""
+    platform = built.platform
+    predictors = {name: digest for name, digest in manifest.predictors.items() if name != platform}
+    uncompiled = {name: reason for name, reason in manifest.uncompiled.items() if name != platform}
+    seconds = manifest.score_seconds
+    if built.content:
+        predictors[platform] = sha256(built.content)
+        if not manifest.predictors:  # else they are those of a predictor already
+            seconds *= built.pace
+    elif built.reason:
+        uncompiled[platform] = built.reason
     return manifest.model_copy(
-        update={"predictors": dict(sorted(predictors.items())), "score_seconds": seconds}
+        update={
+            "predictors": dict(sorted(predictors.items())),
+            "uncompiled": dict(sorted(uncompiled.items())),
+            "score_seconds": seconds,
+        }
     )
 
 

@@ -12,13 +12,16 @@ calls nothing, and writes to `out` and `scratch` alone. pipeline/worker/compiled
 #define WIDE
 #endif
 
-enum { BLOCK = 64, MANY = 16, MISSING = 256 };
-/* Where a value that is missing goes; CATEGORY: the test is whether a bit of a set is on; a leaf of a tree that is walked. */
-enum { RIGHT, LEFT, CATEGORY, LEAF };
+enum { BLOCK = 64, MANY = 16, AT_ONCE = 16, MISSING = 256 };
+/* Where a value that is missing goes; CATEGORY: the test is whether a bit of a set is on. */
+enum { RIGHT, LEFT, CATEGORY };
+/* A tree of tests; one of nodes; and one of nodes of which some ask a set. */
+enum { TESTS, NODES, SETS };
 
-typedef struct { uint32_t first, last, leaf, output, walked, unused; } tree;
+typedef struct { uint32_t first, last, leaf, output, kind, unused; } tree;
 typedef struct { double threshold; uint64_t keep; uint32_t column, kind; } test;
-typedef struct { double threshold; uint32_t column : 30, kind : 2, right; } node;
+/* The right child stands behind the left one. A leaf leads to itself: its threshold is NaN, with its number in the low bits. */
+typedef struct { union { double threshold; uint64_t leaf; }; uint32_t column : 30, kind : 2, left; } node;
 typedef struct { uint32_t words[MISSING / 32 + 1]; } set;
 typedef struct { uint32_t feature, category; } column;
 typedef struct {
@@ -27,22 +30,25 @@ typedef struct {
 } model;
 typedef struct { const char *data; ptrdiff_t row, column; uint64_t rows, wide; } matrix;
 typedef struct { double *data; ptrdiff_t row, column; } sums;
-/* So many rows, each in one piece, and again column after column, with the codes of categories. */
-typedef struct { double *rows, *columns; uint32_t *codes; } block;
+/* So many rows, each in one piece, and again column after column, with the codes of categories; is any value missing? */
+typedef struct { double *rows, *columns; uint32_t *codes; int missing; } block;
 
 static uint32_t code_of(double number) { return number >= 0 ? (uint8_t)(int32_t)number : MISSING; }
 static uint64_t goes_left(const set *set, uint32_t code) { return set->words[code >> 5] >> (code & 31) & 1; }
 
-static void lay_out(const model *m, const matrix *x, uint64_t first, uint64_t rows, const block *to) {
+static void lay_out(const model *m, const matrix *x, uint64_t first, uint64_t rows, block *to) {
+    int missing = 0;
     for (uint64_t r = 0; r < BLOCK; r++) {
         const char *row = x->data + (ptrdiff_t)(first + (r < rows ? r : 0)) * x->row;
         for (uint64_t c = 0; c < m->column_count; c++) {
             const char *cell = row + (ptrdiff_t)m->columns[c].feature * x->column;
             double number = x->wide ? *(const double *)cell : (double)*(const float *)cell;
+            missing |= number != number;
             to->rows[r * m->column_count + c] = to->columns[c * BLOCK + r] = number;
             if (m->columns[c].category) to->codes[c * BLOCK + r] = code_of(number);
         }
     }
+    to->missing = missing;
 }
 
 /* A small tree: every test of it for every row. A row that goes right leaves the leaves of the left side out; its own
@@ -65,26 +71,36 @@ WIDE static void mask(const model *m, const tree *t, const block *from, uint32_t
     for (int r = 0; r < BLOCK; r++) leaves[r] = (uint32_t)__builtin_ctzll(left[r]);
 }
 
-/* A large tree: each row from node to node. A left child stands behind its parent. */
-static void walk(const model *m, const tree *t, const block *from, uint32_t *leaves) {
-    const node *root = m->nodes + t->first;
-    for (uint64_t r = 0; r < BLOCK; r++) {
-        const double *row = from->rows + r * m->column_count;
-        const node *n = root;
-        while (n->kind != LEAF) {
-            double number = row[n->column];
-            int left = n->kind == RIGHT  ? number <= n->threshold
-                       : n->kind == LEFT ? !(number > n->threshold)
-                                         : (int)goes_left(m->sets + (uint32_t)n->threshold, code_of(number));
-            if (left) n++;
-            else n = root + n->right;
+/* A large tree: some rows at once, each a step further until none moves. Where a row goes is counted, and not jumped
+to, so that the processor neither guesses nor waits for one row alone. `plain`: nothing is missing, and no set asked. */
+static inline __attribute__((always_inline)) void
+walk(const model *m, const tree *t, const block *from, uint32_t *leaves, int plain) {
+    const node *nodes = m->nodes + t->first;
+    for (uint64_t r = 0; r < BLOCK; r += AT_ONCE) {
+        const double *rows[AT_ONCE];
+        uint32_t at[AT_ONCE] = {0}, moved = 1;
+        for (int k = 0; k < AT_ONCE; k++) rows[k] = from->rows + (r + (uint64_t)k) * m->column_count;
+        while (moved) {
+            moved = 0;
+            for (int k = 0; k < AT_ONCE; k++) {
+                const node *n = nodes + at[k];
+                double number = rows[k][n->column];
+                uint32_t left = number <= n->threshold;
+                if (!plain)
+                    left = n->kind == CATEGORY ? (uint32_t)goes_left(m->sets + (uint32_t)n->threshold, code_of(number))
+                                               : left | ((number != number) & n->kind);
+                uint32_t next = n->left + (left ^ 1);
+                moved |= next ^ at[k];
+                at[k] = next;
+            }
         }
-        leaves[r] = n->right;
+        for (int k = 0; k < AT_ONCE; k++) leaves[r + (uint64_t)k] = (uint32_t)nodes[at[k]].leaf;
     }
 }
 
-/* `scratch` holds so many blocks. A tree is read once for all of them. */
-void add_leaves(const model *m, const matrix *x, const sums *out, double *scratch) {
+/* `scratch` holds so many blocks. A tree is read once for all of them. The name's number is that of the arrays' layout:
+whoever lays them out otherwise does not find this function. */
+void add_leaves_2(const model *m, const matrix *x, const sums *out, double *scratch) {
     uint64_t cells = m->column_count * BLOCK;
     block blocks[MANY];
     uint32_t leaves[BLOCK];
@@ -99,8 +115,9 @@ void add_leaves(const model *m, const matrix *x, const sums *out, double *scratc
         for (const tree *t = m->trees; t < m->trees + m->tree_count; t++)
             for (uint64_t b = 0; b < rows; b += BLOCK) {
                 uint64_t here = rows - b < BLOCK ? rows - b : BLOCK;
-                if (t->walked) walk(m, t, blocks + b / BLOCK, leaves);
-                else mask(m, t, blocks + b / BLOCK, leaves);
+                if (t->kind == TESTS) mask(m, t, blocks + b / BLOCK, leaves);
+                else if (t->kind == NODES && !blocks[b / BLOCK].missing) walk(m, t, blocks + b / BLOCK, leaves, 1);
+                else walk(m, t, blocks + b / BLOCK, leaves, 0);
                 for (uint64_t r = 0; r < here; r++) {
                     const double *value = m->values + (t->leaf + (uint64_t)leaves[r]) * m->width;
                     double *sum = out->data + (ptrdiff_t)(first + b + r) * out->row + (ptrdiff_t)t->output * out->column;

@@ -10,7 +10,7 @@ import numpy as np
 from pipeline.worker.compiled.packing import Packed
 from pipeline.worker.compiled.trees import Numbers
 
-FUNCTION = "add_leaves"
+FUNCTION = "add_leaves_2"
 _ADDRESS, _STEP, _COUNT = ctypes.c_void_p, ctypes.c_ssize_t, ctypes.c_uint64
 
 

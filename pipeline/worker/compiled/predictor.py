@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
 from time import CLOCK_THREAD_CPUTIME_ID, clock_gettime
 from typing import Any
 
@@ -11,6 +12,7 @@ import pyarrow as pa
 
 from pipeline.worker import estimators, frames
 from pipeline.worker.compiled import hurting
+from pipeline.worker.compiled.boosters import NotCompiledError
 from pipeline.worker.compiled.direct import Direct
 from pipeline.worker.compiled.library import Library
 from pipeline.worker.compiled.seams import Seam, seam_of
@@ -20,6 +22,10 @@ from pipeline.worker.frames import Column
 
 # Rows made to hurt that every load compares: a fraction of a second.
 SAMPLE = 1024
+# Of a model of another kind: no fault of anybody's.
+NOTHING = "the model has no estimator that can be compiled"
+# Rows of a batch by which both are timed, and how often.
+BATCH, ROUNDS = 8192, 5
 
 
 @dataclass(frozen=True)
@@ -29,8 +35,8 @@ class Proof:
     Attributes:
         rows: how many were compared.
         differing: how many of them got other bits.
-        own_seconds: of the processor that the estimator took for the batch.
-        seconds: that it took with what is compiled.
+        own_seconds: of the processor that the estimator takes for a batch.
+        seconds: that it takes with what is compiled.
     """
 
     rows: int
@@ -69,6 +75,8 @@ class Predictor:
                 parts = estimators.parts(estimator)
                 self._seams = [seam for part in parts if (seam := seam_of(part, library))]
                 self.refusal = self._sampled()
+            except NotCompiledError as error:
+                self.refusal = f"{NOTHING}: {error}"
             except Exception as error:  # noqa: BLE001 - what scikit-learn keeps to itself may be otherwise in another version
                 self.refusal = f"it cannot be used here: {type(error).__name__}: {str(error)[:300]}"
         self._use(not self.refusal)
@@ -97,15 +105,30 @@ class Predictor:
     def prove(self, batch: pa.RecordBatch, rows: int) -> Proof:
         """Compare with the estimator on a batch, and on so many rows made to hurt for each compiled method."""
         self._use(False)
-        expected, own = _timed(self._by_frame, batch)
+        expected = self._by_frame(batch)
         self._use(True)
-        got, compiled = _timed(self.answer, batch)
+        got = self.answer(batch)
         hurt = [self._hurt(seam, rows) for seam in self._seams]
         if self._direct:
             hurt.append((rows, self._direct.differing(rows)))
         count, wrong = batch.num_rows + sum(many for many, _ in hurt), sum(number for _, number in hurt)
         wrong += differing(expected, self._by_frame(batch))  # some batches may need a frame
-        return Proof(count, differing(expected, got) + wrong, own, compiled)
+        return Proof(count, differing(expected, got) + wrong, *self._timed(batch))
+
+    def _timed(self, batch: pa.RecordBatch) -> tuple[float, float]:
+        """Median seconds of the processor for rows of a batch: the estimator's, and with what is compiled.
+
+        They take turns, so that a machine which is busy at times is so for both.
+        """
+        rows = batch.take(pa.array(np.resize(np.arange(batch.num_rows), BATCH)))
+        taken: dict[bool, list[float]] = {False: [], True: []}
+        for _ in range(ROUNDS):
+            for compiled, seconds in taken.items():
+                self._use(compiled)
+                began = clock_gettime(CLOCK_THREAD_CPUTIME_ID)
+                (self.answer if compiled else self._by_frame)(rows)
+                seconds.append(clock_gettime(CLOCK_THREAD_CPUTIME_ID) - began)
+        return median(taken[False]), median(taken[True])
 
     def _by_frame(self, batch: pa.RecordBatch) -> Answer:
         frame = frames.frame(batch, self._columns)
@@ -122,7 +145,7 @@ class Predictor:
 
     def _sampled(self) -> str:
         if not self._seams:
-            return "the model has no estimator that can be compiled"
+            return NOTHING
         for seam in self._seams:
             rows, number = self._hurt(seam, SAMPLE)
             if number:
@@ -148,14 +171,6 @@ def differing(expected: Answer, got: Answer) -> int:
     if expected.labels is not None and not np.array_equal(expected.labels, np.asarray(got.labels)):
         return len(expected.labels)
     return _differing(expected.values, got.values)
-
-
-def _timed(ask: Any, batch: pa.RecordBatch) -> tuple[Answer, float]:
-    """An answer, and the processor's seconds that it took once all that is made but once is made."""
-    ask(batch)
-    began = clock_gettime(CLOCK_THREAD_CPUTIME_ID)
-    answer: Answer = ask(batch)
-    return answer, clock_gettime(CLOCK_THREAD_CPUTIME_ID) - began
 
 
 def _differing(expected: Numbers, got: Numbers) -> int:

@@ -9,6 +9,7 @@ from pipeline.store.layout import RunRef
 from pipeline.store.parts import PartWriter
 from pipeline.store.schemas import SCORE_SCHEMA
 from tests.home import Home
+from tests.pipeline.reasons.explained import EXPLANATION
 from tests.pipeline.shop import open_shop
 
 
@@ -29,3 +30,7 @@ def test_another_score_than_the_published_one_ends_the_part(home: Home) -> None:
     outcome = explaining.attempt(home.workspace, work.model_copy(update={"scored_sha256": altered}))
     assert (outcome.wanted, outcome.explained) == (part.rows, 0)
     assert "ReasonsError: base and contributions miss a published score by" in outcome.failure
+    tries.end(home.workspace, [work], [outcome])
+    [noted] = home.sql(EXPLANATION, run=run)
+    assert (noted["status"], noted["wanted"], noted["explained"]) == ("failed", part.rows, 0)
+    assert noted["largest_gap"] is None

@@ -28,10 +28,10 @@ def test_it_says_what_an_entity_takes_and_what_the_limit_is_enough_for(home: Hom
     assert "last run" not in sentence
     home.score(shop.job)
     assert "; 50 as in the last run take " in forecast.describe(home.workspace, asked, model)
-    changed = job.model_copy(update={"reasons": ReasonsSection(orders=8, rows="changed")})
-    assert "; at most 100 as in the last run take at most " in forecast.describe(
-        home.workspace, changed, model
-    )
+    changed = job.model_copy(update={"reasons": ReasonsSection(top=20, orders=8, rows="changed")})
+    sentence = forecast.describe(home.workspace, changed, model)
+    assert sentence.startswith("the 4 largest of 4 columns")
+    assert "; at most 100 as in the last run take at most " in sentence
     unreachable = replace(home.workspace, predictions="postgresql://nobody@127.0.0.1:1/none")
     assert "last run" not in forecast.describe(unreachable, asked, model)
 

@@ -5,7 +5,7 @@ import pandas as pd
 from sklearn.compose import make_column_transformer
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
 from pipeline.model import registry
 from pipeline.model.artifact import ModelError
@@ -22,6 +22,14 @@ def test_golden_rows_are_spread_over_the_reference_and_hold_its_nulls(home: Home
         reference["visits"].iloc[-1],
     ]
     registry.load(registry.resolve(home.path, "shop", "champion"))
+
+
+def test_an_infinity_of_the_reference_is_null_as_in_a_run_and_the_version_opens(home: Home) -> None:
+    rows = pd.DataFrame({"x": [1.0, np.inf, -np.inf, 2.0] * 5})
+    far = make_pipeline(FunctionTransformer(np.isinf), LinearRegression()).fit(rows, rows["x"] > 0)
+    manifest = home.model("far", far, rows).manifest
+    assert {row["x"] for row in [*manifest.golden_rows, *manifest.background]} == {1.0, 2.0, None}
+    registry.load(registry.resolve(home.path, "far", "champion"))
 
 
 def test_timestamps_live_through_the_golden_rows(home: Home) -> None:

@@ -9,11 +9,13 @@ from pipeline.candidates import content, ledger
 from pipeline.candidates.ledger import CandidateError
 from pipeline.errors import ScoringError
 from pipeline.model import registry
+from pipeline.model.manifest import PROFILE, REFERENCE
 from pipeline.retraining.adopt import adopt
 from pipeline.retraining.team_code import RetrainingError
 from pipeline.store.artefacts import ArtefactError
 from tests.home import Home
 from tests.pipeline.candidates.drafts import drafted, entered
+from tests.pipeline.worker.compiled.fitted import fitted, needs_compiler, rows
 
 
 def versions(home: Home) -> list[str]:
@@ -79,3 +81,28 @@ def test_a_repository_that_lacks_the_version_gets_it_again(home: Home) -> None:
     assert registry.versions(home.path, "shop")[1] == {"champion": 1}
     assert (pinned.folder / "MODEL_CARD.md").read_text() == "# A card\n"
     registry.load(registry.resolve(home.path, "shop", "", 2))
+
+
+@needs_compiler
+@pytest.mark.usefixtures("any_pace")
+def test_a_version_that_is_adopted_has_a_compiled_predictor(home: Home) -> None:
+    uri, job = home.workspace.predictions, home.name()
+    model = home.model("flights", fitted("binary"), rows())
+    manifest = model.manifest.model_copy(update={"version": 0, "predictors": {}})
+    names = (manifest.artefact, REFERENCE, PROFILE)
+    files = content.put("flights", {name: (model.folder / name).read_bytes() for name in names})
+    draft = drafted(home, job).model_copy(
+        update={"model": "flights", "manifest": manifest.model_dump_json(), "files": files}
+    )
+    pinned = adopt(home.path, uri, job, ledger.enter(uri, draft, "a test"))
+    assert pinned.manifest.predictors == model.manifest.predictors
+    assert registry.load(registry.resolve(home.path, "flights", "", 2)).compiled
+
+
+def test_a_candidate_of_another_kind_is_adopted_as_it_is(
+    home: Home, caplog: pytest.LogCaptureFixture
+) -> None:
+    candidate = entered(home, job := home.name())
+    pinned = adopt(home.path, home.workspace.predictions, job, candidate.number)
+    assert (pinned.manifest.predictors, pinned.manifest.uncompiled) == ({}, {})
+    assert "predictor" not in caplog.text

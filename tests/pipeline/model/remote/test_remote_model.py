@@ -15,7 +15,7 @@ from pipeline.worker.compiled.library import platform_name
 from tests.home import Home
 from tests.pipeline.worker.compiled.fitted import fitted, needs_compiler, rows
 
-pytestmark = needs_compiler
+pytestmark = [needs_compiler, pytest.mark.usefixtures("any_pace")]
 PLATFORM = platform_name()
 
 

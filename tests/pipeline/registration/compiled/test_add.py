@@ -1,23 +1,27 @@
 """A version has a compiled predictor where it gives the estimator's bits; else the estimator scores, and it is said."""
 
 import logging
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from pipeline.model import registry
+from pipeline.model import content, registry
 from pipeline.model.manifest import PinnedVersion, predictor
 from pipeline.model.remote.remote_model import RemoteModel
-from pipeline.registration.compiled import add, build
+from pipeline.registration.compiled import add, build, prove
 from pipeline.registration.compiled.build import CompileError
 from pipeline.worker.compiled.library import platform_name
 from pipeline.worker.compiled.predictor import Proof
 from tests.home import Home
 from tests.pipeline.worker.compiled.fitted import fitted, needs_compiler, rows
+from tests.pipeline.worker.formats import files
 
 PLATFORM = platform_name()
+FASTER = Proof(100_600, 0, 1.0, 0.5)
+SLOWER = Proof(100_600, 0, 0.08192, 0.16384)
+TIMES = "0.5 times as fast as the estimator (20.00 µs a row for 10.00)"
+SLOWER_REASON = f"in batches it is {TIMES}, and only what is faster is kept"
 
 
 def registered(home: Home) -> PinnedVersion:
@@ -25,6 +29,7 @@ def registered(home: Home) -> PinnedVersion:
 
 
 @needs_compiler
+@pytest.mark.usefixtures("any_pace")
 def test_registering_compiles_proves_and_pins_it(home: Home, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     pinned = registered(home)
@@ -35,6 +40,7 @@ def test_registering_compiles_proves_and_pins_it(home: Home, caplog: pytest.LogC
 
 
 @needs_compiler
+@pytest.mark.usefixtures("any_pace")
 def test_a_version_from_before_gets_one(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(build, "library", lambda: b"")
@@ -46,6 +52,28 @@ def test_a_version_from_before_gets_one(home: Home, monkeypatch: pytest.MonkeyPa
     changed = set((pinned.folder / "manifest.json").read_text().splitlines()) ^ set(before.splitlines())
     assert {line.split(":")[0].strip() for line in changed} == {'"predictors"', '"score_seconds"'}
     assert registry.load(registry.resolve(home.path, "flights", "champion")).compiled
+
+
+@needs_compiler
+@pytest.mark.usefixtures("any_pace")
+def test_a_booster_of_lightgbm_gets_one_for_numbers(home: Home, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    file, features = home.path / "model.txt", ["amount", "visits"]
+    train = files.rows()
+    kind = pytest.importorskip("lightgbm").LGBMClassifier
+    estimator = kind(n_estimators=10, verbose=-1, n_jobs=1).fit(train[features], train["bought"])
+    estimator.booster_.save_model(file)
+    assert files.registered(home, file, features, "bought").compiled
+    assert f"compiled predictor for {PLATFORM}: the same bits on 100,400 rows" in caplog.text
+
+
+@needs_compiler
+def test_a_booster_of_categories_is_left_alone(home: Home, caplog: pytest.LogCaptureFixture) -> None:
+    file, train = home.path / "model.txt", files.rows()
+    kind = pytest.importorskip("lightgbm").LGBMClassifier
+    kind(n_estimators=2, verbose=-1).fit(train[files.FEATURES], train["bought"]).booster_.save_model(file)
+    assert not files.registered(home, file, files.FEATURES, "bought").compiled
+    assert "that can be compiled: its columns hold categories" in caplog.text
 
 
 def test_a_model_of_another_kind_is_left_alone(home: Home, caplog: pytest.LogCaptureFixture) -> None:
@@ -61,7 +89,7 @@ def test_without_a_compiler_it_is_said(
 ) -> None:
     monkeypatch.setattr(build, "library", lambda: b"")
     assert registered(home).manifest.predictors == {}
-    assert add.NO_COMPILER in caplog.text
+    assert prove.NO_COMPILER in caplog.text
 
 
 @needs_compiler
@@ -69,8 +97,49 @@ def test_one_bit_in_one_row_and_it_is_not_kept(
     home: Home, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(RemoteModel, "prove", lambda *_: Proof(100_600, 1, 1.0, 0.5))
-    assert registered(home).manifest.predictors == {}
-    assert "no compiled predictor: 1 of 100,600 rows get other bits than by the estimator" in caplog.text
+    pinned, reason = registered(home), "1 of 100,600 rows get other bits than by the estimator"
+    assert (pinned.manifest.predictors, pinned.manifest.uncompiled) == ({}, {PLATFORM: reason})
+    assert f"no compiled predictor for {PLATFORM}: {reason}" in caplog.text
+
+
+@needs_compiler
+def test_what_is_slower_than_the_estimator_is_not_kept_and_the_manifest_says_so(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(RemoteModel, "prove", lambda *_: SLOWER)
+    pinned = registered(home)
+    assert (pinned.manifest.predictors, pinned.manifest.uncompiled) == ({}, {PLATFORM: SLOWER_REASON})
+    assert not (pinned.folder / predictor(PLATFORM)).exists()
+    assert content.predictors(pinned.manifest) == f"no compiled predictor for {PLATFORM}: {SLOWER_REASON}\n"
+    model = registry.load(registry.resolve(home.path, "flights", "champion"))
+    assert (
+        model.scored_by
+        == f"the estimator (the version has no compiled predictor for this machine: {SLOWER_REASON})"
+    )
+
+
+@needs_compiler
+def test_a_slower_one_from_before_is_taken_away(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(RemoteModel, "prove", lambda *_: FASTER)
+    pinned = registered(home)
+    assert pinned.manifest.predictors
+    with monkeypatch.context() as patch:
+        patch.setattr(RemoteModel, "prove", lambda *_: SLOWER)
+        assert add.to_registered(home.path, "flights", 1).reason == SLOWER_REASON
+    manifest = registry.resolve(home.path, "flights", "champion").manifest
+    assert (manifest.predictors, manifest.uncompiled) == ({}, {PLATFORM: SLOWER_REASON})
+    assert not (pinned.folder / predictor(PLATFORM)).exists()
+    assert add.to_registered(home.path, "flights", 1).content
+    again = registry.resolve(home.path, "flights", "champion").manifest
+    assert (set(again.predictors), again.uncompiled) == ({PLATFORM}, {})
+
+
+@needs_compiler
+def test_the_forecast_goes_by_the_compiled_seconds_once(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(RemoteModel, "prove", lambda *_: FASTER)
+    seconds = registered(home).manifest.score_seconds
+    add.to_registered(home.path, "flights", 1)
+    assert registry.resolve(home.path, "flights", "champion").manifest.score_seconds == seconds
 
 
 def test_a_compiler_that_fails_keeps_nobody_from_registering(
@@ -85,11 +154,12 @@ def test_a_compiler_that_fails_keeps_nobody_from_registering(
 
 
 @needs_compiler
+@pytest.mark.usefixtures("any_pace")
 def test_what_cannot_be_used_changes_nothing(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     pinned = registered(home)
     before = (pinned.folder / "manifest.json").read_bytes()
     monkeypatch.setattr(build, "library", lambda: b"no library")
     built = add.to_registered(home.path, "flights", 1)
-    assert built == replace(built, content=b"")
+    assert (built.content, built.reason) == (b"", "")
     assert "it cannot be used here: OSError" in built.note
     assert (pinned.folder / "manifest.json").read_bytes() == before

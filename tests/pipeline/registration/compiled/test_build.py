@@ -1,5 +1,7 @@
 """One library is compiled for all models, by the compiler that is there."""
 
+import importlib.util
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,7 +11,8 @@ import pytest
 
 from pipeline.registration.compiled import build
 from pipeline.registration.compiled.build import CompileError
-from tests.pipeline.worker.compiled.fitted import needs_compiler
+from pipeline.worker.compiled.predictor import Predictor
+from tests.pipeline.worker.compiled.fitted import COLUMNS, batch, fitted, needs_compiler, path, rows
 
 
 @pytest.fixture(autouse=True)
@@ -48,6 +51,18 @@ def test_ziglang_stands_in_for_a_compiler(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("shutil.which", lambda _: None)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
     assert list(build.compiler() or ())[:4] == [sys.executable, "-m", "ziglang", "cc"]
+
+
+@pytest.mark.skipif(importlib.util.find_spec("ziglang") is None, reason="ziglang is not installed")
+@pytest.mark.parametrize("name", ["binary", "large trees", "random forest"])
+def test_what_ziglang_makes_gives_the_same_bits(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    which = shutil.which
+    monkeypatch.setattr("shutil.which", lambda asked: None if asked == "cc" else which(asked))
+    opening = Predictor(fitted(name), COLUMNS, path(tmp_path), regression=False, labels=False)
+    assert opening.refusal == ""
+    assert opening.prove(batch(rows()), 20_000).differing == 0
 
 
 def test_a_compiler_that_fails_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

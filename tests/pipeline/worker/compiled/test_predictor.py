@@ -1,6 +1,6 @@
 """What is compiled gives the estimator's bits, whatever the row; and where it does not, the estimator scores."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from pipeline.worker.compiled import predictor, seams
 from pipeline.worker.compiled.library import Adder, Library
-from pipeline.worker.compiled.predictor import Predictor
+from pipeline.worker.compiled.predictor import BATCH, ROUNDS, Predictor
 from pipeline.worker.compiled.trees import Numbers
 from pipeline.worker.estimators import Answer
 from pipeline.worker.models import Column
@@ -91,6 +91,27 @@ def test_a_proof_counts_the_rows_that_differ(tmp_path: Path, monkeypatch: pytest
     opening = opened("values", tmp_path)
     monkeypatch.setattr(Adder, "add", one_bit_off)
     assert opening.prove(batch(rows()), 100).differing >= 2
+
+
+def test_a_proof_times_both_by_turns_on_a_whole_batch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opening, asked = opened("values", tmp_path), []
+
+    def noted(name: str, answer: Callable[..., Answer]) -> Callable[..., Answer]:
+        def note(_: Predictor, rows: pa.RecordBatch) -> Answer:
+            asked.append((name, rows.num_rows, "_predict_iterations" in vars(opening._seams[0].estimator)))
+            return answer(opening, rows)
+
+        return note
+
+    monkeypatch.setattr(opening, "_direct", None)
+    for name in ("answer", "_by_frame"):
+        monkeypatch.setattr(Predictor, name, noted(name, getattr(Predictor, name)))
+    proof = opening.prove(batch(rows()), 100)
+    by_turns = [("_by_frame", BATCH, False), ("answer", BATCH, True), ("_by_frame", BATCH, True)]
+    assert [each for each in asked if each[1] == BATCH] == by_turns * ROUNDS
+    assert proof.own_seconds > 0 < proof.seconds
 
 
 def test_a_model_of_another_kind_scores_by_itself(tmp_path: Path) -> None:
