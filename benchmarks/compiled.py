@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from lightgbm import LGBMClassifier
 from sklearn.base import clone
 from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.impute import SimpleImputer
@@ -68,7 +69,7 @@ def main() -> None:
 
 
 def _estimators(frame: pd.DataFrame, late: pd.Series) -> Iterator[tuple[str, Any]]:
-    """Models of the sample's columns: its own, larger trees, and forests."""
+    """Models of the sample's columns: its own, larger trees, forests, and a booster."""
     base = training.make_model()
     yield "the sample's: HistGradientBoosting, 8 leaves", base.fit(frame, late)
     boosting = {"max_iter": 100, "early_stopping": False, "random_state": 0}
@@ -79,6 +80,7 @@ def _estimators(frame: pd.DataFrame, late: pd.Series) -> Iterator[tuple[str, Any
         ("RandomForest, depth 6", RandomForestClassifier(max_depth=6, **forest)),
         ("RandomForest, whole trees", RandomForestClassifier(**forest)),
         ("ExtraTrees, whole trees", ExtraTreesClassifier(**forest)),
+        ("LightGBM, 31 leaves", LGBMClassifier(n_estimators=100, random_state=0, n_jobs=1, verbose=-1)),
     ):
         yield name, _behind_encoder(base, last).fit(frame, late)
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from pipeline.worker.formats import reading
-from pipeline.worker.formats.native import Settings
+from pipeline.worker.formats.native import Native, Settings
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def _parts(value: Any, seen: set[int]) -> Iterator[Any]:
     if id(value) in seen:
         return
     seen.add(id(value))
-    if isinstance(value, _bases()):
+    if isinstance(value, (*_bases(), Native)):
         yield value
         for inner in vars(value).values():
             yield from _parts(inner, seen)
@@ -112,6 +112,8 @@ def _parts(value: Any, seen: set[int]) -> Iterator[Any]:
     elif isinstance(value, list | tuple) or (isinstance(value, np.ndarray) and value.dtype == object):
         for inner in value:
             yield from _parts(inner, seen)
+    elif type(value).__module__ == "lightgbm.basic":
+        yield value
     elif type(value).__module__.startswith("sklearn.") and hasattr(value, "__dict__"):
         # Such as the fitted parts of CalibratedClassifierCV, which are no estimators themselves.
         for inner in vars(value).values():

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from pipeline.worker import estimators, frames
 from pipeline.worker.compiled import hurting
+from pipeline.worker.compiled.boosters import NotCompiledError
 from pipeline.worker.compiled.direct import Direct
 from pipeline.worker.compiled.library import Library
 from pipeline.worker.compiled.seams import Seam, seam_of
@@ -74,6 +75,8 @@ class Predictor:
                 parts = estimators.parts(estimator)
                 self._seams = [seam for part in parts if (seam := seam_of(part, library))]
                 self.refusal = self._sampled()
+            except NotCompiledError as error:
+                self.refusal = f"{NOTHING}: {error}"
             except Exception as error:  # noqa: BLE001 - what scikit-learn keeps to itself may be otherwise in another version
                 self.refusal = f"it cannot be used here: {type(error).__name__}: {str(error)[:300]}"
         self._use(not self.refusal)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.worker.compiled.boosters import compiled
 from pipeline.worker.compiled.hurting import Domain
 from pipeline.worker.compiled.library import Library
 from pipeline.worker.compiled.packing import pack
@@ -83,6 +84,8 @@ def seam_of(estimator: Any, library: Library) -> Seam | None:
 
 def _is_fitted(estimator: Any) -> bool:
     """Whether it was trained: a calibration keeps the untrained one, too, of which it has made others."""
+    if _kind(estimator) == _LIGHTGBM:  # there is none before
+        return True
     from sklearn.exceptions import NotFittedError
     from sklearn.utils.validation import check_is_fitted
 
@@ -157,9 +160,21 @@ def _forest(estimator: Any, library: Library) -> Seam | None:
     return Seam(estimator, taken, method, predict, ask, estimator._validate_X_predict, finish)
 
 
+def _lightgbm(booster: Any, library: Library) -> Seam:
+    trees, predict = compiled(booster, library)
+
+    def ask(method: Callable[..., Any], rows: Numbers) -> Numbers:
+        return np.asarray(method(rows, num_threads=1))
+
+    taken = Domain(trees, booster.num_feature())
+    return Seam(booster, taken, "predict", predict, ask, rows_of=lambda data, *_: data, finish=predict)
+
+
 _BOOSTING = "sklearn.ensemble._hist_gradient_boosting.gradient_boosting"
 _FOREST = "sklearn.ensemble._forest"
+_LIGHTGBM = ("lightgbm.basic", "Booster")
 _KINDS: dict[tuple[str, str], Callable[[Any, Library], Seam | None]] = {
+    _LIGHTGBM: _lightgbm,
     **{(_BOOSTING, f"HistGradientBoosting{kind}"): _boosting for kind in ("Classifier", "Regressor")},
     **{
         (_FOREST, f"{name}{kind}"): _forest

@@ -10,7 +10,7 @@ import numpy.typing as npt
 # Where a value goes that is missing; CATEGORY and up: the test is whether a bit of a set is on, by the set's number.
 RIGHT, LEFT, CATEGORY = 0, 1, 2
 # Words of a set: a bit for each category's code, and one more for what is missing or unknown.
-_WORDS = 9
+WORDS = 9
 
 Numbers = npt.NDArray[Any]
 
@@ -53,7 +53,7 @@ def of_boosting(estimator: Any) -> Trees:
     kind = np.where(nodes["missing_go_to_left"] == 1, LEFT, RIGHT)
     chosen, places = np.concatenate([each.raw_left_cat_bitsets for each in predictors]), nodes["bitset_idx"]
     places = places + _numbered([len(each.raw_left_cat_bitsets) for each in predictors])[1][tree]
-    sets = np.zeros((int(category.sum()), _WORDS), np.uint32)
+    sets = np.zeros((int(category.sum()), WORDS), np.uint32)
     if len(sets):
         known, place = estimator._bin_mapper.make_known_categories_bitsets()
         unknown = np.where(kind[category] == LEFT, np.uint32(2**32 - 1), np.uint32(0))
@@ -92,7 +92,7 @@ def of_forest(estimator: Any) -> Trees:
         value=_all(trees, lambda each: each.value[:, 0, :]),
         tree=tree,
         output=np.zeros(len(trees), np.int64),
-        sets=np.empty((0, _WORDS), np.uint32),
+        sets=np.empty((0, WORDS), np.uint32),
         categories=np.empty(0, np.int64),
     )
 

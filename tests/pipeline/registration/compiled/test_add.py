@@ -15,6 +15,7 @@ from pipeline.worker.compiled.library import platform_name
 from pipeline.worker.compiled.predictor import Proof
 from tests.home import Home
 from tests.pipeline.worker.compiled.fitted import fitted, needs_compiler, rows
+from tests.pipeline.worker.formats import files
 
 PLATFORM = platform_name()
 FASTER = Proof(100_600, 0, 1.0, 0.5)
@@ -51,6 +52,28 @@ def test_a_version_from_before_gets_one(home: Home, monkeypatch: pytest.MonkeyPa
     changed = set((pinned.folder / "manifest.json").read_text().splitlines()) ^ set(before.splitlines())
     assert {line.split(":")[0].strip() for line in changed} == {'"predictors"', '"score_seconds"'}
     assert registry.load(registry.resolve(home.path, "flights", "champion")).compiled
+
+
+@needs_compiler
+@pytest.mark.usefixtures("any_pace")
+def test_a_booster_of_lightgbm_gets_one_for_numbers(home: Home, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    file, features = home.path / "model.txt", ["amount", "visits"]
+    train = files.rows()
+    kind = pytest.importorskip("lightgbm").LGBMClassifier
+    estimator = kind(n_estimators=10, verbose=-1, n_jobs=1).fit(train[features], train["bought"])
+    estimator.booster_.save_model(file)
+    assert files.registered(home, file, features, "bought").compiled
+    assert f"compiled predictor for {PLATFORM}: the same bits on 100,400 rows" in caplog.text
+
+
+@needs_compiler
+def test_a_booster_of_categories_is_left_alone(home: Home, caplog: pytest.LogCaptureFixture) -> None:
+    file, train = home.path / "model.txt", files.rows()
+    kind = pytest.importorskip("lightgbm").LGBMClassifier
+    kind(n_estimators=2, verbose=-1).fit(train[files.FEATURES], train["bought"]).booster_.save_model(file)
+    assert not files.registered(home, file, files.FEATURES, "bought").compiled
+    assert "that can be compiled: its columns hold categories" in caplog.text
 
 
 def test_a_model_of_another_kind_is_left_alone(home: Home, caplog: pytest.LogCaptureFixture) -> None:
