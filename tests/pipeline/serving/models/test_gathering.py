@@ -64,6 +64,7 @@ def test_what_does_not_fit_into_the_queue_is_refused_at_once_and_a_slow_model_af
                 await slow
             assert late.value.status == 504
         estimator.may.set()
+        gathering._limits = Limits()  # a busy machine may need longer for the answer
         assert await score(gathering, 6) == [
             {"entity_id": "0", "score": 6.0, "label": None, "class_scores": None}
         ]
