@@ -133,6 +133,12 @@ def whole(workspace: Workspace, job: Job, run_id: int) -> str:
     return end(workspace, work, [explaining.attempt(workspace, part) for part in work])
 
 
+def is_explained(database_url: str, run_id: int) -> bool:
+    """Whether a run was explained to the end."""
+    with postgres.engine(database_url).connect() as connection:
+        return connection.execute(sa.text(_SQL["explained"]), {"run_id": run_id}).first() is not None
+
+
 def _settings(workspace: Workspace, job: Job, section: ReasonsSection, run: dict[str, Any]) -> Settings:
     """How a run is explained: the section, with what its `rows` comes to for this run.
 

@@ -2,6 +2,10 @@
 -- Notes that a run's scores are being explained; gives why they must not be.
 SELECT scoring.begin_reasons(:run_id, CAST(:settings AS jsonb))
 
+-- name: explained
+-- A row if a run was explained to the end.
+SELECT FROM scoring.explanations WHERE run_id = :run_id AND status = 'explained'
+
 -- name: least
 -- The least score of so many rows of a run that have the highest.
 SELECT min(score) FROM (

@@ -28,10 +28,17 @@ def reasons(run_id: RunId, entity: Entity, as_json: AsJson = False) -> None:
 
 def explain(run_id: RunId) -> None:
     """Explain the scores of a run that is over, as its job's [reasons] says: of one from before, or once more."""
-    job = context.job(history.show(context.connection("predictions"), run_id)["job"])
+    predictions = context.connection("predictions")
+    job = context.job(history.show(predictions, run_id)["job"])
     from pipeline.reasons import tries
 
-    if failure := tries.whole(context.workspace_of(job), job, run_id):
+    try:
+        failure = tries.whole(context.workspace_of(job), job, run_id)
+    except NothingToDo as refusal:  # well for a task, not for the person who wanted it explained
+        if tries.is_explained(predictions, run_id):
+            raise
+        fail(refusal, FAILED)
+    if failure:
         fail(failure, FAILED)
     out.print(f"run {run_id} is explained", markup=False)
 

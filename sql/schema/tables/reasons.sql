@@ -114,8 +114,9 @@ BEGIN
     SELECT * INTO entry FROM scoring.scoring_runs WHERE run_id = of_run FOR NO KEY UPDATE;
     IF entry.status IS NULL OR entry.status NOT IN ('published', 'superseded', 'held')
        OR entry.served_by = 'last_published' THEN
-        RETURN format('run %s is %s, served by %s: only one that a model has scored, and that is or was published, '
-                      'or is held, gets reasons', of_run, coalesce(entry.status, 'unknown'), entry.served_by);
+        RETURN format('it is %s%s. Only a run that a model has scored, and that is or was published, or is held, gets '
+                      'reasons.', coalesce(entry.status, 'unknown'),
+                      CASE WHEN entry.served_by = 'last_published' THEN ', with the scores of a former date' END);
     ELSIF entry.parts_pruned_at IS NOT NULL OR entry.expired_at IS NOT NULL THEN
         RETURN format('the parts of run %s have had their time', of_run);
     END IF;

@@ -2,9 +2,11 @@
 
 import json
 
+import pytest
 from typer.testing import CliRunner
 
 from pipeline.__main__ import app
+from pipeline.errors import NothingToDo
 from tests.home import Home
 from tests.pipeline.shop import open_shop
 
@@ -31,6 +33,21 @@ def test_a_run_is_explained_and_an_entity_s_reasons_are_computed_anew(home: Home
     assert "equal to what is kept" in typed("reproduce", run, "--entity", "customer-00001")
     home.sql("UPDATE scoring.reasons SET contribution = contribution + 1 WHERE run_id = :run", run=run)
     assert "NOT equal to what is kept" in typed("reasons", run, "customer-00001", code=1)
+
+
+def test_who_wants_a_run_explained_that_gets_no_reasons_is_told_by_the_exit_code_too(home: Home) -> None:
+    shop = open_shop(home)
+    path = home.path / "dags" / f"{shop.job}.toml"
+    with pytest.raises(NothingToDo):
+        home.score(shop.job, dry_run=True)
+    dry = home.last_run(shop.job)["run_id"]
+    assert f"{shop.job}.toml has no section [reasons]" in typed("explain", dry, code=1)
+    path.write_text(f"{path.read_text()}\n[reasons]\norders = 4\n")
+    assert "no reasons of run" in (printed := typed("explain", dry, code=1))
+    assert "it is abandoned. Only a run that a model has scored" in " ".join(printed.split())
+    run = home.score(shop.job).run_id
+    typed("explain", run)
+    assert f"run {run} has its reasons" in typed("explain", run)
 
 
 def test_scoring_a_date_explains_it_and_a_run_without_reasons_is_reproduced_as_before(home: Home) -> None:
