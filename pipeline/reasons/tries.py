@@ -49,7 +49,7 @@ def begin(workspace: Workspace, job: Job, run_id: int) -> list[PartWork]:
     settings = _settings(workspace, job, job.reasons, run)
     asked = {"run_id": run_id, "settings": settings.text}
     if refusal := keeping.ask(workspace, run_id, _SQL["begin"], asked):
-        raise NothingToDo(f"no reasons of run {run_id}: {refusal}")
+        raise NothingToDo(f"nothing of run {run_id} to explain: {refusal}")
     files = archive.parts_of(run)
     try:
         pinned = registry.pin(workspace.home, run["model_name"], run["model_version"], run["model_sha256"])

@@ -118,12 +118,12 @@ BEGIN
                       'reasons.', coalesce(entry.status, 'unknown'),
                       CASE WHEN entry.served_by = 'last_published' THEN ', with the scores of a former date' END);
     ELSIF entry.parts_pruned_at IS NOT NULL OR entry.expired_at IS NOT NULL THEN
-        RETURN format('the parts of run %s have had their time', of_run);
+        RETURN 'its parts have had their time.';
     END IF;
     PERFORM FROM scoring.explanations AS done
     WHERE done.run_id = of_run AND done.status = 'explained' AND done.settings = begin_reasons.settings;
     IF FOUND THEN
-        RETURN format('run %s has its reasons', of_run);
+        RETURN 'it has its reasons.';
     END IF;
     INSERT INTO scoring.explanations (run_id, settings) VALUES (of_run, begin_reasons.settings)
     ON CONFLICT (run_id) DO UPDATE

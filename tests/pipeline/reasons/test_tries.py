@@ -82,7 +82,7 @@ def test_no_file_of_them_is_left_in_the_store(home: Home) -> None:
 def test_a_run_is_explained_once_and_only_where_a_model_scored_it(home: Home) -> None:
     shop, run = explained(home)
     job = home.read(shop.job)
-    with pytest.raises(NothingToDo, match=f"no reasons of run {run}: run {run} has its reasons"):
+    with pytest.raises(NothingToDo, match=f"nothing of run {run} to explain: it has its reasons"):
         tries.begin(home.workspace, job, run)
     other = job.model_copy(update={"reasons": ReasonsSection(top=1)})
     assert [part.number for part in tries.begin(home.workspace, other, run)] == [0, 1, 2]

@@ -43,11 +43,13 @@ def test_who_wants_a_run_explained_that_gets_no_reasons_is_told_by_the_exit_code
     dry = home.last_run(shop.job)["run_id"]
     assert f"{shop.job}.toml has no section [reasons]" in typed("explain", dry, code=1)
     path.write_text(f"{path.read_text()}\n[reasons]\norders = 4\n")
-    assert "no reasons of run" in (printed := typed("explain", dry, code=1))
-    assert "it is abandoned. Only a run that a model has scored" in " ".join(printed.split())
+    printed = " ".join(typed("explain", dry, code=1).split())
+    assert f"nothing of run {dry} to explain: it is abandoned. Only a run that a model has scored" in printed
     run = home.score(shop.job).run_id
     typed("explain", run)
-    assert f"run {run} has its reasons" in typed("explain", run)
+    again = CliRunner().invoke(app, ["explain", str(run)])
+    assert isinstance(again.exception, NothingToDo)  # which ends with 0
+    assert str(again.exception) == f"nothing of run {run} to explain: it has its reasons."
 
 
 def test_scoring_a_date_explains_it_and_a_run_without_reasons_is_reproduced_as_before(home: Home) -> None:
