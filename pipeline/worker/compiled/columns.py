@@ -14,7 +14,7 @@ from pipeline.worker.frames import Column
 _TEXTS = ("category", "object", "str", "string")
 # A number comes to the trees as it is, or needs a frame: no table could hold all of them.
 _NUMBERS = (0.0, -0.0, 1.0, -3.0, 0.1, 1e-310, 2.0**31 - 1, 2.0**53 + 2, -1e30, 1e30)
-_UNKNOWN = "\x01 no category"
+_UNKNOWN = "no category"
 _MOST_VALUES = 10_000
 
 
@@ -74,8 +74,9 @@ def probes_of(column: Column, vocabulary: Iterable[str], *, odd: bool) -> pa.Arr
         NeedsFrameError: no table could say what becomes of such a column.
     """
     if is_text(column):
-        categories = column.categories if column.dtype == "category" else sorted(vocabulary)
-        values = [*(categories or ()), *((None, _UNKNOWN) if odd else ())]
+        categories = (column.categories or ()) if column.dtype == "category" else sorted(vocabulary)
+        unknown = max((_UNKNOWN, *categories), key=len) + "\x01"  # longer than each that is known
+        values = [*categories, *((None, unknown) if odd else ())]
         if not values or len(values) > _MOST_VALUES:
             raise NeedsFrameError
         return pa.array(values, pa.string())

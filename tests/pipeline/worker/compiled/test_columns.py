@@ -31,6 +31,13 @@ def test_a_column_of_countless_texts_needs_a_frame() -> None:
         columns.probes_of(COLOR, (), odd=False)
 
 
+@pytest.mark.parametrize("known", [[], ["no category\x01"], ["no category\x01", "x" * 40]])
+def test_what_stands_for_an_unknown_text_is_unknown(known: list[str]) -> None:
+    *others, missing, unknown = columns.probes_of(COLOR, known, odd=True).to_pylist()
+    assert (sorted(others), missing) == (sorted(known), None)
+    assert unknown not in known
+
+
 def test_texts_are_looked_up_and_numbers_stand_for_themselves() -> None:
     color, amount = columns.probes_of(COLOR, {"red"}, odd=True), columns.probes_of(AMOUNT, (), odd=True)
     first = np.zeros(3)

@@ -57,7 +57,7 @@ KNOWN: dict[str, list[Any]] = {
     "small": [0.5, -1.25, None],
     "amount": [0.1, -7.0, 12.5, None],
 }
-UNKNOWN: dict[str, list[Any]] = {"color": ["blue", "\x01 no category"], "size": ["xl"], "free": ["é"]}
+UNKNOWN: dict[str, list[Any]] = {"color": ["blue", "no category\x01"], "size": ["xl"], "free": ["é"]}
 
 
 def batch(number: int = 300) -> pa.RecordBatch:
