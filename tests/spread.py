@@ -57,10 +57,10 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Scheduler
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Four workers more than there are processors, as half of the suite's time is waiting; six at most."""
+    """Two workers more than there are processors, as half of the suite's time is waiting; four at most."""
     whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
     chosen = any(config.getoption(name, None) for name in ("keyword", "markexpr", "lf"))
-    return min((os.cpu_count() or 1) + 4, 6) if whole and not chosen else 0
+    return min((os.cpu_count() or 1) + 2, 4) if whole and not chosen else 0
 
 
 def pytest_configure(config: pytest.Config) -> None:
