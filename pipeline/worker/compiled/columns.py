@@ -45,15 +45,23 @@ class Way:
         if values.type != self.probes.type or (values.null_count and not self.probes.null_count):
             return False
         if self.table is None:
-            numbers = values.to_numpy(zero_copy_only=False)
-            if not np.isnan(self.missing):
-                numbers = np.where(np.isnan(numbers), self.missing, numbers)
-            matrix[:, self.places] = numbers[:, None]
-            return True
+            return self._put_numbers(values.to_numpy(zero_copy_only=False), matrix)
         codes = pc.index_in(values, self.probes)
         if codes.null_count and not self.takes_unknown:
             return False
         matrix[:, self.places] = self.table[codes.fill_null(len(self.probes) - 1).to_numpy()]
+        return True
+
+    def _put_numbers(self, numbers: Numbers, matrix: Numbers) -> bool:
+        # No infinity was asked for, which some steps refuse; and a NaN is missing, too, where it is no null.
+        if np.isinf(numbers).any():
+            return False
+        missing = np.isnan(numbers)
+        if missing.any():
+            if not self.probes.null_count:
+                return False
+            numbers = np.where(missing, self.missing, numbers)
+        matrix[:, self.places] = numbers[:, None]
         return True
 
 

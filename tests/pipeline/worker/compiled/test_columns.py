@@ -71,3 +71,14 @@ def test_what_was_not_asked_for_needs_a_frame() -> None:
     assert not way.put(pa.array(["blue"]), matrix)
     assert not way.put(pa.array([None], pa.string()), matrix)
     assert not way.put(pa.array([1]), matrix)
+
+
+@pytest.mark.parametrize("odd", [True, False])
+def test_a_nan_is_missing_and_an_infinity_needs_a_frame(odd: bool) -> None:
+    probes = columns.probes_of(AMOUNT, (), odd=odd)
+    got = probes.to_numpy(zero_copy_only=False)[:, None]
+    way = columns.way_of(probes, got, np.zeros(1), takes_unknown=False)
+    matrix = np.zeros((1, 1))
+    assert not way.put(pa.array([np.inf]), matrix)
+    assert way.put(pa.array([np.nan]), matrix) is odd
+    assert bool(np.isnan(matrix[0, 0])) is odd
