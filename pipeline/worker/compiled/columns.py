@@ -1,7 +1,8 @@
 """What becomes of a column on its way to a model's trees: its values themselves, or what a table has for each text."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,8 @@ from pipeline.worker.frames import Column
 _TEXTS = ("category", "object", "str", "string")
 # A number comes to the trees as it is, or needs a frame: no table could hold all of them.
 _NUMBERS = (0.0, -0.0, 1.0, -3.0, 0.1, 1e-310, 2.0**31 - 1, 2.0**53 + 2, -1e30, 1e30)
+# As a float32 it is another than as a float64 that becomes a float32: it is rounded once, or twice.
+_TWICE = 2**60 + 2**36 + 1
 _UNKNOWN = "no category"
 _MOST_VALUES = 10_000
 
@@ -32,6 +35,7 @@ class Way:
         table: for each probe of a text what stands in these places; None for numbers, which stand there themselves.
         missing: what stands there for a number that is missing.
         takes_unknown: whether a text may be none of the probes.
+        widened: whether numbers become float64 before they become what the matrix holds.
     """
 
     probes: pa.Array
@@ -39,6 +43,7 @@ class Way:
     table: Numbers | None
     missing: float
     takes_unknown: bool
+    widened: bool = False
 
     def put(self, values: pa.Array, matrix: Numbers) -> bool:
         """Put a batch's values into the matrix; False where one of them has no place there."""
@@ -61,6 +66,7 @@ class Way:
             if not self.probes.null_count:
                 return False
             numbers = np.where(missing, self.missing, numbers)
+        numbers = numbers.astype(np.float64) if self.widened else numbers
         matrix[:, self.places] = numbers[:, None]
         return True
 
@@ -70,36 +76,44 @@ def is_text(column: Column) -> bool:
     return column.dtype in _TEXTS
 
 
-def probes_of(column: Column, vocabulary: Iterable[str], *, odd: bool) -> pa.Array:
+def probes_of(column: Column, known: Iterable[Any], *, odd: bool) -> pa.Array:
     """The values of a column that are asked for: all texts or numbers of each kind, and odd ones where they can be.
 
     Args:
         column: itself.
-        vocabulary: the texts that the model's encoders know of it.
+        known: the values that the model's encoders know of it.
         odd: whether the model is asked for what is missing, and for a text that is unknown.
 
     Raises:
         NeedsFrameError: no table could say what becomes of such a column.
     """
     if is_text(column):
-        categories = (column.categories or ()) if column.dtype == "category" else sorted(vocabulary)
+        texts = sorted(value for value in known if isinstance(value, str))
+        categories = (column.categories or ()) if column.dtype == "category" else texts
         unknown = max((_UNKNOWN, *categories), key=len) + "\x01"  # longer than each that is known
         values = [*categories, *((None, unknown) if odd else ())]
-        if not values or len(values) > _MOST_VALUES:
-            raise NeedsFrameError
-        return pa.array(values, pa.string())
+    else:
+        values = _numbers(column, [value for value in known if isinstance(value, int | float | np.number)])
+        values += [None] if odd and column.dtype in ("float16", "float32", "float64") else []
+    if not values or len(values) > _MOST_VALUES:
+        raise NeedsFrameError
+    return pa.array(values, pa.string() if is_text(column) else pa.from_numpy_dtype(column.dtype))
+
+
+def _numbers(column: Column, known: Sequence[Any]) -> list[Any]:
+    """Numbers of each kind, and those that encoders know: whatever an encoder does to numbers is seen by these."""
     dtype = pd.api.types.pandas_dtype(column.dtype)
     if not isinstance(dtype, np.dtype) or dtype.kind not in "biuf":
         raise NeedsFrameError
-    with np.errstate(over="ignore"):
-        if dtype.kind == "f":
-            return pa.array(
-                [*np.array(_NUMBERS, dtype), *([None] if odd else [])], pa.from_numpy_dtype(dtype)
-            )
-        if dtype.kind == "b":
-            return pa.array([False, True])
-        limits = np.iinfo(str(dtype))
-        return pa.array(np.clip(np.trunc(_NUMBERS), limits.min, limits.max // 2).astype(dtype))
+    if dtype.kind == "b":
+        return [False, True]
+    if dtype.kind == "f":
+        with np.errstate(over="ignore"):
+            numbers = np.array([*_NUMBERS, *known], dtype)
+        return [*numbers[~np.isnan(numbers)]]
+    limits = np.iinfo(str(dtype))
+    wanted = (int(value) for value in (*_NUMBERS, _TWICE, *known) if np.isfinite(value))
+    return [min(max(value, int(limits.min)), int(limits.max)) for value in wanted]
 
 
 def way_of(probes: pa.Array, got: Numbers, first: Numbers, takes_unknown: bool) -> Way:
@@ -119,15 +133,17 @@ def way_of(probes: pa.Array, got: Numbers, first: Numbers, takes_unknown: bool) 
     if pa.types.is_string(probes.type):
         return Way(probes, places, got, np.nan, takes_unknown)
     numbers = probes.drop_null().to_numpy(zero_copy_only=False)
-    with np.errstate(over="ignore"):
-        expected = np.repeat(numbers[:, None], len(places), axis=1).astype(got.dtype)
     missing = got[len(numbers) :].ravel()
-    if (
-        not np.array_equal(bits(expected), bits(np.ascontiguousarray(got[: len(numbers)])))
-        or len(missing) > 1
-    ):
-        raise NeedsFrameError
-    return Way(probes, places, None, float(missing[0]) if len(missing) else np.nan, False)
+    got = np.ascontiguousarray(got[: len(numbers)])
+    for widened in (False, True):
+        with np.errstate(over="ignore"):
+            same = (numbers.astype(np.float64) if widened else numbers).astype(got.dtype)
+        if (
+            np.array_equal(bits(np.repeat(same[:, None], len(places), axis=1)), bits(got))
+            and len(missing) < 2
+        ):
+            return Way(probes, places, None, float(missing[0]) if len(missing) else np.nan, False, widened)
+    raise NeedsFrameError
 
 
 def bits(numbers: Numbers) -> Numbers:

@@ -6,7 +6,9 @@ that a column may have, and its answers are kept as tables. So it may hold only 
 
 import contextlib
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,8 @@ from pipeline.worker.compiled.trees import Numbers
 from pipeline.worker.frames import Column
 
 _ENCODERS = ("OneHotEncoder", "OrdinalEncoder")
+# In a name's place: the encoder that knows a value may be any column's.
+_ANY = ""
 _MIXED, _SEED = 64, 20130701
 
 
@@ -41,11 +45,13 @@ class Direct:
         if steps[-1] is not seam.estimator or not all(map(_is_by_columns, steps[:-1])):
             raise NeedsFrameError
         self._estimator, self._seam, self._columns = estimator, seam, columns
-        vocabularies = dict[str, set[str]]()
-        for step in steps[:-1]:
-            for name, values in _vocabularies(step, ()):
-                vocabularies.setdefault(name, set()).update(values)
-        self._ask(vocabularies)
+        names, known = {column.name for column in columns}, defaultdict[str, set[Any]](set)
+        for name, values in _known(steps[:-1], ()):
+            known[name if name in names else _ANY].update(values)
+        # Trees that take categories have an encoder of their own, whose numbers are mostly codes of others.
+        for _, values in _known((getattr(seam.estimator, "_preprocessor", None),), ()):
+            known[_ANY].update(value for value in values if isinstance(value, str))
+        self._ask({name: known[name] | known[_ANY] for name in names})
 
     def answer(self, batch: pa.RecordBatch) -> Numbers | None:
         """The model's values for a batch; None where it has a value that needs a frame."""
@@ -88,21 +94,21 @@ class Direct:
     def _batch(self, values: list[pa.Array]) -> pa.RecordBatch:
         return pa.RecordBatch.from_arrays(values, names=[column.name for column in self._columns])
 
-    def _ask(self, vocabularies: Mapping[str, set[str]]) -> None:
+    def _ask(self, known: Mapping[str, set[Any]]) -> None:
         for texts, numbers in ((True, True), (False, True), (False, False)):
             # An encoder may refuse what is missing or unknown, by an error of its own.
             with contextlib.suppress(Exception):
-                return self._learn(vocabularies, texts, numbers)
+                return self._learn(known, texts, numbers)
         raise NeedsFrameError
 
-    def _learn(self, vocabularies: Mapping[str, set[str]], texts: bool, numbers: bool) -> None:
+    def _learn(self, known: Mapping[str, set[Any]], texts: bool, numbers: bool) -> None:
         """Learn what becomes of each column, from one frame.
 
         Its rows are as the first one, but for a value of one column; the last ones are drawn by chance.
         """
         odd = [texts if is_text(column) else numbers for column in self._columns]
         probes = [
-            probes_of(column, vocabularies.get(column.name, ()), odd=each)
+            probes_of(column, known[column.name], odd=each)
             for column, each in zip(self._columns, odd, strict=True)
         ]
         random, ends = np.random.default_rng(_SEED), 1 + np.cumsum([len(each) for each in probes])
@@ -120,7 +126,9 @@ class Direct:
         self._ways = [
             way_of(each, matrix[block], matrix[0], texts) for each, block in zip(probes, blocks, strict=True)
         ]
-        if self._differing(batch, matrix):
+        # Codes that no value has changed are those of values that were not asked for, such as numbers.
+        reached = np.concatenate([way.places for way in self._ways])
+        if self._differing(batch, matrix) or not np.isin(self._seam.domain.trees.categories, reached).all():
             raise NeedsFrameError
 
 
@@ -150,17 +158,24 @@ def _is_by_columns(step: Any) -> bool:
             return name in _ENCODERS
 
 
-def _vocabularies(step: Any, names: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
-    """The texts that a step's encoders know, by column; `names` are those of a step that has seen no frame."""
-    names = getattr(step, "feature_names_in_", names)
-    match _name(step):
-        case "Pipeline":
-            for inner in _steps(step):
-                names = getattr(inner, "feature_names_in_", names)
-                yield from _vocabularies(inner, names)
-        case "ColumnTransformer":
-            for _, inner, _ in step.transformers_:
-                yield from _vocabularies(inner, ())
-        case name if name in _ENCODERS and len(names) == len(step.categories_):
-            for column, values in zip(names, step.categories_, strict=True):
-                yield column, [value for value in values if isinstance(value, str)]
+def _known(steps: Sequence[Any], names: Sequence[str]) -> Iterator[tuple[str, Collection[Any]]]:
+    """The values that the encoders among steps know, by column; by `_ANY` where it is not certain by which.
+
+    Args:
+        steps: one after the other.
+        names: the columns of what the first one gets; none where they are not certain.
+    """
+    for step in steps:
+        names = getattr(step, "feature_names_in_", names)
+        match _name(step):
+            case "Pipeline":
+                yield from _known(_steps(step), names)
+            case "ColumnTransformer":
+                for _, inner, _ in step.transformers_:
+                    yield from _known((inner,), ())
+            case name if name in _ENCODERS:
+                certain = len(names) == len(step.categories_)
+                yield from zip(names if certain else repeat(_ANY), step.categories_, strict=False)
+        # An imputer that marks what is missing adds columns, and another may leave some out: then they are too few.
+        if _name(step) != "SimpleImputer" or step.add_indicator:
+            names = ()

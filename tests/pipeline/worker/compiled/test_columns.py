@@ -63,6 +63,23 @@ def test_numbers_that_are_changed_on_their_way_need_a_frame() -> None:
         columns.way_of(probes, doubled, np.zeros(1), takes_unknown=False)
 
 
+@pytest.mark.parametrize("between", [np.int64, np.float64])
+def test_whole_numbers_are_rounded_as_often_as_by_a_frame(between: type) -> None:
+    probes = columns.probes_of(Column("x", "int64", None, False), (), odd=False)
+    got = probes.to_numpy().astype(between).astype(np.float32)[:, None]
+    way = columns.way_of(probes, got, np.full(1, 7, np.float32), takes_unknown=False)
+    numbers, matrix = np.array([2**40 + 2**16 + 1, 2**62 + 2**38 + 1, 5]), np.zeros((3, 1), np.float32)
+    assert way.put(pa.array(numbers), matrix)
+    assert matrix[:, 0].tolist() == numbers.astype(between).astype(np.float32).tolist()
+
+
+def test_numbers_that_encoders_know_are_asked_for() -> None:
+    known = ["red", 300, 2**53 + 1, 0.5, np.nan, -1.5e30]
+    for dtype, expected in (("int64", {300, 2**53 + 1}), ("float64", {300.0, 0.5, -1.5e30})):
+        probes = columns.probes_of(Column("x", dtype, None, False), known, odd=True)
+        assert expected <= set(probes.to_pylist())
+
+
 def test_what_was_not_asked_for_needs_a_frame() -> None:
     probes = columns.probes_of(COLOR, {"red", "green"}, odd=False)
     way = columns.way_of(probes, np.array([[1.0], [2.0]]), np.zeros(1), takes_unknown=False)

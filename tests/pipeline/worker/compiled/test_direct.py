@@ -22,77 +22,23 @@ from pipeline.worker.compiled.columns import NeedsFrameError
 from pipeline.worker.compiled.direct import Direct
 from pipeline.worker.compiled.seams import Seam, seam_of
 from pipeline.worker.models import Column
+from tests.pipeline.worker.compiled.behind import (
+    COLUMNS,
+    KNOWN,
+    SCHEMA,
+    batch,
+    behind,
+    boosting,
+    ordinal,
+    trained,
+)
 from tests.pipeline.worker.compiled.fitted import library, needs_compiler
 
 pytestmark = needs_compiler
 
-COLUMNS = [
-    Column("color", "str", None, False),
-    Column("size", "category", ("s", "m", "l"), True),
-    Column("free", "object", None, False),
-    Column("count", "int32", None, False),
-    Column("whole", "int64", None, False),
-    Column("member", "bool", None, False),
-    Column("small", "float32", None, False),
-    Column("amount", "float64", None, False),
-]
-TYPES = {
-    "color": pa.string(),
-    "size": pa.string(),
-    "free": pa.string(),
-    "count": pa.int32(),
-    "whole": pa.int64(),
-    "member": pa.bool_(),
-    "small": pa.float32(),
-    "amount": pa.float64(),
-}
-SCHEMA = pa.schema(list(TYPES.items()))
-KNOWN: dict[str, list[Any]] = {
-    "color": ["red", "green", "", None],
-    "size": ["s", "m", "l", None],
-    "free": ["x", "y", None],
-    "count": [0, 1, 7],
-    "whole": [-5, 2**53 + 1],
-    "member": [True, False],
-    "small": [0.5, -1.25, None],
-    "amount": [0.1, -7.0, 12.5, None],
-}
 # Forests refuse what is larger.
 FLOAT32 = np.finfo(np.float32).max
 UNKNOWN: dict[str, list[Any]] = {"color": ["blue", "no category\x01"], "size": ["xl"], "free": ["é"]}
-
-
-def batch(number: int = 300) -> pa.RecordBatch:
-    """Rows of values that training has seen."""
-    random = np.random.default_rng(8)
-    drawn = {
-        name: [values[place] for place in random.integers(0, len(values), number)]
-        for name, values in KNOWN.items()
-    }
-    return pa.RecordBatch.from_pydict(drawn, SCHEMA)
-
-
-def ordinal(**settings: Any) -> OrdinalEncoder:
-    return OrdinalEncoder(
-        handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-2, **settings
-    )
-
-
-def boosting(**settings: Any) -> Any:
-    return HistGradientBoostingClassifier(max_iter=9, min_samples_leaf=5, **settings)
-
-
-def behind(*steps: Any, last: Any = None) -> Any:
-    """Trees behind other steps, trained on `batch`."""
-    columns = make_column_transformer(*steps, remainder="passthrough")
-    return trained(make_pipeline(columns, boosting() if last is None else last))
-
-
-def trained(estimator: Any) -> Any:
-    frame = frames.frame(batch(), COLUMNS)
-    outcome = frame["count"] + frame["amount"].fillna(1) + frame["color"].eq("red") > 2
-    return estimator.fit(frame, outcome)
-
 
 TEXTS = ["color", "size", "free"]
 MODELS: dict[str, Callable[[], Any]] = {
@@ -102,6 +48,13 @@ MODELS: dict[str, Callable[[], Any]] = {
         last=boosting(categorical_features=[0, 1, 2]),
     ),
     "flags": lambda: behind((OneHotEncoder(handle_unknown="ignore", sparse_output=False), TEXTS)),
+    "columns in another order": lambda: trained(
+        make_pipeline(
+            make_column_transformer(("passthrough", ["amount", *TEXTS])),
+            make_column_transformer((ordinal(), [1, 2, 3]), remainder="passthrough"),
+            boosting(),
+        )
+    ),
     "a column left out": lambda: behind((ordinal(), TEXTS), ("drop", ["whole"])),
     "a forest behind imputers": lambda: behind(
         (make_pipeline(SimpleImputer(strategy="most_frequent"), ordinal()), TEXTS),
@@ -198,12 +151,29 @@ def test_a_batch_of_other_types_needs_a_frame() -> None:
         (SimpleImputer(missing_values=-5), ["whole"]),
         (FunctionTransformer(np.negative), ["amount"]),
         (OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1), ["count"]),
+        (OneHotEncoder(handle_unknown="ignore", sparse_output=False), ["whole"]),
+        (OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1), ["amount"]),
     ],
-    ids=["scaled", "another number for missing", "a function", "numbers as categories"],
+    ids=["scaled", "another for missing", "a function", "categories", "odd categories", "fractions"],
 )
 def test_what_is_done_to_numbers_needs_a_frame(step: Any) -> None:
     with pytest.raises(NeedsFrameError):
         opening(behind((ordinal(), TEXTS), step))
+
+
+@pytest.mark.parametrize("categorical", [["whole"], ["color"]])
+def test_numbers_and_texts_that_the_trees_themselves_encode_are_not_lost(categorical: list[str]) -> None:
+    chosen = make_column_transformer(
+        ("passthrough", [*categorical, "amount"]), verbose_feature_names_out=False
+    )
+    chosen.set_output(transform="pandas")
+    estimator = trained(make_pipeline(chosen, boosting(categorical_features=categorical)))
+    try:
+        answer = opening(estimator)[2].answer(batch())
+    except NeedsFrameError:
+        return
+    assert answer is not None
+    assert answer.tobytes() == by_frame(estimator, batch()).tobytes()
 
 
 def test_columns_of_another_dtype_and_encoders_of_another_class_need_a_frame() -> None:
