@@ -7,7 +7,7 @@ that a column may have, and its answers are kept as tables. So it may hold only 
 import contextlib
 import warnings
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import repeat
 from typing import Any
 
@@ -22,6 +22,8 @@ from pipeline.worker.compiled.trees import Numbers
 from pipeline.worker.frames import Column
 
 _ENCODERS = ("OneHotEncoder", "OrdinalEncoder")
+# Modules of estimators that hand an array to their booster as it is.
+_ABOVE_BOOSTERS = ("lightgbm.sklearn", "xgboost.sklearn")
 # In a name's place: the encoder that knows a value may be any column's.
 _ANY = ""
 _MIXED, _SEED = 64, 20130701
@@ -42,9 +44,10 @@ class Direct:
             NeedsFrameError: it takes frames alone.
         """
         steps = _steps(estimator)
-        if steps[-1] is not seam.estimator or not all(map(_is_by_columns, steps[:-1])):
+        if not all(map(_is_by_columns, steps[:-1])):
             raise NeedsFrameError
         self._estimator, self._seam, self._columns = estimator, seam, columns
+        self._finish = _finish_of(steps[-1], seam)
         names, known = {column.name for column in columns}, defaultdict[str, set[Any]](set)
         for name, values in _known(steps[:-1], ()):
             known[name if name in names else _ANY].update(values)
@@ -56,7 +59,7 @@ class Direct:
     def answer(self, batch: pa.RecordBatch) -> Numbers | None:
         """The model's values for a batch; None where it has a value that needs a frame."""
         matrix = self._matrix(batch)
-        return None if matrix is None else self._seam.finish(matrix)
+        return None if matrix is None else np.asarray(self._finish(matrix), np.float64)
 
     def differing(self, number: int) -> int:
         """How many of so many rows, their values drawn by chance, come to the trees otherwise than by a frame."""
@@ -130,6 +133,16 @@ class Direct:
         reached = np.concatenate([way.places for way in self._ways])
         if self._differing(batch, matrix) or not np.isin(self._seam.domain.trees.categories, reached).all():
             raise NeedsFrameError
+
+
+def _finish_of(last: Any, seam: Seam) -> Callable[[Numbers], Any]:
+    """What the last step says of rows as they come to its trees; of a booster it is its estimator's own method."""
+    if last is seam.estimator:
+        return seam.finish
+    if type(last).__module__ in _ABOVE_BOOSTERS and last._Booster is seam.estimator:
+        own: Callable[[Numbers], Any] = getattr(last, "predict_proba", None) or last.predict
+        return own
+    raise NeedsFrameError
 
 
 def _steps(estimator: Any) -> list[Any]:

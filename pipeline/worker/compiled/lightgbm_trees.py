@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pipeline.worker.compiled.hurting import Domain
 from pipeline.worker.compiled.library import Library
 from pipeline.worker.compiled.packing import pack
 from pipeline.worker.compiled.trees import LEFT, RIGHT, WORDS, NotCompiledError, Numbers, Trees
@@ -31,8 +32,8 @@ _OTHERWISE = (
 Link = Callable[[Numbers], Numbers]
 
 
-def compiled(booster: Any, library: Library) -> tuple[Trees, Callable[..., Any]]:
-    """A booster's trees, and what takes the place of its method `predict`.
+def compiled(booster: Any, library: Library) -> tuple[Domain, Callable[..., Any], dict[str, Any]]:
+    """What rows a booster's trees take, what takes the place of its method `predict`, and how it is asked.
 
     Raises:
         NotCompiledError: it is left as it is.
@@ -52,7 +53,7 @@ def compiled(booster: Any, library: Library) -> tuple[Trees, Callable[..., Any]]
                 return link(sums)
         return own(data, *places, **options)
 
-    return trees, predict
+    return Domain(trees, features), predict, {"num_threads": 1}
 
 
 def of_lightgbm(booster: Any) -> tuple[Trees, Link]:

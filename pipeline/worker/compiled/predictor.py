@@ -136,7 +136,7 @@ class Predictor:
     def _without_frames(self) -> Direct | None:
         """What answers without a frame, where the model allows it."""
         [seam, *others] = self._seams
-        if others or self._labels or self._regression == hasattr(seam.estimator, "classes_"):
+        if others or self._labels or self._regression == hasattr(self._estimator, "classes_"):
             return None
         with contextlib.suppress(Exception):
             return Direct(self._estimator, seam, self._columns)

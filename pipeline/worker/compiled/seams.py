@@ -6,7 +6,7 @@ may stand anywhere, in a Pipeline or within a calibration, and whoever asks it n
 
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,10 @@ from pipeline.worker.compiled.hurting import Domain
 from pipeline.worker.compiled.library import Library
 from pipeline.worker.compiled.packing import pack
 from pipeline.worker.compiled.trees import Numbers, of_boosting, of_forest
+
+
+class _RecordedError(Exception):
+    """The rows of a call are kept, and nobody wants its answer."""
 
 
 @dataclass(frozen=True)
@@ -55,15 +59,17 @@ class Seam:
 
     @contextmanager
     def recorded(self) -> Iterator[list[Any]]:
-        """Have the method keep the rows that it gets, and nothing else, meanwhile."""
+        """Have the method keep the rows that it gets, and end there whatever asked for it, meanwhile."""
         kept, before = [], vars(self.estimator).get(self.method)
 
-        def keep(*called: Any) -> None:
-            kept.append(self.rows_of(*called))
+        def keep(*called: Any, **options: Any) -> None:
+            kept.append(self.rows_of(*called, **options))
+            raise _RecordedError
 
         vars(self.estimator)[self.method] = keep
         try:
-            yield kept
+            with suppress(_RecordedError):
+                yield kept
         finally:
             self.use(before is not None)
 
@@ -84,7 +90,7 @@ def seam_of(estimator: Any, library: Library) -> Seam | None:
 
 def _is_fitted(estimator: Any) -> bool:
     """Whether it was trained: a calibration keeps the untrained one, too, of which it has made others."""
-    if _kind(estimator) in (_LIGHTGBM, _XGBOOST):  # there is none before
+    if type(estimator).__name__ == "Booster":  # there is none before
         return True
     from sklearn.exceptions import NotFittedError
     from sklearn.utils.validation import check_is_fitted
@@ -161,34 +167,30 @@ def _forest(estimator: Any, library: Library) -> Seam | None:
 
 
 def _lightgbm(booster: Any, library: Library) -> Seam:
-    trees, predict = lightgbm_trees.compiled(booster, library)
-
-    def ask(method: Callable[..., Any], rows: Numbers) -> Numbers:
-        return np.asarray(method(rows, num_threads=1))
-
-    taken = Domain(trees, booster.num_feature())
-    return Seam(booster, taken, "predict", predict, ask, rows_of=lambda data, *_: data, finish=predict)
+    return _booster(booster, "predict", *lightgbm_trees.compiled(booster, library))
 
 
 def _xgboost(booster: Any, library: Library) -> Seam:
-    trees, rounds, predict = xgboost_trees.compiled(booster, library)
+    return _booster(booster, "inplace_predict", *xgboost_trees.compiled(booster, library))
 
+
+def _booster(
+    booster: Any, method: str, taken: Domain, predict: Callable[..., Any], options: dict[str, Any]
+) -> Seam:
     def ask(method: Callable[..., Any], rows: Numbers) -> Numbers:
-        return np.asarray(method(rows, iteration_range=(0, rounds)))
+        return np.asarray(method(rows, **options))
 
-    taken = Domain(trees, booster.num_features(), np.float32, rounded=True)
-    return Seam(
-        booster, taken, "inplace_predict", predict, ask, rows_of=lambda data, *_: data, finish=predict
-    )
+    def rows_of(data: Any, **_: Any) -> Any:
+        return data.astype(taken.dtype) if isinstance(data, np.ndarray) else data  # such as one of objects
+
+    return Seam(booster, taken, method, predict, ask, rows_of, finish=predict)
 
 
 _BOOSTING = "sklearn.ensemble._hist_gradient_boosting.gradient_boosting"
 _FOREST = "sklearn.ensemble._forest"
-_LIGHTGBM = ("lightgbm.basic", "Booster")
-_XGBOOST = ("xgboost.core", "Booster")
 _KINDS: dict[tuple[str, str], Callable[[Any, Library], Seam | None]] = {
-    _LIGHTGBM: _lightgbm,
-    _XGBOOST: _xgboost,
+    ("lightgbm.basic", "Booster"): _lightgbm,
+    ("xgboost.core", "Booster"): _xgboost,
     **{(_BOOSTING, f"HistGradientBoosting{kind}"): _boosting for kind in ("Classifier", "Regressor")},
     **{
         (_FOREST, f"{name}{kind}"): _forest

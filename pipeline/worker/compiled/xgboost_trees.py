@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pipeline.worker.compiled.hurting import Domain
 from pipeline.worker.compiled.library import Library
 from pipeline.worker.compiled.packing import pack
 from pipeline.worker.compiled.trees import LEFT, RIGHT, WORDS, NotCompiledError, Numbers, Trees, numbered
@@ -20,8 +21,8 @@ FEW = 64
 _ANSWERED = ("predict_type", "strict_shape")
 
 
-def compiled(booster: Any, library: Library) -> tuple[Trees, int, Callable[..., Any]]:
-    """A booster's trees, of how many rounds they are, and what takes the place of its method `inplace_predict`.
+def compiled(booster: Any, library: Library) -> tuple[Domain, Callable[..., Any], dict[str, Any]]:
+    """What rows a booster's trees take, what takes the place of its method `inplace_predict`, and how it is asked.
 
     Raises:
         NotCompiledError: it is left as it is.
@@ -46,7 +47,7 @@ def compiled(booster: Any, library: Library) -> tuple[Trees, int, Callable[..., 
         asked = {name: value for name, value in options.items() if name in _ANSWERED}
         return last.inplace_predict(_no_features(len(rows)), base_margin=sums, **asked)
 
-    return trees, rounds, predict
+    return Domain(trees, features, np.float32, rounded=True), predict, {"iteration_range": (0, rounds)}
 
 
 def of_xgboost(learner: Mapping[str, Any], rounds: int) -> Trees:
@@ -130,13 +131,10 @@ def plain_rows(data: Any, features: int, names: Sequence[str] | None) -> Numbers
         plain = isinstance(data, np.ndarray) and data.dtype in (np.float64, np.float32) and data.ndim == 2
     if not plain or len(data) < FEW or data.shape[1] != features:
         return None
-    with np.errstate(
-        over="ignore"
-    ):  # each column by itself: by way of another dtype it would be rounded twice
-        rows: Numbers = (
-            data.to_numpy(np.float32) if isinstance(data, pd.DataFrame) else data.astype(np.float32)
-        )
-    return rows
+    with np.errstate(over="ignore"):
+        # Of a frame each column by itself: by way of another dtype it would be rounded twice.
+        rows: Numbers = data.to_numpy(np.float32) if isinstance(data, pd.DataFrame) else data
+        return np.asarray(rows, np.float32)
 
 
 def _takes_rows_alone(options: Mapping[str, Any]) -> bool:

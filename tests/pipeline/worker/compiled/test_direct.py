@@ -20,6 +20,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEnc
 from pipeline.worker import frames
 from pipeline.worker.compiled.columns import NeedsFrameError
 from pipeline.worker.compiled.direct import Direct
+from pipeline.worker.compiled.predictor import Predictor
 from pipeline.worker.compiled.seams import Seam, seam_of
 from pipeline.worker.models import Column
 from tests.pipeline.worker.compiled.behind import (
@@ -32,7 +33,7 @@ from tests.pipeline.worker.compiled.behind import (
     ordinal,
     trained,
 )
-from tests.pipeline.worker.compiled.fitted import library, needs_compiler
+from tests.pipeline.worker.compiled.fitted import library, needs_compiler, path
 
 pytestmark = needs_compiler
 
@@ -61,7 +62,14 @@ MODELS: dict[str, Callable[[], Any]] = {
         (SimpleImputer(strategy="median"), ["small", "amount"]),
         last=ExtraTreesClassifier(5, random_state=0),
     ),
+    "a booster of LightGBM": lambda: behind((ordinal(), TEXTS), last=booster("lightgbm", "LGBMClassifier")),
+    "a booster of XGBoost": lambda: behind((ordinal(), TEXTS), last=booster("xgboost", "XGBClassifier")),
 }
+
+
+def booster(library: str, kind: str) -> Any:
+    settings = {"verbose": -1, "min_child_samples": 5} if library == "lightgbm" else {}
+    return getattr(pytest.importorskip(library), kind)(n_estimators=9, n_jobs=1, **settings)
 
 
 @cache
@@ -70,7 +78,7 @@ def opened(name: str) -> tuple[Any, Seam, Direct]:
 
 
 def opening(estimator: Any) -> tuple[Any, Seam, Direct]:
-    seam = seam_of(estimator[-1], library(Path(mkdtemp())))
+    seam = seam_of(getattr(estimator[-1], "_Booster", estimator[-1]), library(Path(mkdtemp())))
     assert seam is not None
     return estimator, seam, Direct(estimator, seam, COLUMNS)
 
@@ -85,7 +93,7 @@ def test_rows_drawn_by_chance_come_to_the_trees_as_by_a_frame(name: str) -> None
     assert direct.differing(2_000) == 0
     answer = direct.answer(batch())
     assert answer is not None
-    assert answer.tobytes() == by_frame(estimator, batch()).tobytes()
+    assert answer.tobytes() == by_frame(estimator, batch()).astype(np.float64).tobytes()
 
 
 def numbers(dtype: str) -> st.SearchStrategy[Any]:
@@ -116,7 +124,7 @@ def test_whatever_the_values_the_bits_are_those_of_the_estimator(data: st.DataOb
     rows = pa.RecordBatch.from_pydict(drawn, SCHEMA)
     answer = direct.answer(rows)
     if answer is not None:
-        assert answer.tobytes() == by_frame(estimator, rows).tobytes()
+        assert answer.tobytes() == by_frame(estimator, rows).astype(np.float64).tobytes()
     else:
         assert any(
             abs(value) > FLOAT32 for name in ("small", "amount") for value in drawn[name] if value is not None
@@ -203,7 +211,26 @@ def test_where_what_is_missing_is_marked_such_rows_need_a_frame() -> None:
     assert answer.tobytes() == by_frame(estimator, whole).tobytes()
 
 
-def test_the_estimator_is_whole_again_afterwards() -> None:
-    estimator, seam, direct = opened("codes")
+@pytest.mark.parametrize("name", ["codes", "a booster of LightGBM", "a booster of XGBoost"])
+def test_the_estimator_is_whole_again_afterwards(name: str) -> None:
+    _, seam, direct = opened(name)
     direct.differing(10)
-    assert seam.method not in vars(estimator[-1])
+    assert seam.method not in vars(seam.estimator)
+
+
+def test_a_class_that_is_derived_from_a_boosters_estimator_needs_a_frame() -> None:
+    class Own(pytest.importorskip("xgboost").XGBClassifier):  # type: ignore[misc]
+        """One that may answer in a way of its own."""
+
+    with pytest.raises(NeedsFrameError):
+        opening(behind((ordinal(), TEXTS), last=Own(n_estimators=3, n_jobs=1)))
+
+
+def test_values_of_a_booster_come_without_a_frame(tmp_path: Path) -> None:
+    estimator = behind((ordinal(), TEXTS), last=booster("xgboost", "XGBRegressor"))
+    expected = estimator.predict(frames.frame(batch(), COLUMNS))
+    predictor = Predictor(estimator, COLUMNS, path(tmp_path), regression=True, labels=False)
+    assert predictor._direct is not None
+    answer = predictor.answer(batch()).values
+    assert answer.dtype == np.float64
+    assert answer.tobytes() == expected.astype(np.float64).tobytes()
