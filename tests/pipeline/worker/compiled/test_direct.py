@@ -203,6 +203,17 @@ def test_where_what_is_missing_is_marked_such_rows_need_a_frame() -> None:
     assert answer.tobytes() == by_frame(estimator, whole).tobytes()
 
 
+def test_a_column_of_nulls_alone_becomes_what_it_does_by_a_frame() -> None:
+    encoder = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
+    steps = make_pipeline(SimpleImputer(strategy="constant"), encoder)
+    columns = make_column_transformer((steps, ["free", "color"])).set_output(transform="pandas")
+    frame = frames.frame(batch(), COLUMNS)
+    estimator, _, direct = opening(make_pipeline(columns, boosting()).fit(frame, frame["free"].isna()))
+    for rows in (batch(), batch().set_column(2, "free", pa.nulls(300, pa.string()))):
+        answer = direct.answer(rows)
+        assert answer is None or answer.tobytes() == by_frame(estimator, rows).tobytes()
+
+
 def test_the_estimator_is_whole_again_afterwards() -> None:
     estimator, seam, direct = opened("codes")
     direct.differing(10)
