@@ -6,11 +6,13 @@ Seconds count the work, after the imports; the peak is that of the whole process
 import json
 import sys
 from collections.abc import Callable
+from datetime import date
 from time import perf_counter
 
 import adbc_driver_postgresql.dbapi as adbc
 import pandas as pd
 import pyarrow as pa
+import sqlalchemy as sa
 
 from benchmarks.ground import NIGHT, Ground, here, join
 from pipeline.databases import postgres
@@ -26,8 +28,10 @@ from pipeline.tasks.publish import publish
 from pipeline.tasks.run import score
 from pipeline.tasks.write import write
 
-# The run for which a session of the owner writes, so that no trigger looks at each row.
+# The run for which a session of the owner writes. It says so first, as a night does: else a trigger would look at each
+# row, and a COPY of 1,000,000 rows take 9.4 s in place of 2.3.
 OWNERS_RUN = 1
+_WRITING = f"SELECT setval('scoring.writing', {OWNERS_RUN * 2**20 + (NIGHT - date(1970, 1, 1)).days})"
 
 Seconds = dict[str, float]
 
@@ -65,6 +69,8 @@ def floor(ground: Ground) -> Seconds:
     columns = {name: pa.repeat(value, len(rows)) for name, value in constants}
     table = pa.table({**columns, "entity_id": rows["entity_id"], "score": scores.score})
     with adbc.connect(ground.server.connections["predictions_owner"]) as session, session.cursor() as cursor:
+        cursor.execute(_WRITING)
+        cursor.fetchall()
         postgres.load(cursor, "scoring", "prediction_rows", table.to_reader())
         session.commit()
     laps.end("copy")
@@ -117,8 +123,9 @@ def pandas(ground: Ground) -> Seconds:
     scores = loaded.estimator.predict_proba(rows[features].astype(dtypes))[:, 1]
     laps.end("predict")
     sample = rows[["entity_id"]].assign(score_date=NIGHT, run_id=OWNERS_RUN, part=0, score=scores)
-    target = postgres.engine(ground.server.connections["predictions_owner"])
-    sample.to_sql("prediction_rows", target, schema="scoring", if_exists="append", index=False)
+    with postgres.engine(ground.server.connections["predictions_owner"]).begin() as target:
+        target.execute(sa.text(_WRITING))
+        sample.to_sql("prediction_rows", target, schema="scoring", if_exists="append", index=False)
     laps.end("to_sql")
     return laps.seconds
 

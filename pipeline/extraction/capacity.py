@@ -82,7 +82,7 @@ def forecast(
         left -= size
     # A part is collected in memory, compressed, and grows by doubling; a few batches pass by on their way, and each
     # thread scores one of them.
-    buffers = 2 * max(cut, default=0) * max(cost.input_bytes, cost.scored_bytes) + 4 * BATCH_BYTES
+    buffers = 2 * max(cut, default=0) * max(cost.input_bytes, cost.scored_bytes) + 6 * BATCH_BYTES
     extracted = cost.check_seconds + _DATABASE_SECONDS_PER_ROW
     seconds = extracted + cost.score_seconds / threads
     if side_by_side:

@@ -4,6 +4,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
@@ -20,6 +21,7 @@ from pipeline.databases import queries, warehouse
 from pipeline.databases.queries import Query
 from pipeline.errors import ScoringError
 from pipeline.extraction import capacity, duplicates, parts, row_cost
+from pipeline.extraction.ahead import ahead
 from pipeline.extraction.row_cost import RowCost
 from pipeline.model.loaded_model import Model
 from pipeline.model.manifest import PinnedVersion
@@ -149,14 +151,17 @@ def _read_shard(extraction: Extraction, shard: int, snapshot: str | None, repeat
     query = extraction.query.with_values(shard=shard, shards=shards)
     ref, read = RunRef.of(extraction.run), Shard([], checker.counts, {})
     progress = Progress(log, f"shard {shard}: extracted" if shards > 1 else "extracted")
-    with warehouse.stream(extraction.workspace.warehouse, query, snapshot) as reader:
+    with (
+        warehouse.stream(extraction.workspace.warehouse, query, snapshot) as reader,
+        closing(ahead(reader)) as batches,
+    ):
         checker.schema(reader.schema, query.file)
-        first = next((batch for batch in reader if batch.num_rows), None)
+        first = next((batch for batch in batches if batch.num_rows), None)
         if first is None:
             return read
         if shard == 0:
             read.forecast = _forecast(extraction, checker, first)
-        groups = parts.cut(chain([first], reader), layout.sizes(rows_per_part, shards))
+        groups = parts.cut(chain([first], batches), layout.sizes(rows_per_part, shards))
         for number, rows in enumerate(groups):
             if extraction.failed.is_set():
                 break

@@ -1,6 +1,7 @@
 """A written run is audited, the gate's verdict applied, and the run made the one that `predictions` shows."""
 
 import logging
+from concurrent.futures import ThreadPoolExecutor
 
 import sqlalchemy as sa
 
@@ -49,10 +50,10 @@ def publish(workspace: Workspace, job: Job, run: Run, verdict: Verdict) -> Publi
 
 
 def _publish(workspace: Workspace, run: Run, verdict: Verdict) -> None:
-    # Not part by part, which would make COPY half as slow again.
-    with postgres.engine(workspace.predictions).begin() as connection:
-        connection.execute(sa.text(_INDEX), {"score_date": run.score_date})
-    audit(workspace.predictions, run)
+    with ThreadPoolExecutor(1) as beside:
+        covered = beside.submit(_cover, workspace.predictions, run)
+        audit(workspace.predictions, run)
+        covered.result()
     store_identity.require(workspace.store, run.job, store_identity.of(workspace.predictions))
     files.remove_temporary(workspace.store, RunRef.of(run).folder)
     if run.dry_run:
@@ -73,6 +74,12 @@ def _archive(workspace: Workspace, run: Run, rejected: int) -> None:
         kept = receipts.archive_rejected(workspace.predictions, workspace.store, ref)
     with postgres.engine(workspace.predictions).connect() as connection:
         receipts.archive(connection, workspace.store, ref, kept)
+
+
+def _cover(database_url: str, run: Run) -> None:
+    # Not part by part, which would make COPY half as slow again.
+    with postgres.engine(database_url).begin() as connection:
+        connection.execute(sa.text(_INDEX), {"score_date": run.score_date})
 
 
 def audit(database_url: str, run: Run) -> None:

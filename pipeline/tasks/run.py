@@ -1,7 +1,7 @@
 """A whole run in one process: the tasks of a DAG, side by side where they can be.
 
-A part is scored while the next is extracted, and written while the next is scored. Nothing is written before the
-extraction has ended: its ledger has to stand first.
+A part is scored while the next is extracted, and written while the next is scored, two at a time. Nothing is written
+before the extraction has ended: its ledger has to stand first.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -27,6 +27,9 @@ from pipeline.tasks.log_metrics import log_metrics
 from pipeline.tasks.predict import score_part
 from pipeline.tasks.publish import publish
 from pipeline.tasks.write import write
+
+# More connections than two would only wait for the server.
+_WRITERS = 2
 
 # Is called with the task, the parts done and the parts in all; 0 where nobody knows yet.
 Progress = Callable[[str, int, int], None]
@@ -56,7 +59,7 @@ def score(
     """
     request = readiness.once(workspace, job, score_date, request)
     pinned = pinned or _pinned(workspace, job, request)
-    with _one_by_one(resources.limit_threads) as scorer:
+    with _threads(1, resources.limit_threads) as scorer:
         loading: Future[Model] = scorer.submit(registry.load, pinned)
         former = Former(workspace.home, job)
         scored: list[Future[Scored]] = []
@@ -76,9 +79,9 @@ def score(
             stored=hand_over,
         )
         # A write resumes a run that has failed: the failure is noted when no write goes on any more.
-        with ledger.open_run(workspace.predictions, run.run_id), _one_by_one() as writer:
+        with ledger.open_run(workspace.predictions, run.run_id), _threads(_connections()) as writers:
             loading.result()
-            done = _write_all(workspace, job, writer, scored, progress)
+            done = _write_all(workspace, job, writers, scored, progress)
     progress("log_metrics", 0, 1)
     verdict = log_metrics(workspace, job, run, done)
     progress("publish", 0, 1)
@@ -102,7 +105,7 @@ def _pinned(workspace: Workspace, job: Job, request: RunRequest) -> PinnedVersio
 def _write_all(
     workspace: Workspace,
     job: Job,
-    writer: ThreadPoolExecutor,
+    writers: ThreadPoolExecutor,
     scored: Sequence[Future[Scored]],
     progress: Progress,
 ) -> list[Written]:
@@ -111,7 +114,7 @@ def _write_all(
     for number, part in enumerate(scored):
         progress("predict and write", number, len(scored))
         _require_no_error(written)
-        written.append(writer.submit(write, workspace, job, part.result()))
+        written.append(writers.submit(write, workspace, job, part.result()))
     return [part.result() for part in written]
 
 
@@ -121,11 +124,16 @@ def _require_no_error(begun: Sequence[Future[Any]]) -> None:
             part.result()
 
 
+def _connections() -> int:
+    """How many parts are written at once: while the server takes in rows of one, those of another are made ready."""
+    return min(resources.share(), _WRITERS)
+
+
 @contextmanager
-def _one_by_one(begin: Callable[[], object] | None = None) -> Iterator[ThreadPoolExecutor]:
-    """A thread that works off what it is given; after an error it ends what it has begun, and nothing else."""
-    thread = ThreadPoolExecutor(max_workers=1, initializer=begin)
+def _threads(number: int, begin: Callable[[], object] | None = None) -> Iterator[ThreadPoolExecutor]:
+    """Threads that work off what they are given; after an error they end what they have begun, and nothing else."""
+    threads = ThreadPoolExecutor(max_workers=number, initializer=begin)
     try:
-        yield thread
+        yield threads
     finally:
-        thread.shutdown(cancel_futures=True)
+        threads.shutdown(cancel_futures=True)

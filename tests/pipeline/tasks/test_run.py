@@ -1,11 +1,18 @@
 """pipeline/tasks/run.py: a night in one process is the very night that the stages make one by one."""
 
+from threading import Barrier
+
 import pytest
 
-from pipeline.payloads import RunRequest
+from pipeline.config.job import Job
+from pipeline.config.workspace import Workspace
+from pipeline.payloads import RunRequest, Scored, Written
 from pipeline.runs.publications import PublishError
+from pipeline.runtime import resources
+from pipeline.tasks import run
 from pipeline.tasks.run import score
-from tests.home import NIGHT, shop_model
+from pipeline.tasks.write import write
+from tests.home import NIGHT, shop_model, shop_rows
 from tests.pipeline.shop import Shop
 
 
@@ -65,3 +72,19 @@ def test_a_chosen_version_scores_whatever_the_alias_says(shop: Shop) -> None:
     assert shop.home.score(shop.job).model_version == 1
     assert shop.home.score(shop.job, model_version=2).model_version == 2
     assert [run["model_named"] for run in shop.runs()] == [False, True]
+
+
+def test_parts_are_written_side_by_side_where_there_are_processors(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = Barrier(2)
+
+    def with_another(workspace: Workspace, job: Job, scored: Scored) -> Written:
+        if scored.part.number < 2:
+            both.wait(60)
+        return write(workspace, job, scored)
+
+    monkeypatch.setattr(run, "write", with_another)
+    monkeypatch.setattr(resources, "share", lambda: 2)
+    shop.home.score(shop.job)
+    assert len(shop.predictions()) == len(shop_rows())
