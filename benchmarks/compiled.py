@@ -21,6 +21,7 @@ from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifie
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
 from threadpoolctl import threadpool_limits
+from xgboost import XGBClassifier
 
 from benchmarks.ground import ROOT
 from models.flight_delay import training
@@ -69,7 +70,7 @@ def main() -> None:
 
 
 def _estimators(frame: pd.DataFrame, late: pd.Series) -> Iterator[tuple[str, Any]]:
-    """Models of the sample's columns: its own, larger trees, forests, and a booster."""
+    """Models of the sample's columns: its own, larger trees, forests, and boosters."""
     base = training.make_model()
     yield "the sample's: HistGradientBoosting, 8 leaves", base.fit(frame, late)
     boosting = {"max_iter": 100, "early_stopping": False, "random_state": 0}
@@ -81,6 +82,7 @@ def _estimators(frame: pd.DataFrame, late: pd.Series) -> Iterator[tuple[str, Any
         ("RandomForest, whole trees", RandomForestClassifier(**forest)),
         ("ExtraTrees, whole trees", ExtraTreesClassifier(**forest)),
         ("LightGBM, 31 leaves", LGBMClassifier(n_estimators=100, random_state=0, n_jobs=1, verbose=-1)),
+        ("XGBoost, depth 6", XGBClassifier(n_estimators=100, random_state=0, n_jobs=1)),
     ):
         yield name, _behind_encoder(base, last).fit(frame, late)
 

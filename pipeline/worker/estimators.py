@@ -112,7 +112,7 @@ def _parts(value: Any, seen: set[int]) -> Iterator[Any]:
     elif isinstance(value, list | tuple) or (isinstance(value, np.ndarray) and value.dtype == object):
         for inner in value:
             yield from _parts(inner, seen)
-    elif type(value).__module__ == "lightgbm.basic":
+    elif type(value).__module__ in ("lightgbm.basic", "xgboost.core"):
         yield value
     elif type(value).__module__.startswith("sklearn.") and hasattr(value, "__dict__"):
         # Such as the fitted parts of CalibratedClassifierCV, which are no estimators themselves.

@@ -29,7 +29,7 @@ typedef struct {
     const double *values; uint64_t tree_count, column_count, width;
 } model;
 typedef struct { const char *data; ptrdiff_t row, column; uint64_t rows, wide; } matrix;
-typedef struct { double *data; ptrdiff_t row, column; } sums;
+typedef struct { void *data; ptrdiff_t row, column; } sums;
 /* So many rows, each in one piece, and again column after column, with the codes of categories; is any value missing? */
 typedef struct { double *rows, *columns; uint32_t *codes; int missing; } block;
 
@@ -98,9 +98,10 @@ walk(const model *m, const tree *t, const block *from, uint32_t *leaves, int pla
     }
 }
 
-/* `scratch` holds so many blocks. A tree is read once for all of them. The name's number is that of the arrays' layout:
-whoever lays them out otherwise does not find this function. */
-void add_leaves_2(const model *m, const matrix *x, const sums *out, double *scratch) {
+/* `scratch` holds so many blocks. A tree is read once for all of them. `single`: each sum is rounded to float32, which
+gives what adding two of float32 gives, for float64 has more than twice its bits (Figueroa, SIGNUM Newsletter 1995). */
+static inline __attribute__((always_inline)) void
+add_leaves(const model *m, const matrix *x, const sums *out, double *scratch, int single) {
     uint64_t cells = m->column_count * BLOCK;
     block blocks[MANY];
     uint32_t leaves[BLOCK];
@@ -120,9 +121,19 @@ void add_leaves_2(const model *m, const matrix *x, const sums *out, double *scra
                 else walk(m, t, blocks + b / BLOCK, leaves, 0);
                 for (uint64_t r = 0; r < here; r++) {
                     const double *value = m->values + (t->leaf + (uint64_t)leaves[r]) * m->width;
-                    double *sum = out->data + (ptrdiff_t)(first + b + r) * out->row + (ptrdiff_t)t->output * out->column;
-                    for (uint64_t k = 0; k < m->width; k++) sum[(ptrdiff_t)k * out->column] += value[k];
+                    ptrdiff_t to = (ptrdiff_t)(first + b + r) * out->row + (ptrdiff_t)t->output * out->column;
+                    for (uint64_t k = 0; k < m->width; k++, to += out->column)
+                        if (single) ((float *)out->data)[to] = (float)(((float *)out->data)[to] + value[k]);
+                        else ((double *)out->data)[to] += value[k];
                 }
             }
     }
+}
+
+/* The names' number is that of the arrays' layout: whoever lays them out otherwise does not find these functions. */
+void add_leaves_2(const model *m, const matrix *x, const sums *out, double *scratch) {
+    add_leaves(m, x, out, scratch, 0);
+}
+void add_leaves_float_2(const model *m, const matrix *x, const sums *out, double *scratch) {
+    add_leaves(m, x, out, scratch, 1);
 }

@@ -24,6 +24,7 @@ class Domain:
         dtype: in which it compares numbers.
         finite: whether it refuses infinite ones.
         missing: whether it takes what is missing.
+        rounded: whether rows come in float64, and their numbers are rounded to `dtype` first.
     """
 
     trees: Trees
@@ -31,6 +32,7 @@ class Domain:
     dtype: type[np.floating] = np.float64
     finite: bool = False
     missing: bool = True
+    rounded: bool = False
 
     def takes(self, rows: Numbers) -> bool:
         """Whether it refuses none of these rows."""
@@ -64,6 +66,8 @@ def _pool(domain: Domain, feature: int) -> Numbers:
     further = np.nextafter(below, -np.inf, dtype=domain.dtype)
     with np.errstate(over="ignore"):
         values = np.concatenate([below, above, further, np.array(_ODD, domain.dtype)])
+    if domain.rounded:
+        values = np.concatenate([values, _rounded(below, above), np.array(_ODD)])
     values = values[~np.isinf(values)] if domain.finite else values
     return values if domain.missing else values[~np.isnan(values)]
 
@@ -72,8 +76,16 @@ def _beside(domain: Domain, thresholds: Numbers) -> tuple[Numbers, Numbers]:
     """The largest number that goes left, and the smallest that goes right."""
     with np.errstate(over="ignore"):
         below = thresholds.astype(domain.dtype)
-    below = np.where(below > thresholds, np.nextafter(below, -np.inf, dtype=domain.dtype), below)
-    return below, np.nextafter(below, np.inf, dtype=domain.dtype)
+        below = np.where(below > thresholds, np.nextafter(below, -np.inf, dtype=domain.dtype), below)
+        return below, np.nextafter(below, np.inf, dtype=domain.dtype)
+
+
+def _rounded(below: Numbers, above: Numbers) -> Numbers:
+    """Numbers of float64 that are rounded to either of two neighbours: beside each, in the middle and beside it."""
+    below, above = below.astype(np.float64), above.astype(np.float64)
+    middle = below + (above - below) / 2
+    ends = [np.nextafter(each, to) for each in (below, middle, above) for to in (-np.inf, np.inf)]
+    return np.concatenate([middle, *ends])
 
 
 def _parents(trees: Trees) -> Numbers:
@@ -98,7 +110,9 @@ def _lead(
     while len(order := order[node >= 0]):
         below, node = below[node >= 0], node[node >= 0]
         is_left = trees.left[node] == below
-        wrong = _goes_left(trees, batch[order, trees.feature[node]], node) != is_left
+        with np.errstate(over="ignore"):
+            numbers = batch[order, trees.feature[node]].astype(domain.dtype)
+        wrong = _goes_left(trees, numbers, node) != is_left
         _put(domain, batch, order[wrong], node[wrong], is_left[wrong], random)
         below, node = node, parents[node]
 

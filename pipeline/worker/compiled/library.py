@@ -11,6 +11,8 @@ from pipeline.worker.compiled.packing import Packed
 from pipeline.worker.compiled.trees import Numbers
 
 FUNCTION = "add_leaves_2"
+# The same for sums of float32. A library from before has none, and serves all that adds in float64.
+FLOAT32_FUNCTION = "add_leaves_float_2"
 _ADDRESS, _STEP, _COUNT = ctypes.c_void_p, ctypes.c_ssize_t, ctypes.c_uint64
 
 
@@ -49,13 +51,26 @@ class Library:
             OSError: it is none of this machine.
             AttributeError: it has no such function.
         """
-        self._call: Any = getattr(ctypes.CDLL(path), FUNCTION)
-        self._call.argtypes = (*(ctypes.POINTER(each) for each in (_Model, _Matrix, _Sums)), _ADDRESS)
-        self._call.restype = None
+        self._loaded = ctypes.CDLL(path)
+        self._call = self._function(FUNCTION)
 
     def adder(self, packed: Packed) -> "Adder":
-        """What adds the leaves of these trees."""
+        """What adds the leaves of these trees to sums of float64."""
         return Adder(self._call, packed)
+
+    def float32_adder(self, packed: Packed) -> "Adder":
+        """What adds the leaves of these trees to sums of float32.
+
+        Raises:
+            AttributeError: it has no such function.
+        """
+        return Adder(self._function(FLOAT32_FUNCTION), packed)
+
+    def _function(self, name: str) -> Any:
+        call = getattr(self._loaded, name)
+        call.argtypes = (*(ctypes.POINTER(each) for each in (_Model, _Matrix, _Sums)), _ADDRESS)
+        call.restype = None
+        return call
 
 
 class Adder:
@@ -72,7 +87,7 @@ class Adder:
 
         Args:
             rows: float64 or float32 of shape (rows, features).
-            sums: float64 of shape (rows, outputs), changed in place.
+            sums: of shape (rows, outputs), of the dtype that it adds in, changed in place.
         """
         data = _Matrix(rows.ctypes.data, *rows.strides, len(rows), rows.dtype == np.float64)
         whole = sums.itemsize

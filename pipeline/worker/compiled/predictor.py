@@ -12,11 +12,10 @@ import pyarrow as pa
 
 from pipeline.worker import estimators, frames
 from pipeline.worker.compiled import hurting
-from pipeline.worker.compiled.boosters import NotCompiledError
 from pipeline.worker.compiled.direct import Direct
 from pipeline.worker.compiled.library import Library
 from pipeline.worker.compiled.seams import Seam, seam_of
-from pipeline.worker.compiled.trees import Numbers
+from pipeline.worker.compiled.trees import NotCompiledError, Numbers
 from pipeline.worker.estimators import Answer
 from pipeline.worker.frames import Column
 

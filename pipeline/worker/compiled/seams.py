@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.worker.compiled.boosters import compiled
+from pipeline.worker.compiled import lightgbm_trees, xgboost_trees
 from pipeline.worker.compiled.hurting import Domain
 from pipeline.worker.compiled.library import Library
 from pipeline.worker.compiled.packing import pack
@@ -84,7 +84,7 @@ def seam_of(estimator: Any, library: Library) -> Seam | None:
 
 def _is_fitted(estimator: Any) -> bool:
     """Whether it was trained: a calibration keeps the untrained one, too, of which it has made others."""
-    if _kind(estimator) == _LIGHTGBM:  # there is none before
+    if _kind(estimator) in (_LIGHTGBM, _XGBOOST):  # there is none before
         return True
     from sklearn.exceptions import NotFittedError
     from sklearn.utils.validation import check_is_fitted
@@ -161,7 +161,7 @@ def _forest(estimator: Any, library: Library) -> Seam | None:
 
 
 def _lightgbm(booster: Any, library: Library) -> Seam:
-    trees, predict = compiled(booster, library)
+    trees, predict = lightgbm_trees.compiled(booster, library)
 
     def ask(method: Callable[..., Any], rows: Numbers) -> Numbers:
         return np.asarray(method(rows, num_threads=1))
@@ -170,11 +170,25 @@ def _lightgbm(booster: Any, library: Library) -> Seam:
     return Seam(booster, taken, "predict", predict, ask, rows_of=lambda data, *_: data, finish=predict)
 
 
+def _xgboost(booster: Any, library: Library) -> Seam:
+    trees, rounds, predict = xgboost_trees.compiled(booster, library)
+
+    def ask(method: Callable[..., Any], rows: Numbers) -> Numbers:
+        return np.asarray(method(rows, iteration_range=(0, rounds)))
+
+    taken = Domain(trees, booster.num_features(), np.float32, rounded=True)
+    return Seam(
+        booster, taken, "inplace_predict", predict, ask, rows_of=lambda data, *_: data, finish=predict
+    )
+
+
 _BOOSTING = "sklearn.ensemble._hist_gradient_boosting.gradient_boosting"
 _FOREST = "sklearn.ensemble._forest"
 _LIGHTGBM = ("lightgbm.basic", "Booster")
+_XGBOOST = ("xgboost.core", "Booster")
 _KINDS: dict[tuple[str, str], Callable[[Any, Library], Seam | None]] = {
     _LIGHTGBM: _lightgbm,
+    _XGBOOST: _xgboost,
     **{(_BOOSTING, f"HistGradientBoosting{kind}"): _boosting for kind in ("Classifier", "Regressor")},
     **{
         (_FOREST, f"{name}{kind}"): _forest

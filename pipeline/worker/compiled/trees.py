@@ -15,6 +15,10 @@ WORDS = 9
 Numbers = npt.NDArray[Any]
 
 
+class NotCompiledError(Exception):
+    """A booster of a kind that is left as it is; the text says which."""
+
+
 @dataclass(frozen=True)
 class Trees:
     """Nodes of all trees of an estimator, one tree after the other, in the order in which their leaves are added.
@@ -48,11 +52,11 @@ def of_boosting(estimator: Any) -> Trees:
     """The trees of HistGradientBoostingClassifier or -Regressor: one tree for each class in an iteration."""
     predictors = [each for iteration in estimator._predictors for each in iteration]
     nodes = np.concatenate([each.nodes for each in predictors])
-    tree, first = _numbered([len(each.nodes) for each in predictors])
+    tree, first = numbered([len(each.nodes) for each in predictors])
     leaf, category = nodes["is_leaf"] == 1, (nodes["is_categorical"] == 1) & (nodes["is_leaf"] == 0)
     kind = np.where(nodes["missing_go_to_left"] == 1, LEFT, RIGHT)
     chosen, places = np.concatenate([each.raw_left_cat_bitsets for each in predictors]), nodes["bitset_idx"]
-    places = places + _numbered([len(each.raw_left_cat_bitsets) for each in predictors])[1][tree]
+    places = places + numbered([len(each.raw_left_cat_bitsets) for each in predictors])[1][tree]
     sets = np.zeros((int(category.sum()), WORDS), np.uint32)
     if len(sets):
         known, place = estimator._bin_mapper.make_known_categories_bitsets()
@@ -79,7 +83,7 @@ def of_boosting(estimator: Any) -> Trees:
 def of_forest(estimator: Any) -> Trees:
     """The trees of a random forest, or of extremely randomized trees; each adds to every class."""
     trees = [each.tree_ for each in estimator.estimators_]
-    tree, first = _numbered([each.node_count for each in trees])
+    tree, first = numbered([each.node_count for each in trees])
     left = _all(trees, lambda each: each.children_left).astype(np.int64)
     right = _all(trees, lambda each: each.children_right).astype(np.int64)
     inner = left >= 0
@@ -97,7 +101,7 @@ def of_forest(estimator: Any) -> Trees:
     )
 
 
-def _numbered(sizes: Sequence[int]) -> tuple[Numbers, Numbers]:
+def numbered(sizes: Sequence[int]) -> tuple[Numbers, Numbers]:
     """For each element the number of its group, and for each group the number of its first element."""
     return np.repeat(np.arange(len(sizes)), sizes), np.cumsum([0, *sizes[:-1]])
 

@@ -75,14 +75,10 @@ class XGBoost(Native):
         super().__init__(classes, self._booster.feature_names)
 
     def _values(self, frame: pd.DataFrame) -> Values:
-        import xgboost
-
         best = self._booster.attr("best_iteration")  # of early stopping, as its estimators predict
-        matrix = xgboost.DMatrix(
-            frame if self.feature_names_in_ else frame.to_numpy(), nthread=1, enable_categorical=True
-        )
         rounds = (0, int(best) + 1) if best is not None else (0, 0)
-        values: Values = self._booster.predict(matrix, iteration_range=rounds)
+        rows = frame if self.feature_names_in_ else frame.to_numpy()
+        values: Values = self._booster.inplace_predict(rows, iteration_range=rounds)
         return values
 
 

@@ -6,8 +6,11 @@ import os
 from pathlib import Path
 from typing import Any
 
+import joblib
 import pytest
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
 
 from pipeline.model import content, registry
 from pipeline.model.manifest import PinnedVersion, predictor
@@ -67,6 +70,30 @@ def test_a_booster_of_lightgbm_gets_one_for_numbers(home: Home, caplog: pytest.L
     estimator = kind(n_estimators=10, verbose=-1, n_jobs=1).fit(train[features], train["bought"])
     estimator.booster_.save_model(file)
     assert files.registered(home, file, features, "bought").compiled
+    assert f"compiled predictor for {PLATFORM}: the same bits on 100,400 rows" in caplog.text
+
+
+@needs_compiler
+@pytest.mark.usefixtures("any_pace")
+@pytest.mark.parametrize("suffix", ["joblib", "skops", "ubj"])
+def test_a_booster_of_xgboost_gets_one_by_whatever_file_it_comes(
+    suffix: str, home: Home, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    file, features, train = home.path / f"model.{suffix}", ["amount", "visits"], files.rows()
+    estimator = pytest.importorskip("xgboost").XGBClassifier(n_estimators=10, n_jobs=1)
+    trained = make_pipeline(SimpleImputer(), estimator).fit(train[features], train["bought"])
+    trust = ("numpy.dtype", "xgboost.core.Booster", "xgboost.sklearn.XGBClassifier")
+    match suffix:
+        case "joblib":
+            joblib.dump(trained, file)
+        case "skops":
+            pytest.importorskip("skops.io").dump(trained, file)
+        case _:
+            estimator.fit(train[features], train["bought"]).save_model(file)
+    assert files.registered(
+        home, file, features, "bought", trusted=trust if suffix == "skops" else ()
+    ).compiled
     assert f"compiled predictor for {PLATFORM}: the same bits on 100,400 rows" in caplog.text
 
 

@@ -1,5 +1,7 @@
 """Rows made to hurt hold each threshold with its neighbours, odd numbers, each category, and reach deep nodes."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from pipeline.worker.compiled import hurting
@@ -38,6 +40,20 @@ def test_forests_get_numbers_that_they_take() -> None:
     rows = made(Domain(trees, 5, np.float32, finite=True, missing=False))
     assert rows.dtype == np.float32
     assert np.isfinite(rows).all()
+
+
+def test_numbers_that_are_rounded_lie_on_both_sides_of_where_rounding_turns() -> None:
+    trees = of_forest(fitted("random forest")[-1])
+    threshold = np.nextafter(trees.threshold.astype(np.float32), np.float32(-np.inf)).astype(np.float64)
+    rows = made(Domain(replace(trees, threshold=threshold), 5, np.float32, rounded=True))
+    assert rows.dtype == np.float64
+    tests = (trees.left >= 0) & np.isfinite(trees.threshold)
+    for feature, below in zip(trees.feature[tests], threshold[tests], strict=True):
+        above = float(np.nextafter(np.float32(below), np.float32(np.inf)))
+        beside = {
+            np.nextafter(each, to) for each in (below, (below + above) / 2, above) for to in (-9e99, 9e99)
+        }
+        assert beside | {below, (below + above) / 2, above} <= set(rows[:, feature])
 
 
 def test_rows_are_led_to_the_node_at_which_they_are_aimed() -> None:

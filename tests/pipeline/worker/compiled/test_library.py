@@ -1,6 +1,7 @@
 """A library adds leaves to sums of any layout, from rows of any layout, in several threads at once."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,25 @@ def test_rows_of_any_number_and_layout_get_the_same_sums(number: int, tmp_path: 
     adder.add(rows[::-1], backwards)
     assert backwards[::-1].tobytes() == plain.tobytes()
     assert number == 0 or plain.any()
+
+
+@needs_compiler
+@pytest.mark.parametrize("name", ["multiclass", "large trees"])
+def test_sums_of_float32_are_rounded_after_each_leaf(name: str, tmp_path: Path) -> None:
+    loaded, trees = library(tmp_path), of_boosting(fitted(name))
+    value = trees.value.astype(np.float32).astype(np.float64)
+    outputs = int(trees.output.max()) + 1
+    rows = np.random.default_rng(0).normal(size=(200, 5))
+    expected = np.full((200, outputs), np.float32(0.1))
+    for tree in range(len(trees.output)):
+        leaves = np.zeros((200, outputs))
+        alone = np.where((trees.tree == tree)[:, None], value, 0.0)
+        loaded.adder(pack(replace(trees, value=alone))).add(rows, leaves)
+        expected += leaves.astype(np.float32)
+    for order in ("C", "F"):
+        sums = np.full((200, outputs), np.float32(0.1), order=order)
+        loaded.float32_adder(pack(replace(trees, value=value))).add(rows, sums)
+        assert sums.tobytes("C") == expected.tobytes()
 
 
 @needs_compiler

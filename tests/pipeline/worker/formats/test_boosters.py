@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from pipeline.model.artifact import ModelError
+from pipeline.worker.formats import boosters
+from pipeline.worker.formats.native import Settings
 from tests.home import Home
 from tests.pipeline.worker.formats.files import FEATURES, registered, require_same, rows
 
@@ -111,3 +113,16 @@ def test_a_model_of_an_array_takes_the_references_columns_in_their_order(home: H
     np.testing.assert_allclose(
         model.score(frame).score, estimator.predict_proba(frame.to_numpy())[:, 1], atol=1e-6
     )
+
+
+def test_a_model_of_xgboosts_has_the_bits_of_its_matrices(tmp_path: Path) -> None:
+    library = pytest.importorskip("xgboost")
+    estimator = xgboost(tmp_path / "model", "basket")
+    frame = rows(1000)[FEATURES]
+    matrix = library.DMatrix(frame, nthread=1, enable_categorical=True)
+    rounds = (0, estimator.best_iteration + 1)
+    expected = estimator.get_booster().predict(matrix, iteration_range=rounds)
+    read = boosters.XGBoost((tmp_path / "model.ubj").read_bytes(), Settings("xgboost"))
+    assert read.predict_proba(frame).tobytes() == expected.tobytes()
+    beyond = frame.assign(amount=1e39)  # infinite in float32, which a matrix refuses
+    assert read.predict_proba(beyond).tobytes() == estimator.predict_proba(beyond).tobytes()

@@ -10,7 +10,7 @@ import pandas as pd
 
 from pipeline.worker.compiled.library import Library
 from pipeline.worker.compiled.packing import pack
-from pipeline.worker.compiled.trees import LEFT, RIGHT, WORDS, Numbers, Trees
+from pipeline.worker.compiled.trees import LEFT, RIGHT, WORDS, NotCompiledError, Numbers, Trees
 
 # LightGBM takes smaller numbers for 0: its kZeroThreshold, a float32.
 _ZERO = float(np.float32(1e-35))
@@ -29,10 +29,6 @@ _OTHERWISE = (
 )
 
 Link = Callable[[Numbers], Numbers]
-
-
-class NotCompiledError(Exception):
-    """A booster of a kind that is left as it is; the text says which."""
 
 
 def compiled(booster: Any, library: Library) -> tuple[Trees, Callable[..., Any]]:

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.worker.compiled import boosters
-from pipeline.worker.compiled.boosters import NotCompiledError, of_lightgbm, plain_rows
+from pipeline.worker.compiled import lightgbm_trees
+from pipeline.worker.compiled.lightgbm_trees import of_lightgbm, plain_rows
 from pipeline.worker.compiled.predictor import Predictor
 from pipeline.worker.compiled.seams import seam_of
-from pipeline.worker.compiled.trees import LEFT, RIGHT
+from pipeline.worker.compiled.trees import LEFT, RIGHT, NotCompiledError
 from pipeline.worker.formats.boosters import LightGBM
 from pipeline.worker.formats.native import Settings
 from tests.pipeline.worker.compiled.fitted import (
@@ -131,9 +131,9 @@ def test_a_sum_beyond_what_exp_takes_is_its_own_answer(
 
 
 def test_thresholds_within_what_is_taken_for_zero_are_moved_beyond_it() -> None:
-    zero = boosters._ZERO
+    zero = lightgbm_trees._ZERO
     thresholds = np.array([0.0, 1e-36, -1e-36, -zero, 1.0, -1.0])
-    moved, kind = boosters._tests(thresholds, np.zeros(6, np.int64))
+    moved, kind = lightgbm_trees._tests(thresholds, np.zeros(6, np.int64))
     beyond = np.nextafter(-zero, -1)
     assert moved.tolist() == [zero, zero, beyond, beyond, 1.0, -1.0]
     assert kind.tolist() == [LEFT, LEFT, RIGHT, RIGHT, LEFT, RIGHT]
