@@ -95,11 +95,20 @@ def point(
     return "\n".join(line for line in lines if line[:1] in "+-" and line[:3] not in ("---", "+++"))
 
 
-def replace(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
-    temporary = path.with_suffix(".tmp")
-    temporary.write_bytes(content)
-    os.replace(temporary, path)
+def replace(path: Path, content: bytes, aside: Path | None = None) -> None:
+    """Write a file whole or not at all.
+
+    Args:
+        path: the file.
+        content: its bytes.
+        aside: the folder in which it is begun; else its own, which holds what is left of one that was killed.
+    """
+    temporary = (aside or path.parent) / f"{path.stem}.tmp"
+    try:
+        temporary.write_bytes(content)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _set_line(path: Path, text: str, section: str, key: str, value: str) -> str:

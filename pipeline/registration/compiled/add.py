@@ -93,13 +93,13 @@ def to_registered(home: Path, name: str, version: int) -> Built:
     built = build_and_prove(pinned, artefact, requirements.interpreter(pinned), registry.code(pinned), rows)
     _log(built)
     if built.content or built.reason:
-        path = pinned.folder / predictor(built.platform)
-        with versions_file.only_writer(pinned.folder.parent):
+        path, aside = pinned.folder / predictor(built.platform), pinned.folder.parent
+        with versions_file.only_writer(aside):  # a version has no other file than those that are signed
             if built.content:
-                versions_file.replace(path, built.content)
-            versions_file.replace(
-                pinned.folder / "manifest.json", pretty(_with(pinned.manifest, built)).encode()
-            )
+                versions_file.replace(path, built.content, aside)
+            # As it is now: meanwhile somebody may have compiled one for another platform.
+            manifest = _with(registry.resolve(home, name, "", version).manifest, built)
+            versions_file.replace(pinned.folder / "manifest.json", pretty(manifest).encode(), aside)
             if built.reason:  # no file without a digest: one from before, which the manifest named until now
                 path.unlink(missing_ok=True)
     return built

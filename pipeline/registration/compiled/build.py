@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from pipeline.errors import ScoringError
+from pipeline.plain_text import visible
 
 SOURCE = Path(__file__).with_name("trees.c")
 # No sum may be put in another order, and no product joined with one: bits would differ. No path is left in the file.
@@ -63,6 +64,6 @@ def library() -> bytes:
         except (OSError, subprocess.TimeoutExpired) as error:
             raise CompileError(f"{command[0]} cannot be run: {error}.") from error
         if done.returncode or not target.exists():
-            lines = " ".join(done.stderr.split())[:300]
+            lines = visible(" ".join(done.stderr.split())[:300]) or f"it ended with code {done.returncode}"
             raise CompileError(f"{' '.join(command)} made no library of {SOURCE.name}: {lines}.")
         return target.read_bytes()

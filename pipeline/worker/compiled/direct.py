@@ -79,7 +79,11 @@ class Direct:
         matrix = np.tile(self._constant, (batch.num_rows, 1))
         with np.errstate(over="ignore"):
             for column, way in zip(self._columns, self._ways, strict=True):
-                if not way.put(batch.column(column.name), matrix):
+                values = batch.column(column.name)
+                # Frames within the model take texts for a type of their own, whose null is another; of nulls alone not.
+                if column.dtype == "object" and values.null_count == len(values):
+                    return None
+                if not way.put(values, matrix):
                     return None
         return matrix if self._seam.domain.takes(matrix) else None
 

@@ -1,6 +1,9 @@
 """A version has a compiled predictor where it gives the estimator's bits; else the estimator scores, and it is said."""
 
+import errno
 import logging
+import os
+from pathlib import Path
 from typing import Any
 
 import joblib
@@ -162,6 +165,38 @@ def test_a_slower_one_from_before_is_taken_away(home: Home, monkeypatch: pytest.
     assert add.to_registered(home.path, "flights", 1).content
     again = registry.resolve(home.path, "flights", "champion").manifest
     assert (set(again.predictors), again.uncompiled) == ({PLATFORM}, {})
+
+
+@needs_compiler
+def test_one_of_another_platform_stays(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(RemoteModel, "prove", lambda *_: FASTER)
+    manifest = registered(home).folder / "manifest.json"
+
+    def meanwhile(*_: Any) -> Proof:
+        before = manifest.read_text()
+        manifest.write_text(before.replace('"predictors": {', '"predictors": {"linux-other": "0f", '))
+        return FASTER
+
+    monkeypatch.setattr(RemoteModel, "prove", meanwhile)
+    add.to_registered(home.path, "flights", 1)
+    now = registry.resolve(home.path, "flights", "champion").manifest
+    assert set(now.predictors) == {PLATFORM, "linux-other"}
+
+
+@needs_compiler
+def test_a_disk_that_is_full_leaves_nothing(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(RemoteModel, "prove", lambda *_: FASTER)
+    before = content.digests(pinned := registered(home))
+
+    def full(begun: Path, *_: Any) -> None:
+        assert begun.parent != pinned.folder  # or a kill would leave it there
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(OSError, match="No space left"):
+        add.to_registered(home.path, "flights", 1)
+    left = [path.name for path in pinned.folder.parent.glob("*.tmp")]
+    assert (content.digests(pinned), left) == (before, [])
 
 
 @needs_compiler

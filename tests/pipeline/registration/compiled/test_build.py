@@ -65,12 +65,22 @@ def test_what_ziglang_makes_gives_the_same_bits(
     assert opening.prove(batch(rows()), 20_000).differing == 0
 
 
-def test_a_compiler_that_fails_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("does", "message"),
+    [
+        ("echo no room left >&2; exit 1", r"no room left\."),
+        (r"printf '\033[31mred' >&2; exit 1", r"\\u001b\[31mred\."),
+        ("exit 0", r"it ended with code 0\."),
+    ],
+)
+def test_a_compiler_that_fails_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, does: str, message: str
+) -> None:
     failing = tmp_path / "cc"
-    failing.write_text("#!/bin/sh\necho no room left >&2\nexit 1\n")
+    failing.write_text(f"#!/bin/sh\n{does}\n")
     failing.chmod(0o755)
     monkeypatch.setattr("shutil.which", lambda _: str(failing))
-    with pytest.raises(CompileError, match=r"cc made no library of trees.c: no room left\."):
+    with pytest.raises(CompileError, match=f"cc made no library of trees.c: {message}"):
         build.library()
     failing.unlink()
     with pytest.raises(CompileError, match="cannot be run"):
