@@ -1,6 +1,8 @@
 """Fixtures: a real Postgres, the real sample warehouse, and small homes with jobs and models of their own."""
 
+import atexit
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -35,6 +37,7 @@ __all__ = [
 
 # Before anything imports Airflow, which reads its settings once: a home of its own, never the user's.
 os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="airflow-")
+atexit.register(shutil.rmtree, os.environ["AIRFLOW_HOME"], ignore_errors=True)
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 # A lock is what the test of locks makes: for every model that a test registers, uv would ask the index.
 os.environ["SCORING_UV"] = ""
