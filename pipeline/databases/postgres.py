@@ -1,6 +1,7 @@
 """Postgres over ADBC, whose COPY path turns rows into Arrow, and back, without one Python object per cell."""
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import date, datetime
@@ -12,7 +13,6 @@ import pyarrow as pa
 import sqlalchemy as sa
 from adbc_driver_manager import AdbcDatabase
 from adbc_driver_postgresql import StatementOptions
-from sqlalchemy.pool import NullPool
 
 from pipeline import errors
 from pipeline.databases import _adbc, connections, queries
@@ -26,6 +26,9 @@ _BOUND = "SET LOCAL idle_in_transaction_session_timeout = '{}'"
 # A statement that psycopg prepares stays in the session, which is another client's a moment later where PgBouncer hands
 # out a session for each transaction. What ADBC prepares has no name and goes with the next.
 _UNPREPARED = {"prepare_threshold": None}
+# A new session costs the server 15 times as much as a look at one row. A line that is idle for minutes may be cut by a
+# firewall, without a word.
+_KEPT_SECONDS = 60
 
 
 @contextmanager
@@ -126,12 +129,17 @@ def load(cursor: adbc.Cursor, schema: str, table: str, reader: pa.RecordBatchRea
 
 @cache
 def engine(uri: str) -> sa.Engine:
-    """A SQLAlchemy engine for short transactions; it keeps no idle connection behind.
+    """A SQLAlchemy engine for short transactions; it keeps one connection for the next, unless that is a minute old.
 
     One for each address: a new engine asks the server for its version and settings again, every time.
     """
     made = sa.create_engine(
-        uri.replace("postgresql://", "postgresql+psycopg://", 1), poolclass=NullPool, connect_args=_UNPREPARED
+        uri.replace("postgresql://", "postgresql+psycopg://", 1),
+        pool_size=1,
+        max_overflow=-1,
+        pool_pre_ping=True,
+        pool_recycle=_KEPT_SECONDS,
+        connect_args=_UNPREPARED,
     )
 
     @sa.event.listens_for(made, "begin")
@@ -144,6 +152,10 @@ def engine(uri: str) -> sa.Engine:
             errors.at(context.sqlalchemy_exception, connections.database(uri))
 
     return made
+
+
+# Two processes that shared a connection would read each other's answers.
+os.register_at_fork(after_in_child=engine.cache_clear)
 
 
 def _batches(reader: pa.RecordBatchReader, origin: str) -> Iterator[pa.RecordBatch]:

@@ -20,9 +20,8 @@ from pydantic import ValidationError
 from pipeline.config.fields import WORD
 from pipeline.model import content, files, requirements, signature
 from pipeline.model.artifact import ModelError
-from pipeline.model.golden import check_golden_rows
 from pipeline.model.manifest import CODE, REFERENCE, Manifest, PinnedVersion
-from pipeline.model.remote.remote_model import RemoteModel, open_model
+from pipeline.model.remote.remote_model import RemoteModel, open_checked
 from pipeline.text_files import decoded
 
 
@@ -128,8 +127,7 @@ def load(pinned: PinnedVersion, *, compiled: bool = True) -> RemoteModel:
     python = requirements.interpreter(pinned)
     requirements.require_same_modules(pinned.manifest.modules, pinned.folder)
     predictor = content.predictor(pinned) if compiled else "it was asked for"
-    model = open_model(pinned, artefact, python, code(pinned), predictor)
-    check_golden_rows(model)
+    model = open_checked(pinned, artefact, python, code(pinned), predictor)
     if compiled:
         model.compare_golden_rows()
     return model

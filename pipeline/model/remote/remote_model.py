@@ -8,11 +8,12 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
+from pipeline.errors import ScoringError
 from pipeline.isolation import places
 from pipeline.isolation.messages import Order
 from pipeline.isolation.workers import Worker
 from pipeline.model.artifact import ModelError, unloadable
-from pipeline.model.golden import golden_batch
+from pipeline.model.golden import check_golden_rows, golden_batch
 from pipeline.model.loaded_model import Model, Scores
 from pipeline.model.manifest import PinnedVersion
 from pipeline.runtime import resources
@@ -145,3 +146,28 @@ def open_model(
         return RemoteModel(manifest, Worker(order, content), predictor if isinstance(predictor, str) else "")
     except EstimatorError as error:
         raise unloadable(error.failure, str(pinned.folder)) from None
+
+
+def open_checked(
+    pinned: PinnedVersion,
+    content: bytes,
+    python: Path,
+    code: Mapping[str, bytes],
+    predictor: bytes | str,
+) -> RemoteModel:
+    """The same once golden rows get their scores; where with a compiled predictor they do not, by the estimator alone.
+
+    Raises:
+        ModelError: it cannot be loaded, or a row does not get its recorded score.
+        WorkerError: the process cannot be started, or has ended.
+        MemoryError: there is too little of it.
+    """
+    try:
+        model = open_model(pinned, content, python, code, predictor)
+        check_golden_rows(model)
+    except ScoringError as error:
+        if isinstance(predictor, str):
+            raise
+        # Where the estimator is to blame, the same comes of it alone.
+        return open_checked(pinned, content, python, code, f"with it the model cannot be used: {error}")
+    return model

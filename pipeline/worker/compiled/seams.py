@@ -80,12 +80,14 @@ def compilable(estimator: Any) -> bool:
 
 
 def seam_of(estimator: Any, library: Library) -> Seam | None:
-    """How an estimator is compiled; None where it is of another kind, or was not trained.
+    """How an estimator is compiled; None where it is of another kind, was not trained, or has a method of its own.
 
     It reads what scikit-learn keeps to itself, and raises whatever comes of it where a version keeps it otherwise.
     """
     make = _KINDS.get(_kind(estimator))
-    return make(estimator, library) if make and _is_fitted(estimator) else None
+    seam = make(estimator, library) if make and _is_fitted(estimator) else None
+    # What somebody has given this one object in the method's place would be lost.
+    return None if seam and seam.method in vars(estimator) else seam
 
 
 def _is_fitted(estimator: Any) -> bool:

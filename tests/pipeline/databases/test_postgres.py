@@ -1,10 +1,13 @@
 """pipeline/databases/postgres.py: connections are sessions of their own, and read one snapshot."""
 
+import os
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
+import psycopg
 import pyarrow as pa
 import pytest
+import sqlalchemy as sa
 
 from pipeline.databases import postgres, warehouse
 from pipeline.databases.queries import Query, WarehouseError
@@ -64,3 +67,48 @@ def test_a_night_is_read_from_one_snapshot(home: Home) -> None:
         home.sql(f"DELETE FROM {table}", "warehouse_owner")
         assert first < 200_000
         assert first + reader.read_all().num_rows == 200_000
+
+
+def session_of(uri: str) -> int:
+    """The server's process that answers."""
+    with postgres.engine(uri).begin() as connection:
+        return int(connection.execute(sa.text("SELECT pg_backend_pid()")).scalar_one())
+
+
+def test_the_next_transaction_has_the_session_of_the_last_one(server: Embedded) -> None:
+    uri = server.connections["predictions"]
+    first = session_of(uri)
+    assert session_of(uri) == first
+    with postgres.engine(uri).begin():
+        assert session_of(uri) != first
+
+
+def test_no_setting_of_a_transaction_is_left_in_its_session(server: Embedded) -> None:
+    uri = server.connections["predictions"]
+    with postgres.engine(uri).begin() as connection:
+        connection.execute(sa.text("SET LOCAL work_mem = '123MB'"))
+    with postgres.engine(uri).begin() as connection:
+        assert connection.execute(sa.text("SELECT current_setting('work_mem')")).scalar_one() != "123MB"
+
+
+def test_a_session_that_was_ended_is_replaced(server: Embedded) -> None:
+    uri = server.connections["predictions"]
+    ended = session_of(uri)
+    with psycopg.connect(server.uri("predictions")) as superuser:
+        superuser.execute("SELECT pg_terminate_backend(%s)", (ended,))
+    assert session_of(uri) != ended
+
+
+def test_a_process_that_is_forked_has_a_session_of_its_own(server: Embedded) -> None:
+    uri = server.connections["predictions"]
+    own = session_of(uri)
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(writing, str(session_of(uri)).encode())
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as answer:
+        assert int(answer.read()) != own
+    assert os.waitpid(child, 0)[1] == 0
+    assert session_of(uri) == own

@@ -114,6 +114,10 @@ class Rescue:
 def create(server: Own, template: str = "template1") -> None:
     """Make the server's predictions database."""
     with psycopg.connect(server.uri("postgres"), autocommit=True) as session:
+        # Nobody may be connected to what is copied, and this process has kept a connection.
+        session.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (template,)
+        )
         session.execute(f"CREATE DATABASE {server.database} OWNER scoring_owner TEMPLATE {template}")
 
 

@@ -1,6 +1,7 @@
 """A version's compiled predictor scores; where it is altered, missing or of another platform, the estimator does."""
 
 import logging
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,9 +10,14 @@ import pytest
 
 from pipeline.inspection.reproduce import reproduce
 from pipeline.model import content, registry
+from pipeline.model.artifact import ModelError
 from pipeline.model.files import sha256
+from pipeline.model.golden import check_golden_rows
 from pipeline.model.manifest import PinnedVersion, predictor
-from pipeline.worker.compiled.library import platform_name
+from pipeline.model.remote import remote_model
+from pipeline.model.remote.remote_model import RemoteModel
+from pipeline.registration.compiled import build
+from pipeline.worker.compiled.library import FUNCTION, platform_name
 from tests.home import Home
 from tests.pipeline.worker.compiled.fitted import fitted, needs_compiler, rows
 
@@ -75,6 +81,31 @@ def test_a_link_in_its_place_is_not_followed(compiled: PinnedVersion, tmp_path: 
     file(compiled).rename(tmp_path / "elsewhere.so")
     file(compiled).symlink_to(tmp_path / "elsewhere.so")
     assert not registry.load(compiled).compiled
+
+
+def test_one_that_ends_its_process_has_the_estimator_score(
+    compiled: PinnedVersion, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    (tmp_path / "crash.c").write_text(f"void {FUNCTION}(void) {{ *(volatile int *)0 = 1; }}")
+    command = [*(build.compiler() or ()), "-fPIC", "-shared", "-w", "-o", str(file(compiled))]
+    subprocess.run([*command, str(tmp_path / "crash.c")], check=True)
+    pinned = with_predictors(compiled, {PLATFORM: sha256(file(compiled).read_bytes())})
+    model = registry.load(pinned)
+    assert "with it the model cannot be used: the" in model.refusal
+    assert "model flights version 1 is scored by the estimator (" in caplog.text
+    assert len(model.score(rows()).score) == 600
+
+
+def test_golden_rows_that_it_gives_other_scores_have_the_estimator_score(
+    compiled: PinnedVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def differ(model: RemoteModel) -> None:
+        check_golden_rows(model)
+        if model.compiled:
+            raise ModelError("other scores")
+
+    monkeypatch.setattr(remote_model, "check_golden_rows", differ)
+    assert registry.load(compiled).refusal == "with it the model cannot be used: other scores"
 
 
 def test_a_version_without_one_warns_of_nothing(

@@ -33,6 +33,14 @@ def test_predictions_stage_by_stage_are_the_estimators_own(tmp_path: Path) -> No
 
 
 @needs_compiler
+def test_an_object_that_was_given_another_method_keeps_it(tmp_path: Path) -> None:
+    estimator = RandomForestRegressor(2).fit(rows()[["a", "b"]], outcome(0))
+    estimator.predict = len
+    assert seams.seam_of(estimator, library(tmp_path)) is None
+    assert estimator.predict is len
+
+
+@needs_compiler
 def test_a_forest_of_two_outcomes_is_left_as_it_is(tmp_path: Path) -> None:
     two = np.column_stack([outcome(0), outcome(0)])
     estimator = RandomForestRegressor(2).fit(rows()[["a", "b"]], two)
