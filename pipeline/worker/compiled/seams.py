@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -168,17 +169,9 @@ def _forest(estimator: Any, library: Library) -> Seam | None:
     return Seam(estimator, taken, method, predict, ask, estimator._validate_X_predict, finish)
 
 
-def _lightgbm(booster: Any, library: Library) -> Seam:
-    return _booster(booster, "predict", *lightgbm_trees.compiled(booster, library))
+def _booster(method: str, compiled: Callable[..., Any], booster: Any, library: Library) -> Seam:
+    taken, predict, options = compiled(booster, library)
 
-
-def _xgboost(booster: Any, library: Library) -> Seam:
-    return _booster(booster, "inplace_predict", *xgboost_trees.compiled(booster, library))
-
-
-def _booster(
-    booster: Any, method: str, taken: Domain, predict: Callable[..., Any], options: dict[str, Any]
-) -> Seam:
     def ask(method: Callable[..., Any], rows: Numbers) -> Numbers:
         return np.asarray(method(rows, **options))
 
@@ -191,8 +184,8 @@ def _booster(
 _BOOSTING = "sklearn.ensemble._hist_gradient_boosting.gradient_boosting"
 _FOREST = "sklearn.ensemble._forest"
 _KINDS: dict[tuple[str, str], Callable[[Any, Library], Seam | None]] = {
-    ("lightgbm.basic", "Booster"): _lightgbm,
-    ("xgboost.core", "Booster"): _xgboost,
+    ("lightgbm.basic", "Booster"): partial(_booster, "predict", lightgbm_trees.compiled),
+    ("xgboost.core", "Booster"): partial(_booster, "inplace_predict", xgboost_trees.compiled),
     **{(_BOOSTING, f"HistGradientBoosting{kind}"): _boosting for kind in ("Classifier", "Regressor")},
     **{
         (_FOREST, f"{name}{kind}"): _forest
