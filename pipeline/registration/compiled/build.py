@@ -1,8 +1,10 @@
 """trees.c becomes a shared library, by a compiler that this machine has: the same for every model."""
 
 import importlib.util
+import os
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -53,17 +55,27 @@ def library() -> bytes:
         return b""
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "predictor.so"
-        try:
-            done = subprocess.run(
-                [*command, *_FLAGS, "-o", str(target), str(SOURCE)],
-                capture_output=True,
-                text=True,
-                timeout=_SECONDS,
-                check=False,
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise CompileError(f"{command[0]} cannot be run: {error}.") from error
-        if done.returncode or not target.exists():
-            lines = visible(" ".join(done.stderr.split())[:300]) or f"it ended with code {done.returncode}"
+        code, complaint = _run([*command, *_FLAGS, "-o", str(target), str(SOURCE)])
+        if code or not target.exists():
+            lines = visible(" ".join(complaint.split())[:300]) or f"it ended with code {code}"
             raise CompileError(f"{' '.join(command)} made no library of {SOURCE.name}: {lines}.")
         return target.read_bytes()
+
+
+def _run(command: Sequence[str]) -> tuple[int, str]:
+    """Run a compiler; the code that it ends with, and what it complains of. What it has started ends with it."""
+    try:
+        running = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
+        )
+    except OSError as error:
+        raise CompileError(f"{command[0]} cannot be run: {error}.") from error
+    with running:
+        try:
+            _, complaint = running.communicate(timeout=_SECONDS)
+        except subprocess.TimeoutExpired as error:
+            os.killpg(running.pid, signal.SIGKILL)
+            raise CompileError(
+                f"{command[0]} has not ended after {_SECONDS} seconds, and was stopped."
+            ) from error
+        return running.returncode, complaint

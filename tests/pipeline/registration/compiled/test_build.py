@@ -7,11 +7,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from pipeline.registration.compiled import build
 from pipeline.registration.compiled.build import CompileError
 from pipeline.worker.compiled.predictor import Predictor
+from tests.chaos.surroundings import poll
 from tests.pipeline.worker.compiled.fitted import COLUMNS, batch, fitted, needs_compiler, path, rows
 
 
@@ -85,3 +87,17 @@ def test_a_compiler_that_fails_is_named(
     failing.unlink()
     with pytest.raises(CompileError, match="cannot be run"):
         build.library()
+
+
+def test_a_compiler_that_hangs_is_stopped_with_all_that_it_has_started(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    hanging, started = tmp_path / "cc", tmp_path / "started"
+    hanging.write_text(f"#!/bin/sh\nsleep 3600 &\necho $! > {started}\nwait\n")
+    hanging.chmod(0o755)
+    monkeypatch.setattr("shutil.which", lambda _: str(hanging))
+    monkeypatch.setattr(build, "_SECONDS", 5)
+    with pytest.raises(CompileError, match="cc has not ended after 5 seconds, and was stopped"):
+        build.library()
+    child = int(started.read_text())
+    poll(lambda: not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE)
