@@ -50,7 +50,10 @@ def begin(night: Shop, status: str = "running") -> int:
 @contextmanager
 def pipeline(night: Shop) -> Iterator[Any]:
     """One session of the pipeline's role, to which statements are given; each is a transaction of its own."""
-    with postgres.engine(night.home.server.connections["predictions"]).connect() as session:
+    engine = postgres.engine(night.home.server.connections["predictions"])
+    engine.dispose()  # a session that was kept remembers which run it has opened
+    with engine.connect() as session:
+        session.detach()
 
         def execute(statement: str, run: int, **more: Any) -> None:
             values = {"day": NIGHT, "job": night.job, "run": run, **more}
