@@ -9,6 +9,7 @@ import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import lru_cache
 from typing import Any, Self
 
 import numpy as np
@@ -101,7 +102,11 @@ def load(pinned: PinnedVersion) -> Reference:
     if pinned.manifest.profile_sha256 is None:
         rows = pd.read_parquet(io.BytesIO(registry.reference(pinned)))
         return build(rows.set_axis(rows.columns.map(str), axis="columns"), pinned.manifest)
-    return Reference.read(content.read(pinned, PROFILE))
+    return _read(content.read(pinned, PROFILE))
+
+
+# Asked for by each part of a run in one process, and never changed.
+_read = lru_cache(maxsize=1)(Reference.read)
 
 
 def build(
