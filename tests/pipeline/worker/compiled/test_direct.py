@@ -1,5 +1,7 @@
 """A batch that comes to the trees without a frame comes there as it would by one, or not at all."""
 
+import atexit
+import shutil
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -38,7 +40,7 @@ from tests.pipeline.worker.compiled.fitted import library, needs_compiler, path
 pytestmark = needs_compiler
 
 # Forests refuse what is larger.
-FLOAT32 = np.finfo(np.float32).max
+FLOAT32 = float(np.finfo(np.float32).max)
 UNKNOWN: dict[str, list[Any]] = {"color": ["blue", "no category\x01"], "size": ["xl"], "free": ["é"]}
 
 TEXTS = ["color", "size", "free"]
@@ -78,7 +80,9 @@ def opened(name: str) -> tuple[Any, Seam, Direct]:
 
 
 def opening(estimator: Any) -> tuple[Any, Seam, Direct]:
-    seam = seam_of(getattr(estimator[-1], "_Booster", estimator[-1]), library(Path(mkdtemp())))
+    folder = Path(mkdtemp())
+    atexit.register(shutil.rmtree, folder)
+    seam = seam_of(getattr(estimator[-1], "_Booster", estimator[-1]), library(folder))
     assert seam is not None
     return estimator, seam, Direct(estimator, seam, COLUMNS)
 
