@@ -16,7 +16,7 @@ def compile_version(
     """Give a registered version a compiled predictor for this machine's platform, where it is faster and equal.
 
     It needs a C compiler: cc, or the package ziglang. It writes predictor-PLATFORM.so and names it in manifest.json.
-    Where it is not kept, manifest.json says why.
+    Where it is built and not kept, manifest.json says why.
     """
     from pipeline.model.signature import FILE
     from pipeline.registration.compiled.add import to_registered
