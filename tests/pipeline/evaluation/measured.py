@@ -28,6 +28,10 @@ INSERT INTO scoring.outcome_metrics (run_id, slice_column, slice_value, metric, 
 VALUES (:run, '', '', :name, :value)
 ON CONFLICT (run_id, slice_column, slice_value, metric) DO UPDATE SET value = excluded.value
 """
+_PROFILE = """
+INSERT INTO scoring.profiles (run_id, column_name, bin, label, count)
+VALUES (:run, '', 0, '< 0.1', :low), (:run, '', 1, '>= 0.1', 900 - :low), (:run, '', 2, 'null', 0)
+"""
 
 
 def day(number: int) -> date:
@@ -36,9 +40,18 @@ def day(number: int) -> date:
 
 
 def measured(
-    shop: Shop, losses: Sequence[float], *, first: int = 1, version: int = 1, **metrics: float
+    shop: Shop,
+    losses: Sequence[float],
+    *,
+    first: int = 1,
+    version: int = 1,
+    low: int | None = None,
+    **metrics: float,
 ) -> list[int]:
-    """Publish and measure a day for each loss, which is the share of the base rate's; returns their runs."""
+    """Publish and measure a day for each loss, which is the share of the base rate's; returns their runs.
+
+    With so many `low` scores of 900 each.
+    """
     runs = []
     with postgres.engine(shop.home.uri(SUPERUSER)).begin() as connection:
         connection.execute(sa.text("SET LOCAL session_replication_role = replica"))  # no trigger refuses it
@@ -48,6 +61,8 @@ def measured(
             connection.execute(sa.text(_POINTER), {**values, "run": run})
             for name, value in {"skill:base_rate": 1 - loss, "outcomes": 900.0, **metrics}.items():
                 connection.execute(sa.text(_METRIC), {"run": run, "name": name, "value": value})
+            if low is not None:
+                connection.execute(sa.text(_PROFILE), {"run": run, "low": low})
             runs.append(run)
     return runs
 

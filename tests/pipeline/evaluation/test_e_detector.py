@@ -1,18 +1,24 @@
 """pipeline/evaluation/e_detector.py: an alarm that chance seldom brings, that a fault brings soon, and that ends."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
 from pipeline.evaluation import e_detector
-from pipeline.evaluation.e_detector import WINDOW, Floats, Ordinary
+from pipeline.evaluation.e_detector import WINDOW, Floats, Ordinary, State
 
 RATE = 0.05
 TRAINING = np.random.default_rng(1).gamma(40, 0.92 / 40, 180)
 ORDINARY = Ordinary.of(list(TRAINING))
 
 
+def follow(days: Sequence[float] | Floats, ordinary: Ordinary = ORDINARY, rate: float = RATE) -> list[State]:
+    return e_detector.follow([ordinary], [[day] for day in days], rate)
+
+
 def alarms(losses: Floats) -> list[bool]:
-    return [state.alarm for state in e_detector.follow(ORDINARY, list(losses), RATE)]
+    return [state.alarm for state in follow(losses)]
 
 
 def years(number: int, seed: int) -> Floats:
@@ -70,8 +76,8 @@ def test_a_worse_model_is_found_and_it_is_over_once() -> None:
 def test_what_was_said_of_earlier_days_does_not_depend_on_later_ones() -> None:
     days = list(years(1, 4)[0][:60])
     days[30] = 9.0
-    every = e_detector.follow(ORDINARY, days, RATE)
-    assert e_detector.follow(ORDINARY, days[:45], RATE) == every[:45]
+    every = follow(days)
+    assert follow(days[:45]) == every[:45]
 
 
 def test_a_better_model_is_no_alarm() -> None:
@@ -85,24 +91,55 @@ def test_one_bad_day_is_no_alarm_however_bad() -> None:
 
 
 def test_a_fault_that_stays_for_years_is_one_alarm_and_a_finite_number() -> None:
-    states = e_detector.follow(ORDINARY, [5.0] * 1000, RATE)
+    states = follow([5.0] * 1000)
     assert all(state.alarm for state in states[10:])
     assert max(state.evidence for state in states) <= 2
 
 
 def test_training_days_that_are_all_alike_leave_something_to_compare_with() -> None:
     alike = Ordinary.of([0.9] * 40)
-    assert not any(state.alarm for state in e_detector.follow(alike, [0.9] * 300, RATE))
-    assert e_detector.follow(alike, [2.0] * 28, RATE)[-1].alarm
+    assert not any(state.alarm for state in follow([0.9] * 300, alike))
+    assert follow([2.0] * 28, alike)[-1].alarm
 
 
 def test_evidence_is_at_one_where_the_alarm_begins() -> None:
-    states = e_detector.follow(ORDINARY, [3.0] * 20, RATE)
+    states = follow([3.0] * 20)
     assert [state.alarm for state in states] == [state.evidence >= 1 for state in states]
     assert states[-1].alarm
 
 
 def test_a_lower_rate_needs_more_evidence() -> None:
     days = [ORDINARY.mean + 0.3] * 28
-    first = [e_detector.follow(ORDINARY, days, rate) for rate in (0.5, 0.001)]
+    first = [follow(days, rate=rate) for rate in (0.5, 0.001)]
     assert first[0][9].evidence > first[1][9].evidence
+
+
+def test_a_fault_in_one_of_two_figures_is_found_and_it_is_over_when_both_are_as_before() -> None:
+    days = np.column_stack([years(1, 7)[0][:90], years(1, 8)[0][:90]])
+    days[40:60, 1] += 0.25
+    days[55:70, 0] += 0.25
+    states = e_detector.follow([ORDINARY, ORDINARY], days.tolist(), RATE)
+    on = [number for number, state in enumerate(states) if state.alarm]
+    assert on == list(range(on[0], on[-1] + 1))
+    assert 40 <= on[0] < 60
+    assert 70 <= on[-1] < 70 + WINDOW
+
+
+def test_two_figures_of_ordinary_days_have_an_alarm_in_hardly_a_year() -> None:
+    streams = [e_detector.begin(500), e_detector.begin(500)]
+    places = [ORDINARY.places(years(500, seed)) for seed in (9, 10)]
+    crossed = np.zeros(500, bool)
+    for day in range(e_detector.YEAR):
+        streams = [
+            e_detector.bet(had, place[:, day], ORDINARY) for had, place in zip(streams, places, strict=True)
+        ]
+        crossed |= np.mean(streams, axis=(0, 2)) >= e_detector.limit(RATE)
+    assert crossed.mean() <= RATE
+
+
+def test_a_day_that_lacks_a_figure_says_nothing_by_it() -> None:
+    days = [[0.9, np.nan]] * 10
+    states = e_detector.follow([ORDINARY, ORDINARY], [*days, [0.9, 9.0], *days], RATE)
+    assert np.isnan(states[9].means[1])
+    assert states[-1].means == pytest.approx((0.9, 9.0))
+    assert states[-1].evidence == pytest.approx(states[10].evidence, abs=0.05)

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
-from pipeline.evaluation import quality_alarm
+from pipeline.evaluation import low_scores, quality_alarm
+from pipeline.evaluation.e_detector import Ordinary
 from pipeline.evaluation.quality_alarm import FIRST_DAYS, Quality
 from pipeline.integrations.outbox import Alert
 from pipeline.integrations.quality_messages import Incident
@@ -142,12 +143,32 @@ def test_another_version_begins_anew_and_ends_what_the_one_before_began(shop: Sh
 def test_what_training_lost_is_compared_with_from_the_first_day(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(quality_alarm, "_training_losses", lambda _: GOOD)
+    monkeypatch.setattr(quality_alarm, "_trained", lambda _: [Ordinary.of(GOOD)])
     runs = measured(shop, BAD)
     quality = update(shop, runs[-1])
     assert alarms(shop, runs)[-1] == 1
     assert kept(shop, "quality_reference") == {}
     assert "training's days 90%" in quality.sentence
+
+
+def test_scores_that_are_all_too_high_are_found_on_days_that_lost_no_more_than_trainings(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = [float(each) for each in low_scores.rarity(np.array([70, 90, 110] * 20), np.array(900))]
+    ordinary = [Ordinary.of(GOOD), Ordinary.of(usual, low_scores.ERRORS)]
+    monkeypatch.setattr(quality_alarm, "_trained", lambda _: ordinary)
+    before = measured(shop, GOOD[:20], low=80)
+    update(shop)
+    assert alarms(shop, before) == [0.0] * 20
+    # A day whose profile had its time says nothing of its scores.
+    pruned = measured(shop, GOOD[20:40], first=21)
+    update(shop)
+    assert alarms(shop, pruned) == [0.0] * 20
+    runs = measured(shop, GOOD[40:], first=41, low=3)
+    quality = update(shop, runs[-1])
+    assert alarms(shop, runs)[-1] == 1
+    assert len(incidents(shop)) == 1
+    assert "0.4% were as low as the lowest tenth of training's, in training 9.9%." in quality.sentence
 
 
 def test_an_analyst_sees_it_beside_the_other_figures(shop: Shop) -> None:
