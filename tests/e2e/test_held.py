@@ -13,7 +13,7 @@ from local.airflow import Airflow
 from local.processes import LocalError
 from local.rest import Json, Rest
 from pipeline.runs.decisions import decide
-from tests.e2e.test_nights import asked_job, ready, states, wait
+from tests.e2e.test_nights import PATIENCE, asked_job, ready, states, wait
 from tests.home import Home, shop_rows
 from tests.sinks import Web, listening
 
@@ -47,7 +47,7 @@ class Waiting:
         It may lose one that comes in the moment of a pause; then the task asks again.
         """
         body = {"chosen_options": [option], "params_input": fields}
-        deadline = time.monotonic() + 240
+        deadline = time.monotonic() + PATIENCE
         while True:
             if not self.detail(day).get("response_received"):
                 self.rest.call("PATCH", self._path(day), body)
