@@ -181,9 +181,9 @@ def holding(
 
 def poll(look: Callable[[], T]) -> T:
     """What `look` finds, as soon as it finds anything."""
-    deadline = monotonic() + 30
+    deadline = monotonic() + 300
     while not (found := look()):
-        assert monotonic() < deadline, "nothing was found in 30 seconds"
+        assert monotonic() < deadline, "nothing was found in 300 seconds"
         sleep(0.005)
     return found
 

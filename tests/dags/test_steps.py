@@ -74,10 +74,11 @@ def test_a_fallback_ends_as_failed_and_a_dry_run_has_none(shop: Shop) -> None:
 def test_a_run_is_rescheduled_until_its_source_is_ready_and_keeps_how_long_that_took(home: Home) -> None:
     loading = open_loading(home)
     for hours, pause in ((0.0, 15), (1.0, 180), (3.9, 300), (3.99, 36)):
+        before = datetime.now(UTC)
         with pytest.raises(AirflowRescheduleException) as parked:
             look(loading, looking(loading, hours))
-        seconds = (parked.value.reschedule_date - datetime.now(UTC)).total_seconds()
-        assert pause - 5 < seconds <= pause + 1
+        looked, second = datetime.now(UTC), timedelta(seconds=1)
+        assert -second <= parked.value.reschedule_date - before - pause * second <= looked - before + second
     loading.done()
     seen = look(loading, asked := looking(loading, 1.5))
     assert (seen["ready"], round(seen["seconds"] / 60)) == (True, 90)

@@ -132,7 +132,7 @@ def locked(home: Home, statement: str, **values: Any) -> Iterator[Callable[[int]
         holder.execute(sa.text(statement), values)
 
         def wait_for(waiting: int) -> None:
-            deadline = monotonic() + 30
+            deadline = monotonic() + 300
             while home.sql(_WAITING)[0]["count"] < waiting:
                 assert monotonic() < deadline, "nobody waits for the lock"
 

@@ -59,9 +59,9 @@ def test_a_ctrl_c_cancels_the_statement_and_is_passed_on(server: Embedded) -> No
         with _adbc.connection(database, autocommit=True) as session, session.cursor() as cursor:
             sender.start()
             try:
-                cursor.execute("SELECT pg_sleep(30)")
+                cursor.execute("SELECT pg_sleep(600)")
             except KeyboardInterrupt:
-                assert time.perf_counter() - begun < 25, CHANGED
+                assert time.perf_counter() - begun < 500, CHANGED
             except dbapi.Error as error:
                 pytest.fail(f"{CHANGED} {error}")
             else:

@@ -254,7 +254,7 @@ def killed(shop: Shop, boundary: str) -> None:
         finally:
             os._exit(1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 300
     while shop.home.sql(HELD)[0]["held"]:
         assert time.monotonic() < deadline, "the server holds on to a session whose process was killed"
 

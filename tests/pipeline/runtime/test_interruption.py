@@ -58,13 +58,13 @@ def test_a_statement_that_is_waited_for_is_cancelled(server: Embedded, number: s
         with interruptible():
             sender.start()
             with warehouse.stream(
-                server.connections["warehouse"], Query("SELECT pg_sleep(30)::text", {}, "q.sql")
+                server.connections["warehouse"], Query("SELECT pg_sleep(600)::text", {}, "q.sql")
             ):
                 pass
 
     with pytest.raises(Interrupted, match=number.name):
         wait()
-    assert time.perf_counter() - begun < 25
+    assert time.perf_counter() - begun < 500
 
 
 @pytest.mark.parametrize("number", SIGNALS)

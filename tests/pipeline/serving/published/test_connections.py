@@ -17,7 +17,7 @@ IDLE = "SELECT state, xact_start FROM pg_stat_activity WHERE application_name = 
 
 async def until_asked_again(connections: Connections) -> None:
     """Wait until the database is asked once more after it has refused."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 300
     while True:
         try:
             await connections.rows("SELECT 1 AS one", {})
@@ -55,7 +55,7 @@ def test_nobody_waits_for_a_database_that_is_gone() -> None:
             ) as gone:
                 await connections.rows("SELECT 1", {})
             assert (gone.value.status, gone.value.code) == (503, "database_gone")
-        assert monotonic() - began < 10
+        assert monotonic() - began < 75  # less than a connection waits for
 
     asyncio.run(ask())
 
