@@ -11,6 +11,7 @@ from pipeline.evaluation import low_scores
 from pipeline.evaluation.e_detector import Floats, Ordinary
 from pipeline.model import registry
 from pipeline.model.manifest import PinnedVersion, Task
+from pipeline.monitoring import references
 from pipeline.monitoring.bins import Counts
 from pipeline.monitoring.profile import SCORE
 from pipeline.monitoring.references import Reference
@@ -47,6 +48,14 @@ def test_scores_that_are_half_too_high_are_far_beyond_what_training_had() -> Non
     later, spoilt = (counted(scores(60, 2, factor), EDGE) for factor in (1.0, 1.5))
     assert ordinary.places(low_scores.rarity(later[:, 0], 900.0)).mean() < ordinary.most
     assert ordinary.places(low_scores.rarity(spoilt[:, 0], 900.0)).mean() > 2 * ordinary.most
+
+
+def test_the_samples_champion_has_both_figures_of_each_training_day() -> None:
+    champion = pinned()
+    reference = references.load(champion)
+    rare = low_scores.of_training(champion, reference)
+    assert len(rare) == len(reference.losses) == 181
+    assert 0.05 < np.exp(-np.mean(rare)) < 0.1
 
 
 def test_a_day_without_a_low_score_has_a_figure() -> None:
