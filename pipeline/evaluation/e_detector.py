@@ -143,6 +143,8 @@ def follow(ordinary: Sequence[Ordinary], days: Sequence[Sequence[float]], rate: 
         days: each figure of the measured days, in order of date, of shape (days, figures); NaN where a day has none.
         rate: share of years that may have an alarm while the model is no worse.
     """
+    if not ordinary:
+        return []
     figures = np.array(days, np.float64).reshape(-1, len(ordinary))
     places = np.column_stack([each.places(figures[:, column]) for column, each in enumerate(ordinary)])
     most, usual = limit(rate), np.array([each.most for each in ordinary])

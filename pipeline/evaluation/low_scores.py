@@ -14,6 +14,8 @@ from pipeline.monitoring.bins import Counts
 from pipeline.monitoring.profile import SCORE
 from pipeline.monitoring.references import Reference
 
+# The first bins of scores: what is lower than any that training saw, and training's lowest tenth.
+BINS = 2
 # By how many standard errors more than training's mean a day's place may be. Scores are higher on some days than on
 # others, for days on end; those of a fault are far beyond.
 ERRORS = 8.0
@@ -49,5 +51,5 @@ def of_training(pinned: PinnedVersion, reference: Reference) -> list[float]:
     if counts is None or not reference.by_day or pinned.manifest.task != "binary":
         return []
     # The last bin is of what is missing.
-    low, rows = counts[:, 0], counts[:, :-1].sum(axis=1)
+    low, rows = counts[:, :BINS].sum(axis=1), counts[:, :-1].sum(axis=1)
     return rarity(low, rows).tolist() if are_a_tenth(low, rows) else []

@@ -65,18 +65,18 @@ def update(database_url: str, job: str, pinned: PinnedVersion, run_id: int, rate
         return Quality(
             "The model was registered without --outcome, so that nothing tells whether it is worse.", {}
         )
-    trained = _trained(pinned)
+    trained, rare = _trained(pinned)
 
     def work(connection: sa.Connection) -> Quality:
         values = {"job": job, "model_name": pinned.manifest.name, "model_version": pinned.manifest.version}
         connection.execute(sa.text(_SQL["lock"]), values)
-        query = sa.text(_SQL["days"])
-        rows = connection.execute(query, {**values, "least": LEAST_OUTCOMES}).mappings()
-        days: list[Day] = [dict(row) for row in rows]
+        asked = {**values, "least": LEAST_OUTCOMES, "low_bins": low_scores.BINS}
+        days: list[Day] = [dict(row) for row in connection.execute(sa.text(_SQL["days"]), asked).mappings()]
+        figures = [_figures(day) for day in days]
         first = 0 if trained else FIRST_DAYS
-        followed = [_figures(day)[: len(trained) or 1] for day in days]
-        ordinary = trained or _by_first([loss for loss, *_ in followed[:first]])
-        states = e_detector.follow(ordinary, followed[first:], rate) if ordinary else []
+        loss = trained or _by_first([lost for lost, _ in figures[:first]])
+        ordinary = [each for each in (loss, rare) if each] if loss else []
+        states = e_detector.follow(ordinary, [each[: len(ordinary)] for each in figures[first:]], rate)
         metrics = [_metrics(None)] * (len(days) - len(states)) + [_metrics(state) for state in states]
         _enter(connection, job, days, metrics)
         _incident(connection, values, days, states)
@@ -111,23 +111,22 @@ def tell(
     return bool(incidents)
 
 
-def _trained(pinned: PinnedVersion) -> list[Ordinary]:
+def _trained(pinned: PinnedVersion) -> tuple[Ordinary | None, Ordinary | None]:
     """What is ordinary of each figure, by training's days and scores of models that had not seen them.
 
-    None where the losses of too few days are known, and the losses alone where low scores say nothing.
+    None where too little is known of them.
     """
     if pinned.manifest.profile_sha256 is None:
-        return []
+        return None, None
     reference = references.load(pinned)
     losses, rare = list(reference.losses.values()), low_scores.of_training(pinned, reference)
-    if len(losses) < references.ENOUGH_DAYS:
-        return []
-    return [Ordinary.of(losses), *([Ordinary.of(rare, low_scores.ERRORS)] if rare else [])]
+    enough = len(losses) >= references.ENOUGH_DAYS
+    return Ordinary.of(losses) if enough else None, Ordinary.of(rare, low_scores.ERRORS) if rare else None
 
 
-def _by_first(losses: Sequence[float]) -> list[Ordinary]:
-    """What is ordinary by the first measured days, with more doubt; none before these are enough."""
-    return [Ordinary.of(losses, e_detector.FIRST_ERRORS)] if len(losses) == FIRST_DAYS else []
+def _by_first(losses: Sequence[float]) -> Ordinary | None:
+    """What is ordinary by the first measured days, with more doubt; None before these are enough."""
+    return Ordinary.of(losses, e_detector.FIRST_ERRORS) if len(losses) == FIRST_DAYS else None
 
 
 def _figures(day: Day) -> tuple[float, float]:

@@ -3,7 +3,7 @@
 SELECT scoring.lock_quality()
 
 -- name: days
--- What the published days of a version lost, in order of date, how many of their scores are in the lowest bin, and what
+-- What the published days of a version lost, in order of date, how many of their scores are in the lowest bins, and what
 -- was entered of them; without days on which the model was trained, and without those of a fallback.
 SELECT run.run_id, run.score_date, seen.skill, seen.quality_evidence, seen.quality_alarm,
        seen.quality_reference, profile.low, profile.scores
@@ -19,7 +19,7 @@ CROSS JOIN LATERAL (
     FROM scoring.outcome_metrics AS one WHERE one.run_id = run.run_id AND one.slice_column = ''
 ) AS seen
 CROSS JOIN LATERAL (
-    SELECT coalesce(sum(each.count) FILTER (WHERE each.bin = 0), 0) AS low,
+    SELECT coalesce(sum(each.count) FILTER (WHERE each.bin < :low_bins), 0) AS low,
            sum(each.count) FILTER (WHERE each.label <> 'null') AS scores
     FROM scoring.profiles AS each WHERE each.run_id = run.run_id AND each.column_name = ''
 ) AS profile

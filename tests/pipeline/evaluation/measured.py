@@ -30,7 +30,8 @@ ON CONFLICT (run_id, slice_column, slice_value, metric) DO UPDATE SET value = ex
 """
 _PROFILE = """
 INSERT INTO scoring.profiles (run_id, column_name, bin, label, count)
-VALUES (:run, '', 0, '< 0.1', :low), (:run, '', 1, '>= 0.1', 900 - :low), (:run, '', 2, 'null', 0)
+VALUES (:run, '', 0, '< 0.05', 1), (:run, '', 1, '[0.05, 0.1)', :low - 1), (:run, '', 2, '>= 0.1', 900 - :low),
+       (:run, '', 3, 'null', 0)
 """
 
 

@@ -20,6 +20,7 @@ from tests.pipeline.shop import Shop
 
 GOOD = list(np.random.default_rng(1).normal(0.9, 0.03, 60))
 BAD = [1.4] * 20
+LOW = Ordinary.of(low_scores.rarity(np.array([70, 90, 110] * 20), 900.0).tolist(), low_scores.ERRORS)
 
 
 def pinned(shop: Shop, version: int = 1) -> PinnedVersion:
@@ -143,7 +144,7 @@ def test_another_version_begins_anew_and_ends_what_the_one_before_began(shop: Sh
 def test_what_training_lost_is_compared_with_from_the_first_day(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(quality_alarm, "_trained", lambda _: [Ordinary.of(GOOD)])
+    monkeypatch.setattr(quality_alarm, "_trained", lambda _: (Ordinary.of(GOOD), None))
     runs = measured(shop, BAD)
     quality = update(shop, runs[-1])
     assert alarms(shop, runs)[-1] == 1
@@ -154,9 +155,7 @@ def test_what_training_lost_is_compared_with_from_the_first_day(
 def test_scores_that_are_all_too_high_are_found_on_days_that_lost_no_more_than_trainings(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    usual = [float(each) for each in low_scores.rarity(np.array([70, 90, 110] * 20), np.array(900))]
-    ordinary = [Ordinary.of(GOOD), Ordinary.of(usual, low_scores.ERRORS)]
-    monkeypatch.setattr(quality_alarm, "_trained", lambda _: ordinary)
+    monkeypatch.setattr(quality_alarm, "_trained", lambda _: (Ordinary.of(GOOD), LOW))
     before = measured(shop, GOOD[:20], low=80)
     update(shop)
     assert alarms(shop, before) == [0.0] * 20
@@ -169,6 +168,18 @@ def test_scores_that_are_all_too_high_are_found_on_days_that_lost_no_more_than_t
     assert alarms(shop, runs)[-1] == 1
     assert len(incidents(shop)) == 1
     assert "0.4% were as low as the lowest tenth of training's, in training 9.9%." in quality.sentence
+
+
+def test_they_are_found_too_where_the_first_days_say_what_loss_is_ordinary(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quality_alarm, "_trained", lambda _: (None, LOW))
+    first = measured(shop, GOOD[:FIRST_DAYS], low=3)
+    update(shop)
+    assert alarms(shop, first) == [None] * FIRST_DAYS
+    runs = measured(shop, GOOD[FIRST_DAYS:], first=FIRST_DAYS + 1, low=3)
+    update(shop)
+    assert alarms(shop, runs)[-1] == 1
 
 
 def test_an_analyst_sees_it_beside_the_other_figures(shop: Shop) -> None:
