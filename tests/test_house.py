@@ -43,7 +43,6 @@ ELSEWHERE = {
     "pipeline/serving/process.py": "tests/pipeline/serving/test_server.py",  # starts two
     "pipeline/worker/forks.py": "tests/pipeline/isolation/test_workers.py",  # has it fork
     "pipeline/worker/frames.py": "tests/pipeline/contract/test_contract.py",  # asks for frames
-    "pipeline/worker/landlock.py": "tests/pipeline/isolation/test_workers.py",  # tries to get out
     "pipeline/worker/models.py": "tests/pipeline/isolation/test_workers.py",  # asks one
     "pipeline/worker/programs.py": "tests/pipeline/isolation/test_programs.py",  # runs some
     "pipeline/worker/protection.py": "tests/pipeline/isolation/test_workers.py",  # tries to get out

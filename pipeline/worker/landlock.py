@@ -56,12 +56,13 @@ def _allow(ruleset: int, path: str, rights: int) -> None:
         file = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except OSError:  # what is not there need not be allowed
         return
-    try:
-        if not stat.S_ISDIR(os.fstat(file).st_mode):
-            rights &= _OF_FILES
-        if rights:
-            _call(_ADD, ruleset, _BENEATH, struct.pack("=Qi", rights, file), 0)
-    finally:
+    if not stat.S_ISDIR(os.fstat(file).st_mode):
+        rights &= _OF_FILES
+    if rights:
+        _call(_ADD, ruleset, _BENEATH, struct.pack("=Qi", rights, file), 0)
+    # A rule is of an inode. Those of /proc the kernel makes anew once it was short of memory, unless they are open, and
+    # refused what is below from then on. Such a descriptor gives no right to read.
+    if not path.startswith("/proc/"):
         os.close(file)
 
 
