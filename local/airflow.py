@@ -12,7 +12,7 @@ from local.processes import Child, LocalError, spawn, stop, tail
 from local.rest import Rest, SilentError
 from pipeline.embedded.server import Embedded
 
-READY_SECONDS = 180
+READY_SECONDS = 600
 
 # Task logs are read from their files: nothing needs to serve them on ports of their own.
 COMPONENTS = {

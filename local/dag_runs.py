@@ -13,7 +13,7 @@ TASKS = ("extract", "load_model", "predict", "write", "log_metrics", "publish", 
 # Words for a held run's task: it waits for a person.
 WAITS = "waits"
 
-PARSED_SECONDS = 90
+PARSED_SECONDS = 300
 DONE_SECONDS = 900
 
 _DONE = ("success", "skipped")

@@ -134,7 +134,7 @@ class Rest:
         """One run."""
         return dict(self.call("GET", f"/dags/{_id(dag_id)}/dagRuns/{_id(run_id)}"))
 
-    def wait(self, dag_id: str, run_id: str, seconds: float = 300) -> Json:
+    def wait(self, dag_id: str, run_id: str, seconds: float = 900) -> Json:
         """Wait until a run has ended, and return it.
 
         Raises:

@@ -29,7 +29,7 @@ from tests.ports import free_ports
 
 HOST = "127.0.0.1"
 PORTS = ("5432", "6379", "8080", "8090", "8974")
-UP_SECONDS = 240
+UP_SECONDS = 900
 
 
 class StackError(Exception):

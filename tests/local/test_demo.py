@@ -65,7 +65,7 @@ def finish(process: subprocess.Popen[str]) -> str:
 
 def until_airflow_starts(folder: Path, demo: subprocess.Popen[str]) -> None:
     """Wait until Airflow's last component has begun: beside it the databases are made and the sample is loaded."""
-    deadline = time.monotonic() + 240
+    deadline = time.monotonic() + 900
     while not (folder / "logs" / "dag-processor.log").exists():
         assert demo.poll() is None, demo.communicate()[0]
         assert time.monotonic() < deadline, "no Airflow has started"
