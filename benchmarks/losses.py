@@ -24,9 +24,9 @@ FAULTS: Mapping[str, Callable[[Floats], Floats]] = {
 
 @dataclass(frozen=True)
 class Losses:
-    """The figures of a table's nights, of shape (nights, figures): what they lost, and how rare low scores were.
+    """Of a table's nights, of shape (nights, 4): loss, how rare low scores were, mean score, and how often it came.
 
-    The second is missing where the lowest tenth of training's scores is no tenth.
+    The loss alone where the lowest tenth of training's scores is no tenth.
 
     Attributes:
         training: of each training night, by scores of a model that had not seen it.
@@ -45,7 +45,7 @@ def losses_of(nights: Nights) -> Losses:
     base = float(np.concatenate([outcome for outcome, _ in before]).mean())
     edge = float(np.quantile(np.concatenate([scores for _, scores in before]), 1 / TENTHS))
     low = np.array([(scores < edge).sum() for _, scores in before])
-    figures = 2 if low_scores.are_a_tenth(low, np.array([len(scores) for _, scores in before])) else 1
+    figures = 4 if low_scores.are_a_tenth(low, np.array([len(scores) for _, scores in before])) else 1
 
     def of(nights_: Sequence[tuple[Floats, Floats]], spoil: Callable[[Floats], Floats]) -> Floats:
         rows = [_figures(outcome, spoil(scores), base, edge)[:figures] for outcome, scores in nights_]
@@ -57,9 +57,9 @@ def losses_of(nights: Nights) -> Losses:
     return Losses(of(before, FAULTS["none"]), later, every)
 
 
-def _figures(outcome: Floats, scores: Floats, base: float, edge: float) -> tuple[float, float]:
+def _figures(outcome: Floats, scores: Floats, base: float, edge: float) -> tuple[float, ...]:
     rare = low_scores.rarity(float((scores < edge).sum()), float(len(scores)))
-    return relative(outcome, scores, base), float(rare)
+    return relative(outcome, scores, base), float(rare), float(scores.mean()), float(outcome.mean())
 
 
 def scored(nights: Nights) -> list[tuple[Floats, Floats]]:

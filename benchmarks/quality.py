@@ -64,13 +64,9 @@ def main() -> None:
 
 
 def ordinary_of(training: Floats) -> list[Ordinary]:
-    """What is ordinary of each figure by these nights, of shape (nights, figures)."""
+    """What is ordinary of each figure that is followed, by these nights."""
     errors = (e_detector.TRAINING_ERRORS, low_scores.ERRORS)
     return [Ordinary.of(figure.tolist(), most) for figure, most in zip(training.T, errors, strict=False)]
-
-
-def _by_first(nights_: Floats) -> list[Ordinary]:
-    return [Ordinary.of(nights_[:FIRST_DAYS, 0].tolist(), e_detector.FIRST_ERRORS)]
 
 
 def crossed(ordinary: Sequence[Ordinary], figures: Floats) -> Floats:
@@ -78,10 +74,12 @@ def crossed(ordinary: Sequence[Ordinary], figures: Floats) -> Floats:
 
     Args:
         ordinary: of each figure.
-        figures: of shape (streams, nights, figures).
+        figures: of shape (streams, nights, 4), or (streams, nights, 1).
     """
     streams, count, _ = figures.shape
-    places = [each.places(figures[..., column]) for column, each in enumerate(ordinary)]
+    loss, *others = np.moveaxis(figures, -1, 0)
+    followed = [loss, *([low_scores.where_too_high(*others)] if others else [])]
+    places = [each.places(figure) for figure, each in zip(followed, ordinary, strict=True)]
     fortunes = [e_detector.begin(streams) for _ in ordinary]
     begins = np.full(streams, np.inf)
     for night in range(count):
@@ -112,7 +110,7 @@ def held_out_by_first(training: Floats) -> float:
     shares = []
     for month in range(0, len(training) - FIRST_DAYS + 1, FIRST_DAYS):
         others = np.delete(training, np.s_[month : month + FIRST_DAYS], axis=0)
-        ordinary = _by_first(training[month:])
+        ordinary = [Ordinary.of(training[month : month + FIRST_DAYS, 0].tolist(), e_detector.FIRST_ERRORS)]
         years = years_of(random, others, np.arange(0, len(others) - PIECE + 1, PIECE), YEARS // 5)
         shares.append(np.isfinite(crossed(ordinary, years)).mean())
     return float(np.mean(shares))
@@ -139,7 +137,7 @@ def _first_row(name: str, losses: Losses) -> float:
     """The same by the loss alone, as nothing says what low scores are."""
     training = losses.training[:, :1]
     later = {fault: values[FIRST_DAYS:, :1] for fault, values in losses.later.items()}
-    ordinary = _by_first(losses.later["none"])
+    ordinary = [Ordinary.of(losses.later["none"][:FIRST_DAYS, 0].tolist(), e_detector.FIRST_ERRORS)]
     share = held_out_by_first(training)
     row = _later(ordinary, later["none"])
     print(f"{name:15}{share:15.1%}{row:>14}" + _windows(ordinary, Losses(training, later)), flush=True)

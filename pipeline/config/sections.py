@@ -245,5 +245,5 @@ class OutcomesSection(Section):
         default=0.0, description="the largest share of late rows of which nobody is notified"
     )
     quality_alarm_rate: Fraction = Field(
-        default=0.05, description="share of years that may have a quality alarm where the model is no worse"
+        default=0.05, gt=0, description="share of years that may have a quality alarm by chance alone"
     )

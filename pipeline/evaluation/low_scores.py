@@ -2,13 +2,14 @@
 
 What a day lost depends on its luck. Its lowest scores hardly do: on a bad day, too, most models are sure of some
 entities. So the second figure that the quality alarm follows is how few of a day's scores are as low as the lowest
-tenth of training's, by models that had not seen the day. Its rate and power, and what it was chosen on, are in
+tenth of training's, by models that had not seen the day. It counts only while outcomes say, too, that scores are too
+high: where entities have changed, scores are rightly higher. Its rate and power, and what it was chosen on, are in
 benchmarks/README.md.
 """
 
 import numpy as np
 
-from pipeline.evaluation.e_detector import Floats
+from pipeline.evaluation.e_detector import WINDOW, Floats
 from pipeline.model.manifest import PinnedVersion
 from pipeline.monitoring.bins import Counts
 from pipeline.monitoring.profile import SCORE
@@ -19,11 +20,13 @@ BINS = 2
 # By how many standard errors more than training's mean a day's place may be. Scores are higher on some days than on
 # others, for days on end; those of a fault are far beyond.
 ERRORS = 8.0
+# How many times what came the scores of the last days have to be, to be too high.
+_TOO_HIGH = 1.25
 # Shares of training's scores that are called a tenth.
 _TENTH = (0.08, 0.12)
 
 
-def rarity(low: Counts | float, rows: Counts | float) -> Floats:
+def rarity(low: Counts | Floats | float, rows: Counts | Floats | float) -> Floats:
     """The logarithm of how many scores come on one that is low.
 
     Args:
@@ -32,6 +35,28 @@ def rarity(low: Counts | float, rows: Counts | float) -> Floats:
     """
     rare: Floats = np.log((np.asarray(rows) + 1) / (np.asarray(low) + 1))
     return rare
+
+
+def where_too_high(rare: Floats, scores: Floats, rates: Floats) -> Floats:
+    """How rare low scores are on days until which scores were too high; 0 on all others, as if every score were low.
+
+    Args:
+        rare: of measured days in order of date, along the last axis.
+        scores: their mean scores; NaN where that is unknown.
+        rates: how often what was scored came, as a share.
+    """
+    has = ~np.isnan(scores + rates)
+    expected, came = (_of_last_days(np.where(has, values, 0)) for values in (scores, rates))
+    counting: Floats = np.where((expected >= _TOO_HIGH * came) & (expected > 0), rare, 0.0)
+    return counting
+
+
+def _of_last_days(values: Floats) -> Floats:
+    sums = np.cumsum(values, axis=-1)
+    before = np.zeros_like(sums)
+    before[..., WINDOW:] = sums[..., :-WINDOW]
+    last: Floats = sums - before
+    return last
 
 
 def are_a_tenth(low: Counts, rows: Counts) -> bool:

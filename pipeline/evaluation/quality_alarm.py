@@ -15,8 +15,8 @@ import sqlalchemy as sa
 
 from pipeline.databases import postgres, statements, waiting
 from pipeline.evaluation import e_detector, low_scores
-from pipeline.evaluation.e_detector import Ordinary, State
-from pipeline.integrations import outbox
+from pipeline.evaluation.e_detector import Floats, Ordinary, State
+from pipeline.integrations import outbox, quality_messages
 from pipeline.integrations.outbox import Alert
 from pipeline.integrations.quality_messages import Incident
 from pipeline.model.manifest import PinnedVersion
@@ -72,16 +72,17 @@ def update(database_url: str, job: str, pinned: PinnedVersion, run_id: int, rate
         connection.execute(sa.text(_SQL["lock"]), values)
         asked = {**values, "least": LEAST_OUTCOMES, "low_bins": low_scores.BINS}
         days: list[Day] = [dict(row) for row in connection.execute(sa.text(_SQL["days"]), asked).mappings()]
-        figures = [_figures(day) for day in days]
+        lost, low, counting = _figures(days)
         first = 0 if trained else FIRST_DAYS
-        loss = trained or _by_first([lost for lost, _ in figures[:first]])
+        loss = trained or _by_first(lost[:first].tolist())
         ordinary = [each for each in (loss, rare) if each] if loss else []
-        states = e_detector.follow(ordinary, [each[: len(ordinary)] for each in figures[first:]], rate)
+        followed = np.column_stack([lost, counting])[first:, : len(ordinary)]
+        states = e_detector.follow(ordinary, followed.tolist(), rate)
         metrics = [_metrics(None)] * (len(days) - len(states)) + [_metrics(state) for state in states]
         _enter(connection, job, days, metrics)
         _incident(connection, values, days, states)
         own = [each for day, each in zip(days, metrics, strict=True) if day["run_id"] == run_id]
-        return Quality(_sentence(ordinary, len(days), states, trained=bool(trained)), own[0] if own else {})
+        return Quality(_sentence(ordinary, low, states, trained=bool(trained)), own[0] if own else {})
 
     return waiting.patiently(database_url, f"entering the quality of {job}", work)
 
@@ -129,10 +130,17 @@ def _by_first(losses: Sequence[float]) -> Ordinary | None:
     return Ordinary.of(losses, e_detector.FIRST_ERRORS) if len(losses) == FIRST_DAYS else None
 
 
-def _figures(day: Day) -> tuple[float, float]:
-    """What a day lost, and how rare low scores were; NaN where its profile is gone."""
-    rare = low_scores.rarity(float(day["low"]), float(day["scores"])) if day["scores"] else np.nan
-    return 1 - day["skill"], float(rare)
+def _figures(days: Sequence[Day]) -> tuple[Floats, Floats, Floats]:
+    """What each day lost, how rare low scores were, and how rare where outcomes say that scores are too high.
+
+    NaN where its profile is gone.
+    """
+    lost, low, scores, score, came = (
+        np.array([day[name] for day in days], np.float64)
+        for name in ("skill", "low", "scores", "score", "came")
+    )
+    rare = np.where(scores > 0, low_scores.rarity(low, scores), np.nan)
+    return 1 - lost, rare, low_scores.where_too_high(rare, score, came)
 
 
 def _metrics(state: State | None) -> dict[str, float]:
@@ -176,22 +184,13 @@ def _incident(
     connection.execute(sa.text(_SQL["begin"]), {**version, "day": days[first]["score_date"]})
 
 
-def _sentence(ordinary: Sequence[Ordinary], measured: int, states: Sequence[State], *, trained: bool) -> str:
+def _sentence(ordinary: Sequence[Ordinary], low: Floats, states: Sequence[State], *, trained: bool) -> str:
     if not states:
-        return (
-            f"What is ordinary is read off the first {FIRST_DAYS} measured days, since the model was registered "
-            f"without scores of training days that it had not seen: {min(measured, FIRST_DAYS)} are measured."
-        )
+        return quality_messages.none_yet(None if trained else min(len(low), FIRST_DAYS), FIRST_DAYS)
     last, days = states[-1], "training's days" if trained else f"the first {FIRST_DAYS} measured days"
-    sentences = [
-        f"The last {last.days} measured days left {last.means[0]:.0%} of the base rate's loss, {days} "
-        f"{ordinary[0].mean:.0%}."
-    ]
-    if len(ordinary) > 1 and not np.isnan(last.means[1]):
-        sentences.append(
-            f"Of a typical day's scores {np.exp(-last.means[1]):.1%} were as low as the lowest tenth of training's, in "
-            f"training {np.exp(-ordinary[1].mean):.1%}."
-        )
-    return " ".join(
-        [*sentences, f"The evidence that the model is worse is at {last.evidence:.2f} of its limit."]
-    )
+    rare = low[-last.days :]
+    shares = None
+    if len(ordinary) > 1 and np.isfinite(rare).any():
+        shares = float(np.exp(-np.nanmean(rare))), float(np.exp(-ordinary[1].mean))
+    losses = last.means[0], ordinary[0].mean
+    return quality_messages.standing(last.days, days, losses, shares, last.evidence)

@@ -42,7 +42,7 @@ def alert(subject: Subject, incident: Incident, rate: float) -> Alert:
         body = [
             f"The days of {job} until {subject.score_date} are worse than those of {incident.model} in training. "
             f"{incident.standing}",
-            f"A model that is no worse brings this message in at most {rate:.0%} of years.",
+            f"A model that is no worse brings this message in at most {100 * rate:g}% of years.",
             "The scores are published all the same. Look first at what feeds them: did a source, a unit or the "
             "outcomes query change? If the model itself is out of date, train it again, or point its alias in "
             "versions.toml at a version that was better.",
@@ -62,6 +62,43 @@ def alert(subject: Subject, incident: Incident, rate: float) -> Alert:
         cause=f"{job} quality since {incident.began_on} {incident.model}: {event} at {datetime.now(UTC).isoformat()}",
         title=f"{job} {subject.score_date}: {title}",
         body="\n\n".join([*body, f"Look at it: {subject.report}", f"Owner: {subject.job.owner}"]),
+    )
+
+
+def standing(
+    days: int, ordinary: str, losses: tuple[float, float], low: tuple[float, float] | None, evidence: float
+) -> str:
+    """How the days so far compare with ordinary ones.
+
+    Args:
+        days: how many the first figures are of.
+        ordinary: what they are compared with, in words.
+        losses: the share of the base rate's loss that they left, and that ordinary days left.
+        low: the share of a typical day's scores that are low, now and in training; None where it is not followed.
+        evidence: in units of its limit.
+    """
+    last = "The last measured day" if days == 1 else f"The last {days} measured days"
+    sentences = [f"{last} left {losses[0]:.0%} of the base rate's loss, {ordinary} {losses[1]:.0%}."]
+    if low:
+        sentences.append(
+            f"Of a typical day's scores {low[0]:.1%} were as low as the lowest tenth of training's, "
+            f"in training {low[1]:.1%}."
+        )
+    return " ".join([*sentences, f"The evidence that the model is worse is at {evidence:.2f} of its limit."])
+
+
+def none_yet(measured: int | None, first: int) -> str:
+    """Why nothing is said yet.
+
+    Args:
+        measured: of the first days, which say what is ordinary, how many there are; None where training says it.
+        first: how many it takes.
+    """
+    if measured is None:
+        return "No day counts yet: it takes 30 outcomes, and a score date that the model has not seen."
+    return (
+        f"What is ordinary is read off the first {first} measured days, since the model was registered without scores "
+        f"of enough training days that it had not seen. Measured so far: {measured}."
     )
 
 

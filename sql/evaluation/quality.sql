@@ -3,15 +3,16 @@
 SELECT scoring.lock_quality()
 
 -- name: days
--- What the published days of a version lost, in order of date, how many of their scores are in the lowest bins, and what
--- was entered of them; without days on which the model was trained, and without those of a fallback.
+-- What the published days of a version lost, in order of date, how many of their scores are in the lowest bins, what the
+-- mean score was and what came, and what was entered of them; without days on which the model was trained, and without those of a fallback.
 SELECT run.run_id, run.score_date, seen.skill, seen.quality_evidence, seen.quality_alarm,
-       seen.quality_reference, profile.low, profile.scores
+       seen.quality_reference, seen.base_rate AS came, profile.low, profile.scores, spread.value AS score
 FROM scoring.current_runs AS current
 JOIN scoring.scoring_runs AS run ON run.run_id = current.run_id
 CROSS JOIN LATERAL (
     SELECT max(one.value) FILTER (WHERE one.metric = 'skill:base_rate') AS skill,
            max(one.value) FILTER (WHERE one.metric = 'outcomes') AS outcomes,
+           max(one.value) FILTER (WHERE one.metric = 'base_rate') AS base_rate,
            max(one.value) FILTER (WHERE one.metric = 'in_sample') AS in_sample,
            max(one.value) FILTER (WHERE one.metric = 'quality_evidence') AS quality_evidence,
            max(one.value) FILTER (WHERE one.metric = 'quality_alarm') AS quality_alarm,
@@ -23,6 +24,7 @@ CROSS JOIN LATERAL (
            sum(each.count) FILTER (WHERE each.label <> 'null') AS scores
     FROM scoring.profiles AS each WHERE each.run_id = run.run_id AND each.column_name = ''
 ) AS profile
+LEFT JOIN scoring.run_metrics AS spread ON spread.run_id = run.run_id AND spread.metric = 'score_mean'
 WHERE current.job = :job AND run.model_name = :model_name AND run.model_version = :model_version
       AND run.served_by = 'model' AND seen.skill IS NOT NULL AND seen.outcomes >= :least
       AND seen.in_sample IS DISTINCT FROM 1

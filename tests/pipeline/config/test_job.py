@@ -40,6 +40,11 @@ def test_a_job_cannot_be_changed(tmp_path: Path) -> None:
             r"key 'outcomes' = .*: delay_days = 2 must be more than days_back \(2\): no score is there before",
         ),
         ("retries = 3", "retries = -1", "key 'retries' = -1"),
+        (
+            "delay_days = 2",
+            "quality_alarm_rate = 0\ndelay_days = 2",
+            "key 'outcomes.quality_alarm_rate' = 0: .*greater",
+        ),
         ("2013-12-31", "2013-06-30", "key 'end_date' = .*: is before start_date .2013-07-01."),
         ("catchup = false", 'catchup = "no"', "key 'catchup' = 'no': Input should be a valid boolean"),
         ("retries = 3", 'retries = "3"', "key 'retries' = '3': Input should be a valid integer"),

@@ -33,6 +33,7 @@ INSERT INTO scoring.profiles (run_id, column_name, bin, label, count)
 VALUES (:run, '', 0, '< 0.05', 1), (:run, '', 1, '[0.05, 0.1)', :low - 1), (:run, '', 2, '>= 0.1', 900 - :low),
        (:run, '', 3, 'null', 0)
 """
+_SCORE = "INSERT INTO scoring.run_metrics (run_id, metric, value) VALUES (:run, 'score_mean', :score)"
 
 
 def day(number: int) -> date:
@@ -47,11 +48,12 @@ def measured(
     first: int = 1,
     version: int = 1,
     low: int | None = None,
+    score: float = 0.2,
     **metrics: float,
 ) -> list[int]:
     """Publish and measure a day for each loss, which is the share of the base rate's; returns their runs.
 
-    With so many `low` scores of 900 each.
+    With so many `low` scores of 900 each, and a mean `score`.
     """
     runs = []
     with postgres.engine(shop.home.uri(SUPERUSER)).begin() as connection:
@@ -64,6 +66,7 @@ def measured(
                 connection.execute(sa.text(_METRIC), {"run": run, "name": name, "value": value})
             if low is not None:
                 connection.execute(sa.text(_PROFILE), {"run": run, "low": low})
+                connection.execute(sa.text(_SCORE), {"run": run, "score": score})
             runs.append(run)
     return runs
 

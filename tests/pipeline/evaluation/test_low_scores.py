@@ -62,6 +62,26 @@ def test_a_day_without_a_low_score_has_a_figure() -> None:
     assert low_scores.rarity(0, 0) == 0
 
 
+def test_it_counts_while_the_last_days_outcomes_say_that_scores_are_too_high() -> None:
+    rare, scores = np.full(60, 2.0), np.full(60, 0.3)
+    rates = np.repeat([0.3, 0.2, 0.3], 20)
+    counting = low_scores.where_too_high(rare, scores, rates)
+    # Of the last 14 days, nine have to be so for a quarter more on average.
+    assert np.flatnonzero(counting).tolist() == list(range(28, 45))
+    assert set(counting) == {0.0, 2.0}
+    windows = np.stack([rates, rates[::-1]])
+    both = low_scores.where_too_high(np.tile(rare, (2, 1)), np.tile(scores, (2, 1)), windows)
+    assert both[0].tolist() == counting.tolist()
+
+
+def test_days_without_a_mean_score_are_left_out_of_what_the_last_days_say() -> None:
+    rare, rates = np.array([2.0, 2.0, np.nan]), np.full(3, 0.2)
+    assert low_scores.where_too_high(rare, np.full(3, np.nan), rates).tolist() == [0, 0, 0]
+    seen = low_scores.where_too_high(rare, np.array([0.3, np.nan, 0.3]), rates)
+    assert (seen[:2].tolist(), np.isnan(seen[2])) == ([2.0, 2.0], True)
+    assert low_scores.where_too_high(np.zeros(0), np.zeros(0), np.zeros(0)).tolist() == []
+
+
 @pytest.mark.parametrize(
     ("task", "counts"),
     [

@@ -69,7 +69,7 @@ def test_the_first_days_say_what_is_ordinary_where_training_left_nothing(shop: S
     runs = measured(shop, GOOD[:FIRST_DAYS])
     quality = update(shop, runs[3])
     assert quality.metrics == {"quality_reference": 1.0}
-    assert f"{FIRST_DAYS} are measured" in quality.sentence
+    assert f"Measured so far: {FIRST_DAYS}." in quality.sentence
     assert set(kept(shop, "quality_reference")) == set(runs)
     [next_run] = measured(shop, GOOD[:1], first=FIRST_DAYS + 1)
     quality = update(shop, next_run)
@@ -156,28 +156,35 @@ def test_scores_that_are_all_too_high_are_found_on_days_that_lost_no_more_than_t
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(quality_alarm, "_trained", lambda _: (Ordinary.of(GOOD), LOW))
-    before = measured(shop, GOOD[:20], low=80)
+    before = measured(shop, GOOD[:20], low=80, base_rate=0.2)
     update(shop)
     assert alarms(shop, before) == [0.0] * 20
     # A day whose profile had its time says nothing of its scores.
-    pruned = measured(shop, GOOD[20:40], first=21)
+    pruned = measured(shop, GOOD[20:40], first=21, base_rate=0.2)
     update(shop)
     assert alarms(shop, pruned) == [0.0] * 20
-    runs = measured(shop, GOOD[40:], first=41, low=3)
+    runs = measured(shop, GOOD[40:], first=41, low=3, score=0.3, base_rate=0.2)
     quality = update(shop, runs[-1])
     assert alarms(shop, runs)[-1] == 1
     assert len(incidents(shop)) == 1
     assert "0.4% were as low as the lowest tenth of training's, in training 9.9%." in quality.sentence
 
 
+def test_scores_that_are_rightly_higher_are_no_alarm(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quality_alarm, "_trained", lambda _: (Ordinary.of(GOOD), LOW))
+    runs = measured(shop, GOOD, low=3, score=0.3, base_rate=0.27)
+    update(shop)
+    assert alarms(shop, runs) == [0.0] * len(GOOD)
+
+
 def test_they_are_found_too_where_the_first_days_say_what_loss_is_ordinary(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(quality_alarm, "_trained", lambda _: (None, LOW))
-    first = measured(shop, GOOD[:FIRST_DAYS], low=3)
+    first = measured(shop, GOOD[:FIRST_DAYS], low=3, score=0.3, base_rate=0.2)
     update(shop)
     assert alarms(shop, first) == [None] * FIRST_DAYS
-    runs = measured(shop, GOOD[FIRST_DAYS:], first=FIRST_DAYS + 1, low=3)
+    runs = measured(shop, GOOD[FIRST_DAYS:], first=FIRST_DAYS + 1, low=3, score=0.3, base_rate=0.2)
     update(shop)
     assert alarms(shop, runs)[-1] == 1
 

@@ -73,3 +73,23 @@ def test_an_incident_has_two_causes_and_another_one_has_others() -> None:
 def test_every_state_has_its_sentence(outcomes: dict[str, float], expected: str | None) -> None:
     sentence = quality_messages.sentence(outcomes)
     assert sentence is None if expected is None else expected in str(sentence)
+
+
+def test_what_stands_is_said_of_one_day_and_of_many_with_and_without_low_scores() -> None:
+    first = quality_messages.standing(1, "training's days", (1.1, 0.9), None, 0.25)
+    assert first == (
+        "The last measured day left 110% of the base rate's loss, training's days 90%. "
+        "The evidence that the model is worse is at 0.25 of its limit."
+    )
+    many = quality_messages.standing(14, "training's days", (0.9, 0.9), (0.004, 0.073), 1.2)
+    assert "The last 14 measured days left" in many
+    assert "0.4% were as low as the lowest tenth of training's, in training 7.3%." in many
+
+
+def test_before_there_is_anything_to_say_it_is_said_why() -> None:
+    assert "No day counts yet" in quality_messages.none_yet(None, 28)
+    assert quality_messages.none_yet(3, 28).endswith("Measured so far: 3.")
+
+
+def test_a_small_rate_is_not_said_to_be_none() -> None:
+    assert "at most 0.1% of years" in quality_messages.alert(subject(), incident(), 0.001).body
