@@ -36,7 +36,7 @@ TRAINING_ERRORS, FIRST_ERRORS = 3.0, 5.0
 # much a day resembles those of the fortnight before it, but of a few days no more than a quarter of them.
 _LAGS, _LAGS_OF_DAYS = 13, 4
 # Of a model that is nearly perfect, days differ by what nobody minds.
-_LEAST_SPREAD = 0.001
+_LEAST_SPREAD = 0.005
 # Days that are all alike would have the gamblers stake more than they have.
 _LEAST = 0.01
 
