@@ -35,8 +35,6 @@ TRAINING_ERRORS, FIRST_ERRORS = 3.0, 5.0
 # Bad days come together, and many of them then say less than as many that do not. So the error of their mean counts how
 # much a day resembles those of the fortnight before it, but of a few days no more than a quarter of them.
 _LAGS, _LAGS_OF_DAYS = 13, 4
-# Of a model that is nearly perfect, days differ by what nobody minds.
-_LEAST_SPREAD = 0.005
 # Days that are all alike would have the gamblers stake more than they have.
 _LEAST = 0.01
 
@@ -70,7 +68,7 @@ class Ordinary:
         """
         values = np.asarray(figures, np.float64)
         median, low, top = (float(np.quantile(values, share)) for share in (0.5, _LOW, _TOP))
-        spread = max(top - median, 0.01 * abs(median), _LEAST_SPREAD)
+        spread = max(top - median, 0.01 * abs(median), 1e-9)
         high = median + _REACH * spread
         places = np.clip((values - low) / (high - low), 0, 1)
         most = places.mean() + errors * _standard_error(places)

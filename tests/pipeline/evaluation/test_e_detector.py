@@ -102,12 +102,6 @@ def test_training_days_that_are_all_alike_leave_something_to_compare_with() -> N
     assert follow([2.0] * 28, alike)[-1].alarm
 
 
-def test_a_nearly_perfect_model_has_no_alarm_for_days_that_are_nearly_as_perfect() -> None:
-    perfect = Ordinary.of([0.0] * 60)
-    assert not any(state.alarm for state in follow([1e-4] * 300, perfect))
-    assert follow([0.1] * 28, perfect)[-1].alarm
-
-
 def test_evidence_is_at_one_where_the_alarm_begins() -> None:
     states = follow([3.0] * 20)
     assert [state.alarm for state in states] == [state.evidence >= 1 for state in states]
