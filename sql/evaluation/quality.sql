@@ -4,7 +4,8 @@ SELECT scoring.lock_quality()
 
 -- name: days
 -- What the published days of a version lost, in order of date, how many of their scores are in the lowest bins, what the
--- mean score was and what came, and what was entered of them; without days on which the model was trained, and without those of a fallback.
+-- mean score was and what came, and what was entered of them; without days on which the model was trained, and without
+-- those of a fallback.
 SELECT run.run_id, run.score_date, seen.skill, seen.quality_evidence, seen.quality_alarm,
        seen.quality_reference, seen.base_rate AS came, profile.low, profile.scores, spread.value AS score
 FROM scoring.current_runs AS current
